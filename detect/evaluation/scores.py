@@ -1,0 +1,203 @@
+"""Scores of found points and of classified patches, as plain numbers for `scores.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+    recall_score,
+    roc_auc_score,
+)
+
+from detect.evaluation.matching import Match, match_points
+from detect.labels import Detections
+
+BACKGROUND = "background"
+"""The confusion matrix's name for nothing there, or nothing found."""
+
+_Counts = NDArray[np.int64]
+
+
+def score_points(
+    found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str], radius: float
+) -> dict[str, Any]:
+    """Score the objects found in a set of images against the annotated ones; boxes by their centres.
+
+    `f1`, `precision` and `recall` call an object found whatever its class; their `_classwise` forms match within each
+    class. `macro_f1` is the mean F1 of the classes that occur in the truth. `balanced_accuracy` is that of the class
+    among the pairs of the first matching, which `confusion` shows too: rows true, columns found, missed objects in the
+    last column, false alarms in the last row. `count_bias_percent` is 100 (found - true) / true over all images. All
+    are over all images together; a number that is not defined, like the recall of no objects, is None.
+
+    Args:
+        found: the objects found in each image, an empty table where there are none.
+        truth: the annotated ones.
+        classes: the class names.
+        radius: the largest distance of a pair in pixels.
+
+    Raises:
+        ValueError: the two name other images, or an object's class is not in `classes`.
+    """
+    _same_images(found, truth)
+    pairs = [(found[name].with_classes(classes), truth[name].with_classes(classes)) for name in truth]
+    free = [match_points(one, other, radius) for one, other in pairs]
+    strict = [match_points(one, other, radius, same_class=True) for one, other in pairs]
+    n_found = _tally([one.label for one, _ in pairs], classes)
+    n_truth = _tally([other.label for _, other in pairs], classes)
+    hits = _tally([pair[1].label[match.truth_index] for pair, match in zip(pairs, strict, strict=True)], classes)
+    confusion = np.zeros((len(classes) + 1, len(classes) + 1), np.int64)
+    for (one, other), match in zip(pairs, free, strict=True):
+        confusion += _confusion(one, other, match)
+    classwise = _rates(hits.sum(), n_found.sum(), n_truth.sum())
+    per_class = {name: _class_scores(hits[:, i], n_found[:, i], n_truth[:, i]) for i, name in enumerate(classes)}
+    distances = np.concatenate([np.empty(0), *(match.distance for match in free)])
+    return {
+        **_rates(sum(map(len, free)), n_found.sum(), n_truth.sum()),
+        **{f"{name}_classwise": value for name, value in classwise.items()},
+        "macro_f1": _mean([scores["f1"] for scores in per_class.values() if scores["true"]]),
+        "balanced_accuracy": _balanced_accuracy(confusion[:-1, :-1]),
+        **count_errors(n_found.sum(axis=1), n_truth.sum(axis=1)),
+        "mean_distance": float(distances.mean()) if len(distances) else None,
+        "images": len(pairs),
+        "objects": int(n_truth.sum()),
+        "found": int(n_found.sum()),
+        "radius": float(radius),
+        "per_class": per_class,
+        "per_image": {name: _image_scores(free[i], n_found[i], n_truth[i], classes) for i, name in enumerate(truth)},
+        "confusion": {"labels": [*classes, BACKGROUND], "matrix": confusion.tolist()},
+    }
+
+
+def _same_images(found: Mapping[str, Detections], truth: Mapping[str, Detections]) -> None:
+    lacking, extra = sorted(set(truth) - set(found)), sorted(set(found) - set(truth))
+    if lacking:
+        raise ValueError(
+            f"annotated images without predictions: {lacking}; give an empty table where nothing was found"
+        )
+    if extra:
+        raise ValueError(f"predicted images without annotations: {extra}; leave them out, or annotate them")
+
+
+def _tally(labels: Sequence[NDArray[np.int64]], classes: Sequence[str]) -> _Counts:
+    """Count the labels of each image: (images, classes)."""
+    rows = [np.bincount(label, minlength=len(classes)) for label in labels]
+    return np.array(rows, np.int64).reshape(len(labels), len(classes))
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _rates(hits: int, found: int, true: int) -> dict[str, float | None]:
+    return {"f1": _ratio(2 * hits, found + true), "precision": _ratio(hits, found), "recall": _ratio(hits, true)}
+
+
+def count_errors(found: _Counts, true: _Counts) -> dict[str, float | None]:
+    """Compare counts image by image: mean absolute and root mean square error; and over all images: bias in percent."""
+    error = (found - true).astype(np.float64)
+    return {
+        "count_mae": float(np.abs(error).mean()) if len(error) else None,
+        "count_rmse": float(np.sqrt((error**2).mean())) if len(error) else None,
+        "count_bias_percent": _ratio(100 * error.sum(), true.sum()),
+    }
+
+
+def _confusion(found: Detections, truth: Detections, match: Match) -> _Counts:
+    """Count pairs by true and found class, with missed objects and false alarms in the last column and row."""
+    nothing = len(truth.classes)
+    rows = [truth.label[match.truth_index], truth.label[match.missed], np.full(len(match.spurious), nothing)]
+    cols = [found.label[match.found_index], np.full(len(match.missed), nothing), found.label[match.spurious]]
+    matrix = np.zeros((nothing + 1, nothing + 1), np.int64)
+    np.add.at(matrix, (np.concatenate(rows), np.concatenate(cols)), 1)
+    return matrix
+
+
+def _balanced_accuracy(matrix: _Counts) -> float | None:
+    """Average the recall of the classes that occur (rows true, columns found)."""
+    rows = matrix.sum(axis=1)
+    return _mean([_ratio(matrix[i, i], rows[i]) for i in range(len(rows))])
+
+
+def _class_scores(hits: _Counts, found: _Counts, true: _Counts) -> dict[str, Any]:
+    total = {"true": int(true.sum()), "found": int(found.sum())}
+    return _rates(hits.sum(), found.sum(), true.sum()) | total | count_errors(found, true)
+
+
+def _image_scores(match: Match, found: _Counts, true: _Counts, classes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "true": match.n_truth,
+        "found": match.n_found,
+        **_rates(len(match), match.n_found, match.n_truth),
+        "per_class": {name: {"true": int(true[i]), "found": int(found[i])} for i, name in enumerate(classes)},
+    }
+
+
+def score_patches(
+    truth_label: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Score a classifier's probabilities for labelled patches.
+
+    The class found is the most probable one. `balanced_accuracy`, `macro_f1`, `roc_auc` (one class against the rest)
+    and `pr_auc` (average precision) are means over the classes that occur in the truth; a number that is not defined,
+    like the ROC of a single class, is None.
+
+    Args:
+        truth_label: (N,) positions in `classes`.
+        probabilities: (N, K) in [0, 1].
+        classes: the K class names.
+
+    Raises:
+        ValueError: no patches, shapes that disagree, a label outside the classes, or probabilities outside [0, 1].
+    """
+    truth_label, probabilities = np.asarray(truth_label, np.int64), np.asarray(probabilities, np.float64)
+    size = len(classes)
+    if not len(truth_label) or probabilities.shape != (len(truth_label), size):
+        raise ValueError(
+            f"expected probabilities of shape ({len(truth_label)}, {size}), 1 row or more, got {probabilities.shape}"
+        )
+    if truth_label.min() < 0 or truth_label.max() >= size:
+        raise ValueError(f"labels must be in [0, {size}), got {truth_label.min()} to {truth_label.max()}")
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(f"probabilities must be in [0, 1], got {probabilities.min()} to {probabilities.max()}")
+    best = probabilities.argmax(axis=1)
+    labels = np.arange(size)
+    _, _, f1, true = precision_recall_fscore_support(truth_label, best, labels=labels, zero_division=0.0)
+    matrix = confusion_matrix(truth_label, best, labels=labels)
+    areas = [_areas(truth_label == i, probabilities[:, i]) for i in labels]
+    per_class = {
+        name: _rates(matrix[i, i], matrix[:, i].sum(), true[i])
+        | {"true": int(true[i]), "found": int(matrix[:, i].sum()), **areas[i]}
+        for i, name in enumerate(classes)
+    }
+    occurring = np.flatnonzero(true)
+    return {
+        "accuracy": float(accuracy_score(truth_label, best)),
+        "balanced_accuracy": float(
+            recall_score(truth_label, best, labels=occurring, average="macro", zero_division=0.0)
+        ),
+        "macro_f1": float(f1[occurring].mean()),
+        "roc_auc": _mean([areas[i]["roc_auc"] for i in occurring]),
+        "pr_auc": _mean([areas[i]["pr_auc"] for i in occurring]),
+        "patches": len(truth_label),
+        "per_class": per_class,
+        "confusion": {"labels": list(classes), "matrix": matrix.tolist()},
+    }
+
+
+def _areas(positive: NDArray[np.bool_], probability: NDArray[np.floating]) -> dict[str, float | None]:
+    """Take the areas under the ROC and the precision-recall curve of one class against the rest."""
+    some, all_of_them = bool(positive.any()), bool(positive.all())
+    return {
+        "roc_auc": float(roc_auc_score(positive, probability)) if some and not all_of_them else None,
+        "pr_auc": float(average_precision_score(positive, probability)) if some else None,
+    }

@@ -1,0 +1,166 @@
+"""The choice of a score threshold and a suppression radius on labelled images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from detect.evaluation.matching import near_pairs
+from detect.labels import Detections
+
+_CANDIDATES = 200
+_F1_SLACK = 0.05
+_SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A threshold and what it gives on the images it was chosen on, whatever the objects' classes.
+
+    Attributes:
+        threshold: objects with this score or more are kept.
+        radius: the suppression radius in pixels.
+        f1: of the kept objects.
+        precision: of the kept objects.
+        recall: of the kept objects.
+        bias_percent: 100 (found - true) / true over all images.
+    """
+
+    threshold: float
+    radius: float
+    f1: float
+    precision: float
+    recall: float
+    bias_percent: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """Thresholds for one suppression radius, descending, with kept objects and pairs at each."""
+
+    radius: float
+    threshold: NDArray[np.float64]
+    kept: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    n_truth: int
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        return 2 * self.hits / (self.kept + self.n_truth)
+
+    def selection(self, row: int) -> Selection:
+        kept, hits = int(self.kept[row]), int(self.hits[row])
+        return Selection(
+            threshold=float(self.threshold[row]),
+            radius=self.radius,
+            f1=float(self.f1[row]),
+            precision=hits / kept,
+            recall=hits / self.n_truth,
+            bias_percent=100 * (kept - self.n_truth) / self.n_truth,
+        )
+
+
+def select_threshold(
+    found_by_radius: Mapping[float, Mapping[str, Detections]],
+    truth: Mapping[str, Detections],
+    match_radius: float,
+    select: Literal["f1", "count"] = "f1",
+) -> Selection:
+    """Choose the threshold and the suppression radius that serve best on labelled images.
+
+    Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200 by quantiles.
+    Objects are matched as in `match_points`, whatever their class, over all images together.
+
+    `f1` takes the highest F1: of several radii that reach it the largest, of several thresholds the middle of the
+    longest run of neighbours (of two equally long runs, the higher). `count` takes, among all with an F1 within 0.05 of
+    the highest, the one whose total count is nearest the true one; then the higher F1, the larger radius, the higher
+    threshold.
+
+    Args:
+        found_by_radius: for each suppression radius what is found in each image at a very low threshold.
+        truth: the annotated objects of the same images.
+        match_radius: the largest distance in pixels at which an object is found.
+        select: `f1` or `count`.
+
+    Raises:
+        ValueError: there are no annotated objects, nothing is found at all, the images differ, or `select` is unknown.
+    """
+    if select not in {"f1", "count"}:
+        raise ValueError(f"select must be 'f1' or 'count', got {select!r}")
+    if not sum(map(len, truth.values())):
+        raise ValueError(
+            f"no threshold can be chosen: the {len(truth)} images hold no annotated objects; "
+            "label some objects in the validation images, or set the threshold yourself"
+        )
+    radii = sorted(radius for radius, found in found_by_radius.items() if sum(map(len, found.values())))
+    if not radii:
+        raise ValueError(
+            "no threshold can be chosen: nothing was found at any score; train longer, or set the threshold yourself"
+        )
+    curves = [_curve(radius, found_by_radius[radius], truth, match_radius) for radius in radii]
+    return _best_f1(curves) if select == "f1" else _best_count(curves)
+
+
+def _curve(
+    radius: float, found: Mapping[str, Detections], truth: Mapping[str, Detections], match_radius: float
+) -> _Curve:
+    """Match at every candidate threshold; the images are blocks of one graph, its rows sorted by score."""
+    if set(found) != set(truth):
+        raise ValueError(f"found and true objects are of other images: {sorted(set(found) ^ set(truth))}")
+    names = list(truth)
+    score = np.concatenate([found[name].score for name in names])
+    order = np.argsort(-score, kind="stable")
+    graph = _graph(found, truth, names, match_radius)[order]
+    threshold, kept = _candidates(score[order])
+    hits = [int((maximum_bipartite_matching(graph[:k], perm_type="column") >= 0).sum()) for k in kept]
+    return _Curve(float(radius), threshold, kept, np.array(hits, np.int64), graph.shape[1])
+
+
+def _graph(
+    found: Mapping[str, Detections], truth: Mapping[str, Detections], names: list[str], match_radius: float
+) -> csr_array:
+    """Join the pairs within reach of all images: rows found, columns true objects, in the order of `names`."""
+    rows, cols, row, col = [], [], 0, 0
+    for name in names:
+        near = near_pairs(found[name].xy, truth[name].xy, match_radius)
+        rows.append(near.found_index + row)
+        cols.append(near.truth_index + col)
+        row, col = row + near.n_found, col + near.n_truth
+    places = (np.concatenate(rows), np.concatenate(cols))
+    return coo_array((np.ones(len(places[0]), np.int8), places), shape=(row, col)).tocsr()
+
+
+def _candidates(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Give thresholds for scores sorted from the highest, and how many objects each keeps."""
+    kept = np.append(np.flatnonzero(score[:-1] > score[1:]) + 1, len(score))
+    if len(kept) > _CANDIDATES:
+        kept = kept[np.unique(np.linspace(0, len(kept) - 1, _CANDIDATES).round().astype(np.int64))]
+    lower = score[np.minimum(kept, len(score) - 1)]
+    upper = score[kept - 1]
+    middle = (lower + upper) / 2
+    return np.where(middle > lower, middle, upper), kept.astype(np.int64)
+
+
+def _best_f1(curves: list[_Curve]) -> Selection:
+    best = max(curve.f1.max() for curve in curves)
+    curve = max((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.radius)
+    rows = np.flatnonzero(curve.f1 >= best - _SAME)
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    run = max(runs, key=len)
+    return curve.selection(run[(len(run) - 1) // 2])
+
+
+def _best_count(curves: list[_Curve]) -> Selection:
+    best = max(curve.f1.max() for curve in curves)
+    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - _F1_SLACK).tolist()]
+
+    def rank(candidate: tuple[_Curve, int]) -> tuple[float, float, float, float]:
+        curve, row = candidate
+        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], curve.radius, curve.threshold[row]
+
+    curve, row = max(good, key=rank)
+    return curve.selection(row)

@@ -1,0 +1,21 @@
+"""Pixels in and out: window geometry, and scenes read and written through rasterio."""
+
+from detect.imagery.rasters import read_preview, read_tags, write_map
+from detect.imagery.scenes import SUFFIXES, Scene, SceneError, list_images, open_scene, read_window, view
+from detect.imagery.windows import Grid, Window, reflect
+
+__all__ = [
+    "SUFFIXES",
+    "Grid",
+    "Scene",
+    "SceneError",
+    "Window",
+    "list_images",
+    "open_scene",
+    "read_preview",
+    "read_tags",
+    "read_window",
+    "reflect",
+    "view",
+    "write_map",
+]

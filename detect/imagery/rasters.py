@@ -1,0 +1,84 @@
+"""Rasters that the project writes, and small views of rasters too large to look at."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from detect.imagery.scenes import Scene, SceneError, gdal_options, open_dataset
+
+BLOCK = 256
+"""Side in pixels of the blocks of a written GeoTIFF."""
+
+
+def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = None) -> NDArray[np.generic]:
+    """Read an image reduced to at most `longest_side` pixels; overviews are used where the file has them.
+
+    Args:
+        path: any image or raster.
+        longest_side: bound for height and width in pixels; a smaller image keeps its size.
+        bands: band numbers from 1, all by default.
+
+    Returns:
+        (C, h, w) in the file's dtype, averaged where it is reduced.
+
+    Raises:
+        SceneError: the file is missing or damaged.
+    """
+    try:
+        with gdal_options(), open_dataset(path) as source:
+            shrink = max(1.0, max(source.shape) / longest_side)
+            shape = (max(1, round(source.height / shrink)), max(1, round(source.width / shrink)))
+            chosen = list(bands) if bands is not None else list(source.indexes)
+            return np.asarray(source.read(chosen, out_shape=(len(chosen), *shape), resampling=Resampling.average))
+    except RasterioError as error:
+        raise SceneError(f"{path}: damaged or unreadable ({error})") from error
+
+
+def write_map(path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: int, names: Sequence[str], offset: float) -> None:
+    """Write a stitched map as a tiled, compressed GeoTIFF, whole or not at all.
+
+    Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
+    is the posterior at the pixel position `offset + stride * (j, i)`; the georeference, where the scene has one, puts
+    the cell's centre there.
+
+    Args:
+        path: the file; its folder is made.
+        heatmap: (C, h, w) in [0, 1].
+        scene: the source, for its georeference.
+        stride: pixels per cell.
+        names: C band names.
+        offset: pixel position of the centre of cell 0, along both axes.
+    """
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": heatmap.shape[0], "height": heatmap.shape[1],
+        "width": heatmap.shape[2], "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate",
+        "predictor": 3,
+    }  # fmt: skip
+    if scene.transform is not None:
+        corner = offset - stride / 2
+        pixel = Affine(*scene.transform) @ Affine.translation(scene.origin[1], scene.origin[0])
+        profile["transform"] = pixel @ Affine.translation(corner, corner) @ Affine.scale(stride)
+        profile["crs"] = scene.crs
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with gdal_options(), open_dataset(part, "w", **profile) as target:
+            target.write(heatmap.astype(np.float32, copy=False))
+            target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
+            for band, name in enumerate(names, start=1):
+                target.set_band_description(band, name)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_tags(path: Path) -> Mapping[str, str]:
+    """Read the tags of a raster (`stride`, `offset` and `classes` of a written map)."""
+    with gdal_options(), rasterio.open(path) as source:
+        return dict(source.tags())

@@ -1,0 +1,127 @@
+"""Integer window geometry: the windows of a scene, and the grid of cores and halos that covers it.
+
+Everything is (row, col), half-open, in pixels; pixel i spans [i, i + 1).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A half-open rectangle of pixels: rows [row, row + height), columns [col, col + width).
+
+    `row` and `col` may be negative (a tile's halo reaches over the image's edge); `height` and `width` are 1 or more.
+    """
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"a window needs a height and width of 1 or more, got {self.height} x {self.width}")
+
+    @property
+    def row_stop(self) -> int:
+        """The first row below the window."""
+        return self.row + self.height
+
+    @property
+    def col_stop(self) -> int:
+        """The first column right of the window."""
+        return self.col + self.width
+
+    def shifted(self, row: int, col: int) -> "Window":
+        """Move the window by `row` and `col` pixels."""
+        return Window(self.row + row, self.col + col, self.height, self.width)
+
+    def grown(self, before: int, after: int | None = None) -> "Window":
+        """Add `before` pixels above and to the left, `after` (default: as many) below and to the right."""
+        after = before if after is None else after
+        return Window(self.row - before, self.col - before, self.height + before + after, self.width + before + after)
+
+    def inside(self, shape: tuple[int, int]) -> bool:
+        """Say whether the window lies wholly in a scene of `shape` (height, width)."""
+        return self.row >= 0 and self.col >= 0 and self.row_stop <= shape[0] and self.col_stop <= shape[1]
+
+    def contains_xy(self, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Mark the points `xy` (N, 2), x to the right and y down in pixels, that lie in the window."""
+        x, y = xy[:, 0], xy[:, 1]
+        return (x >= self.col) & (x < self.col_stop) & (y >= self.row) & (y < self.row_stop)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tiles of a scene: cores that cover every pixel once, each with a halo of context around it.
+
+    Args:
+        shape: (height, width) of the scene in pixels.
+        core: side of a core in pixels, a multiple of `stride`; the last row and column of cores are cut to the scene.
+        halo: context in pixels on every side, a multiple of `stride`, so that a tile starts on the net's grid.
+        stride: the net's input pixels per output cell; 1 for plain tiles.
+
+    Raises:
+        ValueError: for sizes that are not positive or not multiples of `stride`.
+    """
+
+    shape: tuple[int, int]
+    core: int
+    halo: int = 0
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1:
+            raise ValueError(f"a scene needs a height and width of 1 or more, got {self.shape}")
+        if self.stride < 1:
+            raise ValueError(f"stride must be 1 or more, got {self.stride}")
+        if self.core < 1 or self.core % self.stride:
+            raise ValueError(f"core must be a positive multiple of the stride {self.stride}, got {self.core}")
+        if self.halo < 0 or self.halo % self.stride:
+            raise ValueError(f"halo must be a multiple of the stride {self.stride} and not negative, got {self.halo}")
+
+    def __iter__(self) -> Iterator[Window]:
+        """Yield the cores, row by row from the top left; every pixel of the scene is in exactly one."""
+        height, width = self.shape
+        for row in range(0, height, self.core):
+            for col in range(0, width, self.core):
+                yield Window(row, col, min(self.core, height - row), min(self.core, width - col))
+
+    def __len__(self) -> int:
+        return -(-self.shape[0] // self.core) * -(-self.shape[1] // self.core)
+
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """(height, width) in cells of the stitched map; a cell at the edge may hang over the scene."""
+        return -(-self.shape[0] // self.stride), -(-self.shape[1] // self.stride)
+
+    def cells(self, core: Window) -> Window:
+        """Give the window of map cells that `core` fills."""
+        row, col = core.row // self.stride, core.col // self.stride
+        return Window(row, col, -(-core.row_stop // self.stride) - row, -(-core.col_stop // self.stride) - col)
+
+    def tile(self, core: Window) -> Window:
+        """Give the window to read for `core`: whole cells and the halo; it may hang over the scene's edges.
+
+        Its corner and size are multiples of the stride, so that strided layers with 'same' padding fall on the same
+        pixels in every tile as in the whole image.
+        """
+        cells = self.cells(core)
+        whole = Window(core.row, core.col, cells.height * self.stride, cells.width * self.stride)
+        return whole.grown(self.halo)
+
+
+def reflect(start: int, stop: int, length: int) -> NDArray[np.intp]:
+    """Map the positions start..stop-1 into [0, length) by mirroring at the ends without repeating the edge.
+
+    The pattern goes on for any distance (numpy's `reflect` padding); a length of 1 repeats its one pixel.
+    """
+    if length == 1:
+        return np.zeros(stop - start, dtype=np.intp)
+    period = 2 * (length - 1)
+    position = np.abs(np.arange(start, stop)) % period
+    return np.where(position < length, position, period - position).astype(np.intp)

@@ -1,0 +1,27 @@
+"""Things found or annotated: the one table for both, and its file formats."""
+
+from detect.labels.detections import Detections, concatenate
+from detect.labels.folders import PatchFolder, read_patch_folder
+from detect.labels.predictions import read_detections, write_detections
+from detect.labels.sources import AnnotatedImage, AnnotationError, Annotations, ImageFolder, find_image, match_names
+from detect.labels.tables import read_annotations, read_truth, write_annotations
+from detect.labels.voc import write_voc
+
+__all__ = [
+    "AnnotatedImage",
+    "AnnotationError",
+    "Annotations",
+    "Detections",
+    "ImageFolder",
+    "PatchFolder",
+    "concatenate",
+    "find_image",
+    "match_names",
+    "read_annotations",
+    "read_detections",
+    "read_patch_folder",
+    "read_truth",
+    "write_annotations",
+    "write_detections",
+    "write_voc",
+]

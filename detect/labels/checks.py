@@ -1,0 +1,123 @@
+"""Lines of annotation files held against their images, against each other, and against the split."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from detect.imagery import SceneError, open_scene
+from detect.labels.entries import Entry, Problems, SourceImage
+from detect.labels.sources import AnnotationError, ImageFolder, plain_name
+
+_SLACK = 1.0
+
+
+def gather(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[SourceImage, list[Entry]]:
+    """Find the images that entries name and check every entry against its image, its neighbours and its group.
+
+    Args:
+        entries: lines of an annotation file.
+        root: the data folder; None to take the names as they are and look at no image.
+        problems: where what is wrong is noted.
+
+    Returns:
+        The entries of each image, in the file's order.
+    """
+    images = _locate(entries, root, problems)
+    by_image: dict[SourceImage, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.image in images:
+            by_image[images[entry.image]].append(entry)
+    for image, lines in by_image.items():
+        _check_inside(image, lines, problems)
+        _check_lines(image, lines, problems)
+    _check_groups(by_image, problems)
+    return dict(by_image)
+
+
+def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[str, SourceImage]:
+    """Find each image once; those that are missing or unreadable are noted and left out."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.image, entry)
+    if root is None:
+        return {name: SourceImage(plain_name(name), Path(plain_name(name)), None) for name in first}
+    folder = ImageFolder(root)
+    images: dict[str, SourceImage] = {}
+    shapes: dict[Path, tuple[int, int]] = {}
+    for name, entry in first.items():
+        try:
+            path = folder.find(name)
+            shapes[path] = shapes[path] if path in shapes else open_scene(path).shape
+        except (AnnotationError, SceneError) as error:
+            problems.add(entry.place, str(error))
+        else:
+            images[name] = SourceImage(folder.name(path), path, shapes[path])
+    return images
+
+
+def _check_inside(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> None:
+    """Hold coordinates and claimed sizes against the image: points lie in it, boxes within a pixel of it."""
+    if image.shape is None:
+        return
+    height, width = image.shape
+    for entry in entries:
+        if entry.size not in {None, image.shape}:
+            claimed = " x ".join(map(str, reversed(entry.size or ())))
+            problems.add(entry.place, f"made for an image of {claimed}, but {image.name} is {width} x {height}")
+            return
+        slack = _SLACK if len(entry.numbers or ()) == 4 else 0.0
+        for i, value in enumerate(entry.numbers or ()):
+            axis, side = ("y", height) if i % 2 else ("x", width)
+            if not -slack <= value <= side + slack:
+                name = axis if slack == 0 else axis + ("min" if i < 2 else "max")
+                problems.add(
+                    entry.place,
+                    f"{name} {plain_number(value)} is outside {image.name}, {width} wide and {height} high; "
+                    f"it must be in [{plain_number(-slack)}, {plain_number(side + slack)}]",
+                )
+                break
+
+
+def plain_number(value: float) -> str:
+    """Write a number for a message."""
+    return f"{value:.12g}" if value else "0"
+
+
+def _check_lines(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> None:
+    """Note lines that come twice, that contradict each other, or that put the image on two sides."""
+    seen: dict[tuple[tuple[float, ...] | None, str], Entry] = {}
+    head = entries[0]
+    empty = next((entry for entry in entries if entry.numbers is None), None)
+    for entry in entries:
+        before = seen.setdefault((entry.numbers, entry.label), entry)
+        if before is not entry:
+            problems.add(entry.place, f"the same as line {before.line}{_elsewhere(before, entry)}; delete one of them")
+        elif empty is not None and entry.numbers is not None:
+            where = f"line {empty.line}{_elsewhere(empty, entry)}"
+            problems.add(entry.place, f"an object in {image.name}, which {where} says holds nothing")
+        for what, one, other in (("split", head.split, entry.split), ("group", head.group, entry.group)):
+            if one != other:
+                where = f"line {head.line}{_elsewhere(head, entry)}"
+                problems.add(
+                    entry.place, f"{image.name} is in {what} {other or ''!r} here and in {one or ''!r} at {where}"
+                )
+
+
+def _elsewhere(other: Entry, entry: Entry) -> str:
+    return "" if other.source == entry.source else f" of {other.source}"
+
+
+def _check_groups(by_image: Mapping[SourceImage, Sequence[Entry]], problems: Problems) -> None:
+    """Note groups that are on more than one side of the split."""
+    sides: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for lines in by_image.values():
+        for entry in lines:
+            if entry.group is not None and entry.split is not None:
+                sides[entry.group].setdefault(entry.split, entry)
+    for group, entries in sides.items():
+        first, *others = entries.values()
+        for entry in others:
+            where = f"{first.split!r} at line {first.line}{_elsewhere(first, entry)}"
+            problems.add(
+                entry.place, f"group {group!r} is in split {entry.split!r} here and in {where}; keep it on one side"
+            )

@@ -1,0 +1,116 @@
+"""CSV files as sheets of text that know the line number of every row, and files written whole or not at all."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detect.labels.sources import AnnotationError
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The rows of a CSV file (RFC 4180), stripped of blanks around the fields and of blank rows.
+
+    Attributes:
+        path: the file.
+        header: the names of its columns.
+        lines: the line, from 1, on which each row starts, as an editor shows it.
+        rows: the fields of each row, as many as the header has; those that a short row lacks are empty.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    lines: list[int]
+    rows: list[list[str]]
+
+    def column(self, name: str) -> list[str]:
+        """Take the fields under `name`; empty ones if there is no such column."""
+        if name not in self.header:
+            return [""] * len(self.rows)
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a CSV file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        AnnotationError: no such file, not UTF-8, no header, a column named twice, a row longer than the header, or a
+            quote that is not closed.
+    """
+    numbered = _records(path)
+    if not numbered:
+        raise AnnotationError(f"{path}: no annotations at all: the file is empty")
+    header = tuple(numbered[0][1])
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise AnnotationError(f"{path} line {numbered[0][0]}: columns {twice} come twice; keep one of each")
+    lines, rows = [], []
+    for line, fields in numbered[1:]:
+        if any(fields[len(header) :]):
+            raise AnnotationError(f"{path} line {line}: {len(fields)} fields, but the header has {len(header)}")
+        lines.append(line)
+        rows.append(fields[: len(header)] + [""] * (len(header) - len(fields)))
+    return Sheet(path, header, lines, rows)
+
+
+def _records(path: Path) -> list[tuple[int, list[str]]]:
+    """Read the rows that are not blank, each with the line it starts on."""
+    if not path.is_file():
+        raise AnnotationError(f"{path}: no such file")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path}: not text in UTF-8 (byte {error.start}); save it as CSV UTF-8") from error
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
+    records, line = [], 1
+    try:
+        for fields in reader:
+            stripped = [field.strip() for field in fields]
+            if any(stripped):
+                records.append((line, stripped))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise AnnotationError(f"{path} line {line}: not CSV ({error}); look for a stray quote") from error
+    return records
+
+
+def write_sheet(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a CSV file in UTF-8, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file under another name first, so that `path` is never half written; make its folder if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def writable(text: str, what: str) -> str:
+    """Pass a name on if it can be written and read back as it is.
+
+    Raises:
+        ValueError: it is empty, has blanks at its ends, or holds line breaks or control characters.
+    """
+    if not text or text != text.strip() or not text.isprintable():
+        raise ValueError(
+            f"{what} {text!r} cannot be written: it is empty, or has blanks around it or control characters"
+        )
+    return text
+
+
+def number_text(value: float) -> str:
+    """Write a number with all the digits that bring the same one back, whole ones without a point."""
+    return repr(float(value)).removesuffix(".0")

@@ -1,0 +1,70 @@
+"""Augmentation over albumentations, the only module that imports it; for training alone."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version on import
+
+import albumentations as A  # noqa: E402
+
+GEOMETRIC = ("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "Affine", "Perspective")
+
+
+class Augment:
+    """A seeded chain of albumentations transforms that moves pixels and points together.
+
+    Args:
+        transforms: name of a transform in albumentations -> its arguments, applied in order.
+
+    Raises:
+        ValueError: an unknown transform or argument.
+    """
+
+    def __init__(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
+        self.transforms = {name: dict(arguments or {}) for name, arguments in transforms.items()}
+        self._chain = _compose(self.transforms, GEOMETRIC + tuple(self.transforms))
+        self._geometry = _compose(self.transforms, GEOMETRIC)
+
+    def __call__(
+        self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
+    ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+        """Vary an image and move its points along.
+
+        Photometric transforms are for uint8 images of 1 or 3 bands; any other image gets the geometric ones.
+
+        Args:
+            pixels: (C, H, W).
+            xy: (N, 2) points in pixels, pixel i spanning [i, i + 1).
+            seed: the same seed gives the same result.
+
+        Returns:
+            The image in its dtype, and the points; a point may have left the image.
+        """
+        ordinary = pixels.dtype == np.uint8 and pixels.shape[0] in (1, 3)
+        chain = self._chain if ordinary else self._geometry
+        chain.set_random_seed(seed)
+        image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+        if image.dtype not in (np.uint8, np.float32):
+            image = image.astype(np.float32)
+        moved = chain(image=image, keypoints=np.asarray(xy, np.float64).reshape(-1, 2) - 0.5)
+        varied = moved["image"].reshape(*moved["image"].shape[:2], pixels.shape[0])
+        points = np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5
+        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype), points
+
+
+def _compose(transforms: Mapping[str, Mapping[str, Any]], allowed: Sequence[str]) -> A.Compose:
+    chain = []
+    for name, arguments in transforms.items():
+        if not hasattr(A, name):
+            raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
+        try:
+            transform = getattr(A, name)(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"augment.transforms.{name}: {error}") from error
+        if name in allowed:
+            chain.append(transform)
+    return A.Compose(chain, keypoint_params=A.KeypointParams(format="xy", remove_invisible=False))

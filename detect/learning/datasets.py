@@ -1,0 +1,104 @@
+"""Torch datasets of patches: cut from scenes with context, or whole small files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from detect.imagery import Window, open_scene, read_window
+from detect.learning.augment import Augment
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Sample
+from detect.learning.splits import LabelledScene
+
+
+class SampleDataset(Dataset[tuple[Tensor, int]]):
+    """Patches with their margin, cut around samples.
+
+    Args:
+        scenes: what the samples' scene numbers mean.
+        samples: the patches.
+        source: where pixels come from.
+        side: patch_size + 2 * margin in pixels.
+        augment: applied to every patch; None for validation and test.
+        seed: with an item's place it decides its augmentation.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[LabelledScene],
+        samples: Sequence[Sample],
+        source: PixelSource,
+        side: int,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.scenes = scenes
+        self.samples = samples
+        self.source = source
+        self.side = side
+        self.augment = augment
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        sample = self.samples[index]
+        row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
+        pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        return _varied(pixels, self.augment, self.seed + index), sample.output
+
+
+class FolderDataset(Dataset[tuple[Tensor, int]]):
+    """Bare patches, a file each, all of one size.
+
+    Args:
+        paths: the files.
+        outputs: the network's output that each should raise.
+        bands: band numbers from 1.
+        side: side in pixels that every patch must have.
+        augment: applied to every patch; None for validation and test.
+        seed: with an item's place it decides its augmentation.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        outputs: NDArray[np.int64],
+        bands: Sequence[int],
+        side: int,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.paths = paths
+        self.outputs = outputs
+        self.bands = tuple(bands)
+        self.side = side
+        self.augment = augment
+        self.seed = seed
+        self._pixels: dict[int, NDArray[np.generic]] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        if index not in self._pixels:
+            scene = open_scene(self.paths[index])
+            if scene.shape != (self.side, self.side):
+                raise ValueError(f"{scene.path}: the patch is {scene.shape}, the first one {(self.side, self.side)}; make them one size")
+            self._pixels[index] = read_window(scene, scene.window, self.bands)
+        return _varied(self._pixels[index], self.augment, self.seed + index), int(self.outputs[index])
+
+
+def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+    if augment is not None:
+        centre = np.array([[pixels.shape[2] / 2, pixels.shape[1] / 2]])
+        pixels, _ = augment(pixels, centre, seed)
+    return torch.from_numpy(np.ascontiguousarray(pixels))

@@ -1,0 +1,64 @@
+"""Pixels for training: windows of scenes, with compressed photographs decoded once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery import Scene, Window, open_scene, read_window, reflect
+
+RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
+"""Formats whose windows can be read without decoding the whole image."""
+
+
+class PixelSource:
+    """Reads windows of scenes again and again.
+
+    A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept: in memory up to
+    `budget` bytes in all, in memory-mapped files in a temporary folder beyond. Rasters are read by window.
+
+    Args:
+        bands: band numbers from 1.
+        budget: bytes of decoded images to keep in memory.
+    """
+
+    def __init__(self, bands: Sequence[int], budget: int = 4 << 30) -> None:
+        self.bands = tuple(bands)
+        self.budget = budget
+        self.held = 0
+        self._images: dict[Path, NDArray[np.generic]] = {}
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
+        """Read a window, mirrored where it hangs over the scene: (bands, height, width) in the scene's dtype."""
+        if scene.path.suffix.lower() in RANDOM_ACCESS:
+            return read_window(scene, window, self.bands)
+        image = self._image(scene)
+        rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
+        cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
+        return np.asarray(image[:, rows[:, None], cols[None, :]])
+
+    def preload(self, scenes: Sequence[Scene]) -> None:
+        """Decode every photograph now, so that a damaged one is reported before training starts."""
+        for scene in scenes:
+            if scene.path.suffix.lower() not in RANDOM_ACCESS:
+                self._image(scene)
+
+    def _image(self, scene: Scene) -> NDArray[np.generic]:
+        if scene.path not in self._images:
+            whole = open_scene(scene.path)
+            pixels = read_window(whole, whole.window, self.bands)
+            if self.held + pixels.nbytes > self.budget:
+                pixels = self._spill(pixels)
+            else:
+                self.held += pixels.nbytes
+            self._images[scene.path] = pixels
+        return self._images[scene.path]
+
+    def _spill(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        self._folder = self._folder or TemporaryDirectory(prefix="detect-")
+        path = Path(self._folder.name) / f"{len(self._images)}.npy"
+        np.save(path, pixels)
+        return np.load(path, mmap_mode="r")

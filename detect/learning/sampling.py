@@ -1,0 +1,160 @@
+"""Which patches an epoch sees: objects with jitter, and backgrounds away from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from detect.learning.splits import LabelledScene
+
+TRIES = 50
+"""Rounds of drawing backgrounds before a crowded scene is given up."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A patch: the scene's position in the list, its centre in pixels, and the network's output it should raise."""
+
+    scene: int
+    x: float
+    y: float
+    output: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an epoch's patches are drawn.
+
+    Attributes:
+        samples: patches an epoch.
+        background_fraction: share of them that hold no object at their centre, in [0, 1).
+        near_fraction: share of the backgrounds drawn close to an object, between `exclusion` and twice that: they teach
+            where an object ends, and so keep neighbours apart.
+        negative_fraction: share of the backgrounds drawn at labelled look-alikes, where there are any.
+        jitter: greatest shift of an object's patch along each axis, in pixels.
+        exclusion: least distance of a background's centre from every object's, in pixels.
+        balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+    """
+
+    samples: int
+    background_fraction: float
+    near_fraction: float
+    negative_fraction: float
+    jitter: float
+    exclusion: float
+    balance: float
+
+    def __post_init__(self) -> None:
+        shares = ("near_fraction", "negative_fraction", "balance")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.background_fraction < 1:
+            raise ValueError(f"data.background_fraction must be in [0, 1), got {self.background_fraction}")
+        if self.samples < 1:
+            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+        if not 0 <= self.jitter < self.exclusion:
+            raise ValueError(f"data.jitter must be in [0, exclusion {self.exclusion}), got {self.jitter}")
+
+
+class Sampler:
+    """Draws the patches of an epoch; the same seed and epoch give the same patches.
+
+    Args:
+        scenes: labelled scenes; output 0 is the background, output i + 1 class i.
+        recipe: the shares.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no objects at all.
+    """
+
+    def __init__(self, scenes: Sequence[LabelledScene], recipe: Recipe, seed: int) -> None:
+        self.scenes = scenes
+        self.recipe = recipe
+        self.seed = seed
+        self.positives = [
+            Sample(i, float(x), float(y), int(label) + 1)
+            for i, labelled in enumerate(scenes)
+            for (x, y), label in zip(labelled.objects.xy, labelled.objects.label, strict=True)
+        ]
+        self.negatives = [Sample(i, float(x), float(y), 0) for i, s in enumerate(scenes) for x, y in s.negatives]
+        if not self.positives:
+            raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
+        self._trees = [cKDTree(s.objects.xy) if len(s.objects) else None for s in scenes]
+        outputs = np.array([sample.output for sample in self.positives])
+        number = np.bincount(outputs)[outputs].astype(np.float64)
+        self._weight = number**-recipe.balance / (number**-recipe.balance).sum()
+
+    def draw(self, epoch: int) -> list[Sample]:
+        """Draw the patches of an epoch, shuffled."""
+        rng = default_rng((self.seed, epoch))
+        n_background = round(self.recipe.samples * self.recipe.background_fraction)
+        samples = self._objects(self.recipe.samples - n_background, rng) + self._backgrounds(n_background, rng)
+        return [samples[i] for i in rng.permutation(len(samples))]
+
+    def fixed(self) -> list[Sample]:
+        """Give every object once, without jitter, and backgrounds in the recipe's proportion: for validation."""
+        rng = default_rng((self.seed, 0))
+        share = self.recipe.background_fraction
+        return self.positives + self._backgrounds(round(len(self.positives) * share / (1 - share)), rng)
+
+    def _objects(self, number: int, rng: Generator) -> list[Sample]:
+        chosen = rng.choice(len(self.positives), size=number, p=self._weight)
+        shifts = rng.uniform(-self.recipe.jitter, self.recipe.jitter, size=(number, 2))
+        drawn = [self.positives[i] for i in chosen]
+        return [
+            Sample(sample.scene, sample.x + float(dx), sample.y + float(dy), sample.output)
+            for sample, (dx, dy) in zip(drawn, shifts, strict=True)
+        ]
+
+    def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
+        n_negative = round(number * self.recipe.negative_fraction) if self.negatives else 0
+        n_near = round((number - n_negative) * self.recipe.near_fraction)
+        chosen = rng.choice(len(self.negatives), size=n_negative) if n_negative else []
+        samples = [self.negatives[i] for i in chosen]
+        samples += self._away(n_near, rng, near=True)
+        return samples + self._away(number - len(samples), rng, near=False)
+
+    def _away(self, number: int, rng: Generator, *, near: bool) -> list[Sample]:
+        """Draw centres at least `exclusion` from every object: around objects, or evenly over the pixels."""
+        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in self.scenes], np.float64)
+        samples: list[Sample] = []
+        for _ in range(TRIES):
+            missing = number - len(samples)
+            if missing <= 0:
+                break
+            if near:
+                at = [self.positives[i] for i in rng.choice(len(self.positives), size=missing)]
+                scene = np.array([sample.scene for sample in at], np.intp)
+                xy = np.array([(sample.x, sample.y) for sample in at]) + _ring(self.recipe.exclusion, missing, rng)
+            else:
+                scene = rng.choice(len(self.scenes), size=missing, p=area / area.sum())
+                size = np.array([self.scenes[i].scene.shape[::-1] for i in scene], np.float64)
+                xy = rng.uniform(size=(missing, 2)) * size
+            kept = [Sample(int(i), float(p[0]), float(p[1]), 0) for i, p in zip(scene, xy, strict=True) if self._free(int(i), p)]
+            samples += kept
+        if near and len(samples) < number:
+            return samples + self._away(number - len(samples), rng, near=False)
+        if len(samples) < number:
+            raise ValueError(
+                f"only {len(samples)} of {number} backgrounds found {self.recipe.exclusion:g} pixels away from every object; "
+                "the images are crowded: lower data.exclusion, or add an image with empty ground"
+            )
+        return samples
+
+    def _free(self, scene: int, xy: NDArray[np.float64]) -> bool:
+        height, width = self.scenes[scene].scene.shape
+        if not (0 <= xy[0] < width and 0 <= xy[1] < height):
+            return False
+        tree = self._trees[scene]
+        return tree is None or tree.query(xy)[0] >= self.recipe.exclusion
+
+
+def _ring(inner: float, number: int, rng: Generator) -> NDArray[np.float64]:
+    angle = rng.uniform(0, 2 * np.pi, size=number)
+    distance = rng.uniform(inner, 2 * inner, size=number)
+    return np.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=1)

@@ -1,0 +1,169 @@
+"""Which images train, validate and test: by image or by group, never by patch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit
+
+from detect.imagery import Scene, Window, open_scene, view
+from detect.labels import AnnotatedImage, Annotations, Detections
+
+STRIPS = 4
+"""A single image is cut into this many strips, one of which validates."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A scene with what a person labelled in it.
+
+    Attributes:
+        name: the image's name in the annotations; a part of an image has its rows or columns appended.
+        scene: the pixels.
+        objects: ground truth, in pixels of the scene.
+        negatives: (M, 2) xy of look-alikes that are not objects.
+    """
+
+    name: str
+    scene: Scene
+    objects: Detections
+    negatives: NDArray[np.float64]
+
+    def part(self, window: Window) -> "LabelledScene":
+        """Cut a rectangle out, with the objects whose centres lie in it."""
+        rows = f"[rows {window.row}-{window.row_stop}, columns {window.col}-{window.col_stop}]"
+        return replace(
+            self,
+            name=f"{self.name} {rows}",
+            scene=view(self.scene, window),
+            objects=self.objects[window.contains_xy(self.objects.xy)].shifted(-window.col, -window.row),
+            negatives=self.negatives[window.contains_xy(self.negatives)] - (window.col, window.row),
+        )
+
+
+@dataclass(frozen=True)
+class SceneSplit:
+    """The scenes of each side, and a sentence on how they were chosen."""
+
+    train: tuple[LabelledScene, ...]
+    val: tuple[LabelledScene, ...]
+    test: tuple[LabelledScene, ...]
+    note: str
+
+
+def split_scenes(
+    annotations: Annotations,
+    *,
+    val: Sequence[str] = (),
+    test: Sequence[str] = (),
+    val_fraction: float = 0.25,
+    guard: int = 128,
+    seed: int = 0,
+) -> SceneSplit:
+    """Divide annotated images into train, val and test.
+
+    Images or groups named in `val` and `test` come first, then the table's `split` column; where neither names a
+    validation image, whole images (or groups) are drawn, about `val_fraction` of them. A single training image is cut
+    into strips instead, with a guard band between: such a validation flatters, and the note says so.
+
+    Args:
+        annotations: the images; those without a split are for training.
+        val: names of images or groups that validate.
+        test: names of images or groups that are held back.
+        val_fraction: share of the images to draw for validation, in (0, 1).
+        guard: width in pixels of the band between the strips of a single image.
+        seed: of the draw.
+
+    Raises:
+        ValueError: an unknown name, a group or image on two sides, no training image, or one too small to be cut.
+    """
+    if not 0 < val_fraction < 1:
+        raise ValueError(f"data.val_fraction must be in (0, 1), got {val_fraction}")
+    sides = _named_sides(annotations, val, test)
+    images = {side: [i for i in annotations.images if sides[i.name] == side] for side in ("train", "val", "test")}
+    if not images["train"]:
+        raise ValueError("no image is left to train on; name fewer in data.val and data.test")
+    note = "validation images named by data.val or the split column"
+    if not images["val"] and len({i.group or i.name for i in images["train"]}) > 1:
+        images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
+        note = f"validation images drawn with seed {seed}: {', '.join(i.name for i in images['val'])}"
+    scenes = {side: tuple(_labelled(image) for image in chosen) for side, chosen in images.items()}
+    if not scenes["val"]:
+        train, held = _strips(scenes["train"], guard)
+        return SceneSplit(train, held, scenes["test"], _strip_note(held, guard))
+    return SceneSplit(scenes["train"], scenes["val"], scenes["test"], note)
+
+
+def _named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+    keys = {image.name: {image.name, image.path.name, image.group or image.name} for image in annotations.images}
+    unknown = sorted(set((*val, *test)) - set().union(*keys.values()))
+    if unknown:
+        raise ValueError(f"data.val or data.test names {unknown}, which are no images or groups of the annotations")
+    sides: dict[str, str] = {}
+    for image in annotations.images:
+        named = [side for side, names in (("val", val), ("test", test)) if keys[image.name] & set(names)]
+        if len(named) > 1:
+            raise ValueError(f"{image.name} is named in data.val and in data.test; an image can be on one side only")
+        sides[image.name] = named[0] if named else (image.split or "train")
+    by_group: dict[str, set[str]] = {}
+    for image in annotations.images:
+        by_group.setdefault(image.group or image.name, set()).add(sides[image.name])
+    torn = sorted(group for group, found in by_group.items() if len(found) > 1)
+    if torn:
+        raise ValueError(f"group {torn[0]} is on several sides ({', '.join(sorted(by_group[torn[0]]))}); keep it on one")
+    return sides
+
+
+def _draw(
+    images: Sequence[AnnotatedImage], fraction: float, seed: int
+) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
+    """Draw validation groups, preferring a draw that leaves every class something to train on."""
+    groups = [image.group or image.name for image in images]
+    number = min(max(1, round(fraction * len(set(groups)))), len(set(groups)) - 1)
+    draws = GroupShuffleSplit(n_splits=20, test_size=number, random_state=seed).split(images, groups=groups)
+    options = [([images[i] for i in train], [images[i] for i in held]) for train, held in draws]
+    return max(options, key=lambda option: len({name for image in option[0] for name in image.objects.names}))
+
+
+def _labelled(image: AnnotatedImage) -> LabelledScene:
+    return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives)
+
+
+def _strips(
+    scenes: Sequence[LabelledScene], guard: int
+) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
+    """Cut each scene into strips along its longer side; the strip nearest to its share of the objects validates."""
+    train: list[LabelledScene] = []
+    held: list[LabelledScene] = []
+    for labelled in scenes:
+        height, width = labelled.scene.shape
+        down = height >= width
+        length = max(height, width)
+        if length // STRIPS < 2 * guard:
+            raise ValueError(
+                f"{labelled.name} ({height} x {width}) is too small to be cut into a training and a validation part with "
+                f"a guard band of {guard} pixels; label a second image, or name one in data.val"
+            )
+        cuts = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
+        place = labelled.objects.xy[:, 1 if down else 0]
+        inside = [int(((place >= a) & (place < b)).sum()) for a, b in zip(cuts, cuts[1:], strict=False)]
+        best = int(np.argmin([abs(n - len(place) / STRIPS) for n in inside]))
+        start, stop = cuts[best], cuts[best + 1]
+        held.append(labelled.part(_strip(labelled, start, stop, down)))
+        sides = [(0, start - guard), (stop + guard, length)]
+        train.extend(labelled.part(_strip(labelled, a, b, down)) for a, b in sides if b - a >= guard)
+    return tuple(train), tuple(held)
+
+
+def _strip(labelled: LabelledScene, start: int, stop: int, down: bool) -> Window:
+    height, width = labelled.scene.shape
+    return Window(start, 0, stop - start, width) if down else Window(0, start, height, stop - start)
+
+
+def _strip_note(held: Sequence[LabelledScene], guard: int) -> str:
+    return (
+        f"validation on a part of the training image, {'; '.join(part.name for part in held)}, with a guard band of "
+        f"{guard} pixels: the same light, ground and objects as in training, so these scores flatter; label a second image"
+    )

@@ -1,0 +1,20 @@
+"""Networks: backbones and their weights, the patch classifier, receptive fields, and the model file."""
+
+from detect.nets.backbones import Backbone, build_backbone
+from detect.nets.modelfile import ModelCard, ModelFileError, build_net, load_model, save_model
+from detect.nets.patch import PatchClassifier
+from detect.nets.receptive import receptive_halo
+from detect.nets.weights import WeightsError
+
+__all__ = [
+    "Backbone",
+    "ModelCard",
+    "ModelFileError",
+    "PatchClassifier",
+    "WeightsError",
+    "build_backbone",
+    "build_net",
+    "load_model",
+    "receptive_halo",
+    "save_model",
+]

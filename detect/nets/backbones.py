@@ -1,0 +1,125 @@
+"""Backbones: any timm network as a feature extractor of one chosen output stride."""
+
+from dataclasses import dataclass
+
+import timm
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
+
+from detect.nets.weights import WeightsError, pretrained_state
+
+LITE_OFFSET, LITE_SCALE = 127.0, 128.0
+"""EfficientNet-Lite was trained on (x - 127) / 128."""
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """What names a backbone.
+
+    Attributes:
+        name: timm's name of the network.
+        stride: input pixels per feature cell: 4, 8, 16 or 32.
+        depth: `shallow` ends at the deepest stage of that stride (fast, small receptive field); `dilated` keeps all
+            stages and dilates those that would go beyond the stride (timm's `output_stride`).
+        bands: number of input bands.
+    """
+
+    name: str = "tf_efficientnet_lite0"
+    stride: int = 16
+    depth: str = "shallow"
+    bands: int = 3
+
+    def __post_init__(self) -> None:
+        if self.depth not in ("shallow", "dilated"):
+            raise ValueError(f"net.depth must be shallow or dilated, got {self.depth}")
+        if self.bands < 1:
+            raise ValueError(f"a backbone needs 1 band or more, got {self.bands}")
+
+
+class Backbone(nn.Module):
+    """A timm network cut at one feature map.
+
+    Attributes:
+        channels: C of the features.
+        stride: input pixels per cell.
+        offset, scale: (bands,) each; pixels are normalised as (x - offset) / scale before the network sees them.
+    """
+
+    def __init__(self, spec: BackboneSpec) -> None:
+        super().__init__()
+        self.body = _create(spec)
+        self.channels = int(self.body.feature_info.channels()[-1])
+        self.stride = int(self.body.feature_info.reduction()[-1])
+        self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
+        self.scale: tuple[float, ...] = (LITE_SCALE,) * spec.bands
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map normalised pixels (B, bands, H, W) to features (B, channels, H / stride, W / stride)."""
+        return self.body(pixels)[-1]
+
+
+def _create(spec: BackboneSpec) -> nn.Module:
+    if not timm.is_model(spec.name):
+        near = ", ".join(timm.list_models(f"*{spec.name[:6]}*")[:8]) or "see timm.list_models()"
+        raise ValueError(f"net.backbone={spec.name} is not a network of timm; near: {near}")
+    options = {"pretrained": False, "features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
+    if spec.depth == "dilated":
+        try:
+            return timm.create_model(spec.name, out_indices=(-1,), output_stride=spec.stride, **options)
+        except (NotImplementedError, TypeError, AssertionError) as error:
+            raise ValueError(f"{spec.name} has no dilated form ({error!r}); use net.depth=shallow") from error
+    reductions = timm.create_model(spec.name, **options).feature_info.reduction()
+    if spec.stride not in reductions:
+        raise ValueError(f"{spec.name} has features at strides {sorted(set(reductions))}, not at net.stride={spec.stride}")
+    index = len(reductions) - 1 - reductions[::-1].index(spec.stride)
+    return timm.create_model(spec.name, out_indices=(index,), **options)
+
+
+def build_backbone(spec: BackboneSpec, weights: str = "none") -> Backbone:
+    """Build a backbone and give it pretrained weights.
+
+    The normalisation is set to what the weights were trained with: timm's mean and std (times 255) for the hub and
+    for files, (x - 127) / 128 for the bundled ones and for none. For other than three bands the first convolution is
+    adapted as timm does it (summed for one band, repeated and rescaled for more).
+
+    Args:
+        spec: which network.
+        weights: `bundled`, `hub`, `none`, or a file of a state dict of the whole network.
+
+    Raises:
+        WeightsError: the weights cannot be had or do not fit.
+        ValueError: an unknown network, or one without features at that stride.
+    """
+    backbone = Backbone(spec)
+    if weights == "none":
+        return backbone
+    state = pretrained_state(spec.name, weights)
+    wanted = backbone.body.model.state_dict()
+    fitted = {name: state[name] for name in wanted if name in state}
+    missing = sorted(set(wanted) - set(fitted))
+    if missing:
+        raise WeightsError(f"the weights {weights} lack {len(missing)} tensors of {spec.name}, such as {missing[0]}")
+    for name, value in fitted.items():
+        if value.shape != wanted[name].shape and value.ndim == 4 and value.shape[1] == 3:
+            fitted[name] = adapt_input_conv(spec.bands, value)
+    wrong = [name for name, value in fitted.items() if value.shape != wanted[name].shape]
+    if wrong:
+        raise WeightsError(f"the weights {weights} do not fit {spec.name}: {wrong[0]} has another shape")
+    backbone.body.model.load_state_dict(fitted)
+    if weights != "bundled":
+        cfg = timm.get_pretrained_cfg(spec.name)
+        mean, std = (cfg.mean, cfg.std) if cfg is not None else ((0.5,) * 3, (0.5,) * 3)
+        backbone.offset, backbone.scale = _for_bands(mean, spec.bands), _for_bands(std, spec.bands)
+    return backbone
+
+
+def _for_bands(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
+    mean = sum(values) / len(values)
+    return tuple(255.0 * value for value in values) if bands == len(values) else (255.0 * mean,) * bands
+
+
+def parameters_of(module: nn.Module) -> tuple[int, int]:
+    """Count the trainable and all parameters of a module."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.parameters()]
+    return sum(n for n, trainable in sizes if trainable), sum(n for n, _ in sizes)
+

@@ -1,0 +1,137 @@
+"""`model.safetensors`: weights and everything that prediction needs, in one file that runs no code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.patch import PatchClassifier
+
+FORMAT = "detect/1"
+"""Version of the header; a reader refuses what it does not know."""
+
+
+class ModelFileError(ValueError):
+    """A file that is not a model of this program, with the reason."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What prediction needs to know beside the weights; the header of a model file.
+
+    Attributes:
+        kind: family of the network: `patch`.
+        backbone: timm's name, stride, depth and number of bands.
+        classes: names of the things to find, without the background.
+        background: the background's name (the first output), None for a classifier of patches alone.
+        bands: band numbers, from 1, of the images.
+        dtype: numpy name of the training images' pixels.
+        offset, scale: normalisation (x - offset) / scale, a number a band.
+        patch_size: side in pixels of a patch.
+        halo: context in pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
+        threshold: least score of a detection, in [0, 1].
+        radius: no two detections are closer than this, in pixels.
+        calibration: parameters that turn scores into probabilities, None where there are none.
+        training: how it was made and validated, for the record.
+    """
+
+    kind: str
+    backbone: BackboneSpec
+    classes: tuple[str, ...]
+    background: str | None
+    bands: tuple[int, ...]
+    dtype: str
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+    patch_size: int
+    halo: int | None
+    threshold: float = 0.5
+    radius: float = 0.0
+    calibration: Mapping[str, float] | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the network's outputs, the background first."""
+        return ((self.background,) if self.background is not None else ()) + self.classes
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Read a header.
+
+        Raises:
+            ModelFileError: it is no header of this format.
+        """
+        try:
+            data = json.loads(text)
+            if data.pop("format", None) != FORMAT:
+                raise ModelFileError(f"the header is not of format {FORMAT}")
+            unknown = set(data) - {entry.name for entry in fields(cls)}
+            if unknown:
+                raise ModelFileError(f"unknown entries in the header: {sorted(unknown)}")
+            data["backbone"] = BackboneSpec(**data["backbone"])
+            lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+            return cls(**{**data, **lists})
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise ModelFileError(f"the header cannot be read ({error})") from error
+
+    def to_json(self) -> str:
+        """Write the header."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+
+def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0) -> PatchClassifier:
+    """Build the network that a card describes, with pretrained backbone weights if asked for."""
+    if card.kind != "patch":
+        raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch")
+    net = PatchClassifier(build_backbone(card.backbone, weights), len(card.outputs), card.patch_size, dropout)
+    if weights == "none":
+        net.set_normalisation(card.offset, card.scale)
+    return net
+
+
+def save_model(path: Path, net: nn.Module, card: ModelCard) -> None:
+    """Write weights and card, whole or not at all."""
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    bad = [name for name, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]
+    if bad:
+        raise ModelFileError(f"{path}: the weights are not finite (such as {bad[0]}); training diverged, lower the rate")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    save_file(state, part, metadata={"detect": card.to_json()})
+    part.replace(path)
+
+
+def load_model(path: Path) -> tuple[PatchClassifier, ModelCard]:
+    """Read a model file.
+
+    Returns:
+        The network, in evaluation mode on the CPU, and its card.
+
+    Raises:
+        ModelFileError: missing, not a safetensors file, of another program or version, or with tensors that do not fit.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file; it is the model.safetensors that detect.train writes")
+    try:
+        with safe_open(path, framework="pt") as source:
+            header = (source.metadata() or {}).get("detect")
+            state: dict[str, Tensor] = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: not a model file ({error}); it is the model.safetensors that detect.train writes") from error
+    if header is None:
+        raise ModelFileError(f"{path}: a safetensors file without the header of detect.train; weights go to net.weights=")
+    try:
+        card = ModelCard.from_json(header)
+        net = build_net(card)
+        net.load_state_dict(state)
+    except (ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return net.eval(), card

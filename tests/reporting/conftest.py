@@ -1,0 +1,77 @@
+"""A small predictions folder, such as `detect.predict` writes: two images, two classes, one failure."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detect.imagery import open_scene, write_map
+from detect.labels import Detections, write_detections
+from detect.reporting import counts_table, heatmap_path, overlay, overlay_path, write_json, write_picture, write_table
+
+CLASSES = ("cow", "sheep")
+
+
+def detections(points, classes=CLASSES):
+    """Points as (x, y, label position, score)."""
+    table = np.array(points, float).reshape(-1, 4)
+    return Detections(table[:, :2], table[:, 3], table[:, 2].astype(int), tuple(classes))
+
+
+def fill_folder(root: Path, found: dict[str, Detections], classes) -> Path:
+    folder = root / "predictions"
+    sources = {}
+    for number, (name, objects) in enumerate(found.items()):
+        source = root / f"source{number}.png"
+        pixels = np.full((60, 80, 3), 90 + number, np.uint8)
+        Image.fromarray(pixels).save(source)
+        sources[name] = str(source)
+        write_picture(overlay(pixels, objects, scale=1, radius=5), overlay_path(folder, name))
+        heat = np.full((len(classes), 8, 10), 0.05, np.float32)
+        write_map(heatmap_path(folder, name), heat, open_scene(source), 8, classes, 4.0)
+    write_table(counts_table(found, classes), folder / "counts.csv")
+    write_detections(found, folder / "detections.csv")
+    (folder / "failures.csv").write_text("image,error\n", encoding="utf-8")
+    run = {
+        "version": "0.1.0",
+        "model": {"path": "runs/a/model.safetensors", "classes": list(classes), "threshold": 0.5, "radius": 5},
+        "settings": {"runtime": "torch", "tile": "auto"},
+        "notes": ["Counted on a Tuesday."],
+        "sources": sources,
+    }
+    write_json(run, folder / "run.json")
+    return folder
+
+
+@pytest.fixture
+def found():
+    """Three cows and one sheep on the first image, one sheep on the second."""
+    return {
+        "a/b.jpg": detections([(10, 10, 0, 0.9), (30, 10, 0, 0.8), (50, 10, 0, 0.7), (50, 40, 1, 0.6)]),
+        "c.jpg": detections([(20, 20, 1, 0.95)]),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path, found):
+    return fill_folder(tmp_path, found, CLASSES)
+
+
+@pytest.fixture
+def scores(tmp_path):
+    path = tmp_path / "scores.json"
+    data = {
+        "f1": 0.8,
+        "precision": 0.75,
+        "recall": 0.857,
+        "count_mae": 1.5,
+        "count_bias_percent": -25.0,
+        "radius": 30,
+        "map50": None,
+        "per_class": {"cow": {"f1": 0.9, "truth": 4}, "sheep": {"f1": 0.7, "truth": 3}},
+        "per_image": {"a/b.jpg": {"truth": 6, "count": 4}, "c.jpg": {"truth": {"cow": 0, "sheep": 1}, "count": 1}},
+    }
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path

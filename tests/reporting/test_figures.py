@@ -1,0 +1,57 @@
+import base64
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from detect.imagery import open_scene, write_map
+from detect.reporting import heatmap_path, overlay_path, write_picture
+from detect.reporting.figures import draw_figures
+from detect.reporting.predictions import read_predictions
+
+
+def picture(address):
+    head, _, body = address.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return Image.open(BytesIO(base64.b64decode(body)))
+
+
+def test_all_three_pictures(folder):
+    figures = draw_figures(read_predictions(folder), "a/b.jpg")
+    assert figures.missing == []
+    assert [picture(each).size for each in (figures.thumbnail, figures.heat, figures.overlay)] == [(80, 60)] * 3
+
+
+def test_large_overlays_are_reduced(folder):
+    write_picture(Image.new("RGB", (1800, 600)), overlay_path(folder, "c.jpg"))
+    assert picture(draw_figures(read_predictions(folder), "c.jpg").overlay).size == (900, 300)
+
+
+def test_missing_pictures_are_said_to_be_missing(folder):
+    overlay_path(folder, "a/b.jpg").unlink()
+    heatmap_path(folder, "a/b.jpg").unlink()
+    read_predictions(folder).source("a/b.jpg").unlink()
+    figures = draw_figures(read_predictions(folder), "a/b.jpg")
+    assert figures.thumbnail is None and figures.heat is None and figures.overlay is None
+    assert "overlays/a/b.jpg.jpg is missing" in " ".join(figures.missing)
+    assert "heatmaps/a/b.jpg.tif is missing" in " ".join(figures.missing)
+    assert len(figures.missing) == 3
+
+
+def test_damaged_pictures_are_said_to_be_damaged(folder):
+    overlay_path(folder, "c.jpg").write_bytes(b"no picture")
+    heatmap_path(folder, "c.jpg").write_bytes(b"no raster")
+    figures = draw_figures(read_predictions(folder), "c.jpg")
+    assert figures.thumbnail is not None
+    assert len(figures.missing) == 2 and all("could not be read" in sentence for sentence in figures.missing)
+
+
+def test_the_heatmap_lies_on_the_image(folder):
+    content = read_predictions(folder)
+    heatmap = np.zeros((1, 8, 10), np.float32)
+    heatmap[0, 2, 7] = 1
+    write_map(heatmap_path(folder, "c.jpg"), heatmap, open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
+    pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
+    row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
+    # the cell (2, 7) is centred at pixel 4 + 8 * 7 = 60 across and 4 + 8 * 2 = 20 down; it is 8 pixels wide
+    assert abs(row - 20) <= 6 and abs(col - 60) <= 6
