@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
@@ -80,5 +79,5 @@ def write_map(path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: in
 
 def read_tags(path: Path) -> Mapping[str, str]:
     """Read the tags of a raster (`stride`, `offset` and `classes` of a written map)."""
-    with gdal_options(), rasterio.open(path) as source:
+    with gdal_options(), open_dataset(path) as source:
         return dict(source.tags())

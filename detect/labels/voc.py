@@ -39,8 +39,11 @@ class _Document:
         self._parser.EntityDeclHandler = self._refuse
         try:
             self._parser.Parse(path.read_bytes(), True)
-        except expat.ExpatError as error:
-            raise AnnotationError(f"{path} line {error.lineno}: not well-formed XML ({error})") from error
+        except AnnotationError:
+            raise
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for encodings expat cannot read
+            line = self._parser.ErrorLineNumber
+            raise AnnotationError(f"{path} line {line}: not well-formed XML ({error})") from error
         self.root: ElementTree.Element = self._builder.close()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

@@ -1,24 +1,47 @@
 """Learning: which images train, which patches are drawn from them, how they are varied, and the training itself."""
 
 from detect.learning.augment import Augment
-from detect.learning.data import PatchData
+from detect.learning.callbacks import EpochLog
+from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.module import ClassifierModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit, split_scenes
+from detect.learning.tasks import (
+    PatchSettings,
+    Task,
+    folder_card,
+    folder_outputs,
+    folder_task,
+    image_kind,
+    measure_normalisation,
+    object_size,
+    scene_task,
+)
 
 __all__ = [
     "Augment",
     "ClassifierModule",
+    "EpochLog",
     "FolderDataset",
     "LabelledScene",
+    "Loading",
     "PatchData",
+    "PatchSettings",
     "PixelSource",
     "Recipe",
     "SampleDataset",
     "Sampler",
     "SceneSplit",
     "Schedule",
+    "Task",
+    "folder_card",
+    "folder_outputs",
+    "folder_task",
+    "image_kind",
+    "measure_normalisation",
+    "object_size",
+    "scene_task",
     "split_scenes",
 ]

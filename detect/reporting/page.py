@@ -18,7 +18,7 @@ from detect.reporting.figures import Figures, draw_figures
 from detect.reporting.files import write_text
 from detect.reporting.predictions import Predictions, overlay_path, read_predictions
 from detect.reporting.scorecard import DASH, Scorecard, read_scorecard
-from detect.reporting.tables import TOTAL
+from detect.reporting.tables import IMAGE, TOTAL
 
 BINS = 20
 """Bars of the picture of scores."""
@@ -95,7 +95,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         embed_limit=embed_limit,
         facts=_facts(content),
         settings=flatten({key: value for key, value in content.run.items() if key not in ("sources", "notes")}),
-        notes=_notes(content),
+        notes=_notes(content, scorecard),
         scorecard=scorecard,
         histogram=_histogram(content),
         colours_repeat=len(content.classes) > len(PALETTE),
@@ -178,9 +178,17 @@ def _megapixels(pixels: Any) -> str | None:
     return f"{format_value(pixels / 1e6)} megapixels" if isinstance(pixels, int | float) else None
 
 
-def _notes(content: Predictions) -> list[str]:
+def _notes(content: Predictions, scorecard: Scorecard | None) -> list[str]:
+    """List what is missing or does not fit together, then what the run itself says."""
+    counted = dict(zip(content.counts[IMAGE], content.counts[TOTAL], strict=True))
+    measured = scorecard.found if scorecard else {}
+    other = [name for name, number in measured.items() if counted.get(name) != number]
+    remarks = list(content.remarks)
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        remarks.append(f"The scores were measured on other counts of {other[0]}{more}: evaluate this folder again.")
     notes = content.run.get("notes")
-    return [*content.remarks, *(str(note) for note in (notes if isinstance(notes, list) else []))]
+    return remarks + [str(note) for note in (notes if isinstance(notes, list) else [])]
 
 
 def _histogram(content: Predictions) -> dict[str, Any] | None:

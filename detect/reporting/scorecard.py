@@ -15,20 +15,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "f1": ("F1", "Recall and precision in one number: 1 is perfect, 0 is useless."),
     "precision": ("Precision", "The share of the detections that are real objects. The rest are false alarms."),
     "recall": ("Recall", "The share of the annotated objects that were found. The rest were missed."),
+    "f1_classwise": ("F1 with class", "The same as F1, where only a detection with the right class is right."),
     "count_mae": ("Count error", "By how many objects the count of an image is off, on average (MAE)."),
     "count_rmse": (
         "Count error, RMSE",
         "The same, with large errors weighing more. Far above the MAE: a few bad images.",
     ),
     "count_bias_percent": ("Count bias", "All images together: above zero too many are counted, below zero too few."),
+    "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
     "map50": ("mAP 50", "Average precision of the boxes that overlap an annotated box by half or more."),
     "map": ("mAP", "Average precision of the boxes, over overlaps from 0.5 to 0.95."),
-    "balanced_accuracy": (
-        "Balanced accuracy",
-        "The share of patches given their right class, every class weighing the same.",
-    ),
+    "accuracy": ("Accuracy", "The share that got its right class."),
+    "balanced_accuracy": ("Balanced accuracy", "The share that got its right class, every class weighing the same."),
     "macro_f1": ("Macro F1", "The F1 of every class, averaged with every class weighing the same."),
-    "roc_auc": ("ROC AUC", "How well scores rank objects above background: 1 is perfect, 0.5 is chance."),
+    "roc_auc": ("ROC AUC", "How well scores rank objects above the rest: 1 is perfect, 0.5 is chance."),
     "pr_auc": ("PR AUC", "Precision averaged over every possible recall: 1 is perfect."),
 }
 """The measures shown, in this order: the name a reader sees and what the number says."""
@@ -53,6 +53,7 @@ class Scorecard:
         columns: names of the numbers per class.
         per_class: (class, numbers as text).
         truth: image name to the number of objects annotated on it.
+        found: image name to the number of objects found on it when it was measured.
     """
 
     measures: list[Measure]
@@ -60,6 +61,7 @@ class Scorecard:
     columns: list[str]
     per_class: list[tuple[str, list[str]]]
     truth: dict[str, int]
+    found: dict[str, int]
 
 
 def read_scorecard(path: Path) -> Scorecard:
@@ -81,7 +83,9 @@ def read_scorecard(path: Path) -> Scorecard:
     keys = list(dict.fromkeys(key for numbers in classes.values() for key in numbers if _is_number(numbers[key])))
     rows = [(name, [format_measure(key, numbers.get(key)) for key in keys]) for name, numbers in classes.items()]
     radius = f"{data['radius']:g}" if _is_number(data.get("radius")) else None
-    return Scorecard(measures, radius, [_heading(key) for key in keys], rows, _truth(_objects(data.get("per_image"))))
+    images = _objects(data.get("per_image"))
+    columns = [_heading(key) for key in keys]
+    return Scorecard(measures, radius, columns, rows, _whole(images, "true"), _whole(images, "found"))
 
 
 def format_measure(key: str, value: Any) -> str:
@@ -92,12 +96,14 @@ def format_measure(key: str, value: Any) -> str:
         return f"{value:+.1f} %".replace("-", "−")
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
-    digits = 1 if abs(value) >= 10 else 2 if key.startswith("count") else 3
+    digits = 1 if abs(value) >= 10 else 2 if key.startswith(("count", "mean")) else 3
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def _heading(key: str) -> str:
-    return WORDS[key][0] if key in WORDS else key.replace("_", " ").capitalize()
+    if key in WORDS:
+        return WORDS[key][0]
+    return "Annotated" if key == "true" else key.replace("_", " ").capitalize()
 
 
 def _is_number(value: Any) -> bool:
@@ -110,13 +116,6 @@ def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
     return {str(name): entry for name, entry in items if isinstance(entry, dict)}
 
 
-def _truth(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Take the annotated number of each image: `truth`, one number or one per class."""
-    found: dict[str, int] = {}
-    for name, entry in images.items():
-        truth = entry.get("truth")
-        numbers = list(truth.values()) if isinstance(truth, dict) else [truth]
-        whole = [int(number) for number in numbers if isinstance(number, int)]
-        if whole and len(whole) == len(numbers):
-            found[name] = sum(whole)
-    return found
+def _whole(images: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:
+    """Take one whole number of each image that has it."""
+    return {name: int(entry[key]) for name, entry in images.items() if isinstance(entry.get(key), int)}

@@ -90,7 +90,7 @@ def test_text_stays_text(make_image: Make, table: Make) -> None:
     [
         (POINTS + "a.png,41,1,t", "t.csv line 2: x 41 is outside a.png, 40 wide and 30 high; it must be in [0, 40]"),
         (POINTS + "a.png,1,-0.5,t", "t.csv line 2: y -0.5 is outside a.png"),
-        (BOXES + "a.png,0,0,5,31.5,t", "t.csv line 2: ymax 31.5 is outside a.png, 40 wide and 30 high; it must be in [-1,"),
+        (BOXES + "a.png,0,0,5,31.5,t", "t.csv line 2: ymax 31.5 is outside a.png, 40 wide and 30 high; it must be in"),
         (BOXES + "a.png,-2,0,5,5,t", "t.csv line 2: xmin -2 is outside"),
         (BOXES + "a.png,5,5,5,9,t", "t.csv line 2: box 5,5,5,9 has no size"),
         (POINTS + "a.png,nan,1,t", "t.csv line 2: x must be a finite number, got 'nan'"),

@@ -46,6 +46,11 @@ SIZE = "<size><width>30</width><height>40</height><depth>3</depth></size>"
         (OUTSIDE, "a.xml line 1: declares the entity 'a'"),
         ("<annotation>\n<filename>", "a.xml line 2: not well-formed XML"),
         ("", "a.xml line 1: not well-formed XML"),
+        ('<?xml version="1.0" encoding="gbk"?>\n<annotation/>', "a.xml line 1: not well-formed XML (multi-byte"),
+        (
+            '<?xml version="1.0" encoding="x-none"?>\n<annotation/>',
+            "a.xml line 1: not well-formed XML (unknown encoding",
+        ),
         ("<svg/>", "a.xml line 1: a VOC file has <annotation> with a <filename>, this one has <svg>"),
         (voc("<object><name>t</name></object>"), "a.xml line 3: <object> without xmin, ymin, xmax, ymax"),
         (voc(OBJECT.format("", 1, 1, 2, 2)), "a.xml line 3: <object> without name"),

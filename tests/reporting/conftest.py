@@ -70,8 +70,8 @@ def scores(tmp_path):
         "count_bias_percent": -25.0,
         "radius": 30,
         "map50": None,
-        "per_class": {"cow": {"f1": 0.9, "truth": 4}, "sheep": {"f1": 0.7, "truth": 3}},
-        "per_image": {"a/b.jpg": {"truth": 6, "count": 4}, "c.jpg": {"truth": {"cow": 0, "sheep": 1}, "count": 1}},
+        "per_class": {"cow": {"f1": 0.9, "true": 4, "found": 3}, "sheep": {"f1": None, "true": 3, "found": 2}},
+        "per_image": {"a/b.jpg": {"true": 6, "found": 4, "f1": 0.8}, "c.jpg": {"true": 1, "found": 1, "f1": 1.0}},
     }
     path.write_text(json.dumps(data), encoding="utf-8")
     return path

@@ -91,7 +91,7 @@ def test_names_from_others_are_shown_and_never_run(tmp_path):
     write_table(pd.DataFrame({"image": [BAD], "error": [f"{BAD} & more"]}), folder / "failures.csv")
     run = json.loads((folder / "run.json").read_text()) | {BAD: {BAD: BAD}, "notes": [BAD], "version": BAD}
     (folder / "run.json").write_text(json.dumps(run))
-    scores = {"f1": 1.0, "per_class": {label: {BAD: 1}}, "per_image": {name: {"truth": 1}}}
+    scores = {"f1": 1.0, "per_class": {label: {BAD: 1}}, "per_image": {name: {"true": 1}}}
     (tmp_path / "scores.json").write_text(json.dumps(scores))
     source, page = read(write_report(folder, tmp_path / "scores.json"))
     assert page.tags.count("script") == 1 and BAD not in source
@@ -114,6 +114,12 @@ def test_scores_are_explained_and_the_truth_stands_beside_the_count(folder, scor
     assert "within 30 pixels" in page.text and "The rest were missed" in page.text
     assert cells(source)[1] == ["a/b.jpg", "3", "1", "4", "6", "−2", "open"]
     assert cells(source)[2] == ["c.jpg", "0", "1", "1", "1", "0", "open"]
+
+
+def test_scores_of_another_run_are_remarked(folder, scores):
+    assert "other counts" not in read(write_report(folder, scores))[1].text
+    scores.write_text(scores.read_text().replace('"found": 4', '"found": 9'))
+    assert "measured on other counts of a/b.jpg: evaluate" in read(write_report(folder, scores))[1].text
 
 
 def test_missing_pictures_are_said_and_the_page_is_written(folder):

@@ -1,0 +1,114 @@
+"""From a stitched map to detections: local maxima of the foreground, one class each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.special import expit, logsumexp, softmax
+from torch.nn import functional as F
+
+from detect.labels import Detections
+from detect.nets import ModelCard
+
+
+@dataclass(frozen=True)
+class CellGeometry:
+    """Where the cells of a map lie in the scene.
+
+    Attributes:
+        stride: pixels per cell.
+        offset: pixel position of the centre of cell 0, along both axes.
+        shape: (height, width) of the scene in pixels.
+    """
+
+    stride: int
+    offset: float
+    shape: tuple[int, int]
+
+
+def foreground(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the log odds of 'any class' against the background: (K, h, w) logits, background first, to (h, w).
+
+    The probability saturates at 1 where the log odds still tell the middle of an object from its rim.
+    """
+    return np.asarray(logsumexp(logits[1:], axis=0) - logits[0], np.float32)
+
+
+def posteriors(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the posterior of every class but the background, which comes first: (K, h, w) to (K - 1, h, w) in [0, 1]."""
+    return np.asarray(softmax(logits, axis=0)[1:], np.float32)
+
+
+def find_peaks(heat: NDArray[np.float32], radius: int) -> NDArray[np.intp]:
+    """Find the cells that no cell within `radius` cells, along both axes, exceeds.
+
+    Of equal cells within reach of each other, the first in reading order stands. Whether a cell is a peak depends on
+    its neighbourhood alone, so it cannot depend on tiles, strips or threads.
+
+    Args:
+        heat: (h, w); -inf never peaks.
+        radius: in cells, 1 or more.
+
+    Returns:
+        (N, 2) rows and columns, in reading order.
+    """
+    if radius < 1:
+        raise ValueError(f"the peaks' radius must be 1 cell or more, got {radius}")
+    grid = torch.from_numpy(np.ascontiguousarray(heat))[None, None]
+    highest = F.max_pool2d(grid, 2 * radius + 1, stride=1, padding=radius)[0, 0].numpy()
+    cells = np.argwhere((heat == highest) & np.isfinite(heat))
+    if len(cells) < 2:
+        return cells
+    pairs = cKDTree(cells).query_pairs(radius, p=np.inf, output_type="ndarray")
+    equal = heat[tuple(cells[pairs[:, 0]].T)] == heat[tuple(cells[pairs[:, 1]].T)]
+    later = pairs[equal].max(axis=1) if len(pairs) else np.empty(0, np.intp)
+    return np.delete(cells, np.unique(later), axis=0)
+
+
+def decode_patches(
+    logits: NDArray[np.float32], card: ModelCard, geometry: CellGeometry, *, radius: float, threshold: float
+) -> Detections:
+    """Turn the stitched logits of a patch classifier into points.
+
+    Peaks of the foreground's log odds, refined to a part of a cell by a parabola through each peak and its neighbours
+    along each axis; the class of a peak is the likeliest one there.
+
+    Args:
+        logits: (K, h, w), background first.
+        card: the classes.
+        geometry: where the cells lie; cells whose centre is outside the scene are left out.
+        radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
+        threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
+
+    Returns:
+        Points in pixels of the scene, in reading order.
+    """
+    height, width = geometry.shape
+    heat = foreground(logits)
+    rows = geometry.offset + geometry.stride * np.arange(heat.shape[0]) < height
+    cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
+    heat = np.where(rows[:, None] & cols[None, :], heat, np.float32(-np.inf))
+    cells = find_peaks(heat, max(1, round(radius / geometry.stride)))
+    score = expit(heat[tuple(cells.T)].astype(np.float64))
+    cells, score = cells[score >= threshold], score[score >= threshold]
+    label = logits[1:, cells[:, 0], cells[:, 1]].argmax(axis=0)
+    at = geometry.offset + geometry.stride * (cells + _refined(heat, cells))
+    xy = np.clip(at[:, ::-1], 0, (np.nextafter(width, 0), np.nextafter(height, 0)))
+    return Detections(xy, score, label, card.classes)
+
+
+def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Shift each peak, by at most half a cell along each axis, to the top of its parabola."""
+    padded = np.pad(heat.astype(np.float64), 1, constant_values=-np.inf)
+    row, col = (cells + 1).T
+    middle = padded[row, col]
+    shift = np.zeros(cells.shape, np.float64)
+    for axis, (down, right) in enumerate(((1, 0), (0, 1))):
+        before, after = padded[row - down, col - right], padded[row + down, col + right]
+        usable = np.isfinite(before) & np.isfinite(after) & (2 * middle > before + after)
+        bend = np.where(usable, 2 * middle - before - after, 1.0)
+        lean = np.where(usable, after, 0.0) - np.where(usable, before, 0.0)
+        shift[:, axis] = np.where(usable, 0.5 * lean / bend, 0.0)
+    return shift

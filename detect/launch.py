@@ -1,0 +1,161 @@
+"""What the commands share: where the configuration lies, exit codes, the log, output folders."""
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.logging import RichHandler
+
+DONE, WRONG_USE, SOME_FAILED = 0, 2, 3
+"""Exit codes: every image done; wrong use or bad input; some images in failures.csv."""
+
+USER_ERRORS = (ValueError, OSError, OmegaConfBaseException)
+"""Errors that are about the input; they are shown as one message, not as a traceback."""
+
+logger = logging.getLogger(__name__)
+
+
+def conf_folder() -> Path:
+    """Give the folder of the configuration: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "conf"
+
+
+def command(name: str) -> Callable[[Callable[[DictConfig], int]], Callable[[], None]]:
+    """Make a command of a function that takes the composed configuration and gives an exit code.
+
+    Args:
+        name: of the root configuration.
+    """
+
+    def decorate(function: Callable[[DictConfig], int]) -> Callable[[], None]:
+        @functools.wraps(function)
+        def main() -> None:
+            composed = False
+
+            def task(cfg: DictConfig) -> int:
+                nonlocal composed
+                composed = True
+                code = _guarded(function, cfg)
+                if code:
+                    sys.exit(code)
+                return code
+
+            try:
+                hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+            except SystemExit as stop:
+                if stop.code and not composed:
+                    raise SystemExit(WRONG_USE) from None
+                raise
+
+        return main
+
+    return decorate
+
+
+def _guarded(function: Callable[[DictConfig], int], cfg: DictConfig) -> int:
+    start_log()
+    try:
+        return function(cfg)
+    except USER_ERRORS as error:
+        logger.error("%s", _message(error))
+        logger.debug("where it happened", exc_info=error)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        logger.error("stopped by the user")
+        return 130
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OmegaConfBaseException):
+        key = getattr(error, "full_key", None)
+        return f"{key} must be given: {key}=..." if "mandatory" in str(error).lower() else str(error).splitlines()[0]
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: no permission to write there; choose another output folder"
+    return str(error)
+
+
+def start_log() -> None:
+    """Log to the terminal, messages only; libraries from warnings up."""
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, markup=False, highlighter=None)
+    handler.setFormatter(logging.Formatter("%(message)s", datefmt="%H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("detect").setLevel(logging.INFO)
+    for noisy in ("pytorch_lightning", "lightning", "lightning.pytorch"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def given_path(cfg: DictConfig, key: str, what: str) -> Path:
+    """Read a path that must be there.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    path = Path(str(cfg[key])).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"{key}={path}: no such {what}")
+    return path
+
+
+def output_folder(path: Path, *, result: str, allowed: bool, way_out: str) -> Path:
+    """Make the output folder and see that it can be written and holds no earlier result.
+
+    Args:
+        path: the folder.
+        result: the file by which an earlier result is known.
+        allowed: whether there may be one.
+        way_out: what to do otherwise.
+
+    Raises:
+        FileExistsError: an earlier result is there and not allowed.
+        OSError: it cannot be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"output={path} is a file; name a folder")
+    path.mkdir(parents=True, exist_ok=True)
+    probe = path / ".writable"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"output={path} cannot be written ({error}); choose another folder") from error
+    if (path / result).exists() and not allowed:
+        raise FileExistsError(f"output={path} holds {result} already; {way_out}")
+    return path
+
+
+def parse_bytes(text: str | int) -> int:
+    """Read a size such as `4GiB`, `500MiB` or a plain number of bytes.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    units = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1}
+    lowered = str(text).strip().lower()
+    for unit, factor in units.items():
+        if lowered.endswith(unit):
+            lowered, scale = lowered[: -len(unit)].strip(), factor
+            break
+    else:
+        scale = 1
+    try:
+        size = int(float(lowered) * scale)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a size; write 2GiB, 500MiB or a number of bytes") from None
+    if size <= 0:
+        raise ValueError(f"a size must be positive, got {text}")
+    return size
+
+
+def auto(value: Any, otherwise: float) -> float:
+    """Read a number or `auto`."""
+    return otherwise if value in ("auto", None) else float(value)

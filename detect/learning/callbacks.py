@@ -1,0 +1,60 @@
+"""What a training run writes down while it goes on: a row an epoch, and a line for the person who waits."""
+
+import logging
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytorch_lightning as pl
+
+logger = logging.getLogger(__name__)
+
+
+class EpochLog(pl.Callback):
+    """Writes `metrics.csv`, a row an epoch, and logs a line with the rate and the time left.
+
+    The file is written whole after every epoch; a resumed run keeps the rows before the epoch it resumes from.
+
+    Args:
+        path: the CSV file.
+        samples: training patches an epoch.
+        monitor: the metric that decides which epoch is kept.
+    """
+
+    def __init__(self, path: Path, samples: int, monitor: str) -> None:
+        self.path = path
+        self.samples = samples
+        self.monitor = monitor
+        self._started = 0.0
+        self._first: tuple[int, float] | None = None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+        self._first = self._first or (trainer.current_epoch, self._started)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the row and log the line."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        epoch = trainer.current_epoch
+        row = pd.DataFrame([{"epoch": epoch, **metrics}])
+        if self.path.exists() and epoch > 0:
+            before = pd.read_csv(self.path)
+            row = pd.concat([before[before["epoch"] < epoch], row], ignore_index=True)
+        part = self.path.with_name(f".{self.path.name}.part")
+        row.to_csv(part, index=False)
+        part.replace(self.path)
+        self._say(trainer, metrics)
+
+    def _say(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+        now = time.monotonic()
+        assert self._first is not None
+        done = trainer.current_epoch + 1 - self._first[0]
+        left = (now - self._first[1]) / done * ((trainer.max_epochs or 0) - trainer.current_epoch - 1)
+        shown = ("train/loss", "val/loss", "val/balanced_accuracy", "val/f1", "val/bias_percent")
+        values = "  ".join(f"{name} {metrics[name]:.3f}" for name in shown if name in metrics)
+        logger.info(
+            "epoch %d/%s  %s  %.0f patches/s with validation, %s left",
+            trainer.current_epoch + 1, trainer.max_epochs, values,
+            self.samples / (now - self._started), f"{left / 60:.1f} min",
+        )  # fmt: skip

@@ -1,0 +1,127 @@
+"""The Lightning module that trains a patch classifier."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from detect.nets import PatchClassifier
+
+SceneScores = Callable[[PatchClassifier], Mapping[str, float]]
+"""Counts the validation scenes with a network; names and values are logged under `val/`."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the weights move.
+
+    Attributes:
+        lr: learning rate of the head at its highest.
+        backbone_lr: that of the backbone.
+        weight_decay: AdamW's; not applied to biases and normalisation layers.
+        warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
+        label_smoothing: of the cross-entropy, in [0, 1).
+        score_every: epochs between counts of the validation scenes.
+    """
+
+    lr: float
+    backbone_lr: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    score_every: int
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.backbone_lr < 0:
+            raise ValueError(f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"finetune.warmup must be in [0, 1), got {self.warmup}")
+        if self.score_every < 1:
+            raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
+
+
+class ClassifierModule(pl.LightningModule):
+    """Trains a patch classifier with cross-entropy, AdamW, warm-up and cosine.
+
+    Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and what `scene_scores`
+    gives, `val/f1` first: the F1 of counting whole validation scenes.
+
+    Args:
+        net: the network.
+        schedule: rates.
+        seed: with the epoch it decides dropout, so that a resumed run goes on as an uninterrupted one.
+        scene_scores: counts the validation scenes; None where there are only patches.
+    """
+
+    def __init__(self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None) -> None:
+        super().__init__()
+        self.net = net
+        self.schedule = schedule
+        self.seed = seed
+        self.scene_scores = scene_scores
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Seed the epoch's random numbers."""
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Give the loss of a batch of (pixels, output)."""
+        pixels, output = batch
+        logits = self.net.classify(pixels)
+        loss = F.cross_entropy(logits, output, label_smoothing=self.schedule.label_smoothing)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Keep the logits of a batch."""
+        pixels, output = batch
+        self._validated.append((self.net.classify(pixels).float().cpu(), output.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the patches, and every `score_every` epochs (and after the last) the scenes."""
+        logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        predicted = logits.argmax(dim=1)
+        self.log("val/loss", F.cross_entropy(logits, output))
+        self.log("val/accuracy", float(accuracy_score(output, predicted)))
+        self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
+        epoch, last = self.current_epoch + 1, self.trainer.max_epochs
+        due = epoch % self.schedule.score_every == 0 or epoch == last
+        if self.scene_scores is not None and due and not self.trainer.sanity_checking:
+            self._log_scenes(self.scene_scores(self.net))
+
+    def _log_scenes(self, scores: Mapping[str, float]) -> None:
+        for name, value in scores.items():
+            self.log(f"val/{name}", float(value), prog_bar=name == "f1")
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over four groups (backbone or head, decayed or not) and a schedule by step."""
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        warm = max(1, round(self.schedule.warmup * steps))
+
+        def factor(step: int) -> float:
+            if step < warm:
+                return (step + 1) / warm
+            return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+        optimizer = AdamW(self._groups())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        groups: dict[tuple[float, float], list[Tensor]] = {}
+        for name, parameter in self.net.named_parameters():
+            rate = self.schedule.backbone_lr if name.startswith("backbone.") else self.schedule.lr
+            decay = self.schedule.weight_decay if parameter.ndim > 1 else 0.0
+            parameter.requires_grad_(rate > 0)
+            if rate > 0:
+                groups.setdefault((rate, decay), []).append(parameter)
+        return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]

@@ -1,0 +1,176 @@
+"""What a training run learns: the patches of an epoch, what validates, and the model's card."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from detect.imagery import Scene, Window, open_scene
+from detect.labels import PatchFolder
+from detect.learning.augment import Augment
+from detect.learning.data import PatchSet
+from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Recipe, Sampler
+from detect.learning.splits import LabelledScene, SceneSplit
+from detect.nets import ModelCard
+
+logger = logging.getLogger(__name__)
+
+EPOCH_SEEDS = 1_000_003
+"""Augmentation seeds of one epoch lie this far from those of the next; more than the patches of any epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A training run's material.
+
+    Attributes:
+        train: gives the patches of an epoch.
+        val: the patches that validate.
+        outputs: how many training patches or objects each output of the network has.
+        notes: sentences for the log and the report.
+    """
+
+    train: Callable[[int], PatchSet]
+    val: PatchSet
+    outputs: dict[str, int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """The geometry of training patches, in pixels: their side and the margin of context around them."""
+
+    patch_size: int
+    margin: int
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of what the network sees."""
+        return self.patch_size + 2 * self.margin
+
+
+def object_size(scenes: Sequence[LabelledScene]) -> float | None:
+    """Give the median side of the labelled boxes, sqrt(w * h), in pixels; None for points."""
+    sides = [np.sqrt(s.objects.wh.prod(axis=1)) for s in scenes if s.objects.wh is not None and len(s.objects)]
+    return float(np.median(np.concatenate(sides))) if sides else None
+
+
+def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tuple[int, ...], str]:
+    """Choose the bands (those asked for, else the first three, or one) and check that all images have one dtype.
+
+    Raises:
+        ValueError: images of several dtypes, or too few bands.
+    """
+    first = scenes[0]
+    chosen = tuple(bands) if bands else ((1, 2, 3) if first.bands >= 3 else (1,))
+    for scene in scenes:
+        if scene.dtype != first.dtype:
+            raise ValueError(f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one kind")
+        if scene.bands < max(chosen):
+            raise ValueError(f"{scene.path} has {scene.bands} bands, band {max(chosen)} is needed; set data.bands or convert it")
+    return chosen, first.dtype
+
+
+def measure_normalisation(
+    scenes: Sequence[LabelledScene], source: PixelSource, seed: int = 0
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure mean and standard deviation of each band on 64 random windows of 256 pixels of the training scenes."""
+    rng = np.random.default_rng(seed)
+    windows: list[NDArray[np.float64]] = []
+    for i in rng.integers(len(scenes), size=64):
+        height, width = scenes[i].scene.shape
+        at = Window(int(rng.integers(height)), int(rng.integers(width)), 256, 256)
+        windows.append(source.read(scenes[i].scene, at).astype(np.float64).reshape(len(source.bands), -1))
+    pixels = np.concatenate(windows, axis=1)
+    return tuple(pixels.mean(axis=1).tolist()), tuple(np.maximum(pixels.std(axis=1), 1e-6).tolist())
+
+
+def scene_task(
+    split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
+) -> Task:
+    """Learn from patches drawn around the objects of scenes and away from them."""
+    sampler = Sampler(split.train, recipe, seed)
+    held = Sampler(split.val, recipe, seed)
+
+    def train(epoch: int) -> PatchSet:
+        seeds = (seed + 1) * EPOCH_SEEDS + epoch * recipe.samples
+        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
+
+    classes = split.train[0].objects.classes
+    number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
+    unseen = [name for name, n in number.items() if not n]
+    notes = [split.note]
+    if unseen:
+        notes.append(f"no training object of class {', '.join(unseen)}: the model cannot find them")
+    return Task(train, SampleDataset(split.val, held.fixed(), source, patches.side), number, tuple(notes))
+
+
+def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: ModelCard) -> ModelCard:
+    """Complete a card for a folder of patches: classes, background, bands, dtype and patch size.
+
+    Raises:
+        ValueError: a negative label that is no class folder, or patches that are not square.
+    """
+    unknown = sorted(set(negative_labels) - set(folder.classes))
+    if unknown:
+        raise ValueError(f"data.negative_labels names {unknown}; the folders are {list(folder.classes)}")
+    first = open_scene(folder.paths[0])
+    if first.shape[0] != first.shape[1]:
+        raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
+    bands, dtype = image_kind([first], card.bands or None)
+    return replace(
+        card,
+        classes=tuple(name for name in folder.classes if name not in negative_labels),
+        background=negative_labels[0] if negative_labels else None,
+        bands=bands,
+        dtype=dtype,
+        backbone=replace(card.backbone, bands=len(bands)),
+        patch_size=first.shape[0],
+    )
+
+
+def folder_outputs(folder: PatchFolder, card: ModelCard) -> NDArray[np.int64]:
+    """Give the network's output for every patch of a folder; all negative labels share the background's.
+
+    Raises:
+        ValueError: a class that the model does not know.
+    """
+    first = 0 if card.background is None else 1
+    unknown = [name for name in folder.classes if name not in card.classes]
+    if unknown and card.background is None:
+        raise ValueError(f"unknown classes {unknown}; the model knows {list(card.classes)}")
+    places = [card.classes.index(name) + first if name in card.classes else 0 for name in folder.classes]
+    return np.array(places, np.int64)[folder.label]
+
+
+def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, val_fraction: float, seed: int) -> Task:
+    """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
+
+    Raises:
+        ValueError: nothing to train on.
+    """
+    outputs = folder_outputs(folder, card)
+    side = np.array([name or "train" for name in folder.split])
+    train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
+    notes = ["validation patches from the folder's own val"]
+    if not len(train):
+        raise ValueError("the folder has no training patches")
+    if not len(val):
+        train, val = train_test_split(train, test_size=val_fraction, random_state=seed, stratify=outputs[train])
+        notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
+
+    def patches(chosen: NDArray[np.intp], augmented: Augment | None, seeds: int) -> FolderDataset:
+        paths = [folder.paths[i] for i in chosen]
+        return FolderDataset(paths, outputs[chosen], card.bands, card.patch_size, augmented, seeds)
+
+    def epoch_patches(epoch: int) -> PatchSet:
+        order = np.random.default_rng((seed, epoch)).permutation(train)
+        return patches(order, augment, (seed + 1) * EPOCH_SEEDS + epoch * len(train))
+
+    number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
+    return Task(epoch_patches, patches(val, None, 0), number, tuple(notes))

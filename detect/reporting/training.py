@@ -1,0 +1,59 @@
+"""Pictures of a training run: its curves, and what the model finds in the validation scenes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from detect.imagery import Scene, read_window
+from detect.labels import Detections
+from detect.reporting.colours import to_display
+from detect.reporting.files import replace_file, write_picture
+from detect.reporting.pictures import overlay
+
+matplotlib.use("Agg")
+
+LONGEST = 2400
+"""Longest side in pixels of a picture of a validation scene."""
+
+
+def draw_curves(metrics: Path, path: Path) -> None:
+    """Draw the losses and the scores of every epoch, from `metrics.csv`, as a PNG."""
+    from matplotlib.figure import Figure
+
+    table = pd.read_csv(metrics)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, words in ((left, ("loss",)), (right, ("f1", "precision", "recall", "accuracy"))):
+        for name in table.columns:
+            if any(name.endswith(word) for word in words):
+                axes.plot(table["epoch"] + 1, table[name], marker="o", markersize=3, label=name)
+        axes.set_xlabel("epoch")
+        axes.legend(frameon=False, fontsize=8)
+        axes.grid(alpha=0.25)
+    right.set_ylim(0, 1)
+    with replace_file(path) as part:
+        figure.savefig(part, format="png", dpi=130)
+
+
+def draw_scenes(folder: Path, scenes: Sequence[tuple[str, Scene, Detections]], found: Mapping[str, Detections], radius: float) -> None:
+    """Draw what was found in each validation scene: white dots are the truth, coloured rings the detections.
+
+    Args:
+        folder: for the pictures, `1.jpg` and on, in the order of the scenes.
+        scenes: name, pixels and truth of each.
+        found: the detections, by name.
+        radius: of the rings, in pixels of the scene.
+    """
+    for number, (name, scene, truth) in enumerate(scenes, start=1):
+        pixels = to_display(read_window(scene, scene.window, (1, 2, 3) if scene.bands >= 3 else (1,)))
+        scale = min(1.0, LONGEST / max(scene.shape))
+        size = (max(1, round(scene.shape[1] * scale)), max(1, round(scene.shape[0] * scale)))
+        small = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+        for x, y in truth.xy * scale:
+            row, col = int(y), int(x)
+            small[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = 255
+        write_picture(overlay(small, found[name], scale, radius), folder / f"{number}.jpg")

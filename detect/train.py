@@ -1,0 +1,65 @@
+"""Train: `python -m detect.train data.root=DIR data.annotations=FILE [output=DIR] ...`."""
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+
+from detect import __version__, setup
+from detect.launch import DONE, command, output_folder
+from detect.learning import ClassifierModule, PatchData, Schedule
+from detect.nets import build_net, save_model
+from detect.nets.backbones import parameters_of
+from detect.reporting import write_json, write_text
+from detect.reporting.training import draw_curves, draw_scenes
+
+logger = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> int:
+    """Train a network on labelled images and write the model; see `conf/train.yaml`."""
+    started = time.monotonic()
+    folder = output_folder(
+        Path(cfg.output), result="checkpoints", allowed=cfg.resume or cfg.overwrite,
+        way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
+    )  # fmt: skip
+    pl.seed_everything(cfg.seed, verbose=False)
+    labels = setup.read_labels(cfg)
+    job = setup.training_job(cfg, labels)
+    net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
+    card = setup.completed_card(cfg, job, net)
+    counter = setup.scene_counter(cfg, job, card)
+    module = ClassifierModule(net, Schedule(**cfg.finetune), cfg.seed, counter)
+    logger.info("%s of %s parameters learn", *(f"{n:,}" for n in parameters_of(net)))
+    write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
+    trainer, best = setup.trainer(cfg, folder, "val/f1" if counter else "val/balanced_accuracy", job)
+    checkpoint = setup.checkpoint_to_resume(cfg, folder)
+    trainer.fit(module, PatchData(job.task.train, job.task.val, job.loading), ckpt_path=checkpoint, weights_only=False)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    setup.load_best(module, Path(best.best_model_path))
+    scores: dict[str, Any]
+    if counter:
+        card, scores, found = counter.score(net)
+        scenes = [(labelled.name, labelled.scene, labelled.objects) for labelled in counter.scenes]
+        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2)
+    else:
+        scores = setup.patch_scores(net, card, job.task.val, cfg)
+    notes = list(job.task.notes)
+    summary = {"version": __version__, "objects": job.task.outputs, "notes": notes, "seed": int(cfg.seed), "validation": scores}
+    save_model(folder / "model.safetensors", net, replace(card, training=summary))
+    write_json({**scores, "split": "val", "notes": notes, "seconds": round(time.monotonic() - started, 1)}, folder / "scores.json")
+    draw_curves(folder / "metrics.csv", folder / "curves.png")
+    logger.info("%s", setup.verdict(card, scores))
+    logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)
+    return DONE
+
+
+main = command("train")(run)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detect.evaluation import score_patches, score_points
+from detect.labels import Detections
+
+CLASSES = ("a", "b")
+
+
+def points(*rows: tuple[float, str]) -> Detections:
+    """Place objects on a line."""
+    xy = np.array([[row[0], 0] for row in rows]).reshape(-1, 2)
+    return Detections.truth(xy, [row[1] for row in rows], CLASSES)
+
+
+TRUTH = {"one": points((0, "a"), (10, "a"), (20, "b")), "two": points((0, "b")), "empty": points()}
+FOUND = {"one": points((1, "a"), (10, "b"), (50, "b")), "two": points(), "empty": points((5, "a"))}
+
+
+def test_known_answers() -> None:
+    """Of 4 objects 2 are found (0 at distance 1, 10 at distance 0) by 4 detections, 1 of them with its class.
+
+    Image by image 3, 1, 0 are true and 3, 0, 1 found: errors 0, -1, 1.
+    """
+    scores = score_points(FOUND, TRUTH, CLASSES, radius=3)
+    assert scores["precision"] == 2 / 4
+    assert scores["recall"] == 2 / 4
+    assert scores["f1"] == 2 * 2 / (4 + 4)
+    assert scores["precision_classwise"] == scores["recall_classwise"] == scores["f1_classwise"] == 1 / 4
+    assert scores["count_mae"] == pytest.approx(2 / 3)
+    assert scores["count_rmse"] == pytest.approx(math.sqrt(2 / 3))
+    assert scores["count_bias_percent"] == 0
+    assert scores["mean_distance"] == 0.5
+    assert (scores["images"], scores["objects"], scores["found"], scores["radius"]) == (3, 4, 4, 3.0)
+
+
+def test_known_answers_by_class() -> None:
+    """Of class a 2 are true, 2 found, 1 agrees; of b 2 are true, 2 found, none agrees."""
+    scores = score_points(FOUND, TRUTH, CLASSES, radius=3)
+    assert scores["per_class"]["a"] == {
+        "f1": 0.5, "precision": 0.5, "recall": 0.5, "true": 2, "found": 2,
+        "count_mae": 2 / 3, "count_rmse": pytest.approx(math.sqrt(2 / 3)), "count_bias_percent": 0.0,
+    }  # fmt: skip
+    assert scores["per_class"]["b"]["f1"] == 0
+    assert scores["macro_f1"] == (0.5 + 0) / 2
+    assert scores["balanced_accuracy"] == 0.5, "among pairs only a occurs: one right, one called b"
+
+
+def test_confusion_has_missed_objects_and_false_alarms() -> None:
+    scores = score_points(FOUND, TRUTH, CLASSES, radius=3)
+    assert scores["confusion"] == {
+        "labels": ["a", "b", "background"],
+        "matrix": [[1, 1, 0], [0, 0, 2], [1, 1, 0]],
+    }
+
+
+def test_known_answers_by_image() -> None:
+    scores = score_points(FOUND, TRUTH, CLASSES, radius=3)["per_image"]
+    assert scores["one"] == {
+        "true": 3, "found": 3, "f1": 2 / 3, "precision": 2 / 3, "recall": 2 / 3,
+        "per_class": {"a": {"true": 2, "found": 1}, "b": {"true": 1, "found": 2}},
+    }  # fmt: skip
+    assert (scores["two"]["precision"], scores["two"]["recall"], scores["two"]["f1"]) == (None, 0, 0)
+    assert (scores["empty"]["precision"], scores["empty"]["recall"]) == (0, None)
+
+
+@pytest.mark.parametrize("names", [[], ["one", "two"]])
+def test_undefined_numbers_are_null(names: list[str]) -> None:
+    nothing = {name: points() for name in names}
+    scores = score_points(nothing, nothing, CLASSES, radius=3)
+    undefined = ["f1", "precision", "recall", "f1_classwise", "macro_f1", "balanced_accuracy", "count_bias_percent"]
+    assert [scores[name] for name in [*undefined, "mean_distance"]] == [None] * 8
+    assert scores["count_mae"] == (0 if names else None)
+    json.dumps(scores, allow_nan=False)
+
+
+tables = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(CLASSES)), max_size=5).map(lambda rows: points(*rows))
+
+
+@given(found=st.tuples(tables, tables), truth=st.tuples(tables, tables))
+@settings(max_examples=50, deadline=None)
+def test_law_9_counts_add_up_and_sides_are_symmetric(
+    found: tuple[Detections, ...], truth: tuple[Detections, ...]
+) -> None:
+    found_by, truth_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
+    scores = score_points(found_by, truth_by, CLASSES, radius=2)
+    for side, total in (("true", "objects"), ("found", "found")):
+        assert sum(each[side] for each in scores["per_class"].values()) == scores[total]
+        assert sum(each[side] for each in scores["per_image"].values()) == scores[total]
+        for each in scores["per_image"].values():
+            assert sum(one[side] for one in each["per_class"].values()) == each[side]
+    matrix = np.array(scores["confusion"]["matrix"])
+    assert matrix[:-1].sum() == scores["objects"] and matrix[:, :-1].sum() == scores["found"]
+    back = score_points(truth_by, found_by, CLASSES, radius=2)
+    assert (scores["f1"], scores["precision"], scores["recall"]) == (back["f1"], back["recall"], back["precision"])
+    assert scores["count_mae"] == back["count_mae"]
+    assert (scores["f1_classwise"] or 0) <= (scores["f1"] or 0)
+    json.dumps(scores, allow_nan=False)
+
+
+def test_other_images_and_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"annotated images without predictions: \['two'\]"):
+        score_points({"one": points()}, {"one": points(), "two": points()}, CLASSES, 3)
+    with pytest.raises(ValueError, match=r"predicted images without annotations: \['two'\]"):
+        score_points({"one": points(), "two": points()}, {"one": points()}, CLASSES, 3)
+    with pytest.raises(ValueError, match=r"unknown labels \['b'\]"):
+        score_points({"one": points((0, "b"))}, {"one": points()}, ["a"], 3)
+
+
+def test_patches_known_answers() -> None:
+    """Class 0: 2 of 2 right. Class 1: 1 of 2 right. F1 of 0 is 4 / (2 + 3), of 1 it is 2 / (2 + 1).
+
+    ROC: of the 4 pairs (positive, negative) all but none are in order: scores of class 1 are 0.1 0.4 | 0.3 0.9; the
+    positive 0.3 is below the negative 0.4, so 3 of 4. The average precision of class 1 down the ranking 0.9+ 0.4- 0.3+
+    0.1- is (1 / 1 + 2 / 3) / 2; of class 0, whose scores are 0.9+ 0.7- 0.6+ 0.1-, the same.
+    """
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.1, 0.9]])
+    scores = score_patches(np.array([0, 0, 1, 1]), probabilities, CLASSES)
+    assert scores["accuracy"] == 3 / 4
+    assert scores["balanced_accuracy"] == (1 + 0.5) / 2
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert scores["roc_auc"] == 3 / 4
+    assert scores["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
+    assert scores["per_class"]["b"]["recall"] == 0.5 and scores["per_class"]["b"]["precision"] == 1
+    assert (scores["per_class"]["a"]["true"], scores["per_class"]["a"]["found"]) == (2, 3)
+    assert scores["confusion"] == {"labels": ["a", "b"], "matrix": [[2, 0], [1, 1]]}
+    json.dumps(scores, allow_nan=False)
+
+
+def test_a_single_class_has_no_roc() -> None:
+    scores = score_patches(np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]]), CLASSES)
+    assert scores["roc_auc"] is None
+    assert scores["pr_auc"] == 1
+    assert scores["balanced_accuracy"] == 0.5
+    assert scores["per_class"]["b"]["recall"] is None
+    json.dumps(scores, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        ([], np.empty((0, 2)), "1 row or more"),
+        ([0], np.ones((1, 3)), r"shape \(1, 2\).* got \(1, 3\)"),
+        ([2], np.ones((1, 2)), r"labels must be in \[0, 2\), got 2"),
+        ([0], np.array([[math.nan, 1]]), r"probabilities must be in \[0, 1\]"),
+    ],
+)
+def test_wrong_patches_are_refused(labels: list[int], probabilities: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        score_patches(np.array(labels), probabilities, CLASSES)

@@ -1,0 +1,134 @@
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detect.evaluation import match_points, select_threshold
+from detect.labels import Detections
+
+CLASSES = ("a",)
+
+
+def scored(rows: Sequence[tuple[float, float]]) -> Detections:
+    """Place objects on a line, each (x, score)."""
+    table = np.array(rows, np.float64).reshape(-1, 2)
+    xy = np.stack([table[:, 0], np.zeros(len(table))], axis=1)
+    return Detections(xy, table[:, 1], np.zeros(len(table), np.int64), CLASSES)
+
+
+def true(*x: float) -> Detections:
+    return scored([(each, 1.0) for each in x])
+
+
+def test_true_and_false_are_parted_in_the_middle() -> None:
+    found = scored([(0, 0.9), (10, 0.7), (50, 0.3), (60, 0.1)])
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, 3)
+    assert chosen.threshold == (0.7 + 0.3) / 2
+    assert (chosen.radius, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
+
+
+def test_a_run_of_equals_gives_its_middle() -> None:
+    """Nothing is hit, so F1 is 0 at each of the five candidates 0.85, 0.75, 0.65, 0.55 and the lowest score 0.5."""
+    found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.5)])
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000)}, 3)
+    assert chosen.f1 == 0
+    assert chosen.threshold == pytest.approx(0.65)
+
+
+def test_the_longest_run_of_equals_is_taken() -> None:
+    """With 2 true objects F1 is 2 hits / (kept + 2): 2/3, 2/4, 2/5, 4/6, 4/7: candidates 1 and 4 tie, each alone.
+
+    Of equally long runs the higher threshold is taken: (0.9 + 0.8) / 2.
+    """
+    found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (10, 0.6), (80, 0.5)])
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, 3)
+    assert chosen.f1 == pytest.approx(2 / 3)
+    assert chosen.threshold == pytest.approx(0.85)
+
+
+def test_of_equal_radii_the_larger_is_taken() -> None:
+    found = {"i": scored([(0, 0.9), (2, 0.4)])}
+    chosen = select_threshold({4.0: found, 8.0: found, 6.0: found}, {"i": true(0)}, 3)
+    assert chosen.radius == 8
+
+
+def test_a_better_radius_goes_before_a_larger_one() -> None:
+    good, bad = {"i": scored([(0, 0.9), (10, 0.8)])}, {"i": scored([(0, 0.9)])}
+    assert select_threshold({4.0: good, 8.0: bad}, {"i": true(0, 10)}, 3).radius == 4
+
+
+def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
+    chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, 3)
+    assert chosen.threshold == 0.2 and chosen.recall == 1
+
+
+def test_count_takes_the_least_bias_near_the_best_f1() -> None:
+    """Of 20 objects the best 18 detections hit, then 2 false alarms: F1 36/38 at 18 kept, 36/40 at 20 kept.
+
+    0.9474 - 0.9 < 0.05, and 20 kept is the true count; 19 kept has F1 36/39.
+    """
+    hits = [(10.0 * i, 0.9 - 0.01 * i) for i in range(18)]
+    found = {"i": scored([*hits, (1000, 0.4), (1010, 0.3), (1020, 0.2)])}
+    truth = {"i": true(*(10.0 * i for i in range(20)))}
+    assert select_threshold({4.0: found}, truth, 3).bias_percent == pytest.approx(-10)
+    chosen = select_threshold({4.0: found}, truth, 3, "count")
+    assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.25)
+    assert chosen.f1 == pytest.approx(36 / 40)
+
+
+def test_count_does_not_leave_the_best_f1_far_behind() -> None:
+    """One of two objects is found, then a false alarm: F1 2/3 at 1 kept, 2/4 at 2 kept: too far for the right count."""
+    found = {"i": scored([(0, 0.9), (100, 0.5)])}
+    assert select_threshold({4.0: found}, {"i": true(0, 10)}, 3, "count").threshold == pytest.approx(0.7)
+
+
+images = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0.1, 0.3, 0.5, 0.8])), max_size=6).map(scored)
+
+
+@given(found=st.tuples(images, images), truth=st.tuples(images, images))
+@settings(max_examples=50, deadline=None)
+def test_no_threshold_is_better(found: tuple[Detections, ...], truth: tuple[Detections, ...]) -> None:
+    if not (sum(map(len, found)) and sum(map(len, truth))):
+        return
+    by_image, true_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
+    chosen = select_threshold({1.0: by_image}, true_by, 2)
+
+    def f1(threshold: float) -> float:
+        kept = [each[each.score >= threshold] for each in found]
+        hits = sum(len(match_points(one, other, 2)) for one, other in zip(kept, truth, strict=True))
+        return 2 * hits / (sum(map(len, kept)) + sum(map(len, truth)))
+
+    assert chosen.f1 == f1(chosen.threshold)
+    assert chosen.f1 == max(f1(threshold) for threshold in (0.0, 0.2, 0.4, 0.7))
+
+
+def test_scores_a_hair_apart_are_parted() -> None:
+    high = float(np.nextafter(0.5, 1))
+    found = scored([(0, high), (100, 0.5)])
+    chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, 3)
+    assert chosen.f1 == 1
+    assert (found.score >= chosen.threshold).tolist() == [True, False]
+
+
+def test_thousands_of_detections_take_seconds_at_most() -> None:
+    rng = np.random.default_rng(0)
+    found = {f"{i}": scored(np.stack([rng.uniform(0, 5000, 1000), rng.uniform(size=1000)], 1)) for i in range(3)}
+    truth = {name: true(*rng.uniform(0, 5000, 200)) for name in found}
+    start = time.perf_counter()
+    select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, 10)
+    assert time.perf_counter() - start < 5
+
+
+def test_what_cannot_be_chosen_is_told() -> None:
+    found = {"i": scored([(0, 0.9)])}
+    with pytest.raises(ValueError, match="the 1 images hold no annotated objects; label some"):
+        select_threshold({4.0: found}, {"i": true()}, 3)
+    with pytest.raises(ValueError, match="nothing was found at any score; train longer"):
+        select_threshold({4.0: {"i": true()}}, {"i": true(0)}, 3)
+    with pytest.raises(ValueError, match=r"of other images: \['j'\]"):
+        select_threshold({4.0: found}, {"i": true(0), "j": true()}, 3)
+    with pytest.raises(ValueError, match="'f1' or 'count', got 'best'"):
+        select_threshold({4.0: found}, {"i": true(0)}, 3, "best")  # type: ignore[arg-type]
