@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
 
-DEFAULT_TILE = 1536
+DEFAULT_TILE = 1024
 """Greatest side in pixels of a tile, halo included."""
 
 

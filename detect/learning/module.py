@@ -63,7 +63,7 @@ class ClassifierModule(pl.LightningModule):
 
     def __init__(self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None) -> None:
         super().__init__()
-        self.net = net
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.schedule = schedule
         self.seed = seed
         self.scene_scores = scene_scores
@@ -76,7 +76,7 @@ class ClassifierModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Give the loss of a batch of (pixels, output)."""
         pixels, output = batch
-        logits = self.net.classify(pixels)
+        logits = self.net.classify(_channels_last(pixels))
         loss = F.cross_entropy(logits, output, label_smoothing=self.schedule.label_smoothing)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
         return loss
@@ -84,7 +84,7 @@ class ClassifierModule(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Keep the logits of a batch."""
         pixels, output = batch
-        self._validated.append((self.net.classify(pixels).float().cpu(), output.cpu()))
+        self._validated.append((self.net.classify(_channels_last(pixels)).float().cpu(), output.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Score the patches, and every `score_every` epochs (and after the last) the scenes."""
@@ -125,3 +125,7 @@ class ClassifierModule(pl.LightningModule):
             if rate > 0:
                 groups.setdefault((rate, decay), []).append(parameter)
         return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+
+
+def _channels_last(pixels: Tensor) -> Tensor:
+    return pixels.float().contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,119 @@
+"""Evaluate: `python -m detect.evaluate predictions=DIR annotations=FILE output=DIR`, or a model on a labelled split."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from detect import setup
+from detect.evaluation import score_points
+from detect.imagery import open_scene
+from detect.inference import TorchRuntime, count_scene, pick_device
+from detect.labels import Annotations, Detections, PatchFolder, match_names, read_detections, read_truth
+from detect.launch import DONE, command, given_path, output_folder
+from detect.learning import FolderDataset, folder_outputs
+from detect.nets import ModelCard, PatchClassifier, load_model
+from detect.reporting import read_counts, write_json, write_report
+
+logger = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> int:
+    """Score detections against annotations and write `scores.json`; see `conf/evaluate.yaml`."""
+    if (cfg.predictions is None) == (cfg.model is None):
+        raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
+    folder = output_folder(Path(cfg.output), result="", allowed=True, way_out="")
+    scores = _of_predictions(cfg) if cfg.predictions is not None else _of_model(cfg)
+    write_json(scores, folder / "scores.json")
+    shown = ("f1", "precision", "recall", "count_mae", "count_bias_percent", "accuracy", "balanced_accuracy", "macro_f1")
+    values = [f"{name} {scores[name]:.3f}" for name in shown if scores.get(name) is not None]
+    logger.info("%s", "  ".join(values))
+    if cfg.predictions is not None:
+        logger.info("report: %s", write_report(Path(cfg.predictions), folder / "scores.json"))
+    logger.info("wrote %s", folder / "scores.json")
+    return DONE
+
+
+def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
+    """Score the images that were both predicted and annotated; the others are named in the scores."""
+    folder = given_path(cfg, "predictions", "folder of predictions")
+    if cfg.annotations is None:
+        raise ValueError("annotations must be given: annotations=FILE")
+    truth = read_truth(given_path(cfg, "annotations", "annotations"), negative_labels=list(cfg.data.negative_labels))
+    counts = read_counts(folder / "counts.csv")
+    found_classes = [name for name in counts.columns if name not in ("image", "total")]
+    done = [str(name) for name in counts["image"]]
+    pairs = match_names(done, list(truth))
+    if not pairs:
+        raise ValueError(f"no image of {folder} is annotated in {cfg.annotations}; {done[:3]} against {list(truth)[:3]}")
+    names = sorted({*found_classes, *(name for key in pairs.values() for name in truth[key].names)})
+    found = read_detections(folder / "detections.csv", names)
+    empty = Detections.empty(names)
+    scores = score_points(
+        {image: found.get(image, empty) for image in pairs},
+        {image: truth[key].with_classes(names) for image, key in pairs.items()},
+        names,
+        cfg.radius,
+    )
+    return {
+        **scores,
+        "not_annotated": sorted(set(done) - set(pairs)),
+        "not_predicted": sorted(set(truth) - set(pairs.values())),
+    }
+
+
+def _of_model(cfg: DictConfig) -> dict[str, Any]:
+    net, card = load_model(Path(cfg.model))
+    labels = setup.read_labels(cfg)
+    if cfg.split not in ("train", "val", "test", "all"):
+        raise ValueError(f"split must be train, val, test or all, got {cfg.split}")
+    scores = _patches(cfg, net, card, labels) if isinstance(labels, PatchFolder) else _scenes(cfg, net, card, labels)
+    return {**scores, "split": cfg.split}
+
+
+def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: PatchFolder) -> dict[str, Any]:
+    chosen = np.flatnonzero([cfg.split in ("all", side or "train") for side in folder.split])
+    if not len(chosen):
+        raise ValueError(f"no patches of split={cfg.split} in {cfg.data.root}")
+    outputs = folder_outputs(folder, card)[chosen]
+    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, card.bands, card.patch_size)
+    return setup.patch_scores(net, card, patches, cfg)
+
+
+def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations: Annotations) -> dict[str, Any]:
+    keys = {image.name: {image.name, image.path.name, image.group} for image in annotations.images}
+    named = {"val": set(cfg.data.val), "test": set(cfg.data.test)}
+
+    def side(name: str, split: str | None) -> str:
+        return next((which for which, names in named.items() if keys[name] & names), split or "train")
+
+    images = [image for image in annotations.images if cfg.split in ("all", side(image.name, image.split))]
+    if not images:
+        raise ValueError(f"no image of split={cfg.split}; set data.test=[...] or a split column, or split=all")
+    runtime = TorchRuntime(net, pick_device(cfg.runtime.device))
+    found: dict[str, Detections] = {}
+    for image in images:
+        found[image.name] = count_scene(open_scene(image.path), card, runtime, tile=setup.tile_side(cfg.tile, card)).detections
+        logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
+    return _scored(found, {image.name: image.objects for image in images}, card.classes, cfg.radius)
+
+
+def _scored(
+    found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str], radius: float
+) -> dict[str, Any]:
+    names = sorted({*classes, *(name for table in truth.values() for name in table.names)})
+    return score_points(
+        {image: table.with_classes(names) for image, table in found.items()},
+        {image: table.with_classes(names) for image, table in truth.items()},
+        names,
+        radius,
+    )
+
+
+main = command("evaluate")(run)
+
+if __name__ == "__main__":
+    main()
