@@ -18,7 +18,7 @@ from detect.learning import FolderDataset, folder_outputs
 from detect.nets import ModelCard, PatchClassifier, load_model
 from detect.reporting import read_counts, write_json, write_report
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("detect.evaluate")
 
 
 def run(cfg: DictConfig) -> int:

@@ -19,7 +19,7 @@ from detect.nets import ModelCard, load_model
 from detect.reporting.folder import PredictionFolder
 from detect.reporting.progress import ImageProgress
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("detect.predict")
 
 
 def run(cfg: DictConfig) -> int:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from detect.launch import DONE, command, given_path
 from detect.reporting import write_report
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("detect.report")
 
 
 def run(cfg: DictConfig) -> int:

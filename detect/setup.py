@@ -79,7 +79,7 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
 
 def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     """Decide on split, patch size and sampling."""
-    backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.depth)
+    backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.stages)
     card = ModelCard(cfg.net.kind, backbone, (), "background", tuple(cfg.data.bands or ()), "uint8", (), (), 0, None)
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
@@ -145,8 +145,7 @@ def completed_card(cfg: DictConfig, job: Job, net: PatchClassifier) -> ModelCard
         logger.warning("%s; as a classifier of patches alone it is fine", error)
         halo = None
     logger.info(
-        "%s (%s, stride %d), weights %s, halo %s pixels",
-        cfg.net.backbone, cfg.net.depth, net.stride, cfg.net.weights, halo,
+        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, cfg.net.weights, halo,
     )  # fmt: skip
     flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
     offset, scale = flat

@@ -17,7 +17,7 @@ from detect.nets.backbones import parameters_of
 from detect.reporting import write_json, write_text
 from detect.reporting.training import draw_curves, draw_scenes
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("detect.train")
 
 
 def run(cfg: DictConfig) -> int:

@@ -1,6 +1,7 @@
 """Backbones: any timm network as a feature extractor of one chosen output stride."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import timm
 from timm.models import adapt_input_conv
@@ -19,19 +20,20 @@ class BackboneSpec:
     Attributes:
         name: timm's name of the network.
         stride: input pixels per feature cell: 4, 8, 16 or 32.
-        depth: `shallow` ends at the deepest stage of that stride (fast, small receptive field); `dilated` keeps all
-            stages and dilates those that would go beyond the stride (timm's `output_stride`).
+        stages: number of timm's feature stages to keep; those that would go beyond the stride are dilated instead
+            (timm's `output_stride`). None keeps the stages up to the deepest one that has the stride by itself: fast,
+            with a small receptive field.
         bands: number of input bands.
     """
 
     name: str = "tf_efficientnet_lite0"
     stride: int = 16
-    depth: str = "shallow"
+    stages: int | None = None
     bands: int = 3
 
     def __post_init__(self) -> None:
-        if self.depth not in ("shallow", "dilated"):
-            raise ValueError(f"net.depth must be shallow or dilated, got {self.depth}")
+        if self.stages is not None and self.stages < 1:
+            raise ValueError(f"net.stages must be 1 or more, or null, got {self.stages}")
         if self.bands < 1:
             raise ValueError(f"a backbone needs 1 band or more, got {self.bands}")
 
@@ -47,7 +49,7 @@ class Backbone(nn.Module):
 
     def __init__(self, spec: BackboneSpec) -> None:
         super().__init__()
-        self.body = _create(spec)
+        self.body: Any = _create(spec)
         self.channels = int(self.body.feature_info.channels()[-1])
         self.stride = int(self.body.feature_info.reduction()[-1])
         self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
@@ -58,21 +60,24 @@ class Backbone(nn.Module):
         return self.body(pixels)[-1]
 
 
-def _create(spec: BackboneSpec) -> nn.Module:
+def _create(spec: BackboneSpec) -> Any:
     if not timm.is_model(spec.name):
         near = ", ".join(timm.list_models(f"*{spec.name[:6]}*")[:8]) or "see timm.list_models()"
         raise ValueError(f"net.backbone={spec.name} is not a network of timm; near: {near}")
-    options = {"pretrained": False, "features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
-    if spec.depth == "dilated":
-        try:
-            return timm.create_model(spec.name, out_indices=(-1,), output_stride=spec.stride, **options)
-        except (NotImplementedError, TypeError, AssertionError) as error:
-            raise ValueError(f"{spec.name} has no dilated form ({error!r}); use net.depth=shallow") from error
-    reductions = timm.create_model(spec.name, **options).feature_info.reduction()
-    if spec.stride not in reductions:
-        raise ValueError(f"{spec.name} has features at strides {sorted(set(reductions))}, not at net.stride={spec.stride}")
-    index = len(reductions) - 1 - reductions[::-1].index(spec.stride)
-    return timm.create_model(spec.name, out_indices=(index,), **options)
+    options: dict[str, Any] = {"features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
+    strides = timm.create_model(spec.name, **options).feature_info.reduction()
+    if spec.stride not in strides:
+        raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
+    natural = len(strides) - strides[::-1].index(spec.stride)
+    stages = spec.stages or natural
+    if not natural <= stages <= len(strides):
+        raise ValueError(f"net.stages of {spec.name} at stride {spec.stride} must be in [{natural}, {len(strides)}], got {stages}")
+    if stages > natural:
+        options["output_stride"] = spec.stride
+    try:
+        return timm.create_model(spec.name, out_indices=(stages - 1,), **options)
+    except (NotImplementedError, TypeError, AssertionError) as error:
+        raise ValueError(f"{spec.name} has no dilated form ({error!r}); use net.stages=null") from error
 
 
 def build_backbone(spec: BackboneSpec, weights: str = "none") -> Backbone:

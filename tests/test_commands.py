@@ -1,0 +1,190 @@
+"""End to end: train, predict, evaluate, report; bad input with clear messages and the right exit codes."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tests.commands import call
+from tests.conftest import SMALL, plant, scatter
+
+from detect.labels import read_detections
+
+
+def predict(trained: Path, images: Path, output: Path, *more: str):
+    return call("predict", f"model={trained / 'model.safetensors'}", f"images={images}", f"output={output}", *more)
+
+
+def test_train_writes_what_it_promises(trained):
+    names = {"model.safetensors", "checkpoints", "config.yaml", "metrics.csv", "scores.json", "curves.png", "validation"}
+    assert names <= {path.name for path in trained.iterdir()}
+    assert list(pd.read_csv(trained / "metrics.csv")["epoch"]) == [0, 1]
+    assert json.loads((trained / "scores.json").read_text())["split"] == "val"
+
+
+def test_predict_counts_the_planted_discs_and_every_file_adds_up(trained, planted, tmp_path):
+    done = predict(trained, planted / "images", tmp_path / "out")
+    assert done.code == 0, done.log
+    counts = pd.read_csv(tmp_path / "out/counts.csv")
+    table = pd.read_csv(tmp_path / "out/detections.csv")
+    run = json.loads((tmp_path / "out/run.json").read_text())
+    assert list(counts["image"]) == ["0.png", "1.png", "2.png", "3.png"]
+    assert (counts["disc"] == counts["total"]).all()
+    assert counts["total"].sum() == len(table) == sum(len(d) for d in read_detections(tmp_path / "out/detections.csv").values())
+    assert abs(counts["total"].sum() - 40) <= 4  # ten planted in each of four images
+    assert run["images"] == {"done": 4, "failed": 0}
+    assert (tmp_path / "out/failures.csv").read_text().strip() == "image,error"
+    assert len(list((tmp_path / "out/heatmaps").iterdir())) == 4
+    assert "3.png" in (tmp_path / "out/report.html").read_text()
+
+
+def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
+    predict(trained, planted / "images/3.png", tmp_path / "out")
+    points = planted / "points.csv"
+    one = call("evaluate", f"predictions={tmp_path / 'out'}", f"annotations={points}", f"output={tmp_path / 'a'}", "radius=10")
+    two = call(
+        "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"data.annotations={points}",
+        f"output={tmp_path / 'b'}", "radius=10",
+    )  # fmt: skip
+    assert (one.code, two.code) == (0, 0), one.log + two.log
+    first, second = (json.loads((tmp_path / name / "scores.json").read_text()) for name in "ab")
+    assert {k: first[k] for k in ("f1", "found", "objects")} == {k: second[k] for k in ("f1", "found", "objects")}
+    assert first["f1"] > 0.8
+    assert first["not_predicted"] == ["0.png", "1.png", "2.png"]
+    again = call("report", f"predictions={tmp_path / 'out'}", f"scores={tmp_path / 'a' / 'scores.json'}")
+    assert again.code == 0, again.log
+
+
+def test_a_batch_goes_on_past_broken_images_and_exits_with_3(trained, planted, tmp_path):
+    folder = tmp_path / "images"
+    plant(folder / "good.png", scatter(3, 10), 3)
+    whole = tmp_path / "whole.jpg"
+    Image.open(folder / "good.png").save(whole)
+    (folder / "truncated.jpg").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (folder / "text.jpg").write_text("not an image")
+    Image.fromarray(np.full((1, 1, 3), 90, np.uint8)).save(folder / "one.png")
+    Image.fromarray(np.full((40, 25, 3), 90, np.uint8)).save(folder / "small.png")
+    done = predict(trained, folder, tmp_path / "out")
+    assert done.code == 3, done.log
+    failures = pd.read_csv(tmp_path / "out/failures.csv")
+    assert list(failures["image"]) == ["text.jpg", "truncated.jpg"]
+    assert list(pd.read_csv(tmp_path / "out/counts.csv")["image"]) == ["good.png", "one.png", "small.png"]
+    page = (tmp_path / "out/report.html").read_text()
+    assert "truncated.jpg" in page
+
+
+def test_a_tile_larger_or_smaller_changes_no_count(trained, planted, tmp_path):
+    tables = []
+    for tile in (448, 512, 1024):
+        assert predict(trained, planted / "images/3.png", tmp_path / str(tile), f"tile={tile}").code == 0
+        tables.append(pd.read_csv(tmp_path / str(tile) / "detections.csv"))
+    for table in tables[1:]:
+        assert len(table) == len(tables[0])
+        np.testing.assert_allclose(table[["x", "y"]], tables[0][["x", "y"]], atol=0.01)
+        np.testing.assert_allclose(table["score"], tables[0]["score"], atol=1e-4)
+
+
+BAD_TABLES = {
+    "outside": ("image,x,y,label\n0.png,100,99999,disc\n", "99999"),
+    "missing column": ("image,x,label\n0.png,100,disc\n", "y"),
+    "not a number": ("image,x,y,label\n0.png,abc,9,disc\n", "abc"),
+    "nan": ("image,x,y,label\n0.png,nan,9,disc\n", ":2"),
+    "missing image": ("image,x,y,label\nnowhere.png,1,2,disc\n", "nowhere.png"),
+    "no rows": ("image,x,y,label\n", "no annot"),
+    "no bytes": ("", "empty"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_bad_annotations_are_wrong_use(name, planted, tmp_path):
+    text, wanted = BAD_TABLES[name]
+    table = tmp_path / "bad.csv"
+    table.write_text(text)
+    done = call("train", f"data.root={planted}", f"data.annotations={table}", f"output={tmp_path / 'out'}", *SMALL)
+    assert done.code == 2
+    assert "bad.csv" in done.log and wanted in done.log, done.log
+    assert "Traceback" not in done.log
+
+
+def test_unknown_label_when_a_model_is_evaluated(trained, planted, tmp_path):
+    table = tmp_path / "other.csv"
+    table.write_text("image,x,y,label\n3.png,100,100,ring\n")
+    predict(trained, planted / "images/3.png", tmp_path / "out")
+    done = call("evaluate", f"predictions={tmp_path / 'out'}", f"annotations={table}", f"output={tmp_path / 'e'}")
+    scores = json.loads((tmp_path / "e/scores.json").read_text())
+    assert done.code == 0 and scores["per_class"]["ring"]["found"] == 0
+    assert "ring" in done.log  # a class that the model cannot find is said
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x04pickle"])
+def test_a_wrong_model_file_is_wrong_use(content, planted, tmp_path):
+    model = tmp_path / "wrong.safetensors"
+    model.write_bytes(content)
+    done = call("predict", f"model={model}", f"images={planted}", f"output={tmp_path / 'out'}")
+    assert done.code == 2 and "wrong.safetensors" in done.log
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_folder_without_permission_is_wrong_use(trained, planted, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert predict(trained, planted / "images", tmp_path / "locked" / "out").code == 2
+
+
+def test_an_output_that_cannot_be_a_folder_is_wrong_use(trained, planted, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = predict(trained, planted / "images", tmp_path / "file" / "out")
+    assert done.code == 2 and str(tmp_path / "file") in done.log
+
+
+def test_an_output_folder_in_use_is_refused_with_the_way_out(trained, planted, tmp_path):
+    assert predict(trained, planted / "images/0.png", tmp_path / "out").code == 0
+    again = predict(trained, planted / "images/0.png", tmp_path / "out")
+    assert again.code == 2 and "overwrite=true" in again.log
+    assert predict(trained, planted / "images/0.png", tmp_path / "out", "overwrite=true").code == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wanted"),
+    [
+        ((), "model"),
+        (("model=m", "images=nowhere", "output=o"), "m"),
+        (("nonsense=1",), "nonsense"),
+        (("runtime=warp",), "warp"),
+    ],
+)
+def test_wrong_use_exits_with_2(overrides, wanted):
+    done = call("predict", *overrides)
+    assert done.code == 2 and wanted in done.log
+
+
+def test_no_images_is_wrong_use(trained, tmp_path):
+    done = predict(trained, tmp_path / "nowhere", tmp_path / "out")
+    assert done.code == 2 and "nowhere" in done.log
+
+
+def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, number in (("train", 12), ("valid", 6), ("test", 6)):
+        for name, colour in (("red", (200, 40, 40)), ("blue", (40, 40, 200)), ("nothing", (90, 90, 90))):
+            for i in range(number):
+                folder = tmp_path / "patches" / split / name
+                folder.mkdir(parents=True, exist_ok=True)
+                pixels = np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+    data = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[nothing]")
+    done = call("train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=4", "data.batch_size=6", "net.margin=0")
+    assert done.code == 0, done.log
+    done = call("evaluate", f"model={tmp_path / 'run/model.safetensors'}", *data, f"output={tmp_path / 'scores'}")
+    scores = json.loads((tmp_path / "scores/scores.json").read_text())
+    assert done.code == 0 and scores["accuracy"] > 0.9
+    assert scores["confusion"]["labels"][0] == "nothing"
+    assert np.array(scores["confusion"]["matrix"]).sum() == 18
+
+
+def test_main_works_when_it_is_imported_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("train", "--cfg", "job", "data.root=x").code == 0
