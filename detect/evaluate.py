@@ -28,7 +28,16 @@ def run(cfg: DictConfig) -> int:
     folder = output_folder(Path(cfg.output), result="", allowed=True, way_out="")
     scores = _of_predictions(cfg) if cfg.predictions is not None else _of_model(cfg)
     write_json(scores, folder / "scores.json")
-    shown = ("f1", "precision", "recall", "count_mae", "count_bias_percent", "accuracy", "balanced_accuracy", "macro_f1")
+    shown = (
+        "f1",
+        "precision",
+        "recall",
+        "count_mae",
+        "count_bias_percent",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+    )
     values = [f"{name} {scores[name]:.3f}" for name in shown if scores.get(name) is not None]
     logger.info("%s", "  ".join(values))
     if cfg.predictions is not None:
@@ -48,7 +57,9 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     done = [str(name) for name in counts["image"]]
     pairs = match_names(done, list(truth))
     if not pairs:
-        raise ValueError(f"no image of {folder} is annotated in {cfg.annotations}; {done[:3]} against {list(truth)[:3]}")
+        raise ValueError(
+            f"no image of {folder} is annotated in {cfg.annotations}; {done[:3]} against {list(truth)[:3]}"
+        )
     names = sorted({*found_classes, *(name for key in pairs.values() for name in truth[key].names)})
     found = read_detections(folder / "detections.csv", names)
     empty = Detections.empty(names)
@@ -96,7 +107,9 @@ def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations:
     runtime = TorchRuntime(net, pick_device(cfg.runtime.device))
     found: dict[str, Detections] = {}
     for image in images:
-        found[image.name] = count_scene(open_scene(image.path), card, runtime, tile=setup.tile_side(cfg.tile, card)).detections
+        found[image.name] = count_scene(
+            open_scene(image.path), card, runtime, tile=setup.tile_side(cfg.tile, card)
+        ).detections
         logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
     return _scored(found, {image.name: image.objects for image in images}, card.classes, cfg.radius)
 

@@ -29,7 +29,10 @@ def run(cfg: DictConfig) -> int:
         card = replace(card, threshold=float(cfg.threshold))
     images = list_images(Path(cfg.images).expanduser())
     folder = output_folder(
-        Path(cfg.output), result="run.json", allowed=cfg.overwrite, way_out="overwrite=true replaces it, or name another folder"
+        Path(cfg.output),
+        result="run.json",
+        allowed=cfg.overwrite,
+        way_out="overwrite=true replaces it, or name another folder",
     )
     device = pick_device(cfg.runtime.device)
     tile = setup.tile_side(cfg.tile, card)

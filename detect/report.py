@@ -14,7 +14,10 @@ logger = logging.getLogger("detect.report")
 def run(cfg: DictConfig) -> int:
     """Write `report.html`; see `conf/report.yaml`."""
     scores = given_path(cfg, "scores", "scores file") if cfg.scores is not None else None
-    logger.info("report: %s", write_report(given_path(cfg, "predictions", "folder"), Path(scores) if scores else None, cfg.embed_limit))
+    logger.info(
+        "report: %s",
+        write_report(given_path(cfg, "predictions", "folder"), Path(scores) if scores else None, cfg.embed_limit),
+    )
     return DONE
 
 

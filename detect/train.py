@@ -50,9 +50,18 @@ def run(cfg: DictConfig) -> int:
     else:
         scores = setup.patch_scores(net, card, job.task.val, cfg)
     notes = list(job.task.notes)
-    summary = {"version": __version__, "objects": job.task.outputs, "notes": notes, "seed": int(cfg.seed), "validation": scores}
+    summary = {
+        "version": __version__,
+        "objects": job.task.outputs,
+        "notes": notes,
+        "seed": int(cfg.seed),
+        "validation": scores,
+    }
     save_model(folder / "model.safetensors", net, replace(card, training=summary))
-    write_json({**scores, "split": "val", "notes": notes, "seconds": round(time.monotonic() - started, 1)}, folder / "scores.json")
+    write_json(
+        {**scores, "split": "val", "notes": notes, "seconds": round(time.monotonic() - started, 1)},
+        folder / "scores.json",
+    )
     draw_curves(folder / "metrics.csv", folder / "curves.png")
     logger.info("%s", setup.verdict(card, scores))
     logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)

@@ -56,7 +56,9 @@ SMALL = ("trainer.max_epochs=2", "data.samples=96", "data.batch_size=8", "net.pa
 def trained(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of `detect.train` on the planted discs."""
     output = tmp_path_factory.mktemp("trained") / "run"
-    done = call("train", f"data.root={planted}", f"data.annotations={planted / 'points.csv'}", f"output={output}", *SMALL)
+    done = call(
+        "train", f"data.root={planted}", f"data.annotations={planted / 'points.csv'}", f"output={output}", *SMALL
+    )
     assert done.code == 0, done.log
     return output
 

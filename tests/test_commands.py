@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.commands import call
-from tests.conftest import SMALL, plant, scatter
 
 from detect.labels import read_detections
+from tests.commands import call
+from tests.conftest import SMALL, plant, scatter
 
 
 def predict(trained: Path, images: Path, output: Path, *more: str):
@@ -19,7 +19,15 @@ def predict(trained: Path, images: Path, output: Path, *more: str):
 
 
 def test_train_writes_what_it_promises(trained):
-    names = {"model.safetensors", "checkpoints", "config.yaml", "metrics.csv", "scores.json", "curves.png", "validation"}
+    names = {
+        "model.safetensors",
+        "checkpoints",
+        "config.yaml",
+        "metrics.csv",
+        "scores.json",
+        "curves.png",
+        "validation",
+    }
     assert names <= {path.name for path in trained.iterdir()}
     assert list(pd.read_csv(trained / "metrics.csv")["epoch"]) == [0, 1]
     assert json.loads((trained / "scores.json").read_text())["split"] == "val"
@@ -33,7 +41,11 @@ def test_predict_counts_the_planted_discs_and_every_file_adds_up(trained, plante
     run = json.loads((tmp_path / "out/run.json").read_text())
     assert list(counts["image"]) == ["0.png", "1.png", "2.png", "3.png"]
     assert (counts["disc"] == counts["total"]).all()
-    assert counts["total"].sum() == len(table) == sum(len(d) for d in read_detections(tmp_path / "out/detections.csv").values())
+    assert (
+        counts["total"].sum()
+        == len(table)
+        == sum(len(d) for d in read_detections(tmp_path / "out/detections.csv").values())
+    )
     assert abs(counts["total"].sum() - 40) <= 4  # ten planted in each of four images
     assert run["images"] == {"done": 4, "failed": 0}
     assert (tmp_path / "out/failures.csv").read_text().strip() == "image,error"
@@ -44,7 +56,9 @@ def test_predict_counts_the_planted_discs_and_every_file_adds_up(trained, plante
 def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
     predict(trained, planted / "images/3.png", tmp_path / "out")
     points = planted / "points.csv"
-    one = call("evaluate", f"predictions={tmp_path / 'out'}", f"annotations={points}", f"output={tmp_path / 'a'}", "radius=10")
+    one = call(
+        "evaluate", f"predictions={tmp_path / 'out'}", f"annotations={points}", f"output={tmp_path / 'a'}", "radius=10"
+    )
     two = call(
         "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"data.annotations={points}",
         f"output={tmp_path / 'b'}", "radius=10",
@@ -176,7 +190,9 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
                 pixels = np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
     data = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[nothing]")
-    done = call("train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=4", "data.batch_size=6", "net.margin=0")
+    done = call(
+        "train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=4", "data.batch_size=6", "net.margin=0"
+    )
     assert done.code == 0, done.log
     done = call("evaluate", f"model={tmp_path / 'run/model.safetensors'}", *data, f"output={tmp_path / 'scores'}")
     scores = json.loads((tmp_path / "scores/scores.json").read_text())

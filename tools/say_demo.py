@@ -1,6 +1,6 @@
 """Print what the demo found: the count beside the truth, and where the report lies.
 
-    python tools/say_demo.py runs/demo
+python tools/say_demo.py runs/demo
 """
 
 import json

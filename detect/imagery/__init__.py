@@ -1,5 +1,6 @@
 """Pixels in and out: window geometry, and scenes read and written through rasterio."""
 
+from detect.imagery.files import replace_file
 from detect.imagery.rasters import read_preview, read_tags, write_map
 from detect.imagery.scenes import SUFFIXES, Scene, SceneError, list_images, open_scene, read_window, view
 from detect.imagery.windows import Grid, Window, reflect
@@ -16,6 +17,7 @@ __all__ = [
     "read_tags",
     "read_window",
     "reflect",
+    "replace_file",
     "view",
     "write_map",
 ]

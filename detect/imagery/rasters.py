@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
+from detect.imagery.files import replace_file
 from detect.imagery.scenes import Scene, SceneError, gdal_options, open_dataset
 
 BLOCK = 256
@@ -39,7 +40,9 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
         raise SceneError(f"{path}: damaged or unreadable ({error})") from error
 
 
-def write_map(path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: int, names: Sequence[str], offset: float) -> None:
+def write_map(
+    path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: int, names: Sequence[str], offset: float
+) -> None:
     """Write a stitched map as a tiled, compressed GeoTIFF, whole or not at all.
 
     Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
@@ -64,17 +67,11 @@ def write_map(path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: in
         pixel = Affine(*scene.transform) @ Affine.translation(scene.origin[1], scene.origin[0])
         profile["transform"] = pixel @ Affine.translation(corner, corner) @ Affine.scale(stride)
         profile["crs"] = scene.crs
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with gdal_options(), open_dataset(part, "w", **profile) as target:
-            target.write(heatmap.astype(np.float32, copy=False))
-            target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
-            for band, name in enumerate(names, start=1):
-                target.set_band_description(band, name)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replace_file(path) as part, gdal_options(), open_dataset(part, "w", **profile) as target:
+        target.write(heatmap.astype(np.float32, copy=False))
+        target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
+        for band, name in enumerate(names, start=1):
+            target.set_band_description(band, name)
 
 
 def read_tags(path: Path) -> Mapping[str, str]:

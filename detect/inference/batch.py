@@ -78,11 +78,17 @@ def count_scene(
         ValueError: the model has no background class, or no halo makes its tiles exact.
     """
     if card.background is None:
-        raise ValueError("this model tells patches apart and has no background class: it cannot find objects in an image")
+        raise ValueError(
+            "this model tells patches apart and has no background class: it cannot find objects in an image"
+        )
     if card.halo is None:
-        raise ValueError("the model's receptive field is unbounded, so that its tiles cannot be stitched; train another backbone")
+        raise ValueError(
+            "the model's receptive field is unbounded, so that its tiles cannot be stitched; train another backbone"
+        )
     if scene.dtype != card.dtype:
-        raise SceneError(f"{scene.path}: pixels are {scene.dtype}, the model was trained on {card.dtype}; convert the image")
+        raise SceneError(
+            f"{scene.path}: pixels are {scene.dtype}, the model was trained on {card.dtype}; convert the image"
+        )
     stride = card.backbone.stride
     grid = tile_grid(scene.shape, tile, card.halo, stride)
     logits = map_scene(scene, card.bands, runtime, grid, advance)

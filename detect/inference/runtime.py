@@ -37,7 +37,7 @@ class TorchRuntime:
 
     def __init__(self, net: nn.Module, device: torch.device) -> None:
         self.device = device
-        self.net = net.eval().to(device=device, memory_format=torch.channels_last)
+        self.net = net.eval().to(device).to(memory_format=torch.channels_last)
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a tile (bands, H, W), any real dtype, to (K, h, w) float32 on the CPU."""

@@ -69,7 +69,9 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int, stride: int) -> Grid
     """
     core = (tile - 2 * halo) // stride * stride
     if core < stride:
-        raise ValueError(f"tile must be {2 * halo + stride} or more with a halo of {halo} and a stride of {stride}, got {tile}")
+        raise ValueError(
+            f"tile must be {2 * halo + stride} or more with a halo of {halo} and a stride of {stride}, got {tile}"
+        )
     return Grid(shape, min(core, -(-max(shape) // stride) * stride), halo, stride)
 
 

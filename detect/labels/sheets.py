@@ -2,10 +2,11 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from detect.imagery import replace_file
 
 from detect.labels.sources import AnnotationError
 
@@ -88,14 +89,9 @@ def write_sheet(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file under another name first, so that `path` is never half written; make its folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """Write a text file as UTF-8 with plain line ends, whole or not at all."""
+    with replace_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def writable(text: str, what: str) -> str:

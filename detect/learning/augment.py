@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version on import
 
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 GEOMETRIC = ("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "Affine", "Perspective")
 

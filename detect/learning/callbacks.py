@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytorch_lightning as pl
 
+from detect.imagery import replace_file
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,9 +43,8 @@ class EpochLog(pl.Callback):
         if self.path.exists() and epoch > 0:
             before = pd.read_csv(self.path)
             row = pd.concat([before[before["epoch"] < epoch], row], ignore_index=True)
-        part = self.path.with_name(f".{self.path.name}.part")
-        row.to_csv(part, index=False)
-        part.replace(self.path)
+        with replace_file(self.path) as part:
+            row.to_csv(part, index=False)
         self._say(trainer, metrics)
 
     def _say(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:

@@ -92,7 +92,9 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         if index not in self._pixels:
             scene = open_scene(self.paths[index])
             if scene.shape != (self.side, self.side):
-                raise ValueError(f"{scene.path}: the patch is {scene.shape}, the first one {(self.side, self.side)}; make them one size")
+                raise ValueError(
+                    f"{scene.path}: the patch is {scene.shape}, others {(self.side, self.side)}; make them one size"
+                )
             self._pixels[index] = read_window(scene, scene.window, self.bands)
         return _varied(self._pixels[index], self.augment, self.seed + index), int(self.outputs[index])
 

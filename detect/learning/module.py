@@ -41,7 +41,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.backbone_lr < 0:
-            raise ValueError(f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}")
+            raise ValueError(
+                f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
+            )
         if not 0 <= self.warmup < 1:
             raise ValueError(f"finetune.warmup must be in [0, 1), got {self.warmup}")
         if self.score_every < 1:
@@ -61,9 +63,11 @@ class ClassifierModule(pl.LightningModule):
         scene_scores: counts the validation scenes; None where there are only patches.
     """
 
-    def __init__(self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None) -> None:
+    def __init__(
+        self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None
+    ) -> None:
         super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(memory_format=torch.channels_last)
         self.schedule = schedule
         self.seed = seed
         self.scene_scores = scene_scores
@@ -124,7 +128,9 @@ class ClassifierModule(pl.LightningModule):
             parameter.requires_grad_(rate > 0)
             if rate > 0:
                 groups.setdefault((rate, decay), []).append(parameter)
-        return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+        return [
+            {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()
+        ]
 
 
 def _channels_last(pixels: Tensor) -> Tensor:

@@ -114,8 +114,7 @@ class Sampler:
     def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
         n_negative = round(number * self.recipe.negative_fraction) if self.negatives else 0
         n_near = round((number - n_negative) * self.recipe.near_fraction)
-        chosen = rng.choice(len(self.negatives), size=n_negative) if n_negative else []
-        samples = [self.negatives[i] for i in chosen]
+        samples = [self.negatives[i] for i in rng.integers(max(1, len(self.negatives)), size=n_negative)]
         samples += self._away(n_near, rng, near=True)
         return samples + self._away(number - len(samples), rng, near=False)
 
@@ -135,13 +134,17 @@ class Sampler:
                 scene = rng.choice(len(self.scenes), size=missing, p=area / area.sum())
                 size = np.array([self.scenes[i].scene.shape[::-1] for i in scene], np.float64)
                 xy = rng.uniform(size=(missing, 2)) * size
-            kept = [Sample(int(i), float(p[0]), float(p[1]), 0) for i, p in zip(scene, xy, strict=True) if self._free(int(i), p)]
+            kept = [
+                Sample(int(i), float(p[0]), float(p[1]), 0)
+                for i, p in zip(scene, xy, strict=True)
+                if self._free(int(i), p)
+            ]
             samples += kept
         if near and len(samples) < number:
             return samples + self._away(number - len(samples), rng, near=False)
         if len(samples) < number:
             raise ValueError(
-                f"only {len(samples)} of {number} backgrounds found {self.recipe.exclusion:g} pixels away from every object; "
+                f"only {len(samples)} of {number} backgrounds lie {self.recipe.exclusion:g} pixels from every object; "
                 "the images are crowded: lower data.exclusion, or add an image with empty ground"
             )
         return samples

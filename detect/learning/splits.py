@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,12 +99,12 @@ def split_scenes(
 
 def _named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
     keys = {image.name: {image.name, image.path.name, image.group or image.name} for image in annotations.images}
-    unknown = sorted(set((*val, *test)) - set().union(*keys.values()))
+    unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
         raise ValueError(f"data.val or data.test names {unknown}, which are no images or groups of the annotations")
     sides: dict[str, str] = {}
     for image in annotations.images:
-        named = [side for side, names in (("val", val), ("test", test)) if keys[image.name] & set(names)]
+        named = [side for side, names in {"val": val, "test": test}.items() if keys[image.name] & set(names)]
         if len(named) > 1:
             raise ValueError(f"{image.name} is named in data.val and in data.test; an image can be on one side only")
         sides[image.name] = named[0] if named else (image.split or "train")
@@ -112,7 +113,9 @@ def _named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[st
         by_group.setdefault(image.group or image.name, set()).add(sides[image.name])
     torn = sorted(group for group, found in by_group.items() if len(found) > 1)
     if torn:
-        raise ValueError(f"group {torn[0]} is on several sides ({', '.join(sorted(by_group[torn[0]]))}); keep it on one")
+        raise ValueError(
+            f"group {torn[0]} is on several sides ({', '.join(sorted(by_group[torn[0]]))}); keep it on one"
+        )
     return sides
 
 
@@ -131,9 +134,7 @@ def _labelled(image: AnnotatedImage) -> LabelledScene:
     return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives)
 
 
-def _strips(
-    scenes: Sequence[LabelledScene], guard: int
-) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
+def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
     """Cut each scene into strips along its longer side; the strip nearest to its share of the objects validates."""
     train: list[LabelledScene] = []
     held: list[LabelledScene] = []
@@ -143,12 +144,12 @@ def _strips(
         length = max(height, width)
         if length // STRIPS < 2 * guard:
             raise ValueError(
-                f"{labelled.name} ({height} x {width}) is too small to be cut into a training and a validation part with "
+                f"{labelled.name} ({height} x {width}) is too small to be cut in two for training and validation with "
                 f"a guard band of {guard} pixels; label a second image, or name one in data.val"
             )
         cuts = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
         place = labelled.objects.xy[:, 1 if down else 0]
-        inside = [int(((place >= a) & (place < b)).sum()) for a, b in zip(cuts, cuts[1:], strict=False)]
+        inside = [int(((place >= a) & (place < b)).sum()) for a, b in pairwise(cuts)]
         best = int(np.argmin([abs(n - len(place) / STRIPS) for n in inside]))
         start, stop = cuts[best], cuts[best + 1]
         held.append(labelled.part(_strip(labelled, start, stop, down)))
@@ -165,5 +166,5 @@ def _strip(labelled: LabelledScene, start: int, stop: int, down: bool) -> Window
 def _strip_note(held: Sequence[LabelledScene], guard: int) -> str:
     return (
         f"validation on a part of the training image, {'; '.join(part.name for part in held)}, with a guard band of "
-        f"{guard} pixels: the same light, ground and objects as in training, so these scores flatter; label a second image"
+        f"{guard} pixels: the same light and ground as in training, so these scores flatter; label a second image"
     )

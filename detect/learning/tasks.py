@@ -70,9 +70,13 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tu
     chosen = tuple(bands) if bands else ((1, 2, 3) if first.bands >= 3 else (1,))
     for scene in scenes:
         if scene.dtype != first.dtype:
-            raise ValueError(f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one kind")
+            raise ValueError(
+                f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one kind"
+            )
         if scene.bands < max(chosen):
-            raise ValueError(f"{scene.path} has {scene.bands} bands, band {max(chosen)} is needed; set data.bands or convert it")
+            raise ValueError(
+                f"{scene.path} has {scene.bands} bands, band {max(chosen)} is needed; set data.bands or convert it"
+            )
     return chosen, first.dtype
 
 

@@ -65,13 +65,16 @@ def _create(spec: BackboneSpec) -> Any:
         near = ", ".join(timm.list_models(f"*{spec.name[:6]}*")[:8]) or "see timm.list_models()"
         raise ValueError(f"net.backbone={spec.name} is not a network of timm; near: {near}")
     options: dict[str, Any] = {"features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
-    strides = timm.create_model(spec.name, **options).feature_info.reduction()
+    whole: Any = timm.create_model(spec.name, **options)
+    strides = whole.feature_info.reduction()
     if spec.stride not in strides:
         raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
     natural = len(strides) - strides[::-1].index(spec.stride)
     stages = spec.stages or natural
     if not natural <= stages <= len(strides):
-        raise ValueError(f"net.stages of {spec.name} at stride {spec.stride} must be in [{natural}, {len(strides)}], got {stages}")
+        raise ValueError(
+            f"net.stages of {spec.name} at stride {spec.stride} must be in [{natural}, {len(strides)}], got {stages}"
+        )
     if stages > natural:
         options["output_stride"] = spec.stride
     try:
@@ -127,4 +130,3 @@ def parameters_of(module: nn.Module) -> tuple[int, int]:
     """Count the trainable and all parameters of a module."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.parameters()]
     return sum(n for n, trainable in sizes if trainable), sum(n for n, _ in sizes)
-

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from detect.imagery import replace_file
 from detect.nets.backbones import BackboneSpec, build_backbone
 from detect.nets.patch import PatchClassifier
 
@@ -102,11 +103,11 @@ def save_model(path: Path, net: nn.Module, card: ModelCard) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     bad = [name for name, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]
     if bad:
-        raise ModelFileError(f"{path}: the weights are not finite (such as {bad[0]}); training diverged, lower the rate")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    save_file(state, part, metadata={"detect": card.to_json()})
-    part.replace(path)
+        raise ModelFileError(
+            f"{path}: the weights are not finite (such as {bad[0]}); training diverged, lower the rate"
+        )
+    with replace_file(path) as part:
+        part.write_bytes(save(state, metadata={"detect": card.to_json()}))
 
 
 def load_model(path: Path) -> tuple[PatchClassifier, ModelCard]:
@@ -125,9 +126,13 @@ def load_model(path: Path) -> tuple[PatchClassifier, ModelCard]:
             header = (source.metadata() or {}).get("detect")
             state: dict[str, Tensor] = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{path}: not a model file ({error}); it is the model.safetensors that detect.train writes") from error
+        raise ModelFileError(
+            f"{path}: not a model file ({error}); it is the model.safetensors that detect.train writes"
+        ) from error
     if header is None:
-        raise ModelFileError(f"{path}: a safetensors file without the header of detect.train; weights go to net.weights=")
+        raise ModelFileError(
+            f"{path}: a safetensors file without the header of detect.train; weights go to net.weights="
+        )
     try:
         card = ModelCard.from_json(header)
         net = build_net(card)

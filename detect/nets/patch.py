@@ -31,7 +31,9 @@ class PatchClassifier(nn.Module):
     def __init__(self, backbone: Backbone, outputs: int, patch_size: int, dropout: float = 0.0) -> None:
         super().__init__()
         if patch_size < 1 or patch_size % backbone.stride:
-            raise ValueError(f"patch_size must be a positive multiple of the stride {backbone.stride}, got {patch_size}")
+            raise ValueError(
+                f"patch_size must be a positive multiple of the stride {backbone.stride}, got {patch_size}"
+            )
         if outputs < 2:
             raise ValueError(f"a classifier needs two outputs or more, got {outputs}; is there a background class?")
         self.backbone = backbone

@@ -52,6 +52,6 @@ def _reach(net: nn.Module, stride: int, bands: int, axis: int, flip: bool, devic
             return spread * stride
         half *= 2
     raise ValueError(
-        f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling or attention), so tiles cannot be exact; "
+        f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling, attention), so tiles cannot be exact; "
         "choose a network without it, such as tf_efficientnet_lite0, resnet50 or convnext_tiny"
     )

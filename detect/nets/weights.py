@@ -78,7 +78,9 @@ def _bundled(backbone: str) -> dict[str, Tensor]:
     names = timm.create_model(backbone, pretrained=False).state_dict()
     shapes = [tuple(value.shape) for value in names.values()]
     if [tuple(value.shape) for value in tensors.values()] != shapes:
-        raise WeightsError(f"the package {package} and timm disagree about {backbone}; use net.weights=hub, a file, or none")
+        raise WeightsError(
+            f"the package {package} and timm disagree about {backbone}; use net.weights=hub, a file, or none"
+        )
     return dict(zip(names, tensors.values(), strict=True))
 
 
@@ -86,4 +88,6 @@ def _hub(backbone: str) -> dict[str, Tensor]:
     try:
         return dict(timm.create_model(backbone, pretrained=True).state_dict())
     except Exception as error:  # the hub client's errors are many: no network, no such file, no access
-        raise WeightsError(f"could not get pretrained weights of {backbone} from the hub ({error}); {WAYS_OUT}") from error
+        raise WeightsError(
+            f"could not get pretrained weights of {backbone} from the hub ({error}); {WAYS_OUT}"
+        ) from error

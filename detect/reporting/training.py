@@ -39,7 +39,9 @@ def draw_curves(metrics: Path, path: Path) -> None:
         figure.savefig(part, format="png", dpi=130)
 
 
-def draw_scenes(folder: Path, scenes: Sequence[tuple[str, Scene, Detections]], found: Mapping[str, Detections], radius: float) -> None:
+def draw_scenes(
+    folder: Path, scenes: Sequence[tuple[str, Scene, Detections]], found: Mapping[str, Detections], radius: float
+) -> None:
     """Draw what was found in each validation scene: white dots are the truth, coloured rings the detections.
 
     Args:
