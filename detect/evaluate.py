@@ -25,8 +25,8 @@ def run(cfg: DictConfig) -> int:
     """Score detections against annotations and write `scores.json`; see `conf/evaluate.yaml`."""
     if (cfg.predictions is None) == (cfg.model is None):
         raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
-    folder = output_folder(Path(cfg.output), result="", allowed=True, way_out="")
     scores = _of_predictions(cfg) if cfg.predictions is not None else _of_model(cfg)
+    folder = output_folder(Path(cfg.output), result="scores.json", allowed=True, way_out="")
     write_json(scores, folder / "scores.json")
     shown = (
         "f1",
@@ -52,6 +52,8 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     if cfg.annotations is None:
         raise ValueError("annotations must be given: annotations=FILE")
     truth = read_truth(given_path(cfg, "annotations", "annotations"), negative_labels=list(cfg.data.negative_labels))
+    if not (folder / "counts.csv").is_file():
+        raise FileNotFoundError(f"{folder} holds no counts.csv: is it a folder that detect.predict wrote?")
     counts = read_counts(folder / "counts.csv")
     found_classes = [name for name in counts.columns if name not in ("image", "total")]
     done = [str(name) for name in counts["image"]]
@@ -60,7 +62,9 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
         raise ValueError(
             f"no image of {folder} is annotated in {cfg.annotations}; {done[:3]} against {list(truth)[:3]}"
         )
-    names = sorted({*found_classes, *(name for key in pairs.values() for name in truth[key].names)})
+    annotated = {name for key in pairs.values() for name in truth[key].names}
+    _say_unknown(annotated - set(found_classes))
+    names = sorted({*found_classes, *annotated})
     found = read_detections(folder / "detections.csv", names)
     empty = Detections.empty(names)
     scores = score_points(
@@ -74,6 +78,11 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
         "not_annotated": sorted(set(done) - set(pairs)),
         "not_predicted": sorted(set(truth) - set(pairs.values())),
     }
+
+
+def _say_unknown(labels: set[str]) -> None:
+    if labels:
+        logger.warning("the model does not know the annotated classes %s and cannot find them as such", sorted(labels))
 
 
 def _of_model(cfg: DictConfig) -> dict[str, Any]:
@@ -117,7 +126,9 @@ def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations:
 def _scored(
     found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str], radius: float
 ) -> dict[str, Any]:
-    names = sorted({*classes, *(name for table in truth.values() for name in table.names)})
+    annotated = {name for table in truth.values() for name in table.names}
+    _say_unknown(annotated - set(classes))
+    names = sorted({*classes, *annotated})
     return score_points(
         {image: table.with_classes(names) for image, table in found.items()},
         {image: table.with_classes(names) for image, table in truth.items()},

@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
 from detect.imagery.files import replace_file
-from detect.imagery.scenes import Scene, SceneError, gdal_options, open_dataset
+from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset
 
 BLOCK = 256
 """Side in pixels of the blocks of a written GeoTIFF."""
@@ -28,13 +28,14 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
         (C, h, w) in the file's dtype, averaged where it is reduced.
 
     Raises:
-        SceneError: the file is missing or damaged.
+        SceneError: the file is missing or damaged, or lacks one of the bands.
     """
     try:
         with gdal_options(), open_dataset(path) as source:
             shrink = max(1.0, max(source.shape) / longest_side)
             shape = (max(1, round(source.height / shrink)), max(1, round(source.width / shrink)))
             chosen = list(bands) if bands is not None else list(source.indexes)
+            check_bands(path, source.count, chosen)
             return np.asarray(source.read(chosen, out_shape=(len(chosen), *shape), resampling=Resampling.average))
     except RasterioError as error:
         raise SceneError(f"{path}: damaged or unreadable ({error})") from error

@@ -61,8 +61,10 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
 
 
 def gdal_options() -> rasterio.Env:
-    """Make a broken JPEG an error (by default GDAL fills what is missing with grey), and write no side-car files."""
-    return rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PAM_ENABLED=False)
+    """Make a broken JPEG or PNG an error (by default GDAL fills what is missing), and write no side-car files."""
+    return rasterio.Env(
+        GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False
+    )
 
 
 def open_scene(path: Path) -> Scene:
@@ -119,17 +121,13 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
     Raises:
         SceneError: the file is damaged, or lacks one of the bands.
     """
+    check_bands(scene.path, scene.bands, bands)
     rows = reflect(window.row, window.row_stop, scene.shape[0])
     cols = reflect(window.col, window.col_stop, scene.shape[1])
     top, left = int(rows.min()), int(cols.min())
     box = RasterWindow(
         scene.origin[1] + left, scene.origin[0] + top, int(cols.max()) - left + 1, int(rows.max()) - top + 1
     )
-    if max(bands) > scene.bands:
-        raise SceneError(
-            f"{scene.path}: band {max(bands)} is asked for, the image has {scene.bands}; "
-            "use a model of its kind, or convert the image"
-        )
     try:
         with gdal_options(), open_dataset(scene.path) as source:
             pixels = source.read(list(bands), window=box)
@@ -138,6 +136,21 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
     if window.inside(scene.shape):
         return np.asarray(pixels)
     return np.asarray(pixels[:, (rows - top)[:, None], (cols - left)[None, :]])
+
+
+def check_bands(path: Path, number: int, bands: Sequence[int]) -> None:
+    """See that an image of so many bands has those asked for.
+
+    Raises:
+        SceneError: it lacks one of them, or none is asked for.
+    """
+    if not bands or min(bands) < 1:
+        raise SceneError(f"{path}: bands are numbered from 1 to {number}, asked for {list(bands)}")
+    if max(bands) > number:
+        raise SceneError(
+            f"{path}: band {max(bands)} is asked for, the image has {number}; "
+            "use a model of its kind, or convert the image"
+        )
 
 
 def list_images(images: Path) -> list[tuple[str, Path]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.ndimage import minimum_filter
 from scipy.special import expit, logsumexp, softmax
 from torch.nn import functional as F
 
@@ -58,13 +58,10 @@ def find_peaks(heat: NDArray[np.float32], radius: int) -> NDArray[np.intp]:
         raise ValueError(f"the peaks' radius must be 1 cell or more, got {radius}")
     grid = torch.from_numpy(np.ascontiguousarray(heat))[None, None]
     highest = F.max_pool2d(grid, 2 * radius + 1, stride=1, padding=radius)[0, 0].numpy()
-    cells = np.argwhere((heat == highest) & np.isfinite(heat))
-    if len(cells) < 2:
-        return cells
-    pairs = cKDTree(cells).query_pairs(radius, p=np.inf, output_type="ndarray")
-    equal = heat[tuple(cells[pairs[:, 0]].T)] == heat[tuple(cells[pairs[:, 1]].T)]
-    later = pairs[equal].max(axis=1) if len(pairs) else np.empty(0, np.intp)
-    return np.delete(cells, np.unique(later), axis=0)
+    highest_here = (heat == highest) & np.isfinite(heat)
+    order = np.where(highest_here, np.arange(heat.size).reshape(heat.shape), heat.size)
+    first = minimum_filter(order, size=2 * radius + 1, mode="nearest")
+    return np.argwhere(highest_here & (order == first))
 
 
 def decode_patches(

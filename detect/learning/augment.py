@@ -26,8 +26,10 @@ class Augment:
 
     def __init__(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
         self.transforms = {name: dict(arguments or {}) for name, arguments in transforms.items()}
-        self._chain = _compose(self.transforms, GEOMETRIC + tuple(self.transforms))
-        self._geometry = _compose(self.transforms, GEOMETRIC)
+        plain = {name: _without_mirrors(arguments) for name, arguments in self.transforms.items()}
+        every = GEOMETRIC + tuple(self.transforms)
+        self._chains = {True: _compose(self.transforms, every), False: _compose(self.transforms, GEOMETRIC)}
+        self._point_chains = {True: _compose(plain, every), False: _compose(plain, GEOMETRIC)}
 
     def __call__(
         self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
@@ -42,18 +44,33 @@ class Augment:
             seed: the same seed gives the same result.
 
         Returns:
-            The image in its dtype, and the points; a point may have left the image.
+            The image in its dtype, and the N points in their order; a point may have left the image.
         """
         ordinary = pixels.dtype == np.uint8 and pixels.shape[0] in (1, 3)
-        chain = self._chain if ordinary else self._geometry
-        chain.set_random_seed(seed)
         image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float32)
-        moved = chain(image=image, keypoints=np.asarray(xy, np.float64).reshape(-1, 2) - 0.5)
-        varied = moved["image"].reshape(*moved["image"].shape[:2], pixels.shape[0])
-        points = np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5
+        chain = self._chains[ordinary]
+        chain.set_random_seed(seed)
+        varied = chain(image=image)["image"]
+        varied = varied.reshape(*varied.shape[:2], pixels.shape[0])
+        points = self._moved(image, np.asarray(xy, np.float64).reshape(-1, 2), seed, ordinary)
         return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype), points
+
+    def _moved(
+        self, image: NDArray[np.generic], xy: NDArray[np.float64], seed: int, ordinary: bool
+    ) -> NDArray[np.float64]:
+        """Move points as the same seed moves the pixels."""
+        if not len(xy):
+            return xy
+        chain = self._point_chains[ordinary]
+        chain.set_random_seed(seed)
+        return np.asarray(chain(image=image, keypoints=xy - 0.5)["keypoints"], np.float64).reshape(-1, 2) + 0.5
+
+
+def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave a mirrored border out: it moves no point, and albumentations adds a point for every mirror image of one."""
+    return {name: value for name, value in arguments.items() if name != "border_mode"}
 
 
 def _compose(transforms: Mapping[str, Mapping[str, Any]], allowed: Sequence[str]) -> A.Compose:
@@ -62,7 +79,7 @@ def _compose(transforms: Mapping[str, Mapping[str, Any]], allowed: Sequence[str]
         if not hasattr(A, name):
             raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
         try:
-            transform = getattr(A, name)(**arguments)
+            transform = getattr(A, name)(strict=True, **arguments)
         except (TypeError, ValueError) as error:
             raise ValueError(f"augment.transforms.{name}: {error}") from error
         if name in allowed:

@@ -101,6 +101,5 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
 
 def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
     if augment is not None:
-        centre = np.array([[pixels.shape[2] / 2, pixels.shape[1] / 2]])
-        pixels, _ = augment(pixels, centre, seed)
+        pixels, _ = augment(pixels, np.empty((0, 2)), seed)
     return torch.from_numpy(np.ascontiguousarray(pixels))

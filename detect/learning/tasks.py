@@ -68,6 +68,8 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tu
     """
     first = scenes[0]
     chosen = tuple(bands) if bands else ((1, 2, 3) if first.bands >= 3 else (1,))
+    if min(chosen) < 1:
+        raise ValueError(f"data.bands are numbered from 1, got {list(chosen)}")
     for scene in scenes:
         if scene.dtype != first.dtype:
             raise ValueError(

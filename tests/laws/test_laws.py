@@ -1,0 +1,201 @@
+"""The laws of the design that hold whatever the data: 1 and 2 of the grid, 3 of stitching, 5 of dense evaluation."""
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from detect.imagery import Grid, Scene, Window, open_scene, read_window
+from detect.inference import Stitcher, TorchRuntime, map_scene, tile_grid
+from detect.nets import receptive_halo
+from tests.laws.nets import cut, one_pass, random_net, run
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    stride = draw(st.integers(1, 7))
+    shape = draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    return Grid(shape, stride * draw(st.integers(1, 6)), stride * draw(st.integers(0, 4)), stride)
+
+
+def memory_scene(image: np.ndarray) -> Scene:
+    return Scene(Path("memory"), image.shape[1:], str(image.dtype), len(image))
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def assert_same_map(found: np.ndarray, wanted: np.ndarray) -> None:
+    """Law 3's bound: 1e-4 of the map's spread."""
+    spread = np.ptp(wanted)
+    assert found.shape == wanted.shape and np.isfinite(wanted).all() and spread > 1e-3
+    assert np.abs(found - wanted).max() <= 1e-4 * spread
+
+
+@given(grid=grids())
+@settings(deadline=None)
+def test_law_1_cores_cover_every_pixel_once_and_lie_in_the_scene(grid: Grid) -> None:
+    pixels, cells = np.zeros(grid.shape, int), np.zeros(grid.map_shape, int)
+    for core in grid:
+        assert core.inside(grid.shape)
+        pixels[core.row : core.row_stop, core.col : core.col_stop] += 1
+        own = grid.cells(core)
+        assert own.inside(grid.map_shape)
+        cells[own.row : own.row_stop, own.col : own.col_stop] += 1
+    assert (pixels == 1).all() and (cells == 1).all()
+    assert len(list(grid)) == len(grid)
+
+
+@given(grid=grids())
+@settings(deadline=None)
+def test_law_1_a_tile_holds_its_core_and_halo_and_lies_on_the_net_grid(grid: Grid) -> None:
+    for core in grid:
+        tile = grid.tile(core)
+        assert (core.row - tile.row, core.col - tile.col) == (grid.halo, grid.halo)
+        assert 0 <= tile.row_stop - core.row_stop - grid.halo < grid.stride
+        assert 0 <= tile.col_stop - core.col_stop - grid.halo < grid.stride
+        assert not any(side % grid.stride for side in (tile.row, tile.col, tile.height, tile.width))
+
+
+@given(grid=grids(), order=st.randoms(use_true_random=False), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_law_2_an_identity_net_gives_the_image_back_in_any_order(grid: Grid, order: Random, seed: int) -> None:
+    """At a stride s the identity keeps every s-th pixel, the first of each cell."""
+    image = noise(seed, 2, *grid.shape).astype(np.float32)
+    stitcher = Stitcher(grid, 2)
+    cores = list(grid)
+    order.shuffle(cores)
+    for core in cores:
+        stitcher.put(core, cut(image, grid.tile(core))[:, :: grid.stride, :: grid.stride])
+    np.testing.assert_array_equal(stitcher.finished(), image[:, :: grid.stride, :: grid.stride])
+
+
+@given(grid=grids(), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_law_2_cells_at_the_edge_see_the_mirrored_image(grid: Grid, seed: int) -> None:
+    """A net that sums each cell's pixels: cells that hang over the scene take numpy's `reflect` padding."""
+    image = noise(seed, 1, *grid.shape).astype(np.float32)
+
+    def sums(tile: np.ndarray) -> np.ndarray:
+        rows, cols = (side // grid.stride for side in tile.shape[1:])
+        return tile.reshape(len(tile), rows, grid.stride, cols, grid.stride).sum(axis=(2, 4))
+
+    rows, cols = grid.map_shape
+    whole = cut(image, Window(0, 0, rows * grid.stride, cols * grid.stride))
+    found = map_scene(memory_scene(image), (1,), sums, grid, read=lambda window: cut(image, window))
+    np.testing.assert_array_equal(found, sums(whole))
+
+
+NETS = {
+    "lite0": ("tf_efficientnet_lite0", 2, None, (131, 167), (50, 96, 160)),
+    "lite0, odd patch": ("tf_efficientnet_lite0", 3, None, (95, 33), (40, 80)),
+    "lite0, dilated": ("tf_efficientnet_lite0", 2, 5, (70, 95), (64,)),
+    "resnet18": ("resnet18", 2, None, (113, 150), (32, 100)),
+    "test_resnet": ("test_resnet", 3, None, (203, 77), (16, 60, 130, 190)),
+}
+"""Backbone, cells a patch, stages, shape of the scene, sides of the tiles without their halos."""
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_law_3_the_stitched_map_is_the_map_of_one_pass(name: str) -> None:
+    backbone, cells, stages, shape, rooms = NETS[name]
+    net, card = random_net(backbone, cells, 5, stages)
+    assert card.halo is not None
+    image = noise(6, 3, *shape)
+    whole = one_pass(net, image, card.halo, 16)
+    assert whole.shape == (3, -(-shape[0] // 16), -(-shape[1] // 16))
+    for room in rooms:
+        grid = tile_grid(shape, 2 * card.halo + room, card.halo, 16)
+        assert len(grid) > 1
+        found = map_scene(
+            memory_scene(image), (1, 2, 3), lambda pixels: run(net, pixels), grid, read=lambda at: cut(image, at)
+        )
+        assert_same_map(found, whole)
+
+
+def test_law_3_holds_for_files_and_the_runtime(tmp_path: Path) -> None:
+    image = noise(1, 100, 148, 3)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    net, card = random_net("test_resnet", 2, 3)
+    assert card.halo is not None
+    whole = one_pass(net, np.moveaxis(image, 2, 0), card.halo, 16)
+    grid = tile_grid((100, 148), 2 * card.halo + 48, card.halo, 16)
+    runtime = TorchRuntime(net, torch.device("cpu"))
+    assert_same_map(map_scene(open_scene(tmp_path / "a.png"), (1, 2, 3), runtime, grid), whole)
+
+
+@given(data=st.data(), seed=st.integers(0, 9))
+@settings(deadline=None, max_examples=25)
+def test_law_3_a_tile_at_any_position_gives_its_part_of_the_map(data: st.DataObject, seed: int) -> None:
+    net, card = random_net("test_resnet", 2, 11)
+    assert card.halo is not None
+    image = noise(seed, 3, data.draw(st.integers(1, 150)), data.draw(st.integers(1, 150)))
+    whole = one_pass(net, image, card.halo, 16)
+    row, col = (data.draw(st.integers(0, side - 1)) for side in whole.shape[1:])
+    height, width = (data.draw(st.integers(1, side - at)) for side, at in zip(whole.shape[1:], (row, col), strict=True))
+    window = Window(16 * row, 16 * col, 16 * height, 16 * width).grown(card.halo)
+    edge = card.halo // 16
+    part = run(net, cut(image, window))[:, edge : edge + height, edge : edge + width]
+    assert np.abs(part - whole[:, row : row + height, col : col + width]).max() <= 1e-4 * max(1.0, np.ptp(whole))
+
+
+def planted(*strides: int) -> nn.Sequential:
+    """Convolutions of 3 x 3 ones, with the padding that centres them."""
+    layers = [nn.Conv2d(1, 1, 3, stride, padding=1, bias=False) for stride in strides]
+    for layer in layers:
+        nn.init.ones_(layer.weight)
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize(("strides", "halo"), [((2, 2), 4), ((2, 2, 1), 8), ((4, 1, 1), 12)])
+def test_law_3_fails_with_a_halo_one_stride_too_small(strides: tuple[int, ...], halo: int) -> None:
+    """Cell j of strides (2, 2) sees pixels 4j - 3 to 4j + 3: 3 beyond its own, a halo of 4.
+
+    A third convolution, of stride 1, adds a cell on either side, 4j - 7 to 4j + 7: a halo of 8. Strides (4, 1, 1): cell j
+    sees cells j - 2 to j + 2 of the first layer, and so pixels 4j - 9 to 4j + 9: a halo of 12. All weights and
+    pixels are positive, so that every pixel that is missed lowers the sum.
+    """
+    net = planted(*strides)
+    assert receptive_halo(net, 4, 1) == halo
+    image = noise(0, 1, 45, 30).astype(np.float32) + 1
+    whole = one_pass(net, image, halo, 4)
+
+    def stitched(context: int) -> np.ndarray:
+        grid = Grid((45, 30), 12, context, 4)
+        return map_scene(memory_scene(image), (1,), lambda tile: run(net, tile), grid, read=lambda at: cut(image, at))
+
+    assert_same_map(stitched(halo), whole)
+    assert_same_map(stitched(halo + 4), whole)
+    assert (stitched(halo - 4) < whole - 1).any()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "cells"), [("tf_efficientnet_lite0", 2), ("test_resnet", 1), ("test_resnet", 3), ("test_resnet", 4)]
+)
+def test_law_5_dense_evaluation_equals_sliding(tmp_path: Path, backbone: str, cells: int) -> None:
+    """Window by window: the patch around each cell, with a halo of context, cut from the file and classified."""
+    Image.fromarray(noise(2, 75, 90, 3)).save(tmp_path / "a.png")
+    scene = open_scene(tmp_path / "a.png")
+    net, card = random_net(backbone, cells, 4)
+    assert card.halo is not None
+    runtime = TorchRuntime(net, torch.device("cpu"))
+    dense = map_scene(scene, card.bands, runtime, tile_grid(scene.shape, 2 * card.halo + 48, card.halo, 16))
+    assert dense.shape == (3, 5, 6)
+    slid = np.empty_like(dense)
+    for i, j in np.ndindex(5, 6):
+        patch = Window(16 * (i - cells // 2), 16 * (j - cells // 2), 16 * cells, 16 * cells)
+        assert (patch.col + patch.width / 2, patch.row + patch.height / 2) == (
+            net.map_offset + 16 * j,
+            net.map_offset + 16 * i,
+        )
+        pixels = torch.from_numpy(read_window(scene, patch.grown(card.halo), card.bands))[None]
+        with torch.inference_mode():
+            slid[:, i, j] = net.classify(pixels)[0].numpy()
+    assert_same_map(slid, dense)
