@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery import replace_file
-
 from detect.labels.sources import AnnotationError
 
 

@@ -71,6 +71,7 @@ class ClassifierModule(pl.LightningModule):
         self.schedule = schedule
         self.seed = seed
         self.scene_scores = scene_scores
+        self._scene_values: Mapping[str, float] = {}
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def on_train_epoch_start(self) -> None:
@@ -91,7 +92,7 @@ class ClassifierModule(pl.LightningModule):
         self._validated.append((self.net.classify(_channels_last(pixels)).float().cpu(), output.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Score the patches, and every `score_every` epochs (and after the last) the scenes."""
+        """Score the patches, and every `score_every` epochs, the first and the last, the scenes; else repeat theirs."""
         logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
         predicted = logits.argmax(dim=1)
@@ -99,12 +100,10 @@ class ClassifierModule(pl.LightningModule):
         self.log("val/accuracy", float(accuracy_score(output, predicted)))
         self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
         epoch, last = self.current_epoch + 1, self.trainer.max_epochs
-        due = epoch % self.schedule.score_every == 0 or epoch == last
-        if self.scene_scores is not None and due and not self.trainer.sanity_checking:
-            self._log_scenes(self.scene_scores(self.net))
-
-    def _log_scenes(self, scores: Mapping[str, float]) -> None:
-        for name, value in scores.items():
+        due = epoch % self.schedule.score_every == 0 or epoch == last or not self._scene_values
+        if self.scene_scores is not None and due:
+            self._scene_values = self.scene_scores(self.net)
+        for name, value in self._scene_values.items():
             self.log(f"val/{name}", float(value), prog_bar=name == "f1")
 
     def configure_optimizers(self) -> Any:

@@ -164,7 +164,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
-        ("Radius of a mark", f"{format_value(model['radius'])} px" if "radius" in model else None),
+        ("Least distance of two", f"{format_value(model['radius'])} px" if "radius" in model else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
         ("Speed", f"{format_value(speed)} megapixels/s" if (speed := run.get("megapixels_per_second")) else None),

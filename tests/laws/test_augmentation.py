@@ -1,0 +1,167 @@
+"""Law 8: augmentation moves pixels and labels together, and never touches validation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from detect.imagery import Scene, open_scene
+from detect.labels import Detections, read_patch_folder
+from detect.learning import (
+    Augment,
+    FolderDataset,
+    LabelledScene,
+    PatchSettings,
+    PixelSource,
+    Recipe,
+    SampleDataset,
+    SceneSplit,
+    folder_card,
+    folder_task,
+    scene_task,
+)
+from detect.learning.sampling import Sample
+from detect.nets import ModelCard
+from detect.nets.backbones import BackboneSpec
+
+SIDE = 81
+MIRRORED = 4  # OpenCV's BORDER_REFLECT_101
+TURNS = {"scale": [0.8, 1.25], "rotate": [-30, 30], "shear": [-8, 8], "p": 1.0}
+CHAINS = {
+    "symmetry": {"D4": {}},
+    "affine": {"Affine": TURNS},
+    "mirrored": {"Affine": {**TURNS, "border_mode": MIRRORED}},
+    "two mirrors": {
+        "Perspective": {"p": 1.0, "border_mode": MIRRORED},
+        "Affine": {**TURNS, "border_mode": MIRRORED},
+    },
+    "all": {"SquareSymmetry": {}, "Affine": {**TURNS, "border_mode": MIRRORED}, "RandomBrightnessContrast": {"p": 1.0}},
+}
+LIGHT = {"RandomBrightnessContrast": {"brightness_limit": [0.2, 0.3], "p": 1.0}, "D4": {}}
+inner = st.floats(30, SIDE - 30)
+
+
+def blob(x: float, y: float, bands: int, dtype: str, height: int = SIDE) -> np.ndarray:
+    """A round hill of sigma 2 pixels, 200 high at (x, y) over 20; pixel i spans [i, i + 1)."""
+    rows, cols = np.mgrid[:height, :SIDE] + 0.5
+    hill = 20 + 200 * np.exp(-((rows - y) ** 2 + (cols - x) ** 2) / 8)
+    return np.repeat(hill[None], bands, axis=0).astype(dtype)
+
+
+def centroid(pixels: np.ndarray) -> tuple[float, float]:
+    """Where the hill stands: the mean place of what rises over the middle between the image's extremes."""
+    band = pixels[0].astype(float)
+    weight = np.clip(band - (band.max() + band.min()) / 2, 0, None)
+    rows, cols = np.mgrid[: band.shape[0], : band.shape[1]] + 0.5
+    return (weight * cols).sum() / weight.sum(), (weight * rows).sum() / weight.sum()
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@given(x=inner, y=inner, seed=st.integers(0, 2**40), kind=st.sampled_from([(3, "uint8"), (1, "uint8"), (5, "uint16")]))
+@settings(deadline=None, max_examples=25)
+def test_a_point_goes_with_its_pixels(name: str, x: float, y: float, seed: int, kind: tuple[int, str]) -> None:
+    image = blob(x, y, *kind)
+    moved, xy = Augment(CHAINS[name])(image, np.array([[x, y], [0.0, 0.0]]), seed)
+    assert (moved.shape, moved.dtype, xy.shape) == (image.shape, image.dtype, (2, 2))
+    assert np.abs(xy[0] - centroid(moved)).max() < 0.3
+
+
+@given(row=st.integers(0, 6), col=st.integers(0, 8), seed=st.integers(0, 999))
+@settings(deadline=None, max_examples=40)
+def test_flips_and_quarter_turns_move_a_pixel_exactly(row: int, col: int, seed: int) -> None:
+    """An image that is not square, so that an exchange of height and width would show."""
+    image = np.zeros((1, 7, 9), np.uint8)
+    image[0, row, col] = 255
+    moved, xy = Augment({"D4": {}})(image, np.array([[col + 0.5, row + 0.5]]), seed)
+    at = np.argwhere(moved[0] == 255)
+    np.testing.assert_allclose(xy, at[:, ::-1] + 0.5, atol=1e-6)
+
+
+def test_all_eight_symmetries_are_drawn() -> None:
+    image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4)
+    seen = {Augment({"D4": {}})(image, np.empty((0, 2)), seed)[0].tobytes() for seed in range(200)}
+    assert len(seen) == 8
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_seed_decides_and_points_do_not(name: str) -> None:
+    image = blob(40, 33, 3, "uint8")
+    augment = Augment(CHAINS[name])
+    first, xy = augment(image, np.array([[40.0, 33.0]]), 5)
+    others = [augment(image, np.empty((0, 2)), seed)[0] for seed in (6, 7, 8)]
+    again, none = Augment(CHAINS[name])(image, np.empty((0, 2)), 5)
+    np.testing.assert_array_equal(first, again)
+    assert (len(xy), len(none)) == (1, 0)
+    assert any((other != first).any() for other in others)
+
+
+@pytest.mark.parametrize("kind", [(3, "float32"), (4, "uint16"), (4, "uint8")])
+def test_light_is_varied_in_photographs_alone(kind: tuple[int, str]) -> None:
+    """Values of other images mean something: a flip may move them, nothing may change them."""
+    image = (blob(40, 33, *kind) * 20).astype(kind[1])
+    moved = Augment(LIGHT)(image, np.empty((0, 2)), 3)[0]
+    np.testing.assert_array_equal(np.sort(moved, axis=None), np.sort(image, axis=None))
+    photograph = blob(40, 33, 3, "uint8")
+    assert (np.sort(Augment(LIGHT)(photograph, np.empty((0, 2)), 3)[0], axis=None) != np.sort(photograph, axis=None)).any()
+
+
+@pytest.mark.parametrize(
+    ("transforms", "message"),
+    [
+        ({"Flop": {}}, "transforms.Flop is not a transform"),
+        ({"Affine": {"scal": [1, 2]}}, "transforms.Affine: .*scal"),
+        ({"D4": {"p": 2}}, "transforms.D4: .*less than or equal to 1"),
+    ],
+)
+def test_a_transform_or_argument_that_does_not_exist_is_an_error(transforms: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"(?s)augment\.{message}"):
+        Augment(transforms)
+
+
+def labelled(path: Path, seed: int) -> LabelledScene:
+    pixels = np.random.default_rng(seed).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    objects = Detections.truth(np.array([[60.0, 60.0], [140.0, 120.0]]), ["a", "a"], ["a"])
+    return LabelledScene(path.name, open_scene(path), objects, np.empty((0, 2)))
+
+
+def plain_crop(scene: Scene, sample: Sample, side: int) -> np.ndarray:
+    whole = np.pad(np.asarray(Image.open(scene.path)), ((side, side), (side, side), (0, 0)), mode="reflect")
+    top, left = round(sample.y - side / 2) + side, round(sample.x - side / 2) + side
+    return np.moveaxis(whole[top : top + side, left : left + side], 2, 0)
+
+
+def test_validation_patches_of_scenes_are_the_file_s_own_pixels(tmp_path: Path) -> None:
+    train, val = labelled(tmp_path / "t.png", 0), labelled(tmp_path / "v.png", 1)
+    recipe = Recipe(8, 0.5, 0.0, 0.0, 0.0, 20.0, 0.0)
+    split = SceneSplit((train,), (val,), (), "")
+    task = scene_task(split, PixelSource((1, 2, 3)), PatchSettings(32, 16), recipe, Augment(LIGHT), 0)
+    assert isinstance(task.val, SampleDataset) and len(task.val) == 4
+    for i, sample in enumerate(task.val.samples):
+        np.testing.assert_array_equal(task.val[i][0].numpy(), plain_crop(val.scene, sample, 64))
+    drawn = task.train(0)
+    assert isinstance(drawn, SampleDataset)
+    touched = [
+        (drawn[i][0].numpy() != plain_crop(train.scene, sample, 64)).any() for i, sample in enumerate(drawn.samples)
+    ]
+    assert all(touched)
+
+
+def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path) -> None:
+    for i in range(8):
+        for name in "ab":
+            path = tmp_path / name / f"{i}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    folder = read_patch_folder(tmp_path)
+    card = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
+    card = folder_card(folder, [], card)
+    task = folder_task(folder, card, Augment(LIGHT), 0.25, 0)
+    for patches, same in ((task.val, True), (task.train(0), False)):
+        assert isinstance(patches, FolderDataset)
+        for i, path in enumerate(patches.paths):
+            file = np.moveaxis(np.asarray(Image.open(path)), 2, 0)
+            assert (patches[i][0].numpy() == file).all() == same
