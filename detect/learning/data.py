@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -54,6 +55,10 @@ class PatchData(pl.LightningDataModule):
         return self._loader(self.val, drop_last=False)
 
     def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[tuple[Tensor, int]]:
+        """Load with a generator of its own: an iterator draws a number, and a resumed run draws it at another time."""
         size = self.loading.batch_size
         short = len(patches) < size  # type: ignore[arg-type]
-        return DataLoader(patches, batch_size=size, num_workers=self.loading.workers, drop_last=drop_last and not short)
+        return DataLoader(
+            patches, batch_size=size, num_workers=self.loading.workers, drop_last=drop_last and not short,
+            generator=torch.Generator(),
+        )  # fmt: skip

@@ -106,6 +106,14 @@ class ClassifierModule(pl.LightningModule):
         for name, value in self._scene_values.items():
             self.log(f"val/{name}", float(value), prog_bar=name == "f1")
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the scenes' scores, which epochs between two counts repeat."""
+        checkpoint["scene_values"] = {name: float(value) for name, value in self._scene_values.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them up again, so that a resumed run logs what an uninterrupted one does."""
+        self._scene_values = checkpoint.get("scene_values", {})
+
     def configure_optimizers(self) -> Any:
         """AdamW over four groups (backbone or head, decayed or not) and a schedule by step."""
         steps = max(1, int(self.trainer.estimated_stepping_batches))

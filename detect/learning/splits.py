@@ -122,12 +122,16 @@ def _named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[st
 def _draw(
     images: Sequence[AnnotatedImage], fraction: float, seed: int
 ) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
-    """Draw validation groups, preferring a draw that leaves every class something to train on."""
+    """Draw validation groups, preferring a draw that leaves every class something to train on and validates objects."""
     groups = [image.group or image.name for image in images]
     number = min(max(1, round(fraction * len(set(groups)))), len(set(groups)) - 1)
     draws = GroupShuffleSplit(n_splits=20, test_size=number, random_state=seed).split(images, groups=groups)
     options = [([images[i] for i in train], [images[i] for i in held]) for train, held in draws]
-    return max(options, key=lambda option: len({name for image in option[0] for name in image.objects.names}))
+    return max(options, key=lambda option: (len(_classes(option[0])), len(_classes(option[1])) > 0))
+
+
+def _classes(images: Sequence[AnnotatedImage]) -> set[str]:
+    return {name for image in images for name in image.objects.names}
 
 
 def _labelled(image: AnnotatedImage) -> LabelledScene:
@@ -135,7 +139,7 @@ def _labelled(image: AnnotatedImage) -> LabelledScene:
 
 
 def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
-    """Cut each scene into strips along its longer side; the strip nearest to its share of the objects validates."""
+    """Cut scenes into strips along their longer side; of those with objects, the one nearest to its share validates."""
     train: list[LabelledScene] = []
     held: list[LabelledScene] = []
     for labelled in scenes:
@@ -150,7 +154,7 @@ def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[Labelled
         cuts = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
         place = labelled.objects.xy[:, 1 if down else 0]
         inside = [int(((place >= a) & (place < b)).sum()) for a, b in pairwise(cuts)]
-        best = int(np.argmin([abs(n - len(place) / STRIPS) for n in inside]))
+        best = int(np.argmin([abs(n - len(place) / STRIPS) if n else math.inf for n in inside]))
         start, stop = cuts[best], cuts[best + 1]
         held.append(labelled.part(_strip(labelled, start, stop, down)))
         sides = [(0, start - guard), (stop + guard, length)]

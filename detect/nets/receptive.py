@@ -47,7 +47,8 @@ def _reach(net: nn.Module, stride: int, bands: int, axis: int, flip: bool, devic
         with torch.inference_mode():
             touched = net(strip).isnan().any(dim=1)[0].any(dim=3 - axis).cpu()
         clean = half // stride
-        spread = int(touched[clean:].sum()) if flip else int(touched[:clean].sum())
+        far = (touched[clean:] if flip else touched[:clean].flip(0)).nonzero()
+        spread = int(far.max()) + 1 if len(far) else 0
         if spread < clean - 1:
             return spread * stride
         half *= 2

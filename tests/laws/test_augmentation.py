@@ -29,14 +29,14 @@ from detect.nets.backbones import BackboneSpec
 
 SIDE = 81
 MIRRORED = 4  # OpenCV's BORDER_REFLECT_101
-TURNS = {"scale": [0.8, 1.25], "rotate": [-30, 30], "shear": [-8, 8], "p": 1.0}
+TURNS = {"scale": [0.87, 1.25], "rotate": [-30, 30], "shear": [-5, 5], "p": 1.0}
 CHAINS = {
     "symmetry": {"D4": {}},
     "affine": {"Affine": TURNS},
     "mirrored": {"Affine": {**TURNS, "border_mode": MIRRORED}},
     "two mirrors": {
-        "Perspective": {"p": 1.0, "border_mode": MIRRORED},
-        "Affine": {**TURNS, "border_mode": MIRRORED},
+        "Perspective": {"scale": [0.02, 0.05], "border_mode": MIRRORED, "p": 1.0},
+        "Affine": {"scale": [0.9, 1.1], "rotate": [-15, 15], "border_mode": MIRRORED, "p": 1.0},
     },
     "all": {"SquareSymmetry": {}, "Affine": {**TURNS, "border_mode": MIRRORED}, "RandomBrightnessContrast": {"p": 1.0}},
 }
@@ -66,7 +66,7 @@ def test_a_point_goes_with_its_pixels(name: str, x: float, y: float, seed: int, 
     image = blob(x, y, *kind)
     moved, xy = Augment(CHAINS[name])(image, np.array([[x, y], [0.0, 0.0]]), seed)
     assert (moved.shape, moved.dtype, xy.shape) == (image.shape, image.dtype, (2, 2))
-    assert np.abs(xy[0] - centroid(moved)).max() < 0.3
+    assert np.abs(xy[0] - centroid(moved)).max() < 0.2
 
 
 @given(row=st.integers(0, 6), col=st.integers(0, 8), seed=st.integers(0, 999))
@@ -105,7 +105,9 @@ def test_light_is_varied_in_photographs_alone(kind: tuple[int, str]) -> None:
     moved = Augment(LIGHT)(image, np.empty((0, 2)), 3)[0]
     np.testing.assert_array_equal(np.sort(moved, axis=None), np.sort(image, axis=None))
     photograph = blob(40, 33, 3, "uint8")
-    assert (np.sort(Augment(LIGHT)(photograph, np.empty((0, 2)), 3)[0], axis=None) != np.sort(photograph, axis=None)).any()
+    assert (
+        np.sort(Augment(LIGHT)(photograph, np.empty((0, 2)), 3)[0], axis=None) != np.sort(photograph, axis=None)
+    ).any()
 
 
 @pytest.mark.parametrize(

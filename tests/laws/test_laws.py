@@ -158,8 +158,8 @@ def planted(*strides: int) -> nn.Sequential:
 def test_law_3_fails_with_a_halo_one_stride_too_small(strides: tuple[int, ...], halo: int) -> None:
     """Cell j of strides (2, 2) sees pixels 4j - 3 to 4j + 3: 3 beyond its own, a halo of 4.
 
-    A third convolution, of stride 1, adds a cell on either side, 4j - 7 to 4j + 7: a halo of 8. Strides (4, 1, 1): cell j
-    sees cells j - 2 to j + 2 of the first layer, and so pixels 4j - 9 to 4j + 9: a halo of 12. All weights and
+    A third convolution, of stride 1, adds a cell on either side, 4j - 7 to 4j + 7: a halo of 8. Strides (4, 1, 1):
+    cell j sees cells j - 2 to j + 2 of the first layer, and so pixels 4j - 9 to 4j + 9: a halo of 12. All weights and
     pixels are positive, so that every pixel that is missed lowers the sum.
     """
     net = planted(*strides)

@@ -1,0 +1,230 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detect.learning import (
+    Augment,
+    ClassifierModule,
+    EpochLog,
+    Loading,
+    PatchData,
+    PatchSettings,
+    PixelSource,
+    Recipe,
+    SceneSplit,
+    Schedule,
+    scene_task,
+)
+from detect.nets import PatchClassifier, build_backbone
+from detect.nets.backbones import BackboneSpec
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*_pytree"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory"),
+]
+
+FULL = Schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.2, label_smoothing=0.0, score_every=1)
+LOADING = Loading(batch_size=8, workers=0)
+
+
+def fresh(dropout: float = 0.0, seed: int = 0) -> PatchClassifier:
+    torch.manual_seed(seed)
+    return PatchClassifier(build_backbone(BackboneSpec("test_resnet", 8)), 3, 16, dropout)
+
+
+def coloured(number: int, seed: int) -> list[tuple[Tensor, int]]:
+    """Patches of noise with red, green or blue 60 higher: the class."""
+    rng = np.random.default_rng(seed)
+    patches = []
+    for i in range(number):
+        pixels = rng.integers(0, 196, (3, 16, 16), dtype=np.uint8)
+        pixels[i % 3] += 60
+        patches.append((torch.from_numpy(pixels), i % 3))
+    return patches
+
+
+def trainer(epochs: int, *callbacks: pl.Callback, **options: object) -> pl.Trainer:
+    return pl.Trainer(
+        max_epochs=epochs, accelerator="cpu", devices=1, callbacks=list(callbacks), logger=False,
+        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks), enable_progress_bar=False,
+        enable_model_summary=False, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
+        gradient_clip_val=1.0, **options,
+    )  # fmt: skip
+
+
+def coloured_data() -> PatchData:
+    return PatchData(lambda epoch: coloured(48, epoch), coloured(24, 1000), LOADING)
+
+
+def test_it_learns_to_tell_colours_in_seconds() -> None:
+    """A guess among three has a loss of log 3 = 1.1."""
+    run = trainer(4)
+    run.fit(ClassifierModule(fresh(), FULL, 0), coloured_data())
+    metrics = run.callback_metrics
+    assert metrics["val/loss"] < 0.2 and metrics["train/loss"] < 0.3
+    assert metrics["val/accuracy"] == metrics["val/balanced_accuracy"] == 1
+
+
+def test_a_frozen_backbone_keeps_its_weights() -> None:
+    net = fresh()
+    before = {name: value.clone() for name, value in net.named_parameters()}
+    frozen = Schedule(lr=0.01, backbone_lr=0.0, weight_decay=0.1, warmup=0.0, label_smoothing=0.0, score_every=1)
+    trainer(1).fit(ClassifierModule(net, frozen, 0), coloured_data())
+    changed = {name for name, value in net.named_parameters() if not torch.equal(value, before[name])}
+    assert changed == {"head.weight", "head.bias"}
+    assert {name for name, value in net.named_parameters() if value.requires_grad} == changed
+
+
+class Rates(pl.Callback):
+    """Notes the groups of the optimiser before every step."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[tuple[float, float, int]]] = []
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        groups = trainer.optimizers[0].param_groups
+        self.steps.append([(g["lr"], g["weight_decay"], max(p.ndim for p in g["params"])) for g in groups])
+
+
+def test_rates_rise_in_a_line_and_fall_as_a_cosine() -> None:
+    """48 patches in batches of 8 are 6 steps an epoch, 12 in all; a warm-up of 0.2 is 2.4, so 2 steps.
+
+    Factors 1 / 2, 1, then (1 + cos(pi i / 10)) / 2 for i = 0 to 9. Weights decay, biases and norms do not.
+    """
+    rates = Rates()
+    trainer(2, rates).fit(ClassifierModule(fresh(), FULL, 0), coloured_data())
+    factors = [0.5, 1.0, *((1 + math.cos(math.pi * i / 10)) / 2 for i in range(10))]
+    for step, factor in zip(rates.steps, factors, strict=True):
+        wanted = [(0.005 * factor, 0.01), (0.005 * factor, 0.0), (0.01 * factor, 0.01), (0.01 * factor, 0.0)]
+        np.testing.assert_allclose(sorted(row[:2] for row in step), sorted(wanted), atol=1e-9)
+        assert all((decay > 0) == (ndim > 1) for _, decay, ndim in step)
+
+
+class Means(nn.Module):
+    """A backbone whose one feature is the cell's mean."""
+
+    channels, stride, offset, scale = 1, 8, (0.0,), (1.0,)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return F.avg_pool2d(pixels, 8)
+
+
+def test_validation_by_hand() -> None:
+    """Output 1 where the mean is over 0: of means 1, 1, -1, -1, 1 and outputs 1, 1, 1, 0, 0 three are right.
+
+    That is 2 / 3 of output 1 and 1 / 2 of output 0, 7 / 12 on average.
+    """
+    net = PatchClassifier(Means(), 2, 8)  # type: ignore[arg-type]
+    with torch.no_grad():
+        net.head.weight.copy_(torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1))
+        net.head.bias.zero_()
+    means, truth = [1.0, 1.0, -1.0, -1.0, 1.0], [1, 1, 1, 0, 0]
+    val = [(torch.full((1, 8, 8), mean), output) for mean, output in zip(means, truth, strict=True)]
+    run = trainer(1)
+    run.validate(ClassifierModule(net, FULL, 0), PatchData(lambda epoch: val, val, LOADING), verbose=False)
+    assert run.callback_metrics["val/accuracy"] == pytest.approx(3 / 5)
+    assert run.callback_metrics["val/balanced_accuracy"] == pytest.approx(7 / 12)
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))  # logits m and -m: 2 apart
+    assert run.callback_metrics["val/loss"] == pytest.approx((3 * right + 2 * wrong) / 5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": 0.0}, "finetune.lr must be positive"),
+        ({"backbone_lr": -0.1}, "backbone_lr not negative, got 0.01, -0.1"),
+        ({"warmup": 1.0}, r"finetune.warmup must be in \[0, 1\), got 1.0"),
+        ({"score_every": 0}, "finetune.score_every must be 1 or more, got 0"),
+    ],
+)
+def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Schedule(**{**vars(FULL), **change})
+
+
+def test_numbers_that_make_no_batches() -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size must be 2 or more .*, got 1"):
+        Loading(1, 0)
+    with pytest.raises(ValueError, match=r"data\.workers must be 0 or more, got -1"):
+        Loading(8, -1)
+
+
+@pytest.mark.parametrize(("patches", "batches"), [(20, [8, 8]), (16, [8, 8]), (5, [5])])
+def test_training_drops_a_last_short_batch_unless_it_is_the_only_one(patches: int, batches: list[int]) -> None:
+    data = PatchData(lambda epoch: coloured(patches, 0), coloured(20, 0), LOADING)
+    assert [len(outputs) for _, outputs in data.train_dataloader()] == batches
+    assert [len(outputs) for _, outputs in data.val_dataloader()] == [8, 8, 4]
+
+
+class Kill(pl.Callback):
+    """Ends the run as epoch 1 begins, as a lost machine would."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            raise RuntimeError("killed")
+
+
+class Counts:
+    """Scores of scenes that tell in which order they were asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, net: PatchClassifier) -> dict[str, float]:
+        self.asked += 1
+        return {"f1": float(net.head.bias[0]), "bias_percent": 1.0}
+
+
+def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume: bool = False) -> dict[str, Tensor]:
+    """Train with everything random: drawn patches, augmentation, dropout; every third epoch is counted."""
+    train = scene("1.png", [(30, 30, "a"), (60, 70, "b"), (80, 20, "a")])
+    val = scene("22.png", [(50, 50, "a"), (20, 80, "b")])
+    recipe = Recipe(24, 0.5, 0.5, 0.0, 3.0, 10.0, 0.5)
+    augment = Augment({"SquareSymmetry": {}, "RandomBrightnessContrast": {"p": 0.7}})
+    split = SceneSplit((train,), (val,), (), "")
+    task = scene_task(split, PixelSource((1, 2, 3)), PatchSettings(16, 8), recipe, augment, 7)
+    schedule = Schedule(**{**vars(FULL), "label_smoothing": 0.1, "score_every": 3})
+    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, Counts())
+    best = ModelCheckpoint(
+        dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
+    )
+    run = trainer(epochs, best, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks)
+    last = folder / "last.ckpt" if resume else None
+    run.fit(module, PatchData(task.train, task.val, LOADING), ckpt_path=last, weights_only=False)
+    return {name: value.clone() for name, value in module.net.state_dict().items()}
+
+
+def test_law_7_a_run_killed_and_resumed_ends_as_one_that_was_not(tmp_path: Path, scene) -> None:
+    """Epochs 0 and 1 of 2 in one go; or epoch 0, a loss of everything but the files, and epoch 1."""
+    whole = scene_run(tmp_path / "whole", scene, 2)
+    with pytest.raises(RuntimeError, match="killed"):
+        scene_run(tmp_path / "torn", scene, 2, Kill())
+    assert len(pd.read_csv(tmp_path / "torn" / "metrics.csv")) == 1
+    resumed = scene_run(tmp_path / "torn", scene, 2, resume=True)
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+    assert any(not torch.equal(fresh(0.5).state_dict()[name], value) for name, value in whole.items())
+    one, other = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("whole", "torn"))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_law_7_epochs_between_two_counts_repeat_the_last_one_also_after_a_resume(tmp_path: Path, scene) -> None:
+    """Of 3 epochs, 0 and 2 are counted; epoch 1 repeats what epoch 0 found, also if the run was killed between."""
+    scene_run(tmp_path / "whole", scene, 3)
+    with pytest.raises(RuntimeError, match="killed"):
+        scene_run(tmp_path / "torn", scene, 3, Kill())
+    scene_run(tmp_path / "torn", scene, 3, resume=True)
+    one, other = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("whole", "torn"))
+    f1 = one["val/f1"].tolist()
+    assert f1[0] == f1[1] != f1[2]
+    pd.testing.assert_frame_equal(one, other)
+    best = [torch.load(tmp_path / name / "best.ckpt", weights_only=True)["epoch"] for name in ("whole", "torn")]
+    assert best[0] == best[1]

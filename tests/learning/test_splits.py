@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detect.imagery import Window, read_window
+from detect.labels import Annotations
+from detect.learning import LabelledScene, SceneSplit, split_scenes
+
+
+def annotations(*images) -> Annotations:
+    return Annotations(images, ("a", "b"), False, Path("labels.csv"))
+
+
+def names(scenes: tuple[LabelledScene, ...]) -> list[str]:
+    return [labelled.name for labelled in scenes]
+
+
+def sides(split: SceneSplit) -> tuple[list[str], list[str], list[str]]:
+    return names(split.train), names(split.val), names(split.test)
+
+
+def test_images_are_named_by_path_file_name_or_group(image) -> None:
+    table = annotations(
+        image("x/1.png"), image("x/2.png"), image("3.png", group="herd"), image("4.png", group="herd"), image("5.png")
+    )
+    assert sides(split_scenes(table, val=["x/1.png", "herd"], test=["2.png"])) == (
+        ["5.png"],
+        ["x/1.png", "3.png", "4.png"],
+        ["x/2.png"],
+    )
+
+
+def test_names_go_before_the_split_column(image) -> None:
+    table = annotations(image("1.png", split="val"), image("2.png", split="test"), image("3.png"), image("4.png"))
+    assert sides(split_scenes(table)) == (["3.png", "4.png"], ["1.png"], ["2.png"])
+    assert sides(split_scenes(table, val=["2.png"])) == (["3.png", "4.png"], ["1.png", "2.png"], [])
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    fraction=st.floats(0.01, 0.99),
+    groups=st.lists(st.integers(0, 5), min_size=2, max_size=9),
+)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whole_groups_are_drawn(image, seed: int, fraction: float, groups: list[int]) -> None:
+    """About the share asked for, at least one group on either side, none on both."""
+    groups = [*groups, 6]
+    table = annotations(*(image(f"{i}.png", group=f"g{group}", height=4, width=4) for i, group in enumerate(groups)))
+    split = split_scenes(table, val_fraction=fraction, seed=seed)
+    if len(set(groups)) == 1:
+        return
+    train, val = ({groups[int(name.split(".")[0])] for name in chosen} for chosen in sides(split)[:2])
+    assert train and val and not train & val
+    assert len(split.train) + len(split.val) == len(groups)
+    assert len(val) == min(max(1, round(fraction * len(set(groups)))), len(set(groups)) - 1)
+    assert sides(split_scenes(table, val_fraction=fraction, seed=seed)) == sides(split)
+    assert f"drawn with seed {seed}: {', '.join(names(split.val))}" in split.note
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_draw_leaves_every_class_in_training_and_objects_in_validation(image, seed: int) -> None:
+    """One image alone holds class b, so it trains; five of eight are empty ground, which validates nothing."""
+    full = [image("1.png", [(5, 5, "a")]), image("2.png", [(5, 5, "b")]), image("3.png", [(5, 5, "a")])]
+    split = split_scenes(annotations(*full, *(image(f"{i}.png") for i in range(4, 9))), seed=seed)
+    assert "2.png" in names(split.train)
+    assert sum(len(labelled.objects) for labelled in split.val) > 0
+
+
+def test_errors_name_what_is_wrong(image) -> None:
+    two = (image("1.png", group="g"), image("2.png", group="g"))
+    for options, message in (
+        ({"val": ["7.png"]}, r"names \['7.png'\], which are no images or groups"),
+        ({"val": ["1.png"]}, r"group g is on several sides \(train, val\); keep it on one"),
+        ({"val": ["1.png"], "test": ["1.png"]}, "1.png is named in data.val and in data.test"),
+        ({"val": ["g"]}, "no image is left to train on"),
+        ({"val_fraction": 0.0}, r"val_fraction must be in \(0, 1\), got 0"),
+        ({"val_fraction": 1.0}, r"val_fraction must be in \(0, 1\), got 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            split_scenes(annotations(*two), **options)
+
+
+def test_a_group_torn_by_the_split_column(image) -> None:
+    with pytest.raises(ValueError, match="group g is on several sides"):
+        split_scenes(annotations(image("1.png", group="g", split="val"), image("2.png", group="g"), image("3.png")))
+
+
+def spans(scenes: tuple[LabelledScene, ...], axis: int) -> list[tuple[int, int]]:
+    return [(s.scene.origin[axis], s.scene.origin[axis] + s.scene.shape[axis]) for s in scenes]
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_a_single_image_is_cut_into_strips_with_a_guard_band(image, down: bool) -> None:
+    """400 long in strips of 100; a guard of 30. 8 objects, 2 a strip on average: the second strip has just 2.
+
+    It validates, from 100 to 200; training is left with 0 to 70 and 230 to 400, and with the objects there.
+    """
+    along = [10, 20, 90, 110, 190, 215, 240, 399]
+    places = [(7.0, float(at), "a") if down else (float(at), 7.0, "a") for at in along]
+    height, width = (400, 60) if down else (60, 400)
+    look_alikes = np.array([(3.0, 150.0), (3.0, 300.0)])[:, :: 1 if down else -1]
+    whole = image("1.png", places, height=height, width=width, negatives=look_alikes)
+    split = split_scenes(annotations(whole), guard=30)
+    axis = 0 if down else 1
+    assert spans(split.val, axis) == [(100, 200)] and spans(split.train, axis) == [(0, 70), (230, 400)]
+    assert spans(split.train + split.val, 1 - axis) == [(0, 60)] * 3
+    at = [labelled.objects.xy[:, 1 - axis].tolist() for labelled in (*split.train, *split.val)]
+    assert at == [[10, 20], [240 - 230, 399 - 230], [110 - 100, 190 - 100]]
+    assert [s.negatives[:, 1 - axis].tolist() for s in (*split.train, *split.val)] == [[], [300 - 230], [150 - 100]]
+    assert "guard band of 30 pixels" in split.note and "flatter" in split.note and split.val[0].name in split.note
+
+
+def test_the_pixels_of_a_strip_are_its_own(image) -> None:
+    whole = image("1.png", [(30, 150, "a"), (30, 350, "a")], height=400, width=60)
+    held = split_scenes(annotations(whole), guard=20).val[0]
+    plain = split_scenes(annotations(whole, image("2.png")), val=["2.png"]).train[0].scene
+    box = Window(*held.scene.origin, *held.scene.shape)
+    np.testing.assert_array_equal(read_window(held.scene, held.scene.window, (1, 2)), read_window(plain, box, (1, 2)))
+
+
+def test_the_strip_that_validates_holds_objects(image) -> None:
+    """All in the two middle strips: 0, 3, 3, 0 are equally far from the share of 1.5, but nothing is learnt from 0."""
+    places = [(30.0, float(at), "a") for at in (120, 140, 160, 210, 250, 290)]
+    split = split_scenes(annotations(image("1.png", places, height=400, width=60)), guard=20)
+    assert len(split.val[0].objects) == 3
+    assert sum(len(labelled.objects) for labelled in split.train) > 0
+
+
+@given(
+    length=st.integers(160, 900), guard=st.integers(1, 40), at=st.lists(st.floats(0, 0.999), min_size=1, max_size=12)
+)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_training_window_is_nearer_than_the_guard(image, length: int, guard: int, at: list[float]) -> None:
+    whole = image("1.png", [(float(place * length), 2.0, "a") for place in at], height=5, width=length)
+    if length // 4 < 2 * guard:
+        with pytest.raises(
+            ValueError, match=f"too small to be cut in two .*guard band of {guard} pixels; label a second"
+        ):
+            split_scenes(annotations(whole), guard=guard)
+        return
+    split = split_scenes(annotations(whole), guard=guard)
+    [(start, stop)] = spans(split.val, 1)
+    assert split.train
+    for left, right in spans(split.train, 1):
+        assert right <= start - guard or left >= stop + guard
+        assert right - left >= guard
+    for labelled in (*split.train, *split.val):
+        assert labelled.scene.window.contains_xy(labelled.objects.xy).all()

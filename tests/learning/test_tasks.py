@@ -1,0 +1,184 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detect.imagery import open_scene
+from detect.labels import Detections, read_patch_folder
+from detect.learning import (
+    FolderDataset,
+    LabelledScene,
+    PatchSettings,
+    PixelSource,
+    Recipe,
+    SampleDataset,
+    SceneSplit,
+    folder_card,
+    folder_outputs,
+    folder_task,
+    image_kind,
+    measure_normalisation,
+    object_size,
+    scene_task,
+)
+from detect.nets import ModelCard
+from detect.nets.backbones import BackboneSpec
+
+CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
+RECIPE = Recipe(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def boxes(scene: LabelledScene, *sides: tuple[float, float]) -> LabelledScene:
+    xy = np.full((len(sides), 2), 50.0)
+    return replace(scene, objects=Detections.truth(xy, ["a"] * len(sides), ("a",), np.array(sides).reshape(-1, 2)))
+
+
+def test_the_size_of_objects_is_the_median_of_the_boxes_sides(scene) -> None:
+    """sqrt(4 * 9) = 6, sqrt(10 * 10) = 10 and sqrt(2 * 50) = 10; with sqrt(1 * 1) besides, the median is 8."""
+    one, two = boxes(scene("1.png"), (4, 9), (10, 10)), boxes(scene("22.png"), (2, 50))
+    assert object_size([one, two, boxes(scene("333.png"))]) == 10
+    assert object_size([one, two, boxes(scene("333.png"), (1, 1))]) == 8
+
+
+def test_points_have_no_size(scene) -> None:
+    assert object_size([scene("1.png", [(5, 5, "a")])]) is None
+    assert object_size([boxes(scene("1.png"))]) is None
+
+
+def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> None:
+    colour = open_scene(save(tmp_path / "c.png", np.zeros((4, 4, 4), np.uint8)))
+    grey = open_scene(save(tmp_path / "g.png", np.zeros((4, 4), np.uint8)))
+    deep = open_scene(save(tmp_path / "d.png", np.zeros((4, 4), np.uint16)))
+    assert image_kind([colour], None) == ((1, 2, 3), "uint8")
+    assert image_kind([colour], [4, 2]) == ((4, 2), "uint8")
+    assert image_kind([grey, colour], None) == ((1,), "uint8")
+    assert image_kind([deep], None) == ((1,), "uint16")
+    for scenes, bands, message in (
+        ([colour, grey], None, r"g\.png has 1 bands, band 3 is needed; set data\.bands"),
+        ([grey], [2], r"g\.png has 1 bands, band 2 is needed"),
+        ([grey, deep], None, r"d\.png has uint16 pixels, .*g\.png uint8; convert"),
+        ([grey], [0], r"data\.bands are numbered from 1, got \[0\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            image_kind(scenes, bands)
+
+
+def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
+    """Half of the first band is 10 and half 30, in stripes: 20 and a spread of 10; the second is 7 throughout."""
+    pixels = np.full((512, 512, 3), 7, np.uint8)
+    pixels[..., 0] = np.tile([10, 30], 256)
+    opened = open_scene(save(tmp_path / "a.png", pixels))
+    labelled = LabelledScene("a", opened, Detections.empty(("a",)), np.empty((0, 2)))
+    mean, spread = measure_normalisation([labelled], PixelSource((1, 2)))
+    np.testing.assert_allclose(mean, (20, 7), atol=0.1)
+    np.testing.assert_allclose(spread, (10, 1e-6), atol=0.01)
+
+
+def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
+    full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
+    split = SceneSplit((full,), (other,), (), "drawn by hand")
+    task = scene_task(split, PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 3)
+    first, second = task.train(0), task.train(1)
+    assert (
+        isinstance(first, SampleDataset) and isinstance(second, SampleDataset) and isinstance(task.val, SampleDataset)
+    )
+    assert (len(first), first.side) == (50, 32)
+    assert first.samples == task.train(0).samples != second.samples
+    assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
+    assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
+    assert task.outputs == {"a": 2, "b": 0}
+    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+def patches(root: Path, *files: str, shape: tuple[int, ...] = (32, 32, 3)) -> Path:
+    for file in files:
+        save(root / file, np.zeros(shape, np.uint8))
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    """12 patches of cows, 8 of ground and 4 of sheep."""
+    number = {"cow": 12, "ground": 8, "sheep": 4}
+    return read_patch_folder(patches(tmp_path, *(f"{name}/{i}.png" for name, n in number.items() for i in range(n))))
+
+
+def test_a_card_is_completed_from_a_folder(folder) -> None:
+    card = folder_card(folder, [], replace(CARD, background="x"))
+    assert (card.classes, card.background, card.outputs) == (
+        ("cow", "ground", "sheep"),
+        None,
+        ("cow", "ground", "sheep"),
+    )
+    assert (card.bands, card.dtype, card.patch_size, card.backbone.bands) == ((1, 2, 3), "uint8", 32, 3)
+    card = folder_card(folder, ["ground"], replace(CARD, bands=(2,)))
+    assert card.outputs == ("ground", "cow", "sheep") and (card.bands, card.backbone.bands) == ((2,), 1)
+
+
+def test_negative_labels_share_the_background(folder) -> None:
+    """Outputs of cow, ground, sheep: without negatives 0, 1, 2; with ground 1, 0, 2; with sheep and ground 1, 0, 0."""
+    for negatives, wanted in (([], [0, 1, 2]), (["ground"], [1, 0, 2]), (["sheep", "ground"], [1, 0, 0])):
+        outputs = folder_outputs(folder, folder_card(folder, negatives, CARD))
+        assert outputs.tolist() == np.repeat(wanted, [12, 8, 4]).tolist()
+
+
+def test_a_class_that_the_model_does_not_know(folder) -> None:
+    with pytest.raises(ValueError, match=r"unknown classes \['ground', 'sheep'\]; the model knows \['cow'\]"):
+        folder_outputs(folder, replace(CARD, classes=("cow",), background=None))
+
+
+def test_a_negative_label_that_is_no_folder(folder) -> None:
+    with pytest.raises(
+        ValueError, match=r"negative_labels names \['soil'\]; the folders are \['cow', 'ground', 'sheep'\]"
+    ):
+        folder_card(folder, ["ground", "soil"], CARD)
+
+
+def test_patches_must_be_square(tmp_path: Path) -> None:
+    root = patches(tmp_path, "a/1.png", "b/2.png", shape=(32, 30, 3))
+    with pytest.raises(ValueError, match=r"1\.png: patches must be square, got \(32, 30\)"):
+        folder_card(read_patch_folder(root), [], CARD)
+
+
+def counts(patches: FolderDataset) -> dict[str, int]:
+    names = [path.parent.name for path in patches.paths]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def test_a_quarter_of_every_class_validates(folder) -> None:
+    """12, 8 and 4 patches: 3, 2 and 1 of them."""
+    card = folder_card(folder, ["ground"], CARD)
+    task = folder_task(folder, card, None, 0.25, 5)
+    train, val = task.train(0), task.val
+    assert isinstance(train, FolderDataset) and isinstance(val, FolderDataset)
+    assert counts(val) == {"cow": 3, "ground": 2, "sheep": 1}
+    assert counts(train) == {"cow": 9, "ground": 6, "sheep": 3} == {**task.outputs}
+    assert set(train.paths).isdisjoint(val.paths)
+    assert [card.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
+    assert "6 validation patches drawn with seed 5" in task.notes[0]
+    again = folder_task(folder, card, None, 0.25, 5)
+    assert (again.val.paths, again.train(3).paths) == (val.paths, task.train(3).paths)
+    assert sorted(task.train(1).paths) == sorted(train.paths) and task.train(1).paths != train.paths
+
+
+def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
+    root = patches(tmp_path, "train/a/1.png", "train/b/2.png", "val/a/3.png", "test/b/4.png")
+    folder = read_patch_folder(root)
+    task = folder_task(folder, folder_card(folder, [], CARD), None, 0.25, 0)
+    assert [path.name for path in task.val.paths] == ["3.png"]
+    assert sorted(path.name for path in task.train(0).paths) == ["1.png", "2.png"]
+    assert task.notes == ("validation patches from the folder's own val",)
+
+
+def test_a_folder_without_training_patches(tmp_path: Path) -> None:
+    folder = read_patch_folder(patches(tmp_path, "val/a/1.png", "val/b/2.png"))
+    with pytest.raises(ValueError, match="the folder has no training patches"):
+        folder_task(folder, folder_card(folder, [], CARD), None, 0.25, 0)

@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detect.nets import PatchClassifier, build_backbone, receptive_halo
+from detect.nets.backbones import BackboneSpec
+
+
+def conv(kernel: int | tuple[int, int], stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    sides = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    rows, cols = (dilation * (side - 1) // 2 for side in sides)
+    return nn.Conv2d(1, 1, kernel, stride, (rows, cols), dilation)
+
+
+class Padded(nn.Module):
+    """A 3 x 3 convolution padded on one side alone: left, right, top, bottom."""
+
+    def __init__(self, *pads: int) -> None:
+        super().__init__()
+        self.pads, self.layer = pads, nn.Conv2d(1, 1, 3)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.layer(F.pad(pixels, self.pads))
+
+
+KNOWN = {
+    "a pixel sees itself": ([conv(1)], 1, 0),
+    "7 x 7 reaches 3": ([conv(7)], 1, 3),
+    "3 + 2 + 1": ([conv(7), conv(5), conv(3)], 1, 6),
+    "dilated by 4, 3 x 3 reaches 4": ([conv(3, dilation=4)], 1, 4),
+    "along rows alone": ([conv((1, 9))], 1, 4),
+    "along columns alone": ([conv((9, 1))], 1, 4),
+    "activations and pooling pass it on": ([conv(3), nn.ReLU6(), nn.MaxPool2d(3, 1, 1), nn.Hardswish()], 1, 2),
+    "2j - 1 to 2j + 1: 1 beyond the left, in cells of 2": ([conv(3, 2)], 2, 2),
+    "4j - 3 to 4j + 3: 3 beyond the left, none beyond 4j + 3": ([conv(3, 2), conv(3, 2)], 4, 4),
+    "a cell more on both sides, 4j - 7": ([conv(3, 2), conv(3, 2), conv(3)], 4, 8),
+    "a kernel as large as its stride stays in its cell": ([nn.Conv2d(1, 1, 8, 8)], 8, 0),
+    "left": ([Padded(2, 0, 1, 1)], 1, 2),
+    "right": ([Padded(0, 2, 1, 1)], 1, 2),
+    "top": ([Padded(1, 1, 2, 0)], 1, 2),
+    "bottom": ([Padded(1, 1, 0, 2)], 1, 2),
+    "gaps between, and more than the first strip of 256": ([conv(3, dilation=300)], 1, 300),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_fields_worked_out_by_hand(name: str) -> None:
+    layers, stride, halo = KNOWN[name]
+    assert receptive_halo(nn.Sequential(*layers), stride, 1) == halo
+
+
+def test_weights_of_zero_count_as_the_field_is_that_of_the_architecture() -> None:
+    layer = conv(5)
+    nn.init.zeros_(layer.weight)
+    assert receptive_halo(nn.Sequential(layer), 1, 1) == 2
+
+
+@pytest.mark.parametrize(("cells", "more"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)])
+def test_a_patch_adds_half_its_cells(cells: int, more: int) -> None:
+    """Cell c averages cells c - cells // 2 and on: that many more to the left, where an even patch reaches further."""
+    backbone = build_backbone(BackboneSpec("test_resnet", 8))
+    alone = receptive_halo(PatchClassifier(backbone, 2, 8), 8, 3)
+    assert receptive_halo(PatchClassifier(backbone, 2, 8 * cells), 8, 3) == alone + 8 * more
+
+
+class Everywhere(nn.Module):
+    """Every cell sees the mean of the whole image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = conv(1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.layer(pixels) + pixels.mean(dim=(2, 3), keepdim=True)
+
+
+def test_global_pooling_has_no_halo() -> None:
+    with pytest.raises(ValueError, match=r"reaches over 2048 pixels.*choose a network without it"):
+        receptive_halo(Everywhere(), 1, 1)
+    with pytest.raises(ValueError, match="reaches over 2048 pixels"):
+        receptive_halo(build_backbone(BackboneSpec("test_efficientnet", 16)), 16, 3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_the_net_stays_as_it_was(training: bool, bounded: bool) -> None:
+    """A measurement in training mode would fill the batch statistics with NaN."""
+    net = nn.Sequential(conv(3) if bounded else Everywhere(), nn.BatchNorm2d(1)).train(training)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    try:
+        receptive_halo(net, 1, 1)
+    except ValueError:
+        assert not bounded
+    assert net.training is training and net[1].training is training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

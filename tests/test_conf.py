@@ -1,0 +1,39 @@
+"""The configuration: every choice composes, says when one would take it, and is read by somebody."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from detect.launch import conf_folder
+
+GROUPS = [path for path in sorted(conf_folder().glob("*/*.yaml")) if path.parent.name != "experiment"]
+EXPERIMENTS = sorted(conf_folder().glob("experiment/*.yaml"))
+
+
+@pytest.mark.parametrize("path", GROUPS + EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_choice_begins_with_a_line_for_a_person(path: Path):
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("# @package")]
+    assert lines[0].startswith("# ") and lines[0].endswith(".")
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_choice_composes(path: Path):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg = compose("train", [f"{path.parent.name}={path.stem}", "data.root=x"])
+    assert path.parent.name in cfg
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_composes_and_sets_only_what_exists(path: Path):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        plain = compose("train", ["data.root=x"])
+        cfg = compose("train", [f"experiment={path.stem}", "data.root=x"])
+    for group in ("data", "net", "finetune", "trainer"):
+        assert set(cfg[group]) == set(plain[group])  # a misspelt name would be new
+
+
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report"])
+def test_every_command_composes(name: str):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        assert compose(name)

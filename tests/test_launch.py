@@ -1,0 +1,39 @@
+"""What the commands share."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from detect.launch import auto, given_path, output_folder, parse_bytes
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GiB", 2 << 30), ("500 MiB", 500 << 20), ("1.5kib", 1536), (4096, 4096), ("64B", 64)]
+)
+def test_sizes(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["much", "-1GiB", "0", "GiB", "nan"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match=text):
+        parse_bytes(text)
+
+
+def test_auto_is_what_is_given_otherwise():
+    assert (auto("auto", 8), auto(None, 8), auto(3, 8), auto("2.5", 8)) == (8, 8, 3, 2.5)
+
+
+def test_a_path_that_is_not_there_is_named():
+    with pytest.raises(FileNotFoundError, match="model=nowhere: no such model"):
+        given_path(OmegaConf.create({"model": "nowhere"}), "model", "model")
+
+
+def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path):
+    folder = output_folder(tmp_path / "a/b", result="run.json", allowed=False, way_out="")
+    assert folder.is_dir() and not list(folder.iterdir())
+    (folder / "run.json").touch()
+    with pytest.raises(FileExistsError, match=r"run\.json already; say overwrite=true"):
+        output_folder(folder, result="run.json", allowed=False, way_out="say overwrite=true")
+    assert output_folder(folder, result="run.json", allowed=True, way_out="") == folder
