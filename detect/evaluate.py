@@ -14,7 +14,7 @@ from detect.imagery import open_scene
 from detect.inference import TorchRuntime, count_scene, pick_device
 from detect.labels import Annotations, Detections, PatchFolder, match_names, read_detections, read_truth
 from detect.launch import DONE, command, given_path, output_folder
-from detect.learning import FolderDataset, folder_outputs
+from detect.learning import FolderDataset, folder_outputs, named_sides
 from detect.nets import ModelCard, PatchClassifier, load_model
 from detect.reporting import read_counts, write_json, write_report
 
@@ -26,7 +26,12 @@ def run(cfg: DictConfig) -> int:
     if (cfg.predictions is None) == (cfg.model is None):
         raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
     scores = _of_predictions(cfg) if cfg.predictions is not None else _of_model(cfg)
-    folder = output_folder(Path(cfg.output), result="scores.json", allowed=True, way_out="")
+    folder = output_folder(
+        Path(cfg.output),
+        results=("model.safetensors",),
+        allowed=False,
+        way_out="its scores.json is the training run's: name another folder",
+    )
     write_json(scores, folder / "scores.json")
     shown = (
         "f1",
@@ -51,7 +56,9 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     folder = given_path(cfg, "predictions", "folder of predictions")
     if cfg.annotations is None:
         raise ValueError("annotations must be given: annotations=FILE")
-    truth = read_truth(given_path(cfg, "annotations", "annotations"), negative_labels=list(cfg.data.negative_labels))
+    truth = read_truth(
+        given_path(cfg, "annotations", "annotations"), negative_labels=setup.names(cfg.data.negative_labels)
+    )
     if not (folder / "counts.csv").is_file():
         raise FileNotFoundError(f"{folder} holds no counts.csv: is it a folder that detect.predict wrote?")
     counts = read_counts(folder / "counts.csv")
@@ -73,11 +80,13 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
         names,
         cfg.radius,
     )
-    return {
-        **scores,
-        "not_annotated": sorted(set(done) - set(pairs)),
-        "not_predicted": sorted(set(truth) - set(pairs.values())),
-    }
+    left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
+    for what, images in left.items():
+        if images:
+            logger.warning(
+                "%d images are %s and not scored: %s", len(images), what.replace("_", " "), ", ".join(images[:5])
+            )
+    return {**scores, **left}
 
 
 def _say_unknown(labels: set[str]) -> None:
@@ -86,7 +95,7 @@ def _say_unknown(labels: set[str]) -> None:
 
 
 def _of_model(cfg: DictConfig) -> dict[str, Any]:
-    net, card = load_model(Path(cfg.model))
+    net, card = load_model(Path(str(cfg.model)))
     labels = setup.read_labels(cfg)
     if cfg.split not in ("train", "val", "test", "all"):
         raise ValueError(f"split must be train, val, test or all, got {cfg.split}")
@@ -98,19 +107,16 @@ def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Pat
     chosen = np.flatnonzero([cfg.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={cfg.split} in {cfg.data.root}")
-    outputs = folder_outputs(folder, card)[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, card.bands, card.patch_size)
+    outputs = folder_outputs(folder, card, setup.names(cfg.data.negative_labels))[chosen]
+    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, card)
     return setup.patch_scores(net, card, patches, cfg)
 
 
 def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations: Annotations) -> dict[str, Any]:
-    keys = {image.name: {image.name, image.path.name, image.group} for image in annotations.images}
-    named = {"val": set(cfg.data.val), "test": set(cfg.data.test)}
-
-    def side(name: str, split: str | None) -> str:
-        return next((which for which, names in named.items() if keys[name] & names), split or "train")
-
-    images = [image for image in annotations.images if cfg.split in ("all", side(image.name, image.split))]
+    sides = named_sides(annotations, setup.names(cfg.data.val), setup.names(cfg.data.test))
+    held = set(card.training.get("val", ()))
+    sides |= {name: "val" for name, side in sides.items() if side == "train" and name in held}
+    images = [image for image in annotations.images if cfg.split in ("all", sides[image.name])]
     if not images:
         raise ValueError(f"no image of split={cfg.split}; set data.test=[...] or a split column, or split=all")
     runtime = TorchRuntime(net, pick_device(cfg.runtime.device))

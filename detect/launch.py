@@ -3,22 +3,24 @@
 import ctypes
 import functools
 import logging
+import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.logging import RichHandler
 
-DONE, WRONG_USE, SOME_FAILED = 0, 2, 3
-"""Exit codes: every image done; wrong use or bad input; some images in failures.csv."""
+DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
+"""Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
 
-USER_ERRORS = (ValueError, OSError, OmegaConfBaseException)
+USER_ERRORS = (ValueError, OSError, OmegaConfBaseException, MisconfigurationException)
 """Errors that are about the input; they are shown as one message, not as a traceback."""
 
 logger = logging.getLogger(__name__)
@@ -71,17 +73,17 @@ def _guarded(function: Callable[[DictConfig], int], cfg: DictConfig) -> int:
         logger.error("%s", _message(error))
         logger.debug("where it happened", exc_info=error)
         return WRONG_USE
-    except KeyboardInterrupt:
-        logger.error("stopped by the user")
-        return 130
+    except KeyboardInterrupt as stop:
+        logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
+        return STOPPED
 
 
 def _message(error: BaseException) -> str:
     if isinstance(error, OmegaConfBaseException):
         key = getattr(error, "full_key", None)
         return f"{key} must be given: {key}=..." if "mandatory" in str(error).lower() else str(error).splitlines()[0]
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: no permission to write there; choose another output folder"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename}: no permission; check its owner and rights, or choose another path"
     return str(error)
 
 
@@ -125,18 +127,18 @@ def given_path(cfg: DictConfig, key: str, what: str) -> Path:
     Raises:
         FileNotFoundError: nothing is there.
     """
-    path = Path(str(cfg[key])).expanduser()
+    path = Path(str(OmegaConf.select(cfg, key, throw_on_missing=True))).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"{key}={path}: no such {what}")
     return path
 
 
-def output_folder(path: Path, *, result: str, allowed: bool, way_out: str) -> Path:
+def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out: str) -> Path:
     """Make the output folder and see that it can be written and holds no earlier result.
 
     Args:
         path: the folder.
-        result: the file by which an earlier result is known.
+        results: files or folders by which an earlier result is known.
         allowed: whether there may be one.
         way_out: what to do otherwise.
 
@@ -153,9 +155,19 @@ def output_folder(path: Path, *, result: str, allowed: bool, way_out: str) -> Pa
         probe.unlink()
     except OSError as error:
         raise OSError(f"output={path} cannot be written ({error}); choose another folder") from error
-    if (path / result).exists() and not allowed:
-        raise FileExistsError(f"output={path} holds {result} already; {way_out}")
+    found = [name for name in results if (path / name).exists()]
+    if found and not allowed:
+        raise FileExistsError(f"output={path} holds {found[0]} already; {way_out}")
     return path
+
+
+def clear(folder: Path, folders: Sequence[str], files: Sequence[str]) -> None:
+    """Remove what an earlier run wrote into its output folder; anything else in it stays."""
+    for name in folders:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+    for name in files:
+        (folder / name).unlink(missing_ok=True)
 
 
 def parse_bytes(text: str | int) -> int:

@@ -1,6 +1,7 @@
 """From a composed configuration to the objects that train and evaluate, each decision logged."""
 
 import logging
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +17,15 @@ from torch.utils.data import DataLoader
 from detect.evaluation import score_patches
 from detect.evaluation.validation import CountSettings, SceneCounter
 from detect.inference import pick_device
-from detect.labels import Annotations, PatchFolder, read_annotations, read_patch_folder
-from detect.launch import auto, given_path, parse_bytes
+from detect.labels import Annotations, PatchFolder, read_annotations, read_patch_folder, writable
+from detect.launch import auto, clear, given_path, parse_bytes
 from detect.learning import (
     Augment,
     ClassifierModule,
     EpochLog,
+    FolderRecipe,
     Loading,
+    PatchData,
     PatchSettings,
     PixelSource,
     Recipe,
@@ -45,6 +48,9 @@ logger = logging.getLogger(__name__)
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
 
+TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "config.yaml")
+"""Files that a training run leaves, beside its folders."""
+
 DEFAULT_TILE = 1024
 """Greatest side in pixels of a tile, halo included."""
 
@@ -60,18 +66,28 @@ class Job:
     source: PixelSource | None = None
 
 
+def names(values: Any) -> list[str]:
+    """Read a list of names; hydra takes `[2]` for a number."""
+    return [str(value) for value in values]
+
+
 def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     """Read the annotations, or the folder of patches where none are named."""
-    root = given_path(cfg.data, "root", "folder of images")
-    negatives = list(cfg.data.negative_labels)
+    root = given_path(cfg, "data.root", "folder of images")
+    negatives = names(cfg.data.negative_labels)
     if cfg.data.annotations is None:
         folder = read_patch_folder(root)
         logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
         return folder
-    annotations = read_annotations(given_path(cfg.data, "annotations", "annotations"), root, negative_labels=negatives)
+    annotations = read_annotations(given_path(cfg, "data.annotations", "annotations"), root, negative_labels=negatives)
     number = sum(len(image.objects) for image in annotations.images)
     if not number:
         raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.negative_labels")
+    for name in annotations.classes:
+        writable(name, "class name")
+    reserved = sorted({"image", "total"} & set(annotations.classes))
+    if reserved:
+        raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
     kind = "boxes" if annotations.boxes else "points"
     logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
     return annotations
@@ -85,8 +101,9 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
     augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
     if isinstance(labels, PatchFolder):
-        card = folder_card(labels, list(cfg.data.negative_labels), card)
-        task = folder_task(labels, card, augment, cfg.data.val_fraction, cfg.seed)
+        recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
+        card = folder_card(labels, names(cfg.data.negative_labels), card)
+        task = folder_task(labels, card, augment, recipe, cfg.seed)
         job = Job(card, task, loading)
     else:
         job = _scene_job(cfg, labels, card, augment, loading)
@@ -100,20 +117,22 @@ def _scene_job(
     cfg: DictConfig, annotations: Annotations, card: ModelCard, augment: Augment | None, loading: Loading
 ) -> Job:
     split = split_scenes(
-        annotations, val=list(cfg.data.val), test=list(cfg.data.test), val_fraction=cfg.data.val_fraction, seed=cfg.seed
-    )
+        annotations, val=names(cfg.data.val), test=names(cfg.data.test), val_fraction=cfg.data.val_fraction,
+        guard=cfg.data.guard, seed=cfg.seed,
+    )  # fmt: skip
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     stride = cfg.net.stride
     size = object_size(split.train)
     fitted = max(stride, round((size or POINT_PATCH) / stride) * stride)
     patch = PatchSettings(int(auto(cfg.net.patch_size, fitted)), -(-int(cfg.net.margin) // stride) * stride)
+    exclusion = auto(cfg.data.exclusion, patch.patch_size / 2)
     recipe = Recipe(
         samples=cfg.data.samples,
         background_fraction=cfg.data.background_fraction,
         near_fraction=cfg.data.near_fraction,
         negative_fraction=cfg.data.negative_fraction,
-        jitter=auto(cfg.data.jitter, stride / 2),
-        exclusion=auto(cfg.data.exclusion, patch.patch_size / 2),
+        jitter=auto(cfg.data.jitter, min(stride, exclusion) / 2),
+        exclusion=exclusion,
         balance=cfg.data.balance,
     )
     known = f"objects are {size:.0f} pixels wide" if size else "points do not tell the objects' size"
@@ -132,8 +151,8 @@ def _scene_job(
 
 def completed_card(cfg: DictConfig, job: Job, net: PatchClassifier) -> ModelCard:
     """Add normalisation and halo to the card; pixels other than uint8 are normalised by their own statistics."""
-    if job.card.dtype != "uint8" and job.split is not None and job.source is not None:
-        net.set_normalisation(*measure_normalisation(job.split.train, job.source, cfg.seed))
+    if job.card.dtype != "uint8":
+        net.set_normalisation(*measure_normalisation(job.task.train(0)))
         logger.info("pixels are %s: normalised by the training images' mean and spread", job.card.dtype)
     bands = len(job.card.bands)
     halo: int | None
@@ -156,14 +175,16 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard) -> SceneCounter | 
     """Make what counts the validation scenes; None for patches."""
     if job.split is None or job.source is None:
         return None
-    if not sum(len(labelled.objects) for labelled in job.split.val):
-        raise ValueError("the validation images hold no objects; name others in data.val")
+    if not cfg.data.match_radius > 0:
+        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
     settings = CountSettings(cfg.data.match_radius, tile_side("auto", card), cfg.data.select)
     return SceneCounter(job.split.val, job.source.read, card, settings)
 
 
 def tile_side(tile: Any, card: ModelCard) -> int:
     """Choose the greatest side of a tile, halo included, in pixels."""
+    if tile not in ("auto", None) and not isinstance(tile, int):
+        raise ValueError(f"tile must be auto or a number of pixels, got {tile}")
     return int(auto(tile, max(DEFAULT_TILE, 2 * (card.halo or 0) + 512)))
 
 
@@ -187,7 +208,7 @@ def trainer(cfg: DictConfig, folder: Path, monitor: str, job: Job) -> tuple[pl.T
     samples = cfg.data.samples if job.split is not None else sum(job.task.outputs.values())
     callbacks: list[Callback] = [
         best,
-        EarlyStopping(monitor, mode="max", patience=cfg.trainer.patience),
+        EarlyStopping(monitor, mode="max", patience=cfg.trainer.patience * cfg.finetune.score_every),
         EpochLog(folder / "metrics.csv", samples, monitor),
     ]
     if cfg.trainer.ema is not None:
@@ -216,19 +237,48 @@ def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
     """Find the checkpoint to go on from; with `overwrite` the old ones are left behind."""
     last = folder / "checkpoints" / "last.ckpt"
     if cfg.resume and last.exists():
+        _check_resumable(cfg, folder, last)
         logger.info("resuming from %s", last)
         return last
     if cfg.resume:
         logger.info("nothing to resume in %s: starting afresh", folder)
-    (folder / "metrics.csv").unlink(missing_ok=True)
+    clear(folder, ("checkpoints", "validation"), TRAINED)
     return None
 
 
-def load_best(module: ClassifierModule, path: Path) -> None:
-    """Take the weights of the best epoch."""
+def _check_resumable(cfg: DictConfig, folder: Path, last: Path) -> None:
+    """Refuse a damaged checkpoint, and settings other than the interrupted run's."""
+    try:
+        torch.load(last, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{last} is damaged ({error}); overwrite=true starts afresh") from error
+    before, now = (
+        OmegaConf.to_container(config, resolve=True) for config in (OmegaConf.load(folder / "config.yaml"), cfg)
+    )
+    assert isinstance(before, dict) and isinstance(now, dict)
+    ignored = {"resume", "overwrite", "output", "runtime"}
+    changed = sorted(str(k) for k in {*before, *now} - ignored if before.get(k) != now.get(k))
+    if changed:
+        raise ValueError(
+            f"resume=true needs the interrupted run's settings ({folder / 'config.yaml'}); {', '.join(changed)} differ"
+        )
+
+
+def fit(made: pl.Trainer, module: ClassifierModule, data: PatchData, checkpoint: Path | None) -> None:
+    """Train; Ctrl-C, on which Lightning ends the process, becomes an interrupt that says how to go on."""
+    try:
+        made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        if not made.interrupted:
+            raise
+        raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
+
+
+def load_best(module: ClassifierModule, path: Path, device: str) -> None:
+    """Take the weights of the best epoch, on the device that runs networks."""
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
-    module.eval()
+    module.eval().to(pick_device(device))
 
 
 def patch_scores(net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: DictConfig) -> dict[str, Any]:

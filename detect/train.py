@@ -24,7 +24,7 @@ def run(cfg: DictConfig) -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
     started = time.monotonic()
     folder = output_folder(
-        Path(cfg.output), result="checkpoints", allowed=cfg.resume or cfg.overwrite,
+        Path(str(cfg.output)), results=("checkpoints", "model.safetensors"), allowed=cfg.resume or cfg.overwrite,
         way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
     )  # fmt: skip
     pl.seed_everything(cfg.seed, verbose=False)
@@ -35,18 +35,16 @@ def run(cfg: DictConfig) -> int:
     counter = setup.scene_counter(cfg, job, card)
     module = ClassifierModule(net, Schedule(**cfg.finetune), cfg.seed, counter)
     logger.info("%s of %s parameters learn", *(f"{n:,}" for n in parameters_of(net)))
+    checkpoint = setup.checkpoint_to_resume(cfg, folder)
     write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     trainer, best = setup.trainer(cfg, folder, "val/f1" if counter else "val/balanced_accuracy", job)
-    checkpoint = setup.checkpoint_to_resume(cfg, folder)
-    trainer.fit(module, PatchData(job.task.train, job.task.val, job.loading), ckpt_path=checkpoint, weights_only=False)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    setup.load_best(module, Path(best.best_model_path))
+    setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
+    setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
     scores: dict[str, Any]
     if counter:
         card, scores, found = counter.score(net)
         scenes = [(labelled.name, labelled.scene, labelled.objects) for labelled in counter.scenes]
-        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2)
+        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, cfg.data.match_radius)
     else:
         scores = setup.patch_scores(net, card, job.task.val, cfg)
     notes = list(job.task.notes)

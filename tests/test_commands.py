@@ -192,9 +192,7 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
                 pixels = np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
     data = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[nothing]")
-    done = call(
-        "train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=6", "data.batch_size=6"
-    )
+    done = call("train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=6", "data.batch_size=6")
     assert done.code == 0, done.log
     done = call("evaluate", f"model={tmp_path / 'run/model.safetensors'}", *data, f"output={tmp_path / 'scores'}")
     scores = json.loads((tmp_path / "scores/scores.json").read_text())

@@ -31,9 +31,9 @@ def test_a_path_that_is_not_there_is_named():
 
 
 def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path):
-    folder = output_folder(tmp_path / "a/b", result="run.json", allowed=False, way_out="")
+    folder = output_folder(tmp_path / "a/b", results=("run.json",), allowed=False, way_out="")
     assert folder.is_dir() and not list(folder.iterdir())
     (folder / "run.json").touch()
     with pytest.raises(FileExistsError, match=r"run\.json already; say overwrite=true"):
-        output_folder(folder, result="run.json", allowed=False, way_out="say overwrite=true")
-    assert output_folder(folder, result="run.json", allowed=True, way_out="") == folder
+        output_folder(folder, results=("run.json",), allowed=False, way_out="say overwrite=true")
+    assert output_folder(folder, results=("run.json",), allowed=True, way_out="") == folder

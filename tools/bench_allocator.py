@@ -1,4 +1,4 @@
-"""Measure what keeping freed memory does to torch on the CPU: the default network on tiles, before and after, in one run.
+"""Measure what keeping freed memory does to torch on the CPU: the default network, before and after.
 
 python tools/bench_allocator.py [--tile 1024] [--repeats 5]
 """

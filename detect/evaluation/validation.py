@@ -23,6 +23,10 @@ REACHES = (1, 2, 3, 4)
 """Radii tried, in cells: no two detections are closer."""
 
 
+class NothingFoundError(ValueError):
+    """A network that finds nothing at all in the validation scenes."""
+
+
 @dataclass(frozen=True)
 class CountSettings:
     """How validation counts.
@@ -62,8 +66,11 @@ class SceneCounter:
         self.truth = {labelled.name: labelled.objects for labelled in scenes}
 
     def __call__(self, net: PatchClassifier) -> Mapping[str, float]:
-        """Give `f1 precision recall bias_percent threshold radius` at the best threshold."""
-        best, _ = self.select(net)
+        """Give `f1 precision recall bias_percent threshold radius` at the best threshold; 0 if nothing is found."""
+        try:
+            best, _ = self.select(net)
+        except NothingFoundError:
+            best = Selection(1.0, float(self.card.backbone.stride), 0.0, 0.0, 0.0, -100.0)
         names = ("f1", "precision", "recall", "bias_percent", "threshold", "radius")
         return {name: float(getattr(best, name)) for name in names}
 
@@ -82,6 +89,11 @@ class SceneCounter:
             }
             for cells in REACHES
         }
+        if not any(len(table) for tables in found.values() for table in tables.values()):
+            raise NothingFoundError(
+                f"no place of the validation images scores {LOWEST} or more: train longer (trainer.max_epochs), "
+                "label more objects, or lower data.background_fraction"
+            )
         best = select_threshold(found, self.truth, self.settings.match_radius, self.settings.select)  # type: ignore[arg-type]
         kept = {name: table[table.score >= best.threshold] for name, table in found[best.radius].items()}
         return best, kept

@@ -62,9 +62,7 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
 
 def gdal_options() -> rasterio.Env:
     """Make a broken JPEG or PNG an error (by default GDAL fills what is missing), and write no side-car files."""
-    return rasterio.Env(
-        GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False
-    )
+    return rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False)
 
 
 def open_scene(path: Path) -> Scene:
@@ -119,7 +117,7 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
         (len(bands), window.height, window.width) in the scene's dtype.
 
     Raises:
-        SceneError: the file is damaged, or lacks one of the bands.
+        SceneError: the file is damaged, lacks one of the bands, or holds NaN.
     """
     check_bands(scene.path, scene.bands, bands)
     rows = reflect(window.row, window.row_stop, scene.shape[0])
@@ -133,6 +131,10 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
             pixels = source.read(list(bands), window=box)
     except RasterioError as error:
         raise SceneError(f"{scene.path}: damaged or unreadable ({error})") from error
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise SceneError(
+            f"{scene.path}: NaN or infinite pixels near {window}; fill them first, such as with gdal_fillnodata"
+        )
     if window.inside(scene.shape):
         return np.asarray(pixels)
     return np.asarray(pixels[:, (rows - top)[:, None], (cols - left)[None, :]])

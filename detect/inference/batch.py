@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detect.imagery import Scene, SceneError, open_scene
 from detect.inference.decoding import CellGeometry, decode_patches, posteriors
 from detect.inference.stitching import Runtime, map_scene, tile_grid
-from detect.labels import Detections
+from detect.labels import Detections, UnwritableError, writable
 from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -119,11 +119,11 @@ def predict_images(
             scene = open_scene(path)
             progress.start(name, scene.shape[0] * scene.shape[1])
             result = count_scene(scene, card, runtime, tile=tile, advance=progress.advance)
-        except SceneError as error:
+            sink.write(writable(name, "image name"), scene, result)
+        except (SceneError, UnwritableError) as error:
             failures.append(Failure(name, str(error)))
             sink.fail(failures[-1])
             logger.warning("%s: failed, the run goes on: %s", name, error)
             continue
-        sink.write(name, scene, result)
         done += scene.shape[0] * scene.shape[1]
     return done, failures

@@ -42,6 +42,6 @@ class TorchRuntime:
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a tile (bands, H, W), any real dtype, to (K, h, w) float32 on the CPU."""
         tile = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             batch = tile[None].float().contiguous(memory_format=torch.channels_last)
             return np.asarray(self.net(batch)[0].float().cpu().numpy())

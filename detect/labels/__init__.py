@@ -3,6 +3,7 @@
 from detect.labels.detections import Detections, concatenate
 from detect.labels.folders import PatchFolder, read_patch_folder
 from detect.labels.predictions import read_detections, write_detections
+from detect.labels.sheets import UnwritableError, writable
 from detect.labels.sources import AnnotatedImage, AnnotationError, Annotations, ImageFolder, find_image, match_names
 from detect.labels.tables import read_annotations, read_truth, write_annotations
 from detect.labels.voc import write_voc
@@ -14,6 +15,7 @@ __all__ = [
     "Detections",
     "ImageFolder",
     "PatchFolder",
+    "UnwritableError",
     "concatenate",
     "find_image",
     "match_names",
@@ -21,6 +23,7 @@ __all__ = [
     "read_detections",
     "read_patch_folder",
     "read_truth",
+    "writable",
     "write_annotations",
     "write_detections",
     "write_voc",

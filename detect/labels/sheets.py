@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,15 +94,21 @@ def write_whole(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
+class UnwritableError(ValueError):
+    """A name that a table cannot hold and give back as it is."""
+
+
 def writable(text: str, what: str) -> str:
     """Pass a name on if it can be written and read back as it is.
 
     Raises:
-        ValueError: it is empty, has blanks at its ends, or holds line breaks or control characters.
+        UnwritableError: it is empty, has blanks at its ends, or holds line breaks, control characters or bytes that are
+            no text.
     """
-    if not text or text != text.strip() or not text.isprintable():
-        raise ValueError(
-            f"{what} {text!r} cannot be written: it is empty, or has blanks around it or control characters"
+    controls = any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+    if not text or text != text.strip() or controls:
+        raise UnwritableError(
+            f"{what} {text!r} cannot be written: it is empty, or has blanks around it or control characters; rename it"
         )
     return text
 

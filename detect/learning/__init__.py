@@ -7,8 +7,9 @@ from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.module import ClassifierModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
-from detect.learning.splits import LabelledScene, SceneSplit, split_scenes
+from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
 from detect.learning.tasks import (
+    FolderRecipe,
     PatchSettings,
     Task,
     folder_card,
@@ -25,6 +26,7 @@ __all__ = [
     "ClassifierModule",
     "EpochLog",
     "FolderDataset",
+    "FolderRecipe",
     "LabelledScene",
     "Loading",
     "PatchData",
@@ -41,6 +43,7 @@ __all__ = [
     "folder_task",
     "image_kind",
     "measure_normalisation",
+    "named_sides",
     "object_size",
     "scene_task",
     "split_scenes",

@@ -14,6 +14,7 @@ from detect.learning.augment import Augment
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Sample
 from detect.learning.splits import LabelledScene
+from detect.nets import ModelCard
 
 
 class SampleDataset(Dataset[tuple[Tensor, int]]):
@@ -56,47 +57,48 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
 
 
 class FolderDataset(Dataset[tuple[Tensor, int]]):
-    """Bare patches, a file each, all of one size.
+    """Bare patches, a file each, all of one size and kind.
 
     Args:
         paths: the files.
         outputs: the network's output that each should raise.
-        bands: band numbers from 1.
-        side: side in pixels that every patch must have.
+        card: bands, dtype and patch size that every patch must have.
         augment: applied to every patch; None for validation and test.
         seed: with an item's place it decides its augmentation.
+        held: patches read before, by path; shared so that a file is read once.
     """
 
     def __init__(
         self,
         paths: Sequence[Path],
         outputs: NDArray[np.int64],
-        bands: Sequence[int],
-        side: int,
+        card: ModelCard,
         augment: Augment | None = None,
         seed: int = 0,
+        held: dict[Path, NDArray[np.generic]] | None = None,
     ) -> None:
         self.paths = paths
         self.outputs = outputs
-        self.bands = tuple(bands)
-        self.side = side
+        self.card = card
         self.augment = augment
         self.seed = seed
-        self._pixels: dict[int, NDArray[np.generic]] = {}
+        self._held = {} if held is None else held
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
-        if index not in self._pixels:
-            scene = open_scene(self.paths[index])
-            if scene.shape != (self.side, self.side):
+        path = self.paths[index]
+        if path not in self._held:
+            scene = open_scene(path)
+            side = (self.card.patch_size, self.card.patch_size)
+            if (scene.shape, scene.dtype) != (side, self.card.dtype):
                 raise ValueError(
-                    f"{scene.path}: the patch is {scene.shape}, others {(self.side, self.side)}; make them one size"
+                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.card.dtype}, {side}; make them alike"
                 )
-            self._pixels[index] = read_window(scene, scene.window, self.bands)
-        return _varied(self._pixels[index], self.augment, self.seed + index), int(self.outputs[index])
+            self._held[path] = read_window(scene, scene.window, self.card.bands)
+        return _varied(self._held[path], self.augment, self.seed + index), int(self.outputs[index])
 
 
 def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:

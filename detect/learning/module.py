@@ -44,6 +44,8 @@ class Schedule:
             raise ValueError(
                 f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
             )
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"finetune.label_smoothing must be in [0, 1), got {self.label_smoothing}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"finetune.warmup must be in [0, 1), got {self.warmup}")
         if self.score_every < 1:
@@ -72,10 +74,14 @@ class ClassifierModule(pl.LightningModule):
         self.seed = seed
         self.scene_scores = scene_scores
         self._scene_values: Mapping[str, float] = {}
+        self.frozen = schedule.backbone_lr == 0
+        self.net.backbone.requires_grad_(not self.frozen)
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def on_train_epoch_start(self) -> None:
-        """Seed the epoch's random numbers."""
+        """Seed the epoch's random numbers; a frozen backbone keeps the statistics of its normalisation, too."""
+        if self.frozen:
+            self.net.backbone.eval()
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -132,7 +138,6 @@ class ClassifierModule(pl.LightningModule):
         for name, parameter in self.net.named_parameters():
             rate = self.schedule.backbone_lr if name.startswith("backbone.") else self.schedule.lr
             decay = self.schedule.weight_decay if parameter.ndim > 1 else 0.0
-            parameter.requires_grad_(rate > 0)
             if rate > 0:
                 groups.setdefault((rate, decay), []).append(parameter)
         return [

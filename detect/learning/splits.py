@@ -39,9 +39,14 @@ class LabelledScene:
             self,
             name=f"{self.name} {rows}",
             scene=view(self.scene, window),
-            objects=self.objects[window.contains_xy(self.objects.xy)].shifted(-window.col, -window.row),
-            negatives=self.negatives[window.contains_xy(self.negatives)] - (window.col, window.row),
+            objects=self.objects[self._within(window, self.objects.xy)].shifted(-window.col, -window.row),
+            negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
         )
+
+    def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Mark the points of a window; one on the scene's right or lower edge is in the window that ends there."""
+        height, width = self.scene.shape
+        return window.contains_xy(np.minimum(xy, np.nextafter((width, height), 0.0)))
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,11 @@ class SceneSplit:
 def split_scenes(
     annotations: Annotations,
     *,
-    val: Sequence[str] = (),
-    test: Sequence[str] = (),
-    val_fraction: float = 0.25,
-    guard: int = 128,
-    seed: int = 0,
+    val: Sequence[str],
+    test: Sequence[str],
+    val_fraction: float,
+    guard: int,
+    seed: int,
 ) -> SceneSplit:
     """Divide annotated images into train, val and test.
 
@@ -82,7 +87,7 @@ def split_scenes(
     """
     if not 0 < val_fraction < 1:
         raise ValueError(f"data.val_fraction must be in (0, 1), got {val_fraction}")
-    sides = _named_sides(annotations, val, test)
+    sides = named_sides(annotations, val, test)
     images = {side: [i for i in annotations.images if sides[i.name] == side] for side in ("train", "val", "test")}
     if not images["train"]:
         raise ValueError("no image is left to train on; name fewer in data.val and data.test")
@@ -97,7 +102,12 @@ def split_scenes(
     return SceneSplit(scenes["train"], scenes["val"], scenes["test"], note)
 
 
-def _named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+    """Say for every image whether it is named for `val` or `test`, here or in the table; the others train.
+
+    Raises:
+        ValueError: an unknown name, or an image or group on two sides.
+    """
     keys = {image.name: {image.name, image.path.name, image.group or image.name} for image in annotations.images}
     unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
@@ -154,7 +164,7 @@ def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[Labelled
         cuts = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
         place = labelled.objects.xy[:, 1 if down else 0]
         inside = [int(((place >= a) & (place < b)).sum()) for a, b in pairwise(cuts)]
-        best = int(np.argmin([abs(n - len(place) / STRIPS) if n else math.inf for n in inside]))
+        best = int(np.argmin([abs(n - len(place) / STRIPS) if 0 < n < len(place) else math.inf for n in inside]))
         start, stop = cuts[best], cuts[best + 1]
         held.append(labelled.part(_strip(labelled, start, stop, down)))
         sides = [(0, start - guard), (stop + guard, length)]

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from detect.imagery import Scene, Window, open_scene
+from detect.imagery import Scene, open_scene
 from detect.labels import PatchFolder
 from detect.learning.augment import Augment
 from detect.learning.data import PatchSet
@@ -20,8 +21,8 @@ from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
 
-EPOCH_SEEDS = 1_000_003
-"""Augmentation seeds of one epoch lie this far from those of the next; more than the patches of any epoch."""
+SEED_STEP = 1_000_003
+"""Augmentation seeds of a run lie this far from those of the run with the next seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +83,16 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tu
     return chosen, first.dtype
 
 
-def measure_normalisation(
-    scenes: Sequence[LabelledScene], source: PixelSource, seed: int = 0
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Measure mean and standard deviation of each band on 64 random windows of 256 pixels of the training scenes."""
-    rng = np.random.default_rng(seed)
-    windows: list[NDArray[np.float64]] = []
-    for i in rng.integers(len(scenes), size=64):
-        height, width = scenes[i].scene.shape
-        at = Window(int(rng.integers(height)), int(rng.integers(width)), 256, 256)
-        windows.append(source.read(scenes[i].scene, at).astype(np.float64).reshape(len(source.bands), -1))
-    pixels = np.concatenate(windows, axis=1)
+def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure mean and standard deviation of each band on the first `number` training patches.
+
+    Raises:
+        ValueError: the pixels are not finite.
+    """
+    count = min(number, len(patches))  # type: ignore[arg-type]
+    pixels = np.concatenate([patches[i][0].double().flatten(1).numpy() for i in range(count)], axis=1)
+    if not np.isfinite(pixels).all():
+        raise ValueError("the training images hold NaN or infinite pixels; fill them first")
     return tuple(pixels.mean(axis=1).tolist()), tuple(np.maximum(pixels.std(axis=1), 1e-6).tolist())
 
 
@@ -100,11 +100,14 @@ def scene_task(
     split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
 ) -> Task:
     """Learn from patches drawn around the objects of scenes and away from them."""
+    for side, scenes in (("training", split.train), ("validation", split.val)):
+        if not any(len(labelled.objects) for labelled in scenes):
+            raise ValueError(f"the {side} images hold no objects; choose them with data.val and data.test")
     sampler = Sampler(split.train, recipe, seed)
     held = Sampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
-        seeds = (seed + 1) * EPOCH_SEEDS + epoch * recipe.samples
+        seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
 
     classes = split.train[0].objects.classes
@@ -140,43 +143,70 @@ def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: Model
     )
 
 
-def folder_outputs(folder: PatchFolder, card: ModelCard) -> NDArray[np.int64]:
+def folder_outputs(folder: PatchFolder, card: ModelCard, negative_labels: Sequence[str] = ()) -> NDArray[np.int64]:
     """Give the network's output for every patch of a folder; all negative labels share the background's.
 
     Raises:
-        ValueError: a class that the model does not know.
+        ValueError: a class that the model does not know and that is no negative label.
     """
     first = 0 if card.background is None else 1
-    unknown = [name for name in folder.classes if name not in card.classes]
-    if unknown and card.background is None:
-        raise ValueError(f"unknown classes {unknown}; the model knows {list(card.classes)}")
+    background = set() if card.background is None else {card.background, *negative_labels}
+    unknown = [name for name in folder.classes if name not in card.classes and name not in background]
+    if unknown:
+        raise ValueError(
+            f"unknown classes {unknown}; the model knows {list(card.outputs)}; background goes to data.negative_labels"
+        )
     places = [card.classes.index(name) + first if name in card.classes else 0 for name in folder.classes]
     return np.array(places, np.int64)[folder.label]
 
 
-def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, val_fraction: float, seed: int) -> Task:
+@dataclass(frozen=True)
+class FolderRecipe:
+    """How patches of a folder are used.
+
+    Attributes:
+        negative_labels: folders that are background.
+        val_fraction: share that validates where there is no `val` folder.
+        balance: 0 draws classes as they occur, 1 all equally often.
+    """
+
+    negative_labels: tuple[str, ...]
+    val_fraction: float
+    balance: float
+
+
+def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderRecipe, seed: int) -> Task:
     """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
+    Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
+    as there are. Where they are of one size, each comes once.
+
     Raises:
-        ValueError: nothing to train on.
+        ValueError: nothing to train on, or an unknown class.
     """
-    outputs = folder_outputs(folder, card)
+    outputs = folder_outputs(folder, card, recipe.negative_labels)
     side = np.array([name or "train" for name in folder.split])
     train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
     notes = ["validation patches from the folder's own val"]
     if not len(train):
         raise ValueError("the folder has no training patches")
     if not len(val):
-        train, val = train_test_split(train, test_size=val_fraction, random_state=seed, stratify=outputs[train])
+        train, val = train_test_split(train, test_size=recipe.val_fraction, random_state=seed, stratify=outputs[train])
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
+
+    held: dict[Path, NDArray[np.generic]] = {}
+    size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
+    share = size**-recipe.balance / (size**-recipe.balance).sum()
 
     def patches(chosen: NDArray[np.intp], augmented: Augment | None, seeds: int) -> FolderDataset:
         paths = [folder.paths[i] for i in chosen]
-        return FolderDataset(paths, outputs[chosen], card.bands, card.patch_size, augmented, seeds)
+        return FolderDataset(paths, outputs[chosen], card, augmented, seeds, held)
 
     def epoch_patches(epoch: int) -> PatchSet:
-        order = np.random.default_rng((seed, epoch)).permutation(train)
-        return patches(order, augment, (seed + 1) * EPOCH_SEEDS + epoch * len(train))
+        rng = np.random.default_rng((seed, epoch))
+        even = len(set(size.tolist())) == 1
+        order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
+        return patches(order, augment, (seed + 1) * SEED_STEP + epoch * len(train))
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
     return Task(epoch_patches, patches(val, None, 0), number, tuple(notes))

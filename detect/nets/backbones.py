@@ -78,9 +78,12 @@ def _create(spec: BackboneSpec) -> Any:
     if stages > natural:
         options["output_stride"] = spec.stride
     try:
-        return timm.create_model(spec.name, out_indices=(stages - 1,), **options)
+        body: Any = timm.create_model(spec.name, out_indices=(stages - 1,), **options)
     except (NotImplementedError, TypeError, AssertionError) as error:
         raise ValueError(f"{spec.name} has no dilated form ({error!r}); use net.stages=null") from error
+    if body.feature_info.reduction()[-1] != spec.stride:
+        raise ValueError(f"timm cannot cut {spec.name} at net.stride={spec.stride}; choose another stride or network")
+    return body
 
 
 def build_backbone(spec: BackboneSpec, weights: str = "none") -> Backbone:

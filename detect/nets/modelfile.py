@@ -93,7 +93,7 @@ def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0) -> P
     if card.kind != "patch":
         raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch")
     net = PatchClassifier(build_backbone(card.backbone, weights), len(card.outputs), card.patch_size, dropout)
-    if weights == "none":
+    if card.scale:
         net.set_normalisation(card.offset, card.scale)
     return net
 

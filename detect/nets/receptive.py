@@ -31,6 +31,8 @@ def receptive_halo(net: nn.Module, stride: int, bands: int) -> int:
     net.eval()
     try:
         reach = max(_reach(net, stride, bands, axis, flip, device) for axis in (2, 3) for flip in (False, True))
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"the network takes images of one size only ({error}), so it cannot run on tiles") from error
     finally:
         net.train(training)
     return reach

@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from detect.evaluation import match_points
 from detect.imagery import Scene, read_window
 from detect.labels import Detections
+from detect.reporting.captions import with_legend
 from detect.reporting.colours import to_display
+from detect.reporting.crops import choose, crops_sheet, read_crops
 from detect.reporting.files import replace_file, write_picture
 from detect.reporting.pictures import overlay
 
 matplotlib.use("Agg")
+
+SHEET = 24
+"""Crops on a sheet of errors; of more, the highest scores are shown."""
 
 LONGEST = 2400
 """Longest side in pixels of a picture of a validation scene."""
@@ -40,15 +46,21 @@ def draw_curves(metrics: Path, path: Path) -> None:
 
 
 def draw_scenes(
-    folder: Path, scenes: Sequence[tuple[str, Scene, Detections]], found: Mapping[str, Detections], radius: float
+    folder: Path,
+    scenes: Sequence[tuple[str, Scene, Detections]],
+    found: Mapping[str, Detections],
+    radius: float,
+    match_radius: float,
 ) -> None:
-    """Draw what was found in each validation scene: white dots are the truth, coloured rings the detections.
+    """Draw what was found in each validation scene, and a sheet of its worst errors.
 
     Args:
-        folder: for the pictures, `1.jpg` and on, in the order of the scenes.
+        folder: for `1.jpg` and on, in the order of the scenes (white dots are the truth, coloured rings the
+            detections), and `1_false_alarms.jpg`, `1_missed.jpg`.
         scenes: name, pixels and truth of each.
         found: the detections, by name.
         radius: of the rings, in pixels of the scene.
+        match_radius: pixels within which a detection and an object are one.
     """
     for number, (name, scene, truth) in enumerate(scenes, start=1):
         pixels = to_display(read_window(scene, scene.window, (1, 2, 3) if scene.bands >= 3 else (1,)))
@@ -58,4 +70,12 @@ def draw_scenes(
         for x, y in truth.xy * scale:
             row, col = int(y), int(x)
             small[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = 255
-        write_picture(overlay(small, found[name], scale, radius), folder / f"{number}.jpg")
+        picture = with_legend(overlay(small, found[name], scale, radius), found[name])
+        write_picture(picture, folder / f"{number}.jpg")
+        match = match_points(found[name], truth, match_radius)
+        errors = {"false_alarms": found[name][match.spurious], "missed": truth[match.missed]}
+        for what, objects in errors.items():
+            if len(objects):
+                worst = choose(objects, SHEET)
+                sheet = crops_sheet(read_crops(scene, worst, round(6 * radius)), worst)
+                write_picture(sheet, folder / f"{number}_{what}.jpg")

@@ -28,7 +28,7 @@ from detect.nets.backbones import BackboneSpec
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-    pytest.mark.filterwarnings("ignore:.*_pytree"),
+    pytest.mark.filterwarnings("ignore:.*treespec"),
     pytest.mark.filterwarnings("ignore:Checkpoint directory"),
 ]
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import strategies as st
 
 from detect.imagery import Window, read_window
 from detect.labels import Annotations
-from detect.learning import LabelledScene, SceneSplit, split_scenes
+from detect.learning import LabelledScene, SceneSplit
+from detect.learning import splits as splits_module
+
+
+def split_scenes(table: Annotations, **options: Any) -> SceneSplit:
+    """The split with what `conf/data/images.yaml` would say, unless told otherwise."""
+    usual = {"val": (), "test": (), "val_fraction": 0.25, "guard": 128, "seed": 0}
+    return splits_module.split_scenes(table, **{**usual, **options})
 
 
 def annotations(*images) -> Annotations:

@@ -9,6 +9,7 @@ from detect.imagery import open_scene
 from detect.labels import Detections, read_patch_folder
 from detect.learning import (
     FolderDataset,
+    FolderRecipe,
     LabelledScene,
     PatchSettings,
     PixelSource,
@@ -23,6 +24,7 @@ from detect.learning import (
     object_size,
     scene_task,
 )
+from detect.learning.sampling import Sample
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
 
@@ -77,7 +79,8 @@ def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
     pixels[..., 0] = np.tile([10, 30], 256)
     opened = open_scene(save(tmp_path / "a.png", pixels))
     labelled = LabelledScene("a", opened, Detections.empty(("a",)), np.empty((0, 2)))
-    mean, spread = measure_normalisation([labelled], PixelSource((1, 2)))
+    places = [Sample(0, x, 256.0, 0) for x in (100.0, 200.0)]
+    mean, spread = measure_normalisation(SampleDataset([labelled], places, PixelSource((1, 2)), 64))
     np.testing.assert_allclose(mean, (20, 7), atol=0.1)
     np.testing.assert_allclose(spread, (10, 1e-6), atol=0.01)
 
@@ -126,7 +129,7 @@ def test_a_card_is_completed_from_a_folder(folder) -> None:
 def test_negative_labels_share_the_background(folder) -> None:
     """Outputs of cow, ground, sheep: without negatives 0, 1, 2; with ground 1, 0, 2; with sheep and ground 1, 0, 0."""
     for negatives, wanted in (([], [0, 1, 2]), (["ground"], [1, 0, 2]), (["sheep", "ground"], [1, 0, 0])):
-        outputs = folder_outputs(folder, folder_card(folder, negatives, CARD))
+        outputs = folder_outputs(folder, folder_card(folder, negatives, CARD), negatives)
         assert outputs.tolist() == np.repeat(wanted, [12, 8, 4]).tolist()
 
 
@@ -156,23 +159,24 @@ def counts(patches: FolderDataset) -> dict[str, int]:
 def test_a_quarter_of_every_class_validates(folder) -> None:
     """12, 8 and 4 patches: 3, 2 and 1 of them."""
     card = folder_card(folder, ["ground"], CARD)
-    task = folder_task(folder, card, None, 0.25, 5)
+    recipe = FolderRecipe(("ground",), 0.25, 0)
+    task = folder_task(folder, card, None, recipe, 5)
     train, val = task.train(0), task.val
     assert isinstance(train, FolderDataset) and isinstance(val, FolderDataset)
     assert counts(val) == {"cow": 3, "ground": 2, "sheep": 1}
-    assert counts(train) == {"cow": 9, "ground": 6, "sheep": 3} == {**task.outputs}
+    assert task.outputs == {"cow": 9, "ground": 6, "sheep": 3} and len(train) == 18
     assert set(train.paths).isdisjoint(val.paths)
     assert [card.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
     assert "6 validation patches drawn with seed 5" in task.notes[0]
-    again = folder_task(folder, card, None, 0.25, 5)
+    again = folder_task(folder, card, None, recipe, 5)
     assert (again.val.paths, again.train(3).paths) == (val.paths, task.train(3).paths)
-    assert sorted(task.train(1).paths) == sorted(train.paths) and task.train(1).paths != train.paths
+    assert task.train(1).paths != train.paths
 
 
 def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
     root = patches(tmp_path, "train/a/1.png", "train/b/2.png", "val/a/3.png", "test/b/4.png")
     folder = read_patch_folder(root)
-    task = folder_task(folder, folder_card(folder, [], CARD), None, 0.25, 0)
+    task = folder_task(folder, folder_card(folder, [], CARD), None, FolderRecipe((), 0.25, 0.5), 0)
     assert [path.name for path in task.val.paths] == ["3.png"]
     assert sorted(path.name for path in task.train(0).paths) == ["1.png", "2.png"]
     assert task.notes == ("validation patches from the folder's own val",)
@@ -181,4 +185,12 @@ def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
 def test_a_folder_without_training_patches(tmp_path: Path) -> None:
     folder = read_patch_folder(patches(tmp_path, "val/a/1.png", "val/b/2.png"))
     with pytest.raises(ValueError, match="the folder has no training patches"):
-        folder_task(folder, folder_card(folder, [], CARD), None, 0.25, 0)
+        folder_task(folder, folder_card(folder, [], CARD), None, FolderRecipe((), 0.25, 0.5), 0)
+
+
+def test_unequal_classes_are_drawn_equally_often_where_asked(folder) -> None:
+    """Balance 1: of 18 patches an epoch each class is a third in the long run, though sheep are 3 of them."""
+    card = folder_card(folder, ["ground"], CARD)
+    task = folder_task(folder, card, None, FolderRecipe(("ground",), 0.25, 1), 0)
+    drawn = [path.parent.name for epoch in range(100) for path in task.train(epoch).paths]
+    assert all(abs(drawn.count(name) / len(drawn) - 1 / 3) < 0.04 for name in ("cow", "ground", "sheep"))
