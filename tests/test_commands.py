@@ -204,3 +204,88 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
 def test_main_works_when_it_is_imported_from_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call("train", "--cfg", "job", "data.root=x").code == 0
+
+
+def boxes(root: Path, side: int) -> Path:
+    """Two images of bright squares with `side` pixels, boxed; the table's path."""
+    rows = []
+    for i in range(2):
+        pixels = np.random.default_rng(i).normal(90, 10, (320, 320, 3))
+        for x, y in scatter(i, 12):
+            pixels[y : y + side, x : x + side] = 230
+            rows.append({"image": f"{i}.png", "xmin": x, "ymin": y, "xmax": x + side, "ymax": y + side, "label": "dot"})
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / f"{i}.png")
+    pd.DataFrame(rows).to_csv(root / "boxes.csv", index=False)
+    return root / "boxes.csv"
+
+
+def test_boxes_smaller_than_the_stride_and_random_weights_train(tmp_path):
+    table = boxes(tmp_path, 10)
+    done = call(
+        "train", f"data.root={tmp_path}", f"data.annotations={table}", f"output={tmp_path / 'run'}", "net.weights=none",
+        "trainer.max_epochs=1", "data.samples=32", "data.batch_size=8", "net.margin=16",
+    )  # fmt: skip
+    assert done.code == 0, done.log
+    assert "objects are 10 pixels wide" in done.log
+
+
+def test_overwriting_leaves_nothing_of_the_run_before(trained, planted, tmp_path):
+    images = tmp_path / "images"
+    plant(images / "a.png", scatter(0, 5), 0)
+    plant(images / "b.png", scatter(1, 5), 1)
+    assert predict(trained, images, tmp_path / "out").code == 0
+    (images / "b.png").unlink()
+    (tmp_path / "out/notes.txt").write_text("mine")
+    assert predict(trained, images, tmp_path / "out", "overwrite=true").code == 0
+    assert [path.name for path in (tmp_path / "out/heatmaps").iterdir()] == ["a.png.tif"]
+    assert [path.name for path in (tmp_path / "out/overlays").iterdir()] == ["a.png.jpg"]
+    assert (tmp_path / "out/notes.txt").exists()
+
+
+def test_an_output_among_the_images_is_refused(trained, tmp_path):
+    plant(tmp_path / "a.png", [], 0)
+    done = predict(trained, tmp_path, tmp_path / "out")
+    assert done.code == 2 and "outside" in done.log
+
+
+def test_odd_names_are_counted_and_those_that_no_table_can_hold_are_reported(trained, tmp_path):
+    images = tmp_path / "images"
+    plant(images / "shot 1\u202fPM <b>.png", scatter(0, 5), 0)
+    plant(images / "line\nbreak.png", scatter(0, 5), 0)
+    done = predict(trained, images, tmp_path / "out")
+    assert done.code == 3, done.log
+    assert list(pd.read_csv(tmp_path / "out/counts.csv")["image"]) == ["shot 1\u202fPM <b>.png"]
+    assert len(pd.read_csv(tmp_path / "out/failures.csv")) == 1
+    assert "PM <b>.png" not in (tmp_path / "out/report.html").read_text()
+
+
+def test_what_was_counted_before_an_interrupt_is_kept(trained, planted, tmp_path, monkeypatch):
+    from detect.inference import batch
+
+    real, calls = batch.count_scene, []
+
+    def interrupted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(batch, "count_scene", interrupted)
+    done = predict(trained, planted / "images", tmp_path / "out")
+    assert done.code == 130
+    assert list(pd.read_csv(tmp_path / "out/counts.csv")["image"]) == ["0.png", "1.png"]
+    assert "2 of 4 images were not looked at" in (tmp_path / "out/report.html").read_text()
+
+
+@pytest.mark.parametrize("override", ["threshold=7", "tile=abc", "runtime.device=abacus"])
+def test_settings_out_of_bounds_are_named(override, trained, planted, tmp_path):
+    done = predict(trained, planted / "images", tmp_path / "out", override)
+    assert done.code == 2 and override.split("=")[1] in done.log
+
+
+def test_resuming_with_other_settings_is_refused(trained, planted):
+    data = (f"data.root={planted}", f"data.annotations={planted / 'points.csv'}", f"output={trained}")
+    done = call("train", *data, *SMALL, "resume=true", "seed=5")
+    assert done.code == 2 and "seed" in done.log
+    done = call("train", *data, *SMALL)
+    assert done.code == 2 and "resume=true" in done.log

@@ -13,6 +13,7 @@ from detect.labels import Detections, read_patch_folder
 from detect.learning import (
     Augment,
     FolderDataset,
+    FolderRecipe,
     LabelledScene,
     PatchSettings,
     PixelSource,
@@ -161,7 +162,7 @@ def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path)
     folder = read_patch_folder(tmp_path)
     card = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
     card = folder_card(folder, [], card)
-    task = folder_task(folder, card, Augment(LIGHT), 0.25, 0)
+    task = folder_task(folder, card, Augment(LIGHT), FolderRecipe((), 0.25, 0.5), 0)
     for patches, same in ((task.val, True), (task.train(0), False)):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
