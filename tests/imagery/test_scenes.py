@@ -162,6 +162,17 @@ def test_a_file_that_went_away_after_it_was_opened(scene: Scene) -> None:
         read_window(scene, scene.window, (1,))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pixels_that_are_no_number_are_an_error_only_where_they_are_read(tmp_path: Path, bad: float) -> None:
+    """A network would spread them over its whole receptive field and find nothing there."""
+    pixels = noise(1, "float32")
+    pixels[0, 20, 30] = bad
+    scene = open_scene(write_tiff(tmp_path / "a.tif", pixels))
+    np.testing.assert_array_equal(read_window(scene, Window(0, 0, 20, 70), (1,)), pixels[:, :20])
+    with pytest.raises(SceneError, match=r"a\.tif: NaN or infinite pixels near .*fill them first"):
+        read_window(scene, Window(15, 25, 10, 10), (1,))
+
+
 def test_palette_colours_are_an_error_with_a_way_out(tmp_path: Path) -> None:
     """Their numbers are places in a table, not brightness."""
     Image.fromarray(np.moveaxis(noise(), 0, -1)).quantize(8).save(tmp_path / "a.png")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import uniform_filter
 from torch import nn
 
 from detect.imagery import Scene, SceneError, Window, open_scene
@@ -67,6 +68,27 @@ def test_law_4_detections_are_the_same_for_every_tile_size(
         np.testing.assert_allclose(other.detections.xy, first.detections.xy, rtol=0, atol=0.01)
         np.testing.assert_allclose(other.detections.score, first.detections.score, rtol=0, atol=1e-4)
         np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
+
+
+def far_sighted(tile: np.ndarray) -> np.ndarray:
+    """Logits from the mean colour of 7 x 7 cells, with zeros beyond the tile: a field of 3 cells on every side."""
+    bands, height, width = tile.shape
+    cells = tile.reshape(bands, height // 16, 16, width // 16, 16).mean(axis=(2, 4)) - 127
+    return uniform_filter(cells, (0, 7, 7), mode="constant").astype(np.float32)
+
+
+@pytest.mark.parametrize("halo", [48, 64])
+def test_law_4_needs_the_whole_halo(tmp_path: Path, halo: int) -> None:
+    """With one cell less than the field of 3 cells, 48 pixels, every core would end in a seam."""
+    scene = open_scene(write(tmp_path / "a.png", 259, 341))
+    first, *others = [
+        count_scene(scene, replace(CARD, halo=halo), far_sighted, tile=2 * halo + room)
+        for room in (1000, 16, 32, 80, 170)
+    ]
+    assert len(first.detections) > 5
+    for other in others:
+        np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(other.detections.xy, first.detections.xy, rtol=0, atol=0.01)
 
 
 def test_a_result_is_in_the_scene_with_a_heatmap_of_every_class(

@@ -74,12 +74,12 @@ def test_it_learns_to_tell_colours_in_seconds() -> None:
     assert metrics["val/accuracy"] == metrics["val/balanced_accuracy"] == 1
 
 
-def test_a_frozen_backbone_keeps_its_weights() -> None:
+def test_a_frozen_backbone_keeps_its_weights_and_statistics() -> None:
     net = fresh()
-    before = {name: value.clone() for name, value in net.named_parameters()}
+    before = {name: value.clone() for name, value in net.state_dict().items()}
     frozen = Schedule(lr=0.01, backbone_lr=0.0, weight_decay=0.1, warmup=0.0, label_smoothing=0.0, score_every=1)
-    trainer(1).fit(ClassifierModule(net, frozen, 0), coloured_data())
-    changed = {name for name, value in net.named_parameters() if not torch.equal(value, before[name])}
+    trainer(2).fit(ClassifierModule(net, frozen, 0), coloured_data())
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"head.weight", "head.bias"}
     assert {name for name, value in net.named_parameters() if value.requires_grad} == changed
 
@@ -143,6 +143,7 @@ def test_validation_by_hand() -> None:
         ({"lr": 0.0}, "finetune.lr must be positive"),
         ({"backbone_lr": -0.1}, "backbone_lr not negative, got 0.01, -0.1"),
         ({"warmup": 1.0}, r"finetune.warmup must be in \[0, 1\), got 1.0"),
+        ({"label_smoothing": 1.0}, r"finetune.label_smoothing must be in \[0, 1\), got 1.0"),
         ({"score_every": 0}, "finetune.score_every must be 1 or more, got 0"),
     ],
 )

@@ -121,6 +121,12 @@ def test_a_single_image_is_cut_into_strips_with_a_guard_band(image, down: bool) 
     assert "guard band of 30 pixels" in split.note and "flatter" in split.note and split.val[0].name in split.note
 
 
+def test_an_object_on_the_far_edge_is_not_lost(image) -> None:
+    """Annotations may lie at x = width: such a point belongs to the last strip."""
+    split = split_scenes(annotations(image("1.png", [(400, 2, "a"), (150, 2, "a")], height=60, width=400)), guard=20)
+    assert sum(len(labelled.objects) for labelled in (*split.train, *split.val)) == 2
+
+
 def test_the_pixels_of_a_strip_are_its_own(image) -> None:
     whole = image("1.png", [(30, 150, "a"), (30, 350, "a")], height=400, width=60)
     held = split_scenes(annotations(whole), guard=20).val[0]

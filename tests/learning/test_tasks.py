@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from detect.imagery import open_scene
@@ -99,6 +100,20 @@ def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
     assert task.outputs == {"a": 2, "b": 0}
     assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+@pytest.mark.parametrize("empty", ["training", "validation"])
+def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -> None:
+    full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
+    train, val = (bare, full) if empty == "training" else (full, bare)
+    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
+        scene_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 0)
+
+
+def test_pixels_that_are_no_number_cannot_be_normalised() -> None:
+    patches = [(torch.full((1, 4, 4), float("nan")), 0)]
+    with pytest.raises(ValueError, match="NaN or infinite pixels"):
+        measure_normalisation(patches)
 
 
 def patches(root: Path, *files: str, shape: tuple[int, ...] = (32, 32, 3)) -> Path:

@@ -87,6 +87,15 @@ def test_a_classifier_of_patches_alone_has_no_background() -> None:
     assert build_net(card).head.out_channels == 2
 
 
+def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
+    """The bundled weights bring (x - 127) / 128; an empty card takes it, a card with its own keeps its own."""
+    lite = replace(CARD, backbone=BackboneSpec(), bands=(1, 2, 3))
+    empty = build_net(replace(lite, offset=(), scale=()), "bundled")
+    own = build_net(replace(lite, offset=(1.0, 2.0, 3.0), scale=(4.0, 5.0, 6.0)), "bundled")
+    assert (empty.offset.flatten().tolist(), empty.scale.flatten().tolist()) == ([127.0] * 3, [128.0] * 3)
+    assert (own.offset.flatten().tolist(), own.scale.flatten().tolist()) == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+
+
 def test_the_header_needs_no_part_of_this_program(path: Path) -> None:
     header = header_of(path)
     assert header["format"] == "detect/1"

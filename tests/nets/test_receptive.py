@@ -82,6 +82,24 @@ def test_global_pooling_has_no_halo() -> None:
         receptive_halo(build_backbone(BackboneSpec("test_efficientnet", 16)), 16, 3)
 
 
+class Fixed(nn.Module):
+    """Takes images of 224 pixels alone, as some transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = conv(1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        if pixels.shape[-1] != 224:
+            raise AssertionError(f"Input width {pixels.shape[-1]} doesn't match 224")
+        return self.layer(pixels)
+
+
+def test_a_network_for_images_of_one_size_cannot_run_on_tiles() -> None:
+    with pytest.raises(ValueError, match=r"takes images of one size only .*match 224.*cannot run on tiles"):
+        receptive_halo(Fixed(), 1, 1)
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("bounded", [True, False])
 def test_the_net_stays_as_it_was(training: bool, bounded: bool) -> None:
