@@ -1,5 +1,6 @@
 """The choice of a score threshold and a suppression radius on labelled images."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -75,10 +76,12 @@ def select_threshold(
     Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200 by quantiles.
     Objects are matched as in `match_points`, whatever their class, over all images together.
 
-    `f1` takes the highest F1: of several radii that reach it the largest, of several thresholds the middle of the
-    longest run of neighbours (of two equally long runs, the higher). `count` takes, among all with an F1 within 0.05 of
-    the highest, the one whose total count is nearest the true one; then the higher F1, the larger radius, the higher
-    threshold.
+    `f1` takes the radius with the highest F1 (the largest of several), and there the threshold nearest 0.5, the net's
+    own decision, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n true
+    objects, at most 0.05. A few labelled objects cannot tell such thresholds apart, and an extreme one does not carry
+    over to other images (the one-standard-error rule, Breiman et al. 1984). `count` takes, among all with an F1 within
+    0.05 of the highest, the one whose total count is nearest the true one; then the higher F1, the larger radius, the
+    higher threshold.
 
     Args:
         found_by_radius: for each suppression radius what is found in each image at a very low threshold.
@@ -148,10 +151,10 @@ def _candidates(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 def _best_f1(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
     curve = max((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.radius)
-    rows = np.flatnonzero(curve.f1 >= best - _SAME)
-    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    run = max(runs, key=len)
-    return curve.selection(run[(len(run) - 1) // 2])
+    slack = min(math.sqrt(best * (1 - best) / curve.n_truth), _F1_SLACK) + _SAME
+    rows = np.flatnonzero(curve.f1 >= best - slack)
+    nearest = rows[np.lexsort((-curve.f1[rows], np.abs(curve.threshold[rows] - 0.5)))[0]]
+    return curve.selection(int(nearest))
 
 
 def _best_count(curves: list[_Curve]) -> Selection:

@@ -30,23 +30,25 @@ def test_true_and_false_are_parted_in_the_middle() -> None:
     assert (chosen.radius, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
 
-def test_a_run_of_equals_gives_its_middle() -> None:
-    """Nothing is hit, so F1 is 0 at each of the five candidates 0.85, 0.75, 0.65, 0.55 and the lowest score 0.5."""
-    found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.5)])
+def test_of_equals_the_threshold_nearest_a_half_is_taken() -> None:
+    """Nothing is hit, so F1 is 0 at each of the five candidates 0.85, 0.75, 0.65, 0.55 and the lowest score 0.42."""
+    found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.42)])
     chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000)}, 3)
     assert chosen.f1 == 0
-    assert chosen.threshold == pytest.approx(0.65)
+    assert chosen.threshold == pytest.approx(0.51)
 
 
-def test_the_longest_run_of_equals_is_taken() -> None:
-    """With 2 true objects F1 is 2 hits / (kept + 2): 2/3, 2/4, 2/5, 4/6, 4/7: candidates 1 and 4 tie, each alone.
+def test_one_standard_error_and_no_more_is_given_up_for_a_usual_threshold() -> None:
+    """Of 100 true objects 50 are found at 0.9 and up, then there are false alarms between 0.6 and 0.4, ten at each.
 
-    Of equally long runs the higher threshold is taken: (0.9 + 0.8) / 2.
+    F1 is 100 / 150 = 0.667 with none of these, 100 / 160 = 0.625 with ten and 100 / 170 = 0.588 with twenty; one
+    standard error is sqrt(0.667 * 0.333 / 100) = 0.047, so ten may be kept, at (0.6 + 0.5) / 2, and twenty not.
     """
-    found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (10, 0.6), (80, 0.5)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, 3)
-    assert chosen.f1 == pytest.approx(2 / 3)
-    assert chosen.threshold == pytest.approx(0.85)
+    alarms = [(10_000.0 + 10 * i, score) for i, score in enumerate([0.6] * 10 + [0.5] * 10 + [0.4] * 10)]
+    found = scored([(10.0 * i, 0.9) for i in range(50)] + alarms)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, 3)
+    assert chosen.threshold == pytest.approx(0.55)
+    assert chosen.f1 == pytest.approx(100 / 160)
 
 
 def test_of_equal_radii_the_larger_is_taken() -> None:
@@ -90,7 +92,9 @@ images = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0.1, 0.3, 0.5, 
 
 @given(found=st.tuples(images, images), truth=st.tuples(images, images))
 @settings(max_examples=50, deadline=None)
-def test_no_threshold_is_better(found: tuple[Detections, ...], truth: tuple[Detections, ...]) -> None:
+def test_no_threshold_is_better_by_more_than_the_error(
+    found: tuple[Detections, ...], truth: tuple[Detections, ...]
+) -> None:
     if not (sum(map(len, found)) and sum(map(len, truth))):
         return
     by_image, true_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
@@ -102,7 +106,7 @@ def test_no_threshold_is_better(found: tuple[Detections, ...], truth: tuple[Dete
         return 2 * hits / (sum(map(len, kept)) + sum(map(len, truth)))
 
     assert chosen.f1 == f1(chosen.threshold)
-    assert chosen.f1 == max(f1(threshold) for threshold in (0.0, 0.2, 0.4, 0.7))
+    assert chosen.f1 >= max(f1(threshold) for threshold in (0.0, 0.2, 0.4, 0.7)) - 0.05 - 1e-9
 
 
 def test_scores_a_hair_apart_are_parted() -> None:
