@@ -9,9 +9,10 @@ import numpy as np
 from omegaconf import DictConfig
 
 from detect import setup
+from detect.engine import make_engine
 from detect.evaluation import score_points
 from detect.imagery import open_scene
-from detect.inference import TorchRuntime, count_scene, pick_device
+from detect.inference import count_scene
 from detect.labels import Annotations, Detections, PatchFolder, match_names, read_detections, read_truth
 from detect.launch import DONE, command, given_path, output_folder
 from detect.learning import FolderDataset, folder_outputs, named_sides
@@ -119,12 +120,10 @@ def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations:
     images = [image for image in annotations.images if cfg.split in ("all", sides[image.name])]
     if not images:
         raise ValueError(f"no image of split={cfg.split}; set data.test=[...] or a split column, or split=all")
-    runtime = TorchRuntime(net, pick_device(cfg.runtime.device))
+    engine = make_engine(cfg, net, card)
     found: dict[str, Detections] = {}
     for image in images:
-        found[image.name] = count_scene(
-            open_scene(image.path), card, runtime, tile=setup.tile_side(cfg.tile, card)
-        ).detections
+        found[image.name] = count_scene(open_scene(image.path), engine).detections
         logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
     return _scored(found, {image.name: image.objects for image in images}, card.classes, cfg.radius)
 

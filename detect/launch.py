@@ -152,7 +152,7 @@ def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out:
     probe = path / ".writable"
     try:
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(f"output={path} cannot be written ({error}); choose another folder") from error
     found = [name for name in results if (path / name).exists()]
@@ -186,7 +186,7 @@ def parse_bytes(text: str | int) -> int:
         scale = 1
     try:
         size = int(float(lowered) * scale)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a size; write 2GiB, 500MiB or a number of bytes") from None
     if size <= 0:
         raise ValueError(f"a size must be positive, got {text}")

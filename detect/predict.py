@@ -1,5 +1,6 @@
 """Predict: `python -m detect.predict model=FILE images=DIR_OR_FILE_OR_GLOB output=DIR ...`."""
 
+import hashlib
 import logging
 import resource
 import sys
@@ -13,12 +14,14 @@ import timm
 import torch
 from omegaconf import DictConfig
 
-from detect import __version__, setup
-from detect.imagery import SceneError, list_images, open_scene
-from detect.inference import Failure, TorchRuntime, pick_device, predict_images
+from detect import __version__
+from detect.engine import make_engine
+from detect.imagery import list_images
+from detect.inference import Engine, predict_images
 from detect.launch import DONE, SOME_FAILED, clear, command, output_folder
 from detect.nets import ModelCard, load_model
 from detect.reporting.folder import PredictionFolder
+from detect.reporting.journal import RUN, keep_settings, locked
 from detect.reporting.progress import ImageProgress
 
 logger = logging.getLogger("detect.predict")
@@ -29,73 +32,96 @@ WRITTEN = ("counts.csv", "detections.csv", "failures.csv", "run.json", "report.h
 
 def run(cfg: DictConfig) -> int:
     """Count what is in images and write tables, pictures and a report; see `conf/predict.yaml`."""
-    net, card = load_model(Path(str(cfg.model)))
+    model = Path(str(cfg.model))
+    net, card = load_model(model)
     if cfg.threshold is not None:
-        if not 0 <= cfg.threshold <= 1:
-            raise ValueError(f"threshold must be in [0, 1], got {cfg.threshold}")
+        if not isinstance(cfg.threshold, int | float) or not 0 <= cfg.threshold <= 1:
+            raise ValueError(f"threshold must be a number in [0, 1], got {cfg.threshold}")
         card = replace(card, threshold=float(cfg.threshold))
-    tile = setup.tile_side(cfg.tile, card)
     images = list_images(Path(str(cfg.images)).expanduser())
-    folder = prepared(cfg)
-    device = pick_device(cfg.runtime.device)
-    logger.info(
-        "%d images on %s, tiles of %d pixels with a halo of %s, threshold %.3f, radius %g",
-        len(images), device, tile, card.halo, card.threshold, card.radius,
-    )  # fmt: skip
-    sink = PredictionFolder(folder, card)
+    folder = output(cfg)
+    with locked(folder):
+        engine = make_engine(cfg, net, card, folder / RUN)
+        settings = result_settings(cfg, engine)
+        if cfg.overwrite:
+            clear(folder / RUN, ("thumbnails",), ("journal.jsonl", "settings.json"))
+            clear(folder, ("heatmaps", "overlays"), WRITTEN)
+        goes_on = keep_settings(folder, {"model": digest(model), **settings})
+        sink = PredictionFolder(folder, card, images)
+        if goes_on:
+            logger.info("going on in %s, where %d of %d images are done", folder, len(sink.found), len(images))
+        facts = {
+            "version": __version__,
+            "versions": {"torch": torch.__version__, "timm": timm.__version__},
+            "model": {"path": str(cfg.model), **model_facts(card)},
+            "settings": {"images": str(cfg.images), **settings, "max_memory": str(cfg.max_memory)},
+        }
+        return count(images, engine, sink, facts, "without overwrite=true the" if cfg.overwrite else "the")
+
+
+def count(
+    images: Sequence[tuple[str, Path]], engine: Engine, sink: PredictionFolder, facts: dict[str, Any], way: str
+) -> int:
+    """Run the engine over the images and write what is found; broken off, the tables of what is done are written."""
+    notes = list(engine.card.training.get("notes", ()))
     started = time.monotonic()
-    facts = {
-        "version": __version__,
-        "versions": {"torch": torch.__version__, "timm": timm.__version__},
-        "model": {"path": str(cfg.model), **model_facts(card)},
-        "settings": {"images": str(cfg.images), "device": str(device), "tile": tile, "halo": card.halo},
-    }
-    notes = list(card.training.get("notes", ()))
-    failures: list[Failure] = []
-    pixels = 0
     try:
-        with ImageProgress(len(images), total_pixels([path for _, path in images])) as progress:
-            pixels, failures = predict_images(images, card, TorchRuntime(net, device), sink, progress, tile=tile)
-    except BaseException:
+        with ImageProgress() as progress:
+            pixels, failures = predict_images(images, engine, sink, progress)
+    except (KeyboardInterrupt, OSError, RuntimeError):
         left = len(images) - len(sink.found) - len(sink.failures)
         notes.append(f"the run was broken off: {left} of {len(images)} images were not looked at")
         sink.finish({**facts, "notes": notes})
+        logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
-    report = sink.finish({**facts, "notes": notes, **speed(pixels, time.monotonic() - started)})
-    counted = sum(len(found) for found in sink.found.values())
+    report = sink.finish({**facts, "notes": notes}, lambda: speed(pixels, time.monotonic() - started))
+    counted = sum(len(record.detections) for record in sink.found.values())
     logger.info("%d objects in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
     return SOME_FAILED if failures else DONE
 
 
-def prepared(cfg: DictConfig) -> Path:
-    """Make the output folder; with `overwrite` what an earlier run left in it is removed first.
+def output(cfg: DictConfig) -> Path:
+    """Make the output folder.
 
     Raises:
         ValueError: it lies among the images, so that the next run would count its pictures.
+        FileExistsError: it holds results that no run remembers, and `overwrite` is not set.
     """
     path, images = Path(str(cfg.output)), Path(str(cfg.images)).expanduser()
     if images.is_dir() and images.resolve() in (path.resolve(), *path.resolve().parents):
         raise ValueError(
             f"output={path} lies inside images={images}; name a folder outside, or its pictures are counted"
         )
-    folder = output_folder(
-        path, results=("run.json", "heatmaps"), allowed=cfg.overwrite,
+    if (path / "model.safetensors").exists():
+        raise FileExistsError(f"output={path} is the folder of a trained model; name another one")
+    remembered = (path / RUN / "settings.json").exists()
+    return output_folder(
+        path, results=("run.json", "heatmaps"), allowed=cfg.overwrite or remembered,
         way_out="overwrite=true replaces it, or name another folder",
     )  # fmt: skip
-    clear(folder, ("heatmaps", "overlays"), WRITTEN)
-    return folder
 
 
-def total_pixels(paths: Sequence[Path]) -> int:
-    """Add up the pixels of the images that can be opened."""
-    total = 0
-    for path in paths:
-        try:
-            height, width = open_scene(path).shape
-        except SceneError:
-            continue
-        total += height * width
-    return total
+def result_settings(cfg: DictConfig, engine: Engine) -> dict[str, Any]:
+    """Give what the results depend on beside the model.
+
+    Memory and tiles are not among it with an exact halo; with a smaller one the last digits of the logits hang on them.
+    """
+    runtime: Any = getattr(engine.runtime, "runtime", engine.runtime)
+    exact = engine.card.halo is not None and engine.plan.halo >= engine.card.halo
+    combine = {} if cfg.tta == "none" else {"tta_combine": str(cfg.tta_combine)}
+    tiles = {} if exact else {"tile_pixels": engine.plan.area}
+    return {
+        **combine, **tiles,
+        "threshold": engine.card.threshold, "halo": engine.plan.halo, "tta": str(cfg.tta),
+        "runtime": runtime.name, "precision": runtime.precision,
+        "device": runtime.device.type, "version": __version__,
+    }  # fmt: skip
+
+
+def digest(path: Path) -> str:
+    """Give the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_facts(card: ModelCard) -> dict[str, Any]:
@@ -105,13 +131,21 @@ def model_facts(card: ModelCard) -> dict[str, Any]:
 
 
 def speed(pixels: int, seconds: float) -> dict[str, Any]:
-    """Give pixels, seconds, megapixels per second and the process's peak memory in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10 if sys.platform != "darwin" else 1 << 20)
-    rate = pixels / 1e6 / seconds if seconds > 0 else None
+    """Give seconds, megapixels per second and the process's peak memory in MiB."""
+    rate = pixels / 1e6 / seconds if pixels and seconds > 0 else None
     return {
-        "pixels": pixels, "seconds": round(seconds, 2),
-        "megapixels_per_second": None if rate is None else round(rate, 3), "peak_memory_mib": round(peak),
+        "seconds": round(seconds, 2),
+        "megapixels_per_second": None if rate is None else round(rate, 3), "peak_memory_mib": peak_memory_mib(),
     }  # fmt: skip
+
+
+def peak_memory_mib() -> int:
+    """Give the most memory that the process has held, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) >> 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10)
 
 
 main = command("predict")(run)

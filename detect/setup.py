@@ -16,7 +16,13 @@ from torch.utils.data import DataLoader
 
 from detect.evaluation import score_patches
 from detect.evaluation.validation import CountSettings, SceneCounter
-from detect.inference import pick_device
+from detect.imagery import Window
+from detect.inference import (
+    TorchRuntime,
+    layer_bytes,
+    make_plan,
+    pick_device,
+)
 from detect.labels import Annotations, PatchFolder, read_annotations, read_patch_folder, writable
 from detect.launch import auto, clear, given_path, parse_bytes
 from detect.learning import (
@@ -40,7 +46,7 @@ from detect.learning import (
     split_scenes,
 )
 from detect.learning.data import PatchSet
-from detect.nets import ModelCard, PatchClassifier, receptive_halo
+from detect.nets import ModelCard, PatchClassifier, effective_halo, receptive_halo
 from detect.nets.backbones import BackboneSpec
 
 logger = logging.getLogger(__name__)
@@ -51,8 +57,11 @@ POINT_PATCH = 64
 TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "config.yaml")
 """Files that a training run leaves, beside its folders."""
 
-DEFAULT_TILE = 1024
-"""Greatest side in pixels of a tile, halo included."""
+VALIDATION_MEMORY = 1 << 30
+"""Bytes for the counting of validation images."""
+
+HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
+"""The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,21 +180,33 @@ def completed_card(cfg: DictConfig, job: Job, net: PatchClassifier) -> ModelCard
     return replace(job.card, offset=offset, scale=scale, halo=halo)
 
 
-def scene_counter(cfg: DictConfig, job: Job, card: ModelCard) -> SceneCounter | None:
+def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: PatchClassifier) -> SceneCounter | None:
     """Make what counts the validation scenes; None for patches."""
     if job.split is None or job.source is None:
         return None
     if not cfg.data.match_radius > 0:
         raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    settings = CountSettings(cfg.data.match_radius, tile_side("auto", card), cfg.data.select)
+    assert card.halo is not None
+    per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
+    plan = make_plan(VALIDATION_MEMORY, per_pixel, card.halo, card.backbone.stride)
+    settings = CountSettings(cfg.data.match_radius, plan, cfg.data.select)
     return SceneCounter(job.split.val, job.source.read, card, settings)
 
 
-def tile_side(tile: Any, card: ModelCard) -> int:
-    """Choose the greatest side of a tile, halo included, in pixels."""
-    if tile not in ("auto", None) and not isinstance(tile, int):
-        raise ValueError(f"tile must be auto or a number of pixels, got {tile}")
-    return int(auto(tile, max(DEFAULT_TILE, 2 * (card.halo or 0) + 512)))
+def measured_halo(net: PatchClassifier, card: ModelCard, job: Job) -> ModelCard:
+    """Measure on the validation images how much context is enough, and keep it on the card."""
+    if job.split is None or job.source is None or card.halo is None:
+        return card
+    side = 2 * card.halo + HALO_CORE
+    side = -(-side // net.stride) * net.stride
+    tiles = []
+    for labelled in job.split.val[:HALO_SCENES]:
+        height, width = labelled.scene.shape
+        window = Window((height - side) // 2, (width - side) // 2, side, side)
+        tiles.append(torch.from_numpy(np.ascontiguousarray(job.source.read(labelled.scene, window))))
+    halo, error = effective_halo(net, tiles, card.halo, net.stride, HALO_TOLERANCE)
+    logger.info("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
+    return replace(card, halo_auto=halo, halo_error=error)
 
 
 def precision(name: str, accelerator: str) -> str:

@@ -32,7 +32,7 @@ def run(cfg: DictConfig) -> int:
     job = setup.training_job(cfg, labels)
     net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
     card = setup.completed_card(cfg, job, net)
-    counter = setup.scene_counter(cfg, job, card)
+    counter = setup.scene_counter(cfg, job, card, net)
     module = ClassifierModule(net, Schedule(**cfg.finetune), cfg.seed, counter)
     logger.info("%s of %s parameters learn", *(f"{n:,}" for n in parameters_of(net)))
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
@@ -43,6 +43,7 @@ def run(cfg: DictConfig) -> int:
     scores: dict[str, Any]
     if counter:
         card, scores, found = counter.score(net)
+        card = setup.measured_halo(net, card, job)
         scenes = [(labelled.name, labelled.scene, labelled.objects) for labelled in counter.scenes]
         draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, cfg.data.match_radius)
     else:

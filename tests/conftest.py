@@ -1,6 +1,6 @@
 """What many tests need: planted images, and one small model trained on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,14 @@ from PIL import Image
 from tests.commands import Called, call
 
 SIDE = 320
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's folder of converted networks out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def plant(path: Path, places: list[tuple[int, int]], seed: int, side: int = SIDE) -> None:

@@ -1,6 +1,7 @@
 """End to end: train, predict, evaluate, report; bad input with clear messages and the right exit codes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from detect.inference import TorchRuntime
 from detect.labels import read_detections
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter
@@ -91,8 +93,9 @@ def test_a_batch_goes_on_past_broken_images_and_exits_with_3(trained, planted, t
 
 def test_a_tile_larger_or_smaller_changes_no_count(trained, planted, tmp_path):
     tables = []
+    options = ("halo=exact", "runtime.precision=32")
     for tile in (448, 512, 1024):
-        assert predict(trained, planted / "images/3.png", tmp_path / str(tile), f"tile={tile}").code == 0
+        assert predict(trained, planted / "images/3.png", tmp_path / str(tile), f"tile={tile}", *options).code == 0
         tables.append(pd.read_csv(tmp_path / str(tile) / "detections.csv"))
     for table in tables[1:]:
         assert len(table) == len(tables[0])
@@ -156,8 +159,11 @@ def test_an_output_that_cannot_be_a_folder_is_wrong_use(trained, planted, tmp_pa
     assert done.code == 2 and str(tmp_path / "file") in done.log
 
 
-def test_an_output_folder_in_use_is_refused_with_the_way_out(trained, planted, tmp_path):
+def test_a_folder_of_results_that_no_run_remembers_is_refused_with_the_way_out(trained, planted, tmp_path):
     assert predict(trained, planted / "images/0.png", tmp_path / "out").code == 0
+    again = predict(trained, planted / "images/0.png", tmp_path / "out")
+    assert again.code == 0 and "1 of 1 images are done" in again.log
+    shutil.rmtree(tmp_path / "out/.run")
     again = predict(trained, planted / "images/0.png", tmp_path / "out")
     assert again.code == 2 and "overwrite=true" in again.log
     assert predict(trained, planted / "images/0.png", tmp_path / "out", "overwrite=true").code == 0
@@ -260,27 +266,46 @@ def test_odd_names_are_counted_and_those_that_no_table_can_hold_are_reported(tra
 
 
 def test_what_was_counted_before_an_interrupt_is_kept(trained, planted, tmp_path, monkeypatch):
-    from detect.inference import batch
+    """Tiles of 672 pixels hold an image of 320 with a halo of 176: one image a batch, the third is broken off."""
+    real, calls = TorchRuntime.__call__, []
 
-    real, calls = batch.count_scene, []
-
-    def interrupted(*arguments, **options):
+    def interrupted(*arguments):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*arguments, **options)
+        return real(*arguments)
 
-    monkeypatch.setattr(batch, "count_scene", interrupted)
-    done = predict(trained, planted / "images", tmp_path / "out")
-    assert done.code == 130
+    monkeypatch.setattr(TorchRuntime, "__call__", interrupted)
+    options = ("runtime=torch", "tile=672", "halo=exact")
+    done = predict(trained, planted / "images", tmp_path / "out", *options)
+    assert done.code == 130 and "the same command goes on" in done.log
     assert list(pd.read_csv(tmp_path / "out/counts.csv")["image"]) == ["0.png", "1.png"]
     assert "2 of 4 images were not looked at" in (tmp_path / "out/report.html").read_text()
+    assert predict(trained, planted / "images", tmp_path / "out", *options).code == 0
+    assert len(calls) == 3 + 2 and len(pd.read_csv(tmp_path / "out/counts.csv")) == 4
+    assert "were not looked at" not in (tmp_path / "out/report.html").read_text()
 
 
-@pytest.mark.parametrize("override", ["threshold=7", "tile=abc", "runtime.device=abacus"])
-def test_settings_out_of_bounds_are_named(override, trained, planted, tmp_path):
+@pytest.mark.parametrize(
+    "override",
+    [
+        "threshold=7",
+        "tile=abc",
+        "tile=-5",
+        "halo=24",
+        "halo=wide",
+        "tta=d8",
+        "tta_combine=max",
+        "max_memory=1MiB",
+        "runtime.device=abacus",
+        "runtime.precision=8",
+        "runtime.runtime=caffe",
+    ],
+)
+def test_settings_out_of_bounds_are_named_and_leave_the_folder_free(override, trained, planted, tmp_path):
     done = predict(trained, planted / "images", tmp_path / "out", override)
-    assert done.code == 2 and override.split("=")[1] in done.log
+    assert done.code == 2 and override.split("=")[1] in done.log and "Traceback" not in done.log
+    assert not (tmp_path / "out/.run/settings.json").exists() and not (tmp_path / "out/run.json").exists()
 
 
 def test_resuming_with_other_settings_is_refused(trained, planted):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
 from detect.imagery import Scene, Window
-from detect.inference import TorchRuntime, decode_patches, map_scene, tile_grid
+from detect.inference import Plan, TorchRuntime, decode_patches, map_scene
 from detect.inference.decoding import CellGeometry
 from detect.labels import Detections
 from detect.learning import LabelledScene
@@ -33,12 +33,12 @@ class CountSettings:
 
     Attributes:
         match_radius: pixels within which a detection and an object are one.
-        tile: greatest side of a tile in pixels, halo included.
+        plan: tiles and memory.
         select: `f1` takes the best F1, `count` the least bias among thresholds almost as good.
     """
 
     match_radius: float
-    tile: int
+    plan: Plan
     select: str = "f1"
 
 
@@ -111,11 +111,10 @@ class SceneCounter:
     def _map(self, net: PatchClassifier, scene: Scene) -> NDArray[np.float32]:
         if self.card.halo is None:
             raise ValueError("validation by counting needs a network whose receptive field is bounded")
-        grid = tile_grid(scene.shape, self.settings.tile, self.card.halo, self.card.backbone.stride)
+        grid = self.settings.plan.grid(scene.shape)
         runtime = TorchRuntime(net, next(net.parameters()).device)
         return map_scene(scene, self.card.bands, runtime, grid, read=lambda window: self.read(scene, window))
 
     def _decode(self, logits: NDArray[np.float32], scene: Scene, radius: float, threshold: float) -> Detections:
-        stride = self.card.backbone.stride
-        geometry = CellGeometry(stride, (self.card.patch_size // stride % 2) * stride / 2, scene.shape)
+        geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, scene.shape)
         return decode_patches(logits, self.card, geometry, radius=radius, threshold=threshold)

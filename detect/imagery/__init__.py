@@ -1,15 +1,18 @@
 """Pixels in and out: window geometry, and scenes read and written through rasterio."""
 
 from detect.imagery.files import replace_file
+from detect.imagery.preview import Preview
 from detect.imagery.rasters import read_preview, read_tags, write_map
-from detect.imagery.scenes import SUFFIXES, Scene, SceneError, list_images, open_scene, read_window, view
+from detect.imagery.scenes import SUFFIXES, Scene, SceneError, SceneReader, list_images, open_scene, read_window, view
 from detect.imagery.windows import Grid, Window, reflect
 
 __all__ = [
     "SUFFIXES",
     "Grid",
+    "Preview",
     "Scene",
     "SceneError",
+    "SceneReader",
     "Window",
     "list_images",
     "open_scene",

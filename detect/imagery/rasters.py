@@ -1,6 +1,6 @@
 """Rasters that the project writes, and small views of rasters too large to look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.files import replace_file
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset
@@ -42,37 +43,57 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
 
 
 def write_map(
-    path: Path, heatmap: NDArray[np.float32], scene: Scene, stride: int, names: Sequence[str], offset: float
+    path: Path, strips: Iterable[NDArray[np.float32]], scene: Scene, stride: int, names: Sequence[str], offset: float
 ) -> None:
-    """Write a stitched map as a tiled, compressed GeoTIFF, whole or not at all.
+    """Write a stitched map, strip by strip, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
 
     Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
     is the posterior at the pixel position `offset + stride * (j, i)`; the georeference, where the scene has one, puts
-    the cell's centre there.
+    the cell's centre there. Overviews are averages by 2, 4, 8, ... down to a block.
 
     Args:
         path: the file; its folder is made.
-        heatmap: (C, h, w) in [0, 1].
-        scene: the source, for its georeference.
+        strips: (C, rows, w) each, in [0, 1], from the top; all together ceil(height / stride) rows.
+        scene: the source, for its size and georeference.
         stride: pixels per cell.
         names: C band names.
         offset: pixel position of the centre of cell 0, along both axes.
+
+    Raises:
+        ValueError: the strips' rows do not add up to the map's.
     """
+    height, width = (-(-side // stride) for side in scene.shape)
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": heatmap.shape[0], "height": heatmap.shape[1],
-        "width": heatmap.shape[2], "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate",
-        "predictor": 3,
+        "driver": "GTiff", "dtype": "float32", "count": len(names), "height": height, "width": width, "tiled": True,
+        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "predictor": 3, "zlevel": 4,
+        "bigtiff": "if_safer",
     }  # fmt: skip
     if scene.transform is not None:
         corner = offset - stride / 2
         pixel = Affine(*scene.transform) @ Affine.translation(scene.origin[1], scene.origin[0])
         profile["transform"] = pixel @ Affine.translation(corner, corner) @ Affine.scale(stride)
         profile["crs"] = scene.crs
-    with replace_file(path) as part, gdal_options(), open_dataset(part, "w", **profile) as target:
-        target.write(heatmap.astype(np.float32, copy=False))
-        target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
-        for band, name in enumerate(names, start=1):
-            target.set_band_description(band, name)
+    with replace_file(path) as part, gdal_options():
+        with open_dataset(part, "w", **profile) as target:
+            row = 0
+            for strip in strips:
+                target.write(strip.astype(np.float32, copy=False), window=RasterWindow(0, row, width, strip.shape[1]))
+                row += strip.shape[1]
+            if row != height:
+                raise ValueError(f"a map of {height} rows was given {row}")
+            target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
+            for band, name in enumerate(names, start=1):
+                target.set_band_description(band, name)
+        _add_overviews(part, max(height, width))
+
+
+def _add_overviews(path: Path, longest_side: int) -> None:
+    factors: list[int] = []
+    while longest_side > BLOCK << len(factors):
+        factors.append(2 << len(factors))
+    if factors:
+        with open_dataset(path, "r+") as target:
+            target.build_overviews(factors, Resampling.average)
 
 
 def read_tags(path: Path) -> Mapping[str, str]:

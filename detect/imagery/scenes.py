@@ -10,13 +10,23 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
+from detect.imagery.preview import Preview
 from detect.imagery.windows import Window, reflect
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
 """File name endings taken for images when a folder is searched; upper case too."""
+
+
+WHOLE = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+"""GDAL's names of formats that are decoded from the top, whichever part is asked for."""
+
+BLOCK_CACHE = 64 << 20
+"""Bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
 
 class SceneError(OSError):
@@ -36,6 +46,7 @@ class Scene:
         crs: coordinate reference system as WKT, None without one.
         nodata: the value of pixels that hold nothing, None without one.
         origin: (row, col) in the file of the scene's top left pixel; (0, 0) for a whole image.
+        block_pixels: pixels that are decoded for any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
     """
 
     path: Path
@@ -46,6 +57,12 @@ class Scene:
     crs: str | None = None
     nodata: float | None = None
     origin: tuple[int, int] = (0, 0)
+    block_pixels: int = 0
+
+    @property
+    def windowed(self) -> bool:
+        """Whether a part can be read without decoding much more."""
+        return 0 < 4 * self.block_pixels <= self.shape[0] * self.shape[1]
 
     @property
     def window(self) -> Window:
@@ -61,8 +78,11 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
 
 
 def gdal_options() -> rasterio.Env:
-    """Make a broken JPEG or PNG an error (by default GDAL fills what is missing), and write no side-car files."""
-    return rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False)
+    """Make a broken JPEG or PNG an error (GDAL would fill what is missing), write no side-cars, bound the cache."""
+    return rasterio.Env(
+        GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False,
+        GDAL_CACHEMAX=BLOCK_CACHE,
+    )  # fmt: skip
 
 
 def open_scene(path: Path) -> Scene:
@@ -86,9 +106,15 @@ def open_scene(path: Path) -> Scene:
                 transform=tuple(source.transform)[:6] if located else None,
                 crs=source.crs.to_wkt() if source.crs else None,
                 nodata=source.nodata,
+                block_pixels=_block_pixels(source),
             )
     except RasterioError as error:
         raise SceneError(f"{path}: not a readable image ({error})") from error
+
+
+def _block_pixels(source: Any) -> int:
+    height, width = source.shape if source.driver in WHOLE else source.block_shapes[0]
+    return int(height * width)
 
 
 def view(scene: Scene, window: Window) -> Scene:
@@ -119,25 +145,104 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
     Raises:
         SceneError: the file is damaged, lacks one of the bands, or holds NaN.
     """
-    check_bands(scene.path, scene.bands, bands)
-    rows = reflect(window.row, window.row_stop, scene.shape[0])
-    cols = reflect(window.col, window.col_stop, scene.shape[1])
-    top, left = int(rows.min()), int(cols.min())
-    box = RasterWindow(
-        scene.origin[1] + left, scene.origin[0] + top, int(cols.max()) - left + 1, int(rows.max()) - top + 1
-    )
-    try:
-        with gdal_options(), open_dataset(scene.path) as source:
-            pixels = source.read(list(bands), window=box)
-    except RasterioError as error:
-        raise SceneError(f"{scene.path}: damaged or unreadable ({error})") from error
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise SceneError(
-            f"{scene.path}: NaN or infinite pixels near {window}; fill them first, such as with gdal_fillnodata"
-        )
-    if window.inside(scene.shape):
+    with SceneReader(scene, bands) as reader:
+        return reader.read(window)
+
+
+class SceneReader:
+    """Reads windows of one scene from a file that stays open, so that its blocks are decoded once; a context manager.
+
+    Args:
+        scene: the source.
+        bands: band numbers from 1, in the order wanted.
+
+    Raises:
+        SceneError: the file is damaged or lacks one of the bands.
+    """
+
+    def __init__(self, scene: Scene, bands: Sequence[int]) -> None:
+        check_bands(scene.path, scene.bands, bands)
+        self.scene = scene
+        self.bands = list(bands)
+        self._resident: NDArray[np.generic] | None = None
+        self._source: Any = None
+
+    def __enter__(self) -> "SceneReader":
+        try:
+            with gdal_options():
+                self._source = open_dataset(self.scene.path)
+        except RasterioError as error:
+            raise SceneError(f"{self.scene.path}: damaged or unreadable ({error})") from error
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._source.close()
+        self._resident = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole scene when decoded."""
+        return len(self.bands) * self.scene.shape[0] * self.scene.shape[1] * np.dtype(self.scene.dtype).itemsize
+
+    def hold(self) -> None:
+        """Decode the whole scene now and keep it: what JPEG and PNG need, which start from the top for every window.
+
+        Raises:
+            SceneError: the file is damaged, or holds NaN.
+        """
+        self._resident = self._decode(self.scene.window)
+
+    def read(self, window: Window) -> NDArray[np.generic]:
+        """Read a window that may hang over the scene's edges, where the scene is mirrored.
+
+        Returns:
+            (bands, window.height, window.width) in the scene's dtype; it may share memory with what is held.
+
+        Raises:
+            SceneError: the file is damaged, or holds NaN.
+        """
+        rows = reflect(window.row, window.row_stop, self.scene.shape[0])
+        cols = reflect(window.col, window.col_stop, self.scene.shape[1])
+        top, left = int(rows.min()), int(cols.min())
+        inner = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
+        pixels = self._decode(inner) if self._resident is None else self._resident[
+            :, inner.row : inner.row_stop, inner.col : inner.col_stop
+        ]  # fmt: skip
+        if window.inside(self.scene.shape):
+            return pixels
+        return np.asarray(np.take(np.take(pixels, rows - top, axis=1), cols - left, axis=2))
+
+    def preview(self, longest_side: int) -> NDArray[np.generic]:
+        """Give the scene reduced to at most `longest_side` pixels, (bands, h, w) in the scene's dtype, averaged.
+
+        Raises:
+            SceneError: the file is damaged.
+        """
+        shrink = max(1.0, max(self.scene.shape) / longest_side)
+        height, width = (max(1, round(side / shrink)) for side in self.scene.shape)
+        if self._resident is not None and self._resident.dtype != np.uint8:
+            preview = Preview(len(self.bands), self.scene.shape, longest_side, self.scene.dtype)
+            preview.add(self.scene.window, self._resident)
+            return preview.finished()
+        if self._resident is not None:
+            bands = [Image.fromarray(band).resize((width, height), Image.Resampling.BOX) for band in self._resident]
+            return np.stack([np.asarray(band) for band in bands])
+        return self._decode(self.scene.window, (height, width))
+
+    def _decode(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
+        row, col = self.scene.origin[0] + window.row, self.scene.origin[1] + window.col
+        box = RasterWindow(col, row, window.width, window.height)
+        reduced = None if shape is None else (len(self.bands), *shape)
+        try:
+            with gdal_options():
+                pixels = self._source.read(self.bands, window=box, out_shape=reduced, resampling=Resampling.average)
+        except RasterioError as error:
+            raise SceneError(f"{self.scene.path}: damaged or unreadable ({error})") from error
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            raise SceneError(
+                f"{self.scene.path}: NaN or infinite pixels near {window}; fill them first, as gdal_fillnodata does"
+            )
         return np.asarray(pixels)
-    return np.asarray(pixels[:, (rows - top)[:, None], (cols - left)[None, :]])
 
 
 def check_bands(path: Path, number: int, bands: Sequence[int]) -> None:

@@ -59,9 +59,13 @@ class Window:
 class Grid:
     """The tiles of a scene: cores that cover every pixel once, each with a halo of context around it.
 
+    All tiles have one size, `tile_hw`, so that a network is compiled for one shape; those at the right and lower edge
+    hang over the scene.
+
     Args:
         shape: (height, width) of the scene in pixels.
-        core: side of a core in pixels, a multiple of `stride`; the last row and column of cores are cut to the scene.
+        core: side of a core in pixels, or (height, width), multiples of `stride`; the last row and column of cores are
+            cut to the scene.
         halo: context in pixels on every side, a multiple of `stride`, so that a tile starts on the net's grid.
         stride: the net's input pixels per output cell; 1 for plain tiles.
 
@@ -70,7 +74,7 @@ class Grid:
     """
 
     shape: tuple[int, int]
-    core: int
+    core: int | tuple[int, int]
     halo: int = 0
     stride: int = 1
 
@@ -79,7 +83,7 @@ class Grid:
             raise ValueError(f"a scene needs a height and width of 1 or more, got {self.shape}")
         if self.stride < 1:
             raise ValueError(f"stride must be 1 or more, got {self.stride}")
-        if self.core < 1 or self.core % self.stride:
+        if min(self.core_hw) < 1 or any(side % self.stride for side in self.core_hw):
             raise ValueError(f"core must be a positive multiple of the stride {self.stride}, got {self.core}")
         if self.halo < 0 or self.halo % self.stride:
             raise ValueError(f"halo must be a multiple of the stride {self.stride} and not negative, got {self.halo}")
@@ -87,12 +91,22 @@ class Grid:
     def __iter__(self) -> Iterator[Window]:
         """Yield the cores, row by row from the top left; every pixel of the scene is in exactly one."""
         height, width = self.shape
-        for row in range(0, height, self.core):
-            for col in range(0, width, self.core):
-                yield Window(row, col, min(self.core, height - row), min(self.core, width - col))
+        for row in range(0, height, self.core_hw[0]):
+            for col in range(0, width, self.core_hw[1]):
+                yield Window(row, col, min(self.core_hw[0], height - row), min(self.core_hw[1], width - col))
 
     def __len__(self) -> int:
-        return -(-self.shape[0] // self.core) * -(-self.shape[1] // self.core)
+        return -(-self.shape[0] // self.core_hw[0]) * -(-self.shape[1] // self.core_hw[1])
+
+    @property
+    def core_hw(self) -> tuple[int, int]:
+        """(height, width) in pixels of a whole core."""
+        return (self.core, self.core) if isinstance(self.core, int) else self.core
+
+    @property
+    def tile_hw(self) -> tuple[int, int]:
+        """(height, width) in pixels of every tile: a whole core and its halo."""
+        return self.core_hw[0] + 2 * self.halo, self.core_hw[1] + 2 * self.halo
 
     @property
     def map_shape(self) -> tuple[int, int]:
@@ -105,14 +119,12 @@ class Grid:
         return Window(row, col, -(-core.row_stop // self.stride) - row, -(-core.col_stop // self.stride) - col)
 
     def tile(self, core: Window) -> Window:
-        """Give the window to read for `core`: whole cells and the halo; it may hang over the scene's edges.
+        """Give the window to read for `core`: a whole core and the halo; it may hang over the scene's edges.
 
         Its corner and size are multiples of the stride, so that strided layers with 'same' padding fall on the same
         pixels in every tile as in the whole image.
         """
-        cells = self.cells(core)
-        whole = Window(core.row, core.col, cells.height * self.stride, cells.width * self.stride)
-        return whole.grown(self.halo)
+        return Window(core.row, core.col, *self.core_hw).grown(self.halo)
 
 
 def reflect(start: int, stop: int, length: int) -> NDArray[np.intp]:

@@ -1,8 +1,14 @@
-"""The batch run: images in, detections and heatmaps out, one image at a time."""
+"""The batch run: images in, detections and heatmaps out, while the next image is read and the last one written."""
 
+import errno
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -11,19 +17,60 @@ from numpy.typing import NDArray
 
 from detect.imagery import Scene, SceneError, open_scene
 from detect.inference.decoding import CellGeometry, decode_patches, posteriors
-from detect.inference.stitching import Runtime, map_scene, tile_grid
+from detect.inference.feeding import Ending, Failure, Source, ahead, grouped, read_tiles
+from detect.inference.plan import Plan
+from detect.inference.stitching import Runtime, Stitcher, release
 from detect.labels import Detections, UnwritableError, writable
 from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """An image that could not be done, and why."""
+WRITES_WAITING = 16
+"""Images whose results wait to be written, at most, while the network goes on."""
 
-    name: str
-    error: str
+LARGE_MAP = 4 << 20
+"""Bytes of a map beyond which no other waits beside it."""
+
+DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
+"""Errors of the output folder, not of an image: they end the run."""
+
+NOT_FINITE = "the network's outputs are not finite; runtime.precision=32 has a larger range"
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A model made ready to run.
+
+    Attributes:
+        card: classes, bands, threshold and radius of the model.
+        runtime: maps a batch of tiles.
+        plan: tiles and memory.
+    """
+
+    card: ModelCard
+    runtime: Runtime
+    plan: Plan
+
+    def geometry(self, scene: Scene) -> CellGeometry:
+        """Say where the cells of a scene's map lie."""
+        return CellGeometry(self.plan.stride, self.card.cell_offset, scene.shape)
+
+    def check(self, scene: Scene) -> None:
+        """See that a scene is of the model's kind and that the model finds things in scenes.
+
+        Raises:
+            SceneError: the pixels are of another type than the model's.
+            ValueError: the model has no background class.
+        """
+        if self.card.background is None:
+            raise ValueError(
+                "this model tells patches apart and has no background class: it cannot find objects in an image"
+            )
+        if scene.dtype != self.card.dtype:
+            raise SceneError(
+                f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.card.dtype}; convert the image"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +79,35 @@ class SceneResult:
 
     Attributes:
         detections: the objects, in pixels.
-        heatmap: (C, h, w) posteriors of the classes in [0, 1].
         geometry: where the heatmap's cells lie.
+        preview: the scene reduced to a small picture, (bands, h, w), of the model's bands.
+        logits: (K, h, w), the stitched map, in memory or in a file.
+        rows: rows of the map that may be worked on at once.
     """
 
     detections: Detections
-    heatmap: NDArray[np.float32]
     geometry: CellGeometry
+    preview: NDArray[np.generic]
+    logits: NDArray[np.float32]
+    rows: int
+
+    def heat_strips(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the posteriors of the classes, (C, rows, w) in [0, 1], from the top."""
+        for row in range(0, self.logits.shape[1], self.rows):
+            yield posteriors(np.asarray(self.logits[:, row : row + self.rows]))
+            release(self.logits)
+
+    @cached_property
+    def heatmap(self) -> NDArray[np.float32]:
+        """The posteriors of the classes, (C, h, w) in [0, 1], in memory."""
+        return np.concatenate(list(self.heat_strips()), axis=1)
 
 
 class Sink(Protocol):
     """Takes the results of a run, in the order of the images."""
+
+    def has(self, name: str, path: Path) -> bool:
+        """Say whether the result of an image was kept by an earlier run that this one goes on with."""
 
     def write(self, name: str, scene: Scene, result: SceneResult) -> None:
         """Keep the result of an image."""
@@ -54,76 +119,173 @@ class Sink(Protocol):
 class Progress(Protocol):
     """Is told how far a run is."""
 
-    def start(self, name: str, pixels: int) -> None:
-        """Begin an image of so many pixels."""
+    def expect(self, images: int, pixels: int) -> None:
+        """Say how much there is to do."""
+
+    def start(self, name: str) -> None:
+        """Begin an image."""
 
     def advance(self, pixels: int) -> None:
         """Count pixels done."""
 
 
-def count_scene(
-    scene: Scene, card: ModelCard, runtime: Runtime, *, tile: int, advance: Callable[[int], None] = lambda pixels: None
-) -> SceneResult:
-    """Find the objects of one scene: tiles, map, detections.
+@dataclass(frozen=True, eq=False)
+class Stitched:
+    """The whole map of an image."""
 
-    Args:
-        scene: the image.
-        card: classes, bands, stride, halo, threshold and radius of the model.
-        runtime: runs the model on a tile.
-        tile: greatest side of a tile in pixels, halo included.
-        advance: told the pixels done.
-
-    Raises:
-        SceneError: the image is damaged, or not of the kind that the model was trained on.
-        ValueError: the model has no background class, or no halo makes its tiles exact.
-    """
-    if card.background is None:
-        raise ValueError(
-            "this model tells patches apart and has no background class: it cannot find objects in an image"
-        )
-    if card.halo is None:
-        raise ValueError(
-            "the model's receptive field is unbounded, so that its tiles cannot be stitched; train another backbone"
-        )
-    if scene.dtype != card.dtype:
-        raise SceneError(
-            f"{scene.path}: pixels are {scene.dtype}, the model was trained on {card.dtype}; convert the image"
-        )
-    stride = card.backbone.stride
-    grid = tile_grid(scene.shape, tile, card.halo, stride)
-    logits = map_scene(scene, card.bands, runtime, grid, advance)
-    geometry = CellGeometry(stride, (card.patch_size // stride % 2) * stride / 2, scene.shape)
-    detections = decode_patches(logits, card, geometry, radius=card.radius, threshold=card.threshold)
-    return SceneResult(detections, posteriors(logits), geometry)
+    source: Source
+    logits: NDArray[np.float32]
+    preview: NDArray[np.generic]
 
 
 def predict_images(
-    images: Sequence[tuple[str, Path]], card: ModelCard, runtime: Runtime, sink: Sink, progress: Progress, *, tile: int
+    images: Sequence[tuple[str, Path]], engine: Engine, sink: Sink, progress: Progress
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the run goes on.
 
+    Reading and decoding of the next tiles, the network, and the decoding and writing of the last image go on at the
+    same time. Images that the sink has are passed over.
+
     Args:
         images: (name, path).
-        card: the model's.
-        runtime: runs the model on a tile.
+        engine: the model.
         sink: takes every result as soon as it is there.
         progress: is told how far the run is.
-        tile: greatest side of a tile in pixels, halo included.
 
     Returns:
         The pixels done, and the failures.
     """
-    done, failures = 0, []
+    sources, failures = _open(images, engine)
+    for failure in failures:
+        _report(failure, sink)
+    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
+    progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
+    done = 0
+    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress)) as maps:
+        waiting: deque[Future[Failure | None]] = deque()
+        for item in chain(maps, [None]):
+            while waiting and (item is None or len(waiting) >= WRITES_WAITING or waiting[0].done() or _large(item)):
+                failed = waiting.popleft().result()
+                if failed is not None:
+                    failures.append(failed)
+                    _report(failed, sink)
+            if isinstance(item, Failure):
+                failures.append(item)
+                _report(item, sink)
+            elif item is not None:
+                done += _pixels(item.source.scene)
+                waiting.append(writer.submit(_finish, item, engine, sink))
+    return done, failures
+
+
+def count_scene(
+    scene: Scene, engine: Engine, advance: Callable[[int], None] = lambda pixels: None, name: str = ""
+) -> SceneResult:
+    """Find the objects of one scene: tiles, map, detections.
+
+    Raises:
+        SceneError: the image is damaged, or not of the kind that the model was trained on.
+        ValueError: the model has no background class.
+    """
+    engine.check(scene)
+    quiet = _Quiet(advance)
+    with closing(stitched([[Source(name, scene)]], engine, quiet)) as maps:
+        item = next(maps)
+    if isinstance(item, Failure):
+        raise SceneError(item.error)
+    return decoded(item, engine)
+
+
+def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progress) -> Generator[Stitched | Failure]:
+    """Yield the stitched map of every image, or why there is none."""
+    maps: dict[str, Stitcher] = {}
+    broken: set[str] = set()
+    with closing(ahead(read_tiles(units, engine.card.bands, engine.plan))) as steps:
+        for step in steps:
+            if isinstance(step, Failure):
+                maps.pop(step.name, None)
+                yield step
+            elif isinstance(step, Ending):
+                if step.source.name in broken:
+                    continue
+                logits = maps.pop(step.source.name).finished()
+                yield Stitched(step.source, logits, step.preview)
+            else:
+                tile_maps = engine.runtime(step.pixels)
+                for (source, grid, core), tile_map in zip(step.cores, tile_maps, strict=True):
+                    if source.name in broken:
+                        continue
+                    if not np.isfinite(tile_map).all():
+                        broken.add(source.name)
+                        maps.pop(source.name, None)
+                        yield Failure(source.name, NOT_FINITE)
+                        continue
+                    if source.name not in maps:
+                        progress.start(source.name)
+                        maps[source.name] = engine.plan.stitcher(grid, len(tile_map))
+                    maps[source.name].put(core, tile_map)
+                    progress.advance(core.height * core.width)
+
+
+def decoded(item: Stitched, engine: Engine) -> SceneResult:
+    """Turn the map of an image into its detections."""
+    geometry = engine.geometry(item.source.scene)
+    rows = engine.plan.rows(*item.logits.shape[::2])
+    detections = decode_patches(
+        item.logits, engine.card, geometry, radius=engine.card.radius, threshold=engine.card.threshold, rows=rows
+    )
+    return SceneResult(detections, geometry, item.preview, item.logits, rows)
+
+
+def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
+    sources, failures = [], []
     for name, path in images:
         try:
+            writable(name, "image name")
             scene = open_scene(path)
-            progress.start(name, scene.shape[0] * scene.shape[1])
-            result = count_scene(scene, card, runtime, tile=tile, advance=progress.advance)
-            sink.write(writable(name, "image name"), scene, result)
-        except (SceneError, UnwritableError) as error:
+            engine.check(scene)
+            sources.append(Source(name, scene))
+        except (SceneError, UnwritableError, UnicodeError) as error:
             failures.append(Failure(name, str(error)))
-            sink.fail(failures[-1])
-            logger.warning("%s: failed, the run goes on: %s", name, error)
-            continue
-        done += scene.shape[0] * scene.shape[1]
-    return done, failures
+    return sources, failures
+
+
+def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
+    """Decode and keep the result of an image; what is wrong with the image alone is a failure."""
+    source = item.source
+    try:
+        if not sink.has(source.name, source.scene.path):
+            sink.write(source.name, source.scene, decoded(item, engine))
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise
+        return Failure(source.name, f"its results could not be written ({error})")
+    except ValueError as error:
+        return Failure(source.name, str(error))
+    return None
+
+
+def _large(item: Stitched | Failure | None) -> bool:
+    return isinstance(item, Stitched) and item.logits.nbytes > LARGE_MAP
+
+
+def _report(failure: Failure, sink: Sink) -> None:
+    sink.fail(failure)
+    logger.warning("%s: failed, the run goes on: %s", failure.name, failure.error)
+
+
+def _pixels(scene: Scene) -> int:
+    return scene.shape[0] * scene.shape[1]
+
+
+class _Quiet:
+    """Progress of a single image, for a function that counts pixels."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self.advance = advance
+
+    def expect(self, images: int, pixels: int) -> None:
+        """Nothing is shown."""
+
+    def start(self, name: str) -> None:
+        """Nothing is shown."""

@@ -9,8 +9,15 @@ from scipy.ndimage import minimum_filter
 from scipy.special import expit, logsumexp, softmax
 from torch.nn import functional as F
 
+from detect.inference.stitching import release
 from detect.labels import Detections
 from detect.nets import ModelCard
+
+LEVELS = np.float32(1024)
+"""Steps of log odds that are told apart when a peak is looked for, per unit."""
+
+FLAT = 2e-2
+"""Added to a peak's curvature, so that a flat top is not moved by the last digits of its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,19 @@ def find_peaks(heat: NDArray[np.float32], radius: int) -> NDArray[np.intp]:
 
 
 def decode_patches(
-    logits: NDArray[np.float32], card: ModelCard, geometry: CellGeometry, *, radius: float, threshold: float
+    logits: NDArray[np.float32],
+    card: ModelCard,
+    geometry: CellGeometry,
+    *,
+    radius: float,
+    threshold: float,
+    rows: int | None = None,
 ) -> Detections:
     """Turn the stitched logits of a patch classifier into points.
 
-    Peaks of the foreground's log odds, refined to a part of a cell by a parabola through each peak and its neighbours
-    along each axis; the class of a peak is the likeliest one there.
+    Peaks of the foreground's log odds, in steps of 1/1024 (the last digits depend on the shape of the tiles, and would
+    decide on flat ground), refined to a part of a cell by a parabola through each peak and its neighbours along each
+    axis; the class of a peak is the likeliest one there.
 
     Args:
         logits: (K, h, w), background first.
@@ -78,22 +92,42 @@ def decode_patches(
         geometry: where the cells lie; cells whose centre is outside the scene are left out.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
+        rows: rows of the map that are worked on at once, all by default; the outcome does not depend on it.
 
     Returns:
         Points in pixels of the scene, in reading order.
     """
     height, width = geometry.shape
+    reach = max(1, round(radius / geometry.stride))
+    step = rows or logits.shape[1]
+    found = []
+    for top in range(0, logits.shape[1], step):
+        above = min(top, 2 * reach)
+        strip = np.asarray(logits[:, top - above : top + step + 2 * reach])
+        cells, score, label, shift = _peaks_of(strip, top - above, geometry, reach, threshold)
+        own = (cells[:, 0] >= top) & (cells[:, 0] < top + step)
+        found.append((cells[own], score[own], label[own], shift[own]))
+        release(logits)
+    cells, score, label, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    at = geometry.offset + geometry.stride * (cells + shift)
+    xy = np.clip(at[:, ::-1], 0, (np.nextafter(width, 0), np.nextafter(height, 0)))
+    return Detections(xy, score, label, card.classes)
+
+
+def _peaks_of(
+    logits: NDArray[np.float32], top: int, geometry: CellGeometry, reach: int, threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """Give cells (in the whole map), scores, classes and shifts of the peaks in the strip that begins at row `top`."""
+    height, width = geometry.shape
     heat = foreground(logits)
-    rows = geometry.offset + geometry.stride * np.arange(heat.shape[0]) < height
+    rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
     cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
     heat = np.where(rows[:, None] & cols[None, :], heat, np.float32(-np.inf))
-    cells = find_peaks(heat, max(1, round(radius / geometry.stride)))
+    cells = find_peaks(np.round(heat * LEVELS), reach)
     score = expit(heat[tuple(cells.T)].astype(np.float64))
     cells, score = cells[score >= threshold], score[score >= threshold]
     label = logits[1:, cells[:, 0], cells[:, 1]].argmax(axis=0)
-    at = geometry.offset + geometry.stride * (cells + _refined(heat, cells))
-    xy = np.clip(at[:, ::-1], 0, (np.nextafter(width, 0), np.nextafter(height, 0)))
-    return Detections(xy, score, label, card.classes)
+    return cells + np.array([[top, 0]]), score, label, _refined(heat, cells)
 
 
 def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -104,8 +138,8 @@ def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.f
     shift = np.zeros(cells.shape, np.float64)
     for axis, (down, right) in enumerate(((1, 0), (0, 1))):
         before, after = padded[row - down, col - right], padded[row + down, col + right]
-        usable = np.isfinite(before) & np.isfinite(after) & (2 * middle > before + after)
-        bend = np.where(usable, 2 * middle - before - after, 1.0)
+        usable = np.isfinite(before) & np.isfinite(after)
+        bend = np.where(usable, np.maximum(2 * middle - before - after, 0), 1.0)
         lean = np.where(usable, after, 0.0) - np.where(usable, before, 0.0)
-        shift[:, axis] = np.where(usable, 0.5 * lean / bend, 0.0)
+        shift[:, axis] = np.clip(0.5 * lean / (bend + FLAT), -0.5, 0.5)
     return shift

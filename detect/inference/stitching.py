@@ -1,14 +1,21 @@
 """Stitching: the cores of tiles put together into the one map that the whole image would have given."""
 
+import mmap
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Grid, Scene, Window, read_window
+from detect.imagery import Grid, Scene, SceneReader, Window
 
 Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
-"""Maps a tile (bands, H, W) to (K, H / stride, W / stride)."""
+"""Maps a batch of tiles (B, bands, H, W) to (B, K, H / stride, W / stride)."""
+
+
+SIZE_STEP = 64
+"""Images that fit in one tile get tiles of a multiple of this many pixels: few sizes to compile a network for."""
 
 
 class Stitcher:
@@ -17,11 +24,18 @@ class Stitcher:
     Args:
         grid: the tiles.
         channels: K of the maps.
+        folder: where a nameless file holds the map instead of memory; None keeps it in memory.
     """
 
-    def __init__(self, grid: Grid, channels: int) -> None:
+    def __init__(self, grid: Grid, channels: int, folder: Path | None = None) -> None:
         self.grid = grid
-        self._map = np.empty((channels, *grid.map_shape), np.float32)
+        shape = (channels, *grid.map_shape)
+        self._map: NDArray[np.float32]
+        if folder is None:
+            self._map = np.empty(shape, np.float32)
+        else:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                self._map = np.memmap(file, np.float32, "w+", shape=shape)
         self._missing = set(grid)
 
     def put(self, core: Window, tile_map: NDArray[np.float32]) -> None:
@@ -37,11 +51,13 @@ class Stitcher:
         if core not in self._missing:
             raise ValueError(f"{core} is not a core of the grid, or was put before")
         cells, halo = self.grid.cells(core), self.grid.halo // self.grid.stride
-        wanted = (len(self._map), cells.height + 2 * halo, cells.width + 2 * halo)
-        if tile_map.shape != wanted:
+        height, width = (side // self.grid.stride for side in self.grid.tile_hw)
+        if tile_map.shape != (len(self._map), height, width):
+            wanted = (len(self._map), height, width)
             raise ValueError(f"the tile of {core} must give a map of {wanted}, got {tile_map.shape}")
         kept = tile_map[:, halo : halo + cells.height, halo : halo + cells.width]
         self._map[:, cells.row : cells.row_stop, cells.col : cells.col_stop] = kept
+        release(self._map)
         self._missing.remove(core)
 
     def finished(self) -> NDArray[np.float32]:
@@ -55,24 +71,57 @@ class Stitcher:
         return self._map
 
 
-def tile_grid(shape: tuple[int, int], tile: int, halo: int, stride: int) -> Grid:
-    """Lay tiles of at most `tile` pixels, halo included, over a scene.
+def release(array: NDArray[np.float32]) -> None:
+    """Let the system take back the memory of an array that lies in a file; its content stays in the file."""
+    held = getattr(array, "_mmap", None)
+    if held is not None and hasattr(mmap, "MADV_DONTNEED"):
+        held.madvise(mmap.MADV_DONTNEED)
+
+
+def tile_grid(shape: tuple[int, int], tile: int, halo: int, stride: int, area: int | None = None) -> Grid:
+    """Lay tiles, halo included, over a scene, all of one size and with the least pixels in all.
 
     Args:
-        shape: (height, width) of the scene.
+        shape: (height, width) of the scene in pixels.
         tile: greatest side of a tile in pixels; of a small scene the tiles are smaller.
         halo: context on every side in pixels.
         stride: the net's pixels per cell.
+        area: most pixels of a tile, `tile` squared by default.
 
     Raises:
         ValueError: the tile leaves no room for a core between its halos.
     """
-    core = (tile - 2 * halo) // stride * stride
-    if core < stride:
+    most = (tile - 2 * halo) // stride * stride
+    if most < stride:
         raise ValueError(
             f"tile must be {2 * halo + stride} or more with a halo of {halo} and a stride of {stride}, got {tile}"
         )
-    return Grid(shape, min(core, -(-max(shape) // stride) * stride), halo, stride)
+
+    area = tile * tile if area is None else area
+    step = -(-SIZE_STEP // stride) * stride
+    single = (min(most, -(-shape[0] // step) * step), min(most, -(-shape[1] // step) * step))
+    if single[0] >= shape[0] and single[1] >= shape[1] and _pixels(single, halo) <= area:
+        return Grid(shape, single, halo, stride)
+    rows, cols = (_cores(length, most, max(stride, int(area**0.5) - 2 * halo), stride) for length in shape)
+    sizes = [(row, col) for row in rows for col in cols if _pixels((row, col), halo) <= area]
+    if not sizes:
+        return Grid(shape, (min(rows), min(cols)), halo, stride)
+
+    def cost(core: tuple[int, int]) -> tuple[int, int]:
+        tiles = -(-shape[0] // core[0]) * -(-shape[1] // core[1])
+        return tiles * _pixels(core, halo), tiles
+
+    return Grid(shape, min(sizes, key=cost), halo, stride)
+
+
+def _cores(length: int, most: int, usual: int, stride: int) -> list[int]:
+    """Give the sides of cores that part a length evenly: into as few as allowed, up to more than the usual needs."""
+    numbers = range(-(-length // most), -(-length // min(most, usual)) + 2)
+    return [-(-length // (number * stride)) * stride for number in numbers]
+
+
+def _pixels(core: tuple[int, int], halo: int) -> int:
+    return (core[0] + 2 * halo) * (core[1] + 2 * halo)
 
 
 def map_scene(
@@ -88,7 +137,7 @@ def map_scene(
     Args:
         scene: the pixels.
         bands: band numbers from 1.
-        runtime: maps a tile.
+        runtime: maps a batch of tiles.
         grid: the tiles.
         advance: told the pixels of every core done.
         read: gives the pixels of a window, instead of reading them from the scene.
@@ -96,10 +145,12 @@ def map_scene(
     Returns:
         (K, h, w) float32; for a halo of the receptive field and more, the map of the whole scene in one pass.
     """
+    if read is None:
+        with SceneReader(scene, bands) as reader:
+            return map_scene(scene, bands, runtime, grid, advance, reader.read)
     stitcher: Stitcher | None = None
     for core in grid:
-        window = grid.tile(core)
-        tile_map = runtime(read_window(scene, window, bands) if read is None else read(window))
+        tile_map = runtime(read(grid.tile(core))[None])[0]
         stitcher = stitcher or Stitcher(grid, len(tile_map))
         stitcher.put(core, tile_map)
         advance(core.height * core.width)

@@ -3,7 +3,7 @@
 from detect.nets.backbones import Backbone, build_backbone
 from detect.nets.modelfile import ModelCard, ModelFileError, build_net, load_model, save_model
 from detect.nets.patch import PatchClassifier
-from detect.nets.receptive import receptive_halo
+from detect.nets.receptive import effective_halo, receptive_halo
 from detect.nets.weights import WeightsError
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "WeightsError",
     "build_backbone",
     "build_net",
+    "effective_halo",
     "load_model",
     "receptive_halo",
     "save_model",

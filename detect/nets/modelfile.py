@@ -37,6 +37,8 @@ class ModelCard:
         offset, scale: normalisation (x - offset) / scale, a number a band.
         patch_size: side in pixels of a patch.
         halo: context in pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
+        halo_auto: a smaller context that was measured to be enough, None where it was not measured.
+        halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
         threshold: least score of a detection, in [0, 1].
         radius: no two detections are closer than this, in pixels.
         calibration: parameters that turn scores into probabilities, None where there are none.
@@ -55,6 +57,8 @@ class ModelCard:
     halo: int | None
     threshold: float = 0.5
     radius: float = 0.0
+    halo_auto: int | None = None
+    halo_error: float | None = None
     calibration: Mapping[str, float] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,6 +66,12 @@ class ModelCard:
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's outputs, the background first."""
         return ((self.background,) if self.background is not None else ()) + self.classes
+
+    @property
+    def cell_offset(self) -> float:
+        """Pixel position, along both axes, of what cell 0 of the map stands for."""
+        stride = self.backbone.stride
+        return self.patch_size // stride % 2 * stride / 2
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":

@@ -1,4 +1,6 @@
-"""The receptive field of any network, read off by where a NaN spreads."""
+"""The receptive field of any network: the theoretical one by where a NaN spreads, the effective one by measuring."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -58,3 +60,54 @@ def _reach(net: nn.Module, stride: int, bands: int, axis: int, flip: bool, devic
         f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling, attention), so tiles cannot be exact; "
         "choose a network without it, such as tf_efficientnet_lite0, resnet50 or convnext_tiny"
     )
+
+
+def effective_halo(
+    net: nn.Module, tiles: Sequence[torch.Tensor], exact: int, stride: int, tolerance: float = 1e-3
+) -> tuple[int, float]:
+    """Measure the least context that keeps the logits of a tile's core within a tolerance of the exact ones.
+
+    The exact logits are those with the theoretical field as halo; the error is the largest difference over all tiles
+    as a part of the largest exact logit. It falls with the halo, so the least is found by bisection
+    (Luo et al. 2016, "Understanding the effective receptive field", for why it is smaller).
+
+    Args:
+        net: maps (1, bands, H, W) to (1, K, H / stride, W / stride).
+        tiles: (bands, S, S) pixels each, S a multiple of the stride, of the kind that the net will see.
+        exact: the theoretical halo in pixels.
+        stride: input pixels per output cell.
+        tolerance: the greatest error.
+
+    Returns:
+        The halo in pixels, a multiple of the stride and at most `exact`, and its error.
+
+    Raises:
+        ValueError: no tiles, or tiles with no core within the exact halo.
+    """
+    if not tiles or min(min(tile.shape[1:]) for tile in tiles) < 2 * exact + stride:
+        raise ValueError(f"tiles must be {2 * exact + stride} pixels or more for a halo of {exact}")
+    device = next(net.parameters()).device
+
+    def logits(halo: int) -> list[torch.Tensor]:
+        drop, inner = exact - halo, halo // stride
+        cut = [tile[None, :, drop : tile.shape[1] - drop, drop : tile.shape[2] - drop] for tile in tiles]
+        with torch.inference_mode():
+            maps = [net(tile.to(device)).float().cpu() for tile in cut]
+        return [each[..., inner : each.shape[-2] - inner, inner : each.shape[-1] - inner] for each in maps]
+
+    wanted = logits(exact)
+    largest = max(float(each.abs().max()) for each in wanted)
+
+    def error(halo: int) -> float:
+        found = logits(halo)
+        return max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True)) / max(largest, 1e-12)
+
+    low, high, reached = -1, exact // stride, 0.0
+    while high - low > 1:
+        middle = (low + high) // 2
+        measured = error(middle * stride)
+        if measured <= tolerance:
+            high, reached = middle, measured
+        else:
+            low = middle
+    return high * stride, reached

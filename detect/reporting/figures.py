@@ -11,7 +11,7 @@ from PIL import Image
 
 from detect.imagery import open_scene, read_preview, read_tags
 from detect.reporting.pictures import display_preview, heat_picture
-from detect.reporting.predictions import Predictions, heatmap_path, overlay_path
+from detect.reporting.predictions import Predictions, heatmap_path, overlay_path, thumbnail_path
 
 THUMBNAIL, OVERLAY, QUALITY = 320, 900, 80
 """Longest side in pixels of the small pictures and of the overlay, and the JPEG quality of all."""
@@ -48,7 +48,8 @@ def draw_figures(predictions: Predictions, image: str) -> Figures:
         if source is None:
             figures.missing.append("The run did not say where the image lies, so it is not shown by itself.")
         else:
-            pixels = display_preview(source, THUMBNAIL)
+            small = thumbnail_path(predictions.folder, image)
+            pixels = np.asarray(_shrunk(small, THUMBNAIL)) if small.is_file() else display_preview(source, THUMBNAIL)
             figures.thumbnail = data_address(Image.fromarray(pixels))
     except OSError as error:
         figures.missing.append(f"The image could not be read ({error}).")

@@ -47,6 +47,10 @@ class Row:
     figures: Figures | None
 
 
+UNSHOWN = ("sources", "notes", "seconds", "megapixels_per_second", "peak_memory_mib")
+"""Entries of `run.json` that are not among the settings on the page: shown elsewhere, or other in every run."""
+
+
 def write_report(predictions: Path, scores: Path | None = None, embed_limit: int = 200) -> Path:
     """Write `report.html` into a predictions folder, from what lies in it.
 
@@ -94,7 +98,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         rows=_rows(content, scorecard, embed_limit),
         embed_limit=embed_limit,
         facts=_facts(content),
-        settings=flatten({key: value for key, value in content.run.items() if key not in ("sources", "notes")}),
+        settings=flatten({key: value for key, value in content.run.items() if key not in UNSHOWN}),
         notes=_notes(content, scorecard),
         scorecard=scorecard,
         histogram=_histogram(content),
@@ -159,7 +163,10 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
 
 
 def _facts(content: Predictions) -> list[tuple[str, str]]:
-    """List what a reader asks first: with what, how, when, how much."""
+    """List what a reader asks first: with what, how, how much.
+
+    Speed and date are in `run.json`: a run that was killed and went on has the same page as one that was not.
+    """
     run, model = content.run, content.model
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
@@ -167,11 +174,20 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
         ("Least distance of two", f"{format_value(model['radius'])} px" if "radius" in model else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
-        ("Speed", f"{format_value(speed)} megapixels/s" if (speed := run.get("megapixels_per_second")) else None),
-        ("Date", content.written),
+        ("Computed with", _runtime(run.get("settings"))),
         ("Version", run.get("version")),
     ]
     return [(name, format_value(value)) for name, value in facts if value is not None]
+
+
+def _runtime(settings: Any) -> str | None:
+    if not isinstance(settings, dict) or "runtime" not in settings:
+        return None
+    names = ("runtime", "precision", "device")
+    parts = [f"{settings['runtime']}", *(f"{settings[name]}" for name in names[1:] if name in settings)]
+    if settings.get("tta", "none") != "none":
+        parts.append(f"test-time augmentation {settings['tta']}")
+    return ", ".join(parts)
 
 
 def _megapixels(pixels: Any) -> str | None:

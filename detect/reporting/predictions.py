@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detect.labels import Detections, read_detections
+from detect.reporting.journal import RUN
 from detect.reporting.tables import IMAGE, read_counts, read_text_table
 
 
@@ -45,14 +45,6 @@ class Predictions:
         model = self.run.get("model")
         return model if isinstance(model, dict) else {}
 
-    @property
-    def written(self) -> str:
-        """The run's own date, or else the day and minute at which the counts were written, local time."""
-        if "date" in self.run:
-            return str(self.run["date"])
-        moment = datetime.fromtimestamp((self.folder / "counts.csv").stat().st_mtime).astimezone()
-        return moment.strftime("%Y-%m-%d %H:%M")
-
     def source(self, image: str) -> Path | None:
         """Give the source file of an image, None where the run did not say."""
         sources = self.run.get("sources")
@@ -68,6 +60,11 @@ def overlay_path(folder: Path, image: str) -> Path:
 def heatmap_path(folder: Path, image: str) -> Path:
     """Name the file with an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
     return folder / "heatmaps" / f"{image}.tif"
+
+
+def thumbnail_path(folder: Path, image: str) -> Path:
+    """Name the file with a small picture of an image by itself, which saves the report from reading the image again."""
+    return folder / RUN / "thumbnails" / f"{image}.jpg"
 
 
 def read_predictions(folder: Path) -> Predictions:

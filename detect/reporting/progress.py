@@ -15,16 +15,10 @@ EVERY_SECONDS = 20.0
 
 
 class ImageProgress:
-    """Shows images done, megapixels per second and the time left; a context manager.
+    """Shows images done, megapixels per second and the time left; a context manager."""
 
-    Args:
-        images: number of images.
-        pixels: of all of them together.
-    """
-
-    def __init__(self, images: int, pixels: int) -> None:
-        self.images = images
-        self.pixels = max(1, pixels)
+    def __init__(self) -> None:
+        self.images, self.pixels = 0, 1
         self.begun = 0
         self.done = 0
         self.started = self.said = time.monotonic()
@@ -49,7 +43,13 @@ class ImageProgress:
         """Megapixels per second so far."""
         return self.done / 1e6 / max(1e-9, time.monotonic() - self.started)
 
-    def start(self, name: str, pixels: int) -> None:
+    def expect(self, images: int, pixels: int) -> None:
+        """Say how many images there are, and how many pixels they have together."""
+        self.images, self.pixels = images, max(1, pixels)
+        self.started = self.said = time.monotonic()
+        self._bar.update(self._task, total=self.pixels)
+
+    def start(self, name: str) -> None:
         """Begin an image."""
         self.begun += 1
         self._bar.update(self._task, description=f"{self.begun}/{self.images} {name}"[:60].replace("[", "\\["))

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def photograph(tmp_path: Path) -> Scene:
 
 def test_a_map_comes_back_bit_for_bit_with_its_tags_and_names(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.tif"
-    write_map(path, heat(), photograph(tmp_path), 16, ("cow", "sheep"), 8.0)
+    write_map(path, [heat()], photograph(tmp_path), 16, ("cow", "sheep"), 8.0)
     with rasterio.open(path) as source:
         np.testing.assert_array_equal(source.read(), heat())
         assert source.descriptions == ("cow", "sheep")
@@ -47,27 +48,47 @@ def test_a_map_comes_back_bit_for_bit_with_its_tags_and_names(tmp_path: Path) ->
 def test_the_centre_of_a_cell_lies_at_the_pixel_position_stated(
     tmp_path: Path, offset: float, origin: tuple[int, int]
 ) -> None:
-    """Cell (3, 6) at stride 16: x = offset + 96 and y = offset + 48 in the scene, 20 and 10 more in the file of a view.
+    """Cell (3, 5) at stride 16: x = offset + 80 and y = offset + 48 in the scene, 20 and 10 more in the file of a view.
 
     On the ground that is 1000 + x / 2 and 2000 - y / 2.
     """
-    scene = view(located(tmp_path), Window(*origin, 60, 90))
-    write_map(tmp_path / "a.tif", heat(), scene, 16, ("a", "b"), offset)
+    scene = view(located(tmp_path), Window(*origin, 70, 92))
+    write_map(tmp_path / "a.tif", [heat()[:, :, :6]], scene, 16, ("a", "b"), offset)
     with rasterio.open(tmp_path / "a.tif") as source:
-        east, north = source.xy(3, 6)
+        east, north = source.xy(3, 5)
         assert source.crs.to_epsg() == 32617
-    assert east == pytest.approx(1000 + (offset + 96 + origin[1]) / 2)
+    assert east == pytest.approx(1000 + (offset + 80 + origin[1]) / 2)
     assert north == pytest.approx(2000 - (offset + 48 + origin[0]) / 2)
 
 
 def test_a_write_that_fails_leaves_the_old_map_and_nothing_else(tmp_path: Path) -> None:
     scene, folder = photograph(tmp_path), tmp_path / "maps"
-    write_map(folder / "a.tif", heat(), scene, 16, ("a", "b"), 0.0)
+    write_map(folder / "a.tif", [heat()], scene, 16, ("a", "b"), 0.0)
     before = (folder / "a.tif").read_bytes()
-    with pytest.raises(IndexError):
-        write_map(folder / "a.tif", heat() * 2, scene, 16, ("a", "b", "one too many"), 0.0)
-    assert [entry.name for entry in folder.iterdir()] == ["a.tif"]
-    assert (folder / "a.tif").read_bytes() == before
+    for strips, names in (
+        ([heat() * 2], ("a", "b", "one too many")),
+        ([heat()[:, :3], heat()[:, 3:4]], ("a", "b")),
+    ):
+        with pytest.raises(ValueError, match=r"inconsistent with given indexes|a map of 5 rows was given 4"):
+            write_map(folder / "a.tif", strips, scene, 16, names, 0.0)
+        assert [entry.name for entry in folder.iterdir()] == ["a.tif"]
+        assert (folder / "a.tif").read_bytes() == before
+
+
+def test_a_map_does_not_depend_on_its_strips(tmp_path: Path) -> None:
+    """600 x 300 cells in blocks of 256, in strips of 1 to 599 rows; half the size are means by 2."""
+    Image.new("L", (300, 600)).save(tmp_path / "source.png")
+    scene = open_scene(tmp_path / "source.png")
+    values = np.random.default_rng(0).random((1, 600, 300), np.float32)
+    for name, cuts in {"one": (), "two": (599,), "many": (1, 64, 255, 257, 512, 513)}.items():
+        edges = (0, *cuts, 600)
+        strips = (values[:, top:bottom] for top, bottom in itertools.pairwise(edges))
+        write_map(tmp_path / f"{name}.tif", strips, scene, 1, ("a",), 0.5)
+        with rasterio.open(tmp_path / f"{name}.tif") as source:
+            np.testing.assert_array_equal(source.read(), values)
+            assert source.overviews(1) == [2, 4] and source.block_shapes == [(256, 256)]
+            half = source.read(out_shape=(1, 300, 150))
+            np.testing.assert_allclose(half, values.reshape(1, 300, 2, 150, 2).mean(axis=(2, 4)), rtol=1e-5)
 
 
 def test_a_preview_keeps_the_form_and_averages(tmp_path: Path) -> None:

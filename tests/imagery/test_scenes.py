@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Scene, SceneError, Window, list_images, open_scene, read_window, view
+from detect.imagery import Scene, SceneError, SceneReader, Window, list_images, open_scene, read_window, view
 
 HEIGHT, WIDTH = 45, 70
 TRANSFORM = (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)
@@ -147,6 +147,49 @@ def test_a_file_that_is_no_image(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(text)
     with pytest.raises(SceneError, match=r"a\.jpg: not a readable image"):
         open_scene(tmp_path / "a.jpg")
+
+
+def test_a_scene_that_is_held_reads_as_one_that_is_not_and_never_again(scene: Scene, tmp_path: Path) -> None:
+    """What JPEG and PNG need: the file is decoded once, whichever windows are asked for, over the edges too."""
+    windows = [Window(3, 5, 20, 30), Window(-9, 50, 70, 40), scene.window]
+    with SceneReader(scene, (3, 1)) as reader:
+        wanted = [reader.read(window) for window in windows]
+    with SceneReader(scene, (3, 1)) as reader:
+        assert reader.nbytes == 2 * HEIGHT * WIDTH
+        reader.hold()
+        reader._source.close()
+        for window, pixels in zip(windows, wanted, strict=True):
+            np.testing.assert_array_equal(reader.read(window), pixels)
+        np.testing.assert_array_equal(reader.preview(1000), whole(scene)[[2, 0]])
+        assert reader.preview(35).shape == (2, 22, 35)  # 45 / 2 is 22.5, which is rounded to the even number
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_held_view_is_its_rectangle_alone(scene: Scene, held: bool) -> None:
+    part = view(scene, Window(7, 9, 20, 31))
+    with SceneReader(part, (2,)) as reader:
+        if held:
+            reader.hold()
+        np.testing.assert_array_equal(reader.read(part.window), whole(scene)[1:2, 7:27, 9:40])
+        assert reader.nbytes == 20 * 31 and reader.preview(1000).shape == (1, 20, 31)
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "windowed"),
+    [
+        ("a.jpg", {}, False),
+        ("a.png", {}, False),
+        ("a.bmp", {}, False),
+        ("tiled.tif", {"tiled": True, "blockxsize": 16, "blockysize": 16}, True),
+        ("striped.tif", {"blockysize": 2}, True),
+        ("whole.tif", {"blockysize": 32}, False),  # a strip of 32 of the 45 rows is more than a quarter
+    ],
+)
+def test_a_part_can_be_read_of_tiled_and_striped_rasters_alone(
+    tmp_path: Path, name: str, profile: dict, windowed: bool
+) -> None:
+    path = write_tiff(tmp_path / name, noise(), **profile) if profile else write(tmp_path / name)
+    assert open_scene(path).windowed is windowed
 
 
 def test_a_missing_file_or_a_folder(tmp_path: Path) -> None:

@@ -62,11 +62,15 @@ def test_a_window_holds_a_pixel(height: int, width: int) -> None:
         ((5, 5), 8, 0, 0, "stride must be 1 or more, got 0"),
         ((5, 5), 0, 0, 1, "core must be a positive multiple of the stride 1, got 0"),
         ((5, 5), 12, 0, 8, "core must be a positive multiple of the stride 8, got 12"),
+        ((5, 5), (8, 12), 0, 8, r"core must be a positive multiple of the stride 8, got \(8, 12\)"),
+        ((5, 5), (0, 8), 0, 8, r"core must be a positive multiple of the stride 8, got \(0, 8\)"),
         ((5, 5), 8, -8, 8, "halo must be a multiple of the stride 8 and not negative, got -8"),
         ((5, 5), 8, 4, 8, "halo must be a multiple of the stride 8 and not negative, got 4"),
     ],
 )
-def test_sizes_that_make_no_grid(shape: tuple[int, int], core: int, halo: int, stride: int, message: str) -> None:
+def test_sizes_that_make_no_grid(
+    shape: tuple[int, int], core: int | tuple[int, int], halo: int, stride: int, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Grid(shape, core, halo, stride)
 
@@ -74,12 +78,22 @@ def test_sizes_that_make_no_grid(shape: tuple[int, int], core: int, halo: int, s
 def test_a_grid_by_hand() -> None:
     """50 x 33 pixels in cores of 32: two rows by two columns, the last ones 18 high and 1 wide.
 
-    At stride 16 the map has ceil(50 / 16) = 4 rows and ceil(33 / 16) = 3 columns; the last core's tile is made of whole
-    cells, 2 rows and 1 column, with 16 pixels of halo all around.
+    At stride 16 the map has ceil(50 / 16) = 4 rows and ceil(33 / 16) = 3 columns; the last core is 2 rows and 1 column
+    of cells, its tile as large as all others, 32 pixels and 16 of halo all around, and hangs over the scene.
     """
     grid = Grid((50, 33), 32, 16, 16)
     assert list(grid) == [Window(0, 0, 32, 32), Window(0, 32, 32, 1), Window(32, 0, 18, 32), Window(32, 32, 18, 1)]
     assert grid.map_shape == (4, 3)
     last = Window(32, 32, 18, 1)
     assert grid.cells(last) == Window(2, 2, 2, 1)
-    assert grid.tile(last) == Window(16, 16, 64, 48)
+    assert grid.tile(last) == Window(16, 16, 64, 64)
+    assert (grid.core_hw, grid.tile_hw) == ((32, 32), (64, 64))
+
+
+def test_a_core_may_be_higher_than_wide() -> None:
+    """50 x 33 pixels in cores of 32 x 16: two rows by three columns, the last ones 18 high and 1 wide."""
+    grid = Grid((50, 33), (32, 16), 8, 8)
+    assert len(grid) == len(list(grid)) == 6
+    assert list(grid)[-1] == Window(32, 32, 18, 1)
+    assert (grid.core_hw, grid.tile_hw) == ((32, 16), (48, 32))
+    assert {(grid.tile(core).height, grid.tile(core).width) for core in grid} == {(48, 32)}

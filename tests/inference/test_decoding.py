@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from detect.imagery import Window
-from detect.inference import decode_patches, find_peaks, foreground
-from detect.inference.decoding import CellGeometry, posteriors
+from detect.imagery import Grid, Window
+from detect.inference import Stitcher, decode_patches, find_peaks, foreground
+from detect.inference.decoding import FLAT, CellGeometry, posteriors
+from detect.labels import Detections
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
 
@@ -106,12 +108,16 @@ def test_confident_maps_still_have_one_peak() -> None:
     x=st.floats(10, 20),
     y=st.floats(10, 15),
     width=st.floats(1, 3),
-    height=st.floats(0.5, 8),
+    height=st.floats(1.5, 8),
     cells=st.sampled_from([0.0, 0.5]),
 )
 @settings(deadline=None)
 def test_a_hill_is_found_to_a_tenth_of_a_cell(x: float, y: float, width: float, height: float, cells: float) -> None:
-    """A round hill of log odds on low ground, its middle between the cells; stride 16."""
+    """A round hill of log odds on low ground, its middle between the cells; stride 16.
+
+    Its curvature is height / width^2 or more than 1 in 6, of which what is added to it (`FLAT`) is an eighth: of a
+    shift of at most half a cell no more than a sixteenth of a cell is lost.
+    """
     rows, cols = np.mgrid[:25, :30]
     hill = height * np.exp(-((cols - x) ** 2 + (rows - y) ** 2) / (2 * width**2)) - height / 4
     logits = np.stack([np.zeros((25, 30)), hill]).astype(np.float32)
@@ -122,11 +128,16 @@ def test_a_hill_is_found_to_a_tenth_of_a_cell(x: float, y: float, width: float, 
 
 
 def test_a_parabola_is_found_exactly() -> None:
-    """Log odds 5 - (j - 3.25)^2 - (i - 2)^2: at x = 3.25 and y = 2 cells of 8 pixels, from 4 on: 30 and 20."""
+    """Log odds 5 - (j - 3.25)^2 - (i - 2)^2: at x = 3.25 and y = 2 cells of 8 pixels, from 4 on: 30 and 20.
+
+    The curvature of 2 gets a little more (`FLAT`), so that a flat top stands still; so much of the 2 pixels is lost.
+    """
     rows, cols = np.mgrid[:6, :7]
     logits = np.stack([np.zeros((6, 7)), 5 - (cols - 3.25) ** 2 - (rows - 2.0) ** 2]).astype(np.float32)
     found = decode_patches(logits, ONE, CellGeometry(8, 4.0, (48, 56)), radius=16, threshold=0.5)
-    np.testing.assert_allclose(found.xy, [[30, 20]], atol=1e-4)
+    np.testing.assert_allclose(found.xy, [[28 + 2 * 2 / (2 + FLAT), 20]], atol=1e-4)
+    assert abs(found.xy[0, 0] - 30) < 0.025
+    assert found.xy[0, 1] == 20
     assert found.score[0] == pytest.approx(1 / (1 + np.exp(-(5 - 0.25**2))), abs=1e-6)
 
 
@@ -185,3 +196,93 @@ def test_a_hill_at_the_edge_is_placed_inside_the_scene() -> None:
 def test_nothing_found_is_an_empty_table_with_the_classes() -> None:
     found = decoded(spikes())
     assert (len(found), found.counts()) == (0, {"a": 0, "b": 0})
+
+
+def hilly(seed: int, height: int, width: int, steps: int) -> np.ndarray:
+    """Logits (3, h, w) of smooth noise in `steps` levels, so that hilltops are flat and many cells are equal."""
+    small = np.random.default_rng(seed).normal(0, 3, (3, height // 3 + 2, width // 3 + 2))
+    wide = np.repeat(np.repeat(small, 3, axis=1), 3, axis=2)[:, :height, :width]
+    return (np.round(wide * steps) / steps).astype(np.float32)
+
+
+def assert_identical(found: Detections, wanted: Detections) -> None:
+    assert found.names == wanted.names
+    np.testing.assert_array_equal(found.xy, wanted.xy)
+    np.testing.assert_array_equal(found.score, wanted.score)
+
+
+@given(
+    seed=st.integers(0, 99),
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 40)),
+    rows=st.integers(1, 70),
+    cells=st.integers(1, 4),
+    steps=st.sampled_from([1, 4, 1000]),
+)
+@settings(deadline=None)
+def test_the_height_of_a_strip_changes_nothing(
+    seed: int, shape: tuple[int, int], rows: int, cells: int, steps: int
+) -> None:
+    """Plateaus of 3 x 3 equal cells and more, which strips cut; every field is equal to the last bit."""
+    logits = hilly(seed, *shape, steps)
+    geometry = CellGeometry(8, 4.0, (8 * shape[0] - 3, 8 * shape[1] - 5))
+    options = {"radius": 8.0 * cells, "threshold": 0.3}
+    whole = decode_patches(logits, CARD, geometry, **options)
+    assert_identical(decode_patches(logits, CARD, geometry, **options, rows=rows), whole)
+
+
+def test_hills_are_many_and_equal_ones_too() -> None:
+    """What the test above is about: in 60 x 40 cells there are dozens of peaks, most of them of more than one cell."""
+    logits = hilly(0, 60, 40, 4)
+    heat = np.round(foreground(logits) * 1024)
+    cells = find_peaks(heat, 1)
+    twins = [(heat[r : r + 2, c : c + 2] == heat[r, c]).all() for r, c in cells.tolist() if r < 59 and c < 39]
+    assert len(cells) > 30 and sum(twins) > 20
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 7, 20])
+def test_of_equal_cells_the_first_in_reading_order_stands_whatever_the_strip(rows: int) -> None:
+    """A ridge along column 3 and a plateau of 6 x 6 cells, each higher than all around; a reach of 2 cells.
+
+    On the ridge, rows 1 to 9, the first cell has none before it; each of the rest has one within two rows above, so it
+    is one object. So is the plateau: its corner at (12, 2) is the first, every other has an equal one before it.
+    """
+    spots = [(row, 3, 3.0, -20.0) for row in range(1, 10)]
+    spots += [(row, col, 2.0, -20.0) for row in range(12, 18) for col in range(2, 8)]
+    logits = spikes(*spots, shape=(20, 12))
+    found = decode_patches(logits, CARD, CellGeometry(10, 5.0, (200, 120)), radius=20, threshold=0.5, rows=rows)
+    assert np.floor(found.xy / 10).astype(int).tolist() == [[3, 1], [2, 12]]
+
+
+def test_last_digits_do_not_decide_on_flat_ground() -> None:
+    """Noise of 1e-6, as other tiles make it, on a plateau of log odds 2: steps of 1/1024 are coarser.
+
+    The parabola divides the noise by no less than `FLAT`, so the peak moves by less than 0.5 * 2e-6 / FLAT cells.
+    """
+    logits = spikes(*[(row, col, 2.0, -20.0) for row in range(2, 6) for col in range(2, 6)])
+    still = decoded(logits)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        shaken = decoded(logits + rng.uniform(-1e-6, 1e-6, logits.shape).astype(np.float32))
+        np.testing.assert_allclose(shaken.xy, still.xy, rtol=0, atol=10 * 1e-6 / FLAT)
+        np.testing.assert_allclose(shaken.score, still.score, rtol=0, atol=1e-6)
+    assert len(still) == 1
+
+
+def test_a_map_in_a_file_is_decoded_as_one_in_memory(tmp_path: Path) -> None:
+    logits = hilly(1, 50, 70, 4)
+    grid = Grid((400, 560), 64, 0, 8)
+    maps = []
+    for folder in (None, tmp_path):
+        stitcher = Stitcher(grid, 3, folder)
+        whole = np.pad(logits, ((0, 0), (0, 8), (0, 8)))
+        for core in grid:
+            at = Window(core.row // 8, core.col // 8, 8, 8)
+            stitcher.put(core, whole[:, at.row : at.row_stop, at.col : at.col_stop])
+        maps.append(stitcher.finished())
+    assert isinstance(maps[1], np.memmap) and not isinstance(maps[0], np.memmap)
+    geometry = CellGeometry(8, 4.0, (400, 560))
+    in_memory = decode_patches(maps[0], CARD, geometry, radius=16, threshold=0.3)
+    in_file = decode_patches(maps[1], CARD, geometry, radius=16, threshold=0.3, rows=7)
+    assert len(in_memory) > 20
+    assert_identical(in_file, in_memory)
+    np.testing.assert_array_equal(maps[1], logits)

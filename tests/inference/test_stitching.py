@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detect.imagery import Grid, Scene, Window
 from detect.inference import Stitcher, map_scene, tile_grid
@@ -44,21 +46,46 @@ def test_a_map_is_not_given_before_it_is_finished() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "tile", "halo", "stride", "core"),
+    ("shape", "tile", "core"),
     [
-        ((5000, 9000), 1024, 176, 16, 672),  # 1024 - 352 = 672 = 42 * 16
-        ((5000, 9000), 1000, 176, 16, 640),  # 648 is 40.5 cells
-        ((500, 900), 368, 176, 16, 16),
-        ((50, 90), 1024, 176, 16, 96),  # of a small scene no more than its longer side, 90, in whole cells
+        ((50, 90), 1024, (64, 128)),  # a scene of one tile: the next multiples of 64, so that few sizes are compiled
+        ((65, 672), 1024, (128, 672)),  # 704 would be 1056 with the halo: 672 is what fits
+        ((65, 673), 1024, (80, 352)),  # a pixel more: two tiles of ceil(673 / 2 / 16) = 22 cells
+        ((500, 900), 368, (16, 16)),  # 368 - 2 * 176
     ],
 )
-def test_cores_fill_the_tile_between_its_halos(
-    shape: tuple[int, int], tile: int, halo: int, stride: int, core: int
+def test_cores_by_hand_for_a_halo_of_176_and_a_stride_of_16(
+    shape: tuple[int, int], tile: int, core: tuple[int, int]
 ) -> None:
-    grid = tile_grid(shape, tile, halo, stride)
-    assert (grid.core, grid.halo, grid.stride) == (core, halo, stride)
-    sides = [side for each in grid for side in (grid.tile(each).height, grid.tile(each).width)]
-    assert max(sides) <= tile
+    grid = tile_grid(shape, tile, 176, 16)
+    assert (grid.core_hw, grid.halo, grid.stride) == (core, 176, 16)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+    stride=st.sampled_from([1, 4, 7, 16]),
+    cells=st.tuples(st.integers(0, 12), st.integers(1, 60)),
+    narrow=st.integers(1, 9),
+)
+@settings(deadline=None)
+def test_tiles_keep_their_bounds_and_cost_no_more_than_those_of_whole_cores(
+    shape: tuple[int, int], stride: int, cells: tuple[int, int], narrow: int
+) -> None:
+    """A tile has at most `side` pixels a side, and at most `area`.
+
+    The rule to beat fills cores to the bound from the top left on, so that those at the far edges are mostly void.
+    Only a scene of a single tile may cost more: its sides are rounded up to 64 pixels.
+    """
+    halo, room = stride * cells[0], stride * cells[1]
+    side = room + 2 * halo + stride - 1
+    grid = tile_grid(shape, side, halo, stride)
+    assert max(grid.tile_hw) <= side
+    assert {(grid.tile(core).height, grid.tile(core).width) for core in grid} == {grid.tile_hw}
+    filled = Grid(shape, room, halo, stride)
+    if len(grid) > 1:
+        assert len(grid) * np.prod(grid.tile_hw) <= len(filled) * np.prod(filled.tile_hw)
+    area = (2 * halo + stride * max(1, cells[1] // narrow)) ** 2
+    assert np.prod(tile_grid(shape, side, halo, stride, area).tile_hw) <= area
 
 
 def test_a_tile_without_room_for_a_core() -> None:
@@ -72,7 +99,7 @@ def test_progress_adds_up_to_the_scene() -> None:
     found = map_scene(
         scene,
         (1,),
-        lambda tile: tile[:, ::8, ::8],
+        lambda tile: tile[:, :, ::8, ::8],
         GRID,
         done.append,
         lambda at: np.zeros((1, at.height, at.width), np.float32),

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from detect.imagery import Window
+from detect.inference import Runtime
 from detect.nets import ModelCard, PatchClassifier, build_net, receptive_halo
 from detect.nets.backbones import BackboneSpec
 
@@ -43,6 +44,11 @@ def run(net: nn.Module, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
     """A tile (C, H, W) through a net."""
     with torch.inference_mode():
         return net(torch.from_numpy(np.ascontiguousarray(pixels))[None].float())[0].numpy()
+
+
+def plain(net: nn.Module) -> Runtime:
+    """A runtime that runs one tile of the batch after the other."""
+    return lambda pixels: np.stack([run(net, tile) for tile in pixels])
 
 
 def one_pass(net: nn.Module, image: NDArray[np.generic], halo: int, stride: int) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.nets import PatchClassifier, build_backbone, receptive_halo
+from detect.nets import PatchClassifier, build_backbone, effective_halo, receptive_halo
 from detect.nets.backbones import BackboneSpec
 
 
@@ -112,3 +112,58 @@ def test_the_net_stays_as_it_was(training: bool, bounded: bool) -> None:
         assert not bounded
     assert net.training is training and net[1].training is training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def weighted(kernel: int, weights: dict[tuple[int, int], float], stride: int = 1) -> nn.Sequential:
+    """Cells of `stride` pixels, averaged, and a convolution of them with these weights around the middle, else zero."""
+    layer = nn.Conv2d(1, 1, kernel, padding=kernel // 2, bias=False)
+    nn.init.zeros_(layer.weight)
+    for (row, col), weight in weights.items():
+        layer.weight.data[0, 0, kernel // 2 + row, kernel // 2 + col] = weight
+    return nn.Sequential(nn.AvgPool2d(stride), layer).eval()
+
+
+NEAR = {(row, col): 1.0 for row in (-1, 0, 1) for col in (-1, 0, 1)}
+
+
+@pytest.mark.parametrize(("kernel", "stride", "exact"), [(9, 1, 4), (7, 4, 12), (15, 8, 56)])
+def test_the_effective_field_of_a_3_by_3_convolution_in_a_larger_one_is_a_cell(
+    kernel: int, stride: int, exact: int
+) -> None:
+    """Zero weights count for the architecture, kernel // 2 cells, and not for the effect, 1 cell."""
+    net = weighted(kernel, NEAR, stride)
+    assert receptive_halo(net, stride, 1) == exact
+    side = 2 * exact + 5 * stride
+    tiles = [torch.rand(1, side, side, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    halo, error = effective_halo(net, tiles, exact, stride)
+    assert halo == stride and error <= 1e-6  # the last digits of float32
+
+
+@pytest.mark.parametrize(("tolerance", "cells", "wanted"), [(1e-3, 0, 1e-4), (2e-4, 0, 1e-4), (5e-5, 3, 0.0)])
+def test_the_tolerance_is_a_part_of_the_largest_logit(tolerance: float, cells: int, wanted: float) -> None:
+    """Weights of 1 in the middle and of 1e-4 three cells to the left, pixels of 5: logits of 5 (1 + 1e-4).
+
+    Without three cells of halo those at the core's left edge miss 5e-4, a part of 1e-4 of the largest.
+    """
+    net = weighted(9, {(0, 0): 1.0, (0, -3): 1e-4})
+    halo, error = effective_halo(net, [torch.full((1, 16, 16), 5.0)], 4, 1, tolerance)
+    assert halo == cells and error == pytest.approx(wanted, abs=1e-6) and error <= tolerance
+
+
+def test_one_tile_that_needs_more_context_counts_for_all() -> None:
+    """Pixels that are zero but for a bright column left of the core, which the core sees two cells away."""
+    net = weighted(9, {(0, 0): 1.0, (0, -2): 1.0})
+    dark, bright = torch.zeros(1, 12, 12), torch.zeros(1, 12, 12)
+    bright[:, :, 2] = 1.0
+    assert effective_halo(net, [dark, bright], 4, 1)[0] == 2
+    assert effective_halo(net, [dark], 4, 1)[0] == 0
+
+
+def test_a_net_that_sees_its_own_cell_needs_no_context() -> None:
+    assert effective_halo(weighted(9, {(0, 0): 1.0}), [torch.rand(1, 12, 12)], 4, 1) == (0, 0.0)
+
+
+@pytest.mark.parametrize("tiles", [[], [torch.zeros(1, 8, 12)]])
+def test_tiles_without_a_core_measure_nothing(tiles: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="tiles must be 9 pixels or more for a halo of 4"):
+        effective_halo(weighted(9, NEAR), tiles, 4, 1)

@@ -30,7 +30,7 @@ def fill_folder(root: Path, found: dict[str, Detections], classes) -> Path:
         sources[name] = str(source)
         write_picture(overlay(pixels, objects, scale=1, radius=5), overlay_path(folder, name))
         heat = np.full((len(classes), 8, 10), 0.05, np.float32)
-        write_map(heatmap_path(folder, name), heat, open_scene(source), 8, classes, 4.0)
+        write_map(heatmap_path(folder, name), [heat], open_scene(source), 8, classes, 4.0)
     write_table(counts_table(found, classes), folder / "counts.csv")
     write_detections(found, folder / "detections.csv")
     (folder / "failures.csv").write_text("image,error\n", encoding="utf-8")

@@ -50,7 +50,7 @@ def test_the_heatmap_lies_on_the_image(folder):
     content = read_predictions(folder)
     heatmap = np.zeros((1, 8, 10), np.float32)
     heatmap[0, 2, 7] = 1
-    write_map(heatmap_path(folder, "c.jpg"), heatmap, open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
+    write_map(heatmap_path(folder, "c.jpg"), [heatmap], open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     # the cell (2, 7) is centred at pixel 4 + 8 * 7 = 60 across and 4 + 8 * 2 = 20 down; it is 8 pixels wide

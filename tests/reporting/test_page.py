@@ -68,6 +68,26 @@ def test_the_page_lies_in_the_folder_and_counts_add_up(folder):
     assert "settings.runtime torch" in page.text and "model.safetensors" in page.text
 
 
+def test_law_7_speed_memory_and_date_are_not_on_the_page(folder):
+    """They differ from run to run, and the page of a run that was killed and went on must not."""
+    run = json.loads((folder / "run.json").read_text())
+    first = write_report(folder).read_bytes()
+    for speed in (1.25, 2.5):
+        facts = {"seconds": speed, "megapixels_per_second": speed, "peak_memory_mib": int(1000 * speed)}
+        (folder / "run.json").write_text(json.dumps(run | facts))
+        assert write_report(folder).read_bytes() == first
+
+
+def test_the_page_says_what_computed_the_counts(folder):
+    run = json.loads((folder / "run.json").read_text())
+    for settings, words in (
+        ({"runtime": "openvino", "precision": "bf16", "device": "cpu", "tta": "none"}, "openvino, bf16, cpu"),
+        ({"runtime": "torch", "tta": "d4"}, "torch, test-time augmentation d4"),
+    ):
+        (folder / "run.json").write_text(json.dumps(run | {"settings": settings}))
+        assert f"Computed with {words} " in read(write_report(folder))[1].text
+
+
 def test_the_page_loads_nothing_from_anywhere(folder, scores):
     source, page = read(write_report(folder, scores))
     assert page.loads and all(address.startswith("data:") for address in page.loads)

@@ -45,12 +45,6 @@ def test_damaged_files_are_named(folder, name, text, message):
     assert name in str(caught.value)
 
 
-def test_the_date_is_the_run_s_own_or_the_file_s(folder):
-    assert len(read_predictions(folder).written) == len("2025-01-31 12:00")
-    (folder / "run.json").write_text('{"date": "last spring"}')
-    assert read_predictions(folder).written == "last spring"
-
-
 def test_pictures_lie_under_the_image_s_whole_name(tmp_path):
     assert overlay_path(tmp_path, "a/b.jpg") == tmp_path / "overlays/a/b.jpg.jpg"
     assert heatmap_path(tmp_path, "a/b.jpg") == tmp_path / "heatmaps/a/b.jpg.tif"

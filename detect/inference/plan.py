@@ -1,0 +1,156 @@
+"""The plan of a run: what `max_memory` leaves for tiles, photographs and maps."""
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from detect.imagery import Grid, Scene, SceneError
+from detect.inference.stitching import Stitcher, tile_grid
+
+logger = logging.getLogger(__name__)
+
+LARGEST_TILE = 4096
+"""Greatest side in pixels of a tile by default."""
+
+LARGEST_AREA = 7_300_000
+"""Most pixels of a tile by default: beyond it the halo's share hardly falls."""
+
+STRIP = 256
+"""Rows of a map that are worked on at once are a multiple of this, the side of a written map's blocks."""
+
+LAYERS = 0.625
+"""Share of the memory for the network's layers and the tiles on their way to it."""
+
+MOST_IN_BATCH = 64
+"""Greatest number of tiles in a batch."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run may hold at once; no setting of it changes a count.
+
+    Attributes:
+        tile: greatest side of a tile in pixels, halo included.
+        area: most pixels of a tile.
+        halo: context on every side in pixels.
+        stride: the net's pixels per cell.
+        photograph: most bytes of an image that must be decoded whole; one is held at a time.
+        stitched: most bytes of a map that is kept in memory; a larger one goes to a file.
+        folder: where such a file lies; None for the system's folder of temporary files.
+    """
+
+    tile: int
+    area: int
+    halo: int
+    stride: int
+    photograph: int
+    stitched: int
+    folder: Path | None = None
+
+    def grid(self, shape: tuple[int, int]) -> Grid:
+        """Lay tiles over a scene."""
+        return tile_grid(shape, self.tile, self.halo, self.stride, self.area)
+
+    def batch(self, grid: Grid) -> int:
+        """Give how many tiles of a grid make a batch: as many as have the pixels of the largest tile."""
+        height, width = grid.tile_hw
+        return int(np.clip(self.area // (height * width), 1, MOST_IN_BATCH))
+
+    def stitcher(self, grid: Grid, channels: int) -> Stitcher:
+        """Make room for a map, in memory or in a file."""
+        size = 4 * channels * grid.map_shape[0] * grid.map_shape[1]
+        folder = self.folder or Path(tempfile.gettempdir())
+        return Stitcher(grid, channels, folder if size > self.stitched else None)
+
+    def rows(self, channels: int, width: int) -> int:
+        """Give how many rows of a map of `width` cells may be decoded at once."""
+        per_cell = 16 * channels + 48
+        return max(1, self.stitched // 2 // (per_cell * width) // STRIP) * STRIP
+
+    def check(self, scene: Scene, nbytes: int) -> None:
+        """See that an image can be decoded.
+
+        Raises:
+            SceneError: it must be decoded whole, and is too large for that.
+        """
+        pixels = scene.shape[0] * scene.shape[1]
+        least = 2 * nbytes * scene.block_pixels // pixels if scene.windowed else nbytes
+        if least > self.photograph:
+            part = "in large pieces" if scene.windowed else "whole"
+            raise SceneError(
+                f"{scene.path}: its format is decoded {part}, into {least >> 20} MiB, and max_memory leaves "
+                f"{self.photograph >> 20} MiB for that; convert it to a tiled GeoTIFF (gdal_translate -co TILED=YES "
+                f"in out.tif), or set max_memory={-(-4 * least >> 20)}MiB or more"
+            )
+
+
+def make_plan(
+    budget: int, bytes_per_pixel: float, halo: int, stride: int, tile: int | None = None, folder: Path | None = None
+) -> Plan:
+    """Share out a memory budget.
+
+    Five eighths are for the network's layers and the tiles on their way to it, which sets the tile; a quarter for a
+    decoded photograph; the rest for the map (if it is larger than a 32nd, it goes to a file) and what is made from it.
+
+    Args:
+        budget: bytes above the interpreter and the weights.
+        bytes_per_pixel: that layers and waiting tiles take per pixel of a tile.
+        halo: context on every side in pixels.
+        stride: the net's pixels per cell.
+        tile: side of a tile in pixels that the user asks for.
+        folder: for maps too large for memory.
+
+    Raises:
+        ValueError: the budget is too small for the smallest sensible tile, or the tile for its halo.
+    """
+    least = 2 * halo + 4 * stride
+    area = min(int(LAYERS * budget / bytes_per_pixel), LARGEST_AREA)
+    if tile is not None:
+        tile_grid((1, 1), tile, halo, stride)
+        if tile * tile * bytes_per_pixel > LAYERS * budget:
+            logger.warning(
+                "tile=%d takes about %d MiB, more than max_memory", tile, tile * tile * bytes_per_pixel / 2**20
+            )
+        area = tile * tile
+    else:
+        if area < least * least:
+            needed = int(bytes_per_pixel * least * least / LAYERS)
+            raise ValueError(
+                f"max_memory={budget >> 20}MiB is too small for this network, whose tiles need {least} pixels; "
+                f"give {-(-needed >> 20)}MiB or more"
+            )
+        tile = LARGEST_TILE // stride * stride
+    return Plan(tile, area, halo, stride, budget // 4, budget // 32, folder)
+
+
+def layer_bytes(net: nn.Module, bands: int, side: int = 256) -> float:
+    """Measure the largest sum of a layer's input and output in float32 bytes per pixel of a tile.
+
+    Args:
+        net: maps (1, bands, side, side) pixels.
+        bands: number of input bands.
+        side: of the tile that it is measured on, in pixels.
+    """
+    most = 0
+
+    def note(module: nn.Module, given: tuple[object, ...], result: object) -> None:
+        nonlocal most
+        tensors = [each for each in (*given, result) if isinstance(each, torch.Tensor)]
+        most = max(most, sum(each.numel() * 4 for each in tensors))
+
+    hooks = [module.register_forward_hook(note) for module in net.modules() if not list(module.children())]
+    training = net.training
+    net.eval()
+    try:
+        with torch.inference_mode():
+            net(torch.zeros((1, bands, side, side), device=next(net.parameters()).device))
+    finally:
+        net.train(training)
+        for hook in hooks:
+            hook.remove()
+    return most / (side * side)

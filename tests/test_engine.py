@@ -1,0 +1,176 @@
+"""From settings to a model that is ready to run."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detect.engine import chosen_halo, make_engine, make_runtime
+from detect.imagery import open_scene
+from detect.inference import OpenVinoRuntime, TorchRuntime, count_scene
+from detect.inference import runtime as runtimes
+from detect.launch import conf_folder
+from detect.nets import ModelCard, receptive_halo
+from detect.nets.backbones import BackboneSpec
+from tests.engines import assert_same_objects, lively, write
+
+
+def settings(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return compose("predict", ["model=m", "images=i", "output=o", *overrides])
+
+
+CARD = lively()[1]
+
+
+@pytest.mark.parametrize(
+    ("halo", "measured", "wanted"),
+    [("auto", None, 64), ("auto", 32, 32), ("exact", 32, 64), (48, 32, 48), (16, 32, 16), (0, None, 0)],
+)
+def test_the_halo_is_the_measured_one_or_the_exact_one_or_a_number(
+    halo: object, measured: int | None, wanted: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The receptive field of this net is 64 pixels; less than what is enough is allowed, and said."""
+    assert CARD.halo == 64
+    with caplog.at_level(logging.WARNING, "detect"):
+        assert chosen_halo(halo, replace(CARD, halo_auto=measured)) == wanted
+    too_small = wanted < (64 if measured is None else measured)
+    assert ("counts depend on the tiles" in caplog.text) is too_small
+
+
+@pytest.mark.parametrize(
+    ("halo", "change", "message"),
+    [
+        (24, {}, "halo must be a multiple of the model's stride 16, got 24"),
+        (-16, {}, "halo must be auto or a number of pixels, got -16"),
+        ("wide", {}, "halo must be auto, exact or a number of pixels, got wide"),
+        ("auto", {"halo": None}, "receptive field is unbounded"),
+        ("exact", {"halo": None}, "receptive field is unbounded"),
+    ],
+)
+def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        chosen_halo(halo, replace(CARD, **change))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind", "precision"),
+    [
+        (("runtime=torch", "runtime.device=cpu"), TorchRuntime, "32"),
+        (("runtime=torch", "runtime.device=cpu", "runtime.precision=bf16"), TorchRuntime, "bf16"),
+        (("runtime=openvino", "runtime.precision='32'"), OpenVinoRuntime, "32"),
+        (("runtime=auto", "runtime.device=cpu"), OpenVinoRuntime, None),
+        (("runtime=auto", "runtime.device=cpu", "runtime.precision=16"), TorchRuntime, "16"),
+    ],
+)
+def test_the_runtime_is_the_one_asked_for_and_auto_takes_openvino_on_a_cpu(
+    overrides: tuple[str, ...], kind: type, precision: str | None
+) -> None:
+    made = make_runtime(settings(*overrides), *lively())
+    assert type(made) is kind and made.device.type == "cpu"
+    assert made.precision == (precision or made.precision) and made.name in ("torch", "openvino")
+
+
+def missing() -> None:
+    raise ImportError("No module named 'openvino'")
+
+
+def test_without_openvino_torch_runs_the_network_unless_openvino_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runtimes, "import_openvino", missing)
+    with caplog.at_level(logging.INFO, "detect"):
+        assert isinstance(make_runtime(settings("runtime.device=cpu"), *lively()), TorchRuntime)
+    assert "OpenVINO is not installed" in caplog.text
+    with pytest.raises(ValueError, match=r"runtime=openvino needs the package openvino .*pip install it"):
+        make_runtime(settings("runtime=openvino"), *lively())
+
+
+def test_a_network_that_openvino_cannot_run_goes_to_torch_unless_openvino_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runtimes, "relative_difference", lambda found, wanted: 0.5)
+    with caplog.at_level(logging.WARNING, "detect"):
+        assert isinstance(make_runtime(settings("runtime.device=cpu"), *lively()), TorchRuntime)
+    assert "differ by 5.0e-01" in caplog.text and "torch runs it" in caplog.text
+    with pytest.raises(ValueError, match="OpenVINO cannot run this network"):
+        make_runtime(settings("runtime=openvino"), *lively())
+
+
+def test_a_model_of_uint16_runs_on_any_runtime(tmp_path: Path) -> None:
+    net, card = lively(16, "uint16")
+    tile = np.random.default_rng(0).integers(0, 2600, (1, 3, 64, 96)).astype(np.uint16)
+    made = make_runtime(settings("runtime.device=cpu", "runtime.precision='32'"), net, card)
+    wanted = TorchRuntime(net, torch.device("cpu"))(tile)
+    np.testing.assert_allclose(made(tile), wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (("runtime.runtime=caffe",), "runtime must be auto, torch or openvino, got caffe"),
+        (("runtime=openvino", "runtime.device=meta"), "runtime=openvino runs on the CPU, got runtime.device=meta"),
+        (("runtime=openvino", "runtime.precision=16"), "must be auto, 32 or bf16, got 16"),
+    ],
+)
+def test_runtimes_that_cannot_be(override: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_runtime(settings(*override), *lively())
+
+
+def test_the_settings_reach_the_plan(tmp_path: Path) -> None:
+    """256 MiB leave 64 for a photograph and 8 for a map; a tile asked for is kept; halo=exact is the card's."""
+    cfg = settings("runtime=torch", "runtime.device=cpu", "max_memory=256MiB", "halo=exact")
+    net, card = lively()
+    made = make_engine(cfg, net, replace(card, halo_auto=16), tmp_path)
+    assert (made.plan.photograph, made.plan.stitched, made.plan.folder) == (64 << 20, 8 << 20, tmp_path)
+    assert (made.plan.halo, made.plan.stride, made.card.threshold) == (64, 16, card.threshold)
+    roomy = make_engine(settings("runtime=torch", "runtime.device=cpu", "max_memory=1GiB"), net, card)
+    assert roomy.plan.area > 2 * made.plan.area
+    assert make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=500"), net, card).plan.tile == 500
+
+
+class Same(nn.Module):
+    """Two convolutions of stride 2, padded below and to the right alone, as TensorFlow's 'same'; a patch of 2 cells.
+
+    Cell j sees pixels 4j to 4j + 6, a cell more to the right, and the patch a cell more to the left: a halo of 4.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 2, 3, 2)])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        cells = (pixels.float() - 127) / 64
+        for layer in self.layers:
+            cells = layer(F.pad(torch.tanh(cells), (0, 1, 0, 1)))
+        height, width = cells.shape[-2:]
+        return F.avg_pool2d(4 * cells, 2, 1, 1)[:, :, :height, :width]
+
+
+@pytest.mark.parametrize("tta", ["none", "flips", "d4"])
+def test_law_4_with_test_time_augmentation(tmp_path: Path, tta: str) -> None:
+    """The field reaches a cell to the left and a cell to the right; a mirrored view is moved back by one more."""
+    torch.manual_seed(0)
+    net = Same().eval()
+    assert receptive_halo(net, 4, 3) == 4
+    card = ModelCard(
+        "patch", BackboneSpec("test_resnet", 4), ("a",), "ground", (1, 2, 3), "uint8", (), (), 8, 4, 0.5, 4.0
+    )
+    assert card.cell_offset == 0
+    scene = open_scene(write(tmp_path / "a.png", 150, 170))
+    base = ("runtime=torch", "runtime.device=cpu", f"tta={tta}", "halo=exact")
+    first, *others = [
+        count_scene(scene, make_engine(settings(*base, f"tile={tile}"), net, card)) for tile in (500, 40, 56, 64, 100)
+    ]
+    assert len(first.detections) > 30
+    for other in others:
+        np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
+        assert_same_objects(other.detections, first.detections)

@@ -1,0 +1,319 @@
+"""Law 7 of prediction: killed, interrupted, started twice or with other settings, a folder ends right or is refused."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from PIL import Image
+
+from detect.nets import save_model
+from tests.commands import Called
+from tests.engines import coarse, lively, write
+from tests.zygote import Child, Zygote
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+KILLED = -signal.SIGKILL
+GOOD = ("0.png", "1.png", "2.png", "deep/3.tif", "deep/4.png")
+TABLES = ("counts.csv", "detections.csv", "failures.csv", "run.json", "report.html")
+SLOW = 0.05
+"""Seconds that a run which is killed takes longer for each of its six batches, so that it is not over at once."""
+SPEED = ("seconds", "megapixels_per_second", "peak_memory_mib")
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with Zygote() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, *lively())
+    return path
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small images that share a batch, a raster of several tiles, one more, and one cut short."""
+    root = tmp_path_factory.mktemp("images")
+    (root / "deep").mkdir()
+    for number in range(3):
+        write(root / f"{number}.png", 100, 150, number)
+    pixels = np.moveaxis(coarse(260, 300, 3), 2, 0)
+    with rasterio.open(root / "deep/3.tif", "w", driver="GTiff", count=3, height=260, width=300, dtype="uint8") as tiff:
+        tiff.write(pixels)
+    write(root / "deep/4.png", 120, 90, 4)
+    whole = write(root / "5.jpg", 200, 200, 5).read_bytes()
+    (root / "5.jpg").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+Command = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def command(model: Path, images: Path) -> Command:
+    """The overrides of a run into a folder: tiles of 300 pixels, of which 172 are kept, on torch."""
+
+    def made(out: Path, *more: str) -> list[str]:
+        return [f"model={model}", f"images={images}", f"output={out}", "runtime=torch", "tile=300", *more]
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(zygote: Zygote, command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The folder of a run that nothing disturbed, and the seconds that it took."""
+    folder = tmp_path_factory.mktemp("whole")
+    begun = time.monotonic()
+    child = zygote.start(folder / "log", *command(folder / "out"), slow=SLOW)
+    assert child.wait() == 3, child.log.read_text()  # done, but for the image cut short
+    seconds = time.monotonic() - begun
+    assert list(pd.read_csv(folder / "out/failures.csv")["image"]) == ["5.jpg"]
+    assert sorted(pd.read_csv(folder / "out/counts.csv")["image"]) == sorted(GOOD)
+    assert len(pd.read_csv(folder / "out/detections.csv")) > 30
+    return folder / "out", seconds
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything that a run leaves for people, by path; what it remembers for itself is in `.run`."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".run" not in path.parts]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def assert_same_run(found: Path, wanted: Path) -> None:
+    """Every file has the same bytes, but for speed and memory in run.json; nothing else is there."""
+    one, two = files(found), files(wanted)
+    assert set(one) == set(two)
+    runs = [json.loads(each.pop("run.json")) for each in (one, two)]
+    assert {name: value for name, value in runs[0].items() if name not in SPEED} == {
+        name: value for name, value in runs[1].items() if name not in SPEED
+    }
+    assert list(runs[0]) == list(runs[1])
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def recorded(out: Path) -> int:
+    """Images in the journal."""
+    journal = out / ".run/journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something to happen."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, "it did not happen"
+        time.sleep(0.002)
+
+
+def ended(zygote: Zygote, out: Path, overrides: list[str]) -> Called:
+    """Run to the end; its log lies beside the output folder."""
+    log = out.with_suffix(".log")
+    log.write_text("")
+    return Called(zygote.start(log, *overrides).wait(), log.read_text())
+
+
+def test_law_7_killed_at_twenty_random_moments(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """Twenty delays spread over the time of a run, in random order; each kills a run that goes on with what is there.
+
+    A run that is done before it is killed is compared, and the next one begins a new folder. At least twenty kills hit
+    a process that ran, in more than one phase: nothing there yet, pictures without records, some images recorded.
+    """
+    reference, seconds = whole
+    rng = np.random.default_rng(0)
+    phases: list[tuple[int, bool]] = []
+    folders = 0
+    out, log = tmp_path / "0", tmp_path / "log"
+    while len(phases) < 20:
+        for delay in rng.permutation((np.arange(10) + rng.random(10)) / 10) * seconds:
+            child = zygote.start(log, *command(out), slow=SLOW)
+            time.sleep(delay)
+            child.send(signal.SIGKILL)
+            code = child.wait()
+            if code == KILLED:
+                phases.append((recorded(out), (out / "heatmaps").exists()))
+            else:
+                assert code == 3, log.read_text()
+                assert_same_run(out, reference)
+                folders += 1
+                out = tmp_path / str(folders)
+    assert ended(zygote, out, command(out)).code == 3
+    assert_same_run(out, reference)
+    assert len(set(phases)) >= 3, phases
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def die(zygote: Zygote, out: Path, overrides: list[str], numbers: list[int]) -> list[int]:
+    """Run and die before the n-th file is moved into place, for each n; give the images recorded after each."""
+    done = []
+    for number in numbers:
+        log = out.with_suffix(".log")
+        assert zygote.start(log, *overrides, die_at=number).wait() == KILLED, log.read_text()
+        assert list(out.rglob(".*.part"))
+        done.append(recorded(out))
+    return done
+
+
+def test_law_7_killed_before_a_picture_is_put_into_place(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """The settings and the first heatmap come first, so the first run dies at an overlay.
+
+    Each next one does one image and dies at the heatmap of the one after.
+    """
+    out = tmp_path / "out"
+    assert die(zygote, out, command(out), [3, 4, 4, 4, 4]) == [0, 1, 2, 3, 4]
+    assert ended(zygote, out, command(out)).code == 3
+    assert_same_run(out, whole[0])
+    assert not list(out.rglob("*.part"))
+
+
+def test_law_7_killed_before_the_settings_or_a_table_are_put_into_place(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """The first file of all are the settings; with every image done the first five are the tables and the report."""
+    out = tmp_path / "out"
+    assert die(zygote, out, command(out), [1]) == [0]
+    assert ended(zygote, out, command(out)).code == 3
+    assert die(zygote, out, command(out), [1, 4, 5]) == [5, 5, 5]
+    assert ended(zygote, out, command(out)).code == 3
+    assert_same_run(out, whole[0])
+    assert not list(out.rglob("*.part"))
+
+
+def test_law_7_a_process_of_its_own_killed_and_gone_on_with(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """`python -m detect.predict`, killed once an image is recorded, and the same command again."""
+    out = tmp_path / "out"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "detect.predict", *command(out)], stderr=subprocess.DEVNULL, env=environment
+    )
+    until(lambda: recorded(out) > 0, 120)
+    process.kill()
+    assert process.wait() == KILLED
+    assert 0 < recorded(out) <= len(GOOD) and not (out / "report.html").exists()
+    done = ended(zygote, out, command(out))
+    assert done.code == 3 and "going on in" in done.log
+    assert_same_run(out, whole[0])
+
+
+def started(zygote: Zygote, command: Command, out: Path, images: int) -> Child:
+    """A slow run that has recorded so many images."""
+    child = zygote.start(out.with_suffix(".log"), *command(out), slow=0.25)
+    until(lambda: recorded(out) >= images)
+    return child
+
+
+def test_ctrl_c_ends_tidily_and_the_same_command_goes_on(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """The three images of the first batch are recorded together; the others are said not to have been looked at."""
+    out = tmp_path / "out"
+    child = started(zygote, command, out, 1)
+    child.send(signal.SIGINT)
+    assert child.wait() == 130, child.log.read_text()
+    log = child.log.read_text()
+    assert "the same command goes on" in log and "Traceback" not in log
+    counts = pd.read_csv(out / "counts.csv")
+    assert list(counts["image"]) == sorted(GOOD)[: len(counts)] and 1 <= len(counts) == recorded(out) < len(GOOD)
+    assert len(pd.read_csv(out / "detections.csv")) == counts["total"].sum()
+    left = json.loads((out / "run.json").read_text())["notes"][-1]
+    assert re.search(r"broken off: \d of 6 images were not looked at", left)
+    assert "were not looked at" in (out / "report.html").read_text()
+    assert not list(out.rglob("*.part"))
+    assert ended(zygote, out, command(out)).code == 3
+    assert_same_run(out, whole[0])
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_the_first_is_not_disturbed(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """With `overwrite` too, which must not remove what the first one writes; after a kill the folder is free again."""
+    out = tmp_path / "out"
+    first = started(zygote, command, out, 1)
+    first.send(signal.SIGSTOP)
+    for more in ((), ("overwrite=true",)):
+        second = ended(zygote, tmp_path / "second", command(out, *more))
+        assert second.code == 2 and "another run is writing there" in second.log
+    first.send(signal.SIGCONT)
+    assert first.wait() == 3, first.log.read_text()
+    assert_same_run(out, whole[0])
+    killed = started(zygote, command, tmp_path / "again", 1)
+    killed.send(signal.SIGKILL)
+    assert killed.wait() == KILLED
+    assert ended(zygote, tmp_path / "again", command(tmp_path / "again")).code == 3
+
+
+def test_changed_settings_are_refused_with_both_values_and_overwrite_starts_afresh(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole[0], out)
+    net, card = lively()
+    other = tmp_path / "other.safetensors"
+    save_model(other, net, type(card)(**{**vars(card), "radius": 48.0}))
+    digest = json.loads((out / ".run/settings.json").read_text())["model"]
+    for more, words in {
+        ("threshold=0.7", "tta=flips"): ("threshold: 0.4 then, 0.7 now", "tta: 'none' then, 'flips' now"),
+        ("halo=80",): ("halo: 64 then, 80 now",),
+        (f"model={other}",): (f"model: '{digest}' then, '",),
+    }.items():
+        done = ended(zygote, tmp_path / "log", command(out, *more))
+        assert done.code == 2 and "overwrite=true" in done.log
+        assert all(word in done.log for word in words), done.log
+        assert_same_run(out, whole[0])
+    assert ended(zygote, out, command(out, "threshold=0.7", "overwrite=true")).code == 3
+    after = pd.read_csv(out / "detections.csv")
+    assert after["score"].min() >= 0.7
+    assert len(after) == (pd.read_csv(whole[0] / "detections.csv")["score"] >= 0.7).sum() > 0
+
+
+def test_memory_and_tiles_are_no_settings_of_the_results(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """A run that ran out of memory may go on with less; nothing that is done is done again."""
+    out = tmp_path / "out"
+    shutil.copytree(whole[0], out)
+    times = {path: path.stat().st_mtime_ns for path in (out / "heatmaps").rglob("*.tif")}
+    done = ended(zygote, out, command(out, "tile=200", "max_memory=1GiB"))
+    assert done.code == 3 and "5 of 6 images are done" in done.log
+    assert {path: path.stat().st_mtime_ns for path in times} == times and len(times) == 5
+    assert (out / "counts.csv").read_bytes() == (whole[0] / "counts.csv").read_bytes()
+
+
+def test_images_that_came_changed_or_went_since(zygote: Zygote, command: Command, images: Path, tmp_path: Path) -> None:
+    """The tables are those of the images that are there: one new, one other than before, one gone, one mended."""
+    folder, out, fresh = tmp_path / "images", tmp_path / "out", tmp_path / "fresh"
+    folder.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        (folder / name).write_bytes((images / "0.png").read_bytes())
+    (folder / "d.jpg").write_bytes((images / "5.jpg").read_bytes())
+    assert ended(zygote, out, command(out, f"images={folder}")).code == 3
+    kept = (out / "heatmaps/a.png.tif").stat().st_mtime_ns
+    (folder / "b.png").write_bytes((images / "1.png").read_bytes())
+    (folder / "c.png").unlink()
+    Image.open(images / "2.png").save(folder / "d.jpg")
+    (folder / "e.png").write_bytes((images / "2.png").read_bytes())
+    assert ended(zygote, out, command(out, f"images={folder}")).code == 0
+    assert ended(zygote, fresh, command(fresh, f"images={folder}")).code == 0
+    assert list(pd.read_csv(out / "counts.csv")["image"]) == ["a.png", "b.png", "d.jpg", "e.png"]
+    for name in ("counts.csv", "detections.csv", "failures.csv"):
+        assert (out / name).read_bytes() == (fresh / name).read_bytes()
+    assert (out / "heatmaps/a.png.tif").stat().st_mtime_ns == kept

@@ -1,0 +1,307 @@
+"""From file to counts, side by side in one run: sliding windows, dense torch, dense OpenVINO, the bare network, SAHI.
+
+    python tools/bench_inference.py [--images photo.jpg] [--without sahi,gigapixel] [--json FILE]
+
+All of ours run the same weights (EfficientNet-Lite0 at stride 16 with a head of random numbers: speed does not depend
+on them) on the same photograph, and ours go from the file to written heatmap, overlay and tables (not the report's
+page), SAHI to its list of objects.
+
+- `sliding`: every window of patch and context cut out and classified by torch in batches at stride 16; measured on
+  `WINDOWS` of the windows and scaled up, since all would take hours.
+- `dense_torch`, `dense_openvino`: what `detect.predict` does.
+- `network`: OpenVINO on the same tiles, held in memory, nothing read, stitched or written. Its megapixels are those of
+  the tiles; `halo_overhead` is tile pixels over core pixels, so that `dense_openvino * halo_overhead / network` is the
+  share of the bare network's speed that is left.
+- `sahi`: SAHI with YOLO11n of random weights, slices of 640, overlap 0.2. `pip install sahi ultralytics` (AGPL) for it;
+  it is no part of this package.
+
+Compilation is left out everywhere (a first image is counted before the clock starts). Rates are the medians of
+`--repeats` rounds; in a round every part runs once. Peak memory is that of `python -m detect.predict` as a process of
+its own, interpreter and weights included, on the photograph and on a tiled GeoTIFF of a gigapixel made of it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.windows import Window as RasterWindow
+
+from detect.imagery import Scene, SceneReader, Window, open_scene, read_window
+from detect.inference import (
+    Engine,
+    OpenVinoRuntime,
+    TorchRuntime,
+    compile_cache,
+    count_scene,
+    layer_bytes,
+    make_plan,
+    predict_images,
+)
+from detect.launch import keep_freed_memory
+from detect.nets import ModelCard, PatchClassifier, build_net, effective_halo, receptive_halo, save_model
+from detect.nets.backbones import BackboneSpec
+from detect.reporting import write_json
+from detect.reporting.folder import PredictionFolder
+from detect.reporting.journal import RUN
+
+PHOTOGRAPH_HW = (3328, 4992)
+WINDOWS = 512
+WINDOWS_IN_BATCH = 64
+OBJECTS = 500
+GIGAPIXEL_SIDE = 31_744
+BLOCK = 512
+BUDGET = 2 << 30
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def expect(self, images: int, pixels: int) -> None:
+        """Say nothing."""
+
+    def start(self, name: str) -> None:
+        """Say nothing."""
+
+    def advance(self, pixels: int) -> None:
+        """Say nothing."""
+
+
+def make_photograph(path: Path) -> None:
+    """Write a JPEG of smooth noise with grain, which is as hard to decode as a photograph."""
+    rng = np.random.default_rng(0)
+    height, width = PHOTOGRAPH_HW
+    coarse = Image.fromarray(rng.integers(40, 216, (height // 32, width // 32, 3), np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    grain = rng.normal(0, 8, (height, width, 1)).astype(np.int16)
+    Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(path, quality=90)
+
+
+def make_gigapixel(path: Path, photograph: Path) -> None:
+    """Write a tiled, JPEG-compressed GeoTIFF of a gigapixel, its blocks cut from a photograph."""
+    with rasterio.open(photograph) as source:
+        pixels = source.read([1, 2, 3])
+    rows, cols = (side // BLOCK for side in pixels.shape[1:])
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 3, "height": GIGAPIXEL_SIDE, "width": GIGAPIXEL_SIDE,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "jpeg", "photometric": "ycbcr",
+        "crs": "EPSG:32617", "transform": rasterio.Affine(0.1, 0, 500_000, 0, -0.1, 4_000_000),
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        for row in range(GIGAPIXEL_SIDE // BLOCK):
+            for col in range(GIGAPIXEL_SIDE // BLOCK):
+                top, left = row % rows * BLOCK, col % cols * BLOCK
+                block = pixels[:, top : top + BLOCK, left : left + BLOCK]
+                target.write(block, window=RasterWindow(col * BLOCK, row * BLOCK, BLOCK, BLOCK))
+
+
+def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
+    """Make a network with a random head, its halo measured on the photograph and its threshold set for `OBJECTS`."""
+    torch.manual_seed(0)
+    card = ModelCard(
+        "patch", BackboneSpec(), ("a", "b", "c", "d", "e"), "background", (1, 2, 3), "uint8", (127.0,) * 3,
+        (128.0,) * 3, 48, None, radius=32.0, threshold=0.0,
+    )  # fmt: skip
+    net = build_net(card, "bundled").eval()
+    halo = receptive_halo(net, net.stride, 3)
+    side = -(-(2 * halo + 192) // net.stride) * net.stride
+    middle = Window((scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2, side, side)
+    tile = torch.from_numpy(np.ascontiguousarray(read_window(scene, middle, card.bands)))
+    auto, error = effective_halo(net, [tile], halo, net.stride)
+    print(f"halo {auto} pixels (logits within {error:.1e}), in theory {halo}", flush=True)
+    card = replace(card, halo=halo, halo_auto=auto, halo_error=error)
+    score = count_scene(scene, engine(card, net, TorchRuntime(net, torch.device("cpu")))).detections.score
+    return net, replace(card, threshold=float(np.sort(score)[-min(OBJECTS, len(score))]))
+
+
+def engine(card: ModelCard, net: PatchClassifier, runtime: Any) -> Engine:
+    """Make an engine as `detect.predict` makes it by default."""
+    halo = card.halo if card.halo_auto is None else card.halo_auto
+    assert halo is not None
+    return Engine(card, runtime, make_plan(BUDGET, runtime.spare * layer_bytes(net, 3), halo, net.stride))
+
+
+def from_file_to_counts(made: Engine, photograph: Path) -> None:
+    """Do what `detect.predict` does with one image up to its tables, into a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / RUN).mkdir()
+        sink = PredictionFolder(folder, made.card, [(photograph.name, photograph)])
+        predict_images([(photograph.name, photograph)], made, sink, Silent())
+        sink.write_tables({})
+        if photograph.name not in sink.found:
+            raise RuntimeError(f"{photograph} was not counted: {sink.failures}")
+
+
+def slide(net: PatchClassifier, card: ModelCard, scene: Scene) -> float:
+    """Classify `WINDOWS` windows one beside the other; give the seconds that all windows of the scene would take."""
+    margin = card.halo_auto
+    assert margin is not None
+    side = card.patch_size + 2 * margin
+    with SceneReader(scene, card.bands) as reader:
+        reader.hold()
+        started = time.perf_counter()
+        row = scene.shape[0] // 2
+        for first in range(0, WINDOWS, WINDOWS_IN_BATCH):
+            cols = [net.stride * (first + i) % scene.shape[1] for i in range(WINDOWS_IN_BATCH)]
+            patches = [reader.read(Window(row - side // 2, col - side // 2, side, side)) for col in cols]
+            with torch.inference_mode():
+                net.classify(torch.from_numpy(np.stack(patches)))
+    windows = -(-scene.shape[0] // net.stride) * -(-scene.shape[1] // net.stride)
+    return (time.perf_counter() - started) * windows / WINDOWS
+
+
+def bare(runtime: OpenVinoRuntime, tiles: list[NDArray[np.generic]]) -> None:
+    """Run the network on tiles in memory."""
+    for tile in tiles:
+        runtime(tile)
+
+
+def sahi_run(photograph: Path) -> Callable[[], None] | None:
+    """Make a function that counts the photograph with SAHI and YOLO11n; None where they are not installed."""
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    try:
+        from sahi import AutoDetectionModel
+        from sahi.predict import get_sliced_prediction
+        from ultralytics import YOLO
+    except ImportError as error:
+        print(f"SAHI is left out ({error}): pip install sahi ultralytics", flush=True)
+        return None
+    model = AutoDetectionModel.from_pretrained(
+        model_type="ultralytics", model=YOLO("yolo11n.yaml"), confidence_threshold=0.25, device="cpu"
+    )
+
+    def run() -> None:
+        get_sliced_prediction(
+            str(photograph), model, slice_height=640, slice_width=640, overlap_height_ratio=0.2,
+            overlap_width_ratio=0.2, verbose=0,
+        )  # fmt: skip
+
+    return run
+
+
+def seconds(run: Callable[[], None]) -> float:
+    """Time one call."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[dict[str, float | None], float]:
+    """Time every part; give megapixels per second, None for parts left out, and the halo's overhead."""
+    scene = open_scene(photograph)
+    net, card = make_model(scene)
+    openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, cache=compile_cache())
+    print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
+    torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")))
+    openvino_engine = engine(card, net, openvino)
+    grid = openvino_engine.plan.grid(scene.shape)
+    with SceneReader(scene, card.bands) as reader:
+        tiles = [np.ascontiguousarray(reader.read(grid.tile(core)))[None] for core in grid]
+    pixels, tile_pixels = scene.shape[0] * scene.shape[1], len(grid) * grid.tile_hw[0] * grid.tile_hw[1]
+    parts: dict[str, tuple[int, Callable[[], float]]] = {
+        "sliding": (pixels, lambda: slide(net, card, scene)),
+        "dense_torch": (pixels, lambda: seconds(lambda: from_file_to_counts(torch_engine, photograph))),
+        "dense_openvino": (pixels, lambda: seconds(lambda: from_file_to_counts(openvino_engine, photograph))),
+        "network": (tile_pixels, lambda: seconds(lambda: bare(openvino, tiles))),
+    }
+    sahi = None if "sahi" in without else sahi_run(photograph)
+    if sahi is not None:
+        parts["sahi"] = (pixels, lambda: seconds(sahi))
+    rates: dict[str, float | None] = dict.fromkeys(("sliding", "dense_torch", "dense_openvino", "network", "sahi"))
+    wanted = {name: part for name, part in parts.items() if name not in without}
+    times: dict[str, list[float]] = {name: [] for name in wanted}
+    for turn in range(repeats + 1):
+        for name, (_, run) in wanted.items():
+            took = run()
+            if turn:
+                times[name].append(took)
+        print(f"round {turn} of {repeats}{'' if turn else ' (not counted)'} done", flush=True)
+    for name, (size, _) in wanted.items():
+        rates[name] = round(size / 1e6 / median(times[name]), 4)
+    return rates, tile_pixels / pixels
+
+
+def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[str, float | None]:
+    """Run `detect.predict` on the photograph and on a gigapixel; give the processes' peak memory in MiB."""
+    net, card = make_model(open_scene(photograph))
+    save_model(folder / "model.safetensors", net, card)
+    images = {"photograph": photograph, "gigapixel": folder / "gigapixel.tif"}
+    peaks: dict[str, float | None] = dict.fromkeys(images)
+    for name, path in images.items():
+        if name in without:
+            continue
+        if name == "gigapixel":
+            make_gigapixel(path, photograph)
+            print("a gigapixel is written; counting it takes minutes", flush=True)
+        output = folder / name
+        command = [
+            sys.executable, "-m", "detect.predict", f"model={folder / 'model.safetensors'}", f"images={path}",
+            f"output={output}",
+        ]  # fmt: skip
+        subprocess.run(command, check=True)
+        peaks[name] = json.loads((output / "run.json").read_text(encoding="utf-8"))["peak_memory_mib"]
+    return peaks
+
+
+def say(speeds: dict[str, float | None], overhead: float, peaks: dict[str, float | None]) -> None:
+    """Print the table."""
+    unit = {"network": "megapixels of tiles/s"}
+    for name, rate in speeds.items():
+        shown = "left out" if rate is None else f"{rate:9.3f} {unit.get(name, 'megapixels/s')}"
+        print(f"{name:>15}  {shown}")
+    print(f"{'halo overhead':>15}  {overhead:9.3f} tile pixels per core pixel")
+    for name, peak in peaks.items():
+        print(f"{name:>15}  {'left out' if peak is None else f'{peak:9.0f} MiB at most'}")
+    fast, bare_rate = speeds["dense_openvino"], speeds["network"]
+    for other in ("sliding", "sahi"):
+        slow = speeds[other]
+        if fast and slow:
+            print(f"dense_openvino is {fast / slow:.1f} times as fast as {other}")
+    if fast and bare_rate:
+        print(f"from file to counts at {fast * overhead / bare_rate:.2f} of the bare network's rate on the same tiles")
+    first, second = peaks["photograph"], peaks["gigapixel"]
+    if first and second:
+        print(f"the gigapixel takes {second / first:.2f} times the photograph's memory")
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, help="a photograph; by default one is made")
+    parser.add_argument("--without", default="", help="parts to leave out, such as sahi,gigapixel")
+    parser.add_argument("--json", type=Path, help="where to write the numbers")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    keep_freed_memory()
+    without = {name for name in options.without.split(",") if name}
+    known = {"sliding", "dense_torch", "dense_openvino", "network", "sahi", "photograph", "gigapixel"}
+    if without - known:
+        parser.error(f"--without knows {sorted(known)}, got {sorted(without - known)}")
+    with tempfile.TemporaryDirectory() as name:
+        photograph = options.images or Path(name) / "photograph.jpg"
+        if options.images is None:
+            make_photograph(photograph)
+        speeds, overhead = measure_speed(photograph, without, options.repeats)
+        peaks = measure_memory(photograph, without, Path(name))
+        say(speeds, overhead, peaks)
+        if options.json:
+            found = {"megapixels_per_second": speeds, "halo_overhead": round(overhead, 4), "peak_rss_mib": peaks}
+            write_json(found, options.json)
+
+
+if __name__ == "__main__":
+    main()
