@@ -210,7 +210,7 @@ class SceneReader:
         ]  # fmt: skip
         if window.inside(self.scene.shape):
             return pixels
-        return np.asarray(np.take(np.take(pixels, rows - top, axis=1), cols - left, axis=2))
+        return _mirrored(pixels, inner, window, rows, cols)
 
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Give the scene reduced to at most `longest_side` pixels, (bands, h, w) in the scene's dtype, averaged.
@@ -243,6 +243,33 @@ class SceneReader:
                 f"{self.scene.path}: NaN or infinite pixels near {window}; fill them first, as gdal_fillnodata does"
             )
         return np.asarray(pixels)
+
+
+def _mirrored(
+    pixels: NDArray[np.generic], inner: Window, window: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> NDArray[np.generic]:
+    """Lay the pixels of the part `inner` of a scene out over a window; only what lies over the edge is gathered."""
+    own_rows, own_cols = (
+        np.flatnonzero(places == np.arange(start, start + len(places)))
+        for places, start in ((rows, window.row), (cols, window.col))
+    )
+    if not (len(own_rows) and len(own_cols)):
+        return np.asarray(np.take(np.take(pixels, rows - inner.row, axis=1), cols - inner.col, axis=2))
+    result = np.empty((len(pixels), window.height, window.width), pixels.dtype)
+    top, bottom, left, right = own_rows[0], own_rows[-1] + 1, own_cols[0], own_cols[-1] + 1
+    first_row, first_col = rows[top] - inner.row, cols[left] - inner.col
+    result[:, top:bottom, left:right] = pixels[
+        :, first_row : first_row + bottom - top, first_col : first_col + right - left
+    ]
+    for part in (slice(0, left), slice(right, window.width)):
+        result[:, top:bottom, part] = pixels[:, first_row : first_row + bottom - top][:, :, cols[part] - inner.col]
+    for part in (slice(0, top), slice(bottom, window.height)):
+        for row, source in zip(range(*part.indices(window.height)), rows[part], strict=True):
+            if top <= source - window.row < bottom:
+                result[:, row] = result[:, source - window.row]
+            else:
+                result[:, row] = np.take(pixels[:, source - inner.row], cols - inner.col, axis=1)
+    return result
 
 
 def check_bands(path: Path, number: int, bands: Sequence[int]) -> None:

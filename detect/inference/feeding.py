@@ -93,7 +93,8 @@ def _tiles_of_large(source: Source, bands: Sequence[int], plan: Plan) -> Iterato
             preview = None if held else Preview(shown, source.scene.shape, PREVIEW_SIDE, source.scene.dtype)
             for first in range(0, len(cores), size):
                 chosen = cores[first : first + size]
-                pixels = np.stack([reader.read(grid.tile(core)) for core in chosen])
+                tiles = [reader.read(grid.tile(core)) for core in chosen]
+                pixels = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
                 if preview is not None:
                     for core, tile in zip(chosen, pixels, strict=True):
                         inner = tile[:shown, grid.halo :, grid.halo :]
