@@ -14,12 +14,13 @@ from detect.inference import (
     Views,
     check_views,
     compile_cache,
+    decoder_of,
     layer_bytes,
     make_plan,
     pick_device,
 )
 from detect.launch import parse_bytes
-from detect.nets import ModelCard, PatchClassifier
+from detect.nets import ModelCard, Net
 
 logger = logging.getLogger(__name__)
 
@@ -69,15 +70,15 @@ def chosen_halo(halo: Any, card: ModelCard) -> int:
     pixels = whole_number(halo, "halo")
     if pixels is None:
         return card.halo if card.halo_auto is None else card.halo_auto
-    if pixels % card.backbone.stride:
-        raise ValueError(f"halo must be a multiple of the model's stride {card.backbone.stride}, got {pixels}")
+    if pixels % card.align:
+        raise ValueError(f"halo must be a multiple of the model's stride {card.align}, got {pixels}")
     enough = card.halo if card.halo_auto is None else card.halo_auto
     if pixels < enough:
         logger.warning("halo=%d is less than the model needs (%d): counts depend on the tiles", pixels, enough)
     return pixels
 
 
-def make_runtime(cfg: DictConfig, net: PatchClassifier, card: ModelCard) -> TorchRuntime | OpenVinoRuntime:
+def make_runtime(cfg: DictConfig, net: Net, card: ModelCard) -> TorchRuntime | OpenVinoRuntime:
     """Make what runs the network; `auto` takes OpenVINO on a CPU, torch elsewhere, and torch where OpenVINO fails.
 
     Raises:
@@ -94,7 +95,7 @@ def make_runtime(cfg: DictConfig, net: PatchClassifier, card: ModelCard) -> Torc
     ):
         try:
             return OpenVinoRuntime(
-                net, len(card.bands), card.backbone.stride, card.dtype, str(cfg.runtime.precision), compile_cache()
+                net, len(card.bands), card.align, card.dtype, str(cfg.runtime.precision), compile_cache()
             )
         except ImportError as error:
             if name == "openvino":
@@ -107,7 +108,7 @@ def make_runtime(cfg: DictConfig, net: PatchClassifier, card: ModelCard) -> Torc
     return TorchRuntime(net, device, str(cfg.runtime.precision), bool(cfg.runtime.compile))
 
 
-def make_engine(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Path | None = None) -> Engine:
+def make_engine(cfg: DictConfig, net: Net, card: ModelCard, folder: Path | None = None) -> Engine:
     """Make a model ready to run: runtime, views, halo, and a plan for the memory.
 
     Args:
@@ -116,7 +117,7 @@ def make_engine(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: 
         card: its card.
         folder: where maps too large for memory lie.
     """
-    if card.background is None:
+    if not card.finds:
         raise ValueError(
             "this model tells patches apart and has no background class: it cannot find objects in an image"
         )
@@ -130,11 +131,11 @@ def make_engine(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: 
     waiting = TILES_WAITING * len(card.bands) * np.dtype(card.dtype).itemsize
     shapes = 2 if cfg.tta == "d4" else 1
     per_pixel = shapes * runtime.spare * layer_bytes(net, len(card.bands)) + waiting
-    plan = make_plan(budget, per_pixel, halo, stride, tile, folder)
+    plan = make_plan(budget, per_pixel, halo, stride, tile, folder, card.align)
     if isinstance(runtime, OpenVinoRuntime):
         runtime.kept_pixels = shapes * plan.area
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)
-    views = Views(runtime, cfg.tta, cfg.tta_combine, on_corner)
+    views = Views(runtime, decoder_of(card), cfg.tta, cfg.tta_combine, on_corner)
     logger.info(
         "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, radius %g",
         runtime.name, runtime.device, runtime.precision, plan.area / 1e6, plan.halo,

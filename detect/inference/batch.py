@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery import Scene, SceneError, open_scene
-from detect.inference.decoding import CellGeometry, decode_patches, posteriors
+from detect.inference.decoder import Decoder, decoder_of, suppression_of
+from detect.inference.decoding import CellGeometry, posteriors
 from detect.inference.feeding import Ending, Failure, Source, ahead, grouped, read_tiles
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime, Stitcher, release
@@ -52,6 +53,11 @@ class Engine:
     runtime: Runtime
     plan: Plan
 
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What reads the model's maps."""
+        return decoder_of(self.card)
+
     def geometry(self, scene: Scene) -> CellGeometry:
         """Say where the cells of a scene's map lie."""
         return CellGeometry(self.plan.stride, self.card.cell_offset, scene.shape)
@@ -63,7 +69,7 @@ class Engine:
             SceneError: the pixels are of another type than the model's.
             ValueError: the model has no background class.
         """
-        if self.card.background is None:
+        if not self.card.finds:
             raise ValueError(
                 "this model tells patches apart and has no background class: it cannot find objects in an image"
             )
@@ -83,6 +89,7 @@ class SceneResult:
         preview: the scene reduced to a small picture, (bands, h, w), of the model's bands.
         logits: (K, h, w), the stitched map, in memory or in a file.
         rows: rows of the map that may be worked on at once.
+        heat: gives the probabilities of the classes from rows of the map.
     """
 
     detections: Detections
@@ -90,11 +97,12 @@ class SceneResult:
     preview: NDArray[np.generic]
     logits: NDArray[np.float32]
     rows: int
+    heat: Callable[[NDArray[np.float32]], NDArray[np.float32]] = posteriors
 
     def heat_strips(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, w) in [0, 1], from the top."""
         for row in range(0, self.logits.shape[1], self.rows):
-            yield posteriors(np.asarray(self.logits[:, row : row + self.rows]))
+            yield self.heat(np.asarray(self.logits[:, row : row + self.rows]))
             release(self.logits)
 
     @cached_property
@@ -231,10 +239,10 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
     """Turn the map of an image into its detections."""
     geometry = engine.geometry(item.source.scene)
     rows = engine.plan.rows(*item.logits.shape[::2])
-    detections = decode_patches(
-        item.logits, engine.card, geometry, radius=engine.card.radius, threshold=engine.card.threshold, rows=rows
+    detections = engine.decoder.detections(
+        item.logits, geometry, suppression=suppression_of(engine.card), threshold=engine.card.threshold, rows=rows
     )
-    return SceneResult(detections, geometry, item.preview, item.logits, rows)
+    return SceneResult(detections, geometry, item.preview, item.logits, rows, engine.decoder.heat)
 
 
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:

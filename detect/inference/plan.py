@@ -39,6 +39,7 @@ class Plan:
         area: most pixels of a tile.
         halo: context on every side in pixels.
         stride: the net's pixels per cell.
+        align: tiles begin and end on multiples of it, in pixels.
         photograph: most bytes of an image that must be decoded whole; one is held at a time.
         stitched: most bytes of a map that is kept in memory; a larger one goes to a file.
         folder: where such a file lies; None for the system's folder of temporary files.
@@ -51,10 +52,11 @@ class Plan:
     photograph: int
     stitched: int
     folder: Path | None = None
+    align: int | None = None
 
     def grid(self, shape: tuple[int, int]) -> Grid:
         """Lay tiles over a scene."""
-        return tile_grid(shape, self.tile, self.halo, self.stride, self.area)
+        return tile_grid(shape, self.tile, self.halo, self.stride, self.area, self.align)
 
     def batch(self, grid: Grid) -> int:
         """Give how many tiles of a grid make a batch: as many as have the pixels of the largest tile."""
@@ -90,7 +92,13 @@ class Plan:
 
 
 def make_plan(
-    budget: int, bytes_per_pixel: float, halo: int, stride: int, tile: int | None = None, folder: Path | None = None
+    budget: int,
+    bytes_per_pixel: float,
+    halo: int,
+    stride: int,
+    tile: int | None = None,
+    folder: Path | None = None,
+    align: int | None = None,
 ) -> Plan:
     """Share out a memory budget.
 
@@ -104,14 +112,15 @@ def make_plan(
         stride: the net's pixels per cell.
         tile: side of a tile in pixels that the user asks for.
         folder: for maps too large for memory.
+        align: tiles begin and end on multiples of it, in pixels; the stride by default.
 
     Raises:
         ValueError: the budget is too small for the smallest sensible tile, or the tile for its halo.
     """
-    least = 2 * halo + 4 * stride
+    least = 2 * halo + max(4 * stride, align or stride)
     area = min(int(LAYERS * budget / bytes_per_pixel), LARGEST_AREA)
     if tile is not None:
-        tile_grid((1, 1), tile, halo, stride)
+        tile_grid((1, 1), tile, halo, stride, align=align)
         if tile * tile * bytes_per_pixel > LAYERS * budget:
             logger.warning(
                 "tile=%d takes about %d MiB, more than max_memory", tile, tile * tile * bytes_per_pixel / 2**20
@@ -125,7 +134,7 @@ def make_plan(
                 f"give {-(-needed >> 20)}MiB or more"
             )
         tile = LARGEST_TILE // stride * stride
-    return Plan(tile, area, halo, stride, budget // 4, budget // 32, folder)
+    return Plan(tile, area, halo, stride, budget // 4, budget // 32, folder, align)
 
 
 def layer_bytes(net: nn.Module, bands: int, side: int = 256) -> float:

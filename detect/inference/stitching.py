@@ -78,7 +78,9 @@ def release(array: NDArray[np.float32]) -> None:
         held.madvise(mmap.MADV_DONTNEED)
 
 
-def tile_grid(shape: tuple[int, int], tile: int, halo: int, stride: int, area: int | None = None) -> Grid:
+def tile_grid(
+    shape: tuple[int, int], tile: int, halo: int, stride: int, area: int | None = None, align: int | None = None
+) -> Grid:
     """Lay tiles, halo included, over a scene, all of one size and with the least pixels in all.
 
     Args:
@@ -87,22 +89,26 @@ def tile_grid(shape: tuple[int, int], tile: int, halo: int, stride: int, area: i
         halo: context on every side in pixels.
         stride: the net's pixels per cell.
         area: most pixels of a tile, `tile` squared by default.
+        align: tiles begin and end on multiples of it, in pixels; the stride by default.
 
     Raises:
-        ValueError: the tile leaves no room for a core between its halos.
+        ValueError: the tile leaves no room for a core between its halos, or the halo is no multiple of `align`.
     """
-    most = (tile - 2 * halo) // stride * stride
-    if most < stride:
+    align = align or stride
+    if halo % align:
+        raise ValueError(f"halo must be a multiple of {align}, on which tiles begin, got {halo}")
+    most = (tile - 2 * halo) // align * align
+    if most < align:
         raise ValueError(
-            f"tile must be {2 * halo + stride} or more with a halo of {halo} and a stride of {stride}, got {tile}"
+            f"tile must be {2 * halo + align} or more with a halo of {halo} and a stride of {align}, got {tile}"
         )
 
     area = tile * tile if area is None else area
-    step = -(-SIZE_STEP // stride) * stride
+    step = -(-SIZE_STEP // align) * align
     single = (min(most, -(-shape[0] // step) * step), min(most, -(-shape[1] // step) * step))
     if single[0] >= shape[0] and single[1] >= shape[1] and _pixels(single, halo) <= area:
         return Grid(shape, single, halo, stride)
-    rows, cols = (_cores(length, most, max(stride, int(area**0.5) - 2 * halo), stride) for length in shape)
+    rows, cols = (_cores(length, most, max(align, int(area**0.5) - 2 * halo), align) for length in shape)
     sizes = [(row, col) for row in rows for col in cols if _pixels((row, col), halo) <= area]
     if not sizes:
         return Grid(shape, (min(rows), min(cols)), halo, stride)

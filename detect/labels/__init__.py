@@ -4,7 +4,16 @@ from detect.labels.detections import Detections, concatenate
 from detect.labels.folders import PatchFolder, read_patch_folder
 from detect.labels.predictions import read_detections, write_detections
 from detect.labels.sheets import UnwritableError, writable
-from detect.labels.sources import AnnotatedImage, AnnotationError, Annotations, ImageFolder, find_image, match_names
+from detect.labels.sources import (
+    AnnotatedImage,
+    AnnotationError,
+    Annotations,
+    ImageFolder,
+    find_image,
+    match_names,
+    outside,
+    with_ignored,
+)
 from detect.labels.tables import read_annotations, read_truth, write_annotations
 from detect.labels.voc import write_voc
 
@@ -19,10 +28,12 @@ __all__ = [
     "concatenate",
     "find_image",
     "match_names",
+    "outside",
     "read_annotations",
     "read_detections",
     "read_patch_folder",
     "read_truth",
+    "with_ignored",
     "writable",
     "write_annotations",
     "write_detections",

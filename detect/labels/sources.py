@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -32,6 +32,7 @@ class AnnotatedImage:
         group: images of one group stay on one side of the split; None where the file does not say.
         negative_names: the label of each look-alike, M of them; empty where nobody needs them.
         negative_wh: (M, 2) float64, the look-alikes' widths and heights in pixels, None for points.
+        ignored: (M, 4) float64, boxes x1, y1, x2, y2 where it is not known what there is: nothing is learned or scored.
 
     Raises:
         ValueError: the lengths of the negatives' arrays disagree.
@@ -46,6 +47,7 @@ class AnnotatedImage:
     group: str | None = None
     negative_names: tuple[str, ...] = ()
     negative_wh: NDArray[np.float64] | None = None
+    ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "negatives", np.asarray(self.negatives, np.float64).reshape(-1, 2))
@@ -77,6 +79,44 @@ class Annotations:
     def truth(self) -> dict[str, Detections]:
         """The objects of every image by its name."""
         return {image.name: image.objects for image in self.images}
+
+
+def with_ignored(annotations: Annotations, labels: Sequence[str]) -> Annotations:
+    """Turn the look-alikes of some labels into regions that are ignored.
+
+    Args:
+        annotations: read with these labels among the negative ones.
+        labels: whose boxes are regions where it is not known what there is.
+
+    Raises:
+        AnnotationError: points, which have no extent.
+    """
+    images = []
+    for image in annotations.images:
+        chosen = np.array([name in labels for name in image.negative_names], bool)
+        if not chosen.any():
+            images.append(image)
+            continue
+        if image.negative_wh is None:
+            raise AnnotationError(f"{image.name}: regions to ignore must be boxes, the annotations are points")
+        half = image.negative_wh[chosen] / 2
+        images.append(
+            replace(
+                image,
+                negatives=image.negatives[~chosen],
+                negative_names=tuple(n for n, out in zip(image.negative_names, chosen, strict=True) if not out),
+                negative_wh=image.negative_wh[~chosen],
+                ignored=np.concatenate([image.negatives[chosen] - half, image.negatives[chosen] + half], axis=1),
+            )
+        )
+    return replace(annotations, images=tuple(images))
+
+
+def outside(found: Detections, regions: NDArray[np.float64]) -> Detections:
+    """Keep the objects whose centre lies in none of the regions (M, 4) x1, y1, x2, y2."""
+    x, y = found.xy[:, 0, None], found.xy[:, 1, None]
+    within = (x >= regions[:, 0]) & (x < regions[:, 2]) & (y >= regions[:, 1]) & (y < regions[:, 3])
+    return found[~within.any(axis=1)]
 
 
 class ImageFolder:

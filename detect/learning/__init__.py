@@ -2,9 +2,12 @@
 
 from detect.learning.augment import Augment
 from detect.learning.callbacks import EpochLog
+from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
-from detect.learning.module import ClassifierModule, Schedule
+from detect.learning.grid_module import GridModule
+from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.module import ClassifierModule, CountingModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
@@ -15,20 +18,31 @@ from detect.learning.tasks import (
     folder_card,
     folder_outputs,
     folder_task,
+    grid_task,
     image_kind,
     measure_normalisation,
     object_size,
     scene_task,
 )
+from detect.learning.targets import Encoder, Objects
 
 __all__ = [
     "Augment",
     "ClassifierModule",
+    "CountingModule",
+    "CropDataset",
+    "CropRecipe",
+    "CropSampler",
+    "Encoder",
     "EpochLog",
     "FolderDataset",
     "FolderRecipe",
+    "GridLoss",
+    "GridModule",
     "LabelledScene",
     "Loading",
+    "LossWeights",
+    "Objects",
     "PatchData",
     "PatchSettings",
     "PixelSource",
@@ -41,6 +55,7 @@ __all__ = [
     "folder_card",
     "folder_outputs",
     "folder_task",
+    "grid_task",
     "image_kind",
     "measure_normalisation",
     "named_sides",

@@ -46,6 +46,23 @@ class Augment:
         Returns:
             The image in its dtype, and the N points in their order; a point may have left the image.
         """
+        varied, points, _ = self.vary(pixels, xy, None, seed)
+        return varied, points
+
+    def vary(
+        self, pixels: NDArray[np.generic], xy: NDArray[np.floating], valid: NDArray[np.bool_] | None, seed: int
+    ) -> tuple[NDArray[np.generic], NDArray[np.float64], NDArray[np.bool_]]:
+        """Vary an image, and move its points and a mask along; what comes in from beyond its border is not valid.
+
+        Args:
+            pixels: (C, H, W).
+            xy: (N, 2) points in pixels.
+            valid: (H, W); None if nobody asks, which saves time where there are no points either.
+            seed: the same seed gives the same result.
+
+        Returns:
+            The image in its dtype, the N points in their order, and the mask.
+        """
         ordinary = pixels.dtype == np.uint8 and pixels.shape[0] in (1, 3)
         image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
         if image.dtype not in (np.uint8, np.float32):
@@ -54,18 +71,25 @@ class Augment:
         chain.set_random_seed(seed)
         varied = chain(image=image)["image"]
         varied = varied.reshape(*varied.shape[:2], pixels.shape[0])
-        points = self._moved(image, np.asarray(xy, np.float64).reshape(-1, 2), seed, ordinary)
-        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype), points
+        points, mask = self._moved(image, np.asarray(xy, np.float64).reshape(-1, 2), valid, seed, ordinary)
+        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype), points, mask
 
     def _moved(
-        self, image: NDArray[np.generic], xy: NDArray[np.float64], seed: int, ordinary: bool
-    ) -> NDArray[np.float64]:
-        """Move points as the same seed moves the pixels."""
-        if not len(xy):
-            return xy
+        self,
+        image: NDArray[np.generic],
+        xy: NDArray[np.float64],
+        valid: NDArray[np.bool_] | None,
+        seed: int,
+        ordinary: bool,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Move points and a mask as the same seed moves the pixels."""
+        everything = np.ones(image.shape[:2], bool) if valid is None else valid
+        if valid is None and not len(xy):
+            return xy, everything
         chain = self._point_chains[ordinary]
         chain.set_random_seed(seed)
-        return np.asarray(chain(image=image, keypoints=xy - 0.5)["keypoints"], np.float64).reshape(-1, 2) + 0.5
+        moved = chain(image=image, mask=everything.astype(np.uint8), keypoints=xy - 0.5)
+        return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
 
 
 def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:

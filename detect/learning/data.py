@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-PatchSet = Dataset[tuple[Tensor, int]]
+PatchSet = Dataset[Any]
+"""Pairs of pixels and what is wanted: an output's number, or a grid's targets."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,16 @@ class PatchData(pl.LightningDataModule):
         self.val = val
         self.loading = loading
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Load the patches of the trainer's current epoch (the trainer must reload its loaders every epoch)."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return self._loader(self.train(epoch), drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Load the validation patches."""
         return self._loader(self.val, drop_last=False)
 
-    def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[tuple[Tensor, int]]:
+    def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
         """Load with a generator of its own: an iterator draws a number, and a resumed run draws it at another time."""
         size = self.loading.batch_size
         short = len(patches) < size  # type: ignore[arg-type]

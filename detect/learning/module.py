@@ -1,4 +1,4 @@
-"""The Lightning module that trains a patch classifier."""
+"""The Lightning modules: what both families share, and the patch classifier's."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from detect.nets import PatchClassifier
+from detect.nets import Net, PatchClassifier
 
-SceneScores = Callable[[PatchClassifier], Mapping[str, float]]
+SceneScores = Callable[[Net], Mapping[str, float]]
 """Counts the validation scenes with a network; names and values are logged under `val/`."""
 
 
@@ -52,11 +52,10 @@ class Schedule:
             raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
 
 
-class ClassifierModule(pl.LightningModule):
-    """Trains a patch classifier with cross-entropy, AdamW, warm-up and cosine.
+class CountingModule(pl.LightningModule):
+    """Moves a network's weights with AdamW, warm-up and cosine, and counts the validation scenes now and then.
 
-    Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and what `scene_scores`
-    gives, `val/f1` first: the F1 of counting whole validation scenes.
+    Logs what `scene_scores` gives, `val/f1` first: the F1 of counting whole validation scenes.
 
     Args:
         net: the network.
@@ -65,9 +64,7 @@ class ClassifierModule(pl.LightningModule):
         scene_scores: counts the validation scenes; None where there are only patches.
     """
 
-    def __init__(
-        self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None
-    ) -> None:
+    def __init__(self, net: Net, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None) -> None:
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
         self.schedule = schedule
@@ -76,7 +73,6 @@ class ClassifierModule(pl.LightningModule):
         self._scene_values: Mapping[str, float] = {}
         self.frozen = schedule.backbone_lr == 0
         self.net.backbone.requires_grad_(not self.frozen)
-        self._validated: list[tuple[Tensor, Tensor]] = []
 
     def on_train_epoch_start(self) -> None:
         """Seed the epoch's random numbers; a frozen backbone keeps the statistics of its normalisation, too."""
@@ -84,27 +80,8 @@ class ClassifierModule(pl.LightningModule):
             self.net.backbone.eval()
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Give the loss of a batch of (pixels, output)."""
-        pixels, output = batch
-        logits = self.net.classify(_channels_last(pixels))
-        loss = F.cross_entropy(logits, output, label_smoothing=self.schedule.label_smoothing)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep the logits of a batch."""
-        pixels, output = batch
-        self._validated.append((self.net.classify(_channels_last(pixels)).float().cpu(), output.cpu()))
-
-    def on_validation_epoch_end(self) -> None:
-        """Score the patches, and every `score_every` epochs, the first and the last, the scenes; else repeat theirs."""
-        logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
-        self._validated.clear()
-        predicted = logits.argmax(dim=1)
-        self.log("val/loss", F.cross_entropy(logits, output))
-        self.log("val/accuracy", float(accuracy_score(output, predicted)))
-        self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
+    def log_scenes(self) -> None:
+        """Count the scenes every `score_every` epochs, in the first and the last; else repeat their scores."""
         epoch, last = self.current_epoch + 1, self.trainer.max_epochs
         due = epoch % self.schedule.score_every == 0 or epoch == last or not self._scene_values
         if self.scene_scores is not None and due:
@@ -145,5 +122,47 @@ class ClassifierModule(pl.LightningModule):
         ]
 
 
-def _channels_last(pixels: Tensor) -> Tensor:
+class ClassifierModule(CountingModule):
+    """Trains a patch classifier with cross-entropy.
+
+    Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and the scenes' scores.
+
+    Args:
+        net, schedule, seed, scene_scores: as of a `CountingModule`.
+    """
+
+    net: PatchClassifier
+
+    def __init__(
+        self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None
+    ) -> None:
+        super().__init__(net, schedule, seed, scene_scores)
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Give the loss of a batch of (pixels, output)."""
+        pixels, output = batch
+        logits = self.net.classify(channels_last(pixels))
+        loss = F.cross_entropy(logits, output, label_smoothing=self.schedule.label_smoothing)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Keep the logits of a batch."""
+        pixels, output = batch
+        self._validated.append((self.net.classify(channels_last(pixels)).float().cpu(), output.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the patches, and the scenes when they are due."""
+        logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        predicted = logits.argmax(dim=1)
+        self.log("val/loss", F.cross_entropy(logits, output))
+        self.log("val/accuracy", float(accuracy_score(output, predicted)))
+        self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
+        self.log_scenes()
+
+
+def channels_last(pixels: Tensor) -> Tensor:
+    """Give pixels as float32 in the layout that convolutions on CPUs and GPUs like best."""
     return pixels.float().contiguous(memory_format=torch.channels_last)

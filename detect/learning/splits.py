@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,12 +25,14 @@ class LabelledScene:
         scene: the pixels.
         objects: ground truth, in pixels of the scene.
         negatives: (M, 2) xy of look-alikes that are not objects.
+        ignored: (M, 4) boxes x1, y1, x2, y2 where nobody said what there is.
     """
 
     name: str
     scene: Scene
     objects: Detections
     negatives: NDArray[np.float64]
+    ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
     def part(self, window: Window) -> "LabelledScene":
         """Cut a rectangle out, with the objects whose centres lie in it."""
@@ -41,6 +43,7 @@ class LabelledScene:
             scene=view(self.scene, window),
             objects=self.objects[self._within(window, self.objects.xy)].shifted(-window.col, -window.row),
             negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
+            ignored=self.ignored - np.array([window.col, window.row] * 2, np.float64),
         )
 
     def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -145,7 +148,7 @@ def _classes(images: Sequence[AnnotatedImage]) -> set[str]:
 
 
 def _labelled(image: AnnotatedImage) -> LabelledScene:
-    return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives)
+    return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives, image.ignored)
 
 
 def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:

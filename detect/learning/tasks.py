@@ -12,11 +12,13 @@ from sklearn.model_selection import train_test_split
 from detect.imagery import Scene, open_scene
 from detect.labels import PatchFolder
 from detect.learning.augment import Augment
+from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import PatchSet
 from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.targets import Encoder
 from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -100,9 +102,7 @@ def scene_task(
     split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
 ) -> Task:
     """Learn from patches drawn around the objects of scenes and away from them."""
-    for side, scenes in (("training", split.train), ("validation", split.val)):
-        if not any(len(labelled.objects) for labelled in scenes):
-            raise ValueError(f"the {side} images hold no objects; choose them with data.val and data.test")
+    _check_objects(split)
     sampler = Sampler(split.train, recipe, seed)
     held = Sampler(split.val, recipe, seed)
 
@@ -110,13 +110,57 @@ def scene_task(
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
 
+    return Task(train, SampleDataset(split.val, held.fixed(), source, patches.side), *_objects_and_notes(split))
+
+
+def grid_task(
+    split: SceneSplit, source: PixelSource, encoder: Encoder, recipe: CropRecipe, augment: Augment | None, seed: int
+) -> Task:
+    """Learn from crops of scenes, around objects and on empty ground."""
+    _check_objects(split)
+    sampler = CropSampler(split.train, recipe, seed)
+    held = CropSampler(split.val, recipe, seed)
+
+    def train(epoch: int) -> PatchSet:
+        seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
+        return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds)
+
+    number, notes = _objects_and_notes(split)
+    note = _shared_cells(split.train, encoder)
+    return Task(train, CropDataset(split.val, held.fixed(), source, encoder), number, notes + ((note,) if note else ()))
+
+
+def _check_objects(split: SceneSplit) -> None:
+    for side, scenes in (("training", split.train), ("validation", split.val)):
+        if not any(len(labelled.objects) for labelled in scenes):
+            raise ValueError(f"the {side} images hold no objects; choose them with data.val and data.test")
+
+
+def _objects_and_notes(split: SceneSplit) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Count the training objects of each class, and say what a reader of the report should know."""
     classes = split.train[0].objects.classes
     number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
     unseen = [name for name, n in number.items() if not n]
-    notes = [split.note]
+    notes = (split.note,)
     if unseen:
-        notes.append(f"no training object of class {', '.join(unseen)}: the model cannot find them")
-    return Task(train, SampleDataset(split.val, held.fixed(), source, patches.side), number, tuple(notes))
+        notes += (f"no training object of class {', '.join(unseen)}: the model cannot find them",)
+    return number, notes
+
+
+def _shared_cells(scenes: Sequence[LabelledScene], encoder: Encoder) -> str | None:
+    """Say how many objects find no slot because their cell holds others."""
+    lost = total = 0
+    for labelled in scenes:
+        cells = np.floor(labelled.objects.xy / encoder.stride).astype(np.int64)
+        number = np.unique(cells, axis=0, return_counts=True)[1]
+        lost += int(np.maximum(number - encoder.grid.slots, 0).sum())
+        total += len(cells)
+    if not lost:
+        return None
+    return (
+        f"{lost} of {total} training objects share a cell of {encoder.stride} pixels with others and cannot be told "
+        "apart there; a smaller net.stride or more net.slots would"
+    )
 
 
 def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: ModelCard) -> ModelCard:

@@ -1,7 +1,7 @@
 """Backbones: any timm network as a feature extractor of one chosen output stride."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import timm
 from timm.models import adapt_input_conv
@@ -60,12 +60,56 @@ class Backbone(nn.Module):
         return self.body(pixels)[-1]
 
 
-def _create(spec: BackboneSpec) -> Any:
+class Pyramid(nn.Module):
+    """A timm network's features at every stride from the finest wanted to the deepest.
+
+    Args:
+        spec: the network; its stride is the finest.
+        deepest: stride of the coarsest features, a power of two times the finest.
+
+    Attributes:
+        channels: of each level, the finest first.
+        strides: input pixels per cell of each level.
+        offset, scale: as of a `Backbone`.
+
+    Raises:
+        ValueError: an unknown network, or one without features at one of the strides.
+    """
+
+    def __init__(self, spec: BackboneSpec, deepest: int) -> None:
+        super().__init__()
+        options, whole = _known(spec)
+        strides: list[int] = whole.feature_info.reduction()
+        wanted = [spec.stride << level for level in range(max(1, (deepest // spec.stride).bit_length()))]
+        missing = sorted({*wanted, deepest} - set(strides))
+        if missing or wanted[-1] != deepest:
+            raise ValueError(
+                f"{spec.name} has features at strides {sorted(set(strides))}; net.stride={spec.stride} to "
+                f"net.deepest={deepest} needs {sorted({*wanted, deepest})}"
+            )
+        places = tuple(len(strides) - 1 - strides[::-1].index(stride) for stride in wanted)
+        self.body: Any = timm.create_model(spec.name, out_indices=places, **options)
+        self.channels = tuple(int(number) for number in self.body.feature_info.channels())
+        self.strides = tuple(wanted)
+        self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
+        self.scale: tuple[float, ...] = (LITE_SCALE,) * spec.bands
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """Map normalised pixels (B, bands, H, W) to features (B, channels, H / stride, W / stride) of each level."""
+        return list(self.body(pixels))
+
+
+def _known(spec: BackboneSpec) -> tuple[dict[str, Any], Any]:
+    """Give timm's options for features, and the network with all of them."""
     if not timm.is_model(spec.name):
         near = ", ".join(timm.list_models(f"*{spec.name[:6]}*")[:8]) or "see timm.list_models()"
         raise ValueError(f"net.backbone={spec.name} is not a network of timm; near: {near}")
     options: dict[str, Any] = {"features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
-    whole: Any = timm.create_model(spec.name, **options)
+    return options, timm.create_model(spec.name, **options)
+
+
+def _create(spec: BackboneSpec) -> Any:
+    options, whole = _known(spec)
     strides = whole.feature_info.reduction()
     if spec.stride not in strides:
         raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
@@ -86,22 +130,44 @@ def _create(spec: BackboneSpec) -> Any:
     return body
 
 
+Features = TypeVar("Features", Backbone, Pyramid)
+
+
 def build_backbone(spec: BackboneSpec, weights: str = "none") -> Backbone:
-    """Build a backbone and give it pretrained weights.
+    """Build a backbone and give it pretrained weights, as `fill` does.
+
+    Raises:
+        WeightsError: the weights cannot be had or do not fit.
+        ValueError: an unknown network, or one without features at that stride.
+    """
+    return fill(Backbone(spec), spec, weights)
+
+
+def build_pyramid(spec: BackboneSpec, deepest: int, weights: str = "none") -> Pyramid:
+    """Build a pyramid and give it pretrained weights, as `fill` does.
+
+    Raises:
+        WeightsError: the weights cannot be had or do not fit.
+        ValueError: an unknown network, or one without features at one of the strides.
+    """
+    return fill(Pyramid(spec, deepest), spec, weights)
+
+
+def fill(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
+    """Give a backbone or pyramid pretrained weights.
 
     The normalisation is set to what the weights were trained with: timm's mean and std (times 255) for the hub and
     for files, (x - 127) / 128 for the bundled ones and for none. For other than three bands the first convolution is
     adapted as timm does it (summed for one band, repeated and rescaled for more).
 
     Args:
+        backbone: what is filled.
         spec: which network.
         weights: `bundled`, `hub`, `none`, or a file of a state dict of the whole network.
 
     Raises:
         WeightsError: the weights cannot be had or do not fit.
-        ValueError: an unknown network, or one without features at that stride.
     """
-    backbone = Backbone(spec)
     if weights == "none":
         return backbone
     state = pretrained_state(spec.name, weights)

@@ -12,8 +12,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from detect.imagery import replace_file
-from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid
+from detect.nets.grid import GridDetector, GridSpec
 from detect.nets.patch import PatchClassifier
+
+Net = PatchClassifier | GridDetector
+"""Both families take raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
 
 FORMAT = "detect/1"
 """Version of the header; a reader refuses what it does not know."""
@@ -28,19 +32,22 @@ class ModelCard:
     """What prediction needs to know beside the weights; the header of a model file.
 
     Attributes:
-        kind: family of the network: `patch`.
+        kind: family of the network: `patch` or `grid`.
         backbone: timm's name, stride, depth and number of bands.
         classes: names of the things to find, without the background.
-        background: the background's name (the first output), None for a classifier of patches alone.
+        background: the background's name (a patch classifier's first output), None for a classifier of patches alone,
+            and for a grid head, which has none.
         bands: band numbers, from 1, of the images.
         dtype: numpy name of the training images' pixels.
         offset, scale: normalisation (x - offset) / scale, a number a band.
-        patch_size: side in pixels of a patch.
+        patch_size: side in pixels of a patch; of a grid head's typical object.
         halo: context in pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
         halo_auto: a smaller context that was measured to be enough, None where it was not measured.
         halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
         threshold: least score of a detection, in [0, 1].
-        radius: no two detections are closer than this, in pixels.
+        radius: no two detections are closer than this, in pixels; of a grid head, no two points.
+        nms_iou: no two boxes of a class that a grid head finds overlap by more than this IoU.
+        grid: what shapes a grid head, None for a patch classifier.
         calibration: parameters that turn scores into probabilities, None where there are none.
         training: how it was made and validated, for the record.
     """
@@ -61,16 +68,35 @@ class ModelCard:
     halo_error: float | None = None
     calibration: Mapping[str, float] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    grid: GridSpec | None = None
+    nms_iou: float | None = None
+
+    @property
+    def finds(self) -> bool:
+        """Whether the model finds objects in images; a classifier of patches without a background cannot."""
+        return self.kind == "grid" or self.background is not None
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it finds boxes; else points."""
+        return self.grid is not None and self.grid.object_size is not None
+
+    @property
+    def align(self) -> int:
+        """Pixels: a tile must begin and end on multiples of it, so that all strided layers fall as in the image."""
+        return self.backbone.stride if self.grid is None else self.grid.deepest
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the network's outputs, the background first."""
+        """Names of the network's classes, the background first."""
         return ((self.background,) if self.background is not None else ()) + self.classes
 
     @property
     def cell_offset(self) -> float:
         """Pixel position, along both axes, of what cell 0 of the map stands for."""
         stride = self.backbone.stride
+        if self.grid is not None:
+            return stride / 2
         return self.patch_size // stride % 2 * stride / 2
 
     @classmethod
@@ -88,6 +114,7 @@ class ModelCard:
             if unknown:
                 raise ModelFileError(f"unknown entries in the header: {sorted(unknown)}")
             data["backbone"] = BackboneSpec(**data["backbone"])
+            data["grid"] = GridSpec(**data["grid"]) if data.get("grid") else None
             lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
             return cls(**{**data, **lists})
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
@@ -98,11 +125,16 @@ class ModelCard:
         return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
 
 
-def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0) -> PatchClassifier:
+def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0) -> Net:
     """Build the network that a card describes, with pretrained backbone weights if asked for."""
-    if card.kind != "patch":
-        raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch")
-    net = PatchClassifier(build_backbone(card.backbone, weights), len(card.outputs), card.patch_size, dropout)
+    net: Net
+    if card.kind == "grid" and card.grid is not None:
+        pyramid = build_pyramid(card.backbone, card.grid.deepest, weights)
+        net = GridDetector(pyramid, card.grid, len(card.classes), dropout)
+    elif card.kind == "patch" and card.grid is None:
+        net = PatchClassifier(build_backbone(card.backbone, weights), len(card.outputs), card.patch_size, dropout)
+    else:
+        raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch, or grid with its head")
     if card.scale:
         net.set_normalisation(card.offset, card.scale)
     return net
@@ -120,7 +152,7 @@ def save_model(path: Path, net: nn.Module, card: ModelCard) -> None:
         part.write_bytes(save(state, metadata={"detect": card.to_json()}))
 
 
-def load_model(path: Path) -> tuple[PatchClassifier, ModelCard]:
+def load_model(path: Path) -> tuple[Net, ModelCard]:
     """Read a model file.
 
     Returns:

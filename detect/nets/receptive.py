@@ -9,7 +9,7 @@ REACH_LIMIT = 2048
 """Pixels on either side beyond which a field counts as unbounded."""
 
 
-def receptive_halo(net: nn.Module, stride: int, bands: int) -> int:
+def receptive_halo(net: nn.Module, stride: int, bands: int, align: int | None = None) -> int:
     """Measure the context that a tile needs so that its core is exact: the theoretical receptive field, per side.
 
     Half of a strip is filled with NaN, which every layer passes on to whatever it feeds (also through weights of
@@ -20,31 +20,33 @@ def receptive_halo(net: nn.Module, stride: int, bands: int) -> int:
         net: maps (1, bands, H, W) to (1, K, H / stride, W / stride).
         stride: input pixels per output cell.
         bands: number of input bands.
+        align: tiles begin on multiples of it, in pixels; the stride by default.
 
     Returns:
-        Pixels, a multiple of `stride`.
+        Pixels, a multiple of `align`.
 
     Raises:
         ValueError: the field is unbounded (global pooling as in squeeze-and-excitation, or attention), so that no
             halo makes tiles exact.
     """
     training = net.training
-    device = next(net.parameters()).device
     net.eval()
     try:
-        reach = max(_reach(net, stride, bands, axis, flip, device) for axis in (2, 3) for flip in (False, True))
+        step = align or stride
+        reach = max(_reach(net, stride, step, bands, axis, flip) for axis in (2, 3) for flip in (False, True))
     except (AssertionError, RuntimeError) as error:
         raise ValueError(f"the network takes images of one size only ({error}), so it cannot run on tiles") from error
     finally:
         net.train(training)
-    return reach
+    return -(-reach // step) * step
 
 
-def _reach(net: nn.Module, stride: int, bands: int, axis: int, flip: bool, device: torch.device) -> int:
+def _reach(net: nn.Module, stride: int, step: int, bands: int, axis: int, flip: bool) -> int:
+    device = next(net.parameters()).device
     half = 256
     while half <= REACH_LIMIT:
-        half = -(-half // stride) * stride
-        size = [1, bands, 2 * stride, 2 * stride]
+        half = -(-half // step) * step
+        size = [1, bands, 2 * step, 2 * step]
         size[axis] = 2 * half
         strip = torch.zeros(size, device=device)
         strip.narrow(axis, 0 if flip else half, half).fill_(float("nan"))
@@ -63,7 +65,8 @@ def _reach(net: nn.Module, stride: int, bands: int, axis: int, flip: bool, devic
 
 
 def effective_halo(
-    net: nn.Module, tiles: Sequence[torch.Tensor], exact: int, stride: int, tolerance: float = 1e-3
+    net: nn.Module, tiles: Sequence[torch.Tensor], exact: int, stride: int, tolerance: float = 1e-3,
+    align: int | None = None,
 ) -> tuple[int, float]:
     """Measure the least context that keeps the logits of a tile's core within a tolerance of the exact ones.
 
@@ -77,15 +80,17 @@ def effective_halo(
         exact: the theoretical halo in pixels.
         stride: input pixels per output cell.
         tolerance: the greatest error.
+        align: tiles begin on multiples of it, in pixels; the stride by default.
 
     Returns:
-        The halo in pixels, a multiple of the stride and at most `exact`, and its error.
+        The halo in pixels, a multiple of `align` and at most `exact`, and its error.
 
     Raises:
         ValueError: no tiles, or tiles with no core within the exact halo.
     """
-    if not tiles or min(min(tile.shape[1:]) for tile in tiles) < 2 * exact + stride:
-        raise ValueError(f"tiles must be {2 * exact + stride} pixels or more for a halo of {exact}")
+    step = align or stride
+    if not tiles or min(min(tile.shape[1:]) for tile in tiles) < 2 * exact + step:
+        raise ValueError(f"tiles must be {2 * exact + step} pixels or more for a halo of {exact}")
     device = next(net.parameters()).device
 
     def logits(halo: int) -> list[torch.Tensor]:
@@ -102,12 +107,12 @@ def effective_halo(
         found = logits(halo)
         return max(float((a - b).abs().max()) for a, b in zip(found, wanted, strict=True)) / max(largest, 1e-12)
 
-    low, high, reached = -1, exact // stride, 0.0
+    low, high, reached = -1, exact // step, 0.0
     while high - low > 1:
         middle = (low + high) // 2
-        measured = error(middle * stride)
+        measured = error(middle * step)
         if measured <= tolerance:
             high, reached = middle, measured
         else:
             low = middle
-    return high * stride, reached
+    return high * step, reached

@@ -1,0 +1,221 @@
+"""Which crops of scenes a grid head is trained on, and the crops with their targets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from detect.imagery import Window
+from detect.learning.augment import Augment
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import LabelledScene
+from detect.learning.targets import Encoder, Objects
+
+TRIES = 20
+"""Crops drawn to find an empty one before any is taken."""
+
+INNER = 0.9
+"""Share of a crop's side within which the object that it was drawn for lies."""
+
+FIXED = 48
+"""Crops that validate, at most."""
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """How an epoch's crops are drawn.
+
+    Attributes:
+        samples: crops an epoch.
+        side: of a crop in pixels.
+        empty_fraction: share of them drawn from places without objects, in [0, 1).
+        negative_fraction: share of the empty ones drawn around labelled look-alikes, where there are any.
+        balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+    """
+
+    samples: int
+    side: int
+    empty_fraction: float
+    negative_fraction: float
+    balance: float
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+        if not 0 <= self.empty_fraction < 1:
+            raise ValueError(f"data.empty_fraction must be in [0, 1), got {self.empty_fraction}")
+        for name in ("negative_fraction", "balance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a scene: the scene's position in the list, and the window."""
+
+    scene: int
+    window: Window
+
+
+class CropSampler:
+    """Draws the crops of an epoch; the same seed and epoch give the same crops.
+
+    A crop lies inside its scene where that is large enough.
+
+    Args:
+        scenes: labelled scenes.
+        recipe: the shares.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no objects at all.
+    """
+
+    def __init__(self, scenes: Sequence[LabelledScene], recipe: CropRecipe, seed: int) -> None:
+        self.scenes = scenes
+        self.recipe = recipe
+        self.seed = seed
+        self._objects = [(i, *xy) for i, s in enumerate(scenes) for xy in s.objects.xy.tolist()]
+        self._negatives = [(i, *xy) for i, s in enumerate(scenes) for xy in s.negatives.tolist()]
+        if not self._objects:
+            raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
+        label = np.concatenate([s.objects.label for s in scenes])
+        weight = np.bincount(label)[label].astype(np.float64) ** -recipe.balance
+        self._weight = weight / weight.sum()
+        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
+        self._area = area / area.sum()
+
+    def draw(self, epoch: int) -> list[Crop]:
+        """Draw the crops of an epoch, shuffled."""
+        rng = default_rng((self.seed, epoch))
+        empty = round(self.recipe.samples * self.recipe.empty_fraction)
+        negative = round(empty * self.recipe.negative_fraction) if self._negatives else 0
+        chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
+        crops = [self._around(self._objects[i], rng) for i in chosen]
+        crops += [self._around(self._negatives[i], rng) for i in rng.integers(max(1, len(self._negatives)), size=negative)]
+        crops += [self._empty(rng) for _ in range(empty - negative)]
+        return [crops[i] for i in rng.permutation(len(crops))]
+
+    def fixed(self) -> list[Crop]:
+        """Give crops for validation: every object's neighbourhood once, as far as `FIXED` go, and empty ground."""
+        rng = default_rng((self.seed, 0))
+        empty = min(round(FIXED * self.recipe.empty_fraction), round(len(self._objects) * self.recipe.empty_fraction))
+        order = rng.permutation(len(self._objects))[: FIXED - empty]
+        return [self._around(self._objects[i], rng) for i in order] + [self._empty(rng) for _ in range(empty)]
+
+    def _around(self, place: tuple[int, float, float], rng: Generator) -> Crop:
+        scene, x, y = place
+        dx, dy = rng.uniform(-INNER / 2, INNER / 2, size=2) * self.recipe.side
+        return self._at(scene, x + dx, y + dy)
+
+    def _empty(self, rng: Generator) -> Crop:
+        """Draw a crop without an object's centre, the emptiest of `TRIES` where all have some."""
+        least: tuple[int, Crop] | None = None
+        for _ in range(TRIES):
+            scene = int(rng.choice(len(self.scenes), p=self._area))
+            height, width = self.scenes[scene].scene.shape
+            crop = self._at(scene, rng.uniform(0, width), rng.uniform(0, height))
+            number = int(crop.window.contains_xy(self.scenes[scene].objects.xy).sum())
+            if least is None or number < least[0]:
+                least = number, crop
+            if not number:
+                break
+        assert least is not None
+        return least[1]
+
+    def _at(self, scene: int, x: float, y: float) -> Crop:
+        side = self.recipe.side
+        row, col = (
+            int(np.clip(round(at - side / 2), 0, length - side)) if length >= side else (length - side) // 2
+            for at, length in zip((y, x), self.scenes[scene].scene.shape, strict=True)
+        )
+        return Crop(scene, Window(row, col, side, side))
+
+
+class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
+    """Crops of scenes with their targets.
+
+    Args:
+        scenes: what the crops' scene numbers mean.
+        crops: the crops.
+        source: where pixels come from.
+        encoder: makes the targets.
+        augment: applied to every crop; None for validation.
+        seed: with an item's place it decides its augmentation.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[LabelledScene],
+        crops: Sequence[Crop],
+        source: PixelSource,
+        encoder: Encoder,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.scenes = scenes
+        self.crops = crops
+        self.source = source
+        self.encoder = encoder
+        self.augment = augment
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Give (pixels (bands, side, side) in the image's dtype, targets)."""
+        pixels, objects, valid = self.sample(index)
+        return torch.from_numpy(np.ascontiguousarray(pixels)), self.encoder(objects, valid)
+
+    def sample(self, index: int) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
+        """Give the pixels of a crop, its objects, and which pixels are of the image."""
+        crop = self.crops[index]
+        labelled, window = self.scenes[crop.scene], crop.window
+        pixels = self.source.read(labelled.scene, window)
+        objects = objects_in(labelled, window)
+        rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
+        inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
+        valid = inside[0][:, None] & inside[1][None, :]
+        if self.augment is not None:
+            pixels, objects, valid = varied(pixels, objects, valid, self.augment, self.seed + index)
+        return pixels, objects, valid
+
+
+def objects_in(labelled: LabelledScene, window: Window) -> Objects:
+    """Give the objects whose centre lies in a window or up to half its side away, in pixels of the window."""
+    around = window.grown(window.width // 2)
+    near = labelled.objects[around.contains_xy(labelled.objects.xy)].shifted(-window.col, -window.row)
+    ignored = labelled.ignored - np.array([window.col, window.row] * 2, np.float64)
+    return Objects(near.xy, near.wh, near.label, ignored)
+
+
+def varied(
+    pixels: NDArray[np.generic], objects: Objects, valid: NDArray[np.bool_], augment: Augment, seed: int
+) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
+    """Vary a crop and move its objects along.
+
+    A box is moved by the middles of its edges; its new sides are those of the ellipse that they span, so that quarter
+    turns and mirrorings are exact and a turned round thing keeps its size. An ignored box becomes the box around its
+    moved corners.
+    """
+    number, ignored = len(objects.xy), objects.ignored
+    points = [objects.xy]
+    if objects.wh is not None:
+        half = objects.wh / 2
+        points += [objects.xy + half * (1, 0), objects.xy + half * (0, 1)]
+    corners = ignored[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
+    pixels, moved, valid = augment.vary(pixels, np.concatenate([*points, corners]), valid, seed)
+    xy, wh = moved[:number], None
+    if objects.wh is not None:
+        right, down = moved[number : 2 * number] - xy, moved[2 * number : 3 * number] - xy
+        wh = 2 * np.hypot(right, down)
+    if len(ignored):
+        four = moved[len(moved) - len(corners) :].reshape(-1, 4, 2)
+        ignored = np.concatenate([four.min(axis=1), four.max(axis=1)], axis=1)
+    return pixels, Objects(xy, wh, objects.label, ignored), valid

@@ -1,0 +1,110 @@
+"""The loss of a grid head."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import generalized_box_iou_loss
+
+from detect.nets.grid import PER_SLOT, GridSpec
+
+SIZES = 4.0
+"""Greatest logarithm of a size over the typical object's that the loss takes as it is."""
+
+NEAR = 0.2
+"""Cells below which the distance of centres counts by its square."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each term of the loss counts, and the exponents of its focal form.
+
+    Attributes:
+        objectness, box, label: factors of the terms.
+        gamma: how much cells that are right already are passed over.
+        beta: how much cells close to a centre are spared.
+    """
+
+    objectness: float = 1.0
+    box: float = 1.0
+    label: float = 1.0
+    gamma: float = 2.0
+    beta: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name in ("objectness", "box", "label", "gamma", "beta"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"net.loss.{name} must be 0 or more, got {getattr(self, name)}")
+
+
+class GridLoss(nn.Module):
+    """The terms of the loss of a batch, each over the number of its objects.
+
+    - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
+      p^gamma (1 - target)^beta.
+    - `box`: the distance of the centres in cells (smooth L1), and for boxes 1 - GIoU (Rezatofighi et al. 2019).
+    - `label`: cross-entropy of the class, weighted by class; left out for a single class.
+
+    Args:
+        grid: the head.
+        stride: pixels per cell.
+        weights: factors and exponents.
+        class_weights: (C,) of the cross-entropy.
+    """
+
+    class_weights: Tensor
+
+    def __init__(self, grid: GridSpec, stride: int, weights: LossWeights, class_weights: Tensor) -> None:
+        super().__init__()
+        self.grid = grid
+        self.cell = None if grid.object_size is None else stride / grid.object_size
+        self.weights = weights
+        self.register_buffer("class_weights", class_weights.float(), persistent=False)
+
+    def forward(self, raw: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the terms, weighted.
+
+        Args:
+            raw: (B, slots * 5 + C, h, w) of the net.
+            targets: of an `Encoder`, batched.
+        """
+        channels = self.grid.slots * PER_SLOT
+        slots = raw[:, :channels].unflatten(1, (self.grid.slots, PER_SLOT)).float()
+        seen = targets["seen"][:, None]
+        terms = {
+            "objectness": self.weights.objectness * self._objectness(slots[:, :, 0], targets["objectness"], seen),
+            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], targets["weight"] * seen),
+        }
+        if raw.shape[1] - channels > 1:
+            share = targets["weight"][:, 0] * targets["seen"]
+            entropy = F.cross_entropy(
+                raw[:, channels:].float(), targets["label"], weight=self.class_weights, reduction="none"
+            )
+            terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
+        return terms
+
+    def _objectness(self, logit: Tensor, wanted: Tensor, seen: Tensor) -> Tensor:
+        positive = (wanted == 1) & (seen > 0)
+        p = logit.sigmoid()
+        hit = -F.logsigmoid(logit) * (1 - p) ** self.weights.gamma
+        miss = -F.logsigmoid(-logit) * p**self.weights.gamma * (1 - wanted) ** self.weights.beta
+        return (torch.where(positive, hit, miss) * seen).sum() / positive.sum().clamp(min=1)
+
+    def _box(self, found: Tensor, wanted: Tensor, share: Tensor) -> Tensor:
+        total = share.sum().clamp(min=1)
+        away = F.smooth_l1_loss(found[:, :, :2], wanted[:, :, :2], reduction="none", beta=NEAR).sum(dim=2)
+        loss = (away * share).sum() / total
+        if self.cell is None:
+            return loss
+        used = share > 0
+        one, other = (self._corners(each.movedim(2, -1)[used]) for each in (found, wanted))
+        return loss + (generalized_box_iou_loss(one, other) * share[used]).sum() / total
+
+    def _corners(self, box: Tensor) -> Tensor:
+        """Turn (M, 4) offsets in cells and log sizes into corners, in units of the typical object."""
+        assert self.cell is not None
+        centre = box[:, :2] * self.cell
+        half = box[:, 2:].clamp(-SIZES, SIZES).exp() / 2
+        return torch.cat([centre - half, centre + half], dim=1)
