@@ -2,21 +2,23 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 
-from detect import setup
+from detect import jobs, setup
 from detect.engine import make_engine
-from detect.evaluation import score_points
+from detect.evaluation import score_boxes, score_points
+from detect.evaluation.validation import LOWEST
 from detect.imagery import open_scene
 from detect.inference import count_scene
-from detect.labels import Annotations, Detections, PatchFolder, match_names, read_detections, read_truth
+from detect.labels import Annotations, Detections, PatchFolder, match_names, outside, read_detections, read_truth
 from detect.launch import DONE, command, given_path, output_folder
 from detect.learning import FolderDataset, folder_outputs, named_sides
-from detect.nets import ModelCard, PatchClassifier, load_model
+from detect.nets import ModelCard, Net, PatchClassifier, load_model
 from detect.reporting import read_counts, write_json, write_report
 
 logger = logging.getLogger("detect.evaluate")
@@ -40,6 +42,8 @@ def run(cfg: DictConfig) -> int:
         "recall",
         "count_mae",
         "count_bias_percent",
+        "map50",
+        "map",
         "accuracy",
         "balanced_accuracy",
         "macro_f1",
@@ -58,7 +62,7 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     if cfg.annotations is None:
         raise ValueError("annotations must be given: annotations=FILE")
     truth = read_truth(
-        given_path(cfg, "annotations", "annotations"), negative_labels=setup.names(cfg.data.negative_labels)
+        given_path(cfg, "annotations", "annotations"), negative_labels=jobs.names(cfg.data.negative_labels)
     )
     if not (folder / "counts.csv").is_file():
         raise FileNotFoundError(f"{folder} holds no counts.csv: is it a folder that detect.predict wrote?")
@@ -75,11 +79,11 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     names = sorted({*found_classes, *annotated})
     found = read_detections(folder / "detections.csv", names)
     empty = Detections.empty(names)
-    scores = score_points(
+    scores = _score(
+        cfg,
         {image: found.get(image, empty) for image in pairs},
         {image: truth[key].with_classes(names) for image, key in pairs.items()},
         names,
-        cfg.radius,
     )
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():
@@ -97,10 +101,16 @@ def _say_unknown(labels: set[str]) -> None:
 
 def _of_model(cfg: DictConfig) -> dict[str, Any]:
     net, card = load_model(Path(str(cfg.model)))
-    labels = setup.read_labels(cfg)
+    labels = jobs.read_labels(cfg)
     if cfg.split not in ("train", "val", "test", "all"):
         raise ValueError(f"split must be train, val, test or all, got {cfg.split}")
-    scores = _patches(cfg, net, card, labels) if isinstance(labels, PatchFolder) else _scenes(cfg, net, card, labels)
+    if isinstance(labels, PatchFolder):
+        if not isinstance(net, PatchClassifier):
+            raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
+                f"{cfg.model} finds objects in images; it cannot classify a folder of patches"
+            )
+        return {**_patches(cfg, net, card, labels), "split": cfg.split}
+    scores = _scenes(cfg, net, card, labels)
     return {**scores, "split": cfg.split}
 
 
@@ -108,38 +118,63 @@ def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Pat
     chosen = np.flatnonzero([cfg.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={cfg.split} in {cfg.data.root}")
-    outputs = folder_outputs(folder, card, setup.names(cfg.data.negative_labels))[chosen]
+    outputs = folder_outputs(folder, card, jobs.names(cfg.data.negative_labels))[chosen]
     patches = FolderDataset([folder.paths[i] for i in chosen], outputs, card)
     return setup.patch_scores(net, card, patches, cfg)
 
 
-def _scenes(cfg: DictConfig, net: PatchClassifier, card: ModelCard, annotations: Annotations) -> dict[str, Any]:
-    sides = named_sides(annotations, setup.names(cfg.data.val), setup.names(cfg.data.test))
+def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations) -> dict[str, Any]:
+    sides = named_sides(annotations, jobs.names(cfg.data.val), jobs.names(cfg.data.test))
     held = set(card.training.get("val", ()))
     sides |= {name: "val" for name, side in sides.items() if side == "train" and name in held}
     images = [image for image in annotations.images if cfg.split in ("all", sides[image.name])]
     if not images:
         raise ValueError(f"no image of split={cfg.split}; set data.test=[...] or a split column, or split=all")
-    engine = make_engine(cfg, net, card)
+    lowest = min(LOWEST, card.threshold) if card.boxes else card.threshold
+    engine = make_engine(cfg, net, replace(card, threshold=lowest))
+    every: dict[str, Detections] = {}
     found: dict[str, Detections] = {}
     for image in images:
-        found[image.name] = count_scene(open_scene(image.path), engine).detections
+        objects = outside(count_scene(open_scene(image.path), engine).detections, image.ignored)
+        every[image.name], found[image.name] = objects, objects[objects.score >= card.threshold]
         logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
-    return _scored(found, {image.name: image.objects for image in images}, card.classes, cfg.radius)
+    truth = {image.name: image.objects for image in images}
+    scores = _scored(cfg, found, truth, card.classes)
+    if card.boxes and annotations.boxes:
+        scores |= score_boxes(every, truth, sorted({*card.classes, *annotations.classes}))
+    return scores
 
 
 def _scored(
-    found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str], radius: float
+    cfg: DictConfig, found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str]
 ) -> dict[str, Any]:
     annotated = {name for table in truth.values() for name in table.names}
     _say_unknown(annotated - set(classes))
     names = sorted({*classes, *annotated})
-    return score_points(
+    return _score(
+        cfg,
         {image: table.with_classes(names) for image, table in found.items()},
         {image: table.with_classes(names) for image, table in truth.items()},
         names,
-        radius,
     )
+
+
+def _score(
+    cfg: DictConfig, found: Mapping[str, Detections], truth: Mapping[str, Detections], names: Sequence[str]
+) -> dict[str, Any]:
+    """Score by distance or IoU; where both sides are boxes, also their overlaps."""
+    boxes = all(table.wh is not None for tables in (found, truth) for table in tables.values() if len(table))
+    if cfg.iou is not None and not boxes:
+        raise ValueError(f"iou={cfg.iou} is for boxes on both sides, and there are points; leave it out, or set radius")
+    iou = None if cfg.iou is None else float(cfg.iou)
+    if not boxes:
+        return score_points(found, truth, names, cfg.radius)
+    found, truth = ({image: _as_boxes(table) for image, table in tables.items()} for tables in (found, truth))
+    return {**score_points(found, truth, names, cfg.radius, iou), **score_boxes(found, truth, names)}
+
+
+def _as_boxes(table: Detections) -> Detections:
+    return Detections.empty(table.classes, boxes=True) if table.wh is None else table
 
 
 main = command("evaluate")(run)

@@ -1,9 +1,8 @@
-"""From a composed configuration to the objects that train and evaluate, each decision logged."""
+"""From a composed configuration to the objects that train, each decision logged."""
 
 import logging
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,198 +14,39 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from torch.utils.data import DataLoader
 
 from detect.evaluation import score_patches
-from detect.evaluation.validation import CountSettings, SceneCounter
-from detect.imagery import Window
-from detect.inference import (
-    TorchRuntime,
-    layer_bytes,
-    make_plan,
-    pick_device,
-)
-from detect.labels import Annotations, PatchFolder, read_annotations, read_patch_folder, writable
-from detect.launch import auto, clear, given_path, parse_bytes
+from detect.inference import pick_device
+from detect.jobs import Job
+from detect.launch import clear
 from detect.learning import (
-    Augment,
     ClassifierModule,
+    CountingModule,
     EpochLog,
-    FolderRecipe,
-    Loading,
+    GridLoss,
+    GridModule,
+    LossWeights,
     PatchData,
-    PatchSettings,
-    PixelSource,
-    Recipe,
-    SceneSplit,
-    Task,
-    folder_card,
-    folder_task,
-    image_kind,
-    measure_normalisation,
-    object_size,
-    scene_task,
-    split_scenes,
+    Schedule,
 )
 from detect.learning.data import PatchSet
-from detect.nets import ModelCard, PatchClassifier, effective_halo, receptive_halo
-from detect.nets.backbones import BackboneSpec
+from detect.learning.module import SceneScores
+from detect.nets import ModelCard, Net, PatchClassifier
 
 logger = logging.getLogger(__name__)
-
-POINT_PATCH = 64
-"""Side in pixels of a patch where points give no hint of the objects' size."""
 
 TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "config.yaml")
 """Files that a training run leaves, beside its folders."""
 
-VALIDATION_MEMORY = 1 << 30
-"""Bytes for the counting of validation images."""
 
-HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
-"""The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """All that a training run is made of, before there is a network."""
-
-    card: ModelCard
-    task: Task
-    loading: Loading
-    split: SceneSplit | None = None
-    source: PixelSource | None = None
-
-
-def names(values: Any) -> list[str]:
-    """Read a list of names; hydra takes `[2]` for a number."""
-    return [str(value) for value in values]
-
-
-def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
-    """Read the annotations, or the folder of patches where none are named."""
-    root = given_path(cfg, "data.root", "folder of images")
-    negatives = names(cfg.data.negative_labels)
-    if cfg.data.annotations is None:
-        folder = read_patch_folder(root)
-        logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
-        return folder
-    annotations = read_annotations(given_path(cfg, "data.annotations", "annotations"), root, negative_labels=negatives)
-    number = sum(len(image.objects) for image in annotations.images)
-    if not number:
-        raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.negative_labels")
-    for name in annotations.classes:
-        writable(name, "class name")
-    reserved = sorted({"image", "total"} & set(annotations.classes))
-    if reserved:
-        raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
-    kind = "boxes" if annotations.boxes else "points"
-    logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
-    return annotations
-
-
-def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
-    """Decide on split, patch size and sampling."""
-    backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.stages)
-    card = ModelCard(cfg.net.kind, backbone, (), "background", tuple(cfg.data.bands or ()), "uint8", (), (), 0, None)
-    loading = Loading(cfg.data.batch_size, cfg.data.workers)
-    transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
-    augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
-    if isinstance(labels, PatchFolder):
-        recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
-        card = folder_card(labels, names(cfg.data.negative_labels), card)
-        task = folder_task(labels, card, augment, recipe, cfg.seed)
-        job = Job(card, task, loading)
-    else:
-        job = _scene_job(cfg, labels, card, augment, loading)
-    for note in job.task.notes:
-        logger.info("%s", note)
-    logger.info("training on %s", ", ".join(f"{n} {name}" for name, n in job.task.outputs.items()))
-    return job
-
-
-def _scene_job(
-    cfg: DictConfig, annotations: Annotations, card: ModelCard, augment: Augment | None, loading: Loading
-) -> Job:
-    split = split_scenes(
-        annotations, val=names(cfg.data.val), test=names(cfg.data.test), val_fraction=cfg.data.val_fraction,
-        guard=cfg.data.guard, seed=cfg.seed,
-    )  # fmt: skip
-    bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
-    stride = cfg.net.stride
-    size = object_size(split.train)
-    fitted = max(stride, round((size or POINT_PATCH) / stride) * stride)
-    patch = PatchSettings(int(auto(cfg.net.patch_size, fitted)), -(-int(cfg.net.margin) // stride) * stride)
-    exclusion = auto(cfg.data.exclusion, patch.patch_size / 2)
-    recipe = Recipe(
-        samples=cfg.data.samples,
-        background_fraction=cfg.data.background_fraction,
-        near_fraction=cfg.data.near_fraction,
-        negative_fraction=cfg.data.negative_fraction,
-        jitter=auto(cfg.data.jitter, min(stride, exclusion) / 2),
-        exclusion=exclusion,
-        balance=cfg.data.balance,
-    )
-    known = f"objects are {size:.0f} pixels wide" if size else "points do not tell the objects' size"
-    logger.info(
-        "%s: patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
-        known, patch.patch_size, patch.margin, recipe.exclusion,
-    )  # fmt: skip
-    source = PixelSource(bands, parse_bytes(cfg.data.cache))
-    source.preload([labelled.scene for labelled in split.train + split.val])
-    card = replace(
-        card, classes=annotations.classes, bands=bands, dtype=dtype,
-        backbone=replace(card.backbone, bands=len(bands)), patch_size=patch.patch_size,
-    )  # fmt: skip
-    return Job(card, scene_task(split, source, patch, recipe, augment, cfg.seed), loading, split, source)
-
-
-def completed_card(cfg: DictConfig, job: Job, net: PatchClassifier) -> ModelCard:
-    """Add normalisation and halo to the card; pixels other than uint8 are normalised by their own statistics."""
-    if job.card.dtype != "uint8":
-        net.set_normalisation(*measure_normalisation(job.task.train(0)))
-        logger.info("pixels are %s: normalised by the training images' mean and spread", job.card.dtype)
-    bands = len(job.card.bands)
-    halo: int | None
-    try:
-        halo = receptive_halo(net, net.stride, bands)
-    except ValueError as error:
-        if job.split is not None:
-            raise
-        logger.warning("%s; as a classifier of patches alone it is fine", error)
-        halo = None
-    logger.info(
-        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, cfg.net.weights, halo,
-    )  # fmt: skip
-    flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
-    offset, scale = flat
-    return replace(job.card, offset=offset, scale=scale, halo=halo)
-
-
-def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: PatchClassifier) -> SceneCounter | None:
-    """Make what counts the validation scenes; None for patches."""
-    if job.split is None or job.source is None:
-        return None
-    if not cfg.data.match_radius > 0:
-        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    assert card.halo is not None
-    per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
-    plan = make_plan(VALIDATION_MEMORY, per_pixel, card.halo, card.backbone.stride)
-    settings = CountSettings(cfg.data.match_radius, plan, cfg.data.select)
-    return SceneCounter(job.split.val, job.source.read, card, settings)
-
-
-def measured_halo(net: PatchClassifier, card: ModelCard, job: Job) -> ModelCard:
-    """Measure on the validation images how much context is enough, and keep it on the card."""
-    if job.split is None or job.source is None or card.halo is None:
-        return card
-    side = 2 * card.halo + HALO_CORE
-    side = -(-side // net.stride) * net.stride
-    tiles = []
-    for labelled in job.split.val[:HALO_SCENES]:
-        height, width = labelled.scene.shape
-        window = Window((height - side) // 2, (width - side) // 2, side, side)
-        tiles.append(torch.from_numpy(np.ascontiguousarray(job.source.read(labelled.scene, window))))
-    halo, error = effective_halo(net, tiles, card.halo, net.stride, HALO_TOLERANCE)
-    logger.info("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
-    return replace(card, halo_auto=halo, halo_error=error)
+def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores | None) -> CountingModule:
+    """Make the Lightning module of a network's family."""
+    schedule = Schedule(**cfg.finetune)
+    if isinstance(net, PatchClassifier):
+        return ClassifierModule(net, schedule, cfg.seed, scene_scores)
+    number = np.maximum(np.array([job.task.outputs[name] for name in job.card.classes], np.float64), 1)
+    weights = number ** -float(cfg.data.balance)
+    weights *= number.sum() / (weights * number).sum()
+    loss = GridLoss(net.spec, net.stride, LossWeights(**cfg.net.loss), torch.from_numpy(weights))
+    return GridModule(net, schedule, cfg.seed, loss, scene_scores)
 
 
 def precision(name: str, accelerator: str) -> str:
@@ -285,7 +125,7 @@ def _check_resumable(cfg: DictConfig, folder: Path, last: Path) -> None:
         )
 
 
-def fit(made: pl.Trainer, module: ClassifierModule, data: PatchData, checkpoint: Path | None) -> None:
+def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
     """Train; Ctrl-C, on which Lightning ends the process, becomes an interrupt that says how to go on."""
     try:
         made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -295,7 +135,7 @@ def fit(made: pl.Trainer, module: ClassifierModule, data: PatchData, checkpoint:
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
 
 
-def load_best(module: ClassifierModule, path: Path, device: str) -> None:
+def load_best(module: CountingModule, path: Path, device: str) -> None:
     """Take the weights of the best epoch, on the device that runs networks."""
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
@@ -321,7 +161,9 @@ def verdict(card: ModelCard, scores: Mapping[str, Any]) -> str:
         return f"patches: accuracy {scores['accuracy']:.3f}, balanced accuracy {scores['balanced_accuracy']:.3f}"
     bias = scores["count_bias_percent"]
     shown = "" if bias is None else f", count {bias:+.1f} %"
+    how = f"within {scores['radius']:g} pixels" if scores["iou"] is None else f"at IoU {scores['iou']:g}"
+    apart = f"radius {card.radius:g}" if card.nms_iou is None else f"NMS at IoU {card.nms_iou:g}"
     return (
-        f"F1 {scores['f1']:.3f} within {scores['radius']:g} pixels (precision {scores['precision']:.3f}, recall "
-        f"{scores['recall']:.3f}){shown}, at threshold {card.threshold:.3f} and radius {card.radius:g}"
+        f"F1 {scores['f1']:.3f} {how} (precision {scores['precision']:.3f}, recall {scores['recall']:.3f}){shown}, "
+        f"at threshold {card.threshold:.3f} and {apart}"
     )

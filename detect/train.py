@@ -9,10 +9,10 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from detect import __version__, setup
+from detect import __version__, jobs, setup
 from detect.launch import DONE, command, output_folder
-from detect.learning import ClassifierModule, PatchData, Schedule
-from detect.nets import build_net, save_model
+from detect.learning import PatchData
+from detect.nets import PatchClassifier, build_net, save_model
 from detect.nets.backbones import parameters_of
 from detect.reporting import write_json, write_text
 from detect.reporting.training import draw_curves, draw_scenes
@@ -28,12 +28,12 @@ def run(cfg: DictConfig) -> int:
         way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
     )  # fmt: skip
     pl.seed_everything(cfg.seed, verbose=False)
-    labels = setup.read_labels(cfg)
-    job = setup.training_job(cfg, labels)
+    labels = jobs.read_labels(cfg)
+    job = jobs.training_job(cfg, labels)
     net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
-    card = setup.completed_card(cfg, job, net)
-    counter = setup.scene_counter(cfg, job, card, net)
-    module = ClassifierModule(net, Schedule(**cfg.finetune), cfg.seed, counter)
+    card = jobs.completed_card(cfg, job, net)
+    counter = jobs.scene_counter(cfg, job, card, net)
+    module = setup.make_module(cfg, net, job, counter)
     logger.info("%s of %s parameters learn", *(f"{n:,}" for n in parameters_of(net)))
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
     write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
@@ -43,10 +43,11 @@ def run(cfg: DictConfig) -> int:
     scores: dict[str, Any]
     if counter:
         card, scores, found = counter.score(net)
-        card = setup.measured_halo(net, card, job)
+        card = jobs.measured_halo(net, card, job)
         scenes = [(labelled.name, labelled.scene, labelled.objects) for labelled in counter.scenes]
-        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, cfg.data.match_radius)
+        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     else:
+        assert isinstance(net, PatchClassifier)
         scores = setup.patch_scores(net, card, job.task.val, cfg)
     notes = list(job.task.notes)
     summary = {

@@ -118,6 +118,7 @@ def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
         (128.0,) * 3, 48, None, radius=32.0, threshold=0.0,
     )  # fmt: skip
     net = build_net(card, "bundled").eval()
+    assert isinstance(net, PatchClassifier)
     halo = receptive_halo(net, net.stride, 3)
     side = -(-(2 * halo + 192) // net.stride) * net.stride
     middle = Window((scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2, side, side)

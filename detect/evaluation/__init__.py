@@ -1,7 +1,17 @@
 """How good it is: objects matched once, then every score, and the choice of a threshold, from the matches."""
 
-from detect.evaluation.matching import Match, match_points
+from detect.evaluation.boxes import score_boxes
+from detect.evaluation.matching import Criterion, Match, match_points
 from detect.evaluation.scores import score_patches, score_points
 from detect.evaluation.selection import Selection, select_threshold
 
-__all__ = ["Match", "Selection", "match_points", "score_patches", "score_points", "select_threshold"]
+__all__ = [
+    "Criterion",
+    "Match",
+    "Selection",
+    "match_points",
+    "score_boxes",
+    "score_patches",
+    "score_points",
+    "select_threshold",
+]

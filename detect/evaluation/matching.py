@@ -1,14 +1,19 @@
-"""Which found object is which annotated one: optimal one-to-one matching of points within a radius."""
+"""Which found object is which annotated one: optimal one-to-one matching by distance of centres, or IoU of boxes."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
+from torchvision.ops import box_iou
 
 from detect.labels import Detections
+
+ROWS = 1024
+"""Found boxes that are compared with all annotated ones at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +23,7 @@ class Match:
     Attributes:
         found_index: (P,) int64, the found object of each pair, ascending.
         truth_index: (P,) int64, its annotated object.
-        distance: (P,) float64, pixels between them.
+        distance: (P,) float64, pixels between them; 1 - IoU where boxes were matched.
         n_found: how many objects were found.
         n_truth: how many there are.
     """
@@ -43,11 +48,61 @@ class Match:
         return np.setdiff1d(np.arange(self.n_found), self.found_index)
 
 
-def match_points(found: Detections, truth: Detections, radius: float, *, same_class: bool = False) -> Match:
-    """Pair found with annotated objects by the distance of their centres.
+@dataclass(frozen=True)
+class Criterion:
+    """When a found and an annotated object may be one.
 
-    Among all one-to-one pairings within the radius it takes one with the most pairs, and among those one with the least
-    total distance. The same input gives the same pairs.
+    Attributes:
+        radius: their centres are so many pixels from each other, or less.
+        iou: or, where it is given, their boxes have an IoU of at least this.
+
+    Raises:
+        ValueError: a radius or IoU that is out of range.
+    """
+
+    radius: float
+    iou: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"the match radius must be a positive number of pixels, got {self.radius}")
+        if self.iou is not None and not 0 < self.iou <= 1:
+            raise ValueError(f"the IoU at which boxes match must be in (0, 1], got {self.iou}")
+
+    @property
+    def bound(self) -> float:
+        """The greatest `Match.distance` of a pair."""
+        return self.radius if self.iou is None else 1 - self.iou
+
+    def near(self, found: Detections, truth: Detections) -> Match:
+        """List every pair that may be one."""
+        if self.iou is None:
+            return near_pairs(found.xy, truth.xy, self.radius)
+        return overlapping_pairs(found, truth, self.iou)
+
+    def match(self, found: Detections, truth: Detections, *, same_class: bool = False) -> Match:
+        """Pair found with annotated objects, one to one.
+
+        Among all pairings it takes one with the most pairs, and among those one with the least total distance. The same
+        input gives the same pairs.
+
+        Args:
+            found: what a model found.
+            truth: what is there.
+            same_class: pair only objects whose class names agree.
+        """
+        pairs = self.near(found, truth)
+        if same_class:
+            names, others = np.array(found.names, object), np.array(truth.names, object)
+            agree = names[pairs.found_index] == others[pairs.truth_index]
+            pairs = Match(
+                pairs.found_index[agree], pairs.truth_index[agree], pairs.distance[agree], len(found), len(truth)
+            )
+        return _best_pairs(pairs, max(self.bound, 1e-3))
+
+
+def match_points(found: Detections, truth: Detections, radius: float, *, same_class: bool = False) -> Match:
+    """Pair found with annotated objects by the distance of their centres; see `Criterion.match`.
 
     Args:
         found: what a model found.
@@ -58,12 +113,7 @@ def match_points(found: Detections, truth: Detections, radius: float, *, same_cl
     Raises:
         ValueError: `radius` is not a positive number.
     """
-    pairs = near_pairs(found.xy, truth.xy, radius)
-    if same_class:
-        names, others = np.array(found.names, object), np.array(truth.names, object)
-        agree = names[pairs.found_index] == others[pairs.truth_index]
-        pairs = Match(pairs.found_index[agree], pairs.truth_index[agree], pairs.distance[agree], len(found), len(truth))
-    return _best_pairs(pairs, radius)
+    return Criterion(radius).match(found, truth, same_class=same_class)
 
 
 def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], radius: float) -> Match:
@@ -84,6 +134,23 @@ def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], rad
     distance = np.hypot(*(found_xy[i] - truth_xy[j]).T)
     inside = distance <= radius
     return Match(i[inside], j[inside], distance[inside], n_found, n_truth)
+
+
+def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match:
+    """List every pair of boxes with at least an IoU, sorted by found, then true object; the distance is 1 - IoU.
+
+    Raises:
+        ValueError: the objects are points.
+    """
+    one, other = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(truth.boxes_xyxy)
+    rows, cols, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    for first in range(0, len(found) if len(truth) else 0, ROWS):
+        table = box_iou(one[first : first + ROWS], other).numpy()
+        row, col = np.nonzero(table >= iou)
+        rows.append(row + first)
+        cols.append(col)
+        values.append(1 - table[row, col])
+    return Match(np.concatenate(rows), np.concatenate(cols), np.concatenate(values), len(found), len(truth))
 
 
 def _best_pairs(pairs: Match, radius: float) -> Match:

@@ -14,7 +14,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from detect.evaluation.matching import Match, match_points
+from detect.evaluation.matching import Criterion, Match
 from detect.labels import Detections
 
 BACKGROUND = "background"
@@ -24,9 +24,13 @@ _Counts = NDArray[np.int64]
 
 
 def score_points(
-    found: Mapping[str, Detections], truth: Mapping[str, Detections], classes: Sequence[str], radius: float
+    found: Mapping[str, Detections],
+    truth: Mapping[str, Detections],
+    classes: Sequence[str],
+    radius: float,
+    iou: float | None = None,
 ) -> dict[str, Any]:
-    """Score the objects found in a set of images against the annotated ones; boxes by their centres.
+    """Score the objects found in a set of images against the annotated ones, by their centres, or boxes by their IoU.
 
     `f1`, `precision` and `recall` call an object found whatever its class; their `_classwise` forms match within each
     class. `macro_f1` is the mean F1 of the classes that occur in the truth. `balanced_accuracy` is that of the class
@@ -39,14 +43,16 @@ def score_points(
         truth: the annotated ones.
         classes: the class names.
         radius: the largest distance of a pair in pixels.
+        iou: where it is given, boxes of at least this IoU are pairs instead.
 
     Raises:
-        ValueError: the two name other images, or an object's class is not in `classes`.
+        ValueError: the two name other images, an object's class is not in `classes`, or an IoU is asked of points.
     """
+    criterion = Criterion(radius, iou)
     _same_images(found, truth)
     pairs = [(found[name].with_classes(classes), truth[name].with_classes(classes)) for name in truth]
-    free = [match_points(one, other, radius) for one, other in pairs]
-    strict = [match_points(one, other, radius, same_class=True) for one, other in pairs]
+    free = [criterion.match(one, other) for one, other in pairs]
+    strict = [criterion.match(one, other, same_class=True) for one, other in pairs]
     n_found = _tally([one.label for one, _ in pairs], classes)
     n_truth = _tally([other.label for _, other in pairs], classes)
     hits = _tally([pair[1].label[match.truth_index] for pair, match in zip(pairs, strict, strict=True)], classes)
@@ -62,11 +68,12 @@ def score_points(
         "macro_f1": _mean([scores["f1"] for scores in per_class.values() if scores["true"]]),
         "balanced_accuracy": _balanced_accuracy(confusion[:-1, :-1]),
         **count_errors(n_found.sum(axis=1), n_truth.sum(axis=1)),
-        "mean_distance": float(distances.mean()) if len(distances) else None,
+        "mean_distance": float(distances.mean()) if len(distances) and iou is None else None,
         "images": len(pairs),
         "objects": int(n_truth.sum()),
         "found": int(n_found.sum()),
-        "radius": float(radius),
+        "radius": float(radius) if iou is None else None,
+        "iou": iou,
         "per_class": per_class,
         "per_image": {name: _image_scores(free[i], n_found[i], n_truth[i], classes) for i, name in enumerate(truth)},
         "confusion": {"labels": [*classes, BACKGROUND], "matrix": confusion.tolist()},

@@ -1,4 +1,4 @@
-"""The choice of a score threshold and a suppression radius on labelled images."""
+"""The choice of a score threshold and of how detections are kept apart, on labelled images."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from detect.evaluation.matching import near_pairs
+from detect.evaluation.matching import Criterion
 from detect.labels import Detections
 
 _CANDIDATES = 200
@@ -24,7 +24,7 @@ class Selection:
 
     Attributes:
         threshold: objects with this score or more are kept.
-        radius: the suppression radius in pixels.
+        suppression: the suppression radius in pixels, or the IoU of NMS.
         f1: of the kept objects.
         precision: of the kept objects.
         recall: of the kept objects.
@@ -32,7 +32,7 @@ class Selection:
     """
 
     threshold: float
-    radius: float
+    suppression: float
     f1: float
     precision: float
     recall: float
@@ -41,9 +41,10 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Thresholds for one suppression radius, descending, with kept objects and pairs at each."""
+    """Thresholds for one way of suppression, descending, with kept objects and pairs at each."""
 
-    radius: float
+    suppression: float
+    place: int
     threshold: NDArray[np.float64]
     kept: NDArray[np.int64]
     hits: NDArray[np.int64]
@@ -57,7 +58,7 @@ class _Curve:
         kept, hits = int(self.kept[row]), int(self.hits[row])
         return Selection(
             threshold=float(self.threshold[row]),
-            radius=self.radius,
+            suppression=self.suppression,
             f1=float(self.f1[row]),
             precision=hits / kept,
             recall=hits / self.n_truth,
@@ -66,27 +67,27 @@ class _Curve:
 
 
 def select_threshold(
-    found_by_radius: Mapping[float, Mapping[str, Detections]],
+    candidates: Mapping[float, Mapping[str, Detections]],
     truth: Mapping[str, Detections],
-    match_radius: float,
+    criterion: Criterion,
     select: Literal["f1", "count"] = "f1",
 ) -> Selection:
-    """Choose the threshold and the suppression radius that serve best on labelled images.
+    """Choose the threshold and the suppression (radius, or IoU of NMS) that serve best on labelled images.
 
     Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200 by quantiles.
-    Objects are matched as in `match_points`, whatever their class, over all images together.
+    Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the radius with the highest F1 (the largest of several), and there the threshold nearest 0.5, the net's
-    own decision, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n true
+    `f1` takes the suppression with the highest F1 (the first of several), and there the threshold nearest 0.5, the
+    net's own decision, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n true
     objects, at most 0.05. A few labelled objects cannot tell such thresholds apart, and an extreme one does not carry
     over to other images (the one-standard-error rule, Breiman et al. 1984). `count` takes, among all with an F1 within
-    0.05 of the highest, the one whose total count is nearest the true one; then the higher F1, the larger radius, the
-    higher threshold.
+    0.05 of the highest, the one whose total count is nearest the true one; then the higher F1, the earlier
+    suppression, the higher threshold.
 
     Args:
-        found_by_radius: for each suppression radius what is found in each image at a very low threshold.
+        candidates: for each suppression, the strongest first, what is found in each image at a very low threshold.
         truth: the annotated objects of the same images.
-        match_radius: the largest distance in pixels at which an object is found.
+        criterion: when an object is found.
         select: `f1` or `count`.
 
     Raises:
@@ -99,17 +100,21 @@ def select_threshold(
             f"no threshold can be chosen: the {len(truth)} images hold no annotated objects; "
             "label some objects in the validation images, or set the threshold yourself"
         )
-    radii = sorted(radius for radius, found in found_by_radius.items() if sum(map(len, found.values())))
-    if not radii:
+    used = [value for value, found in candidates.items() if sum(map(len, found.values()))]
+    if not used:
         raise ValueError(
             "no threshold can be chosen: nothing was found at any score; train longer, or set the threshold yourself"
         )
-    curves = [_curve(radius, found_by_radius[radius], truth, match_radius) for radius in radii]
+    curves = [_curve(place, value, candidates[value], truth, criterion) for place, value in enumerate(used)]
     return _best_f1(curves) if select == "f1" else _best_count(curves)
 
 
 def _curve(
-    radius: float, found: Mapping[str, Detections], truth: Mapping[str, Detections], match_radius: float
+    place: int,
+    suppression: float,
+    found: Mapping[str, Detections],
+    truth: Mapping[str, Detections],
+    criterion: Criterion,
 ) -> _Curve:
     """Match at every candidate threshold; the images are blocks of one graph, its rows sorted by score."""
     if set(found) != set(truth):
@@ -117,19 +122,19 @@ def _curve(
     names = list(truth)
     score = np.concatenate([found[name].score for name in names])
     order = np.argsort(-score, kind="stable")
-    graph = _graph(found, truth, names, match_radius)[order]
+    graph = _graph(found, truth, names, criterion)[order]
     threshold, kept = _candidates(score[order])
     hits = [int((maximum_bipartite_matching(graph[:k], perm_type="column") >= 0).sum()) for k in kept]
-    return _Curve(float(radius), threshold, kept, np.array(hits, np.int64), graph.shape[1])
+    return _Curve(float(suppression), place, threshold, kept, np.array(hits, np.int64), graph.shape[1])
 
 
 def _graph(
-    found: Mapping[str, Detections], truth: Mapping[str, Detections], names: list[str], match_radius: float
+    found: Mapping[str, Detections], truth: Mapping[str, Detections], names: list[str], criterion: Criterion
 ) -> csr_array:
     """Join the pairs within reach of all images: rows found, columns true objects, in the order of `names`."""
     rows, cols, row, col = [], [], 0, 0
     for name in names:
-        near = near_pairs(found[name].xy, truth[name].xy, match_radius)
+        near = criterion.near(found[name], truth[name])
         rows.append(near.found_index + row)
         cols.append(near.truth_index + col)
         row, col = row + near.n_found, col + near.n_truth
@@ -150,7 +155,7 @@ def _candidates(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 def _best_f1(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
-    curve = max((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.radius)
+    curve = min((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.place)
     slack = min(math.sqrt(best * (1 - best) / curve.n_truth), _F1_SLACK) + _SAME
     rows = np.flatnonzero(curve.f1 >= best - slack)
     nearest = rows[np.lexsort((-curve.f1[rows], np.abs(curve.threshold[rows] - 0.5)))[0]]
@@ -161,9 +166,9 @@ def _best_count(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
     good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - _F1_SLACK).tolist()]
 
-    def rank(candidate: tuple[_Curve, int]) -> tuple[float, float, float, float]:
+    def rank(candidate: tuple[_Curve, int]) -> tuple[float, float, int, float]:
         curve, row = candidate
-        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], curve.radius, curve.threshold[row]
+        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], -curve.place, curve.threshold[row]
 
     curve, row = max(good, key=rank)
     return curve.selection(row)

@@ -7,20 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.evaluation.boxes import score_boxes
+from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
 from detect.imagery import Scene, Window
-from detect.inference import Plan, TorchRuntime, decode_patches, map_scene
+from detect.inference import Plan, TorchRuntime, decoder_of, map_scene
 from detect.inference.decoding import CellGeometry
-from detect.labels import Detections
+from detect.labels import Detections, outside
 from detect.learning import LabelledScene
-from detect.nets import ModelCard, PatchClassifier
+from detect.nets import ModelCard, Net
 
 LOWEST = 0.02
-"""Peaks below this score are not offered as thresholds."""
+"""Objects below this score are not offered as thresholds."""
 
-REACHES = (1, 2, 3, 4)
+REACHES = (4, 3, 2, 1)
 """Radii tried, in cells: no two detections are closer."""
+
+OVERLAPS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""IoUs of NMS that are tried for boxes."""
 
 
 class NothingFoundError(ValueError):
@@ -32,18 +37,18 @@ class CountSettings:
     """How validation counts.
 
     Attributes:
-        match_radius: pixels within which a detection and an object are one.
+        criterion: when a detection and an object are one.
         plan: tiles and memory.
         select: `f1` takes the best F1, `count` the least bias among thresholds almost as good.
     """
 
-    match_radius: float
+    criterion: Criterion
     plan: Plan
     select: str = "f1"
 
 
 class SceneCounter:
-    """Counts labelled scenes with a network and chooses threshold and radius on them.
+    """Counts labelled scenes with a network and chooses threshold and suppression on them.
 
     Args:
         scenes: the validation scenes.
@@ -63,58 +68,65 @@ class SceneCounter:
         self.read = read
         self.card = card
         self.settings = settings
+        self.decoder = decoder_of(card)
         self.truth = {labelled.name: labelled.objects for labelled in scenes}
 
-    def __call__(self, net: PatchClassifier) -> Mapping[str, float]:
-        """Give `f1 precision recall bias_percent threshold radius` at the best threshold; 0 if nothing is found."""
+    @property
+    def suppressions(self) -> tuple[float, ...]:
+        """What is tried, the strongest first: IoUs for boxes, radii in pixels for points."""
+        return OVERLAPS if self.card.boxes else tuple(float(n * self.card.backbone.stride) for n in REACHES)
+
+    def __call__(self, net: Net) -> Mapping[str, float]:
+        """Give `f1 precision recall bias_percent threshold suppression` at the best choice; 0 if nothing is found."""
         try:
-            best, _ = self.select(net)
+            best = self._choose(self._candidates(net))
         except NothingFoundError:
-            best = Selection(1.0, float(self.card.backbone.stride), 0.0, 0.0, 0.0, -100.0)
-        names = ("f1", "precision", "recall", "bias_percent", "threshold", "radius")
+            best = Selection(1.0, self.suppressions[0], 0.0, 0.0, 0.0, -100.0)
+        names = ("f1", "precision", "recall", "bias_percent", "threshold", "suppression")
         return {name: float(getattr(best, name)) for name in names}
 
-    def select(self, net: PatchClassifier) -> tuple[Selection, Mapping[str, Detections]]:
-        """Choose threshold and radius.
+    def score(self, net: Net) -> tuple[ModelCard, dict[str, Any], Mapping[str, Detections]]:
+        """Choose threshold and suppression, and score at the choice; average precisions at all scores.
 
         Returns:
-            The choice, and the detections that it leaves, by scene.
+            The card with its choice, the scores (`score_points`, and `score_boxes`), and the detections by scene.
         """
-        stride = self.card.backbone.stride
-        maps = {labelled.name: self._map(net, labelled.scene) for labelled in self.scenes}
-        found = {
-            float(cells * stride): {
-                labelled.name: self._decode(maps[labelled.name], labelled.scene, cells * stride, LOWEST)
-                for labelled in self.scenes
-            }
-            for cells in REACHES
-        }
-        if not any(len(table) for tables in found.values() for table in tables.values()):
+        candidates = self._candidates(net)
+        best = self._choose(candidates)
+        all_found = candidates[best.suppression]
+        found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
+        boxes, criterion = self.card.boxes, self.settings.criterion
+        card = replace(
+            self.card, threshold=best.threshold, radius=0.0 if boxes else best.suppression,
+            nms_iou=best.suppression if boxes else None,
+        )  # fmt: skip
+        scores = score_points(found, self.truth, self.card.classes, criterion.radius, criterion.iou)
+        if boxes:
+            scores |= score_boxes(all_found, self.truth, self.card.classes)
+        return card, scores, found
+
+    def _candidates(self, net: Net) -> dict[float, dict[str, Detections]]:
+        """Find objects at a very low threshold, for every suppression, in every scene."""
+        found: dict[float, dict[str, Detections]] = {value: {} for value in self.suppressions}
+        for labelled in self.scenes:
+            scene_map = self._map(net, labelled.scene)
+            geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, labelled.scene.shape)
+            for value, tables in found.items():
+                objects = self.decoder.detections(scene_map, geometry, suppression=value, threshold=LOWEST)
+                tables[labelled.name] = outside(objects, labelled.ignored)
+        return found
+
+    def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:
+        if not any(len(table) for tables in candidates.values() for table in tables.values()):
             raise NothingFoundError(
                 f"no place of the validation images scores {LOWEST} or more: train longer (trainer.max_epochs), "
                 "label more objects, or lower data.background_fraction"
             )
-        best = select_threshold(found, self.truth, self.settings.match_radius, self.settings.select)  # type: ignore[arg-type]
-        kept = {name: table[table.score >= best.threshold] for name, table in found[best.radius].items()}
-        return best, kept
+        return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)  # type: ignore[arg-type]
 
-    def score(self, net: PatchClassifier) -> tuple[ModelCard, dict[str, Any], Mapping[str, Detections]]:
-        """Choose, and score at the choice.
-
-        Returns:
-            The card with threshold and radius, the scores (`score_points`), and the detections by scene.
-        """
-        best, found = self.select(net)
-        card = replace(self.card, threshold=best.threshold, radius=best.radius)
-        return card, score_points(found, self.truth, self.card.classes, self.settings.match_radius), found
-
-    def _map(self, net: PatchClassifier, scene: Scene) -> NDArray[np.float32]:
+    def _map(self, net: Net, scene: Scene) -> NDArray[np.float32]:
         if self.card.halo is None:
             raise ValueError("validation by counting needs a network whose receptive field is bounded")
         grid = self.settings.plan.grid(scene.shape)
         runtime = TorchRuntime(net, next(net.parameters()).device)
         return map_scene(scene, self.card.bands, runtime, grid, read=lambda window: self.read(scene, window))
-
-    def _decode(self, logits: NDArray[np.float32], scene: Scene, radius: float, threshold: float) -> Detections:
-        geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, scene.shape)
-        return decode_patches(logits, self.card, geometry, radius=radius, threshold=threshold)

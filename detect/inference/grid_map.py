@@ -103,7 +103,7 @@ def _placed(
 
 
 def _apart_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
-    """Give, ascending, the boxes that NMS leaves; it goes by the order, not by scores that may differ in last digits."""
+    """Give, ascending, the boxes that NMS leaves; it goes by the order, not by the last digits of scores."""
     rank = np.empty(len(found))
     rank[order] = np.arange(len(found), 0, -1)
     boxes, label = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(found.label)

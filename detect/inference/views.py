@@ -70,4 +70,3 @@ def check_views(tta: str, combine: str) -> None:
         raise ValueError(f"tta must be one of {', '.join(VIEWS)}, got {tta}")
     if combine not in COMBINE:
         raise ValueError(f"tta_combine must be one of {', '.join(COMBINE)}, got {combine}")
-

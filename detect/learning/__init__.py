@@ -11,6 +11,7 @@ from detect.learning.module import ClassifierModule, CountingModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
+from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
     FolderRecipe,
     PatchSettings,
@@ -24,7 +25,6 @@ from detect.learning.tasks import (
     object_size,
     scene_task,
 )
-from detect.learning.targets import Encoder, Objects
 
 __all__ = [
     "Augment",

@@ -97,7 +97,9 @@ class CropSampler:
         negative = round(empty * self.recipe.negative_fraction) if self._negatives else 0
         chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
         crops = [self._around(self._objects[i], rng) for i in chosen]
-        crops += [self._around(self._negatives[i], rng) for i in rng.integers(max(1, len(self._negatives)), size=negative)]
+        crops += [
+            self._around(self._negatives[i], rng) for i in rng.integers(max(1, len(self._negatives)), size=negative)
+        ]
         crops += [self._empty(rng) for _ in range(empty - negative)]
         return [crops[i] for i in rng.permutation(len(crops))]
 

@@ -113,7 +113,9 @@ class Encoder:
         order = np.argsort((away**2).sum(axis=1), kind="stable")
         taken: dict[tuple[int, int], int] = {}
         lost = 0
-        for i in order[inside[order]]:
+        for i in order.tolist():
+            if not inside[i]:
+                continue
             col, row = cells[i].tolist()
             slot = taken.get((row, col), 0)
             taken[row, col] = slot + 1

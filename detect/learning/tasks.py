@@ -141,7 +141,7 @@ def _objects_and_notes(split: SceneSplit) -> tuple[dict[str, int], tuple[str, ..
     classes = split.train[0].objects.classes
     number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
     unseen = [name for name, n in number.items() if not n]
-    notes = (split.note,)
+    notes: tuple[str, ...] = (split.note,)
     if unseen:
         notes += (f"no training object of class {', '.join(unseen)}: the model cannot find them",)
     return number, notes

@@ -1,4 +1,4 @@
-"""The grid head: for every cell of the map, whether an object's centre lies there, where, how large, and which class."""
+"""The grid head: for every cell, whether an object's centre lies there, where exactly, how large, and which class."""
 
 import math
 from collections.abc import Sequence

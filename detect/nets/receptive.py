@@ -65,7 +65,11 @@ def _reach(net: nn.Module, stride: int, step: int, bands: int, axis: int, flip: 
 
 
 def effective_halo(
-    net: nn.Module, tiles: Sequence[torch.Tensor], exact: int, stride: int, tolerance: float = 1e-3,
+    net: nn.Module,
+    tiles: Sequence[torch.Tensor],
+    exact: int,
+    stride: int,
+    tolerance: float = 1e-3,
     align: int | None = None,
 ) -> tuple[int, float]:
     """Measure the least context that keeps the logits of a tile's core within a tolerance of the exact ones.

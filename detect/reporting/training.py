@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from detect.evaluation import match_points
+from detect.evaluation import Criterion
 from detect.imagery import Scene, read_window
 from detect.labels import Detections
 from detect.reporting.captions import with_legend
@@ -50,7 +50,7 @@ def draw_scenes(
     scenes: Sequence[tuple[str, Scene, Detections]],
     found: Mapping[str, Detections],
     radius: float,
-    match_radius: float,
+    criterion: Criterion,
 ) -> None:
     """Draw what was found in each validation scene, and a sheet of its worst errors.
 
@@ -60,7 +60,7 @@ def draw_scenes(
         scenes: name, pixels and truth of each.
         found: the detections, by name.
         radius: of the rings, in pixels of the scene.
-        match_radius: pixels within which a detection and an object are one.
+        criterion: when a detection and an object are one.
     """
     for number, (name, scene, truth) in enumerate(scenes, start=1):
         pixels = to_display(read_window(scene, scene.window, (1, 2, 3) if scene.bands >= 3 else (1,)))
@@ -72,7 +72,7 @@ def draw_scenes(
             small[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = 255
         picture = with_legend(overlay(small, found[name], scale, radius), found[name])
         write_picture(picture, folder / f"{number}.jpg")
-        match = match_points(found[name], truth, match_radius)
+        match = criterion.match(found[name], truth)
         errors = {"false_alarms": found[name][match.spurious], "missed": truth[match.missed]}
         for what, objects in errors.items():
             if len(objects):
