@@ -116,8 +116,7 @@ def outside(found: Detections, regions: NDArray[np.float64]) -> Detections:
     """Keep the objects whose centre lies in none of the regions (M, 4) x1, y1, x2, y2."""
     x, y = found.xy[:, 0, None], found.xy[:, 1, None]
     within = (x >= regions[:, 0]) & (x < regions[:, 2]) & (y >= regions[:, 1]) & (y < regions[:, 3])
-    keep: NDArray[np.bool_] = ~within.any(axis=1)
-    return found[keep]
+    return found[np.flatnonzero(~within.any(axis=1))]
 
 
 class ImageFolder:

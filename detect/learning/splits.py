@@ -74,8 +74,8 @@ def split_scenes(
     """Divide annotated images into train, val and test.
 
     Images or groups named in `val` and `test` come first, then the table's `split` column; where neither names a
-    validation image, whole images (or groups) are drawn, about `val_fraction` of them. A single training image is cut
-    into strips instead, with a guard band between: such a validation flatters, and the note says so.
+    validation image, whole groups are drawn, about `val_fraction` of them; of a single group, images; a single image
+    is cut into strips, with a guard band between. The last two flatter, and the note says so.
 
     Args:
         annotations: the images; those without a split are for training.
@@ -98,6 +98,14 @@ def split_scenes(
     if not images["val"] and len({i.group or i.name for i in images["train"]}) > 1:
         images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
         note = f"validation images drawn with seed {seed}: {', '.join(i.name for i in images['val'])}"
+    elif not images["val"] and len(images["train"]) > 1:
+        group = images["train"][0].group
+        ungrouped = [replace(image, group=None) for image in images["train"]]
+        images["train"], images["val"] = _draw(ungrouped, val_fraction, seed)
+        note = (
+            f"validation on {len(images['val'])} images drawn with seed {seed} from the only group, {group}: images of "
+            "a group are alike, so these scores flatter; label another group"
+        )
     scenes = {side: tuple(_labelled(image) for image in chosen) for side, chosen in images.items()}
     if not scenes["val"]:
         train, held = _strips(scenes["train"], guard)

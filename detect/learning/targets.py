@@ -109,12 +109,12 @@ class Encoder:
         at = objects.xy / self.stride
         cells = np.floor(at).astype(np.int64)
         away = at - cells - 0.5
-        inside = ((cells >= 0) & (cells < np.array(found["label"].shape[::-1]))).all(axis=1)
+        inside = set(np.flatnonzero(((cells >= 0) & (cells < found["label"].shape[::-1])).all(axis=1)).tolist())
         order = np.argsort((away**2).sum(axis=1), kind="stable")
         taken: dict[tuple[int, int], int] = {}
         lost = 0
         for i in order.tolist():
-            if not inside[i]:
+            if i not in inside:
                 continue
             col, row = cells[i].tolist()
             slot = taken.get((row, col), 0)

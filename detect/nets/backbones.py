@@ -88,8 +88,9 @@ class Pyramid(nn.Module):
                 f"net.deepest={deepest} needs {sorted({*wanted, deepest})}"
             )
         places = tuple(len(strides) - 1 - strides[::-1].index(stride) for stride in wanted)
-        self.body: Any = timm.create_model(spec.name, out_indices=places, **options)
-        self.channels = tuple(int(number) for number in self.body.feature_info.channels())
+        body: Any = timm.create_model(spec.name, out_indices=places, **options)
+        self.body: Any = body
+        self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
         self.strides = tuple(wanted)
         self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
         self.scale: tuple[float, ...] = (LITE_SCALE,) * spec.bands
