@@ -137,8 +137,9 @@ def make_engine(cfg: DictConfig, net: Net, card: ModelCard, folder: Path | None 
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)
     views = Views(runtime, decoder_of(card), cfg.tta, cfg.tta_combine, on_corner)
     logger.info(
-        "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, radius %g",
+        "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s",
         runtime.name, runtime.device, runtime.precision, plan.area / 1e6, plan.halo,
-        "" if cfg.tta == "none" else f", views {cfg.tta} ({cfg.tta_combine})", card.threshold, card.radius,
+        "" if cfg.tta == "none" else f", views {cfg.tta} ({cfg.tta_combine})", card.threshold,
+        f"radius {card.radius:g}" if card.nms_iou is None else f"NMS at IoU {card.nms_iou:g}",
     )  # fmt: skip
     return Engine(card, views, plan)

@@ -127,7 +127,10 @@ def digest(path: Path) -> str:
 def model_facts(card: ModelCard) -> dict[str, Any]:
     """Give the entries of a card that a reader of the report wants."""
     facts = asdict(card)
-    return {name: facts[name] for name in ("kind", "backbone", "classes", "patch_size", "threshold", "radius", "bands")}
+    return {
+        name: facts[name]
+        for name in ("kind", "backbone", "classes", "patch_size", "threshold", "radius", "nms_iou", "bands")
+    }
 
 
 def speed(pixels: int, seconds: float) -> dict[str, Any]:

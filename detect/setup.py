@@ -3,6 +3,7 @@
 import logging
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "con
 def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores | None) -> CountingModule:
     """Make the Lightning module of a network's family."""
     schedule = Schedule(**cfg.finetune)
+    if schedule.keep and cfg.net.weights == "none":
+        logger.info("new weights: all layers learn, finetune.keep=%d is not followed", schedule.keep)
+        schedule = replace(schedule, keep=0)
     if isinstance(net, PatchClassifier):
         return ClassifierModule(net, schedule, cfg.seed, scene_scores)
     number = np.maximum(np.array([job.task.outputs[name] for name in job.card.classes], np.float64), 1)

@@ -27,10 +27,19 @@ def test_every_choice_composes(path: Path):
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_experiment_composes_and_sets_only_what_exists(path: Path):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        plain = compose("train", ["data.root=x"])
         cfg = compose("train", [f"experiment={path.stem}", "data.root=x"])
+        plain = compose("train", [f"net={cfg.net.kind}", "data.root=x"])
     for group in ("data", "net", "finetune", "trainer"):
         assert set(cfg[group]) == set(plain[group])  # a misspelt name would be new
+
+
+def test_the_nets_are_chosen_by_name_and_differ_in_their_head_alone():
+    """Everything but the net and the numbers of samples that suit it is the same for both."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        patch, grid = (compose("train", [f"net={name}", "data.root=x"]) for name in ("patch", "grid"))
+    assert (patch.net.kind, grid.net.kind) == ("patch", "grid") and set(patch.data) == set(grid.data)
+    assert {name for name in grid.data if patch.data[name] != grid.data[name]} <= {"samples", "batch_size"}
+    assert all(patch[name] == grid[name] for name in ("augment", "finetune", "trainer", "runtime"))
 
 
 @pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report"])

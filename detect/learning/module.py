@@ -14,6 +14,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from detect.nets import Net, PatchClassifier
+from detect.nets.backbones import early_layers
 
 SceneScores = Callable[[Net], Mapping[str, float]]
 """Counts the validation scenes with a network; names and values are logged under `val/`."""
@@ -30,6 +31,7 @@ class Schedule:
         warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
         label_smoothing: of the cross-entropy, in [0, 1).
         score_every: epochs between counts of the validation scenes.
+        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
     """
 
     lr: float
@@ -38,6 +40,7 @@ class Schedule:
     warmup: float
     label_smoothing: float
     score_every: int
+    keep: int = 0
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.backbone_lr < 0:
@@ -73,11 +76,16 @@ class CountingModule(pl.LightningModule):
         self._scene_values: Mapping[str, float] = {}
         self.frozen = schedule.backbone_lr == 0
         self.net.backbone.requires_grad_(not self.frozen)
+        self.kept = early_layers(net.backbone, schedule.keep) if schedule.keep else []
+        for layer in self.kept:
+            layer.requires_grad_(False)
 
     def on_train_epoch_start(self) -> None:
-        """Seed the epoch's random numbers; a frozen backbone keeps the statistics of its normalisation, too."""
+        """Seed the epoch's random numbers; layers that do not learn keep the statistics of their normalisation, too."""
         if self.frozen:
             self.net.backbone.eval()
+        for layer in self.kept:
+            layer.eval()
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def log_scenes(self) -> None:
@@ -115,7 +123,7 @@ class CountingModule(pl.LightningModule):
         for name, parameter in self.net.named_parameters():
             rate = self.schedule.backbone_lr if name.startswith("backbone.") else self.schedule.lr
             decay = self.schedule.weight_decay if parameter.ndim > 1 else 0.0
-            if rate > 0:
+            if rate > 0 and parameter.requires_grad:
                 groups.setdefault((rate, decay), []).append(parameter)
         return [
             {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()

@@ -196,6 +196,26 @@ def _for_bands(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
     return tuple(255.0 * value for value in values) if bands == len(values) else (255.0 * mean,) * bands
 
 
+def early_layers(backbone: Backbone | Pyramid, stride: int) -> list[nn.Module]:
+    """Give the layers that lead to the features of a stride, those of finer ones included.
+
+    Args:
+        backbone: the features.
+        stride: input pixels per cell.
+
+    Raises:
+        ValueError: the network has no features at that stride.
+    """
+    stages = [entry for entry in backbone.body.feature_info.info if entry["reduction"] <= stride]
+    if not stages or stages[-1]["reduction"] != stride:
+        raise ValueError(f"finetune.keep must be the stride of one of the network's stages, or 0, got {stride}")
+    last = str(stages[-1]["module"])
+    names = [name for name, _ in backbone.body.model.named_modules()]
+    end = max(i for i, name in enumerate(names) if name == last or name.startswith(f"{last}."))
+    modules = list(backbone.body.model.modules())
+    return [module for module in modules[: end + 1] if not list(module.children())]
+
+
 def parameters_of(module: nn.Module) -> tuple[int, int]:
     """Count the trainable and all parameters of a module."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.parameters()]

@@ -171,7 +171,8 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
-        ("Least distance of two", f"{format_value(model['radius'])} px" if "radius" in model else None),
+        ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
+        ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
         ("Computed with", _runtime(run.get("settings"))),

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation import match_points, select_threshold
+from detect.evaluation import Criterion, match_points, select_threshold
 from detect.labels import Detections
 
 CLASSES = ("a",)
+NEAR = Criterion(3)
 
 
 def scored(rows: Sequence[tuple[float, float]]) -> Detections:
@@ -25,15 +26,15 @@ def true(*x: float) -> Detections:
 
 def test_true_and_false_are_parted_in_the_middle() -> None:
     found = scored([(0, 0.9), (10, 0.7), (50, 0.3), (60, 0.1)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, 3)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, NEAR)
     assert chosen.threshold == (0.7 + 0.3) / 2
-    assert (chosen.radius, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
+    assert (chosen.suppression, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
 
 def test_of_equals_the_threshold_nearest_a_half_is_taken() -> None:
     """Nothing is hit, so F1 is 0 at each of the five candidates 0.85, 0.75, 0.65, 0.55 and the lowest score 0.42."""
     found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.42)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000)}, 3)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000)}, NEAR)
     assert chosen.f1 == 0
     assert chosen.threshold == pytest.approx(0.51)
 
@@ -46,24 +47,26 @@ def test_one_standard_error_and_no_more_is_given_up_for_a_usual_threshold() -> N
     """
     alarms = [(10_000.0 + 10 * i, score) for i, score in enumerate([0.6] * 10 + [0.5] * 10 + [0.4] * 10)]
     found = scored([(10.0 * i, 0.9) for i in range(50)] + alarms)
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, 3)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, NEAR)
     assert chosen.threshold == pytest.approx(0.55)
     assert chosen.f1 == pytest.approx(100 / 160)
 
 
-def test_of_equal_radii_the_larger_is_taken() -> None:
+@pytest.mark.parametrize("order", [(8.0, 6.0, 4.0), (0.2, 0.5, 0.7)])
+def test_of_equal_suppressions_the_first_and_so_the_strongest_is_taken(order: tuple[float, ...]) -> None:
+    """Radii are tried from the largest, IoUs from the least: both keep objects farthest apart."""
     found = {"i": scored([(0, 0.9), (2, 0.4)])}
-    chosen = select_threshold({4.0: found, 8.0: found, 6.0: found}, {"i": true(0)}, 3)
-    assert chosen.radius == 8
+    for select in ("f1", "count"):
+        assert select_threshold(dict.fromkeys(order, found), {"i": true(0)}, NEAR, select).suppression == order[0]
 
 
-def test_a_better_radius_goes_before_a_larger_one() -> None:
+def test_a_better_suppression_goes_before_an_earlier_one() -> None:
     good, bad = {"i": scored([(0, 0.9), (10, 0.8)])}, {"i": scored([(0, 0.9)])}
-    assert select_threshold({4.0: good, 8.0: bad}, {"i": true(0, 10)}, 3).radius == 4
+    assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR).suppression == 4
 
 
 def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
-    chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, 3)
+    chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, NEAR)
     assert chosen.threshold == 0.2 and chosen.recall == 1
 
 
@@ -75,8 +78,8 @@ def test_count_takes_the_least_bias_near_the_best_f1() -> None:
     hits = [(10.0 * i, 0.9 - 0.01 * i) for i in range(18)]
     found = {"i": scored([*hits, (1000, 0.4), (1010, 0.3), (1020, 0.2)])}
     truth = {"i": true(*(10.0 * i for i in range(20)))}
-    assert select_threshold({4.0: found}, truth, 3).bias_percent == pytest.approx(-10)
-    chosen = select_threshold({4.0: found}, truth, 3, "count")
+    assert select_threshold({4.0: found}, truth, NEAR).bias_percent == pytest.approx(-10)
+    chosen = select_threshold({4.0: found}, truth, NEAR, "count")
     assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.25)
     assert chosen.f1 == pytest.approx(36 / 40)
 
@@ -84,7 +87,7 @@ def test_count_takes_the_least_bias_near_the_best_f1() -> None:
 def test_count_does_not_leave_the_best_f1_far_behind() -> None:
     """One of two objects is found, then a false alarm: F1 2/3 at 1 kept, 2/4 at 2 kept: too far for the right count."""
     found = {"i": scored([(0, 0.9), (100, 0.5)])}
-    assert select_threshold({4.0: found}, {"i": true(0, 10)}, 3, "count").threshold == pytest.approx(0.7)
+    assert select_threshold({4.0: found}, {"i": true(0, 10)}, NEAR, "count").threshold == pytest.approx(0.7)
 
 
 images = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0.1, 0.3, 0.5, 0.8])), max_size=6).map(scored)
@@ -98,7 +101,7 @@ def test_no_threshold_is_better_by_more_than_the_error(
     if not (sum(map(len, found)) and sum(map(len, truth))):
         return
     by_image, true_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
-    chosen = select_threshold({1.0: by_image}, true_by, 2)
+    chosen = select_threshold({1.0: by_image}, true_by, Criterion(2))
 
     def f1(threshold: float) -> float:
         kept = [each[each.score >= threshold] for each in found]
@@ -112,7 +115,7 @@ def test_no_threshold_is_better_by_more_than_the_error(
 def test_scores_a_hair_apart_are_parted() -> None:
     high = float(np.nextafter(0.5, 1))
     found = scored([(0, high), (100, 0.5)])
-    chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, 3)
+    chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, NEAR)
     assert chosen.f1 == 1
     assert (found.score >= chosen.threshold).tolist() == [True, False]
 
@@ -122,17 +125,17 @@ def test_thousands_of_detections_take_seconds_at_most() -> None:
     found = {f"{i}": scored(np.stack([rng.uniform(0, 5000, 1000), rng.uniform(size=1000)], 1)) for i in range(3)}
     truth = {name: true(*rng.uniform(0, 5000, 200)) for name in found}
     start = time.perf_counter()
-    select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, 10)
+    select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, Criterion(10))
     assert time.perf_counter() - start < 5
 
 
 def test_what_cannot_be_chosen_is_told() -> None:
     found = {"i": scored([(0, 0.9)])}
     with pytest.raises(ValueError, match="the 1 images hold no annotated objects; label some"):
-        select_threshold({4.0: found}, {"i": true()}, 3)
+        select_threshold({4.0: found}, {"i": true()}, NEAR)
     with pytest.raises(ValueError, match="nothing was found at any score; train longer"):
-        select_threshold({4.0: {"i": true()}}, {"i": true(0)}, 3)
+        select_threshold({4.0: {"i": true()}}, {"i": true(0)}, NEAR)
     with pytest.raises(ValueError, match=r"of other images: \['j'\]"):
-        select_threshold({4.0: found}, {"i": true(0), "j": true()}, 3)
+        select_threshold({4.0: found}, {"i": true(0), "j": true()}, NEAR)
     with pytest.raises(ValueError, match="'f1' or 'count', got 'best'"):
-        select_threshold({4.0: found}, {"i": true(0)}, 3, "best")  # type: ignore[arg-type]
+        select_threshold({4.0: found}, {"i": true(0)}, NEAR, "best")  # type: ignore[arg-type]

@@ -11,10 +11,17 @@ from torch.nn import functional as F
 
 from detect.imagery import Scene
 from detect.inference import Runtime, TorchRuntime, Views, map_scene, tile_grid
+from detect.inference.decoder import PatchDecoder
+from tests.engines import disc_net
 from tests.laws.nets import cut, random_net
 
 CPU = torch.device("cpu")
 D4 = [(swap, rows, cols) for swap in (False, True) for rows in (False, True) for cols in (False, True)]
+
+
+def views(runtime: Runtime, tta: str, combine: str = "mean", on_corner: bool = False) -> Views:
+    """Views of a patch classifier's maps."""
+    return Views(runtime, PatchDecoder(disc_net()[1]), tta, combine, on_corner)
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
@@ -50,12 +57,12 @@ def test_views_of_a_symmetric_net_agree_with_no_views(tta: str, cells: int) -> N
     torch.manual_seed(0)
     runtime = TorchRuntime(Mean(cells), CPU)
     tiles = noise(0, 2, 1, 40, 56)
-    plain, seen = (Views(runtime, name, on_corner=cells % 2 == 0)(tiles) for name in ("none", tta))
+    plain, seen = (views(runtime, name, on_corner=cells % 2 == 0)(tiles) for name in ("none", tta))
     edge = (cells + 1) // 2
     inner = np.s_[..., edge : 10 - edge, edge : 14 - edge]
     np.testing.assert_allclose(seen[inner], log_softmax(plain, axis=1)[inner], atol=1e-5)
     if cells == 2:
-        wrong = Views(runtime, tta, on_corner=False)(tiles)
+        wrong = views(runtime, tta, on_corner=False)(tiles)
         assert np.abs(wrong - seen)[inner].max() > 1e-3
 
 
@@ -64,7 +71,7 @@ def test_views_of_a_symmetric_net_agree_with_no_views(tta: str, cells: int) -> N
 def test_the_map_of_a_turned_image_is_the_turned_map(cells: int, combine: str) -> None:
     """For any net at all. Cell c of an even patch stands for pixel 16 c, which mirroring moves to cell h - c."""
     net, card = random_net("test_resnet", cells, 5)
-    runtime = Views(TorchRuntime(net, CPU), "d4", combine, on_corner=cells == 2)
+    runtime = views(TorchRuntime(net, CPU), "d4", combine, on_corner=cells == 2)
     assert (card.cell_offset == 0) is (cells == 2)
     tile = noise(1, 1, 3, 160, 208)
     whole = runtime(tile)
@@ -98,7 +105,7 @@ def test_law_3_stitched_views_are_the_views_of_one_pass(cells: int, combine: str
     halo = card.halo + 16 * (cells == 2)
     image = noise(2, 3, 103, 118)
     for tta in ("flips", "d4"):
-        runtime = Views(TorchRuntime(net, CPU), tta, combine, on_corner=card.cell_offset == 0)
+        runtime = views(TorchRuntime(net, CPU), tta, combine, on_corner=card.cell_offset == 0)
         whole = stitched(runtime, image, 5000, halo + 64)
         for room in (50, 80, 112):
             np.testing.assert_allclose(stitched(runtime, image, 2 * halo + room, halo), whole, rtol=0, atol=1e-4)
@@ -117,7 +124,7 @@ def test_a_vote_goes_to_the_class_that_most_views_find_likeliest() -> None:
     def runtime(pixels: np.ndarray) -> np.ndarray:
         return next(given).reshape(1, 3, 1, 1)
 
-    shares = np.exp(Views(runtime, "flips", "vote")(np.zeros((1, 1, 16, 16), np.uint8)))[0, :, 0, 0]
+    shares = np.exp(views(runtime, "flips", "vote")(np.zeros((1, 1, 16, 16), np.uint8)))[0, :, 0, 0]
     assert shares.argmax() == 1
     np.testing.assert_allclose(shares, [mean[0] / 5, (3 + mean[1]) / 5, (1 + mean[2]) / 5], rtol=1e-5)
 
@@ -126,7 +133,7 @@ def test_the_mean_is_that_of_posteriors_and_not_of_logits() -> None:
     """Four views, one of them sure to e^-60: (e^-60 + 3 / 2) / 4 of the ground, where mean logits would say e^-15."""
     rows = [np.array([0.0, 60.0], np.float32)] + [np.zeros(2, np.float32)] * 3
     given = iter(rows)
-    found = Views(lambda pixels: next(given).reshape(1, 2, 1, 1), "flips")(np.zeros((1, 1, 16, 16), np.uint8))
+    found = views(lambda pixels: next(given).reshape(1, 2, 1, 1), "flips")(np.zeros((1, 1, 16, 16), np.uint8))
     np.testing.assert_allclose(np.exp(found[0, :, 0, 0]), [3 / 8, 5 / 8], rtol=1e-6)
     np.testing.assert_allclose(softmax(found, axis=1).sum(axis=1), 1, rtol=1e-6)
 
@@ -142,7 +149,7 @@ def test_every_view_is_shown_once() -> None:
 
     tile = np.zeros((1, 1, 16, 32), np.uint8)
     tile[0, 0, 0, 0] = 1
-    assert Views(runtime, "d4")(tile).shape == (1, 2, 1, 2)
+    assert views(runtime, "d4")(tile).shape == (1, 2, 1, 2)
     corners = [(h, w, r, c) for h, w in ((16, 32), (32, 16)) for r in (0, h - 1) for c in (0, w - 1)]
     assert sorted(shown) == sorted(corners)
 
@@ -153,4 +160,4 @@ def test_every_view_is_shown_once() -> None:
 )
 def test_unknown_views(tta: str, combine: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Views(lambda pixels: pixels, tta, combine)
+        views(lambda pixels: pixels, tta, combine)
