@@ -77,10 +77,10 @@ def select_threshold(
     Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200 by quantiles.
     Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the suppression with the highest F1 (the first of several), and there the threshold nearest 0.5, the
-    net's own decision, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n true
-    objects, at most 0.05. A few labelled objects cannot tell such thresholds apart, and an extreme one does not carry
-    over to other images (the one-standard-error rule, Breiman et al. 1984). `count` takes, among all with an F1 within
+    `f1` takes the suppression with the highest F1 (the first of several), and there the threshold whose count is
+    nearest the true one, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n
+    true objects, at most 0.05. A few labelled objects cannot tell such thresholds apart (the one-standard-error rule,
+    Breiman et al. 1984), and misses and false alarms that are even carry over best to other images. `count` takes, among all with an F1 within
     0.05 of the highest, the one whose total count is nearest the true one; then the higher F1, the earlier
     suppression, the higher threshold.
 
@@ -158,8 +158,8 @@ def _best_f1(curves: list[_Curve]) -> Selection:
     curve = min((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.place)
     slack = min(math.sqrt(best * (1 - best) / curve.n_truth), _F1_SLACK) + _SAME
     rows = np.flatnonzero(curve.f1 >= best - slack)
-    nearest = rows[np.lexsort((-curve.f1[rows], np.abs(curve.threshold[rows] - 0.5)))[0]]
-    return curve.selection(int(nearest))
+    even = rows[np.lexsort((-curve.f1[rows], np.abs(curve.kept[rows] - curve.n_truth)))[0]]
+    return curve.selection(int(even))
 
 
 def _best_count(curves: list[_Curve]) -> Selection:
