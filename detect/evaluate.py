@@ -61,6 +61,8 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     folder = given_path(cfg, "predictions", "folder of predictions")
     if cfg.annotations is None:
         raise ValueError("annotations must be given: annotations=FILE")
+    if len(cfg.data.ignore_labels):
+        raise ValueError("data.ignore_labels goes with model=FILE data.root=DIR, not with predictions=")
     truth = read_truth(
         given_path(cfg, "annotations", "annotations"), negative_labels=jobs.names(cfg.data.negative_labels)
     )

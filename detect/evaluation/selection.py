@@ -80,9 +80,10 @@ def select_threshold(
     `f1` takes the suppression with the highest F1 (the first of several), and there the threshold whose count is
     nearest the true one, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n
     true objects, at most 0.05. A few labelled objects cannot tell such thresholds apart (the one-standard-error rule,
-    Breiman et al. 1984), and misses and false alarms that are even carry over best to other images. `count` takes, among all with an F1 within
-    0.05 of the highest, the one whose total count is nearest the true one; then the higher F1, the earlier
-    suppression, the higher threshold.
+    Breiman et al. 1984), and misses and false alarms that are even carry over best to other images.
+
+    `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
+    then the higher F1, the earlier suppression, the higher threshold.
 
     Args:
         candidates: for each suppression, the strongest first, what is found in each image at a very low threshold.

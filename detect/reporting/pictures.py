@@ -11,6 +11,9 @@ from detect.imagery import open_scene, read_preview
 from detect.labels import Detections
 from detect.reporting.colours import DARK, Colour, class_colours, probability_colours, to_display
 
+THIN = 1 / 12
+"""Greatest width of a box's line, as a part of the typical box's shorter side."""
+
 
 def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
     """Read an image of any size as a small picture.
@@ -33,7 +36,8 @@ def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
 def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> Image.Image:
     """Draw detections on a picture: points as circles, boxes as rectangles, in their class's colour on a dark outline.
 
-    Lines grow with the picture, so that they can still be seen when it is shown at a third of its size. A circle is
+    Lines grow with the picture, so that they can still be seen when it is shown at a third of its size; those of boxes
+    are no wider than a twelfth of the shorter side of a typical box, so that they leave the object free. A circle is
     never drawn smaller than two lines across, whatever its radius.
 
     Args:
@@ -56,7 +60,9 @@ def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, rad
     palette = list(class_colours(detections.classes).values())
     colours = [palette[i] for i in detections.label]
     if detections.wh is not None:
-        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(line))
+        sides = detections.wh.min(axis=1) * scale
+        thin = min(line, max(1.0, THIN * float(np.median(sides)))) if len(sides) else line
+        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(thin))
     return _draw_circles(pixels, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
 
 

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "count_bias_percent": ("Count bias", "All images together: above zero too many are counted, below zero too few."),
     "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
+    "mean_iou": ("Mean IoU", "How well right boxes cover their objects: intersection over union, 1 is perfect."),
     "map50": ("mAP 50", "Average precision of the boxes that overlap an annotated box by half or more."),
     "map": ("mAP", "Average precision of the boxes, over overlaps from 0.5 to 0.95."),
     "accuracy": ("Accuracy", "The share that got its right class."),
