@@ -45,6 +45,24 @@ def test_a_tile_that_the_user_asks_for_is_kept() -> None:
     assert (plan.tile, plan.area) == (500, 250_000) and max(plan.grid((5000, 5000)).tile_hw) <= 500
 
 
+def test_tiles_of_a_plan_begin_where_the_deepest_features_do() -> None:
+    """Cores of a map of stride 8 are multiples of 64, by default, and with a tile that the user asks for (500).
+
+    A halo of 64 and one step of 64 are tiles of 192: at 1,000 bytes a pixel 5/8 of 57 MiB. Four cells of 8 would do
+    with 160.
+    """
+    for tile in (None, 500):
+        plan = make_plan(256 * MIB, 1000.0, 128, 8, tile, align=64)
+        for shape in ((5000, 7777), (300, 20), (64, 64)):
+            grid = plan.grid(shape)
+            assert grid.stride == 8 and not any(side % 64 for side in grid.core_hw)
+            assert tile is None or max(grid.tile_hw) <= 500
+    with pytest.raises(ValueError, match=r"whose tiles need 192 pixels; give 57MiB or more"):
+        make_plan(56 * MIB, 1000.0, 64, 8, align=64)
+    assert make_plan(57 * MIB, 1000.0, 64, 8, align=64).grid((900, 900)).core_hw == (64, 64)
+    make_plan(56 * MIB, 1000.0, 64, 8).grid((900, 900))
+
+
 def test_small_scenes_share_a_batch_of_no_more_pixels_than_the_largest_tile() -> None:
     """5/8 MiB at 2 bytes a pixel are 327,680 pixels, 80 tiles of 64 x 64 for scenes of 50 x 60; at most 64."""
     plan = make_plan(MIB, 2.0, 0, 16)

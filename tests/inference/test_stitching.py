@@ -66,31 +66,40 @@ def test_cores_by_hand_for_a_halo_of_176_and_a_stride_of_16(
     stride=st.sampled_from([1, 4, 7, 16]),
     cells=st.tuples(st.integers(0, 12), st.integers(1, 60)),
     narrow=st.integers(1, 9),
+    times=st.sampled_from([1, 1, 2, 4]),
 )
 @settings(deadline=None)
 def test_tiles_keep_their_bounds_and_cost_no_more_than_those_of_whole_cores(
-    shape: tuple[int, int], stride: int, cells: tuple[int, int], narrow: int
+    shape: tuple[int, int], stride: int, cells: tuple[int, int], narrow: int, times: int
 ) -> None:
-    """A tile has at most `side` pixels a side, and at most `area`.
+    """A tile has at most `side` pixels a side, and at most `area`, and begins on a multiple of `align`.
 
     The rule to beat fills cores to the bound from the top left on, so that those at the far edges are mostly void.
     Only a scene of a single tile may cost more: its sides are rounded up to 64 pixels.
     """
-    halo, room = stride * cells[0], stride * cells[1]
-    side = room + 2 * halo + stride - 1
-    grid = tile_grid(shape, side, halo, stride)
-    assert max(grid.tile_hw) <= side
+    align = times * stride
+    halo, room = align * cells[0], align * cells[1]
+    side = room + 2 * halo + align - 1
+    grid = tile_grid(shape, side, halo, stride, align=None if times == 1 else align)
+    assert max(grid.tile_hw) <= side and grid.stride == stride
+    for core in grid:
+        tile = grid.tile(core)
+        assert not any(place % align for place in (tile.row, tile.col, tile.height, tile.width))
     assert {(grid.tile(core).height, grid.tile(core).width) for core in grid} == {grid.tile_hw}
     filled = Grid(shape, room, halo, stride)
     if len(grid) > 1:
         assert len(grid) * np.prod(grid.tile_hw) <= len(filled) * np.prod(filled.tile_hw)
-    area = (2 * halo + stride * max(1, cells[1] // narrow)) ** 2
-    assert np.prod(tile_grid(shape, side, halo, stride, area).tile_hw) <= area
+    area = (2 * halo + align * max(1, cells[1] // narrow)) ** 2
+    assert np.prod(tile_grid(shape, side, halo, stride, area, align).tile_hw) <= area
 
 
 def test_a_tile_without_room_for_a_core() -> None:
     with pytest.raises(ValueError, match="tile must be 368 or more with a halo of 176 and a stride of 16, got 367"):
         tile_grid((100, 100), 367, 176, 16)
+    with pytest.raises(ValueError, match="tile must be 320 or more with a halo of 128 and a stride of 64, got 319"):
+        tile_grid((100, 100), 319, 128, 8, align=64)
+    with pytest.raises(ValueError, match="halo must be a multiple of 32, on which tiles begin, got 40"):
+        tile_grid((100, 100), 1000, 40, 8, align=32)
 
 
 def test_progress_adds_up_to_the_scene() -> None:

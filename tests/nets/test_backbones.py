@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from detect.nets import build_backbone
-from detect.nets.backbones import BackboneSpec, parameters_of
+from detect.nets.backbones import BackboneSpec, build_pyramid, early_layers, parameters_of
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,75 @@ def test_numbers_that_name_no_backbone() -> None:
         BackboneSpec(stages=0)
     with pytest.raises(ValueError, match="1 band or more, got 0"):
         BackboneSpec(bands=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "deepest", "strides"),
+    [
+        ("test_resnet", 8, 32, (8, 16, 32)),
+        ("test_resnet", 4, 8, (4, 8)),
+        ("test_resnet", 16, 16, (16,)),
+        ("test_convnext", 4, 16, (4, 8, 16)),
+    ],
+)
+def test_a_pyramid_has_the_features_of_every_stride_between(
+    name: str, stride: int, deepest: int, strides: tuple[int, ...]
+) -> None:
+    """Of several stages of one stride the last one counts, as for a backbone cut at that stride."""
+    pyramid = build_pyramid(BackboneSpec(name, stride), deepest).eval()
+    with torch.inference_mode():
+        levels = pyramid(torch.rand(2, 3, 2 * deepest, 3 * deepest))
+    assert pyramid.strides == strides
+    for level, channels, at in zip(levels, pyramid.channels, strides, strict=True):
+        assert level.shape == (2, channels, 2 * deepest // at, 3 * deepest // at)
+        assert channels == build_backbone(BackboneSpec(name, at)).channels
+
+
+def test_a_pyramid_takes_the_weights_that_a_backbone_takes() -> None:
+    """The bundled ones: the features of each level are those of the backbone cut there."""
+    spec = BackboneSpec("tf_efficientnet_lite0", 8)
+    pyramid = build_pyramid(spec, 16, "bundled").eval()
+    backbone = build_backbone(spec, "bundled").eval()
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(pyramid(pixels)[0], backbone(pixels))
+    assert (pyramid.offset, pyramid.scale) == (backbone.offset, backbone.scale)
+
+
+@pytest.mark.parametrize(
+    ("stride", "deepest"), [(8, 64), (8, 24), (16, 8), (3, 12), (8, 4), (1, 8)]
+)  # fmt: skip
+def test_pyramids_that_cannot_be_had(stride: int, deepest: int) -> None:
+    message = rf"features at strides \[2, 4, 8, 16, 32\]; net.stride={stride} to net.deepest={deepest} needs"
+    with pytest.raises(ValueError, match=message):
+        build_pyramid(BackboneSpec("test_resnet", stride), deepest)
+
+
+def test_early_layers_are_those_that_the_features_of_a_stride_rest_on() -> None:
+    """Noise on all that are early changes the features of that stride; noise on the others does not."""
+    backbone = build_backbone(BackboneSpec("test_resnet", 32)).eval()
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+    def features(stride: int) -> torch.Tensor:
+        cut = build_backbone(BackboneSpec("test_resnet", stride)).eval()
+        cut.body.model.load_state_dict(backbone.body.model.state_dict(), strict=False)
+        with torch.inference_mode():
+            return cut(pixels)
+
+    before, deep = features(4), features(32)
+    early = early_layers(backbone, 4)
+    for layer in backbone.body.model.modules():
+        if not list(layer.children()) and not any(layer is each for each in early):
+            for parameter in layer.parameters():
+                torch.nn.init.normal_(parameter)
+    torch.testing.assert_close(features(4), before)
+    assert not torch.allclose(features(32), deep)
+    for layer in early:
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter)
+    assert not torch.allclose(features(4), before)
+    with pytest.raises(ValueError, match=r"finetune\.keep must be the stride of one of the network's stages.*got 5"):
+        early_layers(backbone, 5)
 
 
 def test_parameters_are_counted() -> None:

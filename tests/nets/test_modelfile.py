@@ -9,8 +9,18 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from detect.nets import ModelCard, ModelFileError, PatchClassifier, build_net, load_model, save_model
+from detect.nets import (
+    GridDetector,
+    GridSpec,
+    ModelCard,
+    ModelFileError,
+    PatchClassifier,
+    build_net,
+    load_model,
+    save_model,
+)
 from detect.nets.backbones import BackboneSpec
+from tests.grids import grid_card, lively_grid
 
 CARD = ModelCard(
     kind="patch",
@@ -189,4 +199,56 @@ def test_a_header_without_an_entry(path: Path, entry: str) -> None:
 def test_tensors_that_do_not_fit(path: Path, bias: torch.Tensor | None) -> None:
     rewrite(path, **{"head.bias": bias})
     with pytest.raises(ModelFileError, match=r"(?s)model\.safetensors: .*head\.bias"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("size", [None, 31.25])
+def test_a_grid_head_and_its_card_come_back_bit_for_bit(tmp_path: Path, size: float | None) -> None:
+    net, card = lively_grid(size, 16, 2)
+    card = replace(card, nms_iou=None if size is None else 0.1 + 0.2, radius=31.4, halo_auto=48, halo_error=1e-4)
+    save_model(tmp_path / "model.safetensors", net, card)
+    loaded, read = load_model(tmp_path / "model.safetensors")
+    assert read == card and isinstance(loaded, GridDetector) and not loaded.training
+    assert (read.boxes, read.finds, read.align, read.outputs) == (size is not None, True, 16, ("a", "b"))
+    assert (loaded.stride, loaded.align, loaded.spec) == (8, 16, GridSpec(16, 16, 2, size))
+    pixels = torch.randint(0, 256, (1, 3, 64, 96))
+    with torch.inference_mode():
+        assert torch.equal(loaded(pixels), net(pixels))
+
+
+def test_what_a_card_says_of_cells_and_tiles() -> None:
+    """A grid's cell stands for its middle; its tiles begin where the deepest features do. A patch of 3 cells, too,
+    stands for the middle of one, and its tiles begin on the stride."""
+    grid = grid_card(24.0, stride=8, deepest=32)
+    assert (grid.cell_offset, grid.align, grid.boxes, grid.finds) == (4.0, 32, True, True)
+    assert not grid_card(None).boxes
+    patch = replace(CARD, patch_size=48)
+    assert (patch.cell_offset, patch.align, patch.boxes, patch.finds) == (8.0, 16, False, True)
+    assert not replace(CARD, background=None).finds
+
+
+def test_a_header_written_before_there_were_grids_is_read(path: Path) -> None:
+    header = header_of(path)
+    for entry in ("grid", "nms_iou"):
+        del header[entry]
+    rewrite(path, header)
+    assert load_model(path)[1] == CARD
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"grid": None}, "unknown kind of network 'grid', expected patch, or grid with its head"),
+        ({"kind": "patch"}, "unknown kind of network 'patch'"),
+        ({"grid": {"deepest": 16, "colour": "red"}}, "header cannot be read"),
+        ({"grid": {"deepest": 64}}, "net.deepest=64"),
+        ({"grid": {"deepest": 16, "slots": 0}}, "net.slots must be 1 or more"),
+    ],
+)
+def test_headers_of_grids_that_cannot_be_used(tmp_path: Path, change: dict, message: str) -> None:
+    net, card = lively_grid(24.0, 16, 2)
+    path = tmp_path / "model.safetensors"
+    save_model(path, net, card)
+    rewrite(path, {**header_of(path), **change})
+    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
         load_model(path)

@@ -64,6 +64,32 @@ def test_a_patch_adds_half_its_cells(cells: int, more: int) -> None:
     assert receptive_halo(PatchClassifier(backbone, 2, 8 * cells), 8, 3) == alone + 8 * more
 
 
+class Deep(nn.Module):
+    """Cells of 4 pixels that hear of the mean of the 16 pixels around, and of the cells beside them."""
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.layer = conv(kernel)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        fine = F.avg_pool2d(pixels, 4)
+        return self.layer(fine + F.interpolate(F.avg_pool2d(pixels, 16), scale_factor=4))
+
+
+@pytest.mark.parametrize(("kernel", "halo"), [(1, 0), (3, 16), (9, 16), (11, 32)])
+def test_a_field_is_measured_from_where_tiles_may_begin(kernel: int, halo: int) -> None:
+    """A tile that begins on a multiple of 16 holds all of each mean; a cell more to the side needs the next 16.
+
+    9 cells across reach 4 cells of 4 pixels, which are 16; 11 reach 5, for which 16 more are needed.
+    """
+    net = Deep(kernel)
+    assert receptive_halo(net, 4, 1, 16) == halo
+    side = 2 * halo + 32
+    tiles = [torch.rand(1, side, side, generator=torch.Generator().manual_seed(1))]
+    enough, error = effective_halo(net.eval(), tiles, halo, 4, 1e-6, 16)
+    assert enough % 16 == 0 and enough <= halo and error <= 1e-6
+
+
 class Everywhere(nn.Module):
     """Every cell sees the mean of the whole image."""
 
@@ -137,6 +163,16 @@ def test_the_effective_field_of_a_3_by_3_convolution_in_a_larger_one_is_a_cell(
     tiles = [torch.rand(1, side, side, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     halo, error = effective_halo(net, tiles, exact, stride)
     assert halo == stride and error <= 1e-6  # the last digits of float32
+
+
+def test_the_effective_field_is_a_multiple_of_where_tiles_begin() -> None:
+    """One cell of 8 pixels is enough, and tiles begin on multiples of 16: 16, of 64 that the architecture reaches."""
+    net = weighted(15, NEAR, 8)
+    assert receptive_halo(net, 8, 1, 16) == 64
+    tile = torch.rand(1, 160, 160, generator=torch.Generator().manual_seed(0))
+    assert effective_halo(net, [tile], 64, 8, align=16)[0] == 16
+    with pytest.raises(ValueError, match="tiles must be 144 pixels or more for a halo of 64"):
+        effective_halo(net, [tile[:, :136, :136]], 64, 8, align=16)
 
 
 @pytest.mark.parametrize(("tolerance", "cells", "wanted"), [(1e-3, 0, 1e-4), (2e-4, 0, 1e-4), (5e-5, 3, 0.0)])
