@@ -10,6 +10,7 @@ from torch import nn
 from detect.inference import OpenVinoRuntime, TorchRuntime, pick_device
 from detect.inference.runtime import import_openvino
 from tests.engines import lively
+from tests.grids import lively_grid
 
 
 def test_the_processor_can_always_be_named() -> None:
@@ -59,6 +60,19 @@ def test_openvino_computes_what_torch_computes(dtype: str) -> None:
     for shape in ((1, 3, 176, 304), (3, 3, 64, 48)):
         pixels = (scale * rng.random(shape)).astype(dtype)
         assert difference(runtime(pixels), torch_runtime(pixels)) < 1e-4
+
+
+@pytest.mark.parametrize(("deepest", "slots", "size"), [(16, 2, 24.0), (32, 1, None)])
+def test_openvino_computes_a_grid_head_as_torch_does(deepest: int, slots: int, size: float | None) -> None:
+    """The pyramid's levels are enlarged alike: tiles of other sizes and batches than the one that it is checked on."""
+    net, card = lively_grid(size, deepest, slots)
+    runtime, torch_runtime = OpenVinoRuntime(net, 3, card.align, "uint8", "32"), TorchRuntime(net, torch.device("cpu"))
+    rng = np.random.default_rng(1)
+    for shape in ((1, 3, 96, 160), (3, 3, 64, 32)):
+        pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+        found = runtime(pixels)
+        assert found.shape == (shape[0], 5 * slots + 2, shape[2] // 8, shape[3] // 8)
+        assert difference(found, torch_runtime(pixels)) < 1e-4
 
 
 def test_openvino_gives_results_of_their_own() -> None:

@@ -4,7 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.labels import AnnotatedImage, AnnotationError, Detections, ImageFolder, find_image, match_names
+from detect.labels import (
+    AnnotatedImage,
+    AnnotationError,
+    Annotations,
+    Detections,
+    ImageFolder,
+    find_image,
+    match_names,
+    outside,
+    read_annotations,
+    with_ignored,
+)
 
 Make = Callable[..., Path]
 
@@ -86,3 +97,42 @@ def test_ambiguous_names_are_refused() -> None:
 def test_negatives_need_names_and_sizes_of_their_number() -> None:
     with pytest.raises(ValueError, match="1 negatives have 2 names"):
         AnnotatedImage("a", Path("a"), (1, 1), Detections.empty(()), np.zeros((1, 2)), negative_names=("x", "y"))
+
+
+BOXES = """image,xmin,ymin,xmax,ymax,label
+a.png,1,2,5,8,tree
+a.png,10,10,20,16,unsure
+a.png,30,20,34,26,bush
+images/5.jpg,0,0,9,9,tree
+"""
+
+
+def test_boxes_of_ignored_labels_become_regions_and_other_look_alikes_stay(root: Path, table: Make) -> None:
+    """Of two look-alikes one is a region, to its corners; an image without any keeps what it had."""
+    plain = read_annotations(table(BOXES), root, negative_labels=["unsure", "bush"])
+    found = with_ignored(plain, ["unsure"])
+    first, second = found.images
+    assert found.classes == ("tree",) and len(first.objects) == 1
+    assert first.ignored.tolist() == [[10, 10, 20, 16]]
+    assert first.negative_names == ("bush",) and first.negatives.tolist() == [[32, 23]]
+    assert first.negative_wh is not None and first.negative_wh.tolist() == [[4, 6]]
+    assert second is plain.images[1] and second.ignored.shape == (0, 4)
+    assert all(len(image.ignored) == 0 for image in with_ignored(plain, []).images)
+
+
+def test_points_cannot_be_regions() -> None:
+    image = AnnotatedImage(
+        "a.png", Path("a.png"), (9, 9), Detections.empty(("a",)), np.array([(1.0, 2.0)]), negative_names=("unsure",)
+    )
+    with pytest.raises(AnnotationError, match=r"a\.png: regions to ignore must be boxes, the annotations are points"):
+        with_ignored(Annotations((image,), ("a",), False, Path("t.csv")), ["unsure"])
+
+
+def test_objects_outside_all_regions_are_kept_by_their_centre() -> None:
+    """A region is half-open, as pixels are: its left edge belongs to it, its right edge does not."""
+    xy = np.array([(4.0, 4.0), (5.0, 5.0), (9.999, 5.0), (10.0, 5.0), (7.0, 8.0), (21.0, 21.0)])
+    found = Detections(xy, np.linspace(0.1, 0.6, 6), np.arange(6) % 2, ("a", "b"), np.full((6, 2), 30.0))
+    kept = outside(found, np.array([(5.0, 5.0, 10.0, 8.0), (20.0, 20.0, 22.0, 22.0)]))
+    assert kept.xy.tolist() == [[4, 4], [10, 5], [7, 8]] and kept.label.tolist() == [0, 1, 0]
+    assert len(outside(found, np.empty((0, 4)))) == 6
+    assert len(outside(found[:0], np.array([(5.0, 5.0, 10.0, 8.0)]))) == 0

@@ -77,6 +77,38 @@ def test_a_draw_leaves_every_class_in_training_and_objects_in_validation(image, 
     assert sum(len(labelled.objects) for labelled in split.val) > 0
 
 
+@pytest.mark.parametrize(("images", "held"), [(2, 1), (4, 1), (8, 2)])
+def test_of_a_single_group_whole_images_validate_and_the_note_says_that_this_flatters(
+    image, images: int, held: int
+) -> None:
+    """A quarter of them, one at least; with another group that is held back for the test, too."""
+    table = annotations(
+        *(image(f"{i}.png", [(5, 5, "a")], group="board") for i in range(images)), image("t.png", group="other")
+    )
+    split = split_scenes(table, test=["other"])
+    train, val, test = sides(split)
+    assert (len(val), len(train), test) == (held, images - held, ["t.png"])
+    assert sorted(train + val) == [f"{i}.png" for i in range(images)]
+    assert f"{held} images drawn with seed 0 from the only group, board" in split.note and "flatter" in split.note
+    assert sides(split_scenes(table, test=["other"])) == (train, val, test)
+
+
+def test_a_group_of_one_image_is_cut_into_strips(image) -> None:
+    table = annotations(image("1.png", [(5, 5, "a"), (5, 150, "a")], height=400, group="g"))
+    split = split_scenes(table, guard=30)
+    assert "rows" in split.val[0].name and "guard band" in split.note
+
+
+def test_ignored_boxes_go_with_their_image_and_its_strips(image) -> None:
+    """400 rows in strips of 100: the second, from 100, validates; a box there lies 100 rows higher in it."""
+    box = np.array([(10.0, 120.0, 30.0, 140.0)])
+    whole = image("1.png", [(5, y, "a") for y in (10, 150, 350)], height=400, width=60, ignored=box)
+    split = split_scenes(annotations(whole, image("2.png", [(5, 5, "a")])), val=["2.png"])
+    np.testing.assert_array_equal(split.train[0].ignored, box)
+    held = split_scenes(annotations(whole), guard=30).val[0]
+    np.testing.assert_array_equal(held.ignored, box - (0, held.scene.origin[0], 0, held.scene.origin[0]))
+
+
 def test_errors_name_what_is_wrong(image) -> None:
     two = (image("1.png", group="g"), image("2.png", group="g"))
     for options, message in (

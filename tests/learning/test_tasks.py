@@ -9,6 +9,10 @@ from PIL import Image
 from detect.imagery import open_scene
 from detect.labels import Detections, read_patch_folder
 from detect.learning import (
+    Augment,
+    CropDataset,
+    CropRecipe,
+    Encoder,
     FolderDataset,
     FolderRecipe,
     LabelledScene,
@@ -20,13 +24,14 @@ from detect.learning import (
     folder_card,
     folder_outputs,
     folder_task,
+    grid_task,
     image_kind,
     measure_normalisation,
     object_size,
     scene_task,
 )
 from detect.learning.sampling import Sample
-from detect.nets import ModelCard
+from detect.nets import GridSpec, ModelCard
 from detect.nets.backbones import BackboneSpec
 
 CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
@@ -100,6 +105,55 @@ def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
     assert task.outputs == {"a": 2, "b": 0}
     assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+CROPS = CropRecipe(12, 32, 0.25, 0.0, 0.0)
+
+
+def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
+    """Law 8: those that validate are fixed, from the validation scenes, and not augmented."""
+    full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
+    split = SceneSplit((full,), (other,), (), "drawn by hand")
+    augment = Augment({"SquareSymmetry": {"p": 1.0}})
+    task = grid_task(split, PixelSource((1, 2, 3)), Encoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
+    first, second = task.train(0), task.train(1)
+    assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(task.val, CropDataset)
+    assert len(first) == 12 and first.crops == task.train(0).crops != second.crops
+    assert {first.seed + i for i in range(12)}.isdisjoint(second.seed + i for i in range(12))
+    assert first.augment is augment and task.val.augment is None
+    assert list(first.scenes) == [full] and list(task.val.scenes) == [other]
+    assert task.val.crops[0].window.contains_xy(other.objects.xy).all()
+    pixels, targets = first[0]
+    assert pixels.shape == (3, 32, 32) and targets["objectness"].shape == (1, 4, 4)
+    assert task.outputs == {"a": 2, "b": 0}
+    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+@pytest.mark.parametrize(("stride", "slots", "lost"), [(8, 1, 3), (8, 2, 1), (8, 3, 0), (4, 1, 2), (16, 1, 4)])
+def test_objects_that_cannot_be_told_apart_are_counted_and_the_way_out_is_told(
+    scene, stride: int, slots: int, lost: int
+) -> None:
+    """Cells of 8: three objects in cell (0, 0), two in (1, 1), one in (2, 2), of which 2, 1 and 0 are too many.
+
+    Of cells of 4 the first three share one, and those at 9 and 12 are in two; of 16 five share (0, 0).
+    """
+    places = [(1, 1), (2, 2), (3, 1), (9, 9), (12.5, 9), (17, 17)]
+    train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
+    encoder = Encoder(GridSpec(16, slots=slots), stride, 0.8)
+    notes = grid_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
+    told = [note for note in notes if "share a cell" in note]
+    assert len(told) == (lost > 0)
+    if lost:
+        assert told[0].startswith(f"{lost} of 6 training objects share a cell of {stride} pixels with others")
+        assert "smaller net.stride or more net.slots" in told[0]
+
+
+@pytest.mark.parametrize("empty", ["training", "validation"])
+def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene, empty: str) -> None:
+    full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
+    split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
+    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.val"):
+        grid_task(split, PixelSource((1,)), Encoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
