@@ -140,7 +140,7 @@ def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations
         objects = outside(count_scene(open_scene(image.path), engine).detections, image.ignored)
         every[image.name], found[image.name] = objects, objects[objects.score >= card.threshold]
         logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
-    truth = {image.name: image.objects for image in images}
+    truth = {image.name: outside(image.objects, image.ignored) for image in images}
     scores = _scored(cfg, found, truth, card.classes)
     if card.boxes and annotations.boxes:
         scores |= score_boxes(every, truth, sorted({*card.classes, *annotations.classes}))

@@ -44,7 +44,7 @@ def run(cfg: DictConfig) -> int:
     if counter:
         card, scores, found = counter.score(net)
         card = jobs.measured_halo(net, card, job)
-        scenes = [(labelled.name, labelled.scene, labelled.objects) for labelled in counter.scenes]
+        scenes = [(labelled.name, labelled.scene, counter.truth[labelled.name]) for labelled in counter.scenes]
         draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     else:
         assert isinstance(net, PatchClassifier)

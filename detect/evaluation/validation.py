@@ -69,7 +69,7 @@ class SceneCounter:
         self.card = card
         self.settings = settings
         self.decoder = decoder_of(card)
-        self.truth = {labelled.name: labelled.objects for labelled in scenes}
+        self.truth = {labelled.name: outside(labelled.objects, labelled.ignored) for labelled in scenes}
 
     @property
     def suppressions(self) -> tuple[float, ...]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation import match_points
+from detect.evaluation import Criterion, match_points
+from detect.evaluation.matching import overlapping_pairs
 from detect.labels import Detections
 
 CLASSES = ("a", "b")
@@ -95,3 +96,84 @@ def test_thousands_of_touching_objects_keep_their_partners() -> None:
 def test_a_radius_must_be_positive(radius: float) -> None:
     with pytest.raises(ValueError, match=f"positive number of pixels, got {radius}"):
         match_points(points(), points(), radius)
+
+
+def boxed(*rows: tuple[float, float, float, float]) -> Detections:
+    """Boxes x1, y1, x2, y2 of class a."""
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    return Detections.truth((table[:, :2] + table[:, 2:]) / 2, ["a"] * len(table), CLASSES, table[:, 2:] - table[:, :2])
+
+
+corner = st.integers(0, 6)
+box_tables = st.lists(
+    st.tuples(corner, corner, st.integers(1, 5), st.integers(1, 5)), max_size=6
+).map(lambda rows: boxed(*((x, y, x + w, y + h) for x, y, w, h in rows)))  # fmt: skip
+
+
+def iou_of(one: np.ndarray, other: np.ndarray) -> float:
+    sides = [max(0.0, min(one[2 + i], other[2 + i]) - max(one[i], other[i])) for i in (0, 1)]
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    shared = sides[0] * sides[1]
+    return shared / (sum(areas) - shared)
+
+
+@given(found=box_tables, truth=box_tables, iou=st.sampled_from([0.1, 0.3, 0.5, 0.9]))
+@settings(max_examples=60, deadline=None)
+def test_pairs_of_boxes_are_those_of_at_least_the_iou(found: Detections, truth: Detections, iou: float) -> None:
+    pairs = overlapping_pairs(found, truth, iou)
+    wanted = {
+        (i, j): 1 - iou_of(one, other)
+        for i, one in enumerate(found.boxes_xyxy)
+        for j, other in enumerate(truth.boxes_xyxy)
+        if iou_of(one, other) >= iou - 1e-12
+    }
+    at = list(zip(pairs.found_index.tolist(), pairs.truth_index.tolist(), strict=True))
+    assert at == sorted(wanted)
+    np.testing.assert_allclose(pairs.distance, [wanted[place] for place in at], atol=1e-12)
+    match = Criterion(1.0, iou).match(found, truth)
+    assert len(set(match.truth_index)) == len(set(match.found_index)) == len(match)
+    back = Criterion(1.0, iou).match(truth, found)
+    assert len(back) == len(match) and back.distance.sum() == pytest.approx(match.distance.sum())
+
+
+@pytest.mark.parametrize(("iou", "pairs"), [(0.5, 1), (0.501, 0), (1.0, 0)])
+def test_the_iou_itself_is_enough(iou: float, pairs: int) -> None:
+    """Boxes of 3 x 1, one pixel apart: 2 of 4 pixels are shared. Their centres are near, which does not count."""
+    found, truth = boxed((0, 0, 3, 1)), boxed((1, 0, 4, 1))
+    assert len(Criterion(99.0, iou).match(found, truth)) == pairs
+    assert len(Criterion(99.0).match(found, truth)) == 1
+    assert len(Criterion(0.1, 0.5).match(found, truth)) == 1
+    assert Criterion(1.0, 1.0).match(found, found).distance.tolist() == [0]
+
+
+def test_more_pairs_of_boxes_go_before_better_ones() -> None:
+    """The first found box is the second true one to the pixel; taking both pairs, at 0.5 and 0.6, leaves none over."""
+    found, truth = boxed((0, 0, 10, 10), (0, 0, 6, 10)), boxed((0, 0, 10, 10), (0, 0, 10, 5))
+    match = Criterion(1.0, 0.5).match(found, truth)
+    assert match.truth_index.tolist() == [1, 0]
+    np.testing.assert_allclose(match.distance, [0.5, 0.4])
+
+
+def test_thousands_of_boxes_are_compared_in_parts() -> None:
+    """2,500 boxes, more than are compared at once, each with its own one moved by a pixel of ten: IoU 9 / 11."""
+    grid = np.stack(np.meshgrid(np.arange(50), np.arange(50)), axis=-1).reshape(-1, 2) * 10.0
+    truth = boxed(*np.concatenate([grid, grid + 10], axis=1))
+    match = Criterion(1.0, 0.3).match(truth.shifted(1, 0), truth)
+    np.testing.assert_array_equal(match.found_index, match.truth_index)
+    np.testing.assert_allclose(match.distance, np.full(2500, 1 - 9 / 11))
+
+
+def test_boxes_of_other_classes_are_paired_unless_classes_must_agree() -> None:
+    one = boxed((0, 0, 4, 4))
+    other = Detections.truth(one.xy, ["b"], CLASSES, one.wh)
+    assert len(Criterion(1.0, 0.5).match(one, other)) == 1
+    assert len(Criterion(1.0, 0.5).match(one, other, same_class=True)) == 0
+
+
+def test_an_iou_asks_for_boxes_and_lies_above_zero() -> None:
+    for iou in (0.0, -0.5, 1.1, math.nan):
+        with pytest.raises(ValueError, match=rf"IoU at which boxes match must be in \(0, 1\], got {iou}"):
+            Criterion(1.0, iou)
+    with pytest.raises(ValueError, match="points and have no boxes"):
+        Criterion(1.0, 0.5).match(points((0, 0, "a")), boxed((0, 0, 1, 1)))
+    assert len(Criterion(1.0, 0.5).match(Detections.empty(CLASSES, boxes=True), boxed((0, 0, 1, 1)))) == 0

@@ -69,6 +69,21 @@ def test_known_answers_by_image() -> None:
     assert (scores["empty"]["precision"], scores["empty"]["recall"]) == (0, None)
 
 
+def test_boxes_are_scored_by_their_iou() -> None:
+    """Boxes of 10 x 10: moved by 2 the IoU is 8 / 12, by 4 it is 6 / 14; by centres, within 5 pixels, all are found."""
+    truth = Detections.truth(np.array([(0.0, 0.0), (50.0, 0.0)]), ["a", "b"], CLASSES, np.full((2, 2), 10.0))
+    found = Detections(truth.xy + np.array([(2, 0), (4, 0)]), np.ones(2), truth.label, CLASSES, truth.wh)
+    near = score_points({"one": found}, {"one": truth}, CLASSES, radius=5)
+    assert (near["f1"], near["radius"], near["iou"], near["mean_distance"]) == (1, 5.0, None, 3)
+    overlap = score_points({"one": found}, {"one": truth}, CLASSES, radius=5, iou=0.5)
+    assert (overlap["f1"], overlap["precision"], overlap["recall"]) == (0.5, 0.5, 0.5)
+    assert (overlap["radius"], overlap["iou"], overlap["mean_distance"]) == (None, 0.5, None)
+    assert overlap["per_class"]["a"]["f1"] == 1 and overlap["per_class"]["b"]["f1"] == 0
+    assert overlap["confusion"]["matrix"] == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    assert overlap["count_bias_percent"] == 0
+    json.dumps(overlap, allow_nan=False)
+
+
 @pytest.mark.parametrize("names", [[], ["one", "two"]])
 def test_undefined_numbers_are_null(names: list[str]) -> None:
     nothing = {name: points() for name in names}

@@ -31,15 +31,15 @@ def test_true_and_false_are_parted_in_the_middle() -> None:
     assert (chosen.suppression, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
 
-def test_of_equals_the_threshold_nearest_a_half_is_taken() -> None:
-    """Nothing is hit, so F1 is 0 at each of the five candidates 0.85, 0.75, 0.65, 0.55 and the lowest score 0.42."""
+def test_of_equals_the_threshold_with_the_truest_count_is_taken() -> None:
+    """Nothing is hit, so F1 is 0 at each of the candidates 0.85, 0.75, 0.65, 0.55 and the lowest score; 3 are true."""
     found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.42)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000)}, NEAR)
-    assert chosen.f1 == 0
-    assert chosen.threshold == pytest.approx(0.51)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000, 1100, 1200)}, NEAR)
+    assert (chosen.f1, chosen.bias_percent) == (0, 0)
+    assert chosen.threshold == pytest.approx(0.65)
 
 
-def test_one_standard_error_and_no_more_is_given_up_for_a_usual_threshold() -> None:
+def test_one_standard_error_and_no_more_is_given_up_for_a_truer_count() -> None:
     """Of 100 true objects 50 are found at 0.9 and up, then there are false alarms between 0.6 and 0.4, ten at each.
 
     F1 is 100 / 150 = 0.667 with none of these, 100 / 160 = 0.625 with ten and 100 / 170 = 0.588 with twenty; one
@@ -70,18 +70,20 @@ def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
     assert chosen.threshold == 0.2 and chosen.recall == 1
 
 
-def test_count_takes_the_least_bias_near_the_best_f1() -> None:
-    """Of 20 objects the best 18 detections hit, then 2 false alarms: F1 36/38 at 18 kept, 36/40 at 20 kept.
+def test_count_takes_the_least_bias_near_the_best_f1_and_f1_that_within_its_error() -> None:
+    """Of 200 objects 180 are hit at 0.9, then false alarms come one by one: F1 360 / 380 = 0.947 at 180 kept.
 
-    0.9474 - 0.9 < 0.05, and 20 kept is the true count; 19 kept has F1 36/39.
+    20 alarms make the count right, at F1 360 / 400 = 0.9, less than 0.05 below. One standard error is
+    sqrt(0.947 * 0.053 / 200) = 0.0158: down to 0.9316, which is 360 / 386.4, so 6 alarms: 186 of 200, -7 %.
     """
-    hits = [(10.0 * i, 0.9 - 0.01 * i) for i in range(18)]
-    found = {"i": scored([*hits, (1000, 0.4), (1010, 0.3), (1020, 0.2)])}
-    truth = {"i": true(*(10.0 * i for i in range(20)))}
-    assert select_threshold({4.0: found}, truth, NEAR).bias_percent == pytest.approx(-10)
+    hits = [(10.0 * i, 0.9) for i in range(180)]
+    found = {"i": scored(hits + [(10_000.0 + 10 * j, 0.4 - 0.01 * j) for j in range(25)])}
+    truth = {"i": true(*(10.0 * i for i in range(200)))}
+    chosen = select_threshold({4.0: found}, truth, NEAR)
+    assert chosen.bias_percent == pytest.approx(-7) and chosen.threshold == pytest.approx(0.345)
     chosen = select_threshold({4.0: found}, truth, NEAR, "count")
-    assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.25)
-    assert chosen.f1 == pytest.approx(36 / 40)
+    assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.205)
+    assert chosen.f1 == pytest.approx(0.9)
 
 
 def test_count_does_not_leave_the_best_f1_far_behind() -> None:

@@ -1,0 +1,141 @@
+"""Counting whole labelled scenes: the choice of threshold and suppression, and the scores at it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detect.evaluation import Criterion
+from detect.evaluation.validation import OVERLAPS, CountSettings, SceneCounter
+from detect.imagery import Scene, Window
+from detect.inference import make_plan
+from detect.labels import Detections
+from detect.learning import LabelledScene, Objects
+from detect.nets import ModelCard
+from tests.engines import lively
+from tests.grids import MarkNet, draw_marks, grid_card, mark_card, scattered
+from tests.laws.nets import cut
+
+torch.set_num_threads(1)
+SHAPE = (224, 320)
+
+
+def truth(things: Objects, *, points: bool = False) -> Detections:
+    return Detections(
+        things.xy, np.ones(len(things.xy)), things.label, ("a", "b"), None if points else things.wh
+    )  # fmt: skip
+
+
+def marks(seed: int) -> tuple[np.ndarray, Objects]:
+    """An image (3, H, W) of marks, a cell and more from the edge, so that no box is cut."""
+    cells = [(row, col) for row, col in scattered(SHAPE, seed) if min(row, col) > 1 and row < 12 and col < 18]
+    image, things = draw_marks(SHAPE, cells, seed)
+    return np.moveaxis(image, 2, 0), things
+
+
+def counter(
+    card: ModelCard, images: dict[str, np.ndarray], scenes: list[LabelledScene], iou: float | None = None
+) -> SceneCounter:
+    plan = make_plan(1 << 30, 200.0, 0, card.backbone.stride, align=card.align)
+
+    def read(scene: Scene, window: Window) -> np.ndarray:
+        return cut(images[scene.path.name], window)
+
+    return SceneCounter(scenes, read, card, CountSettings(Criterion(5.0, iou), plan))
+
+
+def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) -> LabelledScene:
+    scene = Scene(Path(name), SHAPE, "uint8", 3)
+    return LabelledScene(name, scene, objects, np.empty((0, 2)), np.empty((0, 4)) if ignored is None else ignored)
+
+
+@pytest.mark.parametrize("iou", [None, 0.5])
+def test_a_perfect_net_is_scored_as_such_and_its_choice_goes_to_the_card(iou: float | None) -> None:
+    """Of boxes that are apart every IoU of NMS does as well: the first, strongest, is taken."""
+    card = mark_card(24.0, nms_iou=None)
+    drawn = {f"{i}.png": marks(i) for i in (1, 2)}
+    scenes = [labelled(name, truth(things)) for name, (_, things) in drawn.items()]
+    chosen, scores, found = counter(card, {name: image for name, (image, _) in drawn.items()}, scenes, iou).score(
+        MarkNet(24.0)  # type: ignore[arg-type]
+    )
+    assert scores["f1"] == scores["f1_classwise"] == scores["map50"] == 1 and scores["map"] > 0.99
+    assert (scores["iou"], scores["radius"]) == (iou, 5.0 if iou is None else None)
+    assert (chosen.nms_iou, chosen.radius) == (OVERLAPS[0], 0.0)
+    assert 0.02 < chosen.threshold <= 1 / (1 + np.exp(-8)) + 1e-6
+    assert {name: len(table) for name, table in found.items()} == {s.name: len(s.objects) for s in scenes}
+
+
+def test_points_are_parted_by_a_radius_and_have_no_average_precision() -> None:
+    card = mark_card(None)
+    image, things = marks(1)
+    made = counter(card, {"1.png": image}, [labelled("1.png", truth(things, points=True))])
+    chosen, scores, _ = made.score(MarkNet(None))  # type: ignore[arg-type]
+    assert scores["f1"] == 1 and "map" not in scores
+    assert chosen.nms_iou is None and chosen.radius in made.suppressions
+    assert made(MarkNet(None))["f1"] == 1  # type: ignore[arg-type]
+
+
+def test_the_strongest_suppression_is_tried_first() -> None:
+    """Cells of 16 pixels for points, and for a patch classifier; IoUs for boxes, of which a low one is strong."""
+    for card in (mark_card(None), lively()[1]):
+        assert counter(card, {}, []).suppressions == (64.0, 48.0, 32.0, 16.0)
+    assert counter(mark_card(24.0), {}, []).suppressions == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+class Larger(MarkNet):
+    """Marks stand for objects six times as large."""
+
+    GROWN = 6.0
+
+
+def test_touching_boxes_choose_an_iou_that_keeps_them() -> None:
+    """Two marks of 9 pixels are boxes of 54; they are 32 apart, so their IoU is 22 / 86 = 0.26, and 0.2 drops one."""
+    image = np.zeros((3, *SHAPE), np.uint8)
+    image[:, 70:79, 71:80] = image[:, 70:79, 103:112] = 100
+    boxes = Detections.truth(np.array([(75.5, 74.5), (107.5, 74.5)]), ["a", "a"], ("a", "b"), np.full((2, 2), 54.0))
+    made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", boxes)], 0.5)
+    chosen, scores, _ = made.score(Larger(24.0))  # type: ignore[arg-type]
+    assert scores["f1"] == 1 and chosen.nms_iou == 0.3
+
+
+def test_ignored_regions_are_not_scored() -> None:
+    """Of all marks half are not labelled, and lie in ignored boxes; one of the labelled ones is in a region, too."""
+    image, things = marks(1)
+    objects = truth(things)
+    number = len(objects)
+    assert number >= 4
+    half = number // 2
+    regions = np.concatenate([objects.xy[: half + 1] - 3, objects.xy[: half + 1] + 3], axis=1)
+    card = mark_card(24.0)
+    made = counter(card, {"1.png": image}, [labelled("1.png", objects[half:], regions)], 0.5)
+    _, scores, found = made.score(MarkNet(24.0))  # type: ignore[arg-type]
+    assert len(found["1.png"]) == number - half - 1
+    assert (scores["precision"], scores["recall"], scores["map50"]) == (1, 1, 1)
+    assert (scores["objects"], scores["count_bias_percent"]) == (number - half - 1, 0)
+    plain = counter(card, {"1.png": image}, [labelled("1.png", objects[half:])], 0.5)
+    assert plain.score(MarkNet(24.0))[1]["precision"] < 1  # type: ignore[arg-type]
+
+
+class Blind(MarkNet):
+    """Says no to everything."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        found = super().forward(pixels)
+        found[:, 0] = -20
+        return found
+
+
+def test_a_net_that_finds_nothing_scores_nothing_while_training_and_is_an_error_at_the_end() -> None:
+    image, things = marks(1)
+    made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", truth(things))])
+    assert made(Blind(24.0))["f1"] == 0 and made(Blind(24.0))["bias_percent"] == -100  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"no place of the validation images scores 0.02 or more: train longer"):
+        made.score(Blind(24.0))  # type: ignore[arg-type]
+
+
+def test_counting_needs_a_bounded_field() -> None:
+    card = replace(grid_card(24.0), halo=None)
+    with pytest.raises(ValueError, match="whose receptive field is bounded"):
+        counter(card, {}, [labelled("1.png", Detections.empty(("a", "b"), boxes=True))])(MarkNet(24.0))  # type: ignore[arg-type]
