@@ -1,0 +1,174 @@
+"""From settings and labels to what a training run learns, for both families."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from PIL import Image
+
+from detect import jobs, setup
+from detect.launch import conf_folder
+from detect.learning import ClassifierModule, CropDataset, GridModule
+from detect.nets import GridDetector, GridSpec, build_net
+
+torch.set_num_threads(1)
+SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.crop=64")
+ROWS = [
+    ("0.png", 20, 30, "a"),
+    ("0.png", 70, 60, "b"),
+    ("0.png", 90, 90, "a"),
+    ("1.png", 50, 50, "a"),
+    ("1.png", 99, 9, "b"),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two images of noise, 120 x 120, with `points.csv`, and `boxes.csv` of 16 x 25 pixels; the second validates."""
+    for name in ("0.png", "1.png"):
+        noise = np.random.default_rng(int(name[0])).integers(0, 256, (120, 120, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / name)
+    sides = {"0.png": "train", "1.png": "val"}
+    points = [{"image": i, "x": x, "y": y, "label": label, "split": sides[i]} for i, x, y, label in ROWS]
+    boxes = [
+        {
+            "image": i,
+            "xmin": x - 8,
+            "ymin": max(0, y - 12.5),
+            "xmax": x + 8,
+            "ymax": y + 12.5,
+            "label": label,
+            "split": sides[i],
+        }
+        for i, x, y, label in ROWS
+    ]
+    pd.DataFrame(points).to_csv(tmp_path / "points.csv", index=False)
+    pd.DataFrame(boxes).to_csv(tmp_path / "boxes.csv", index=False)
+    return tmp_path
+
+
+def settings(data: Path, table: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        given = [f"data.root={data}", f"data.annotations={data / table}", "net=grid", *SMALL, *overrides]
+        return compose("train", given)
+
+
+def job_of(cfg: DictConfig) -> jobs.Job:
+    return jobs.training_job(cfg, jobs.read_labels(cfg))
+
+
+def test_boxes_are_learnt_where_boxes_are_labelled_and_points_where_points_are(data: Path) -> None:
+    """By the annotations alone: the typical side of a box of 16 x 25 is sqrt(400) = 20; a point has none."""
+    boxes, points = (job_of(settings(data, table)) for table in ("boxes.csv", "points.csv"))
+    assert boxes.card.boxes and boxes.card.grid == GridSpec(16, 16, 1, 20.0) and boxes.card.patch_size == 20
+    assert not points.card.boxes and points.card.grid == GridSpec(16, 16, 1, None)
+    for job in (boxes, points):
+        assert (job.card.kind, job.card.classes, job.card.background) == ("grid", ("a", "b"), None)
+        assert job.card.finds and job.task.outputs == {"a": 2, "b": 1}
+        assert isinstance(job.task.val, CropDataset) and job.task.val.crops[0].window.height == 64
+        assert len(job.task.train(0)) == 240
+    own = job_of(settings(data, "boxes.csv", "net.object_size=33", "net.slots=2", "net.stride=4"))
+    assert own.card.grid == GridSpec(16, 16, 2, 33.0) and own.card.backbone.stride == 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("data.crop=72",), r"data\.crop must be a multiple of net\.deepest=16, twice or more, got 72"),
+        (("data.crop=16",), r"data\.crop must be a multiple of net\.deepest=16, twice or more, got 16"),
+        (("net.slots=0",), r"net\.slots must be 1 or more, got 0"),
+        (("net.object_size=-3",), r"must be positive, got -3"),
+        (("net.spread=0",), r"net\.spread must be positive, got 0"),
+        (("data.empty_fraction=1",), r"data\.empty_fraction must be in \[0, 1\), got 1"),
+        (("data.ignore_labels=[c]", "data.negative_labels=[a,b]"), "no annotated objects"),
+    ],
+)
+def test_settings_of_a_grid_that_cannot_be(data: Path, overrides: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        job_of(settings(data, "boxes.csv", *overrides))
+
+
+def test_bare_patches_go_to_the_patch_classifier(data: Path) -> None:
+    for name in ("x", "y"):
+        (data / "patches" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
+    cfg = settings(data, "boxes.csv", f"data.root={data / 'patches'}", "data.annotations=null")
+    with pytest.raises(ValueError, match=r"net=grid needs annotated images .*bare patches go to net=patch"):
+        job_of(cfg)
+
+
+def test_ignored_and_negative_labels_are_no_objects(data: Path) -> None:
+    """Boxes of b around (70, 60) and (99, 9): look-alikes to learn from, or regions to leave out."""
+    negative = job_of(settings(data, "boxes.csv", "data.negative_labels=[b]"))
+    ignored = job_of(settings(data, "boxes.csv", "data.ignore_labels=[b]"))
+    for job in (negative, ignored):
+        assert job.card.classes == ("a",) and job.task.outputs == {"a": 2}
+        assert job.split is not None and [len(side[0].objects) for side in (job.split.train, job.split.val)] == [2, 1]
+    assert negative.split is not None and ignored.split is not None
+    first = negative.split.train[0]
+    assert first.negatives.tolist() == [[70, 60]] and len(first.ignored) == 0
+    first = ignored.split.train[0]
+    assert len(first.negatives) == 0 and first.ignored.tolist() == [[62, 47.5, 78, 72.5]]
+    dataset = ignored.task.train(0)
+    assert isinstance(dataset, CropDataset)
+    assert min(float(dataset[i][1]["seen"].min()) for i in range(8)) == 0
+    with pytest.raises(ValueError, match="regions to ignore must be boxes"):
+        job_of(settings(data, "points.csv", "data.ignore_labels=[b]"))
+
+
+def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path) -> None:
+    cfg = settings(data, "boxes.csv")
+    job = job_of(cfg)
+    net = build_net(job.card)
+    card = jobs.completed_card(cfg, job, net)
+    assert card.align == 16 and card.halo is not None and card.halo > 0 and card.halo % 16 == 0
+    assert (card.offset, card.scale) == ((127.0,) * 3, (128.0,) * 3)
+    measured = jobs.measured_halo(net, card, job)
+    assert measured.halo_auto is not None and measured.halo_auto % 16 == 0 and measured.halo_auto <= card.halo
+    assert measured.halo_error is not None and measured.halo_error <= jobs.HALO_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("table", "iou", "wanted"),
+    [("boxes.csv", "0.4", 0.4), ("boxes.csv", "null", None), ("points.csv", "0.4", None)],
+)
+def test_validation_goes_by_iou_for_boxes_alone(data: Path, table: str, iou: str, wanted: float | None) -> None:
+    cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
+    job = job_of(cfg)
+    net = build_net(job.card)
+    counter = jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, net), net)
+    assert counter is not None
+    assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
+    assert counter.settings.select == "count" and counter.settings.plan.align == 16
+    assert counter(net)["f1"] >= 0
+
+
+def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Path) -> None:
+    """2 of a and 1 of b, balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
+    cfg = settings(data, "boxes.csv", "net.loss.box=3.0")
+    job = job_of(cfg)
+    net = build_net(job.card)
+    module = setup.make_module(cfg, net, job, None)
+    assert isinstance(net, GridDetector) and isinstance(module, GridModule)
+    weights = module.loss.class_weights.numpy()
+    assert weights[1] / weights[0] == pytest.approx(2**0.5)
+    assert (weights * [2, 1]).sum() / 3 == pytest.approx(1)
+    assert module.loss.weights.box == 3.0
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        patch = compose(
+            "train", [f"data.root={data}", f"data.annotations={data / 'boxes.csv'}", "net.backbone=test_resnet"]
+        )
+    job = job_of(patch)
+    assert isinstance(setup.make_module(patch, build_net(job.card), job, None), ClassifierModule)
+
+
+@pytest.mark.parametrize(("weights", "keep"), [("none", 0), ("bundled", 4)])
+def test_new_weights_all_learn(data: Path, weights: str, keep: int) -> None:
+    """`finetune.keep` holds early layers that were trained before; those that were not must learn."""
+    cfg = settings(data, "boxes.csv", f"net.weights={weights}", "net.backbone=tf_efficientnet_lite0", "finetune.keep=4")
+    job = job_of(cfg)
+    assert setup.make_module(cfg, build_net(job.card), job, None).schedule.keep == keep
