@@ -17,9 +17,12 @@ from detect.imagery import open_scene
 from detect.inference import OpenVinoRuntime, TorchRuntime, count_scene
 from detect.inference import runtime as runtimes
 from detect.launch import conf_folder
-from detect.nets import ModelCard, receptive_halo
+from detect.nets import GridSpec, ModelCard, receptive_halo
 from detect.nets.backbones import BackboneSpec
 from tests.engines import assert_same_objects, lively, write
+from tests.grids import grid_engine, lively_grid
+
+torch.set_num_threads(1)
 
 
 def settings(*overrides: str) -> DictConfig:
@@ -53,6 +56,7 @@ def test_the_halo_is_the_measured_one_or_the_exact_one_or_a_number(
         ("wide", {}, "halo must be auto, exact or a number of pixels, got wide"),
         ("auto", {"halo": None}, "receptive field is unbounded"),
         ("exact", {"halo": None}, "receptive field is unbounded"),
+        (48, {"kind": "grid", "grid": GridSpec(32)}, "halo must be a multiple of the model's stride 32, got 48"),
     ],
 )
 def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:
@@ -135,6 +139,25 @@ def test_the_settings_reach_the_plan(tmp_path: Path) -> None:
     roomy = make_engine(settings("runtime=torch", "runtime.device=cpu", "max_memory=1GiB"), net, card)
     assert roomy.plan.area > 2 * made.plan.area
     assert make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=500"), net, card).plan.tile == 500
+
+
+def test_the_engine_of_a_grid_head_keeps_to_its_alignment_and_decodes_it(tmp_path: Path) -> None:
+    """Tiles of 200 pixels with a halo of 80 leave 40, of which 32 are a multiple of the deepest stride, 16."""
+    net, card = lively_grid(24.0, 16)
+    card = replace(card, threshold=0.6)
+    scene = open_scene(write(tmp_path / "a.png", 90, 75))
+    plain = count_scene(scene, grid_engine(card, TorchRuntime(net, torch.device("cpu")))).detections
+    assert len(plain) > 3 and plain.wh is not None
+    for tta in ("none", "flips"):
+        made = make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=200", f"tta={tta}"), net, card)
+        grid = made.plan.grid((90, 75))
+        assert grid.core_hw == (32, 32) and made.plan.halo == 80 and grid.stride == 8
+        found = count_scene(scene, made).detections
+        assert found.wh is not None
+        if tta == "none":
+            assert_same_objects(found, plain)
+    with pytest.raises(ValueError, match="tile must be 176 or more with a halo of 80 and a stride of 16, got 175"):
+        make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=175"), net, card)
 
 
 class Same(nn.Module):
