@@ -71,7 +71,7 @@ def chosen_halo(halo: Any, card: ModelCard) -> int:
     if pixels is None:
         return card.halo if card.halo_auto is None else card.halo_auto
     if pixels % card.align:
-        raise ValueError(f"halo must be a multiple of the model's stride {card.align}, got {pixels}")
+        raise ValueError(f"halo must be a multiple of {card.align}, on which tiles begin, got {pixels}")
     enough = card.halo if card.halo_auto is None else card.halo_auto
     if pixels < enough:
         logger.warning("halo=%d is less than the model needs (%d): counts depend on the tiles", pixels, enough)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from detect import jobs, setup
 from detect.engine import make_engine
-from detect.evaluation import score_boxes, score_points
+from detect.evaluation import average_precision, score_points
 from detect.evaluation.validation import LOWEST
 from detect.imagery import open_scene
 from detect.inference import count_scene
@@ -81,12 +81,12 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     names = sorted({*found_classes, *annotated})
     found = read_detections(folder / "detections.csv", names)
     empty = Detections.empty(names)
-    scores = _score(
-        cfg,
-        {image: found.get(image, empty) for image in pairs},
-        {image: truth[key].with_classes(names) for image, key in pairs.items()},
-        names,
-    )
+    kept = {image: found.get(image, empty) for image in pairs}
+    wanted = {image: truth[key].with_classes(names) for image, key in pairs.items()}
+    scores = _score(cfg, kept, wanted, names)
+    if _both_boxes(kept, wanted):
+        kept, wanted = ({image: _as_boxes(each) for image, each in tables.items()} for tables in (kept, wanted))
+        scores |= average_precision(kept, wanted, names)
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():
         if images:
@@ -143,7 +143,7 @@ def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations
     truth = {image.name: outside(image.objects, image.ignored) for image in images}
     scores = _scored(cfg, found, truth, card.classes)
     if card.boxes and annotations.boxes:
-        scores |= score_boxes(every, truth, sorted({*card.classes, *annotations.classes}))
+        scores |= average_precision(every, truth, sorted({*card.classes, *annotations.classes}))
     return scores
 
 
@@ -165,14 +165,18 @@ def _score(
     cfg: DictConfig, found: Mapping[str, Detections], truth: Mapping[str, Detections], names: Sequence[str]
 ) -> dict[str, Any]:
     """Score by distance or IoU; where both sides are boxes, also their overlaps."""
-    boxes = all(table.wh is not None for tables in (found, truth) for table in tables.values() if len(table))
+    boxes = _both_boxes(found, truth)
     if cfg.iou is not None and not boxes:
         raise ValueError(f"iou={cfg.iou} is for boxes on both sides, and there are points; leave it out, or set radius")
     iou = None if cfg.iou is None else float(cfg.iou)
     if not boxes:
         return score_points(found, truth, names, cfg.radius)
     found, truth = ({image: _as_boxes(table) for image, table in tables.items()} for tables in (found, truth))
-    return {**score_points(found, truth, names, cfg.radius, iou), **score_boxes(found, truth, names)}
+    return score_points(found, truth, names, cfg.radius, iou)
+
+
+def _both_boxes(found: Mapping[str, Detections], truth: Mapping[str, Detections]) -> bool:
+    return all(table.wh is not None for tables in (found, truth) for table in tables.values() if len(table))
 
 
 def _as_boxes(table: Detections) -> Detections:

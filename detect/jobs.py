@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from detect.evaluation import Criterion
 from detect.evaluation.validation import CountSettings, SceneCounter
 from detect.imagery import Window
-from detect.inference import TorchRuntime, layer_bytes, make_plan
+from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
 from detect.labels import (
     Annotations,
     PatchFolder,
@@ -54,9 +54,6 @@ VALIDATION_MEMORY = 2 << 30
 
 HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
 """The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
-
-VALIDATION_TOLERANCE = 1e-2
-"""The error that the counting of validation images allows, measured before training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +115,8 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
     augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
     if isinstance(labels, PatchFolder):
+        if len(cfg.data.ignore_labels):
+            raise ValueError("data.ignore_labels is for annotated images, not for a folder of patches")
         if cfg.net.kind != "patch":
             raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
         recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
@@ -224,12 +223,24 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> Scene
         return None
     if not cfg.data.match_radius > 0:
         raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    assert card.halo is not None
+    exact = card.halo
+    if exact is None:
+        raise ValueError("validation by counting needs a network whose receptive field is bounded")
     per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
-    enough = measured_halo(net, card, job, scenes=1, tolerance=VALIDATION_TOLERANCE).halo_auto
-    halo = card.halo if enough is None else enough
-    plan = make_plan(VALIDATION_MEMORY, per_pixel, halo, card.backbone.stride, align=card.align)
-    iou = None if cfg.data.match_iou is None or not card.boxes else float(cfg.data.match_iou)
+
+    def plan(net: Net, tolerance: float) -> Plan:
+        halo = exact if card.kind == "patch" else measured_halo(net, card, job, 1, tolerance).halo_auto
+        made = make_plan(
+            VALIDATION_MEMORY, per_pixel, exact if halo is None else halo, card.backbone.stride, align=card.align
+        )
+        logger.debug("validation with a halo of %d pixels", made.halo)
+        return made
+
+    iou = None if cfg.data.match_iou is None else float(cfg.data.match_iou)
+    if iou is not None and not card.boxes:
+        raise ValueError(
+            f"data.match_iou={iou} is for boxes found by net=grid; leave it out, and set data.match_radius"
+        )
     settings = CountSettings(Criterion(cfg.data.match_radius, iou), plan, cfg.data.select)
     return SceneCounter(job.split.val, job.source.read, card, settings)
 
@@ -247,5 +258,5 @@ def measured_halo(
         window = Window((height - side) // 2, (width - side) // 2, side, side)
         tiles.append(torch.from_numpy(np.ascontiguousarray(job.source.read(labelled.scene, window))))
     halo, error = effective_halo(net, tiles, card.halo, net.stride, tolerance, card.align)
-    logger.info("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
+    logger.debug("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
     return replace(card, halo_auto=halo, halo_error=error)

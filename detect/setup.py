@@ -47,9 +47,10 @@ def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores |
     if isinstance(net, PatchClassifier):
         return ClassifierModule(net, schedule, cfg.seed, scene_scores)
     number = np.maximum(np.array([job.task.outputs[name] for name in job.card.classes], np.float64), 1)
-    weights = number ** -float(cfg.data.balance)
+    terms = LossWeights(**cfg.net.loss)
+    weights = number**-terms.class_balance
     weights *= number.sum() / (weights * number).sum()
-    loss = GridLoss(net.spec, net.stride, LossWeights(**cfg.net.loss), torch.from_numpy(weights))
+    loss = GridLoss(net.spec, net.stride, terms, torch.from_numpy(weights), schedule.label_smoothing)
     return GridModule(net, schedule, cfg.seed, loss, scene_scores)
 
 

@@ -44,6 +44,10 @@ def run(cfg: DictConfig) -> int:
     if counter:
         card, scores, found = counter.score(net)
         card = jobs.measured_halo(net, card, job)
+        logger.info(
+            "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
+            card.halo, card.halo_auto, card.halo_error or 0.0,
+        )  # fmt: skip
         scenes = [(labelled.name, labelled.scene, counter.truth[labelled.name]) for labelled in counter.scenes]
         draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     else:

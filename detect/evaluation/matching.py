@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
-from torchvision.ops import box_iou
 
 from detect.labels import Detections
-
-ROWS = 1024
-"""Found boxes that are compared with all annotated ones at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,18 +134,24 @@ def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], rad
 def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match:
     """List every pair of boxes with at least an IoU, sorted by found, then true object; the distance is 1 - IoU.
 
+    A box of that IoU with another is at most 1 / IoU as wide and high, which bounds how far their centres are apart.
+
     Raises:
         ValueError: the objects are points.
     """
-    one, other = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(truth.boxes_xyxy)
-    rows, cols, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
-    for first in range(0, len(found) if len(truth) else 0, ROWS):
-        table = box_iou(one[first : first + ROWS], other).numpy()
-        row, col = np.nonzero(table >= iou)
-        rows.append(row + first)
-        cols.append(col)
-        values.append(1 - table[row, col])
-    return Match(np.concatenate(rows), np.concatenate(cols), np.concatenate(values), len(found), len(truth))
+    one, other = found.boxes_xyxy, truth.boxes_xyxy
+    if not (len(one) and len(other)):
+        return Match(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), len(found), len(truth))
+    assert truth.wh is not None
+    reach = float(np.hypot(*truth.wh.T).max()) * (1 + 1 / iou) / 2
+    near = near_pairs(found.xy, truth.xy, reach)
+    i, j = near.found_index, near.truth_index
+    sides = np.maximum(np.minimum(one[i, 2:], other[j, 2:]) - np.maximum(one[i, :2], other[j, :2]), 0)
+    shared = sides.prod(axis=1)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
+    value = shared / (areas[0][i] + areas[1][j] - shared)
+    enough = value >= iou
+    return Match(i[enough], j[enough], 1 - value[enough], len(found), len(truth))
 
 
 def _best_pairs(pairs: Match, radius: float) -> Match:

@@ -20,6 +20,9 @@ from detect.labels import Detections
 BACKGROUND = "background"
 """The confusion matrix's name for nothing there, or nothing found."""
 
+OVERLAP = 0.5
+"""IoU from which boxes are matched for `mean_iou`."""
+
 _Counts = NDArray[np.int64]
 
 
@@ -35,7 +38,9 @@ def score_points(
     `f1`, `precision` and `recall` call an object found whatever its class; their `_classwise` forms match within each
     class. `macro_f1` is the mean F1 of the classes that occur in the truth. `balanced_accuracy` is that of the class
     among the pairs of the first matching, which `confusion` shows too: rows true, columns found, missed objects in the
-    last column, false alarms in the last row. `count_bias_percent` is 100 (found - true) / true over all images. All
+    last column, false alarms in the last row. Of boxes on both sides, `mean_iou` is that of the pairs that an IoU of
+    0.5 makes, and `f1_points precision_points recall_points` go by their centres even where `iou` is asked for.
+    `count_bias_percent` is 100 (found - true) / true over all images. All
     are over all images together; a number that is not defined, like the recall of no objects, is None.
 
     Args:
@@ -61,6 +66,7 @@ def score_points(
         confusion += _confusion(one, other, match)
     classwise = _rates(hits.sum(), n_found.sum(), n_truth.sum())
     per_class = {name: _class_scores(hits[:, i], n_found[:, i], n_truth[:, i]) for i, name in enumerate(classes)}
+    boxes = all(table.wh is not None for pair in pairs for table in pair)
     distances = np.concatenate([np.empty(0), *(match.distance for match in free)])
     return {
         **_rates(sum(map(len, free)), n_found.sum(), n_truth.sum()),
@@ -69,6 +75,7 @@ def score_points(
         "balanced_accuracy": _balanced_accuracy(confusion[:-1, :-1]),
         **count_errors(n_found.sum(axis=1), n_truth.sum(axis=1)),
         "mean_distance": float(distances.mean()) if len(distances) and iou is None else None,
+        **(_box_scores(pairs, Criterion(radius), n_found.sum(), n_truth.sum()) if boxes else {}),
         "images": len(pairs),
         "objects": int(n_truth.sum()),
         "found": int(n_found.sum()),
@@ -77,6 +84,18 @@ def score_points(
         "per_class": per_class,
         "per_image": {name: _image_scores(free[i], n_found[i], n_truth[i], classes) for i, name in enumerate(truth)},
         "confusion": {"labels": [*classes, BACKGROUND], "matrix": confusion.tolist()},
+    }
+
+
+def _box_scores(
+    pairs: Sequence[tuple[Detections, Detections]], centres: Criterion, found: int, true: int
+) -> dict[str, float | None]:
+    """Give how well boxes lie on each other, and their scores as points."""
+    lies = np.concatenate([np.empty(0), *(1 - Criterion(1.0, OVERLAP).match(*pair).distance for pair in pairs)])
+    points = _rates(sum(len(centres.match(*pair)) for pair in pairs), found, true)
+    return {
+        "mean_iou": float(lies.mean()) if len(lies) else None,
+        **{f"{name}_points": value for name, value in points.items()},
     }
 
 

@@ -14,6 +14,7 @@ from detect.evaluation.matching import Criterion
 from detect.labels import Detections
 
 _CANDIDATES = 200
+_USUAL = 3
 _F1_SLACK = 0.05
 _SAME = 1e-12
 
@@ -74,7 +75,8 @@ def select_threshold(
 ) -> Selection:
     """Choose the threshold and the suppression (radius, or IoU of NMS) that serve best on labelled images.
 
-    Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200 by quantiles.
+    Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200: three quarters
+    of them keep up to three times as many objects as there are.
     Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
     `f1` takes the suppression with the highest F1 (the first of several), and there the threshold whose count is
@@ -124,7 +126,7 @@ def _curve(
     score = np.concatenate([found[name].score for name in names])
     order = np.argsort(-score, kind="stable")
     graph = _graph(found, truth, names, criterion)[order]
-    threshold, kept = _candidates(score[order])
+    threshold, kept = _candidates(score[order], graph.shape[1])
     hits = [int((maximum_bipartite_matching(graph[:k], perm_type="column") >= 0).sum()) for k in kept]
     return _Curve(float(suppression), place, threshold, kept, np.array(hits, np.int64), graph.shape[1])
 
@@ -143,15 +145,26 @@ def _graph(
     return coo_array((np.ones(len(places[0]), np.int8), places), shape=(row, col)).tocsr()
 
 
-def _candidates(score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Give thresholds for scores sorted from the highest, and how many objects each keeps."""
+def _candidates(score: NDArray[np.float64], n_truth: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Give thresholds for scores sorted from the highest, and how many objects each keeps.
+
+    Most keep up to `_USUAL` times the number of true objects, where the best F1 lies; the weak rest is thinned more.
+    """
     kept = np.append(np.flatnonzero(score[:-1] > score[1:]) + 1, len(score))
+    usual = int(np.searchsorted(kept, _USUAL * n_truth, side="right"))
     if len(kept) > _CANDIDATES:
-        kept = kept[np.unique(np.linspace(0, len(kept) - 1, _CANDIDATES).round().astype(np.int64))]
+        rest = _CANDIDATES // 4
+        kept = np.concatenate([_thinned(kept[:usual], _CANDIDATES - rest), _thinned(kept[usual:], rest)])
     lower = score[np.minimum(kept, len(score) - 1)]
     upper = score[kept - 1]
     middle = (lower + upper) / 2
     return np.where(middle > lower, middle, upper), kept.astype(np.int64)
+
+
+def _thinned(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    if len(kept) <= number:
+        return kept
+    return kept[np.unique(np.linspace(0, len(kept) - 1, number).round().astype(np.int64))]
 
 
 def _best_f1(curves: list[_Curve]) -> Selection:

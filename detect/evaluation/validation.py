@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.evaluation.boxes import score_boxes
+from detect.evaluation.boxes import average_precision
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
@@ -17,6 +17,9 @@ from detect.inference.decoding import CellGeometry
 from detect.labels import Detections, outside
 from detect.learning import LabelledScene
 from detect.nets import ModelCard, Net
+
+ROUGH, FINE = 1e-2, 1e-3
+"""Tolerances of the logits in validation while training, and for the model's own choice of threshold."""
 
 LOWEST = 0.02
 """Objects below this score are not offered as thresholds."""
@@ -38,12 +41,12 @@ class CountSettings:
 
     Attributes:
         criterion: when a detection and an object are one.
-        plan: tiles and memory.
+        plan: makes the tiles for a network as it is, whose logits may be wrong by a tolerance.
         select: `f1` takes the best F1, `count` the least bias among thresholds almost as good.
     """
 
     criterion: Criterion
-    plan: Plan
+    plan: Callable[[Net, float], Plan]
     select: str = "f1"
 
 
@@ -79,7 +82,7 @@ class SceneCounter:
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Give `f1 precision recall bias_percent threshold suppression` at the best choice; 0 if nothing is found."""
         try:
-            best = self._choose(self._candidates(net))
+            best = self._choose(self._candidates(net, ROUGH))
         except NothingFoundError:
             best = Selection(1.0, self.suppressions[0], 0.0, 0.0, 0.0, -100.0)
         names = ("f1", "precision", "recall", "bias_percent", "threshold", "suppression")
@@ -89,9 +92,9 @@ class SceneCounter:
         """Choose threshold and suppression, and score at the choice; average precisions at all scores.
 
         Returns:
-            The card with its choice, the scores (`score_points`, and `score_boxes`), and the detections by scene.
+            The card with its choice, the scores (`score_points`, and `average_precision`), and the detections by scene.
         """
-        candidates = self._candidates(net)
+        candidates = self._candidates(net, FINE)
         best = self._choose(candidates)
         all_found = candidates[best.suppression]
         found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
@@ -102,14 +105,15 @@ class SceneCounter:
         )  # fmt: skip
         scores = score_points(found, self.truth, self.card.classes, criterion.radius, criterion.iou)
         if boxes:
-            scores |= score_boxes(all_found, self.truth, self.card.classes)
+            scores |= average_precision(all_found, self.truth, self.card.classes)
         return card, scores, found
 
-    def _candidates(self, net: Net) -> dict[float, dict[str, Detections]]:
+    def _candidates(self, net: Net, tolerance: float) -> dict[float, dict[str, Detections]]:
         """Find objects at a very low threshold, for every suppression, in every scene."""
+        plan = self.settings.plan(net, tolerance)
         found: dict[float, dict[str, Detections]] = {value: {} for value in self.suppressions}
         for labelled in self.scenes:
-            scene_map = self._map(net, labelled.scene)
+            scene_map = self._map(net, labelled.scene, plan)
             geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, labelled.scene.shape)
             for value, tables in found.items():
                 objects = self.decoder.detections(scene_map, geometry, suppression=value, threshold=LOWEST)
@@ -124,9 +128,7 @@ class SceneCounter:
             )
         return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)  # type: ignore[arg-type]
 
-    def _map(self, net: Net, scene: Scene) -> NDArray[np.float32]:
-        if self.card.halo is None:
-            raise ValueError("validation by counting needs a network whose receptive field is bounded")
-        grid = self.settings.plan.grid(scene.shape)
+    def _map(self, net: Net, scene: Scene, plan: Plan) -> NDArray[np.float32]:
+        grid = plan.grid(scene.shape)
         runtime = TorchRuntime(net, next(net.parameters()).device)
         return map_scene(scene, self.card.bands, runtime, grid, read=lambda window: self.read(scene, window))

@@ -4,23 +4,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import expit, log_softmax, logit, logsumexp, softmax
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from torchvision.ops import batched_nms
 
-from detect.inference.decoding import LEVELS, CellGeometry, find_peaks
+from detect.inference.decoding import LEVELS, CellGeometry
 from detect.inference.stitching import release
 from detect.labels import Detections
 from detect.nets import ModelCard
 from detect.nets.grid import PER_SLOT
 
-NEIGHBOURS = 1
-"""Cells, along both axes, in which a peak of the objectness must be the highest."""
-
 SIZES = (-6.0, 6.0)
 """Bounds of the logarithm of a box's side over the typical object's; beyond, a net that is not trained yet says it."""
 
 SURE = 1e-6
-"""Least distance of an averaged objectness from 0 and 1, so that its log odds are finite."""
+"""Least distance of a share of votes from 0 and 1, so that its log odds are finite."""
 
 
 def objectness(logits: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
@@ -45,9 +42,8 @@ def decode_grid(
 ) -> Detections:
     """Turn the stitched map of a grid head into boxes or points.
 
-    Cells whose objectness no neighbour exceeds (in steps of 1/1024 of log odds, the first in reading order of equals)
-    say where the centre lies and how large the object is; boxes are cut at the scene's edge. Then, from the highest
-    objectness down, of boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS),
+    Cells that speak for an object of their own (`find_centres`, objectness in steps of 1/1024 of log odds) say where
+    its centre lies and how large it is; boxes are cut at the scene's edge. Then, from the highest objectness down, of boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS),
     and of points closer than a radius, whatever their class. There is no limit on their number.
 
     Args:
@@ -64,25 +60,52 @@ def decode_grid(
     assert card.grid is not None
     slots, size = card.grid.slots, card.grid.object_size
     step = rows or logits.shape[1]
-    cells, values, steps = [], [], []
+    places, values = [], []
     for top in range(0, logits.shape[1], step):
-        above = min(top, 2 * NEIGHBOURS)
-        strip = np.asarray(logits[:, top - above : top + step + 2 * NEIGHBOURS])
+        above = min(top, 1)
+        strip = np.asarray(logits[:, top - above : top + step + 1])
         for slot in range(slots):
-            levels = np.round(objectness(strip, slots)[slot] * LEVELS)
-            peaks = find_peaks(levels, NEIGHBOURS)
-            score = expit(strip[slot * PER_SLOT][tuple(peaks.T)].astype(np.float64))
-            own = (peaks[:, 0] >= above) & (peaks[:, 0] < above + step) & (score >= threshold)
-            at = tuple(peaks[own].T)
-            own_slot = strip[slot * PER_SLOT : (slot + 1) * PER_SLOT][:, *at]
-            values.append(np.concatenate([own_slot, strip[slots * PER_SLOT :][:, *at]]).astype(np.float64))
-            cells.append(peaks[own] + (top - above, 0))
-            steps.append(levels[at])
+            row, col = find_centres(strip[slot * PER_SLOT : (slot + 1) * PER_SLOT], threshold)
+            own = (row >= above) & (row < above + step)
+            row, col = row[own], col[own]
+            channels = [*range(slot * PER_SLOT, (slot + 1) * PER_SLOT), *range(slots * PER_SLOT, len(strip))]
+            values.append(strip[np.array(channels)[:, None], row, col].astype(np.float64))
+            places.append(np.stack([row + (top - above), col, np.full(len(row), slot)], axis=1))
         release(logits)
-    found = _placed(np.concatenate(cells), np.concatenate(values, axis=1), card, geometry)
-    order = np.lexsort((np.arange(len(found)), -np.concatenate(steps)))
+    place, value = np.concatenate(places), np.concatenate(values, axis=1)
+    reading = np.lexsort(place.T[::-1])
+    place, value = place[reading], value[:, reading]
+    found = _placed(place[:, :2], value, card, geometry)
+    order = np.argsort(-np.round(value[0].astype(np.float32) * LEVELS), kind="stable")
     kept = _far_points(found, order, suppression) if size is None else _apart_boxes(found, order, suppression)
     return found[kept]
+
+
+def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the cells that speak for an object of their own.
+
+    A cell gives way to a neighbour (of the eight) of higher objectness, or of equal and before it in reading order, if
+    both mean the same place: centres less than one cell apart. Two objects in neighbouring cells both stand.
+
+    Args:
+        slot: (5, h, w), one slot of a map.
+        threshold: least objectness as a probability.
+
+    Returns:
+        Rows and columns, in reading order.
+    """
+    score = expit(slot[0].astype(np.float64))
+    row, col = np.nonzero(score >= threshold)
+    levels = np.pad(np.round(slot[0] * LEVELS), 1, constant_values=-np.inf)
+    dx, dy = np.pad(slot[1], 1), np.pad(slot[2], 1)
+    stands = np.ones(len(row), bool)
+    own = levels[row + 1, col + 1]
+    for down, right in ((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)):
+        at = (row + 1 + down, col + 1 + right)
+        higher = (levels[at] >= own) if (down, right) < (0, 0) else (levels[at] > own)
+        away = np.hypot(right + dx[at] - dx[row + 1, col + 1], down + dy[at] - dy[row + 1, col + 1])
+        stands &= ~(higher & (away < 1))
+    return row[stands], col[stands]
 
 
 def _placed(
@@ -151,15 +174,20 @@ def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[n
     In a vote, a view is for an object from a probability of a half; their mean is one more voice.
     """
     result = np.empty(maps.shape[1:], np.float32)
+    voices = np.log(len(maps))
     for first in range(0, slots * PER_SLOT, PER_SLOT):
-        there = expit(maps[:, :, first].astype(np.float64))
-        mean = there.mean(axis=0)
-        share = mean if how == "mean" else ((there >= 0.5).sum(axis=0) + mean) / (len(maps) + 1)
-        result[:, first] = logit(np.clip(share, SURE, 1 - SURE))
-        weight = there / there.sum(axis=0)
+        logits = maps[:, :, first].astype(np.float64)
+        there, not_there = log_expit(logits), log_expit(-logits)
+        mean = logsumexp(there, axis=0) - voices, logsumexp(not_there, axis=0) - voices
+        if how == "mean":
+            result[:, first] = mean[0] - mean[1]
+        else:
+            share = ((logits >= 0).sum(axis=0) + np.exp(mean[0])) / (len(maps) + 1)
+            result[:, first] = logit(np.clip(share, SURE, 1 - SURE))
+        weight = softmax(there, axis=0)
         result[:, first + 1 : first + PER_SLOT] = np.einsum(
             "vbhw,vbkhw->bkhw", weight, maps[:, :, first + 1 : first + PER_SLOT]
         )
     classes = log_softmax(maps[:, :, slots * PER_SLOT :], axis=2)
-    result[:, slots * PER_SLOT :] = logsumexp(classes, axis=0) - np.log(len(maps))
+    result[:, slots * PER_SLOT :] = logsumexp(classes, axis=0) - voices
     return result

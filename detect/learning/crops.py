@@ -192,9 +192,11 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 def objects_in(labelled: LabelledScene, window: Window) -> Objects:
     """Give the objects whose centre lies in a window or up to half its side away, in pixels of the window."""
     around = window.grown(window.width // 2)
-    near = labelled.objects[around.contains_xy(labelled.objects.xy)].shifted(-window.col, -window.row)
+    near = labelled.objects[around.contains_xy(labelled.objects.xy)]
+    height, width = labelled.scene.shape
+    xy = np.minimum(near.xy, np.nextafter((width, height), 0.0)) - (window.col, window.row)
     ignored = labelled.ignored - np.array([window.col, window.row] * 2, np.float64)
-    return Objects(near.xy, near.wh, near.label, ignored)
+    return Objects(xy, near.wh, near.label, ignored)
 
 
 def varied(

@@ -11,7 +11,7 @@ from torchvision.ops import generalized_box_iou_loss
 from detect.nets.grid import PER_SLOT, GridSpec
 
 SIZES = 4.0
-"""Greatest logarithm of a size over the typical object's that the loss takes as it is."""
+"""Greatest logarithm of a size over the typical object's whose GIoU is taken; what is beyond is drawn back."""
 
 NEAR = 0.2
 """Cells below which the distance of centres counts by its square."""
@@ -23,8 +23,9 @@ class LossWeights:
 
     Attributes:
         objectness, box, label: factors of the terms.
-        gamma: how much cells that are right already are passed over.
+        gamma: how much cells that are right already are passed over; 0, or 1 and more.
         beta: how much cells close to a centre are spared.
+        class_balance: 0 weighs classes as they occur, 1 all equally; between, by a power of their share.
     """
 
     objectness: float = 1.0
@@ -32,11 +33,16 @@ class LossWeights:
     label: float = 1.0
     gamma: float = 2.0
     beta: float = 4.0
+    class_balance: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("objectness", "box", "label", "gamma", "beta"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"net.loss.{name} must be 0 or more, got {getattr(self, name)}")
+        if 0 < self.gamma < 1:
+            raise ValueError(f"net.loss.gamma must be 0, or 1 and more, got {self.gamma}")
+        if not 0 <= self.class_balance <= 1:
+            raise ValueError(f"net.loss.class_balance must be in [0, 1], got {self.class_balance}")
 
 
 class GridLoss(nn.Module):
@@ -52,15 +58,19 @@ class GridLoss(nn.Module):
         stride: pixels per cell.
         weights: factors and exponents.
         class_weights: (C,) of the cross-entropy.
+        smoothing: of its labels, in [0, 1).
     """
 
     class_weights: Tensor
 
-    def __init__(self, grid: GridSpec, stride: int, weights: LossWeights, class_weights: Tensor) -> None:
+    def __init__(
+        self, grid: GridSpec, stride: int, weights: LossWeights, class_weights: Tensor, smoothing: float = 0.0
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.cell = None if grid.object_size is None else stride / grid.object_size
         self.weights = weights
+        self.smoothing = smoothing
         self.register_buffer("class_weights", class_weights.float(), persistent=False)
 
     def forward(self, raw: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -80,7 +90,11 @@ class GridLoss(nn.Module):
         if raw.shape[1] - channels > 1:
             share = targets["weight"][:, 0] * targets["seen"]
             entropy = F.cross_entropy(
-                raw[:, channels:].float(), targets["label"], weight=self.class_weights, reduction="none"
+                raw[:, channels:].float(),
+                targets["label"],
+                weight=self.class_weights,
+                reduction="none",
+                label_smoothing=self.smoothing,
             )
             terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
         return terms
@@ -99,8 +113,10 @@ class GridLoss(nn.Module):
         if self.cell is None:
             return loss
         used = share > 0
-        one, other = (self._corners(each.movedim(2, -1)[used]) for each in (found, wanted))
-        return loss + (generalized_box_iou_loss(one, other) * share[used]).sum() / total
+        one, other = (each.movedim(2, -1)[used] for each in (found, wanted))
+        beyond = F.relu(one[:, 2:].abs() - SIZES).sum(dim=1)
+        lies = generalized_box_iou_loss(self._corners(one), self._corners(other))
+        return loss + ((lies + beyond) * share[used]).sum() / total
 
     def _corners(self, box: Tensor) -> Tensor:
         """Turn (M, 4) offsets in cells and log sizes into corners, in units of the typical object."""

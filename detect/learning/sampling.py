@@ -153,6 +153,9 @@ class Sampler:
         height, width = self.scenes[scene].scene.shape
         if not (0 <= xy[0] < width and 0 <= xy[1] < height):
             return False
+        x1, y1, x2, y2 = self.scenes[scene].ignored.T
+        if ((x1 <= xy[0]) & (xy[0] < x2) & (y1 <= xy[1]) & (xy[1] < y2)).any():
+            return False
         tree = self._trees[scene]
         return tree is None or tree.query(xy)[0] >= self.recipe.exclusion
 

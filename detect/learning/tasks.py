@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from sklearn.model_selection import train_test_split
 
 from detect.imagery import Scene, open_scene
@@ -91,11 +92,15 @@ def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[f
     Raises:
         ValueError: the pixels are not finite.
     """
-    count = min(number, len(patches))  # type: ignore[arg-type]
-    pixels = np.concatenate([patches[i][0].double().flatten(1).numpy() for i in range(count)], axis=1)
-    if not np.isfinite(pixels).all():
-        raise ValueError("the training images hold NaN or infinite pixels; fill them first")
-    return tuple(pixels.mean(axis=1).tolist()), tuple(np.maximum(pixels.std(axis=1), 1e-6).tolist())
+    sums, squares, seen = np.zeros(1), np.zeros(1), 0
+    for i in range(min(number, len(patches))):  # type: ignore[arg-type]
+        pixels = patches[i][0].double().flatten(1).numpy()
+        if not np.isfinite(pixels).all():
+            raise ValueError("the training images hold NaN or infinite pixels; fill them first")
+        sums, squares, seen = sums + pixels.sum(axis=1), squares + (pixels**2).sum(axis=1), seen + pixels.shape[1]
+    mean = sums / seen
+    spread = np.sqrt(np.maximum(squares / seen - mean**2, 0))
+    return tuple(mean.tolist()), tuple(np.maximum(spread, 1e-6).tolist())
 
 
 def scene_task(
@@ -126,7 +131,7 @@ def grid_task(
         return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds)
 
     number, notes = _objects_and_notes(split)
-    note = _shared_cells(split.train, encoder)
+    note = _close_objects(split.train, encoder)
     return Task(train, CropDataset(split.val, held.fixed(), source, encoder), number, notes + ((note,) if note else ()))
 
 
@@ -147,19 +152,19 @@ def _objects_and_notes(split: SceneSplit) -> tuple[dict[str, int], tuple[str, ..
     return number, notes
 
 
-def _shared_cells(scenes: Sequence[LabelledScene], encoder: Encoder) -> str | None:
-    """Say how many objects find no slot because their cell holds others."""
-    lost = total = 0
+def _close_objects(scenes: Sequence[LabelledScene], encoder: Encoder) -> str | None:
+    """Say how many objects lie so close to another that the head may take both for one."""
+    close = total = 0
     for labelled in scenes:
-        cells = np.floor(labelled.objects.xy / encoder.stride).astype(np.int64)
-        number = np.unique(cells, axis=0, return_counts=True)[1]
-        lost += int(np.maximum(number - encoder.grid.slots, 0).sum())
-        total += len(cells)
-    if not lost:
+        xy = labelled.objects.xy
+        total += len(xy)
+        if len(xy) > 1:
+            close += int((cKDTree(xy).query(xy, k=2)[0][:, 1] < encoder.stride).sum())
+    if not close:
         return None
     return (
-        f"{lost} of {total} training objects share a cell of {encoder.stride} pixels with others and cannot be told "
-        "apart there; a smaller net.stride or more net.slots would"
+        f"{close} of {total} training objects lie less than a cell ({encoder.stride} pixels) from another and may be "
+        "taken for one with it; a smaller net.stride would tell them apart"
     )
 
 

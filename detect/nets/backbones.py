@@ -212,8 +212,9 @@ def early_layers(backbone: Backbone | Pyramid, stride: int) -> list[nn.Module]:
     last = str(stages[-1]["module"])
     names = [name for name, _ in backbone.body.model.named_modules()]
     end = max(i for i, name in enumerate(names) if name == last or name.startswith(f"{last}."))
-    modules = list(backbone.body.model.modules())
-    return [module for module in modules[: end + 1] if not list(module.children())]
+    later = {id(module) for module in list(backbone.body.model.modules())[end + 1 :]}
+    early = list(backbone.body.model.modules())[: end + 1]
+    return [module for module in early if not any(id(each) in later for each in module.modules())]
 
 
 def parameters_of(module: nn.Module) -> tuple[int, int]:

@@ -37,6 +37,8 @@ class GridSpec:
     object_size: float | None = None
 
     def __post_init__(self) -> None:
+        if self.deepest < 1:
+            raise ValueError(f"net.deepest must be 1 or more, got {self.deepest}")
         if self.slots < 1:
             raise ValueError(f"net.slots must be 1 or more, got {self.slots}")
         if self.width < 8:
