@@ -136,7 +136,7 @@ def _scene_job(
 ) -> Job:
     split = split_scenes(
         annotations, val=names(cfg.data.val), test=names(cfg.data.test), val_fraction=cfg.data.val_fraction,
-        guard=cfg.data.guard, seed=cfg.seed,
+        guard=cfg.data.guard, seed=cfg.seed, val_from=cfg.data.val_from,
     )  # fmt: skip
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     source = PixelSource(bands, parse_bytes(cfg.data.cache))

@@ -223,6 +223,14 @@ def test_an_iou_of_points_is_wrong_use(made: Callable[[str], Path], kind: str, t
     assert "map50" not in json.loads((tmp_path / "s/scores.json").read_text())
 
 
+def test_ignored_labels_of_predictions_are_wrong_use(boxes: Path, tmp_path: Path) -> None:
+    """What lies in those regions was counted already."""
+    annotate(read_detections(boxes / "out/detections.csv", ("a", "b")), tmp_path / "t.csv")
+    which = (f"predictions={boxes / 'out'}", f"annotations={tmp_path / 't.csv'}", f"output={tmp_path / 's'}")
+    done = call("evaluate", *which, "data.ignore_labels=[b]")
+    assert done.code == 2 and "data.ignore_labels goes with model=FILE" in done.log
+
+
 def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Path, tmp_path: Path) -> None:
     """The truth is what the model finds at its threshold, but that a region of unknown content lies over the first.
 

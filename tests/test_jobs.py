@@ -133,23 +133,47 @@ def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path)
 
 
 @pytest.mark.parametrize(
-    ("table", "iou", "wanted"),
-    [("boxes.csv", "0.4", 0.4), ("boxes.csv", "null", None), ("points.csv", "0.4", None)],
+    ("table", "iou", "wanted"), [("boxes.csv", "0.4", 0.4), ("boxes.csv", "null", None), ("points.csv", "null", None)]
 )
-def test_validation_goes_by_iou_for_boxes_alone(data: Path, table: str, iou: str, wanted: float | None) -> None:
+def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, iou: str, wanted: float | None) -> None:
     cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
     job = job_of(cfg)
     net = build_net(job.card)
     counter = jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, net), net)
     assert counter is not None
     assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
-    assert counter.settings.select == "count" and counter.settings.plan.align == 16
+    plan = counter.settings.plan(net, 1e-2)
+    assert counter.settings.select == "count" and plan.align == 16 and plan.halo % 16 == 0
     assert counter(net)["f1"] >= 0
 
 
+def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
+    """Points have none, and a patch classifier finds points."""
+    for table, net in (("points.csv", "grid"), ("boxes.csv", "patch")):
+        cfg = settings(data, table, "data.match_iou=0.4")
+        if net == "patch":
+            with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+                own = ["net.backbone=test_resnet", "net.weights=none", "data.match_iou=0.4"]
+                cfg = compose("train", [f"data.root={data}", f"data.annotations={data / table}", *own])
+        job = job_of(cfg)
+        made = build_net(job.card)
+        with pytest.raises(ValueError, match=r"data\.match_iou=0.4 is for boxes found by net=grid; leave it out"):
+            jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, made), made)
+
+
+def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg = compose("train", [f"data.root={data / 'patches'}", "data.ignore_labels=[x]"])
+    for name in ("x", "y"):
+        (data / "patches" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
+    with pytest.raises(ValueError, match=r"data\.ignore_labels is for annotated images"):
+        job_of(cfg)
+
+
 def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Path) -> None:
-    """2 of a and 1 of b, balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
-    cfg = settings(data, "boxes.csv", "net.loss.box=3.0")
+    """2 of a and 1 of b, class_balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
+    cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0")
     job = job_of(cfg)
     net = build_net(job.card)
     module = setup.make_module(cfg, net, job, None)

@@ -43,8 +43,9 @@ def decode_grid(
     """Turn the stitched map of a grid head into boxes or points.
 
     Cells that speak for an object of their own (`find_centres`, objectness in steps of 1/1024 of log odds) say where
-    its centre lies and how large it is; boxes are cut at the scene's edge. Then, from the highest objectness down, of boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS),
-    and of points closer than a radius, whatever their class. There is no limit on their number.
+    its centre lies and how large it is; boxes are cut at the scene's edge. Then, from the highest objectness down, of
+    boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS), and of points closer
+    than a radius, whatever their class. There is no limit on their number.
 
     Args:
         logits: (slots * 5 + C, h, w) of `GridDetector`.

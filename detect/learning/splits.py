@@ -70,6 +70,7 @@ def split_scenes(
     val_fraction: float,
     guard: int,
     seed: int,
+    val_from: str = "images",
 ) -> SceneSplit:
     """Divide annotated images into train, val and test.
 
@@ -84,18 +85,28 @@ def split_scenes(
         val_fraction: share of the images to draw for validation, in (0, 1).
         guard: width in pixels of the band between the strips of a single image.
         seed: of the draw.
+        val_from: `images` draws whole images; `parts` cuts a strip out of every training image, for sets of few images
+            that differ: such a validation flatters.
 
     Raises:
-        ValueError: an unknown name, a group or image on two sides, no training image, or one too small to be cut.
+        ValueError: an unknown name or `val_from`, a group or image on two sides, no training image, or one too small
+            to be cut.
     """
     if not 0 < val_fraction < 1:
         raise ValueError(f"data.val_fraction must be in (0, 1), got {val_fraction}")
+    if val_from not in ("images", "parts"):
+        raise ValueError(f"data.val_from must be images or parts, got {val_from}")
     sides = named_sides(annotations, val, test)
     images = {side: [i for i in annotations.images if sides[i.name] == side] for side in ("train", "val", "test")}
     if not images["train"]:
         raise ValueError("no image is left to train on; name fewer in data.val and data.test")
     note = "validation images named by data.val or the split column"
-    if not images["val"] and len({i.group or i.name for i in images["train"]}) > 1:
+    if val_from == "parts":
+        if images["val"]:
+            raise ValueError(
+                "data.val_from=parts cuts the training images; leave data.val and the split column's val out"
+            )
+    elif not images["val"] and len({i.group or i.name for i in images["train"]}) > 1:
         images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
         note = f"validation images drawn with seed {seed}: {', '.join(i.name for i in images['val'])}"
     elif not images["val"] and len(images["train"]) > 1:

@@ -1,9 +1,11 @@
 import json
+import logging
 
 import numpy as np
 import pytest
 
-from detect.evaluation import score_boxes
+from detect.evaluation import average_precision
+from detect.evaluation import boxes as boxes_module
 from detect.labels import Detections
 
 CLASSES = ("a", "b")
@@ -19,12 +21,14 @@ def boxes(number: int, *, score: float = 1.0, kind: int = 0, shift: float = 0.0)
 
 
 def scored(found: Detections, truth: Detections) -> dict:
-    return score_boxes({"i": found}, {"i": truth}, CLASSES)
+    return average_precision({"i": found}, {"i": truth}, CLASSES)
 
 
 def test_all_found_and_nothing_else_is_one() -> None:
-    scores = scored(boxes(10, score=0.7), boxes(10))
-    assert scores == {"map50": 1, "map": 1, "mean_iou": 1, "map_per_class": {"a": 1}}
+    scores = scored(boxes(10, score=0.75), boxes(10))
+    assert scores == {
+        "map50": 1, "map": 1, "map_from_score": 0.75, "average_precision": {"a": {"map50": 1, "map": 1}},
+    }  # fmt: skip
     json.dumps(scores, allow_nan=False)
 
 
@@ -32,7 +36,6 @@ def test_half_missed_is_the_share_of_recalls_up_to_a_half() -> None:
     """Precision is 1 at the recalls 0, 0.01, ..., 0.5, which are 51 of 101, and 0 beyond."""
     scores = scored(boxes(5), boxes(10))
     assert scores["map50"] == pytest.approx(51 / 101) and scores["map"] == pytest.approx(51 / 101)
-    assert scores["mean_iou"] == 1
 
 
 @pytest.mark.parametrize("number", [101, 350])
@@ -41,7 +44,7 @@ def test_more_than_a_hundred_objects_in_an_image_are_all_counted(number: int) ->
     scores = scored(boxes(number), boxes(number))
     assert (scores["map50"], scores["map"]) == (1, 1)
     both = {"i": boxes(number), "j": boxes(3)}
-    assert score_boxes(both, both, CLASSES)["map"] == 1
+    assert average_precision(both, both, CLASSES)["map"] == 1
 
 
 @pytest.mark.parametrize(("alarm", "wanted"), [(0.9, 0.5), (0.1, 1.0)])
@@ -58,35 +61,54 @@ def test_boxes_that_lie_badly_count_up_to_their_iou() -> None:
     """Moved by 23 of 100 pixels: IoU 77 / 123 = 0.626, which is 3 of the 10 thresholds 0.5, 0.55, ..., 0.95."""
     scores = scored(boxes(4, shift=23), boxes(4))
     assert scores["map50"] == 1 and scores["map"] == pytest.approx(0.3)
-    assert scores["mean_iou"] == pytest.approx(77 / 123)
-    assert scored(boxes(4, shift=40), boxes(4)) == {
-        "map50": 0, "map": 0, "mean_iou": None, "map_per_class": {"a": 0},
-    }  # fmt: skip
+    assert scores["average_precision"] == {"a": {"map50": 1, "map": pytest.approx(0.3)}}
+    far = scored(boxes(4, shift=40), boxes(4))
+    assert (far["map50"], far["map"], far["average_precision"]) == (0, 0, {"a": {"map50": 0, "map": 0}})
 
 
 def test_the_mean_is_over_the_classes_that_occur() -> None:
-    """All of a are found; b was found where a is, so 0 of b's one; half of each, and alarms of no class that occurs."""
+    """All of a are found, and b is taken for a, which is an alarm of the same rank; 0 of b."""
     truth = {"i": boxes(4), "j": boxes(1, kind=1)}
-    found = {"i": boxes(4), "j": boxes(1, kind=0)}
-    scores = score_boxes(found, truth, CLASSES)
-    assert scores["map_per_class"]["b"] == 0
-    assert scores["map50"] == pytest.approx(scores["map_per_class"]["a"] / 2)
-    assert scores["mean_iou"] == 1  # whatever their class
-    alone = score_boxes({"i": boxes(4), "j": boxes(1, kind=1)}, {"i": boxes(4), "j": boxes(0)}, CLASSES)
-    assert alone["map50"] == 1
+    scores = average_precision({"i": boxes(4), "j": boxes(1, kind=0)}, truth, CLASSES)
+    classes = scores["average_precision"]
+    assert set(classes) == {"a", "b"} and classes["b"] == {"map50": 0, "map": 0} and classes["a"]["map50"] > 0.7
+    assert scores["map50"] == pytest.approx(classes["a"]["map50"] / 2)
+    assert scores["map"] == pytest.approx(classes["a"]["map"] / 2)
+    alone = average_precision({"i": boxes(4), "j": boxes(1, kind=1)}, {"i": boxes(4), "j": boxes(0)}, CLASSES)
+    assert alone["map50"] == 1 and set(alone["average_precision"]) == {"a"}
 
 
 def test_images_without_objects_or_detections_count_too() -> None:
     empty = Detections.empty(CLASSES, boxes=True)
-    scores = score_boxes({"i": boxes(5), "j": empty, "k": empty}, {"i": boxes(5), "j": boxes(5), "k": empty}, CLASSES)
+    scores = average_precision({"i": boxes(5), "j": empty, "k": empty}, {"i": boxes(5), "j": boxes(5), "k": empty}, CLASSES)
     assert scores["map50"] == pytest.approx(51 / 101)
 
 
 def test_what_is_not_defined_is_null() -> None:
     empty = Detections.empty(CLASSES, boxes=True)
-    assert scored(boxes(2), empty) == {"map50": None, "map": None, "mean_iou": None, "map_per_class": {}}
-    assert scored(empty, boxes(2)) == {"map50": 0, "map": 0, "mean_iou": None, "map_per_class": {"a": 0}}
-    assert score_boxes({}, {}, CLASSES)["map"] is None
+    none = {"map50": None, "map": None, "average_precision": {}}
+    assert scored(boxes(2), empty) == {**none, "map_from_score": 1}
+    missed = {"map50": 0, "map": 0, "average_precision": {"a": {"map50": 0, "map": 0}}}
+    assert scored(empty, boxes(2)) == {**missed, "map_from_score": None}
+    assert average_precision({}, {}, CLASSES) == {**none, "map_from_score": None}
+
+
+def test_the_least_score_among_the_detections_is_told() -> None:
+    found = {"i": boxes(3, score=0.5), "j": boxes(1, score=0.25), "k": Detections.empty(CLASSES, boxes=True)}
+    assert average_precision(found, {name: boxes(3) for name in found}, CLASSES)["map_from_score"] == 0.25
+
+
+@pytest.mark.parametrize("side", ["found", "true"])
+def test_too_many_boxes_to_compare_are_said_and_not_scored(
+    side: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(boxes_module, "MOST", 20)
+    few, many = boxes(20), boxes(21)
+    with caplog.at_level(logging.WARNING, "detect"):
+        assert scored(few, few)["map50"] == 1 and not caplog.text
+        scores = scored(*((many, few) if side == "found" else (few, many)))
+    assert (scores["map50"], scores["map"], scores["map_from_score"]) == (None, None, 1)
+    assert "mAP is left out: an image holds 21 boxes, more than 20" in caplog.text
 
 
 def test_classes_are_compared_by_name() -> None:

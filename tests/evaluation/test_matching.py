@@ -154,13 +154,23 @@ def test_more_pairs_of_boxes_go_before_better_ones() -> None:
     np.testing.assert_allclose(match.distance, [0.5, 0.4])
 
 
-def test_thousands_of_boxes_are_compared_in_parts() -> None:
-    """2,500 boxes, more than are compared at once, each with its own one moved by a pixel of ten: IoU 9 / 11."""
+def test_thousands_of_boxes_keep_their_partners() -> None:
+    """2,500 touching boxes, each with its own one moved by a pixel of ten: IoU 9 / 11; with its neighbour 1 / 19."""
     grid = np.stack(np.meshgrid(np.arange(50), np.arange(50)), axis=-1).reshape(-1, 2) * 10.0
     truth = boxed(*np.concatenate([grid, grid + 10], axis=1))
     match = Criterion(1.0, 0.3).match(truth.shifted(1, 0), truth)
     np.testing.assert_array_equal(match.found_index, match.truth_index)
     np.testing.assert_allclose(match.distance, np.full(2500, 1 - 9 / 11))
+
+
+def test_boxes_of_very_different_sizes_may_overlap_enough() -> None:
+    """100 x 1 and 100 x 8 share an eighth; 100 x 100 holds 10 x 100 at its far edge, a tenth, 45 pixels off its centre."""
+    thin, wide = boxed((0, 0, 100, 1)), boxed((0, 0, 100, 8))
+    assert Criterion(1.0, 0.125).match(thin, wide).distance.tolist() == [0.875]
+    small, large = boxed((90, 0, 100, 100)), boxed((0, 0, 100, 100))
+    for one, other in ((small, large), (large, small)):
+        assert Criterion(1.0, 0.1).match(one, other).distance.tolist() == [0.9]
+        assert len(Criterion(1.0, 0.101).match(one, other)) == 0
 
 
 def test_boxes_of_other_classes_are_paired_unless_classes_must_agree() -> None:

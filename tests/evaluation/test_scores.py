@@ -81,6 +81,10 @@ def test_boxes_are_scored_by_their_iou() -> None:
     assert overlap["per_class"]["a"]["f1"] == 1 and overlap["per_class"]["b"]["f1"] == 0
     assert overlap["confusion"]["matrix"] == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
     assert overlap["count_bias_percent"] == 0
+    for scores in (near, overlap):
+        assert scores["mean_iou"] == pytest.approx(8 / 12)
+        assert (scores["f1_points"], scores["precision_points"], scores["recall_points"]) == (1, 1, 1)
+    assert "mean_iou" not in score_points(FOUND, TRUTH, CLASSES, radius=3)
     json.dumps(overlap, allow_nan=False)
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from detect.evaluation import Criterion
-from detect.evaluation.validation import OVERLAPS, CountSettings, SceneCounter
+from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter
 from detect.imagery import Scene, Window
-from detect.inference import make_plan
+from detect.inference import Plan, make_plan
 from detect.labels import Detections
 from detect.learning import LabelledScene, Objects
-from detect.nets import ModelCard
+from detect.nets import ModelCard, Net
 from tests.engines import lively
-from tests.grids import MarkNet, draw_marks, grid_card, mark_card, scattered
+from tests.grids import MarkNet, draw_marks, mark_card, scattered
 from tests.laws.nets import cut
 
 torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def counter(
     def read(scene: Scene, window: Window) -> np.ndarray:
         return cut(images[scene.path.name], window)
 
-    return SceneCounter(scenes, read, card, CountSettings(Criterion(5.0, iou), plan))
+    return SceneCounter(scenes, read, card, CountSettings(Criterion(5.0, iou), lambda net, tolerance: plan))
 
 
 def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) -> LabelledScene:
@@ -135,7 +135,19 @@ def test_a_net_that_finds_nothing_scores_nothing_while_training_and_is_an_error_
         made.score(Blind(24.0))  # type: ignore[arg-type]
 
 
-def test_counting_needs_a_bounded_field() -> None:
-    card = replace(grid_card(24.0), halo=None)
-    with pytest.raises(ValueError, match="whose receptive field is bounded"):
-        counter(card, {}, [labelled("1.png", Detections.empty(("a", "b"), boxes=True))])(MarkNet(24.0))  # type: ignore[arg-type]
+def test_a_network_is_counted_roughly_while_it_learns_and_finely_for_its_choice() -> None:
+    """Which context is enough is asked anew for the weights as they are, with a tolerance."""
+    image, things = marks(1)
+    made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", truth(things))])
+    asked: list[tuple[object, float]] = []
+    plan = made.settings.plan
+
+    def noted(net: Net, tolerance: float) -> Plan:
+        asked.append((net, tolerance))
+        return plan(net, tolerance)
+
+    made.settings = replace(made.settings, plan=noted)
+    net = MarkNet(24.0)
+    made(net)  # type: ignore[arg-type]
+    made.score(net)  # type: ignore[arg-type]
+    assert asked == [(net, ROUGH), (net, FINE)] and FINE < ROUGH

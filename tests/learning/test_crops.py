@@ -153,6 +153,14 @@ def test_a_window_brings_the_objects_of_half_a_side_around() -> None:
     assert found.ignored.tolist() == [[-10, -10, 10, -5]]
 
 
+def test_an_object_on_the_far_edge_of_its_scene_is_in_the_last_cell() -> None:
+    """Annotations may lie at x = width; such an object is a positive of the crop that ends there."""
+    scene = labelled((64, 64), np.array([(64.0, 20.0), (20.0, 64.0)]))
+    things = objects_in(scene, Window(0, 0, 64, 64))
+    targets = ENCODER(things, np.ones((64, 64), bool))
+    assert np.argwhere(targets["objectness"][0].numpy() == 1).tolist() == [[2, 7], [7, 2]]
+
+
 @st.composite
 def rectangles(draw: st.DrawFn) -> tuple[int, int, int, int]:
     """Rectangles x1, y1, x2, y2 of whole pixels in a crop of 40."""

@@ -188,6 +188,49 @@ def test_descent_leads_to_what_the_encoder_wants() -> None:
         assert int(raw[0, 5:, row, col].argmax()) == int(wanted["label"][0, row, col])
 
 
+def test_sizes_beyond_all_bounds_are_drawn_back() -> None:
+    """A logarithm of 6, where 4 is the bound: GIoU alone has no slope there; the excess, 2, is lost, and pulls."""
+    card = grid_card(8.0)
+    wanted = targets(card, objects([(28, 20)], [(16, 16)]))
+    wanted["weight"] = torch.where(wanted["weight"] == 1, 1.0, 0.0)
+    losses = []
+    for size in (4.0, 6.0, -6.0):
+        raw = perfect(card, wanted)
+        raw[0, 3, 2, 3] = size
+        raw.requires_grad_()
+        loss = loss_of(card)(raw, wanted)["box"]
+        loss.backward()
+        assert raw.grad is not None and float(raw.grad[0, 3, 2, 3]) * np.sign(size) > 0
+        losses.append(float(loss.detach()))
+    assert losses[1] == pytest.approx(losses[0] + 2, abs=1e-4)
+
+
+def test_smoothed_labels_leave_room_for_the_others() -> None:
+    """With a smoothing of 0.2 the best guess of two classes is 0.9 and 0.1, which loses their entropy."""
+    card = grid_card(16.0)
+    assert card.grid is not None
+    wanted = targets(card)
+    raw = perfect(card, wanted)
+    raw[:, 5:] = torch.where(raw[:, 5:] > 0, math.log(9), 0.0)
+    smooth = GridLoss(card.grid, 8, LossWeights(), torch.ones(2), 0.2)
+    entropy = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
+    assert float(smooth(raw, wanted)["label"]) == pytest.approx(entropy, rel=1e-4)
+    assert float(smooth(perfect(card, wanted), wanted)["label"]) > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gamma": 0.5}, r"net\.loss\.gamma must be 0, or 1 and more, got 0.5"),
+        ({"class_balance": 1.1}, r"net\.loss\.class_balance must be in \[0, 1\], got 1.1"),
+        ({"class_balance": -0.1}, r"net\.loss\.class_balance must be in \[0, 1\], got -0.1"),
+    ],
+)
+def test_exponents_that_cannot_be(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LossWeights(**change)
+
+
 @pytest.mark.parametrize("name", ["objectness", "box", "label", "gamma", "beta"])
 def test_weights_must_not_be_negative(name: str) -> None:
     with pytest.raises(ValueError, match=rf"net\.loss\.{name} must be 0 or more, got -0.1"):

@@ -129,23 +129,18 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
     assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
-@pytest.mark.parametrize(("stride", "slots", "lost"), [(8, 1, 3), (8, 2, 1), (8, 3, 0), (4, 1, 2), (16, 1, 4)])
-def test_objects_that_cannot_be_told_apart_are_counted_and_the_way_out_is_told(
-    scene, stride: int, slots: int, lost: int
-) -> None:
-    """Cells of 8: three objects in cell (0, 0), two in (1, 1), one in (2, 2), of which 2, 1 and 0 are too many.
-
-    Of cells of 4 the first three share one, and those at 9 and 12 are in two; of 16 five share (0, 0).
-    """
-    places = [(1, 1), (2, 2), (3, 1), (9, 9), (12.5, 9), (17, 17)]
+@pytest.mark.parametrize(("stride", "close"), [(8, 5), (4, 3), (2, 2), (1, 0), (16, 6)])
+def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(scene, stride: int, close: int) -> None:
+    """The nearest others of six objects are 1.5, 1.5, 2.5, 6, 6 and 14 pixels away."""
+    places = [(1, 1), (2.5, 1), (5, 1), (40, 40), (46, 40), (60, 40)]
     train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
-    encoder = Encoder(GridSpec(16, slots=slots), stride, 0.8)
+    encoder = Encoder(GridSpec(16), stride, 0.8)
     notes = grid_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
-    told = [note for note in notes if "share a cell" in note]
-    assert len(told) == (lost > 0)
-    if lost:
-        assert told[0].startswith(f"{lost} of 6 training objects share a cell of {stride} pixels with others")
-        assert "smaller net.stride or more net.slots" in told[0]
+    told = [note for note in notes if "from another" in note]
+    assert len(told) == (close > 0)
+    if close:
+        assert told[0].startswith(f"{close} of 6 training objects lie less than a cell ({stride} pixels) from another")
+        assert "smaller net.stride" in told[0]
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
