@@ -51,12 +51,12 @@ def test_the_halo_is_the_measured_one_or_the_exact_one_or_a_number(
 @pytest.mark.parametrize(
     ("halo", "change", "message"),
     [
-        (24, {}, "halo must be a multiple of the model's stride 16, got 24"),
+        (24, {}, "halo must be a multiple of 16, on which tiles begin, got 24"),
         (-16, {}, "halo must be auto or a number of pixels, got -16"),
         ("wide", {}, "halo must be auto, exact or a number of pixels, got wide"),
         ("auto", {"halo": None}, "receptive field is unbounded"),
         ("exact", {"halo": None}, "receptive field is unbounded"),
-        (48, {"kind": "grid", "grid": GridSpec(32)}, "halo must be a multiple of the model's stride 32, got 48"),
+        (48, {"kind": "grid", "grid": GridSpec(32)}, "halo must be a multiple of 32, on which tiles begin, got 48"),
     ],
 )
 def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:

@@ -172,7 +172,7 @@ def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
 
 
 def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Path) -> None:
-    """2 of a and 1 of b, class_balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
+    """2 of a, 1 of b, class_balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
     cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0")
     job = job_of(cfg)
     net = build_net(job.card)

@@ -80,7 +80,9 @@ def test_the_mean_is_over_the_classes_that_occur() -> None:
 
 def test_images_without_objects_or_detections_count_too() -> None:
     empty = Detections.empty(CLASSES, boxes=True)
-    scores = average_precision({"i": boxes(5), "j": empty, "k": empty}, {"i": boxes(5), "j": boxes(5), "k": empty}, CLASSES)
+    scores = average_precision(
+        {"i": boxes(5), "j": empty, "k": empty}, {"i": boxes(5), "j": boxes(5), "k": empty}, CLASSES
+    )
     assert scores["map50"] == pytest.approx(51 / 101)
 
 

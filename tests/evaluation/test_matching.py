@@ -164,7 +164,7 @@ def test_thousands_of_boxes_keep_their_partners() -> None:
 
 
 def test_boxes_of_very_different_sizes_may_overlap_enough() -> None:
-    """100 x 1 and 100 x 8 share an eighth; 100 x 100 holds 10 x 100 at its far edge, a tenth, 45 pixels off its centre."""
+    """100 x 1 and 100 x 8 share an eighth; 100 x 100 holds 10 x 100 at its edge, a tenth, 45 pixels off its centre."""
     thin, wide = boxed((0, 0, 100, 1)), boxed((0, 0, 100, 8))
     assert Criterion(1.0, 0.125).match(thin, wide).distance.tolist() == [0.875]
     small, large = boxed((90, 0, 100, 100)), boxed((0, 0, 100, 100))

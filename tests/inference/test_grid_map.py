@@ -47,24 +47,48 @@ def test_a_cell_by_hand() -> None:
     assert points.wh is None and points.xy.tolist() == [[30, 16]]
 
 
-def test_the_highest_of_neighbours_stands_and_of_equals_the_first() -> None:
-    """Levels are 1/1024 of log odds: 2.0004 and 2.0000 are one; two cells away nothing is in the way."""
+@pytest.mark.parametrize(("away", "number"), [(-1.0, 1), (-0.05, 1), (0.05, 2), (0.5, 2)])
+@pytest.mark.parametrize(("first", "second"), [(2.0, 1.0), (1.0, 2.0), (2.0, 2.0), (2.0, 2.0004)])
+def test_a_neighbour_gives_way_where_both_mean_the_same_place(
+    first: float, second: float, away: float, number: int
+) -> None:
+    """Cell (2, 2) means its middle, (2, 3) a place 1 + `away` cells to the right of that: less than 1 is the same.
+
+    The likelier one stands; levels are 1/1024 of log odds, so 2.0004 and 2 are equal, and the first in reading order
+    stands. The same goes for a cell and the one below it, and for one diagonally below to the left.
+    """
+    for cell, towards in (((2, 3), (1, 0)), ((3, 2), (0, 1))):
+        logits = blank()
+        put(logits, (2, 2), first, size=(2, 2))
+        put(logits, cell, second, away=(away * towards[0], away * towards[1]), size=(2, 2))
+        found = decode(logits, grid_card(24.0), SHAPE)
+        assert len(found) == number
+        if number == 1:
+            at = 20.0 if first > second - 0.001 else 28 + 8 * away
+            assert found.xy[0, 0 if towards[0] else 1] == pytest.approx(at)
     logits = blank()
-    for cell, odds in {(0, 0): 2.0, (1, 1): 2.0004, (3, 3): 2.0, (3, 4): 2.1, (3, 6): 2.0, (5, 0): 1.0}.items():
-        put(logits, cell, odds, size=(4, 4))
-    found = decode(logits, grid_card(24.0), SHAPE)
-    assert [(y // 8, x // 8) for x, y in found.xy] == [(0, 0), (3, 4), (3, 6), (5, 0)]
+    put(logits, (2, 2), first, size=(2, 2))
+    put(logits, (3, 1), second, away=(1.0, -1.0), size=(2, 2))
+    assert decode(logits, grid_card(24.0), SHAPE).xy.tolist() == [[20, 20]]
 
 
-@pytest.mark.parametrize(
-    ("threshold", "number"), [(0.0, 4), (0.5, 3), (expit(1.0), 2), (expit(1.0) + 1e-9, 1), (1.0, 0)]
-)
+def test_cells_two_apart_do_not_give_way_to_one_another() -> None:
+    """They reach the same place, 1.5 cells from the one and half a cell from the other: the NMS parts them."""
+    logits = blank()
+    put(logits, (2, 2), 2.0, away=(1.5, 0))
+    put(logits, (2, 4), 1.0, away=(-0.5, 0))
+    assert len(decode(logits, grid_card(24.0, nms_iou=1.0), SHAPE)) == 2
+    assert len(decode(logits, grid_card(24.0), SHAPE)) == 1
+    assert len(decode(logits, grid_card(None, radius=0.0), SHAPE)) == 2
+    assert len(decode(logits, grid_card(None, radius=4.0), SHAPE)) == 1
+
+
+@pytest.mark.parametrize(("threshold", "number"), [(0.01, 3), (expit(1.0), 2), (expit(1.0) + 1e-9, 1), (1.0, 0)])
 def test_the_threshold_is_the_least_score(threshold: float, number: int) -> None:
-    """Log odds of 3, 1, 0.1 and -9 (all the rest is one plateau, whose first cell in reading order is a peak)."""
+    """Log odds of 3, 1 and 0.1; -9 elsewhere."""
     logits = blank()
     for cell, odds in {(2, 2): 3.0, (2, 4): 1.0, (4, 6): 0.1}.items():
         put(logits, cell, odds, size=(4, 4))
-    logits[0][logits[0] == -9] = -9 - np.arange(45) / 100
     assert len(decode(logits, grid_card(24.0), SHAPE, threshold=threshold)) == number
 
 
@@ -140,7 +164,7 @@ def test_what_stands_is_what_a_plain_loop_leaves(
 ) -> None:
     """From the highest score down, of equals in reading order: whoever is near one that stands already falls.
 
-    Points by their distance; boxes of 24 x 24 by an IoU of 0.32. Cells two apart do not compete as peaks.
+    Points by their distance; boxes of 24 x 24 by an IoU of 0.32. Cells two apart do not give way to one another.
     """
     places, odds = case
     card: ModelCard = grid_card(24.0 if boxes else None, radius=radius, nms_iou=0.3183 if boxes else None)
@@ -190,16 +214,18 @@ def test_the_outcome_does_not_depend_on_the_rows_at_once_or_the_order_of_reading
     )
 
 
-def test_two_slots_find_two_objects_in_a_cell_and_neighbours_do_not_compete_across_slots() -> None:
+def test_two_slots_find_two_objects_in_a_cell_and_do_not_give_way_to_one_another() -> None:
     """They share the cell's class; of boxes that overlap the less likely one still falls."""
     logits = blank(2)
-    put(logits, (2, 2), 3.0, away=(-0.4, 0), size=(4, 12))
     put(logits, (2, 2), 2.0, slot=1, away=(0.4, 0), size=(4, 12))
-    put(logits, (2, 3), 1.0, slot=1, away=(0.0, 0), size=(4, 4))
+    put(logits, (2, 2), 3.0, away=(-0.4, 0), size=(4, 12))
+    put(logits, (4, 5), 1.0, slot=1, away=(-0.5, 0), size=(4, 12), kind=1)
+    put(logits, (4, 4), 3.0, away=(0.0, 0), size=(3, 12), kind=1)
     found = decode(logits, grid_card(24.0, 2), SHAPE)
-    assert rows_of(found) == [(16.8, 20, 4, 12), (23.2, 20, 4, 12)]
+    assert rows_of(found) == [(16.8, 20, 4, 12), (23.2, 20, 4, 12), (36, 36, 3, 12), (40, 36, 4, 12)]
+    assert found.names == ["a", "a", "b", "b"]
     put(logits, (2, 2), 2.0, slot=1, away=(-0.4, 0), size=(4, 10))
-    assert rows_of(decode(logits, grid_card(24.0, 2), SHAPE)) == [(16.8, 20, 4, 12)]
+    assert rows_of(decode(logits, grid_card(24.0, 2), SHAPE))[:2] == [(16.8, 20, 4, 12), (36, 36, 3, 12)]
 
 
 def test_boxes_are_cut_at_the_scenes_edge_and_points_lie_in_it() -> None:
@@ -303,10 +329,11 @@ def test_the_order_of_views_does_not_matter_and_equal_views_say_what_one_says(ho
 
 
 def test_views_that_are_sure_stay_finite() -> None:
-    """All views say 1 or all say 0, to the last digit of a float."""
-    for odds in (500.0, -500.0):
+    """All views say 1 or all say 0, far beyond the digits of a probability: their mean keeps the log odds."""
+    for odds in (500.0, -500.0, 5000.0, -5000.0):
         maps = views_of(*[(odds, 0.1, 0.2, 0.3, 0.4, 0, 0)] * 4)
         for how in ("mean", "vote"):
             found = combined_grids(maps, 1, how)[0, :, 0, 0]
-            assert np.isfinite(found).all() and (found[0] > 0) is np.bool_(odds > 0)
+            assert np.isfinite(found).all() and bool(found[0] > 0) is (odds > 0)
+            assert how == "vote" or found[0] == odds
             np.testing.assert_allclose(found[1:5], [0.1, 0.2, 0.3, 0.4], rtol=1e-5)

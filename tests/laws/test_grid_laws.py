@@ -44,19 +44,29 @@ RUNTIMES = ["torch", "openvino"]
 
 
 @st.composite
-def planted(draw: st.DrawFn, *, boxes: bool, whole: int = 7) -> tuple[Objects, tuple[int, int]]:
-    """Objects in cells of 8 pixels that are no neighbours, at multiples of 1/64 cell, and the scene's shape.
+def planted(draw: st.DrawFn, *, boxes: bool, cells: int = 12) -> tuple[Objects, tuple[int, int]]:
+    """Objects in cells of 8 pixels of their own, more than a cell apart, at multiples of 1/64 cell; the scene's shape.
 
-    Of cells that are two apart the centres are more than a cell apart, 8 pixels; boxes of up to 24 pixels then overlap
-    by less than an IoU of (24 - 8) / (24 + 8) = 1/2. They lie 12 pixels or more from the edge.
+    Two that are more than 8 pixels apart are more than 5.6 apart along one axis; boxes of up to 16 pixels then overlap
+    by less than (16 - 5.6) / (16 + 5.6) = 0.48. They lie 8 pixels or more from the edge.
     """
-    blocks = draw(st.lists(st.tuples(st.integers(0, whole), st.integers(0, whole)), min_size=1, unique=True))
-    fine = st.integers(1, 63).map(lambda n: n / 64)
-    xy = [[8 * (2 + 3 * b + draw(st.integers(0, 1)) + draw(fine)) for b in block] for block in blocks]
-    side = st.floats(1, 24)
-    wh = [[draw(side), draw(side)] for _ in blocks] if boxes else None
-    label = [draw(st.integers(0, 1)) for _ in blocks]
-    shape = (8 * (3 * whole + 9) - draw(st.integers(0, 20)), 8 * (3 * whole + 9) - draw(st.integers(0, 20)))
+    place = st.tuples(*[st.integers(64, 64 * (cells + 1) - 1)] * 2)
+    xy: list[tuple[float, float]] = []
+    for x, y in draw(st.lists(place, min_size=1, max_size=30)):
+        at = (x / 8, y / 8)
+        if (
+            x % 64
+            and y % 64
+            and all(
+                np.hypot(a - at[0], b - at[1]) > 8.1 and (a // 8, b // 8) != (at[0] // 8, at[1] // 8) for a, b in xy
+            )
+        ):
+            xy.append(at)
+    xy = xy or [(20.5, 20.5)]
+    side = st.floats(1, 16)
+    wh = [[draw(side), draw(side)] for _ in xy] if boxes else None
+    label = [draw(st.integers(0, 1)) for _ in xy]
+    shape = (8 * (cells + 3) - draw(st.integers(0, 8)), 8 * (cells + 3) - draw(st.integers(0, 8)))
     return objects(xy, wh, label), shape
 
 
@@ -78,7 +88,7 @@ def test_encode_then_decode_gives_the_objects_back(
 
 
 @given(
-    case=planted(boxes=True, whole=3),
+    case=planted(boxes=True),
     turn=st.sampled_from(D4),
     slots=st.integers(1, 2),
     ignored=st.lists(st.tuples(*[st.integers(0, 90)] * 4), max_size=2),
@@ -110,20 +120,18 @@ def stitched(runtime: Runtime, image: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def touching(shape: tuple[int, int], seed: int, clusters: int) -> Objects:
-    """Clusters of up to 6 x 6 objects whose boxes of 16 pixels touch one another, in every second cell of 8 pixels."""
+    """Clusters of up to 6 x 6 objects of 10 pixels that touch one another, many of them in neighbouring cells of 8."""
     rng = np.random.default_rng(seed)
-    taken = np.zeros((shape[0] // 8, shape[1] // 8), bool)
+    taken = np.zeros(shape, bool)
     xy = []
     for _ in range(clusters):
         rows, cols = rng.integers(2, 7, 2)
-        row, col = rng.integers(1, taken.shape[0] - 2 * rows), rng.integers(1, taken.shape[1] - 2 * cols)
-        area = np.s_[row - 1 : row + 2 * rows, col - 1 : col + 2 * cols]
-        if taken[area].any():
-            continue
-        taken[area] = True
-        within = rng.uniform(0.5, 7.5, 2)
-        xy += [8 * np.array([col + 2 * j, row + 2 * i]) + within for i in range(rows) for j in range(cols)]
-    return objects(np.array(xy), np.full((len(xy), 2), 16.0), rng.integers(0, 2, len(xy)))
+        top, left = rng.uniform(16, (shape[0] - 10 * rows - 16, shape[1] - 10 * cols - 16))
+        area = np.s_[int(top) - 16 : int(top) + 10 * rows + 16, int(left) - 16 : int(left) + 10 * cols + 16]
+        if not taken[area].any():
+            taken[area] = True
+            xy += [(left + 10 * j, top + 10 * i) for i in range(rows) for j in range(cols)]
+    return objects(np.array(xy), np.full((len(xy), 2), 10.0), rng.integers(0, 2, len(xy)))
 
 
 @pytest.mark.parametrize("boxes", [True, False])

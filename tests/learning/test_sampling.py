@@ -69,6 +69,13 @@ def test_backgrounds_are_never_nearer_than_the_exclusion_and_always_on_the_image
         assert nearest(scenes[s.scene], s.x, s.y) >= RECIPE.exclusion
 
 
+def test_backgrounds_are_not_drawn_where_it_is_not_known_what_there_is(scenes) -> None:
+    """A region over the left half of every image."""
+    half = [replace(labelled, ignored=np.array([(0.0, 0.0, 70.0, 100.0)])) for labelled in scenes[:2]]
+    drawn = Sampler(half, replace(RECIPE, negative_fraction=0.0), 0).draw(0)
+    assert all(s.x >= 70 for s in drawn if s.output == 0) and any(s.x < 70 for s in drawn if s.output)
+
+
 def test_objects_are_drawn_within_the_jitter_and_keep_their_class(scenes) -> None:
     for s in Sampler(scenes, RECIPE, 0).draw(0):
         if s.output:
