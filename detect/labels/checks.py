@@ -1,12 +1,16 @@
 """Lines of annotation files held against their images, against each other, and against the split."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detect.imagery import SceneError, open_scene
 from detect.labels.entries import Entry, Problems, SourceImage
 from detect.labels.sources import AnnotationError, ImageFolder, plain_name
+
+_log = logging.getLogger(__name__)
 
 _SLACK = 1.0
 
@@ -27,11 +31,32 @@ def gather(entries: Sequence[Entry], root: Path | None, problems: Problems) -> d
     for entry in entries:
         if entry.image in images:
             by_image[images[entry.image]].append(entry)
+    cut: list[Entry] = []
     for image, lines in by_image.items():
         _check_inside(image, lines, problems)
+        by_image[image] = [_cut(image, line, cut) for line in lines]
         _check_lines(image, lines, problems)
     _check_groups(by_image, problems)
+    if cut:
+        _log.warning(
+            "%s: %d boxes hang over the edge of their image by more than a pixel and are cut there, such as line %d",
+            problems.source, len(cut), cut[0].line,
+        )  # fmt: skip
     return dict(by_image)
+
+
+def _cut(image: SourceImage, entry: Entry, cut: list[Entry]) -> Entry:
+    """Cut a box at the edge of its image; those cut by more than a pixel are added to `cut`."""
+    if image.shape is None or len(entry.numbers or ()) != 4:
+        return entry
+    assert entry.numbers is not None
+    height, width = image.shape
+    limits = (width, height, width, height)
+    inside = tuple(min(max(value, 0.0), float(limit)) for value, limit in zip(entry.numbers, limits, strict=True))
+    if max(abs(a - b) for a, b in zip(inside, entry.numbers, strict=True)) <= _SLACK:
+        return entry
+    cut.append(entry)
+    return replace(entry, numbers=inside)
 
 
 def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[str, SourceImage]:
@@ -56,7 +81,7 @@ def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> 
 
 
 def _check_inside(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> None:
-    """Hold coordinates and claimed sizes against the image: points lie in it, boxes within a pixel of it."""
+    """Hold coordinates and claimed sizes against the image: points and the centres of boxes lie in it."""
     if image.shape is None:
         return
     height, width = image.shape
@@ -65,8 +90,13 @@ def _check_inside(image: SourceImage, entries: Sequence[Entry], problems: Proble
             claimed = " x ".join(map(str, reversed(entry.size or ())))
             problems.add(entry.place, f"made for an image of {claimed}, but {image.name} is {width} x {height}")
             return
-        slack = _SLACK if len(entry.numbers or ()) == 4 else 0.0
-        for i, value in enumerate(entry.numbers or ()):
+        numbers = entry.numbers or ()
+        if len(numbers) == 4:
+            x, y = (numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2
+            if 0 <= x <= width and 0 <= y <= height:
+                continue
+        slack = _SLACK if len(numbers) == 4 else 0.0
+        for i, value in enumerate(numbers):
             axis, side = ("y", height) if i % 2 else ("x", width)
             if not -slack <= value <= side + slack:
                 name = axis if slack == 0 else axis + ("min" if i < 2 else "max")

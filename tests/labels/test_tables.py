@@ -90,8 +90,8 @@ def test_text_stays_text(make_image: Make, table: Make) -> None:
     [
         (POINTS + "a.png,41,1,t", "t.csv line 2: x 41 is outside a.png, 40 wide and 30 high; it must be in [0, 40]"),
         (POINTS + "a.png,1,-0.5,t", "t.csv line 2: y -0.5 is outside a.png"),
-        (BOXES + "a.png,0,0,5,31.5,t", "t.csv line 2: ymax 31.5 is outside a.png, 40 wide and 30 high; it must be in"),
-        (BOXES + "a.png,-2,0,5,5,t", "t.csv line 2: xmin -2 is outside"),
+        (BOXES + "a.png,0,29,5,31.5,t", "t.csv line 2: ymax 31.5 is outside a.png, 40 wide and 30 high; it must be in"),
+        (BOXES + "a.png,-2,0,1,5,t", "t.csv line 2: xmin -2 is outside"),
         (BOXES + "a.png,5,5,5,9,t", "t.csv line 2: box 5,5,5,9 has no size"),
         (POINTS + "a.png,nan,1,t", "t.csv line 2: x must be a finite number, got 'nan'"),
         (POINTS + "a.png,1,inf,t", "t.csv line 2: y must be a finite number, got 'inf'"),
@@ -131,6 +131,17 @@ def test_each_problem_names_file_line_and_value(root: Path, table: Make, text: s
     with pytest.raises(AnnotationError) as error:
         read_annotations(table(text), root)
     assert message in str(error.value)
+
+
+def test_a_box_that_hangs_over_the_edge_is_cut_there_and_said(
+    root: Path, table: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The image is 40 wide and 30 high: 5 pixels too many on the right, 3 on the left; one is left as it is."""
+    read = read_annotations(table(BOXES + "a.png,30,20,45,30.5,t\na.png,-3,2,5,8,t\na.png,0,0,40.9,9,t\n"), root)
+    (image,) = read.images
+    np.testing.assert_allclose(image.objects.boxes_xyxy, [[30, 20, 40, 30], [0, 2, 5, 8], [0, 0, 40.9, 9]])
+    assert "2 boxes hang over the edge of their image by more than a pixel and are cut there" in caplog.text
+    assert "line 2" in caplog.text
 
 
 def test_an_unknown_label_is_told_with_the_classes(root: Path, table: Make) -> None:
