@@ -93,6 +93,28 @@ def test_of_a_single_group_whole_images_validate_and_the_note_says_that_this_fla
     assert sides(split_scenes(table, test=["other"])) == (train, val, test)
 
 
+def test_a_strip_of_every_training_image_validates_where_that_is_asked_for(image) -> None:
+    """Two images of 400 rows and one held back: each gives 100 rows, a guard of 30 on either side, and the rest."""
+    places = [(5.0, float(y), "a") for y in (20, 130, 150, 240, 260, 350)]
+    table = annotations(*(image(f"{i}.png", places, height=400, width=60) for i in range(3)))
+    split = split_scenes(table, test=["2.png"], guard=30, val_from="parts")
+    assert [s.name.split()[0] for s in split.val] == ["0.png", "1.png"] and names(split.test) == ["2.png"]
+    assert {s.name.split()[0] for s in split.train} == {"0.png", "1.png"}
+    for i in range(2):
+        held, *around = (
+            (s.scene.origin[0], s.scene.origin[0] + s.scene.shape[0])
+            for s in split.val + split.train
+            if s.name.startswith(f"{i}.png")
+        )
+        assert held[1] - held[0] == 100
+        assert all(stop <= held[0] - 30 or start >= held[1] + 30 for start, stop in around)
+    assert "flatter" in split.note
+    with pytest.raises(ValueError, match=r"val_from=parts cuts the training images; leave data\.val"):
+        split_scenes(table, val=["1.png"], val_from="parts")
+    with pytest.raises(ValueError, match=r"data\.val_from must be images or parts, got strips"):
+        split_scenes(table, val_from="strips")
+
+
 def test_a_group_of_one_image_is_cut_into_strips(image) -> None:
     table = annotations(image("1.png", [(5, 5, "a"), (5, 150, "a")], height=400, group="g"))
     split = split_scenes(table, guard=30)
