@@ -201,6 +201,7 @@ def _strip(labelled: LabelledScene, start: int, stop: int, down: bool) -> Window
 
 def _strip_note(held: Sequence[LabelledScene], guard: int) -> str:
     return (
-        f"validation on a part of the training image, {'; '.join(part.name for part in held)}, with a guard band of "
-        f"{guard} pixels: the same light and ground as in training, so these scores flatter; label a second image"
+        f"validation on a part of {'the training image' if len(held) == 1 else 'every training image'}, "
+        f"{'; '.join(part.name for part in held)}, guard band of {guard} pixels: the same light and ground as in "
+        "training, so these scores flatter; label another image"
     )
