@@ -191,6 +191,7 @@ def test_predictions_that_are_the_truth_score_one_and_half_missed_as_they_should
     assert (scores["f1"], scores["precision"], scores["recall"], scores["f1_classwise"]) == (1, 1, 1, 1)
     assert scores["map50"] == scores["map"] == pytest.approx(1) and scores["mean_iou"] == pytest.approx(1)
     assert (scores["count_mae"], scores["iou"], scores["radius"], scores["found"]) == (0, 0.5, None, number)
+    assert scores["map_from_score"] >= 0.6
     assert annotate(found, tmp_path / "twice.csv", extra=number) == 2 * number
     scores = scores_of(boxes, tmp_path / "twice.csv", tmp_path / "b", "iou=0.5")
     assert (scores["precision"], scores["recall"], scores["f1"]) == (1, 0.5, pytest.approx(2 / 3))
@@ -256,6 +257,7 @@ def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Pat
     assert (scores["f1"], scores["precision"], scores["recall"]) == (1, 1, 1)
     assert number - 3 <= scores["objects"] == scores["found"] < number
     assert scores["map50"] == pytest.approx(1) and scores["map"] == pytest.approx(1)
+    assert 0.02 <= scores["map_from_score"] < 0.5
 
 
 def test_a_grid_cannot_classify_a_folder_of_patches(boxes: Path, tmp_path: Path) -> None:

@@ -67,6 +67,28 @@ def test_a_perfect_net_is_scored_as_such_and_its_choice_goes_to_the_card(iou: fl
     assert {name: len(table) for name, table in found.items()} == {s.name: len(s.objects) for s in scenes}
 
 
+class Doubtful(MarkNet):
+    """Is sure of class a alone: what it takes for b it thinks 12 % likely."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        found = super().forward(pixels)
+        found[:, 0] = torch.where((found[:, 0] > 0) & (found[:, 6] > 0), -2.0, found[:, 0])
+        return found
+
+
+def test_average_precision_is_of_all_scores_and_the_counts_of_those_above_the_threshold() -> None:
+    """The marks of class b are not labelled: the threshold keeps them out, and their low scores still rank last."""
+    image, things = marks(1)
+    objects = truth(things)
+    wanted = objects[objects.label == 0]
+    assert 0 < len(wanted) < len(objects)
+    made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", wanted)], 0.5)
+    chosen, scores, found = made.score(Doubtful(24.0))  # type: ignore[arg-type]
+    low = 1 / (1 + np.exp(2.0))
+    assert chosen.threshold > low and len(found["1.png"]) == scores["found"] == len(wanted)
+    assert scores["map_from_score"] == pytest.approx(low, abs=1e-5) and scores["map50"] == 1
+
+
 def test_points_are_parted_by_a_radius_and_have_no_average_precision() -> None:
     card = mark_card(None)
     image, things = marks(1)

@@ -101,13 +101,14 @@ def test_the_objectness_by_hand() -> None:
     assert float(loss_of(card, plain)(raw, wanted)["objectness"]) == pytest.approx(3 * 2 * math.log(2), rel=1e-5)
 
 
-def test_the_box_by_hand() -> None:
+@pytest.mark.parametrize("size", [4.0, 8.0, 50.0])
+def test_the_box_by_hand(size: float) -> None:
     """A box of 16 x 16, a cell of 8: found half a cell to the right, so boxes overlap by 12 x 16 of 20 x 16 pixels.
 
     The hull is their union, so GIoU is IoU, 0.6; the distance, 0.5, is beyond 0.2: smooth L1 is 0.5 - 0.1. The one
-    cell weighs 1. The size is twice the typical one, on which neither depends.
+    cell weighs 1. On the typical size, in which sizes are told, neither depends.
     """
-    card = grid_card(8.0)
+    card = grid_card(size)
     wanted = targets(card, objects([(28, 20)], [(16, 16)]))
     wanted["weight"] = torch.where(wanted["weight"] == 1, 1.0, 0.0)
     raw = perfect(card, wanted)
@@ -155,6 +156,21 @@ def test_what_is_not_seen_teaches_nothing() -> None:
     torch.stack(list(loss_of(card)(raw, wanted).values())).sum().backward()
     assert raw.grad is not None
     assert (raw.grad[:, :, 1:4, 2:5] == 0).all() and (raw.grad[:, 0, 4:] != 0).all()
+
+
+def test_an_ignored_object_counts_in_no_mean() -> None:
+    """All log odds 0: two objects of which one is ignored lose what the other alone does in the same cells."""
+    card = grid_card(16.0)
+    region = [(16, 8, 40, 32)]
+    both = targets(card, objects(THINGS.xy[:2], THINGS.wh[:2], THINGS.label[:2], region))
+    one = targets(card, objects(THINGS.xy[1:2], THINGS.wh[1:2], THINGS.label[1:2], region))
+    assert float((both["objectness"] == 1).sum()) == 2 and float(both["seen"][0, 2, 3]) == 0
+    both["objectness"][both["objectness"] < 1] = one["objectness"][one["objectness"] < 1] = 0
+    both["weight"][both["weight"] < 1] = one["weight"][one["weight"] < 1] = 0
+    raw = torch.zeros(1, 7, 6, 8)
+    found, wanted = loss_of(card)(raw, both), loss_of(card)(raw, one)
+    for name in TERMS:
+        assert float(found[name]) == pytest.approx(float(wanted[name]), rel=1e-6)
 
 
 def test_a_crop_without_objects_loses_by_false_alarms_alone_and_stays_finite() -> None:

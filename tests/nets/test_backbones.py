@@ -67,7 +67,7 @@ def test_numbers_that_name_no_backbone() -> None:
 def test_a_pyramid_has_the_features_of_every_stride_between(
     name: str, stride: int, deepest: int, strides: tuple[int, ...]
 ) -> None:
-    """Of several stages of one stride the last one counts, as for a backbone cut at that stride."""
+    """Each level has the channels of a backbone cut at that stride."""
     pyramid = build_pyramid(BackboneSpec(name, stride), deepest).eval()
     with torch.inference_mode():
         levels = pyramid(torch.rand(2, 3, 2 * deepest, 3 * deepest))
