@@ -55,6 +55,7 @@ class Scorecard:
         per_class: (class, numbers as text).
         truth: image name to the number of objects annotated on it.
         found: image name to the number of objects found on it when it was measured.
+        iou: the least IoU with which a box counts as right, as text; None where centres decide.
     """
 
     measures: list[Measure]
@@ -63,6 +64,7 @@ class Scorecard:
     per_class: list[tuple[str, list[str]]]
     truth: dict[str, int]
     found: dict[str, int]
+    iou: str | None = None
 
 
 def read_scorecard(path: Path) -> Scorecard:
@@ -84,9 +86,10 @@ def read_scorecard(path: Path) -> Scorecard:
     keys = list(dict.fromkeys(key for numbers in classes.values() for key in numbers if _is_number(numbers[key])))
     rows = [(name, [format_measure(key, numbers.get(key)) for key in keys]) for name, numbers in classes.items()]
     radius = f"{data['radius']:g}" if _is_number(data.get("radius")) else None
+    iou = f"{data['iou']:g}" if _is_number(data.get("iou")) else None
     images = _objects(data.get("per_image"))
     columns = [_heading(key) for key in keys]
-    return Scorecard(measures, radius, columns, rows, _whole(images, "true"), _whole(images, "found"))
+    return Scorecard(measures, radius, columns, rows, _whole(images, "true"), _whole(images, "found"), iou)
 
 
 def format_measure(key: str, value: Any) -> str:

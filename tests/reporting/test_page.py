@@ -136,6 +136,16 @@ def test_scores_are_explained_and_the_truth_stands_beside_the_count(folder, scor
     assert cells(source)[2] == ["c.jpg", "0", "1", "1", "1", "0", "open"]
 
 
+def test_the_page_says_when_boxes_count_as_right(folder, scores):
+    """By distance, or by the IoU that was asked for."""
+    by_distance = write_report(folder, scores).read_text()
+    data = json.loads(scores.read_text()) | {"radius": None, "iou": 0.4}
+    scores.write_text(json.dumps(data))
+    by_overlap = write_report(folder, scores).read_text()
+    assert "within 30 pixels" in by_distance and "intersection over union) with an annotated box" not in by_distance
+    assert "with an annotated box is 0.4 or more" in by_overlap and "within 30 pixels" not in by_overlap
+
+
 def test_scores_of_another_run_are_remarked(folder, scores):
     assert "other counts" not in read(write_report(folder, scores))[1].text
     scores.write_text(scores.read_text().replace('"found": 4', '"found": 9'))
