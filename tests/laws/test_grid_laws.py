@@ -245,12 +245,12 @@ def test_law_4_the_detections_of_a_grid_head_are_the_same_for_every_tile_size(
     """Six tile sizes, from two steps between the halos to the whole scene in one pass, at two places."""
     net, card = lively_grid(size, deepest)
     assert card.halo is not None
-    whole = open_scene(write(tmp_path / "a.png", 230, 260))
+    whole = open_scene(write(tmp_path / "a.png", 150, 170))
     runtime = made(name, net, card)
     number = 0
-    for place in (whole.window, Window(13, 27, 83, 111)):
+    for place in (whole.window, Window(13, 27, 83, 91)):
         scene: Scene = view(whole, place)
-        rooms = (None, 32, 48, 72, 101, 160)
+        rooms = (None, 32, 48, 64, 80, 112)
         first, *others = [
             count_scene(scene, grid_engine(card, runtime, room and 2 * card.halo + room)) for room in rooms
         ]
@@ -261,7 +261,7 @@ def test_law_4_the_detections_of_a_grid_head_are_the_same_for_every_tile_size(
             if size:
                 np.testing.assert_allclose(other.detections.wh, first.detections.wh, rtol=0, atol=0.01)
             np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
-    assert number > 30
+    assert number > 15
 
 
 @pytest.mark.parametrize(("tta", "rooms"), [("flips", (None, 32, 48, 64, 80)), ("d4", (None, 32, 64))])
@@ -269,7 +269,7 @@ def test_law_4_of_a_grid_head_with_test_time_augmentation(tmp_path: Path, tta: s
     """Views of tiles, combined and stitched, are the views of the whole scene, for a net that knows directions."""
     net, card = lively_grid()
     assert card.halo is not None
-    scene = open_scene(write(tmp_path / "a.png", 101, 123))
+    scene = open_scene(write(tmp_path / "a.png", 91, 107))
     runtime = views(TorchRuntime(net, CPU), card, tta)
     first, *others = [count_scene(scene, grid_engine(card, runtime, room and 2 * card.halo + room)) for room in rooms]
     assert len(first.detections) > 4
