@@ -58,6 +58,7 @@ def run(cfg: DictConfig) -> int:
         "version": __version__,
         "objects": job.task.outputs,
         "notes": notes,
+        "val": [] if job.split is None else [labelled.name for labelled in job.split.val],
         "seed": int(cfg.seed),
         "validation": scores,
     }

@@ -73,6 +73,19 @@ def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
     assert again.code == 0, again.log
 
 
+def test_the_images_that_validated_a_model_are_known_without_a_split_column(trained, planted, tmp_path):
+    """2.png validated; in a table that does not say so, the model's own record does, and the others train."""
+    table = pd.read_csv(planted / "points.csv").drop(columns="split")
+    table.to_csv(tmp_path / "points.csv", index=False)
+    for split, wanted in (("val", ["images/2.png"]), ("train", [f"images/{i}.png" for i in (0, 1, 3)])):
+        done = call(
+            "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"split={split}",
+            f"data.annotations={tmp_path / 'points.csv'}", f"output={tmp_path / split}", "radius=10",
+        )  # fmt: skip
+        assert done.code == 0, done.log
+        assert list(json.loads((tmp_path / split / "scores.json").read_text())["per_image"]) == wanted
+
+
 def test_a_batch_goes_on_past_broken_images_and_exits_with_3(trained, planted, tmp_path):
     folder = tmp_path / "images"
     plant(folder / "good.png", scatter(3, 10), 3)

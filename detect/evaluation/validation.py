@@ -124,7 +124,7 @@ class SceneCounter:
         if not any(len(table) for tables in candidates.values() for table in tables.values()):
             raise NothingFoundError(
                 f"no place of the validation images scores {LOWEST} or more: train longer (trainer.max_epochs), "
-                "label more objects, or lower data.background_fraction"
+                "label more objects, or lower data.background_fraction (net=patch) or data.empty_fraction (net=grid)"
             )
         return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)  # type: ignore[arg-type]
 

@@ -170,9 +170,10 @@ def turned_channels(maps: NDArray[np.float32], slots: int, turn: tuple[bool, boo
 
 
 def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[np.float32]:
-    """Combine (V, B, K, h, w) maps of several views: objectness by `mean` or `vote`, the rest weighted by it.
+    """Combine (V, B, K, h, w) maps of several views: objectness by `mean` or `vote`.
 
-    In a vote, a view is for an object from a probability of a half; their mean is one more voice.
+    Offsets and sizes are averaged with each view's objectness as weight, posteriors of the classes evenly. In a vote, a
+    view is for an object from a probability of a half; their mean is one more voice.
     """
     result = np.empty(maps.shape[1:], np.float32)
     voices = np.log(len(maps))
