@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -32,6 +32,7 @@ class Schedule:
         label_smoothing: of the cross-entropy, in [0, 1).
         score_every: epochs between counts of the validation scenes.
         keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
+        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
     """
 
     lr: float
@@ -41,6 +42,7 @@ class Schedule:
     label_smoothing: float
     score_every: int
     keep: int = 0
+    freeze_bn: bool = False
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.backbone_lr < 0:
@@ -84,6 +86,10 @@ class CountingModule(pl.LightningModule):
         """Seed the epoch's random numbers; layers that do not learn keep the statistics of their normalisation, too."""
         if self.frozen:
             self.net.backbone.eval()
+        if self.schedule.freeze_bn:
+            for layer in self.net.backbone.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
         for layer in self.kept:
             layer.eval()
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
