@@ -19,7 +19,9 @@ from detect.inference import pick_device
 from detect.jobs import Job
 from detect.launch import clear
 from detect.learning import (
+    ClassBalance,
     ClassifierModule,
+    ClassLoss,
     CountingModule,
     EpochLog,
     GridLoss,
@@ -40,18 +42,40 @@ TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "con
 
 def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores | None) -> CountingModule:
     """Make the Lightning module of a network's family."""
-    schedule = Schedule(**cfg.finetune)
-    if schedule.keep and cfg.net.weights == "none":
-        logger.info("new weights: all layers learn, finetune.keep=%d is not followed", schedule.keep)
-        schedule = replace(schedule, keep=0)
+    schedule = finetuning(cfg)
     if isinstance(net, PatchClassifier):
-        return ClassifierModule(net, schedule, cfg.seed, scene_scores)
-    number = np.maximum(np.array([job.task.outputs[name] for name in job.card.classes], np.float64), 1)
-    terms = LossWeights(**cfg.net.loss)
-    weights = number**-terms.class_balance
-    weights *= number.sum() / (weights * number).sum()
-    loss = GridLoss(net.spec, net.stride, terms, torch.from_numpy(weights), schedule.label_smoothing)
-    return GridModule(net, schedule, cfg.seed, loss, scene_scores)
+        balance = ClassBalance(**cfg.net.loss.classes)
+        loss = ClassLoss(balance, job.task.drawn, schedule.label_smoothing)
+        return ClassifierModule(net, schedule, cfg.seed, loss, scene_scores)
+    terms = dict(cfg.net.loss)
+    weights = LossWeights(**terms | {"classes": ClassBalance(**terms["classes"])})
+    label = ClassLoss(weights.classes, job.task.drawn, schedule.label_smoothing)
+    return GridModule(net, schedule, cfg.seed, GridLoss(net.spec, net.stride, weights, label), scene_scores)
+
+
+def weights_of(cfg: DictConfig) -> str:
+    """Give where the network's weights come from; `finetune=scratch` takes none."""
+    return str(cfg.net.weights) if cfg.finetune.pretrained else "none"
+
+
+def finetuning(cfg: DictConfig) -> Schedule:
+    """Give the schedule; a network with new weights learns from the first layer on.
+
+    Raises:
+        ValueError: settings that hold new weights where they are.
+    """
+    given = {name: value for name, value in cfg.finetune.items() if name != "pretrained"}
+    schedule = Schedule(**given)
+    if weights_of(cfg) != "none":
+        return schedule
+    held = [f"{n}={given[n]}" for n in ("keep", "freeze_bn", "top", "unfreeze_at") if given.get(n)]
+    if schedule.backbone_lr == 0:
+        raise ValueError(
+            "finetune.backbone_lr=0 keeps new weights as they are; use finetune=scratch or pretrained ones"
+        )
+    if held:
+        logger.info("new weights: all layers learn from the start, finetune.%s not followed", ", finetune.".join(held))
+    return replace(schedule, keep=0, freeze_bn=False, top=None, unfreeze_at=0.0)
 
 
 def precision(name: str, accelerator: str) -> str:

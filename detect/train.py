@@ -13,7 +13,6 @@ from detect import __version__, jobs, setup
 from detect.launch import DONE, command, output_folder
 from detect.learning import PatchData
 from detect.nets import PatchClassifier, build_net, save_model
-from detect.nets.backbones import parameters_of
 from detect.reporting import write_json, write_text
 from detect.reporting.training import draw_curves, draw_scenes
 
@@ -30,11 +29,10 @@ def run(cfg: DictConfig) -> int:
     pl.seed_everything(cfg.seed, verbose=False)
     labels = jobs.read_labels(cfg)
     job = jobs.training_job(cfg, labels)
-    net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
+    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout)
     card = jobs.completed_card(cfg, job, net)
     counter = jobs.scene_counter(cfg, job, card, net)
     module = setup.make_module(cfg, net, job, counter)
-    logger.info("%s of %s parameters learn", *(f"{n:,}" for n in parameters_of(net)))
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
     write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     trainer, best = setup.trainer(cfg, folder, "val/f1" if counter else "val/balanced_accuracy", job)

@@ -172,14 +172,17 @@ def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
 
 
 def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Path) -> None:
-    """2 of a, 1 of b, class_balance 0.5: weights 1 / sqrt 2 and 1, scaled so that their mean over the objects is 1."""
-    cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0")
+    """2 of a, 1 of b, b = 0.5: effective numbers 1 - 0.25 and 1 - 0.5 over 0.5, so b weighs 1.5 times as much as a.
+
+    Drawn equally often (`data.balance=1`) both would weigh the same.
+    """
+    cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0", "net.loss.classes.effective=0.5")
     job = job_of(cfg)
     net = build_net(job.card)
     module = setup.make_module(cfg, net, job, None)
     assert isinstance(net, GridDetector) and isinstance(module, GridModule)
-    weights = module.loss.class_weights.numpy()
-    assert weights[1] / weights[0] == pytest.approx(2**0.5)
+    weights = module.loss.label.weight.numpy()
+    assert weights[1] / weights[0] == pytest.approx(1.5)
     assert (weights * [2, 1]).sum() / 3 == pytest.approx(1)
     assert module.loss.weights.box == 3.0
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

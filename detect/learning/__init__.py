@@ -5,9 +5,11 @@ from detect.learning.callbacks import EpochLog
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.finetuning import Layers, Schedule
 from detect.learning.grid_module import GridModule
+from detect.learning.imbalance import ClassBalance, ClassLoss
 from detect.learning.losses import GridLoss, LossWeights
-from detect.learning.module import ClassifierModule, CountingModule, Schedule
+from detect.learning.module import ClassifierModule, CountingModule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
@@ -28,6 +30,8 @@ from detect.learning.tasks import (
 
 __all__ = [
     "Augment",
+    "ClassBalance",
+    "ClassLoss",
     "ClassifierModule",
     "CountingModule",
     "CropDataset",
@@ -40,6 +44,7 @@ __all__ = [
     "GridLoss",
     "GridModule",
     "LabelledScene",
+    "Layers",
     "Loading",
     "LossWeights",
     "Objects",

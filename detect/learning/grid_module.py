@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from detect.learning.finetuning import Schedule
 from detect.learning.losses import GridLoss
-from detect.learning.module import CountingModule, SceneScores, Schedule, channels_last
+from detect.learning.module import CountingModule, SceneScores, channels_last
 from detect.nets import GridDetector
 
 Batch = tuple[Tensor, dict[str, Tensor]]

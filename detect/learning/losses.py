@@ -1,13 +1,14 @@
 """The loss of a grid head."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import generalized_box_iou_loss
 
+from detect.learning.imbalance import ClassBalance, ClassLoss
 from detect.nets.grid import PER_SLOT, GridSpec
 
 SIZES = 4.0
@@ -25,7 +26,7 @@ class LossWeights:
         objectness, box, label: factors of the terms.
         gamma: how much cells that are right already are passed over; 0, or 1 and more.
         beta: how much cells close to a centre are spared.
-        class_balance: 0 weighs classes as they occur, 1 all equally; between, by a power of their share.
+        classes: how the class term makes up for unequal numbers.
     """
 
     objectness: float = 1.0
@@ -33,7 +34,7 @@ class LossWeights:
     label: float = 1.0
     gamma: float = 2.0
     beta: float = 4.0
-    class_balance: float = 0.5
+    classes: ClassBalance = field(default_factory=ClassBalance)
 
     def __post_init__(self) -> None:
         for name in ("objectness", "box", "label", "gamma", "beta"):
@@ -41,8 +42,6 @@ class LossWeights:
                 raise ValueError(f"net.loss.{name} must be 0 or more, got {getattr(self, name)}")
         if 0 < self.gamma < 1:
             raise ValueError(f"net.loss.gamma must be 0, or 1 and more, got {self.gamma}")
-        if not 0 <= self.class_balance <= 1:
-            raise ValueError(f"net.loss.class_balance must be in [0, 1], got {self.class_balance}")
 
 
 class GridLoss(nn.Module):
@@ -51,27 +50,21 @@ class GridLoss(nn.Module):
     - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
       p^gamma (1 - target)^beta.
     - `box`: the distance of the centres in cells (smooth L1), and for boxes 1 - GIoU (Rezatofighi et al. 2019).
-    - `label`: cross-entropy of the class, weighted by class; left out for a single class.
+    - `label`: the cross-entropy of a `ClassLoss`; left out for a single class.
 
     Args:
         grid: the head.
         stride: pixels per cell.
         weights: factors and exponents.
-        class_weights: (C,) of the cross-entropy.
-        smoothing: of its labels, in [0, 1).
+        label: the loss of the classes.
     """
 
-    class_weights: Tensor
-
-    def __init__(
-        self, grid: GridSpec, stride: int, weights: LossWeights, class_weights: Tensor, smoothing: float = 0.0
-    ) -> None:
+    def __init__(self, grid: GridSpec, stride: int, weights: LossWeights, label: ClassLoss) -> None:
         super().__init__()
         self.grid = grid
         self.cell = None if grid.object_size is None else stride / grid.object_size
         self.weights = weights
-        self.smoothing = smoothing
-        self.register_buffer("class_weights", class_weights.float(), persistent=False)
+        self.label = label
 
     def forward(self, raw: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the terms, weighted.
@@ -89,13 +82,7 @@ class GridLoss(nn.Module):
         }
         if raw.shape[1] - channels > 1:
             share = targets["weight"][:, 0] * targets["seen"]
-            entropy = F.cross_entropy(
-                raw[:, channels:].float(),
-                targets["label"],
-                weight=self.class_weights,
-                reduction="none",
-                label_smoothing=self.smoothing,
-            )
+            entropy = self.label(raw[:, channels:].float(), targets["label"])
             terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
         return terms
 

@@ -1,60 +1,27 @@
 """The Lightning modules: what both families share, and the patch classifier's."""
 
-import math
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from detect.learning.finetuning import Layers, Schedule
+from detect.learning.imbalance import ClassLoss
 from detect.nets import Net, PatchClassifier
-from detect.nets.backbones import early_layers
+from detect.nets.backbones import parameters_of
+
+logger = logging.getLogger(__name__)
 
 SceneScores = Callable[[Net], Mapping[str, float]]
 """Counts the validation scenes with a network; names and values are logged under `val/`."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the weights move.
-
-    Attributes:
-        lr: learning rate of the head at its highest.
-        backbone_lr: that of the backbone.
-        weight_decay: AdamW's; not applied to biases and normalisation layers.
-        warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
-        label_smoothing: of the cross-entropy, in [0, 1).
-        score_every: epochs between counts of the validation scenes.
-        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
-        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
-    """
-
-    lr: float
-    backbone_lr: float
-    weight_decay: float
-    warmup: float
-    label_smoothing: float
-    score_every: int
-    keep: int = 0
-    freeze_bn: bool = False
-
-    def __post_init__(self) -> None:
-        if self.lr <= 0 or self.backbone_lr < 0:
-            raise ValueError(
-                f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
-            )
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"finetune.label_smoothing must be in [0, 1), got {self.label_smoothing}")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"finetune.warmup must be in [0, 1), got {self.warmup}")
-        if self.score_every < 1:
-            raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
 
 
 class CountingModule(pl.LightningModule):
@@ -76,22 +43,22 @@ class CountingModule(pl.LightningModule):
         self.seed = seed
         self.scene_scores = scene_scores
         self._scene_values: Mapping[str, float] = {}
-        self.frozen = schedule.backbone_lr == 0
-        self.net.backbone.requires_grad_(not self.frozen)
-        self.kept = early_layers(net.backbone, schedule.keep) if schedule.keep else []
-        for layer in self.kept:
-            layer.requires_grad_(False)
+        self._layers: Layers | None = None
+
+    @property
+    def layers(self) -> Layers:
+        """What learns, known once the trainer knows its epochs."""
+        if self._layers is None:
+            self._layers = Layers(self.net, self.schedule, self.trainer.max_epochs or 1)
+        return self._layers
 
     def on_train_epoch_start(self) -> None:
-        """Seed the epoch's random numbers; layers that do not learn keep the statistics of their normalisation, too."""
-        if self.frozen:
-            self.net.backbone.eval()
-        if self.schedule.freeze_bn:
-            for layer in self.net.backbone.modules():
-                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                    layer.eval()
-        for layer in self.kept:
-            layer.eval()
+        """Seed the epoch's random numbers, and let those layers learn whose time has come."""
+        before = parameters_of(self.net)[0] if self.current_epoch else 0
+        self.layers.set(self.current_epoch)
+        learning, every = parameters_of(self.net)
+        if learning != before:
+            logger.info("%s of %s parameters learn", f"{learning:,}", f"{every:,}")
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def log_scenes(self) -> None:
@@ -112,52 +79,44 @@ class CountingModule(pl.LightningModule):
         self._scene_values = checkpoint.get("scene_values", {})
 
     def configure_optimizers(self) -> Any:
-        """AdamW over four groups (backbone or head, decayed or not) and a schedule by step."""
+        """AdamW over groups of layers that begin and move alike, and a schedule by step."""
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        warm = max(1, round(self.schedule.warmup * steps))
-
-        def factor(step: int) -> float:
-            if step < warm:
-                return (step + 1) / warm
-            return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-        optimizer = AdamW(self._groups())
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
-
-    def _groups(self) -> list[dict[str, Any]]:
-        groups: dict[tuple[float, float], list[Tensor]] = {}
-        for name, parameter in self.net.named_parameters():
-            rate = self.schedule.backbone_lr if name.startswith("backbone.") else self.schedule.lr
-            decay = self.schedule.weight_decay if parameter.ndim > 1 else 0.0
-            if rate > 0 and parameter.requires_grad:
-                groups.setdefault((rate, decay), []).append(parameter)
-        return [
-            {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()
-        ]
+        groups = self.layers.groups()
+        starts = [group.pop("start") * steps // (self.trainer.max_epochs or 1) for group in groups]
+        optimizer = AdamW(groups)
+        factors = [partial(self.schedule.factor, steps=steps, start=start) for start in starts]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factors), "interval": "step"}}
 
 
 class ClassifierModule(CountingModule):
-    """Trains a patch classifier with cross-entropy.
+    """Trains a patch classifier with a cross-entropy.
 
     Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and the scenes' scores.
 
     Args:
         net, schedule, seed, scene_scores: as of a `CountingModule`.
+        loss: of every patch.
     """
 
     net: PatchClassifier
 
     def __init__(
-        self, net: PatchClassifier, schedule: Schedule, seed: int, scene_scores: SceneScores | None = None
+        self,
+        net: PatchClassifier,
+        schedule: Schedule,
+        seed: int,
+        loss: ClassLoss,
+        scene_scores: SceneScores | None = None,
     ) -> None:
         super().__init__(net, schedule, seed, scene_scores)
+        self.loss = loss
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Give the loss of a batch of (pixels, output)."""
         pixels, output = batch
         logits = self.net.classify(channels_last(pixels))
-        loss = F.cross_entropy(logits, output, label_smoothing=self.schedule.label_smoothing)
+        loss = self.loss(logits.float(), output).mean()
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
         return loss
 

@@ -37,12 +37,14 @@ class Task:
         val: the patches that validate.
         outputs: how many training patches or objects each output of the network has.
         notes: sentences for the log and the report.
+        drawn: how many of each output of the network are drawn, relative to one another.
     """
 
     train: Callable[[int], PatchSet]
     val: PatchSet
     outputs: dict[str, int]
     notes: tuple[str, ...]
+    drawn: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,13 @@ def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[f
     return tuple(mean.tolist()), tuple(np.maximum(spread, 1e-6).tolist())
 
 
+def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
+    """Give how often classes are drawn, as many in all as there are: `balance` 0 as they occur, 1 equally often."""
+    held = np.array(number, np.float64)
+    share = np.where(held > 0, np.maximum(held, 1) ** (1 - balance), 0)
+    return share * held.sum() / max(share.sum(), 1)
+
+
 def scene_task(
     split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
 ) -> Task:
@@ -115,7 +124,11 @@ def scene_task(
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
 
-    return Task(train, SampleDataset(split.val, held.fixed(), source, patches.side), *_objects_and_notes(split))
+    number, notes = _objects_and_notes(split)
+    drawn = balanced(list(number.values()), recipe.balance)
+    empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
+    val = SampleDataset(split.val, held.fixed(), source, patches.side)
+    return Task(train, val, number, notes, np.array([empty, *drawn]))
 
 
 def grid_task(
@@ -132,7 +145,9 @@ def grid_task(
 
     number, notes = _objects_and_notes(split)
     note = _close_objects(split.train, encoder)
-    return Task(train, CropDataset(split.val, held.fixed(), source, encoder), number, notes + ((note,) if note else ()))
+    drawn = balanced(list(number.values()), recipe.balance)
+    val = CropDataset(split.val, held.fixed(), source, encoder)
+    return Task(train, val, number, notes + ((note,) if note else ()), drawn)
 
 
 def _check_objects(split: SceneSplit) -> None:
@@ -258,4 +273,5 @@ def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, r
         return patches(order, augment, (seed + 1) * SEED_STEP + epoch * len(train))
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
-    return Task(epoch_patches, patches(val, None, 0), number, tuple(notes))
+    drawn = balanced(list(number.values()), recipe.balance)
+    return Task(epoch_patches, patches(val, None, 0), number, tuple(notes), drawn)

@@ -196,25 +196,39 @@ def _for_bands(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
     return tuple(255.0 * value for value in values) if bands == len(values) else (255.0 * mean,) * bands
 
 
-def early_layers(backbone: Backbone | Pyramid, stride: int) -> list[nn.Module]:
-    """Give the layers that lead to the features of a stride, those of finer ones included.
+def stage_layers(backbone: Backbone | Pyramid) -> list[tuple[int, list[nn.Module]]]:
+    """Give the layers of each stage of a backbone, from the input on: its stride and its modules.
+
+    A stage ends with the last features of a stride; what comes after the deepest belongs to it. Modules are as large
+    as can be without reaching into another stage, and together hold every parameter once.
 
     Args:
-        backbone: the features.
-        stride: input pixels per cell.
-
-    Raises:
-        ValueError: the network has no features at that stride.
+        backbone: the features; one without `feature_info` is a single stage.
     """
-    stages = [entry for entry in backbone.body.feature_info.info if entry["reduction"] <= stride]
-    if not stages or stages[-1]["reduction"] != stride:
-        raise ValueError(f"finetune.keep must be the stride of one of the network's stages, or 0, got {stride}")
-    last = str(stages[-1]["module"])
-    names = [name for name, _ in backbone.body.model.named_modules()]
-    end = max(i for i, name in enumerate(names) if name == last or name.startswith(f"{last}."))
-    later = {id(module) for module in list(backbone.body.model.modules())[end + 1 :]}
-    early = list(backbone.body.model.modules())[: end + 1]
-    return [module for module in early if not any(id(each) in later for each in module.modules())]
+    body = backbone.body if hasattr(backbone, "body") else None
+    if body is None or not hasattr(body, "model"):
+        return [(backbone.strides[-1] if isinstance(backbone, Pyramid) else backbone.stride, [backbone])]
+    modules = list(body.model.named_modules())
+    ends: dict[int, int] = {}
+    for entry in body.feature_info.info[: max(body.feature_info.out_indices) + 1]:
+        last = str(entry["module"])
+        places = [i for i, (name, _) in enumerate(modules) if name == last or name.startswith(f"{last}.")]
+        ends[int(entry["reduction"])] = max(places)
+    strides = sorted(ends)
+    ends[strides[-1]] = len(modules) - 1
+    stages: list[tuple[int, list[nn.Module]]] = []
+    start = 0
+    for stride in strides:
+        span = {id(module) for _, module in modules[start : ends[stride] + 1]}
+        within = [module for _, module in modules[start : ends[stride] + 1] if _inside(module, span)]
+        nested = {id(child) for module in within for child in module.modules() if child is not module}
+        stages.append((stride, [module for module in within if id(module) not in nested]))
+        start = ends[stride] + 1
+    return stages
+
+
+def _inside(module: nn.Module, span: set[int]) -> bool:
+    return all(id(each) in span for each in module.modules())
 
 
 def parameters_of(module: nn.Module) -> tuple[int, int]:

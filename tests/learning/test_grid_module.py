@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import pytorch_lightning as pl
@@ -10,6 +11,8 @@ from torch import Tensor
 from detect.labels import Detections
 from detect.learning import (
     Augment,
+    ClassBalance,
+    ClassLoss,
     CropRecipe,
     Encoder,
     EpochLog,
@@ -48,7 +51,9 @@ def fresh(seed: int = 0, dropout: float = 0.0) -> GridDetector:
 
 def module(net: GridDetector, schedule: Schedule = SCHEDULE, scores=None) -> GridModule:
     assert CARD.grid is not None
-    return GridModule(net, schedule, 7, GridLoss(CARD.grid, 8, LossWeights(), torch.ones(2)), scores)
+    return GridModule(
+        net, schedule, 7, GridLoss(CARD.grid, 8, LossWeights(), ClassLoss(ClassBalance(), np.ones(2))), scores
+    )
 
 
 def trainer(epochs: int, *callbacks: pl.Callback) -> pl.Trainer:

@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from detect.learning import (
     Augment,
+    ClassBalance,
     ClassifierModule,
+    ClassLoss,
     EpochLog,
     Loading,
     PatchData,
@@ -33,6 +35,7 @@ pytestmark = [
 ]
 
 FULL = Schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.2, label_smoothing=0.0, score_every=1)
+PLAIN = ClassLoss(ClassBalance(), np.ones(3))
 LOADING = Loading(batch_size=8, workers=0)
 
 
@@ -68,7 +71,7 @@ def coloured_data() -> PatchData:
 def test_it_learns_to_tell_colours_in_seconds() -> None:
     """A guess among three has a loss of log 3 = 1.1."""
     run = trainer(4)
-    run.fit(ClassifierModule(fresh(), FULL, 0), coloured_data())
+    run.fit(ClassifierModule(fresh(), FULL, 0, PLAIN), coloured_data())
     metrics = run.callback_metrics
     assert metrics["val/loss"] < 0.2 and metrics["train/loss"] < 0.3
     assert metrics["val/accuracy"] == metrics["val/balanced_accuracy"] == 1
@@ -78,7 +81,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics() -> None:
     net = fresh()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     frozen = Schedule(lr=0.01, backbone_lr=0.0, weight_decay=0.1, warmup=0.0, label_smoothing=0.0, score_every=1)
-    trainer(2).fit(ClassifierModule(net, frozen, 0), coloured_data())
+    trainer(2).fit(ClassifierModule(net, frozen, 0, PLAIN), coloured_data())
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"head.weight", "head.bias"}
     assert {name for name, value in net.named_parameters() if value.requires_grad} == changed
@@ -101,7 +104,7 @@ def test_rates_rise_in_a_line_and_fall_as_a_cosine() -> None:
     Factors 1 / 2, 1, then (1 + cos(pi i / 10)) / 2 for i = 0 to 9. Weights decay, biases and norms do not.
     """
     rates = Rates()
-    trainer(2, rates).fit(ClassifierModule(fresh(), FULL, 0), coloured_data())
+    trainer(2, rates).fit(ClassifierModule(fresh(), FULL, 0, PLAIN), coloured_data())
     factors = [0.5, 1.0, *((1 + math.cos(math.pi * i / 10)) / 2 for i in range(10))]
     for step, factor in zip(rates.steps, factors, strict=True):
         wanted = [(0.005 * factor, 0.01), (0.005 * factor, 0.0), (0.01 * factor, 0.01), (0.01 * factor, 0.0)]
@@ -130,7 +133,7 @@ def test_validation_by_hand() -> None:
     means, truth = [1.0, 1.0, -1.0, -1.0, 1.0], [1, 1, 1, 0, 0]
     val = [(torch.full((1, 8, 8), mean), output) for mean, output in zip(means, truth, strict=True)]
     run = trainer(1)
-    run.validate(ClassifierModule(net, FULL, 0), PatchData(lambda epoch: val, val, LOADING), verbose=False)
+    run.validate(ClassifierModule(net, FULL, 0, PLAIN), PatchData(lambda epoch: val, val, LOADING), verbose=False)
     assert run.callback_metrics["val/accuracy"] == pytest.approx(3 / 5)
     assert run.callback_metrics["val/balanced_accuracy"] == pytest.approx(7 / 12)
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))  # logits m and -m: 2 apart
@@ -194,7 +197,7 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     split = SceneSplit((train,), (val,), (), "")
     task = scene_task(split, PixelSource((1, 2, 3)), PatchSettings(16, 8), recipe, augment, 7)
     schedule = Schedule(**{**vars(FULL), "label_smoothing": 0.1, "score_every": 3})
-    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, Counts())
+    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, PLAIN, Counts())
     best = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
     )

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from detect.nets import build_backbone
-from detect.nets.backbones import BackboneSpec, build_pyramid, early_layers, parameters_of
+from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of, stage_layers
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_pyramids_that_cannot_be_had(stride: int, deepest: int) -> None:
         build_pyramid(BackboneSpec("test_resnet", stride), deepest)
 
 
-def test_early_layers_are_those_that_the_features_of_a_stride_rest_on() -> None:
-    """Noise on all that are early changes the features of that stride; noise on the others does not."""
+def test_a_stage_holds_what_the_features_of_its_stride_rest_on() -> None:
+    """Noise on the stages up to a stride changes the features of that stride; noise on the later ones does not."""
     backbone = build_backbone(BackboneSpec("test_resnet", 32)).eval()
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -109,19 +109,25 @@ def test_early_layers_are_those_that_the_features_of_a_stride_rest_on() -> None:
             return cut(pixels)
 
     before, deep = features(4), features(32)
-    early = early_layers(backbone, 4)
-    for layer in backbone.body.model.modules():
-        if not list(layer.children()) and not any(layer is each for each in early):
-            for parameter in layer.parameters():
-                torch.nn.init.normal_(parameter)
+    stages = stage_layers(backbone)
+    for stride, layers in stages:
+        for parameter in (each for layer in layers for each in layer.parameters() if stride > 4):
+            torch.nn.init.normal_(parameter)
     torch.testing.assert_close(features(4), before)
     assert not torch.allclose(features(32), deep)
-    for layer in early:
-        for parameter in layer.parameters():
-            torch.nn.init.normal_(parameter)
+    for parameter in (each for stride, layers in stages for layer in layers for each in layer.parameters()):
+        torch.nn.init.normal_(parameter)
     assert not torch.allclose(features(4), before)
-    with pytest.raises(ValueError, match=r"finetune\.keep must be the stride of one of the network's stages.*got 5"):
-        early_layers(backbone, 5)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "tf_efficientnet_lite0", "resnet18", "densenet121", "test_convnext"])
+def test_stages_hold_every_parameter_once(name: str) -> None:
+    backbone = build_backbone(BackboneSpec(name, 16))
+    stages = stage_layers(backbone)
+    held = [id(each) for _, layers in stages for layer in layers for each in layer.parameters()]
+    assert sorted(held) == sorted(id(each) for each in backbone.parameters())
+    assert [stride for stride, _ in stages] == sorted({stride for stride, _ in stages})
+    assert stages[-1][0] == 16
 
 
 def test_parameters_are_counted() -> None:
