@@ -1,19 +1,22 @@
 """From a composed configuration and labels to what a training run learns, each decision logged."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
 
 from detect.evaluation import Criterion
-from detect.evaluation.validation import CountSettings, SceneCounter
+from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery import Window
 from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
 from detect.labels import (
     Annotations,
+    Detections,
     PatchFolder,
     read_annotations,
     read_patch_folder,
@@ -26,7 +29,10 @@ from detect.learning import (
     CropRecipe,
     Encoder,
     FolderRecipe,
+    HardNegatives,
+    LabelledScene,
     Loading,
+    Mining,
     PatchSettings,
     PixelSource,
     Recipe,
@@ -217,14 +223,14 @@ def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
     return replace(job.card, offset=offset, scale=scale, halo=halo)
 
 
-def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> SceneCounter | None:
-    """Make what counts the validation scenes; None for patches."""
-    if job.split is None or job.source is None:
-        return None
-    if not cfg.data.match_radius > 0:
-        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    exact = card.halo
-    if exact is None:
+def scene_finder(job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledScene]) -> SceneFinder:
+    """Make what looks for objects in labelled scenes with the network as it is.
+
+    Raises:
+        ValueError: a network whose tiles cannot be stitched.
+    """
+    exact, source = card.halo, job.source
+    if exact is None or source is None:
         raise ValueError("validation by counting needs a network whose receptive field is bounded")
     per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
 
@@ -236,13 +242,38 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> Scene
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
+    return SceneFinder(scenes, source.read, card, plan)
+
+
+def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> SceneCounter | None:
+    """Make what counts the validation scenes; None for patches."""
+    if job.split is None:
+        return None
+    if not cfg.data.match_radius > 0:
+        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
     iou = None if cfg.data.match_iou is None else float(cfg.data.match_iou)
     if iou is not None and not card.boxes:
         raise ValueError(
             f"data.match_iou={iou} is for boxes found by net=grid; leave it out, and set data.match_radius"
         )
-    settings = CountSettings(Criterion(cfg.data.match_radius, iou), plan, cfg.data.select)
-    return SceneCounter(job.split.val, job.source.read, card, settings)
+    settings = CountSettings(Criterion(cfg.data.match_radius, iou), cfg.data.select)
+    return SceneCounter(scene_finder(job, card, net, job.split.val), settings)
+
+
+def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list[Callback]:
+    """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
+    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), float(cfg.data.match_radius))
+    if not 0 < cfg.data.mine_score < 1:
+        raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
+    if job.split is None or job.task.look_alikes is None or not mining.moments:
+        return []
+    finder = scene_finder(job, card, net, job.split.train)
+    strongest = finder.suppressions[0]
+
+    def find(net: Net) -> Mapping[str, Detections]:
+        return finder.find(net, ROUGH, [strongest], float(cfg.data.mine_score))[strongest]
+
+    return [HardNegatives(find, job.split.train, job.task.look_alikes, mining)]
 
 
 def measured_halo(

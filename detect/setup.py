@@ -2,7 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,9 @@ def precision(name: str, accelerator: str) -> str:
     return "bf16-mixed" if on_cpu and native else "32-true"
 
 
-def trainer(cfg: DictConfig, folder: Path, monitor: str, job: Job) -> tuple[pl.Trainer, ModelCheckpoint]:
+def trainer(
+    cfg: DictConfig, folder: Path, monitor: str, job: Job, more: Sequence[Callback] = ()
+) -> tuple[pl.Trainer, ModelCheckpoint]:
     """Make Lightning's trainer, and the callback that knows the best checkpoint."""
     best = ModelCheckpoint(
         dirpath=folder / "checkpoints", filename="best", monitor=monitor, mode="max", save_last=True,
@@ -100,6 +102,7 @@ def trainer(cfg: DictConfig, folder: Path, monitor: str, job: Job) -> tuple[pl.T
         best,
         EarlyStopping(monitor, mode="max", patience=cfg.trainer.patience * cfg.finetune.score_every),
         EpochLog(folder / "metrics.csv", samples, monitor),
+        *more,
     ]
     if cfg.trainer.ema is not None:
         callbacks.append(EMAWeightAveraging(decay=cfg.trainer.ema))

@@ -35,7 +35,8 @@ def run(cfg: DictConfig) -> int:
     module = setup.make_module(cfg, net, job, counter)
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
     write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
-    trainer, best = setup.trainer(cfg, folder, "val/f1" if counter else "val/balanced_accuracy", job)
+    monitor = "val/f1" if counter else "val/balanced_accuracy"
+    trainer, best = setup.trainer(cfg, folder, monitor, job, jobs.hard_negatives(cfg, job, card, net))
     setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
     setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
     scores: dict[str, Any]

@@ -142,7 +142,7 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
     counter = jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, net), net)
     assert counter is not None
     assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
-    plan = counter.settings.plan(net, 1e-2)
+    plan = counter.finder.plan(net, 1e-2)
     assert counter.settings.select == "count" and plan.align == 16 and plan.halo % 16 == 0
     assert counter(net)["f1"] >= 0
 

@@ -41,23 +41,21 @@ class CountSettings:
 
     Attributes:
         criterion: when a detection and an object are one.
-        plan: makes the tiles for a network as it is, whose logits may be wrong by a tolerance.
         select: `f1` takes the best F1, `count` the least bias among thresholds almost as good.
     """
 
     criterion: Criterion
-    plan: Callable[[Net, float], Plan]
     select: str = "f1"
 
 
-class SceneCounter:
-    """Counts labelled scenes with a network and chooses threshold and suppression on them.
+class SceneFinder:
+    """Finds objects in labelled scenes with a network; what lies in ignored regions is left out.
 
     Args:
-        scenes: the validation scenes.
+        scenes: the scenes.
         read: gives the pixels of a window of a scene (decoded once, since every epoch asks again).
         card: classes, stride and halo.
-        settings: how to count.
+        plan: makes the tiles for a network as it is, whose logits may be wrong by a tolerance.
     """
 
     def __init__(
@@ -65,26 +63,60 @@ class SceneCounter:
         scenes: Sequence[LabelledScene],
         read: Callable[[Scene, Window], NDArray[np.generic]],
         card: ModelCard,
-        settings: CountSettings,
+        plan: Callable[[Net, float], Plan],
     ) -> None:
         self.scenes = scenes
         self.read = read
         self.card = card
-        self.settings = settings
+        self.plan = plan
         self.decoder = decoder_of(card)
-        self.truth = {labelled.name: outside(labelled.objects, labelled.ignored) for labelled in scenes}
 
     @property
     def suppressions(self) -> tuple[float, ...]:
         """What is tried, the strongest first: IoUs for boxes, radii in pixels for points."""
         return OVERLAPS if self.card.boxes else tuple(float(n * self.card.backbone.stride) for n in REACHES)
 
+    def find(
+        self, net: Net, tolerance: float, suppressions: Sequence[float], threshold: float
+    ) -> dict[float, dict[str, Detections]]:
+        """Find objects of a score or more in every scene: suppression -> name of the scene -> what is found."""
+        plan = self.plan(net, tolerance)
+        found: dict[float, dict[str, Detections]] = {value: {} for value in suppressions}
+        for labelled in self.scenes:
+            scene_map = self._map(net, labelled.scene, plan)
+            geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, labelled.scene.shape)
+            for value, tables in found.items():
+                objects = self.decoder.detections(scene_map, geometry, suppression=value, threshold=threshold)
+                tables[labelled.name] = outside(objects, labelled.ignored)
+        return found
+
+    def _map(self, net: Net, scene: Scene, plan: Plan) -> NDArray[np.float32]:
+        grid = plan.grid(scene.shape)
+        runtime = TorchRuntime(net, next(net.parameters()).device)
+        return map_scene(scene, self.card.bands, runtime, grid, read=lambda window: self.read(scene, window))
+
+
+class SceneCounter:
+    """Counts labelled scenes with a network and chooses threshold and suppression on them.
+
+    Args:
+        finder: looks in the validation scenes.
+        settings: how to count.
+    """
+
+    def __init__(self, finder: SceneFinder, settings: CountSettings) -> None:
+        self.finder = finder
+        self.scenes = finder.scenes
+        self.card = finder.card
+        self.settings = settings
+        self.truth = {labelled.name: outside(labelled.objects, labelled.ignored) for labelled in finder.scenes}
+
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Give `f1 precision recall bias_percent threshold suppression` at the best choice; 0 if nothing is found."""
         try:
-            best = self._choose(self._candidates(net, ROUGH))
+            best = self._choose(self.finder.find(net, ROUGH, self.finder.suppressions, LOWEST))
         except NothingFoundError:
-            best = Selection(1.0, self.suppressions[0], 0.0, 0.0, 0.0, -100.0)
+            best = Selection(1.0, self.finder.suppressions[0], 0.0, 0.0, 0.0, -100.0)
         names = ("f1", "precision", "recall", "bias_percent", "threshold", "suppression")
         return {name: float(getattr(best, name)) for name in names}
 
@@ -94,7 +126,7 @@ class SceneCounter:
         Returns:
             The card with its choice, the scores (`score_points`, and `average_precision`), and the detections by scene.
         """
-        candidates = self._candidates(net, FINE)
+        candidates = self.finder.find(net, FINE, self.finder.suppressions, LOWEST)
         best = self._choose(candidates)
         all_found = candidates[best.suppression]
         found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
@@ -108,18 +140,6 @@ class SceneCounter:
             scores |= average_precision(all_found, self.truth, self.card.classes)
         return card, scores, found
 
-    def _candidates(self, net: Net, tolerance: float) -> dict[float, dict[str, Detections]]:
-        """Find objects at a very low threshold, for every suppression, in every scene."""
-        plan = self.settings.plan(net, tolerance)
-        found: dict[float, dict[str, Detections]] = {value: {} for value in self.suppressions}
-        for labelled in self.scenes:
-            scene_map = self._map(net, labelled.scene, plan)
-            geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, labelled.scene.shape)
-            for value, tables in found.items():
-                objects = self.decoder.detections(scene_map, geometry, suppression=value, threshold=LOWEST)
-                tables[labelled.name] = outside(objects, labelled.ignored)
-        return found
-
     def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:
         if not any(len(table) for tables in candidates.values() for table in tables.values()):
             raise NothingFoundError(
@@ -127,8 +147,3 @@ class SceneCounter:
                 "label more objects, or lower data.background_fraction (net=patch) or data.empty_fraction (net=grid)"
             )
         return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)  # type: ignore[arg-type]
-
-    def _map(self, net: Net, scene: Scene, plan: Plan) -> NDArray[np.float32]:
-        grid = plan.grid(scene.shape)
-        runtime = TorchRuntime(net, next(net.parameters()).device)
-        return map_scene(scene, self.card.bands, runtime, grid, read=lambda window: self.read(scene, window))

@@ -9,6 +9,7 @@ from detect.learning.finetuning import Layers, Schedule
 from detect.learning.grid_module import GridModule
 from detect.learning.imbalance import ClassBalance, ClassLoss
 from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.mining import HardNegatives, LookAlikes, Mining, false_alarms
 from detect.learning.module import ClassifierModule, CountingModule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
@@ -43,10 +44,13 @@ __all__ = [
     "FolderRecipe",
     "GridLoss",
     "GridModule",
+    "HardNegatives",
     "LabelledScene",
     "Layers",
     "Loading",
+    "LookAlikes",
     "LossWeights",
+    "Mining",
     "Objects",
     "PatchData",
     "PatchSettings",
@@ -57,6 +61,7 @@ __all__ = [
     "SceneSplit",
     "Schedule",
     "Task",
+    "false_alarms",
     "folder_card",
     "folder_outputs",
     "folder_task",

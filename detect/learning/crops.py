@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from detect.imagery import Window
 from detect.learning.augment import Augment
+from detect.learning.mining import LookAlikes, Place
 from detect.learning.pixels import PixelSource
 from detect.learning.splits import LabelledScene
 from detect.learning.targets import Encoder, Objects
@@ -81,7 +82,7 @@ class CropSampler:
         self.recipe = recipe
         self.seed = seed
         self._objects = [(i, *xy) for i, s in enumerate(scenes) for xy in s.objects.xy.tolist()]
-        self._negatives = [(i, *xy) for i, s in enumerate(scenes) for xy in s.negatives.tolist()]
+        self.look_alikes = LookAlikes(scenes)
         if not self._objects:
             raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
         label = np.concatenate([s.objects.label for s in scenes])
@@ -94,12 +95,10 @@ class CropSampler:
         """Draw the crops of an epoch, shuffled."""
         rng = default_rng((self.seed, epoch))
         empty = round(self.recipe.samples * self.recipe.empty_fraction)
-        negative = round(empty * self.recipe.negative_fraction) if self._negatives else 0
+        negative = round(empty * self.recipe.negative_fraction) if len(self.look_alikes) else 0
         chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
         crops = [self._around(self._objects[i], rng) for i in chosen]
-        crops += [
-            self._around(self._negatives[i], rng) for i in rng.integers(max(1, len(self._negatives)), size=negative)
-        ]
+        crops += [self._around(place, rng) for place in self.look_alikes.draw(negative, rng)]
         crops += [self._empty(rng) for _ in range(empty - negative)]
         return [crops[i] for i in rng.permutation(len(crops))]
 
@@ -110,7 +109,7 @@ class CropSampler:
         order = rng.permutation(len(self._objects))[: FIXED - empty]
         return [self._around(self._objects[i], rng) for i in order] + [self._empty(rng) for _ in range(empty)]
 
-    def _around(self, place: tuple[int, float, float], rng: Generator) -> Crop:
+    def _around(self, place: Place, rng: Generator) -> Crop:
         scene, x, y = place
         dx, dy = rng.uniform(-INNER / 2, INNER / 2, size=2) * self.recipe.side
         return self._at(scene, x + dx, y + dy)

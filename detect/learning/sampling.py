@@ -8,6 +8,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from detect.learning.mining import LookAlikes
 from detect.learning.splits import LabelledScene
 
 TRIES = 50
@@ -81,7 +82,7 @@ class Sampler:
             for i, labelled in enumerate(scenes)
             for (x, y), label in zip(labelled.objects.xy, labelled.objects.label, strict=True)
         ]
-        self.negatives = [Sample(i, float(x), float(y), 0) for i, s in enumerate(scenes) for x, y in s.negatives]
+        self.look_alikes = LookAlikes(scenes)
         if not self.positives:
             raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
         self._trees = [cKDTree(s.objects.xy) if len(s.objects) else None for s in scenes]
@@ -112,9 +113,9 @@ class Sampler:
         ]
 
     def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
-        n_negative = round(number * self.recipe.negative_fraction) if self.negatives else 0
+        n_negative = round(number * self.recipe.negative_fraction) if len(self.look_alikes) else 0
         n_near = round((number - n_negative) * self.recipe.near_fraction)
-        samples = [self.negatives[i] for i in rng.integers(max(1, len(self.negatives)), size=n_negative)]
+        samples = [Sample(scene, x, y, 0) for scene, x, y in self.look_alikes.draw(n_negative, rng)]
         samples += self._away(n_near, rng, near=True)
         return samples + self._away(number - len(samples), rng, near=False)
 

@@ -16,6 +16,7 @@ from detect.learning.augment import Augment
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import PatchSet
 from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.mining import LookAlikes
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit
@@ -38,6 +39,7 @@ class Task:
         outputs: how many training patches or objects each output of the network has.
         notes: sentences for the log and the report.
         drawn: how many of each output of the network are drawn, relative to one another.
+        look_alikes: of the sampler that draws the epochs; None for bare patches.
     """
 
     train: Callable[[int], PatchSet]
@@ -45,6 +47,7 @@ class Task:
     outputs: dict[str, int]
     notes: tuple[str, ...]
     drawn: NDArray[np.float64]
+    look_alikes: LookAlikes | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def scene_task(
     drawn = balanced(list(number.values()), recipe.balance)
     empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
     val = SampleDataset(split.val, held.fixed(), source, patches.side)
-    return Task(train, val, number, notes, np.array([empty, *drawn]))
+    return Task(train, val, number, notes, np.array([empty, *drawn]), sampler.look_alikes)
 
 
 def grid_task(
@@ -147,7 +150,7 @@ def grid_task(
     note = _close_objects(split.train, encoder)
     drawn = balanced(list(number.values()), recipe.balance)
     val = CropDataset(split.val, held.fixed(), source, encoder)
-    return Task(train, val, number, notes + ((note,) if note else ()), drawn)
+    return Task(train, val, number, notes + ((note,) if note else ()), drawn, sampler.look_alikes)
 
 
 def _check_objects(split: SceneSplit) -> None:

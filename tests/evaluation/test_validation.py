@@ -1,6 +1,5 @@
 """Counting whole labelled scenes: the choice of threshold and suppression, and the scores at it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from detect.evaluation import Criterion
-from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter
+from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery import Scene, Window
 from detect.inference import Plan, make_plan
 from detect.labels import Detections
@@ -43,7 +42,8 @@ def counter(
     def read(scene: Scene, window: Window) -> np.ndarray:
         return cut(images[scene.path.name], window)
 
-    return SceneCounter(scenes, read, card, CountSettings(Criterion(5.0, iou), lambda net, tolerance: plan))
+    finder = SceneFinder(scenes, read, card, lambda net, tolerance: plan)
+    return SceneCounter(finder, CountSettings(Criterion(5.0, iou)))
 
 
 def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) -> LabelledScene:
@@ -95,15 +95,15 @@ def test_points_are_parted_by_a_radius_and_have_no_average_precision() -> None:
     made = counter(card, {"1.png": image}, [labelled("1.png", truth(things, points=True))])
     chosen, scores, _ = made.score(MarkNet(None))  # type: ignore[arg-type]
     assert scores["f1"] == 1 and "map" not in scores
-    assert chosen.nms_iou is None and chosen.radius in made.suppressions
+    assert chosen.nms_iou is None and chosen.radius in made.finder.suppressions
     assert made(MarkNet(None))["f1"] == 1  # type: ignore[arg-type]
 
 
 def test_the_strongest_suppression_is_tried_first() -> None:
     """Cells of 16 pixels for points, and for a patch classifier; IoUs for boxes, of which a low one is strong."""
     for card in (mark_card(None), lively()[1]):
-        assert counter(card, {}, []).suppressions == (64.0, 48.0, 32.0, 16.0)
-    assert counter(mark_card(24.0), {}, []).suppressions == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+        assert counter(card, {}, []).finder.suppressions == (64.0, 48.0, 32.0, 16.0)
+    assert counter(mark_card(24.0), {}, []).finder.suppressions == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 class Larger(MarkNet):
@@ -162,13 +162,13 @@ def test_a_network_is_counted_roughly_while_it_learns_and_finely_for_its_choice(
     image, things = marks(1)
     made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", truth(things))])
     asked: list[tuple[object, float]] = []
-    plan = made.settings.plan
+    plan = made.finder.plan
 
     def noted(net: Net, tolerance: float) -> Plan:
         asked.append((net, tolerance))
         return plan(net, tolerance)
 
-    made.settings = replace(made.settings, plan=noted)
+    made.finder.plan = noted
     net = MarkNet(24.0)
     made(net)  # type: ignore[arg-type]
     made.score(net)  # type: ignore[arg-type]

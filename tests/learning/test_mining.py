@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+from torch import nn
+
+from detect.imagery import Scene
+from detect.labels import Detections
+from detect.learning import HardNegatives, LabelledScene, LookAlikes, Mining, false_alarms
+
+
+def table(xy: list[tuple[float, float]], score: list[float]) -> Detections:
+    return Detections(np.array(xy, float).reshape(-1, 2), np.array(score), np.zeros(len(xy), int), ("a",))
+
+
+def scene(name: str, objects: list[tuple[float, float]], negatives: list[tuple[float, float]] = []) -> LabelledScene:  # noqa: B006
+    where = Scene(Path(name), (100, 200), "uint8", 3)
+    return LabelledScene(name, where, table(objects, [1.0] * len(objects)), np.array(negatives, float).reshape(-1, 2))
+
+
+SCENES = [scene("a", [(10, 10), (50, 50)], [(90, 90)]), scene("b", [])]
+FOUND = {"a": table([(12, 10), (30, 10), (50, 80)], [0.9, 0.5, 0.25]), "b": table([(5, 5)], [0.75])}
+
+
+def test_false_alarms_lie_apart_from_every_object() -> None:
+    """Within 20 pixels of an object at (10, 10) are (12, 10) and (30, 10), exactly 20 away; in b all are false."""
+    assert false_alarms(SCENES, FOUND, 20) == [((0, 50.0, 80.0), 0.25), ((1, 5.0, 5.0), 0.75)]
+    assert false_alarms(SCENES, FOUND, 19.9)[0] == ((0, 30.0, 10.0), 0.5)
+
+
+def test_look_alikes_are_drawn_by_their_score() -> None:
+    """Weights 1 (labelled), 0.25 and 0.75: shares 1 / 2, 1 / 8 and 3 / 8 of 8,000 draws, within 4 deviations."""
+    places = LookAlikes(SCENES)
+    assert len(places) == 1 and places.draw(2, np.random.default_rng(0)) == [(0, 90.0, 90.0)] * 2
+    places.mined = [((0, 1.0, 1.0), 0.25), ((1, 2.0, 2.0), 0.75)]
+    drawn = places.draw(8000, np.random.default_rng(0))
+    for place, share in (((0, 90.0, 90.0), 0.5), ((0, 1.0, 1.0), 0.125), ((1, 2.0, 2.0), 0.375)):
+        assert abs(drawn.count(place) - 8000 * share) < 4 * (8000 * share * (1 - share)) ** 0.5
+    assert LookAlikes([scene("b", [])]).draw(0, np.random.default_rng(0)) == []
+
+
+def test_moments_are_ends_of_epochs() -> None:
+    """Of 10 epochs 0.4 and 0.75 are the ends of the fourth and the eighth; the last epoch's end would be too late."""
+    assert Mining((0.4, 0.75), 1.0).epochs(10) == {3, 7}
+    assert Mining((0.01, 0.99), 1.0).epochs(3) == {0}
+    assert Mining((0.5,), 1.0).epochs(1) == set()
+    for wrong in (0.0, 1.0, -0.5):
+        with pytest.raises(ValueError, match=r"data\.mine_at must be shares of the epochs in \(0, 1\), got"):
+            Mining((wrong,), 1.0)
+
+
+class Trainer:
+    sanity_checking, max_epochs = False, 4
+    current_epoch = 0
+
+
+class Module:
+    def __init__(self) -> None:
+        self.net = nn.Linear(1, 1)
+
+
+def test_the_net_looks_when_it_is_time_and_a_resumed_run_knows_what_it_saw() -> None:
+    looked: list[bool] = []
+
+    def find(net: nn.Module) -> dict[str, Detections]:
+        looked.append(net.training)
+        return FOUND
+
+    places = LookAlikes(SCENES)
+    callback = HardNegatives(find, SCENES, places, Mining((0.5,), 20.0))  # type: ignore[arg-type]
+    trainer, module = Trainer(), Module()
+    for trainer.current_epoch in range(4):
+        callback.on_validation_end(trainer, module)  # type: ignore[arg-type]
+        assert len(places.mined) == (0 if trainer.current_epoch < 1 else 2)
+    assert looked == [False] and module.net.training
+    again = HardNegatives(find, SCENES, LookAlikes(SCENES), Mining((0.5,), 20.0))  # type: ignore[arg-type]
+    again.load_state_dict(callback.state_dict())
+    assert again.look_alikes.mined == places.mined
+    assert isinstance(callback, pl.Callback)
