@@ -83,6 +83,8 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
     empty = Detections.empty(names)
     kept = {image: found.get(image, empty) for image in pairs}
     wanted = {image: truth[key].with_classes(names) for image, key in pairs.items()}
+    for image, regions in jobs.ignored_regions(cfg, list(pairs)).items():
+        kept[image], wanted[image] = outside(kept[image], regions), outside(wanted[image], regions)
     scores = _score(cfg, kept, wanted, names)
     if _both_boxes(kept, wanted):
         kept, wanted = ({image: _as_boxes(each) for image, each in tables.items()} for tables in (kept, wanted))

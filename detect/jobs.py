@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 
@@ -20,7 +22,10 @@ from detect.labels import (
     PatchFolder,
     read_annotations,
     read_patch_folder,
+    read_regions,
+    regions_of,
     with_ignored,
+    with_regions,
     writable,
 )
 from detect.launch import auto, given_path, parse_bytes
@@ -99,6 +104,7 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
         given_path(cfg, "data.annotations", "annotations"), root, negative_labels=negatives + ignored
     )
     annotations = with_ignored(annotations, ignored)
+    annotations = with_regions(annotations, ignored_regions(cfg, [image.name for image in annotations.images]))
     number = sum(len(image.objects) for image in annotations.images)
     if not number:
         raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.negative_labels")
@@ -110,6 +116,22 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     kind = "boxes" if annotations.boxes else "points"
     logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
     return annotations
+
+
+def ignored_regions(cfg: DictConfig, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Read the rectangles of `data.ignored`, (M, 4) by image: from a CSV file, or from the configuration itself."""
+    given = cfg.data.ignored
+    if given is None:
+        return {}
+    regions: Any = read_regions(Path(given)) if isinstance(given, str) else OmegaConf.to_container(given)
+    if not isinstance(regions, dict):
+        raise ValueError(  # noqa: TRY004, a wrong setting, not a wrong type
+            f"data.ignored must be a CSV file, or rectangles by image, got {given}"
+        )
+    found, unknown = regions_of({str(name): boxes for name, boxes in regions.items()}, images)
+    if unknown:
+        logger.warning("data.ignored names %s, which are none of these images", ", ".join(unknown))
+    return found
 
 
 def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:

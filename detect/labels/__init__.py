@@ -3,6 +3,7 @@
 from detect.labels.detections import Detections, concatenate
 from detect.labels.folders import PatchFolder, read_patch_folder
 from detect.labels.predictions import read_detections, write_detections
+from detect.labels.regions import read_regions, regions_of, with_regions
 from detect.labels.sheets import UnwritableError, writable
 from detect.labels.sources import (
     AnnotatedImage,
@@ -32,8 +33,11 @@ __all__ = [
     "read_annotations",
     "read_detections",
     "read_patch_folder",
+    "read_regions",
     "read_truth",
+    "regions_of",
     "with_ignored",
+    "with_regions",
     "writable",
     "write_annotations",
     "write_detections",

@@ -34,16 +34,27 @@ class LabelledScene:
     negatives: NDArray[np.float64]
     ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
-    def part(self, window: Window) -> "LabelledScene":
-        """Cut a rectangle out, with the objects whose centres lie in it."""
+    def part(self, window: Window, reach: float = 0.0) -> "LabelledScene":
+        """Cut a rectangle out, with the objects whose centres lie in it.
+
+        Args:
+            window: the rectangle.
+            reach: half the side in pixels of the square around every object beyond the rectangle that is ignored:
+                what of it lies within is neither an object of this part nor background.
+        """
+        inside = self._within(window, self.objects.xy)
+        beyond = self.objects.xy[~inside] if reach else np.empty((0, 2))
+        halves = np.concatenate([beyond - reach, beyond + reach], axis=1)
+        corners = np.array([window.col, window.row, window.col_stop, window.row_stop], np.float64)
+        touching = (halves[:, :2] < corners[2:]).all(axis=1) & (halves[:, 2:] > corners[:2]).all(axis=1)
         rows = f"[rows {window.row}-{window.row_stop}, columns {window.col}-{window.col_stop}]"
         return replace(
             self,
             name=f"{self.name} {rows}",
             scene=view(self.scene, window),
-            objects=self.objects[self._within(window, self.objects.xy)].shifted(-window.col, -window.row),
+            objects=self.objects[inside].shifted(-window.col, -window.row),
             negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
-            ignored=self.ignored - np.array([window.col, window.row] * 2, np.float64),
+            ignored=np.concatenate([self.ignored, halves[touching]]) - np.tile(corners[:2], 2),
         )
 
     def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -188,9 +199,9 @@ def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[Labelled
         inside = [int(((place >= a) & (place < b)).sum()) for a, b in pairwise(cuts)]
         best = int(np.argmin([abs(n - len(place) / STRIPS) if 0 < n < len(place) else math.inf for n in inside]))
         start, stop = cuts[best], cuts[best + 1]
-        held.append(labelled.part(_strip(labelled, start, stop, down)))
+        held.append(labelled.part(_strip(labelled, start, stop, down), guard / 2))
         sides = [(0, start - guard), (stop + guard, length)]
-        train.extend(labelled.part(_strip(labelled, a, b, down)) for a, b in sides if b - a >= guard)
+        train.extend(labelled.part(_strip(labelled, a, b, down), guard / 2) for a, b in sides if b - a >= guard)
     return tuple(train), tuple(held)
 
 

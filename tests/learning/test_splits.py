@@ -122,7 +122,10 @@ def test_a_group_of_one_image_is_cut_into_strips(image) -> None:
 
 
 def test_ignored_boxes_go_with_their_image_and_its_strips(image) -> None:
-    """400 rows in strips of 100: the second, from 100, holds its share and validates; a box there moves up by 100."""
+    """400 rows in strips of 100: the second, from 100, holds its share and validates; a box there moves up by 100.
+
+    What an object at (5, 90), 10 beyond the strip, reaches into it within half a guard of 30 is ignored as well.
+    """
     box = np.array([(10.0, 120.0, 30.0, 140.0)])
     whole = image(
         "1.png", [(5, y, "a") for y in (10, 20, 90, 110, 190, 215, 240, 399)], height=400, width=60, ignored=box
@@ -130,7 +133,7 @@ def test_ignored_boxes_go_with_their_image_and_its_strips(image) -> None:
     split = split_scenes(annotations(whole, image("2.png", [(5, 5, "a")])), val=["2.png"])
     np.testing.assert_array_equal(split.train[0].ignored, box)
     held = split_scenes(annotations(whole), guard=30).val[0]
-    assert held.scene.origin == (100, 0) and held.ignored.tolist() == [[10, 20, 30, 40]]
+    assert held.scene.origin == (100, 0) and held.ignored.tolist() == [[10, 20, 30, 40], [-10, -25, 20, 5]]
 
 
 def test_errors_name_what_is_wrong(image) -> None:

@@ -1,0 +1,78 @@
+"""Regions of images in which nobody labelled: nothing is learned or scored there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from detect.labels.sources import AnnotationError, Annotations, match_names
+
+COLUMNS = ("image", "xmin", "ymin", "xmax", "ymax")
+
+
+def read_regions(path: Path) -> dict[str, list[list[float]]]:
+    """Read a CSV of rectangles, `image,xmin,ymin,xmax,ymax` in pixels.
+
+    Returns:
+        The corners of each image's rectangles by its name.
+
+    Raises:
+        AnnotationError: no such table.
+        OSError: the file cannot be read.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"image": str})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise AnnotationError(f"{path}: not a CSV table ({error})") from error
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing; it needs {','.join(COLUMNS)}")
+    regions: dict[str, list[list[float]]] = {}
+    for row in table[list(COLUMNS)].itertuples(index=False):
+        regions.setdefault(str(row[0]), []).append([row[1], row[2], row[3], row[4]])
+    return regions
+
+
+def regions_of(
+    regions: Mapping[str, Sequence[Sequence[float]]], images: Sequence[str]
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Find the images that regions belong to, by name or by the end of the path.
+
+    Args:
+        regions: corners x1, y1, x2, y2 of each image's rectangles, in pixels, by the image's name.
+        images: names of images.
+
+    Returns:
+        The rectangles (M, 4) of every image that has some, and the names that are none of the images.
+
+    Raises:
+        AnnotationError: a rectangle that is none, or a name that could be several images.
+    """
+    corners = {name: _rectangles(name, boxes) for name, boxes in regions.items()}
+    pairs = match_names(list(corners), images)
+    return {image: corners[name] for name, image in pairs.items()}, [name for name in corners if name not in pairs]
+
+
+def with_regions(annotations: Annotations, regions: Mapping[str, NDArray[np.float64]]) -> Annotations:
+    """Add rectangles (M, 4), by the image's name, to those that are ignored."""
+    images = tuple(
+        replace(image, ignored=np.concatenate([image.ignored, regions.get(image.name, np.empty((0, 4)))]))
+        for image in annotations.images
+    )
+    return replace(annotations, images=images)
+
+
+def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    try:
+        found = np.array([[float(value) for value in box] for box in boxes], np.float64).reshape(len(boxes), 4)
+    except (TypeError, ValueError) as error:
+        raise AnnotationError(
+            f"{name}: regions to ignore are lists of xmin, ymin, xmax, ymax, got {list(boxes)}"
+        ) from error
+    for box in found.tolist():
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise AnnotationError(f"{name}: a region to ignore needs xmin < xmax and ymin < ymax, got {box}")
+    return found
