@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.special import logit
 
 from detect.evaluation.matching import Criterion
 from detect.labels import Detections
@@ -17,6 +18,7 @@ _CANDIDATES = 200
 _USUAL = 3
 _F1_SLACK = 0.05
 _SAME = 1e-12
+_SURE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,11 @@ def select_threshold(
     of them keep up to three times as many objects as there are.
     Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the suppression with the highest F1 (the first of several), and there the threshold whose count is
-    nearest the true one, among all whose F1 is within one standard error of the highest: sqrt(F1 (1 - F1) / n) of n
-    true objects, at most 0.05. A few labelled objects cannot tell such thresholds apart (the one-standard-error rule,
-    Breiman et al. 1984), and misses and false alarms that are even carry over best to other images.
+    `f1` takes the suppression with the highest F1 (the first of several), and there the middle, in log odds, of the
+    range of thresholds around the best whose F1 is within one standard error of it: sqrt(F1 (1 - F1) / n) of n true
+    objects, at most 0.05. A few labelled objects cannot tell such thresholds apart (the one-standard-error rule,
+    Breiman et al. 1984), and the one farthest from where F1 falls off carries over best to images in which objects
+    look more or less sure.
 
     `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
     then the higher F1, the earlier suppression, the higher threshold.
@@ -171,9 +174,15 @@ def _best_f1(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
     curve = min((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.place)
     slack = min(math.sqrt(best * (1 - best) / curve.n_truth), _F1_SLACK) + _SAME
-    rows = np.flatnonzero(curve.f1 >= best - slack)
-    even = rows[np.lexsort((-curve.f1[rows], np.abs(curve.kept[rows] - curve.n_truth)))[0]]
-    return curve.selection(int(even))
+    good = curve.f1 >= best - slack
+    first = last = int(curve.f1.argmax())
+    while first > 0 and good[first - 1]:
+        first -= 1
+    while last < len(good) - 1 and good[last + 1]:
+        last += 1
+    odds = logit(curve.threshold.clip(_SURE, 1 - _SURE))
+    away = np.abs(odds[first : last + 1] - (odds[first] + odds[last]) / 2).round(9)
+    return curve.selection(first + int(np.lexsort((-curve.f1[first : last + 1], away))[0]))
 
 
 def _best_count(curves: list[_Curve]) -> Selection:

@@ -31,25 +31,41 @@ def test_true_and_false_are_parted_in_the_middle() -> None:
     assert (chosen.suppression, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
 
-def test_of_equals_the_threshold_with_the_truest_count_is_taken() -> None:
-    """Nothing is hit, so F1 is 0 at each of the candidates 0.85, 0.75, 0.65, 0.55 and the lowest score; 3 are true."""
+def test_of_equals_the_middle_one_is_taken() -> None:
+    """Nothing is hit, so F1 is 0 at each of the candidates 0.85, 0.75, 0.65, 0.55 and the lowest score, 0.42.
+
+    Log odds of the ends are 1.73 and -0.32; their middle, 0.71, is that of 0.67.
+    """
     found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.42)])
     chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000, 1100, 1200)}, NEAR)
     assert (chosen.f1, chosen.bias_percent) == (0, 0)
     assert chosen.threshold == pytest.approx(0.65)
 
 
-def test_one_standard_error_and_no_more_is_given_up_for_a_truer_count() -> None:
-    """Of 100 true objects 50 are found at 0.9 and up, then there are false alarms between 0.6 and 0.4, ten at each.
+def test_the_middle_of_what_one_standard_error_cannot_tell_apart() -> None:
+    """Of 100 true objects 50 are found at 0.9 and up, then there are false alarms between 0.7 and 0.4, five at each.
 
-    F1 is 100 / 150 = 0.667 with none of these, 100 / 160 = 0.625 with ten and 100 / 170 = 0.588 with twenty; one
-    standard error is sqrt(0.667 * 0.333 / 100) = 0.047, so ten may be kept, at (0.6 + 0.5) / 2, and twenty not.
+    F1 is 100 / 150 = 0.667 with none, 100 / 155, 100 / 160 = 0.625 with ten and 100 / 165 = 0.606 with fifteen; one
+    standard error is sqrt(0.667 * 0.333 / 100) = 0.047, so up to ten may be kept: thresholds 0.8, 0.65 and 0.55, with
+    log odds of 1.39, 0.62 and 0.20. The middle of the ends is 0.79, to which 0.65 is nearest.
     """
-    alarms = [(10_000.0 + 10 * i, score) for i, score in enumerate([0.6] * 10 + [0.5] * 10 + [0.4] * 10)]
+    alarms = [(10_000.0 + 10 * i, score) for i, score in enumerate([0.7] * 5 + [0.6] * 5 + [0.5] * 5 + [0.4] * 5)]
     found = scored([(10.0 * i, 0.9) for i in range(50)] + alarms)
     chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, NEAR)
-    assert chosen.threshold == pytest.approx(0.55)
-    assert chosen.f1 == pytest.approx(100 / 160)
+    assert chosen.threshold == pytest.approx(0.65)
+    assert chosen.f1 == pytest.approx(100 / 155)
+
+
+def test_a_good_range_ends_where_f1_falls_off() -> None:
+    """Ten hits at 0.9, ten alarms at 0.8, ten hits at 0.3, of 30: F1 20 / 40, 20 / 50, 40 / 60; slack 0.05."""
+    found = scored(
+        [(10.0 * i, 0.9) for i in range(10)]
+        + [(9_000.0 + 10 * i, 0.8) for i in range(10)]
+        + [(1_000.0 + 10 * i, 0.3) for i in range(10)]
+    )
+    truth = {"i": true(*(10.0 * i for i in range(10)), *(1_000.0 + 10 * i for i in range(20)))}
+    chosen = select_threshold({5.0: {"i": found}}, truth, NEAR)
+    assert chosen.threshold == 0.3 and chosen.f1 == pytest.approx(40 / 60)
 
 
 @pytest.mark.parametrize("order", [(8.0, 6.0, 4.0), (0.2, 0.5, 0.7)])
@@ -70,17 +86,18 @@ def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
     assert chosen.threshold == 0.2 and chosen.recall == 1
 
 
-def test_count_takes_the_least_bias_near_the_best_f1_and_f1_that_within_its_error() -> None:
+def test_count_takes_the_least_bias_near_the_best_f1_and_f1_the_middle() -> None:
     """Of 200 objects 180 are hit at 0.9, then false alarms come one by one: F1 360 / 380 = 0.947 at 180 kept.
 
     20 alarms make the count right, at F1 360 / 400 = 0.9, less than 0.05 below. One standard error is
-    sqrt(0.947 * 0.053 / 200) = 0.0158: down to 0.9316, which is 360 / 386.4, so 6 alarms: 186 of 200, -7 %.
+    sqrt(0.947 * 0.053 / 200) = 0.0158: down to 0.9316, which is 360 / 386.4, so 6 alarms, thresholds 0.65 to 0.345
+    with log odds of 0.62 and -0.64; nearest to their middle, -0.01, is 0.395 with one alarm: 181 of 200.
     """
     hits = [(10.0 * i, 0.9) for i in range(180)]
     found = {"i": scored(hits + [(10_000.0 + 10 * j, 0.4 - 0.01 * j) for j in range(25)])}
     truth = {"i": true(*(10.0 * i for i in range(200)))}
     chosen = select_threshold({4.0: found}, truth, NEAR)
-    assert chosen.bias_percent == pytest.approx(-7) and chosen.threshold == pytest.approx(0.345)
+    assert chosen.bias_percent == pytest.approx(-9.5) and chosen.threshold == pytest.approx(0.395)
     chosen = select_threshold({4.0: found}, truth, NEAR, "count")
     assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.205)
     assert chosen.f1 == pytest.approx(0.9)
