@@ -198,11 +198,12 @@ def early_layers(backbone: Backbone | Pyramid, stride: int) -> list[nn.Module]:
         ValueError: the network has no features at that stride.
     """
     stages = [entry for entry in backbone.body.feature_info.info if entry["reduction"] <= stride]
-    if not stages or stages[-1]["reduction"] != stride:
+    if not stages or stages[-1]["reduction"] != stride or stride > backbone.body.feature_info.reduction()[-1]:
         raise ValueError(f"finetune.keep must be the stride of one of the network's stages, or 0, got {stride}")
     last = str(stages[-1]["module"])
     names = [name for name, _ in backbone.body.model.named_modules()]
-    end = max(i for i, name in enumerate(names) if name == last or name.startswith(f"{last}."))
+    within = [i for i, name in enumerate(names) if name == last or name.startswith(f"{last}.")]
+    end = max(within, default=len(names) - 1)  # timm takes some features where the next, cut off stage begins
     later = {id(module) for module in list(backbone.body.model.modules())[end + 1 :]}
     early = list(backbone.body.model.modules())[: end + 1]
     return [module for module in early if not any(id(each) in later for each in module.modules())]

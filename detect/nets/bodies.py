@@ -83,10 +83,17 @@ def anatomy(name: str) -> Anatomy:
     except TypeError as error:
         raise ValueError(f"timm gives no features of net.backbone={name} ({error}); choose another network") from error
     strides = tuple(body.feature_info.reduction())
-    if exact(body, strides):
+    try:
+        if exact(body, strides):
+            return Anatomy(strides, even=False)
+    except (AssertionError, RuntimeError):  # for images of one size only; that no tile has it `receptive_halo` says
         return Anatomy(strides, even=False)
     pad_evenly(body)
-    if not exact(body, strides):
+    try:
+        fits = exact(body, strides)
+    except RuntimeError:  # branches of a block that are no longer of one size
+        fits = False
+    if not fits:
         raise ValueError(
             f"the maps of net.backbone={name} are not the image's size over {list(strides)}, nor are they with even "
             "padding, so cells do not lie over their pixels; choose another network (for inception_v3, inception_v4)"
@@ -158,7 +165,7 @@ def _create(name: str, bands: int, places: Sequence[int] | None, options: dict[s
         if options:
             raise TypeError(f"{name} takes no {', '.join(options)}")
         return TappedNet(name, bands, places)
-    chosen = {} if places is None else {"out_indices": tuple(places)}
+    chosen: dict[str, Any] = {} if places is None else {"out_indices": tuple(places)}
     return timm.create_model(name, features_only=True, feature_cls="getter", in_chans=bands, **chosen, **options)
 
 

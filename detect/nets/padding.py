@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+Sides = int | tuple[int, int]
+"""A number along each axis, or one for both."""
+
 PROBE = 4
 """Cells of the coarsest features, along each axis, that an image has on which sizes are looked at."""
 
@@ -20,16 +23,16 @@ def exact(body: nn.Module, strides: Sequence[int]) -> bool:
         strides: input pixels per cell of each.
 
     Returns:
-        Whether all have that size; True also of a network for images of one size only, which takes no other (that it
-        does not run on tiles is said by `receptive_halo`).
+        Whether all have that size, and no pool gets there by rounding up, with windows to one side of its cells.
+
+    Raises:
+        AssertionError, RuntimeError: by the network, where it does not take an image of that size.
     """
+    if any(_rounds_up(layer) for layer in body.modules()):
+        return False
     side = PROBE * max(strides)
-    device = next(body.parameters()).device
-    try:
-        with torch.inference_mode():
-            levels = body(torch.zeros(1, 3, side, side, device=device))
-    except (AssertionError, RuntimeError):
-        return True
+    with torch.inference_mode():
+        levels = body(torch.zeros(1, 3, side, side, device=next(body.parameters()).device))
     return all(level.shape[2:] == (side // at, side // at) for level, at in zip(levels, strides, strict=True))
 
 
@@ -58,10 +61,20 @@ def pad_evenly(body: nn.Module) -> None:
             layer.ceil_mode = False
 
 
+def _rounds_up(layer: nn.Module) -> bool:
+    if not isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or not layer.ceil_mode:
+        return False
+    return any(kernel % 2 for kernel in _pair(layer.kernel_size))
+
+
 def _even(kernel: int, step: int, old: int) -> int:
     return step * (kernel - 1) // 2 if kernel % 2 else old
 
 
-def _each(kernel: int | tuple[int, ...], step: int | tuple[int, ...], old: int | tuple[int, ...]) -> tuple[int, int]:
-    kernels, steps, olds = ((value, value) if isinstance(value, int) else value for value in (kernel, step, old))
-    return _even(kernels[0], steps[0], olds[0]), _even(kernels[1], steps[1], olds[1])
+def _each(kernel: Sides, step: Sides, old: Sides) -> tuple[int, int]:
+    (high, wide), steps, olds = _pair(kernel), _pair(step), _pair(old)
+    return _even(high, steps[0], olds[0]), _even(wide, steps[1], olds[1])
+
+
+def _pair(value: Sides) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value

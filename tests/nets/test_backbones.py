@@ -124,6 +124,16 @@ def test_early_layers_are_those_that_the_features_of_a_stride_rest_on() -> None:
         early_layers(backbone, 5)
 
 
+def test_all_layers_of_a_network_lead_to_the_features_it_is_cut_at() -> None:
+    """Xception's features of stride 8 are taken where the stage begins that the cut leaves off."""
+    for name in ("legacy_xception", "test_resnet"):
+        backbone = build_backbone(BackboneSpec(name, 8))
+        early = {id(weight) for layer in early_layers(backbone, 8) for weight in layer.parameters()}
+        assert early == {id(weight) for weight in backbone.parameters()}
+        with pytest.raises(ValueError, match=r"finetune\.keep must be the stride of one .*got 16"):
+            early_layers(backbone, 16)
+
+
 def test_parameters_are_counted() -> None:
     """A layer of 3 x 2 weights and 2 biases; frozen biases do not learn."""
     layer = torch.nn.Linear(3, 2)
