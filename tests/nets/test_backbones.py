@@ -120,14 +120,17 @@ def test_a_stage_holds_what_the_features_of_its_stride_rest_on() -> None:
     assert not torch.allclose(features(4), before)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "tf_efficientnet_lite0", "resnet18", "densenet121", "test_convnext"])
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "tf_efficientnet_lite0", "densenet121", "test_convnext", "legacy_xception", "lenet5"]
+)
 def test_stages_hold_every_parameter_once(name: str) -> None:
-    backbone = build_backbone(BackboneSpec(name, 16))
+    stride = 4 if name == "lenet5" else 8
+    backbone = build_backbone(BackboneSpec(name, stride))
     stages = stage_layers(backbone)
     held = [id(each) for _, layers in stages for layer in layers for each in layer.parameters()]
     assert sorted(held) == sorted(id(each) for each in backbone.parameters())
     assert [stride for stride, _ in stages] == sorted({stride for stride, _ in stages})
-    assert stages[-1][0] == 16
+    assert stages[-1][0] == stride
 
 
 def test_parameters_are_counted() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 from torch import nn
@@ -97,6 +98,44 @@ def test_the_hub_s_weights_and_their_normalisation(monkeypatch: pytest.MonkeyPat
     assert len(made) == 1 and all(torch.equal(value, made[0][name]) for name, value in own.items())
     np.testing.assert_allclose(backbone.offset, (123.675, 116.28, 103.53))
     np.testing.assert_allclose(backbone.scale, (58.395, 57.12, 57.375))
+
+
+@pytest.mark.parametrize(
+    ("name", "offset", "scale"),
+    [
+        ("torchvision/alexnet", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+        ("torchvision/googlenet", (127.5,) * 3, (127.5,) * 3),
+    ],
+)
+def test_torchvision_s_weights_and_their_normalisation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, offset: tuple[float, ...], scale: tuple[float, ...]
+) -> None:
+    """As of timm's; those of GoogLeNet were made for pixels in [-1, 1], and bring auxiliary heads, which are left."""
+    torch.manual_seed(0)
+    options = {"init_weights": False} if "google" in name else {}
+    whole = torchvision.models.get_model(name.removeprefix("torchvision/"), **options)
+    asked = []
+
+    def get_model(name: str, weights: str) -> nn.Module:
+        asked.append((name, weights))
+        return whole
+
+    monkeypatch.setattr("detect.nets.weights.get_model", get_model)
+    torch.save(whole.state_dict(), tmp_path / "whole.pth")
+    for source in ("hub", str(tmp_path / "whole.pth")):
+        backbone = build_backbone(BackboneSpec(name, 8), source)
+        own, given = backbone.body.model.state_dict(), whole.state_dict()
+        assert own and all(torch.equal(value, given[name]) for name, value in own.items())
+        np.testing.assert_allclose(backbone.offset, offset)
+        np.testing.assert_allclose(backbone.scale, scale)
+    assert asked == [(name.removeprefix("torchvision/"), "DEFAULT")]
+
+
+def test_lenet_learns_from_scratch() -> None:
+    with pytest.raises(WeightsError, match=r"nobody has published weights of lenet5.*net\.weights=none"):
+        build_backbone(BackboneSpec("lenet5", 4), "hub")
+    with pytest.raises(WeightsError, match=r"no bundled weights for net\.backbone=lenet5, only for .*none"):
+        build_backbone(BackboneSpec("lenet5", 4), "bundled")
 
 
 def test_without_a_hub_there_is_one_error_with_three_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:

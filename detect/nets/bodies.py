@@ -1,0 +1,183 @@
+"""Bodies: features at several strides, by networks of timm, of torchvision where timm has none, or our own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import timm
+import torch
+from timm.layers import DropPath
+from timm.models import FeatureInfo
+from torch import Tensor, nn
+from torchvision.models import get_model
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from detect.nets.lenet import lenet5
+from detect.nets.padding import exact, pad_evenly
+
+TAPS: dict[str, tuple[tuple[str, int, int], ...]] = {
+    "lenet5": (("c1", 6, 1), ("c3", 16, 2), ("f6", 84, 4)),
+    "torchvision/alexnet": (
+        ("features.1", 64, 4), ("features.4", 192, 8), ("features.11", 256, 16), ("features.12", 256, 32),
+    ),
+    "torchvision/googlenet": (
+        ("conv1", 64, 2), ("conv3", 192, 4), ("inception3b", 480, 8), ("inception4e", 832, 16),
+        ("inception5b", 1024, 32),
+    ),
+}  # fmt: skip
+"""Networks that timm has not: the layer, channels and stride of each of their features."""
+
+
+class TappedNet(nn.Module):
+    """A network of `TAPS`, cut after the deepest feature wanted, with the face of timm's feature extractors.
+
+    Args:
+        name: the network, a key of `TAPS`.
+        bands: number of input bands.
+        places: which of its features, in ascending order; None for all.
+
+    Attributes:
+        model: the layers, under the names that they have in the whole network.
+        feature_info: timm's record of the features.
+    """
+
+    def __init__(self, name: str, bands: int, places: Sequence[int] | None) -> None:
+        super().__init__()
+        entries = [{"module": module, "num_chs": width, "reduction": stride} for module, width, stride in TAPS[name]]
+        wanted = tuple(range(len(entries))) if places is None else tuple(places)
+        self.feature_info = FeatureInfo(entries, wanted)
+        nodes = {module: str(place) for place, module in enumerate(self.feature_info.module_name())}
+        self.model: nn.Module = create_feature_extractor(_whole(name, bands), nodes)
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """Map pixels (B, bands, H, W) to the features wanted, the finest first."""
+        found = self.model(pixels)
+        return [found[str(place)] for place in range(len(found))]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What is known of a network before it is made.
+
+    Attributes:
+        strides: input pixels per cell of each of its features, the finest first.
+        even: whether its convolutions and pools get another padding (`pad_evenly`), without which maps do not fit.
+    """
+
+    strides: tuple[int, ...]
+    even: bool
+
+
+@lru_cache(maxsize=64)
+def anatomy(name: str) -> Anatomy:
+    """Look at a network without computing anything.
+
+    Raises:
+        ValueError: an unknown network, or one whose maps cannot be made to fit the image.
+    """
+    _check_known(name)
+    try:
+        with torch.device("meta"):
+            body = _create(name, 3, None, {}).eval()
+    except TypeError as error:
+        raise ValueError(f"timm gives no features of net.backbone={name} ({error}); choose another network") from error
+    strides = tuple(body.feature_info.reduction())
+    try:
+        if exact(body, strides):
+            return Anatomy(strides, even=False)
+    except (AssertionError, RuntimeError):  # for images of one size only; that no tile has it `receptive_halo` says
+        return Anatomy(strides, even=False)
+    pad_evenly(body)
+    try:
+        fits = exact(body, strides)
+    except RuntimeError:  # branches of a block that are no longer of one size
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"the maps of net.backbone={name} are not the image's size over {list(strides)}, nor are they with even "
+            "padding, so cells do not lie over their pixels; choose another network (for inception_v3, inception_v4)"
+        )
+    return Anatomy(strides, even=True)
+
+
+def make_body(
+    name: str, bands: int, places: Sequence[int], drop_path: float = 0.0, output_stride: int | None = None
+) -> Any:
+    """Make a network's layers up to the deepest of the features wanted, with new weights.
+
+    Args:
+        name: timm's name of the network, or one of `TAPS`.
+        bands: number of input bands.
+        places: which of the `anatomy`'s features, in ascending order.
+        drop_path: share of residual branches dropped while training, in [0, 1): stochastic depth (Huang et al. 2016),
+            rising with the depth as timm has it.
+        output_stride: layers that would go beyond this stride are dilated instead; None leaves them.
+
+    Returns:
+        A module that maps (B, bands, H, W) to a list of features; its `model` has the weights under the network's own
+        names, its `feature_info` says channels and strides.
+
+    Raises:
+        ValueError: the network has no such form.
+    """
+    known = anatomy(name)
+    options: dict[str, Any] = {}
+    if drop_path:
+        _check_drop_path(name, drop_path)
+        options["drop_path_rate"] = drop_path
+    if output_stride is not None:
+        options["output_stride"] = output_stride
+    try:
+        body = _create(name, bands, places, options)
+    except (NotImplementedError, TypeError, AssertionError) as error:
+        raise ValueError(f"{name} has no dilated form ({error!r}); use net.stages=null") from error
+    if known.even:
+        pad_evenly(body)
+    return body
+
+
+def _check_known(name: str) -> None:
+    if name in TAPS or timm.is_model(name):
+        return
+    near = [*(other for other in TAPS if name in other), *timm.list_models(f"*{name[:6]}*")[:8]]
+    raise ValueError(
+        f"net.backbone={name} is not a network of timm; near: {', '.join(near) or 'see timm.list_models()'}; "
+        f"not timm's are {', '.join(TAPS)}"
+    )
+
+
+def _check_drop_path(name: str, rate: float) -> None:
+    """Refuse a rate for networks that would not know, or not heed it."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"net.drop_path must be in [0, 1), got {rate}")
+    try:
+        with torch.device("meta"):
+            whole = _create(name, 3, None, {"drop_path_rate": rate})
+    except TypeError:
+        whole = nn.Identity()
+    if not any(isinstance(layer, DropPath) and layer.drop_prob for layer in whole.modules()):
+        raise ValueError(f"{name} has no stochastic depth; set net.drop_path=0 (net.dropout works with every network)")
+
+
+def _create(name: str, bands: int, places: Sequence[int] | None, options: dict[str, Any]) -> Any:
+    if name in TAPS:
+        if options:
+            raise TypeError(f"{name} takes no {', '.join(options)}")
+        return TappedNet(name, bands, places)
+    chosen: dict[str, Any] = {} if places is None else {"out_indices": tuple(places)}
+    return timm.create_model(name, features_only=True, feature_cls="getter", in_chans=bands, **chosen, **options)
+
+
+def _whole(name: str, bands: int) -> nn.Module:
+    """Make a network of `TAPS` with new weights, without auxiliary heads."""
+    if name == "lenet5":
+        return lenet5(bands)
+    options = {"aux_logits": False, "init_weights": False} if name == "torchvision/googlenet" else {}
+    net: nn.Module = get_model(name.removeprefix("torchvision/"), weights=None, **options)
+    place, first = next((place, layer) for place, layer in net.named_modules() if isinstance(layer, nn.Conv2d))
+    new = nn.Conv2d(
+        bands, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None,  # type: ignore[arg-type]
+    )  # fmt: skip
+    net.set_submodule(place, new)
+    return net

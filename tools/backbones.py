@@ -1,0 +1,134 @@
+"""Print what backbones cost and how far they see, as a table in Markdown.
+
+python tools/backbones.py [--kind patch|grid] [--names resnet50 convnext_tiny ...] [--tile 512] [--repeats 5]
+
+Every network is made as `detect.train` makes it, with new weights for three bands and one class: a patch classifier of
+one cell at a stride of 16 pixels, or a grid head from 8 to 32; LeNet-5 at 4, and from 2 to 4. The columns:
+
+- parameters, in millions, with the head;
+- multiply-adds, in billions per megapixel, of convolutions and matrix products (torch's own counter);
+- receptive field: pixels on either side of a tile that change its cells in theory, rounded up to where tiles may begin;
+  `unbounded` are networks that take patches alone;
+- speed: megapixels a second of torch in float32 on tiles in memory, the median of `--repeats`, on this processor.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from detect.launch import keep_freed_memory
+from detect.nets import GridDetector, GridSpec, ModelCard, Net, build_net, receptive_halo
+from detect.nets.backbones import BackboneSpec, parameters_of
+from detect.nets.bodies import anatomy
+
+FAMILIES = (
+    "lenet5", "torchvision/alexnet", "vgg16", "vgg19", "torchvision/googlenet", "inception_v4", "resnet18", "resnet50",
+    "resnext50_32x4d", "densenet121", "legacy_xception", "xception41", "mobilenetv2_100", "mobilenetv3_large_100",
+    "nasnetalarge", "tf_efficientnet_lite0", "efficientnet_b0", "convnext_tiny",
+)  # fmt: skip
+"""What `--names` is when it is not given."""
+
+DEEPEST, FINEST = {"patch": 16, "grid": 32}, 8
+"""Stride of the deepest features, and of a grid head's map; half of the deepest in networks that do not go so deep."""
+
+HEADER = "| network | stride | parameters, M | multiply-adds, G/megapixel | receptive field, ± pixels | megapixels/s |"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a network; `reach` in pixels on either side, None where it is unbounded."""
+
+    name: str
+    strides: tuple[int, ...]
+    parameters: int
+    multiply_adds: float
+    reach: int | None
+    speed: float
+
+    def __str__(self) -> str:
+        strides = " to ".join(str(stride) for stride in dict.fromkeys(self.strides))
+        reach = "unbounded" if self.reach is None else str(self.reach)
+        cost = f"{self.parameters / 1e6:.2f} | {self.multiply_adds / 1e3:.1f}"
+        return f"| {self.name} | {strides} | {cost} | {reach} | {self.speed:.2f} |"
+
+
+def make_net(name: str, kind: str) -> Net:
+    """Make a network with new weights.
+
+    Raises:
+        ValueError: one that cannot be had, or has no features at these strides.
+    """
+    deepest = min(DEEPEST[kind], max(anatomy(name).strides))
+    grid = GridSpec(deepest) if kind == "grid" else None
+    stride = deepest if grid is None else min(FINEST, deepest // 2)
+    background = "background" if grid is None else None
+    spec = BackboneSpec(name, stride)
+    card = ModelCard(kind, spec, ("object",), background, (1, 2, 3), "uint8", (), (), stride, None, grid=grid)
+    return build_net(card).eval()
+
+
+def multiply_adds(net: Net, tile: Tensor) -> float:
+    """Count multiply-adds per pixel; an addition and a multiplication are two of torch's operations."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net(tile)
+    return counter.get_total_flops() / 2 / tile[0, 0].numel()
+
+
+def megapixels_per_second(net: Net, tile: Tensor, repeats: int) -> float:
+    """Time the network, the median of some runs."""
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(repeats):
+            started = time.perf_counter()
+            net(tile)
+            seconds.append(time.perf_counter() - started)
+    return tile[0, 0].numel() / 1e6 / statistics.median(seconds)
+
+
+def measure(name: str, kind: str, side: int, repeats: int) -> Row:
+    """Measure one network; the count of its operations warms it up."""
+    torch.manual_seed(0)
+    net = make_net(name, kind).to(memory_format=torch.channels_last)
+    align = net.align if isinstance(net, GridDetector) else net.stride
+    side = -(-side // align) * align
+    tile = (255 * torch.rand(1, 3, side, side)).contiguous(memory_format=torch.channels_last)
+    cost = multiply_adds(net, tile)
+    speed = megapixels_per_second(net, tile, repeats)
+    try:
+        reach = receptive_halo(net, net.stride, 3, align)
+    except ValueError:
+        reach = None
+    return Row(name, (net.stride, align), parameters_of(net)[1], cost, reach, speed)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", choices=sorted(DEEPEST), default="patch")
+    parser.add_argument("--names", nargs="+", default=FAMILIES, metavar="NAME")
+    parser.add_argument("--tile", type=int, default=512, help="side in pixels, rounded up to the stride")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args(arguments)
+    if options.tile < 1 or options.repeats < 1:
+        parser.error(f"--tile and --repeats must be 1 or more, got {options.tile} and {options.repeats}")
+    for name in options.names:
+        try:
+            with torch.device("meta"):
+                make_net(name, options.kind)
+        except ValueError as error:
+            parser.error(str(error))
+    keep_freed_memory()
+    print(f"net={options.kind}, tiles of {options.tile} pixels, {torch.get_num_threads()} threads\n")
+    print(HEADER, "|---|---|---:|---:|---:|---:|", sep="\n")
+    for name in options.names:
+        print(measure(name, options.kind, options.tile, options.repeats), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
