@@ -13,7 +13,7 @@ from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
 from detect.imagery import Scene, Window
 from detect.inference import Plan, TorchRuntime, decoder_of, map_scene
-from detect.inference.decoding import CellGeometry
+from detect.inference.decoding import CellGeometry, in_file
 from detect.labels import Detections, outside
 from detect.learning import LabelledScene
 from detect.nets import ModelCard, Net
@@ -53,6 +53,8 @@ class CountSettings:
 class SceneCounter:
     """Counts labelled scenes with a network and chooses threshold and suppression on them.
 
+    Objects are compared in pixels of the image files, suppressions are in pixels of what the network sees.
+
     Args:
         scenes: the validation scenes.
         read: gives the pixels of a window of a scene (decoded once, since every epoch asks again).
@@ -72,7 +74,9 @@ class SceneCounter:
         self.card = card
         self.settings = settings
         self.decoder = decoder_of(card)
-        self.truth = {labelled.name: outside(labelled.objects, labelled.ignored) for labelled in scenes}
+        self.truth = {
+            labelled.name: in_file(outside(labelled.objects, labelled.ignored), labelled.scene) for labelled in scenes
+        }
 
     @property
     def suppressions(self) -> tuple[float, ...]:
@@ -117,7 +121,7 @@ class SceneCounter:
             geometry = CellGeometry(self.card.backbone.stride, self.card.cell_offset, labelled.scene.shape)
             for value, tables in found.items():
                 objects = self.decoder.detections(scene_map, geometry, suppression=value, threshold=LOWEST)
-                tables[labelled.name] = outside(objects, labelled.ignored)
+                tables[labelled.name] = in_file(outside(objects, labelled.ignored), labelled.scene)
         return found
 
     def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:

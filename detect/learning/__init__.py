@@ -10,6 +10,14 @@ from detect.learning.losses import GridLoss, LossWeights
 from detect.learning.module import ClassifierModule, CountingModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
+from detect.learning.sizes import (
+    ObjectSizes,
+    fitted_patch,
+    grid_warnings,
+    object_sizes,
+    patch_warnings,
+    seen_split,
+)
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
@@ -22,7 +30,6 @@ from detect.learning.tasks import (
     grid_task,
     image_kind,
     measure_normalisation,
-    object_size,
     scene_task,
 )
 
@@ -42,6 +49,7 @@ __all__ = [
     "LabelledScene",
     "Loading",
     "LossWeights",
+    "ObjectSizes",
     "Objects",
     "PatchData",
     "PatchSettings",
@@ -52,14 +60,18 @@ __all__ = [
     "SceneSplit",
     "Schedule",
     "Task",
+    "fitted_patch",
     "folder_card",
     "folder_outputs",
     "folder_task",
     "grid_task",
+    "grid_warnings",
     "image_kind",
     "measure_normalisation",
     "named_sides",
-    "object_size",
+    "object_sizes",
+    "patch_warnings",
     "scene_task",
+    "seen_split",
     "split_scenes",
 ]
