@@ -30,7 +30,7 @@ BLOCK_CACHE = 64 << 20
 """Bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
 STRIP_PIXELS = 1 << 21
-"""Pixels of a file that are resampled at once, at most, as far as whole rows allow."""
+"""Pixels that are resampled at once, at most, of the file and of what is seen, as far as whole rows allow."""
 
 
 class SceneError(OSError):
@@ -268,7 +268,7 @@ class SceneReader:
     def _resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
         """Read a window of what is seen of the file, in strips of whole rows that bound what is decoded at once."""
         rows, cols = zoom.taps(window)
-        step = max(1, int(STRIP_PIXELS / (cols.stop - cols.start) * zoom.factor_xy[1]))
+        step = max(1, int(min(STRIP_PIXELS * zoom.factor_xy[1] / (cols.stop - cols.start), STRIP_PIXELS / window.width)))
         result = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
         for top in range(0, window.height, step):
             strip = rows.part(top, top + step)
