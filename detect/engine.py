@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
+from detect.imagery import Resolution
 from detect.inference import (
     Engine,
     OpenVinoRuntime,
@@ -142,4 +143,7 @@ def make_engine(cfg: DictConfig, net: Net, card: ModelCard, folder: Path | None 
         "" if cfg.tta == "none" else f", views {cfg.tta} ({cfg.tta_combine})", card.threshold,
         f"radius {card.radius:g}" if card.nms_iou is None else f"NMS at IoU {card.nms_iou:g}",
     )  # fmt: skip
+    if card.resolution != Resolution():
+        how = f"by a factor of {card.image_scale:g}" if card.gsd is None else f"to {card.gsd:g} metres a pixel"
+        logger.info("images are resampled %s, as the model was trained; places are told in the files' pixels", how)
     return Engine(card, views, plan)

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback
 
 from detect.evaluation import Criterion
 from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
-from detect.imagery import Window
+from detect.imagery import Resolution, Window
 from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
 from detect.labels import (
     Annotations,
@@ -38,18 +38,23 @@ from detect.learning import (
     LabelledScene,
     Loading,
     Mining,
+    ObjectSizes,
     PatchSettings,
     PixelSource,
     Recipe,
     SceneSplit,
     Task,
+    fitted_patch,
     folder_card,
     folder_task,
     grid_task,
+    grid_warnings,
     image_kind,
     measure_normalisation,
-    object_size,
+    object_sizes,
+    patch_warnings,
     scene_task,
+    seen_split,
     split_scenes,
 )
 from detect.nets import GridSpec, ModelCard, Net, effective_halo, receptive_halo
@@ -90,6 +95,18 @@ class _Material:
 def names(values: Any) -> list[str]:
     """Read a list of names; hydra takes `[2]` for a number."""
     return [str(value) for value in values]
+
+
+def resolution(cfg: DictConfig) -> Resolution:
+    """Read at what size the network sees images.
+
+    Raises:
+        ValueError: `data.scale` or `data.gsd` is no number, or out of bounds.
+    """
+    try:
+        return Resolution(float(cfg.data.scale), None if cfg.data.gsd is None else float(cfg.data.gsd))
+    except TypeError:
+        raise ValueError(f"data.scale must be a number, got {cfg.data.scale}") from None
 
 
 def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
@@ -138,7 +155,11 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     """Decide on split, patch size and sampling."""
     backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.get("stages"))
     background = "background" if cfg.net.kind == "patch" else None
-    card = ModelCard(cfg.net.kind, backbone, (), background, tuple(cfg.data.bands or ()), "uint8", (), (), 0, None)
+    seen = resolution(cfg)
+    card = ModelCard(
+        cfg.net.kind, backbone, (), background, tuple(cfg.data.bands or ()), "uint8", (), (), 0, None,
+        image_scale=seen.scale, gsd=seen.gsd,
+    )  # fmt: skip
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
     augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
@@ -155,6 +176,8 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
         job = _scene_job(cfg, labels, card, augment, loading)
     for note in job.task.notes:
         logger.info("%s", note)
+    for warning in job.task.warnings:
+        logger.warning("%s", warning)
     logger.info("training on %s", ", ".join(f"{n} {name}" for name, n in job.task.outputs.items()))
     return job
 
@@ -166,6 +189,7 @@ def _scene_job(
         annotations, val=names(cfg.data.val), test=names(cfg.data.test), val_fraction=cfg.data.val_fraction,
         guard=cfg.data.guard, seed=cfg.seed, val_from=cfg.data.val_from,
     )  # fmt: skip
+    split = seen_split(split, card.resolution)
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     source = PixelSource(bands, parse_bytes(cfg.data.cache))
     source.preload([labelled.scene for labelled in split.train + split.val])
@@ -179,8 +203,8 @@ def _scene_job(
 def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augment | None) -> Job:
     """Decide on patches and how they are drawn."""
     stride = cfg.net.stride
-    size = object_size(of.split.train)
-    fitted = max(stride, round((size or POINT_PATCH) / stride) * stride)
+    sizes = object_sizes(of.split.train)
+    fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
     patch = PatchSettings(int(auto(cfg.net.patch_size, fitted)), -(-int(cfg.net.margin) // stride) * stride)
     exclusion = auto(cfg.data.exclusion, patch.patch_size / 2)
     recipe = Recipe(
@@ -193,16 +217,19 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
         balance=cfg.data.balance,
     )
     logger.info(
-        "%s: patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
-        _known(size), patch.patch_size, patch.margin, recipe.exclusion,
+        "patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
+        patch.patch_size, patch.margin, recipe.exclusion,
     )  # fmt: skip
+    warnings = patch_warnings(sizes, stride, patch.patch_size, card.resolution)
     task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed)
+    task = task.told(sizes, _known(sizes, card.resolution), warnings)
     return Job(replace(card, patch_size=patch.patch_size), task, of.loading, of.split, of.source)
 
 
 def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augment | None) -> Job:
     """Decide on boxes or points, and on the crops."""
-    size = object_size(of.split.train)
+    sizes = object_sizes(of.split.train)
+    size = sizes.median if sizes is not None and sizes.boxes else None
     wanted = None if size is None else float(auto(cfg.net.object_size, size))
     grid = GridSpec(cfg.net.deepest, cfg.net.width, cfg.net.slots, wanted)
     side = int(cfg.data.crop)
@@ -211,16 +238,21 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     recipe = CropRecipe(cfg.data.samples, side, cfg.data.empty_fraction, cfg.data.negative_fraction, cfg.data.balance)
     encoder = Encoder(grid, cfg.net.stride, cfg.net.spread)
     logger.info(
-        "%s: %s at a stride of %d pixels, crops of %d pixels",
-        _known(size), "points" if size is None else "boxes", cfg.net.stride, side,
+        "%s at a stride of %d pixels, crops of %d pixels",
+        "points" if size is None else "boxes", cfg.net.stride, side,
     )  # fmt: skip
+    warnings = grid_warnings(sizes, cfg.net.stride, side, grid.deepest, card.resolution)
     task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed)
+    task = task.told(sizes, _known(sizes, card.resolution), warnings)
     shown = round(size or POINT_PATCH)
     return Job(replace(card, patch_size=shown, grid=grid), task, of.loading, of.split, of.source)
 
 
-def _known(size: float | None) -> str:
-    return f"objects are {size:.0f} pixels wide" if size else "points do not tell the objects' size"
+def _known(sizes: ObjectSizes | None, seen: Resolution) -> str:
+    """Say how large objects are, as far as the labels tell."""
+    if sizes is None:
+        return "points do not tell the objects' size"
+    return ("" if sizes.boxes else "points do not tell the objects' size; ") + sizes.sentence(seen)
 
 
 def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:

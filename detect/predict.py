@@ -127,10 +127,8 @@ def digest(path: Path) -> str:
 def model_facts(card: ModelCard) -> dict[str, Any]:
     """Give the entries of a card that a reader of the report wants."""
     facts = asdict(card)
-    return {
-        name: facts[name]
-        for name in ("kind", "backbone", "classes", "patch_size", "threshold", "radius", "nms_iou", "bands")
-    }
+    names = ("kind", "backbone", "classes", "patch_size", "threshold", "radius", "nms_iou", "bands")
+    return {name: facts[name] for name in (*names, "image_scale", "gsd")}
 
 
 def speed(pixels: int, seconds: float) -> dict[str, Any]:

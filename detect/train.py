@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,11 @@ def run(cfg: DictConfig) -> int:
     else:
         assert isinstance(net, PatchClassifier)
         scores = setup.patch_scores(net, card, job.task.val, cfg)
-    notes = list(job.task.notes)
+    notes = [*job.task.notes, *job.task.warnings]
     summary = {
         "version": __version__,
         "objects": job.task.outputs,
+        "sizes": None if job.task.sizes is None else asdict(job.task.sizes),
         "notes": notes,
         "val": [] if job.split is None else [labelled.name for labelled in job.split.val],
         "seed": int(cfg.seed),

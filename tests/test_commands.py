@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
+import torch
 from PIL import Image
 
 from detect.inference import TorchRuntime
 from detect.labels import read_detections
+from detect.nets import load_model
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter
 
@@ -327,3 +331,47 @@ def test_resuming_with_other_settings_is_refused(trained, planted):
     assert done.code == 2 and "seed" in done.log
     done = call("train", *data, *SMALL)
     assert done.code == 2 and "resume=true" in done.log
+
+
+def enlarged(planted: Path, root: Path) -> Path:
+    """The planted discs with every pixel written as a square of two by two, and their points."""
+    (root / "images").mkdir(parents=True)
+    for path in sorted((planted / "images").iterdir()):
+        pixels = np.asarray(Image.open(path))
+        Image.fromarray(pixels.repeat(2, axis=0).repeat(2, axis=1)).save(root / "images" / path.name)
+    table = pd.read_csv(planted / "points.csv")
+    table.assign(x=2 * table["x"], y=2 * table["y"]).to_csv(root / "points.csv", index=False)
+    return root
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_the_files(trained, planted, tmp_path):
+    """Images of twice the size seen at a half are the small ones: the same training, counts and pictures, and places
+    twice as far. What is said in pixels of the file is doubled, what the net is made of is not."""
+    root, small, large = enlarged(planted, tmp_path / "data"), tmp_path / "small", tmp_path / "large"
+    done = call(
+        "train", f"data.root={root}", f"data.annotations={root / 'points.csv'}", f"output={tmp_path / 'run'}", *SMALL,
+        "data.scale=0.5", "data.match_radius=60",
+    )  # fmt: skip
+    assert done.code == 0 and "as resampled by data.scale=0.5" in done.log, done.log
+    (net, card), (own_net, own) = (load_model(folder / "model.safetensors") for folder in (tmp_path / "run", trained))
+    assert replace(card, training={}) == replace(own, training={}, image_scale=0.5)
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in own_net.state_dict().items())
+    assert card.training["sizes"]["median"] == own.training["sizes"]["median"]
+    scores, own_scores = (json.loads((folder / "scores.json").read_text()) for folder in (tmp_path / "run", trained))
+    assert (scores["f1"], scores["found"], scores["radius"]) == (own_scores["f1"], own_scores["found"], 60)
+    assert scores["mean_distance"] == pytest.approx(2 * own_scores["mean_distance"])
+    assert Image.open(tmp_path / "run/validation/1.jpg").width == 640
+
+    assert predict(trained, planted / "images/3.png", small).code == 0
+    assert predict(tmp_path / "run", root / "images/3.png", large).code == 0
+    assert (small / "counts.csv").read_text() == (large / "counts.csv").read_text()
+    found, own_found = (pd.read_csv(folder / "detections.csv") for folder in (large, small))
+    np.testing.assert_allclose(found[["x", "y"]], 2 * own_found[["x", "y"]], rtol=0, atol=0.021)  # two decimals
+    assert (small / "overlays/3.png.jpg").read_bytes() == (large / "overlays/3.png.jpg").read_bytes()
+    with rasterio.open(large / "heatmaps/3.png.tif") as one, rasterio.open(small / "heatmaps/3.png.tif") as other:
+        np.testing.assert_array_equal(one.read(), other.read())
+    run = json.loads((large / "run.json").read_text())
+    assert run["model"]["image_scale"] == 0.5 and run["pixels"] == 640 * 640
+    assert "Images resampled by" in (large / "report.html").read_text()
+    assert "Images resampled by" not in (small / "report.html").read_text()

@@ -199,3 +199,46 @@ def test_new_weights_all_learn(data: Path, weights: str, keep: int) -> None:
     cfg = settings(data, "boxes.csv", f"net.weights={weights}", "net.backbone=tf_efficientnet_lite0", "finetune.keep=4")
     job = job_of(cfg)
     assert setup.make_module(cfg, build_net(job.card), job, None).schedule.keep == keep
+
+
+def test_resampled_images_and_what_is_labelled_in_them(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Boxes of 16 x 25 seen at 2 are 40 pixels wide, in images of 240 x 240, more than half of a crop of 64."""
+    job = job_of(settings(data, "boxes.csv", "data.scale=2"))
+    assert (job.card.image_scale, job.card.gsd, job.card.patch_size) == (2.0, None, 40)
+    assert job.card.grid is not None and job.card.grid.object_size == 40
+    assert job.split is not None and job.source is not None
+    (scene,) = job.split.train
+    assert scene.scene.shape == (240, 240) and scene.objects.xy.tolist() == [[40, 60], [140, 120], [180, 180]]
+    assert job.source.read(scene.scene, scene.scene.window).shape == (3, 240, 240)
+    assert job.task.sizes is not None and job.task.sizes.median == 40
+    assert job.task.notes[-1].startswith("objects are 40 pixels wide: median of 3")
+    assert job.task.notes[-1].endswith("(as resampled by data.scale=2)")
+    (warning,) = job.task.warnings
+    assert "over half of data.crop=64" in warning and "set data.crop=80, or data.scale=1" in warning
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [warning]
+
+
+def test_the_patch_follows_the_size_that_is_seen(data: Path) -> None:
+    """Boxes 20 pixels wide seen at 2.4 are 48; points take 64 whatever the scale, and both say what does not suit."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        boxes, points = (
+            job_of(compose("train", [f"data.root={data}", f"data.annotations={data / table}", "data.scale=2.4"]))
+            for table in ("boxes.csv", "points.csv")
+        )
+    assert (boxes.card.patch_size, boxes.task.warnings) == (48, ())
+    assert points.card.patch_size == 64 and "the next point is" in points.task.notes[-1]
+    assert points.task.sizes is not None and not points.task.sizes.boxes
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.scale=0", r"data\.scale must be in \[1/32, 32\], got 0"),
+        ("data.scale=half", "half"),
+        ("data.scale=null", r"data\.scale must be a number, got None"),
+        ("data.gsd=0.5", r"0\.png: the image has no georeference"),
+    ],
+)
+def test_resolutions_that_cannot_be(data: Path, override: str, message: str) -> None:
+    with pytest.raises((ValueError, OSError), match=message):
+        job_of(settings(data, "boxes.csv", override))

@@ -13,7 +13,7 @@ from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
 from detect.imagery import Scene, Window
 from detect.inference import Plan, TorchRuntime, decoder_of, map_scene
-from detect.inference.decoding import CellGeometry
+from detect.inference.decoding import CellGeometry, in_file
 from detect.labels import Detections, outside
 from detect.learning import LabelledScene
 from detect.nets import ModelCard, Net
@@ -79,7 +79,11 @@ class SceneFinder:
     def find(
         self, net: Net, tolerance: float, suppressions: Sequence[float], threshold: float
     ) -> dict[float, dict[str, Detections]]:
-        """Find objects of a score or more in every scene: suppression -> name of the scene -> what is found."""
+        """Find objects of a score or more in every scene, in pixels of the scene as it is seen.
+
+        Returns:
+            Suppression -> name of the scene -> what is found.
+        """
         plan = self.plan(net, tolerance)
         found: dict[float, dict[str, Detections]] = {value: {} for value in suppressions}
         for labelled in self.scenes:
@@ -99,6 +103,8 @@ class SceneFinder:
 class SceneCounter:
     """Counts labelled scenes with a network and chooses threshold and suppression on them.
 
+    Objects are compared in pixels of the image files, suppressions are in pixels of what the network sees.
+
     Args:
         finder: looks in the validation scenes.
         settings: how to count.
@@ -109,12 +115,12 @@ class SceneCounter:
         self.scenes = finder.scenes
         self.card = finder.card
         self.settings = settings
-        self.truth = {labelled.name: outside(labelled.objects, labelled.ignored) for labelled in finder.scenes}
+        self.truth = {each.name: in_file(outside(each.objects, each.ignored), each.scene) for each in finder.scenes}
 
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Give `f1 precision recall bias_percent threshold suppression` at the best choice; 0 if nothing is found."""
         try:
-            best = self._choose(self.finder.find(net, ROUGH, self.finder.suppressions, LOWEST))
+            best = self._choose(self._candidates(net, ROUGH))
         except NothingFoundError:
             best = Selection(1.0, self.finder.suppressions[0], 0.0, 0.0, 0.0, -100.0)
         names = ("f1", "precision", "recall", "bias_percent", "threshold", "suppression")
@@ -126,7 +132,7 @@ class SceneCounter:
         Returns:
             The card with its choice, the scores (`score_points`, and `average_precision`), and the detections by scene.
         """
-        candidates = self.finder.find(net, FINE, self.finder.suppressions, LOWEST)
+        candidates = self._candidates(net, FINE)
         best = self._choose(candidates)
         all_found = candidates[best.suppression]
         found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
@@ -139,6 +145,14 @@ class SceneCounter:
         if boxes:
             scores |= average_precision(all_found, self.truth, self.card.classes)
         return card, scores, found
+
+    def _candidates(self, net: Net, tolerance: float) -> dict[float, dict[str, Detections]]:
+        """Find objects at a very low threshold, for every suppression, in every scene, in pixels of the files."""
+        found = self.finder.find(net, tolerance, self.finder.suppressions, LOWEST)
+        return {
+            value: {each.name: in_file(tables[each.name], each.scene) for each in self.scenes}
+            for value, tables in found.items()
+        }
 
     def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:
         if not any(len(table) for tables in candidates.values() for table in tables.values()):

@@ -48,8 +48,10 @@ def write_map(
     """Write a stitched map, strip by strip, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
 
     Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
-    is the posterior at the pixel position `offset + stride * (j, i)`; the georeference, where the scene has one, puts
-    the cell's centre there. Overviews are averages by 2, 4, 8, ... down to a block.
+    is the posterior at the pixel position `offset + stride * (j, i)` of the scene; the georeference, where it has one,
+    puts the cell's centre there. The tags `stride` and `offset` say the same in pixels of the image file: a number, or
+    two, for x and for y, where the image was resampled by unequal factors. Overviews are averages by 2, 4, 8, ...
+    down to a block.
 
     Args:
         path: the file; its folder is made.
@@ -70,8 +72,7 @@ def write_map(
     }  # fmt: skip
     if scene.transform is not None:
         corner = offset - stride / 2
-        pixel = Affine(*scene.transform) @ Affine.translation(scene.origin[1], scene.origin[0])
-        profile["transform"] = pixel @ Affine.translation(corner, corner) @ Affine.scale(stride)
+        profile["transform"] = georeference(scene) @ Affine.translation(corner, corner) @ Affine.scale(stride)
         profile["crs"] = scene.crs
     with replace_file(path) as part, gdal_options():
         with open_dataset(part, "w", **profile) as target:
@@ -81,10 +82,26 @@ def write_map(
                 row += strip.shape[1]
             if row != height:
                 raise ValueError(f"a map of {height} rows was given {row}")
-            target.update_tags(stride=stride, offset=offset, classes=", ".join(names))
+            lengths = {name: _in_the_file(value, scene) for name, value in (("stride", stride), ("offset", offset))}
+            target.update_tags(**lengths, classes=", ".join(names))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)
         _add_overviews(part, max(height, width))
+
+
+def georeference(scene: Scene) -> Affine:
+    """Give what takes a scene's own pixels to map coordinates; the scene must have a transform."""
+    assert scene.transform is not None
+    placed = Affine(*scene.transform)
+    if scene.zoom is not None:
+        x, y = scene.factor_xy
+        placed = placed @ Affine.translation(scene.zoom.source.col, scene.zoom.source.row) @ Affine.scale(1 / x, 1 / y)
+    return placed @ Affine.translation(scene.origin[1], scene.origin[0])
+
+
+def _in_the_file(length: float, scene: Scene) -> str:
+    """Write a length in pixels of the file; two, for x and y, where they differ."""
+    return " ".join(dict.fromkeys(str(length if factor == 1 else length / factor) for factor in scene.factor_xy))
 
 
 def _add_overviews(path: Path, longest_side: int) -> None:

@@ -17,6 +17,7 @@ from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.preview import Preview
 from detect.imagery.windows import Window, reflect
+from detect.imagery.zoom import Zoom, resampled
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
 """File name endings taken for images when a folder is searched; upper case too."""
@@ -28,6 +29,9 @@ WHOLE = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 BLOCK_CACHE = 64 << 20
 """Bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
+STRIP_PIXELS = 1 << 21
+"""Pixels that are resampled at once, at most, of the file and of what is seen, as far as whole rows allow."""
+
 
 class SceneError(OSError):
     """An image that cannot be opened or read, with its path and the reason."""
@@ -35,18 +39,20 @@ class SceneError(OSError):
 
 @dataclass(frozen=True)
 class Scene:
-    """One source image, or a rectangle of one; no pixels are held.
+    """One source image, or a rectangle of one, as it lies in the file or resampled; no pixels are held.
 
     Attributes:
         path: the image file.
-        shape: (height, width) in pixels of what is read from it.
+        shape: (height, width) in the scene's own pixels.
         dtype: numpy name of the pixels' type.
         bands: number of bands in the file.
-        transform: affine coefficients (a, b, c, d, e, f) from pixel to map coordinates, None without a georeference.
+        transform: affine coefficients (a, b, c, d, e, f) from the file's pixels to map coordinates, None without a
+            georeference.
         crs: coordinate reference system as WKT, None without one.
         nodata: the value of pixels that hold nothing, None without one.
-        origin: (row, col) in the file of the scene's top left pixel; (0, 0) for a whole image.
+        origin: (row, col) of the scene's top left pixel in the file, or in what is seen of it; (0, 0) for all of it.
         block_pixels: pixels that are decoded for any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
+        zoom: how the file is resampled; None takes its pixels as they are.
     """
 
     path: Path
@@ -58,11 +64,23 @@ class Scene:
     nodata: float | None = None
     origin: tuple[int, int] = (0, 0)
     block_pixels: int = 0
+    zoom: Zoom | None = None
 
     @property
     def windowed(self) -> bool:
         """Whether a part can be read without decoding much more."""
-        return 0 < 4 * self.block_pixels <= self.shape[0] * self.shape[1]
+        return 0 < 4 * self.block_pixels <= self.file_pixels
+
+    @property
+    def factor_xy(self) -> tuple[float, float]:
+        """Pixels of the scene per pixel of the file, along x and along y."""
+        return (1.0, 1.0) if self.zoom is None else self.zoom.factor_xy
+
+    @property
+    def file_pixels(self) -> int:
+        """Number of the file's pixels that the scene covers."""
+        x, y = self.factor_xy
+        return max(1, round(self.shape[0] / y * self.shape[1] / x))
 
     @property
     def window(self) -> Window:
@@ -129,6 +147,17 @@ def view(scene: Scene, window: Window) -> Scene:
     return replace(scene, shape=(window.height, window.width), origin=origin)
 
 
+def original(scene: Scene) -> Scene:
+    """Give the same place in the file's own pixels; a part of a resampled scene is taken to the nearest of them."""
+    if scene.zoom is None:
+        return scene
+    source, (x, y) = scene.zoom.source, scene.factor_xy
+    top, left = round(scene.origin[0] / y), round(scene.origin[1] / x)
+    height = max(1, round((scene.origin[0] + scene.shape[0]) / y) - top)
+    width = max(1, round((scene.origin[1] + scene.shape[1]) / x) - left)
+    return replace(scene, shape=(height, width), origin=(source.row + top, source.col + left), zoom=None)
+
+
 def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[np.generic]:
     """Read a window that may hang over the scene's edges, where the scene is mirrored.
 
@@ -181,8 +210,9 @@ class SceneReader:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole scene when decoded."""
-        return len(self.bands) * self.scene.shape[0] * self.scene.shape[1] * np.dtype(self.scene.dtype).itemsize
+        """Bytes of the whole scene when decoded: as it is seen, or as it lies in the file where that is more."""
+        pixels = max(self.scene.shape[0] * self.scene.shape[1], self.scene.file_pixels)
+        return len(self.bands) * pixels * np.dtype(self.scene.dtype).itemsize
 
     def hold(self) -> None:
         """Decode the whole scene now and keep it: what JPEG and PNG need, which start from the top for every window.
@@ -227,11 +257,31 @@ class SceneReader:
         if self._resident is not None:
             bands = [Image.fromarray(band).resize((width, height), Image.Resampling.BOX) for band in self._resident]
             return np.stack([np.asarray(band) for band in bands])
-        return self._decode(self.scene.window, (height, width))
+        whole = original(self.scene)
+        return self._stored(whole.window.shifted(*whole.origin), (height, width))
 
-    def _decode(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
-        row, col = self.scene.origin[0] + window.row, self.scene.origin[1] + window.col
-        box = RasterWindow(col, row, window.width, window.height)
+    def _decode(self, window: Window) -> NDArray[np.generic]:
+        """Read a window that lies in the scene, (bands, h, w)."""
+        placed = window.shifted(*self.scene.origin)
+        return self._stored(placed) if self.scene.zoom is None else self._resampled(self.scene.zoom, placed)
+
+    def _resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
+        """Read a window of what is seen of the file, in strips of whole rows that bound what is decoded at once."""
+        rows, cols = zoom.taps(window)
+        step = max(
+            1, int(min(STRIP_PIXELS * zoom.factor_xy[1] / (cols.stop - cols.start), STRIP_PIXELS / window.width))
+        )
+        result = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
+        for top in range(0, window.height, step):
+            strip = rows.part(top, top + step)
+            box = Window(strip.start, cols.start, strip.stop - strip.start, cols.stop - cols.start)
+            taps = strip.shifted(-box.row), cols.shifted(-box.col)
+            result[:, top : top + step] = resampled(self._stored(box), *taps, self.scene.nodata)
+        return result
+
+    def _stored(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
+        """Read a window of the file, in its own pixels, or reduced to a shape."""
+        box = RasterWindow(window.col, window.row, window.width, window.height)
         reduced = None if shape is None else (len(self.bands), *shape)
         try:
             with gdal_options():

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detect.imagery import Scene, SceneError, open_scene
 from detect.inference.decoder import Decoder, decoder_of, suppression_of
-from detect.inference.decoding import CellGeometry, posteriors
+from detect.inference.decoding import CellGeometry, in_file, posteriors
 from detect.inference.feeding import Ending, Failure, Source, ahead, grouped, read_tiles
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime, Stitcher, release
@@ -62,11 +62,11 @@ class Engine:
         """Say where the cells of a scene's map lie."""
         return CellGeometry(self.plan.stride, self.card.cell_offset, scene.shape)
 
-    def check(self, scene: Scene) -> None:
-        """See that a scene is of the model's kind and that the model finds things in scenes.
+    def seen(self, scene: Scene) -> Scene:
+        """Give a scene as the model sees it, which must be of the model's kind; the model must find things in scenes.
 
         Raises:
-            SceneError: the pixels are of another type than the model's.
+            SceneError: the pixels are of another type than the model's, or their size on the ground is not known.
             ValueError: the model has no background class.
         """
         if not self.card.finds:
@@ -77,6 +77,7 @@ class Engine:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.card.dtype}; convert the image"
             )
+        return self.card.resolution.seen(scene)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,8 @@ class SceneResult:
     """What was found in a scene.
 
     Attributes:
-        detections: the objects, in pixels.
-        geometry: where the heatmap's cells lie.
+        detections: the objects, in pixels of the image file.
+        geometry: where the heatmap's cells lie, in pixels of the scene as the model sees it.
         preview: the scene reduced to a small picture, (bands, h, w), of the model's bands.
         logits: (K, h, w), the stitched map, in memory or in a file.
         rows: rows of the map that may be worked on at once.
@@ -118,7 +119,7 @@ class Sink(Protocol):
         """Say whether the result of an image was kept by an earlier run that this one goes on with."""
 
     def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        """Keep the result of an image."""
+        """Keep the result of an image; the scene is as the model sees it."""
 
     def fail(self, failure: Failure) -> None:
         """Keep the failure of an image."""
@@ -161,7 +162,7 @@ def predict_images(
         progress: is told how far the run is.
 
     Returns:
-        The pixels done, and the failures.
+        The pixels done, of the image files, and the failures.
     """
     sources, failures = _open(images, engine)
     for failure in failures:
@@ -181,7 +182,7 @@ def predict_images(
                 failures.append(item)
                 _report(item, sink)
             elif item is not None:
-                done += _pixels(item.source.scene)
+                done += item.source.scene.file_pixels
                 waiting.append(writer.submit(_finish, item, engine, sink))
     return done, failures
 
@@ -189,15 +190,14 @@ def predict_images(
 def count_scene(
     scene: Scene, engine: Engine, advance: Callable[[int], None] = lambda pixels: None, name: str = ""
 ) -> SceneResult:
-    """Find the objects of one scene: tiles, map, detections.
+    """Find the objects of one scene, resampled as the model asks for: tiles, map, detections.
 
     Raises:
         SceneError: the image is damaged, or not of the kind that the model was trained on.
         ValueError: the model has no background class.
     """
-    engine.check(scene)
     quiet = _Quiet(advance)
-    with closing(stitched([[Source(name, scene)]], engine, quiet)) as maps:
+    with closing(stitched([[Source(name, engine.seen(scene))]], engine, quiet)) as maps:
         item = next(maps)
     if isinstance(item, Failure):
         raise SceneError(item.error)
@@ -237,12 +237,13 @@ def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progre
 
 def decoded(item: Stitched, engine: Engine) -> SceneResult:
     """Turn the map of an image into its detections."""
-    geometry = engine.geometry(item.source.scene)
+    scene = item.source.scene
+    geometry = engine.geometry(scene)
     rows = engine.plan.rows(*item.logits.shape[::2])
     detections = engine.decoder.detections(
         item.logits, geometry, suppression=suppression_of(engine.card), threshold=engine.card.threshold, rows=rows
     )
-    return SceneResult(detections, geometry, item.preview, item.logits, rows, engine.decoder.heat)
+    return SceneResult(in_file(detections, scene), geometry, item.preview, item.logits, rows, engine.decoder.heat)
 
 
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
@@ -250,9 +251,7 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
     for name, path in images:
         try:
             writable(name, "image name")
-            scene = open_scene(path)
-            engine.check(scene)
-            sources.append(Source(name, scene))
+            sources.append(Source(name, engine.seen(open_scene(path))))
         except (SceneError, UnwritableError, UnicodeError) as error:
             failures.append(Failure(name, str(error)))
     return sources, failures

@@ -1,6 +1,6 @@
 """From a stitched map to detections: local maxima of the foreground, one class each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from scipy.ndimage import minimum_filter
 from scipy.special import expit, logsumexp, softmax
 from torch.nn import functional as F
 
+from detect.imagery import Scene
 from detect.inference.stitching import release
 from detect.labels import Detections
 from detect.nets import ModelCard
@@ -33,6 +34,16 @@ class CellGeometry:
     stride: int
     offset: float
     shape: tuple[int, int]
+
+
+def in_file(found: Detections, scene: Scene) -> Detections:
+    """Take what was found in a scene to pixels of its file: from the resampled size back to the original's."""
+    if scene.zoom is None:
+        return found
+    x, y = scene.factor_xy
+    back = found.scaled(1 / x, 1 / y)
+    last = np.nextafter((scene.shape[1] / x, scene.shape[0] / y), 0)
+    return replace(back, xy=np.minimum(back.xy, last))
 
 
 def foreground(logits: NDArray[np.float32]) -> NDArray[np.float32]:

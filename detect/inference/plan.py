@@ -80,8 +80,7 @@ class Plan:
         Raises:
             SceneError: it must be decoded whole, and is too large for that.
         """
-        pixels = scene.shape[0] * scene.shape[1]
-        least = 2 * nbytes * scene.block_pixels // pixels if scene.windowed else nbytes
+        least = 2 * nbytes * scene.block_pixels // scene.file_pixels if scene.windowed else nbytes
         if least > self.photograph:
             part = "in large pieces" if scene.windowed else "whole"
             raise SceneError(

@@ -100,6 +100,12 @@ class Detections:
         """Move every object by `x` and `y` pixels."""
         return Detections(self.xy + np.array([x, y]), self.score, self.label, self.classes, self.wh)
 
+    def scaled(self, x: float, y: float) -> "Detections":
+        """Take places and sizes times `x` and `y`."""
+        factors = np.array([x, y])
+        wh = None if self.wh is None else self.wh * factors
+        return Detections(self.xy * factors, self.score, self.label, self.classes, wh)
+
     def with_classes(self, classes: Sequence[str]) -> "Detections":
         """Renumber the labels for another list of classes, which must hold every name in use.
 

@@ -13,6 +13,14 @@ from detect.learning.mining import HardNegatives, LookAlikes, Mining, false_alar
 from detect.learning.module import ClassifierModule, CountingModule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
+from detect.learning.sizes import (
+    ObjectSizes,
+    fitted_patch,
+    grid_warnings,
+    object_sizes,
+    patch_warnings,
+    seen_split,
+)
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
@@ -25,7 +33,6 @@ from detect.learning.tasks import (
     grid_task,
     image_kind,
     measure_normalisation,
-    object_size,
     scene_task,
 )
 
@@ -51,6 +58,7 @@ __all__ = [
     "LookAlikes",
     "LossWeights",
     "Mining",
+    "ObjectSizes",
     "Objects",
     "PatchData",
     "PatchSettings",
@@ -62,14 +70,18 @@ __all__ = [
     "Schedule",
     "Task",
     "false_alarms",
+    "fitted_patch",
     "folder_card",
     "folder_outputs",
     "folder_task",
     "grid_task",
+    "grid_warnings",
     "image_kind",
     "measure_normalisation",
     "named_sides",
-    "object_size",
+    "object_sizes",
+    "patch_warnings",
     "scene_task",
+    "seen_split",
     "split_scenes",
 ]

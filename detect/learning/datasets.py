@@ -91,7 +91,7 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
         path = self.paths[index]
         if path not in self._held:
-            scene = open_scene(path)
+            scene = self.card.resolution.seen(open_scene(path))
             side = (self.card.patch_size, self.card.patch_size)
             if (scene.shape, scene.dtype) != (side, self.card.dtype):
                 raise ValueError(

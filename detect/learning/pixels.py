@@ -1,6 +1,7 @@
 """Pixels for training: windows of scenes, with compressed photographs decoded once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery import Scene, Window, open_scene, read_window, reflect
+from detect.imagery.zoom import Zoom
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 """Formats whose windows can be read without decoding the whole image."""
@@ -16,8 +18,9 @@ RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 class PixelSource:
     """Reads windows of scenes again and again.
 
-    A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept: in memory up to
-    `budget` bytes in all, in memory-mapped files in a temporary folder beyond. Rasters are read by window.
+    A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept, resampled where the
+    scene is: in memory up to `budget` bytes in all, in memory-mapped files in a temporary folder beyond. Rasters are
+    read by window.
 
     Args:
         bands: band numbers from 1.
@@ -28,7 +31,7 @@ class PixelSource:
         self.bands = tuple(bands)
         self.budget = budget
         self.held = 0
-        self._images: dict[Path, NDArray[np.generic]] = {}
+        self._images: dict[tuple[Path, Zoom | None], NDArray[np.generic]] = {}
         self._folder: TemporaryDirectory[str] | None = None
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
@@ -47,15 +50,18 @@ class PixelSource:
                 self._image(scene)
 
     def _image(self, scene: Scene) -> NDArray[np.generic]:
-        if scene.path not in self._images:
+        kept = scene.path, scene.zoom
+        if kept not in self._images:
             whole = open_scene(scene.path)
+            if scene.zoom is not None:
+                whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             pixels = read_window(whole, whole.window, self.bands)
             if self.held + pixels.nbytes > self.budget:
                 pixels = self._spill(pixels)
             else:
                 self.held += pixels.nbytes
-            self._images[scene.path] = pixels
-        return self._images[scene.path]
+            self._images[kept] = pixels
+        return self._images[kept]
 
     def _spill(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
         self._folder = self._folder or TemporaryDirectory(prefix="detect-")

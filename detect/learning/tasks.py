@@ -19,6 +19,7 @@ from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.mining import LookAlikes
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
+from detect.learning.sizes import ObjectSizes
 from detect.learning.splits import LabelledScene, SceneSplit
 from detect.learning.targets import Encoder
 from detect.nets import ModelCard
@@ -40,6 +41,8 @@ class Task:
         notes: sentences for the log and the report.
         drawn: how many of each output of the network are drawn, relative to one another.
         look_alikes: of the sampler that draws the epochs; None for bare patches.
+        warnings: the same, on what does not suit the objects.
+        sizes: how large the training objects are; None for bare patches, and where points have no neighbours.
     """
 
     train: Callable[[int], PatchSet]
@@ -48,6 +51,12 @@ class Task:
     notes: tuple[str, ...]
     drawn: NDArray[np.float64]
     look_alikes: LookAlikes | None = None
+    warnings: tuple[str, ...] = ()
+    sizes: ObjectSizes | None = None
+
+    def told(self, sizes: ObjectSizes | None, note: str, warnings: tuple[str, ...]) -> "Task":
+        """Add what there is to say on the objects' sizes."""
+        return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,6 @@ class PatchSettings:
     def side(self) -> int:
         """Side in pixels of what the network sees."""
         return self.patch_size + 2 * self.margin
-
-
-def object_size(scenes: Sequence[LabelledScene]) -> float | None:
-    """Give the median side of the labelled boxes, sqrt(w * h), in pixels; None for points."""
-    sides = [np.sqrt(s.objects.wh.prod(axis=1)) for s in scenes if s.objects.wh is not None and len(s.objects)]
-    return float(np.median(np.concatenate(sides))) if sides else None
 
 
 def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tuple[int, ...], str]:
@@ -182,7 +185,7 @@ def _close_objects(scenes: Sequence[LabelledScene], encoder: Encoder) -> str | N
         return None
     return (
         f"{close} of {total} training objects lie less than a cell ({encoder.stride} pixels) from another and may be "
-        "taken for one with it; a smaller net.stride would tell them apart"
+        "taken for one with it; a smaller net.stride or a larger data.scale would tell them apart"
     )
 
 
@@ -195,7 +198,7 @@ def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: Model
     unknown = sorted(set(negative_labels) - set(folder.classes))
     if unknown:
         raise ValueError(f"data.negative_labels names {unknown}; the folders are {list(folder.classes)}")
-    first = open_scene(folder.paths[0])
+    first = card.resolution.seen(open_scene(folder.paths[0]))
     if first.shape[0] != first.shape[1]:
         raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
     bands, dtype = image_kind([first], card.bands or None)

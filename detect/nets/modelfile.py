@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from detect.imagery import replace_file
+from detect.imagery import Resolution, replace_file
 from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid
 from detect.nets.grid import GridDetector, GridSpec
 from detect.nets.patch import PatchClassifier
@@ -40,7 +40,8 @@ class ModelCard:
         bands: band numbers, from 1, of the images.
         dtype: numpy name of the training images' pixels.
         offset, scale: normalisation (x - offset) / scale, a number a band.
-        patch_size: side in pixels of a patch; of a grid head's typical object.
+        patch_size: side in pixels of a patch; of a grid head's typical object. This and the other lengths are in
+            pixels of what the network sees.
         halo: context in pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
         halo_auto: a smaller context that was measured to be enough, None where it was not measured.
         halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
@@ -50,6 +51,11 @@ class ModelCard:
         grid: what shapes a grid head, None for a patch classifier.
         calibration: parameters that turn scores into probabilities, None where there are none.
         training: how it was made and validated, for the record.
+        image_scale: images are resampled by this factor before the network sees them.
+        gsd: or from their own metres per pixel to these; None goes by `image_scale`.
+
+    Raises:
+        ValueError: `image_scale` or `gsd` is no resolution.
     """
 
     kind: str
@@ -70,6 +76,16 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     grid: GridSpec | None = None
     nms_iou: float | None = None
+    image_scale: float = 1.0
+    gsd: float | None = None
+
+    def __post_init__(self) -> None:
+        Resolution(self.image_scale, self.gsd)
+
+    @property
+    def resolution(self) -> Resolution:
+        """At what size the network sees images."""
+        return Resolution(self.image_scale, self.gsd)
 
     @property
     def finds(self) -> bool:

@@ -87,11 +87,12 @@ def _heat(path: Path, source: Path | None, pixels: NDArray[np.uint8] | None) -> 
     tags = read_tags(path)
     if source is None or not {"stride", "offset"} <= set(tags):
         return heat_picture(heatmap, pixels)
-    stride, offset = float(tags["stride"]), float(tags["offset"])
-    start = 0.5 - offset / stride
+    strides, offsets = ([float(part) for part in tags[name].split()] for name in ("stride", "offset"))
+    start = 0.5 - offsets[0] / strides[0]
     height, width = open_scene(source).shape
     down, across = (shown / cells for shown, cells in zip(heatmap.shape[1:], scene.shape, strict=True))
-    span = (start * across, start * down, (start + width / stride) * across, (start + height / stride) * down)
+    right, low = start + width / strides[0], start + height / strides[-1]
+    span = (start * across, start * down, right * across, low * down)
     return heat_picture(heatmap, pixels, span)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from detect.imagery import Scene, write_map
+from detect.imagery import Scene, original, write_map
 from detect.inference import Failure, SceneResult
 from detect.labels import write_detections
 from detect.nets import ModelCard
@@ -69,14 +69,14 @@ class PredictionFolder:
         )  # fmt: skip
         shown = result.preview[:3] if len(result.preview) >= 3 else result.preview[:1]
         pixels = to_display(shown, nodata=scene.nodata)
-        scale = pixels.shape[1] / scene.shape[1]
-        picture = overlay(pixels, result.detections, scale, self.card.patch_size / 2)
+        scale = pixels.shape[1] / original(scene).shape[1]
+        picture = overlay(pixels, result.detections, scale, self.card.patch_size / 2 / scene.factor_xy[0])
         write_picture(picture, overlay_path(self.folder, name))
         small = Image.fromarray(pixels)
         small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
         write_picture(small, thumbnail_path(self.folder, name), quality=95)
         (self.folder / "scores.json").unlink(missing_ok=True)
-        record = Record(*self._files[name], scene.shape[0] * scene.shape[1], result.detections)
+        record = Record(*self._files[name], scene.file_pixels, result.detections)
         self.journal.add(name, record)
         self._whole.add(name)
 

@@ -77,7 +77,7 @@ class Record:
     Attributes:
         path: the source, as text.
         size, mtime_ns: the source file's bytes and time of change, by which another file of its name is told.
-        pixels: of the scene.
+        pixels: of the image file.
         detections: what was found.
     """
 

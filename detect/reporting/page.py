@@ -173,6 +173,8 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
         ("Score threshold", model.get("threshold")),
         ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
         ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
+        ("Images resampled by", model.get("image_scale") if model.get("image_scale") != 1 else None),
+        ("Images resampled to", f"{format_value(model['gsd'])} m a pixel" if model.get("gsd") else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
         ("Computed with", _runtime(run.get("settings"))),

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from detect.evaluation import Criterion
-from detect.imagery import Scene, read_window
+from detect.imagery import Scene, original, read_window
 from detect.labels import Detections
 from detect.reporting.captions import with_legend
 from detect.reporting.colours import to_display
@@ -57,12 +57,13 @@ def draw_scenes(
     Args:
         folder: for `1.jpg` and on, in the order of the scenes (white dots are the truth, coloured rings the
             detections), and `1_false_alarms.jpg`, `1_missed.jpg`.
-        scenes: name, pixels and truth of each.
-        found: the detections, by name.
-        radius: of the rings, in pixels of the scene.
+        scenes: name, pixels as the network sees them, and truth of each, in pixels of the image file.
+        found: the detections, by name, in pixels of the image file.
+        radius: of the rings, in pixels of what the network sees.
         criterion: when a detection and an object are one.
     """
-    for number, (name, scene, truth) in enumerate(scenes, start=1):
+    for number, (name, seen, truth) in enumerate(scenes, start=1):
+        scene, ring = original(seen), radius / seen.factor_xy[0]
         pixels = to_display(read_window(scene, scene.window, (1, 2, 3) if scene.bands >= 3 else (1,)))
         scale = min(1.0, LONGEST / max(scene.shape))
         size = (max(1, round(scene.shape[1] * scale)), max(1, round(scene.shape[0] * scale)))
@@ -70,12 +71,12 @@ def draw_scenes(
         for x, y in truth.xy * scale:
             row, col = int(y), int(x)
             small[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = 255
-        picture = with_legend(overlay(small, found[name], scale, radius), found[name])
+        picture = with_legend(overlay(small, found[name], scale, ring), found[name])
         write_picture(picture, folder / f"{number}.jpg")
         match = criterion.match(found[name], truth)
         errors = {"false_alarms": found[name][match.spurious], "missed": truth[match.missed]}
         for what, objects in errors.items():
             if len(objects):
                 worst = choose(objects, SHEET)
-                sheet = crops_sheet(read_crops(scene, worst, round(6 * radius)), worst)
+                sheet = crops_sheet(read_crops(scene, worst, max(1, round(6 * ring))), worst)
                 write_picture(sheet, folder / f"{number}_{what}.jpg")

@@ -1,5 +1,6 @@
 """Counting whole labelled scenes: the choice of threshold and suppression, and the scores at it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from detect.evaluation import Criterion
 from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery import Scene, Window
+from detect.imagery.zoom import Zoom
 from detect.inference import Plan, make_plan
 from detect.labels import Detections
 from detect.learning import LabelledScene, Objects
@@ -173,3 +175,22 @@ def test_a_network_is_counted_roughly_while_it_learns_and_finely_for_its_choice(
     made(net)  # type: ignore[arg-type]
     made.score(net)  # type: ignore[arg-type]
     assert asked == [(net, ROUGH), (net, FINE)] and FINE < ROUGH
+
+
+@pytest.mark.parametrize(("radius", "f1"), [(5.0, 1.0), (2.0, 0.0)])
+def test_resampled_scenes_are_scored_in_the_files_pixels(radius: float, f1: float) -> None:
+    """Files of 3 times the height and twice the width. Labels 1 pixel of what is seen to the right of the marks are 2
+    pixels of the file away from what is found, and so farther than a radius of just below 2."""
+    image, things = marks(1)
+    seen = replace(labelled("1.png", truth(things)).scene, zoom=Zoom(Window(0, 0, 3 * SHAPE[0], 2 * SHAPE[1]), SHAPE))
+    scene = replace(labelled("1.png", truth(things).shifted(1, 0)), scene=seen)
+    card = mark_card(24.0, nms_iou=None)
+    made = counter(card, {"1.png": image}, [scene])
+    made.settings = replace(made.settings, criterion=Criterion(radius - 1e-6))
+    np.testing.assert_allclose(made.truth["1.png"].xy, (things.xy + np.array([1, 0])) * (2, 3))
+    _, scores, found = made.score(MarkNet(24.0))  # type: ignore[arg-type]
+    assert scores["f1"] == f1
+    order = np.lexsort(found["1.png"].xy.T)
+    np.testing.assert_allclose(found["1.png"].xy[order], (things.xy * (2, 3))[np.lexsort(things.xy.T)], atol=1e-3)
+    assert things.wh is not None and found["1.png"].wh is not None
+    np.testing.assert_allclose(found["1.png"].wh.sum(axis=0), (things.wh * (2, 3)).sum(axis=0), rtol=1e-5)

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
-from detect.imagery import Scene, SceneError, Window, open_scene, read_preview, read_tags, view, write_map
+from detect.imagery import Resolution, Scene, SceneError, Window, open_scene, read_preview, read_tags, view, write_map
+from detect.imagery.zoom import Zoom
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
@@ -123,3 +125,31 @@ def test_previews_of_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data[: len(data) // 2])
         with pytest.raises(SceneError, match=f"{name}: damaged"):
             read_preview(tmp_path / name, 50)
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (10, 20)])
+def test_the_map_of_a_resampled_scene_lies_on_the_same_ground(tmp_path: Path, origin: tuple[int, int]) -> None:
+    """60 x 90 pixels of the file seen as 30 x 60, x by 2/3 and y by 1/2: cell (1, 2) at stride 16 is at x = 8 + 32.
+
+    Those are 60 pixels of the file, and y = 8 + 16 are 48; on the ground 1000 + x / 2 and 2000 - y / 2.
+    """
+    part = Window(*origin, 60, 90)
+    seen = replace(located(tmp_path), shape=(30, 60), zoom=Zoom(part, (30, 60)))
+    write_map(tmp_path / "a.tif", [heat()[:, :2, :4]], seen, 16, ("a", "b"), 8.0)
+    with rasterio.open(tmp_path / "a.tif") as source:
+        assert source.xy(1, 2) == pytest.approx((1000 + (60 + origin[1]) / 2, 2000 - (48 + origin[0]) / 2))
+        assert source.xy(0, 0) == pytest.approx((1000 + (12 + origin[1]) / 2, 2000 - (16 + origin[0]) / 2))
+    tags = read_tags(tmp_path / "a.tif")
+    assert (tags["stride"], tags["offset"]) == ("24.0 32.0", "12.0 16.0")
+    write_map(
+        tmp_path / "b.tif", [heat()[:, :1, :2]], replace(seen, shape=(15, 20), origin=(6, 8)), 16, ("a", "b"), 8.0
+    )
+    with rasterio.open(tmp_path / "b.tif") as source:
+        assert source.xy(0, 0) == pytest.approx((1000 + (24 + origin[1]) / 2, 2000 - (28 + origin[0]) / 2))
+
+
+def test_the_tags_of_an_evenly_resampled_map_are_a_number_each(tmp_path: Path) -> None:
+    """At a half, cells of 16 seen pixels are 32 pixels of the file."""
+    write_map(tmp_path / "a.tif", [heat()[:, :3, :4]], Resolution(0.5).seen(photograph(tmp_path)), 16, ("a", "b"), 8.0)
+    tags = read_tags(tmp_path / "a.tif")
+    assert (tags["stride"], tags["offset"]) == ("32.0", "16.0")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,11 @@ def test_wrong_tables_are_refused(change: dict, message: str) -> None:
     right = {"xy": [[1, 2]], "score": [0.5], "label": [0], "classes": ("a", "b")}
     with pytest.raises(ValueError, match=message):
         Detections(**{**right, **change})
+
+
+def test_places_and_sizes_are_scaled_along_each_axis() -> None:
+    table = Detections(np.array([[4.0, 6.0]]), np.array([0.5]), np.array([0]), ("a",), np.array([[2.0, 8.0]]))
+    scaled = table.scaled(0.5, 3)
+    assert (scaled.xy.tolist(), scaled.boxes_xyxy.tolist()) == ([[2, 18]], [[1.5, 6, 2.5, 30]])
+    assert scaled.score.tolist() == [0.5] and scaled.names == ["a"]
+    assert replace(table, wh=None).scaled(2, 2).wh is None

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Scene, SceneError, Window, open_scene, read_window, view
+from detect.imagery import Resolution, Scene, SceneError, Window, open_scene, read_window, view
 from detect.learning import PixelSource
 
 
@@ -24,12 +24,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @given(data=st.data())
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_reads_what_the_file_says(files, name: str, budget: int, data: st.DataObject) -> None:
-    """Kept in memory, spilled to a file (a budget of nothing) or read by window; of whole images and of parts."""
+    """Kept in memory, spilled to a file (a budget of nothing) or read by window; of whole images and of parts.
+
+    Resampled ones are kept beside one another: parts of one image are seen each by itself.
+    """
     scene: Scene = open_scene(files[name])
     source = PixelSource((3, 1), budget)
     row, col = data.draw(st.integers(0, 39)), data.draw(st.integers(0, 29))
     part = view(scene, Window(row, col, data.draw(st.integers(1, 40 - row)), data.draw(st.integers(1, 30 - col))))
-    for each in (scene, part, scene):
+    seen = [Resolution(data.draw(st.sampled_from([0.4, 1.0, 1.7]))).seen(each) for each in (scene, part)]
+    inner = view(seen[1], Window(0, 0, *(-(-side // 2) for side in seen[1].shape)))
+    for each in (scene, part, *seen, inner, scene):
         at = Window(
             *(data.draw(st.integers(-50, 50)) for _ in range(2)), *(data.draw(st.integers(1, 60)) for _ in range(2))
         )

@@ -27,7 +27,6 @@ from detect.learning import (
     grid_task,
     image_kind,
     measure_normalisation,
-    object_size,
     scene_task,
 )
 from detect.learning.sampling import Sample
@@ -42,23 +41,6 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
-
-
-def boxes(scene: LabelledScene, *sides: tuple[float, float]) -> LabelledScene:
-    xy = np.full((len(sides), 2), 50.0)
-    return replace(scene, objects=Detections.truth(xy, ["a"] * len(sides), ("a",), np.array(sides).reshape(-1, 2)))
-
-
-def test_the_size_of_objects_is_the_median_of_the_boxes_sides(scene) -> None:
-    """sqrt(4 * 9) = 6, sqrt(10 * 10) = 10 and sqrt(2 * 50) = 10; with sqrt(1 * 1) besides, the median is 8."""
-    one, two = boxes(scene("1.png"), (4, 9), (10, 10)), boxes(scene("22.png"), (2, 50))
-    assert object_size([one, two, boxes(scene("333.png"))]) == 10
-    assert object_size([one, two, boxes(scene("333.png"), (1, 1))]) == 8
-
-
-def test_points_have_no_size(scene) -> None:
-    assert object_size([scene("1.png", [(5, 5, "a")])]) is None
-    assert object_size([boxes(scene("1.png"))]) is None
 
 
 def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> None:
@@ -258,3 +240,15 @@ def test_unequal_classes_are_drawn_equally_often_where_asked(folder) -> None:
     task = folder_task(folder, card, None, FolderRecipe(("ground",), 0.25, 1), 0)
     drawn = [path.parent.name for epoch in range(100) for path in task.train(epoch).paths]
     assert all(abs(drawn.count(name) / len(drawn) - 1 / 3) < 0.04 for name in ("cow", "ground", "sheep"))
+
+
+def test_bare_patches_are_resampled_too(tmp_path: Path) -> None:
+    """Patches of 32 pixels seen at a half are 16 wide; averages of squares of two."""
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    path = save(tmp_path / "cow" / "0.png", pixels)
+    patches(tmp_path, "ground/0.png")
+    card = folder_card(read_patch_folder(tmp_path), ["ground"], replace(CARD, image_scale=0.5))
+    assert card.patch_size == 16
+    seen = FolderDataset([path], np.array([1]), card)[0][0].numpy()
+    wanted = pixels.reshape(16, 2, 16, 2, 3).astype(float).mean(axis=(1, 3)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(seen, np.rint(wanted))

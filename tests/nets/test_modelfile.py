@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from detect.imagery import Resolution
 from detect.nets import (
     GridDetector,
     GridSpec,
@@ -249,6 +250,38 @@ def test_headers_of_grids_that_cannot_be_used(tmp_path: Path, change: dict, mess
     net, card = lively_grid(24.0, 16, 2)
     path = tmp_path / "model.safetensors"
     save_model(path, net, card)
+    rewrite(path, {**header_of(path), **change})
+    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
+        load_model(path)
+
+
+def test_the_size_at_which_images_are_seen_comes_back(tmp_path: Path, net: PatchClassifier) -> None:
+    for seen in ({"image_scale": 1 / 3}, {"gsd": 0.1}):
+        card = replace(CARD, **seen)
+        save_model(tmp_path / "a.safetensors", net, card)
+        read = load_model(tmp_path / "a.safetensors")[1]
+        assert read == card and read.resolution == Resolution(card.image_scale, card.gsd)
+
+
+def test_a_header_written_before_images_were_resampled_takes_them_as_they_are(path: Path) -> None:
+    header = header_of(path)
+    for entry in ("image_scale", "gsd"):
+        del header[entry]
+    rewrite(path, header)
+    read = load_model(path)[1]
+    assert read == CARD and read.resolution == Resolution(1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_scale": 0}, r"data\.scale must be in"),
+        ({"gsd": -1}, r"data\.gsd must be a positive number"),
+        ({"gsd": 1, "image_scale": 2}, r"leave data\.scale=2 out"),
+        ({"image_scale": "half"}, "header cannot be read"),
+    ],
+)
+def test_headers_whose_images_cannot_be_resampled(path: Path, change: dict, message: str) -> None:
     rewrite(path, {**header_of(path), **change})
     with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
         load_model(path)

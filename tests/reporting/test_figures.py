@@ -1,10 +1,12 @@
 import base64
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
 from detect.imagery import open_scene, write_map
+from detect.imagery.zoom import Zoom
 from detect.reporting import heatmap_path, overlay_path, write_picture
 from detect.reporting.figures import draw_figures
 from detect.reporting.predictions import read_predictions
@@ -55,3 +57,19 @@ def test_the_heatmap_lies_on_the_image(folder):
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     # the cell (2, 7) is centred at pixel 4 + 8 * 7 = 60 across and 4 + 8 * 2 = 20 down; it is 8 pixels wide
     assert abs(row - 20) <= 6 and abs(col - 60) <= 6
+
+
+def test_the_heatmap_of_a_resampled_image_lies_on_the_image(folder):
+    """60 x 80 pixels seen as 45 x 30: the cell (3, 2) at stride 8 is centred at 20 across and 28 down of these.
+
+    In the image that is 20 * 80 / 30 = 53 across and 28 * 60 / 45 = 37 down; it is 21 pixels wide and 11 high.
+    """
+    content = read_predictions(folder)
+    heatmap = np.zeros((1, 6, 4), np.float32)
+    heatmap[0, 3, 2] = 1
+    scene = open_scene(content.source("c.jpg"))
+    seen = replace(scene, shape=(45, 30), zoom=Zoom(scene.window, (45, 30)))
+    write_map(heatmap_path(folder, "c.jpg"), [heatmap], seen, 8, ["cow"], 4.0)
+    pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
+    row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
+    assert abs(row - 37) <= 5 and abs(col - 53) <= 8

@@ -1,0 +1,134 @@
+"""Resampling: which pixels of a file make a pixel of a resampled scene, and with what weight.
+
+Where a pixel comes from follows from its own number by whole-number arithmetic, so the pixels of a window are those of
+the whole, whichever window is asked for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.windows import Window
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """A rectangle of a file seen at another size; its edges stay where they are.
+
+    Attributes:
+        source: the rectangle, in the file's pixels.
+        shape: (height, width) in pixels of what is seen of it.
+
+    Raises:
+        ValueError: a side of `shape` is less than 1.
+    """
+
+    source: Window
+    shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1:
+            raise ValueError(f"a resampled image needs a height and width of 1 or more, got {self.shape}")
+
+    @property
+    def factor_xy(self) -> tuple[float, float]:
+        """Seen pixels per pixel of the file, along x and along y."""
+        return self.shape[1] / self.source.width, self.shape[0] / self.source.height
+
+    def taps(self, window: Window) -> tuple["Taps", "Taps"]:
+        """Give what makes the rows and the columns of a window that lies in what is seen."""
+        rows = axis_taps(window.row, window.row_stop, self.source.height, self.shape[0])
+        cols = axis_taps(window.col, window.col_stop, self.source.width, self.shape[1])
+        return rows.shifted(self.source.row), cols.shifted(self.source.col)
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """What makes the pixels along one axis: each is a weighted sum of k pixels of the source.
+
+    Attributes:
+        index: (n, k) int64, positions in the source.
+        weight: (n, k) float64, rows adding up to 1.
+    """
+
+    index: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    @property
+    def start(self) -> int:
+        """The first position that is needed."""
+        return int(self.index.min())
+
+    @property
+    def stop(self) -> int:
+        """One more than the last position that is needed."""
+        return int(self.index.max()) + 1
+
+    def shifted(self, by: int) -> "Taps":
+        """Move the positions."""
+        return Taps(self.index + by, self.weight)
+
+    def part(self, start: int, stop: int) -> "Taps":
+        """Give the taps of some of the pixels."""
+        return Taps(self.index[start:stop], self.weight[start:stop])
+
+    def __call__(self, pixels: NDArray[np.generic], axis: int) -> NDArray[np.floating]:
+        """Sum up along an axis of `pixels`, in float32, or float64 for numbers that float32 does not hold."""
+        number = np.result_type(pixels.dtype, np.float32)
+        shape = [-1 if i == axis % pixels.ndim else 1 for i in range(pixels.ndim)]
+        total: NDArray[np.floating] | None = None
+        for index, weight in zip(self.index.T, self.weight.T, strict=True):
+            if weight.any():
+                part = np.take(pixels, index, axis=axis) * weight.astype(number).reshape(shape)
+                total = part if total is None else np.add(total, part, out=total)
+        assert total is not None
+        return total
+
+
+def axis_taps(start: int, stop: int, length: int, target: int) -> Taps:
+    """Say what makes the pixels start..stop-1 of an axis of `length` pixels that is seen as `target` pixels.
+
+    Where it shrinks, a pixel is the average of what it covers, parts of pixels by their part; where it grows, it lies
+    between the two pixels whose middles are nearest (linear), at the ends on the last one.
+
+    Args:
+        start: in [0, target).
+        stop: in (start, target].
+        length: pixels of the source.
+        target: pixels that are seen of it.
+    """
+    place = np.arange(start, stop, dtype=np.int64)
+    if target < length:
+        low = place * length
+        index = (low // target)[:, None] + np.arange(-(-length // target) + 1)
+        covered = np.minimum((low + length)[:, None], (index + 1) * target) - np.maximum(low[:, None], index * target)
+        weight = np.maximum(covered, 0) / length
+    else:
+        middle = (2 * place + 1) * length - target
+        first = middle // (2 * target)
+        index = np.stack([first, first + 1], axis=1)
+        share = (middle - first * 2 * target) / (2 * target)
+        weight = np.stack([1 - share, share], axis=1)
+    return Taps(np.clip(index, 0, length - 1), weight)
+
+
+def resampled(pixels: NDArray[np.generic], rows: Taps, cols: Taps, nodata: float | None = None) -> NDArray[np.generic]:
+    """Resample pixels along both axes; whole numbers are rounded.
+
+    Args:
+        pixels: (C, H, W), of which `rows` and `cols` speak.
+        rows: what makes the rows.
+        cols: what makes the columns.
+        nodata: a value that means nothing; whatever any of it goes into becomes it.
+
+    Returns:
+        (C, h, w) in the dtype of `pixels`.
+    """
+    means = cols(rows(pixels, 1), 2)
+    result = (means if pixels.dtype.kind == "f" else np.rint(means)).astype(pixels.dtype)
+    if nodata is not None:
+        empty = (pixels == nodata).astype(np.uint8)
+        if empty.any():
+            result[cols(rows(empty, 1), 2) > 0] = nodata
+    return result

@@ -1,0 +1,117 @@
+"""At what size images are seen: factors, and metres per pixel from georeferences of all kinds."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from detect.imagery import Resolution, Scene, SceneError, Window, ground_sample_distance, open_scene, view
+from detect.imagery.zoom import Zoom
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+LOCAL = 'LOCAL_CS["mine",UNIT["{}",{}]]'
+
+
+def located(path: Path, crs: str | None, transform: Affine | None, shape: tuple[int, int] = (60, 80)) -> Scene:
+    height, width = shape
+    profile = {"driver": "GTiff", "count": 1, "height": height, "width": width, "dtype": "uint8"}
+    with rasterio.open(path, "w", **profile, crs=crs, transform=transform) as target:
+        target.write(np.zeros((1, *shape), np.uint8))
+    return open_scene(path)
+
+
+METRE, FOOT, TURNED = 0.2, 0.3048, math.radians(30)
+DEGREE = 1e-5
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "wanted"),
+    [
+        # on a UTM zone's middle meridian the map is 0.9996 of the ground
+        ("EPSG:32617", Affine(METRE, 0, 500_000, 0, -METRE, 4_500_000), (METRE / 0.9996, METRE / 0.9996)),
+        # the same, turned by 30 degrees, and with pixels twice as high as wide
+        (
+            "EPSG:32617",
+            Affine.translation(500_000, 4_500_000) @ Affine.rotation(30) @ Affine.scale(METRE, -2 * METRE),
+            (METRE / 0.9996, 2 * METRE / 0.9996),
+        ),
+        # Web Mercator stretches by 2 at 60 degrees (8,399,738 m north), but for the flattening
+        ("EPSG:3857", Affine(1, 0, 0, 0, -1, 8_399_738 + 30), (0.50126, 0.50042)),
+        # a degree of longitude is 111,320 m on the equator, of latitude 110,574 m
+        ("EPSG:4326", Affine(DEGREE, 0, 10, 0, -DEGREE, 30 * DEGREE), (1.11320, 1.10574)),
+        # at 60 degrees, half of that but for the flattening: 55,800 m and 111,412 m
+        ("EPSG:4326", Affine(DEGREE, 0, 10, 0, -DEGREE, 60), (0.55800, 1.11412)),
+        # New York in US survey feet of 0.3048006 m; the zone's scale is 1 within 1e-4
+        ("EPSG:2263", Affine(1, 0, 980_000, 0, -1, 200_000), (0.3048, 0.3048)),
+        # tied to no place on the earth: by its unit
+        (LOCAL.format("metre", 1), Affine(0.01, 0, 0, 0, -0.01, 0), (0.01, 0.01)),
+        (LOCAL.format("foot", 0.3048), Affine(2, 0, 0, 0, -2, 0), (0.6096, 0.6096)),
+    ],
+)
+def test_metres_per_pixel_of_georeferences(
+    tmp_path: Path, crs: str, transform: Affine, wanted: tuple[float, float]
+) -> None:
+    assert ground_sample_distance(located(tmp_path / "a.tif", crs, transform)) == pytest.approx(wanted, rel=2e-4)
+
+
+def test_an_image_is_resampled_from_its_own_metres_per_pixel(tmp_path: Path) -> None:
+    """60 x 80 pixels of 0.2 m seen at 0.5 m are 24 x 32; of 1 m, 120 x 160; those of 0.5 m stay as they are."""
+    seen = {}
+    for own in (0.2, 0.5, 1.0):
+        scene = located(tmp_path / f"{own}.tif", LOCAL.format("metre", 1), Affine(own, 0, 0, 0, -own, 0))
+        seen[own] = Resolution(gsd=0.5).seen(scene)
+    assert [seen[own].shape for own in (0.2, 0.5, 1.0)] == [(24, 32), (60, 80), (120, 160)]
+    assert seen[0.5].zoom is None and seen[1.0].factor_xy == (2.0, 2.0)
+
+
+def test_pixels_that_are_not_square_are_seen_square(tmp_path: Path) -> None:
+    """0.5 m wide and 0.25 m high, seen at 0.5 m: half as many rows, all the columns."""
+    scene = located(tmp_path / "a.tif", LOCAL.format("metre", 1), Affine(0.5, 0, 0, 0, -0.25, 0))
+    assert Resolution(gsd=0.5).seen(scene).shape == (30, 80)
+
+
+def test_a_factor(tmp_path: Path) -> None:
+    """The edges stay where they are: 60 x 80 at 0.33 are 20 x 26 pixels, 19.8 and 26.4 rounded."""
+    scene = located(tmp_path / "a.tif", None, None)
+    assert Resolution().seen(scene) is scene
+    seen = Resolution(0.33).seen(scene)
+    assert (seen.shape, seen.zoom) == ((20, 26), Zoom(Window(0, 0, 60, 80), (20, 26)))
+    assert Resolution(1 / 32).seen(view(scene, Window(3, 4, 2, 40))).zoom == Zoom(Window(3, 4, 2, 40), (1, 1))
+    with pytest.raises(ValueError, match="resampled already"):
+        Resolution(0.33).seen(seen)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"scale": 0.0}, r"data\.scale must be in \[1/32, 32\], got 0"),
+        ({"scale": math.nan}, r"data\.scale must be in \[1/32, 32\], got nan"),
+        ({"scale": 33}, r"data\.scale must be in \[1/32, 32\], got 33"),
+        ({"gsd": 0.0}, r"data\.gsd must be a positive number of metres per pixel, got 0"),
+        ({"gsd": math.inf}, r"data\.gsd must be a positive number of metres per pixel, got inf"),
+        ({"gsd": 0.1, "scale": 0.5}, r"data\.gsd=0\.1 decides the size of images; leave data\.scale=0\.5 out"),
+    ],
+)
+def test_resolutions_that_cannot_be(given: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Resolution(**given)
+
+
+@pytest.mark.parametrize("transform", [None, Affine(0.2, 0, 5, 0, -0.2, 5)])
+def test_an_image_whose_metres_are_not_known_is_an_error_that_names_the_ways_out(
+    tmp_path: Path, transform: Affine | None
+) -> None:
+    """Without a georeference, or with one in no unit."""
+    scene = located(tmp_path / "a.tif", None, transform)
+    with pytest.raises(SceneError, match=r"a\.tif: .*no georeference .*data\.scale, or without data\.gsd"):
+        Resolution(gsd=0.5).seen(scene)
+
+
+def test_a_unit_that_is_wrong_is_an_error(tmp_path: Path) -> None:
+    """20 cm a pixel, asked for in centimetres: 20 metres a pixel are a hundredth of the size."""
+    scene = located(tmp_path / "a.tif", LOCAL.format("metre", 1), Affine(0.2, 0, 0, 0, -0.2, 0))
+    with pytest.raises(SceneError, match=r"by a factor of 0\.01 along x .*32 is the most"):
+        Resolution(gsd=20).seen(scene)
