@@ -2,9 +2,11 @@
 
 from detect.learning.augment import Augment
 from detect.learning.callbacks import EpochLog
+from detect.learning.copies import Filed, check_copies
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.folds import Fold, Folded, fold_images
 from detect.learning.grid_module import GridModule
 from detect.learning.losses import GridLoss, LossWeights
 from detect.learning.module import ClassifierModule, CountingModule, Schedule
@@ -35,6 +37,9 @@ __all__ = [
     "CropSampler",
     "Encoder",
     "EpochLog",
+    "Filed",
+    "Fold",
+    "Folded",
     "FolderDataset",
     "FolderRecipe",
     "GridLoss",
@@ -52,6 +57,8 @@ __all__ = [
     "SceneSplit",
     "Schedule",
     "Task",
+    "check_copies",
+    "fold_images",
     "folder_card",
     "folder_outputs",
     "folder_task",

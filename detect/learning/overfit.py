@@ -1,0 +1,45 @@
+"""Learning one batch by heart: what cannot do that cannot learn."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+
+from detect.learning.data import Loading, PatchData
+from detect.learning.tasks import Task
+
+LEARNED = 0.05
+"""The loss at the end, as a part of the loss at the start, up to which a batch was learned."""
+
+
+class Losses(pl.Callback):
+    """Notes the loss of every step in `values`."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the loss."""
+        loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
+        self.values.append(float(loss))
+
+
+def one_batch(task: Task, loading: Loading) -> PatchData:
+    """Make an epoch of one batch, the same in every epoch: the first of the training, read once.
+
+    Raises:
+        ValueError: fewer patches than a batch.
+    """
+    patches = task.train(0)
+    number = loading.batch_size
+    if len(patches) < number:  # type: ignore[arg-type]
+        raise ValueError(f"a batch has {number} patches, and there are {len(patches)}; lower data.batch_size")  # type: ignore[arg-type]
+    fixed = [patches[i] for i in range(number)]
+    return PatchData(lambda epoch: fixed, fixed, Loading(number, 0))  # type: ignore[arg-type, return-value]
+
+
+def learned(losses: Sequence[float]) -> bool:
+    """Say whether a batch was learned: the loss fell to `LEARNED` of its start."""
+    return losses[-1] <= LEARNED * losses[0]
