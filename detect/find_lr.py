@@ -34,12 +34,11 @@ def run(cfg: DictConfig) -> int:
     draw_rates(curve, folder / "find_lr.png")
     factor = curve.suggestion
     if factor is None:
-        logger.warning("the loss falls nowhere: see %s; try other factors (span), or more steps", folder / "find_lr.png")
+        logger.warning("the loss falls nowhere: see %s; try other factors (span) or more steps", folder / "find_lr.png")
         return SOME_FAILED
-    logger.info(
-        "suggested: finetune.lr=%.2g finetune.backbone_lr=%.2g (%.2g of what is set), where the loss falls most steeply; "
-        "curve in %s", factor * cfg.finetune.lr, factor * cfg.finetune.backbone_lr, factor, folder / "find_lr.png",
-    )  # fmt: skip
+    rates = factor * cfg.finetune.lr, factor * cfg.finetune.backbone_lr
+    logger.info("suggested: finetune.lr=%.2g finetune.backbone_lr=%.2g (%.2g of what is set)", *rates, factor)
+    logger.info("the loss falls most steeply there, see %s", folder / "find_lr.png")
     return DONE
 
 

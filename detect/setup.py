@@ -88,8 +88,8 @@ def trainer(cfg: DictConfig, folder: Path, monitor: str, job: Job) -> tuple[pl.T
     made = pl.Trainer(
         max_epochs=cfg.trainer.max_epochs, accelerator=cfg.trainer.accelerator, devices=1, precision=chosen,  # type: ignore[arg-type]
         gradient_clip_val=cfg.trainer.clip, callbacks=callbacks, logger=metrics_logger(cfg.trainer.logger, folder),
-        default_root_dir=folder, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, enable_progress_bar=interactive,
-        enable_model_summary=False, log_every_n_steps=1,
+        default_root_dir=folder, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
+        enable_progress_bar=interactive, enable_model_summary=False, log_every_n_steps=1,
     )  # fmt: skip
     logger.info("training on %s in %s", made.strategy.root_device, chosen)
     return made, best
@@ -178,9 +178,7 @@ def load_best(module: CountingModule, path: Path, device: str) -> None:
     module.eval().to(pick_device(device))
 
 
-def classify(
-    net: PatchClassifier, patches: PatchSet, cfg: DictConfig
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def classify(net: PatchClassifier, patches: PatchSet, cfg: DictConfig) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Classify patches.
 
     Returns:

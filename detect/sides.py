@@ -89,7 +89,7 @@ def sides_of_model(cfg: DictConfig, annotations: Annotations, record: Mapping[st
     other = sorted(name for name, side in changed.items() if sides[name] not in ("train", side))
     if other:
         logger.warning(
-            "%s: the model's record says %s, the split column %s; the record is followed, data.test=[...] goes before it",
+            "%s: the model's record says %s, the split column %s; the record counts; data.test=[...] goes before it",
             ", ".join(other[:SHOWN]), changed[other[0]], sides[other[0]],
         )  # fmt: skip
     return sides | changed

@@ -85,12 +85,9 @@ def fold_images(annotations: Annotations, fold: Fold, val: Sequence[str], test: 
             "their own; divide in fewer, or name fewer in data.val, data.test and the split column"
         )
     tested = {groups[i] for i in deal(class_counts(free, groups), fold.of, fold.seed)[fold.number - 1]}
-    used = tuple(
-        replace(image, split="test" if sides[image.name] == "train" and group_of(image) in tested else sides[image.name])
-        for image in annotations.images
-        if sides[image.name] != "test"
-    )
     left_out = tuple(image.name for image in annotations.images if sides[image.name] == "test")
+    sides |= {image.name: "test" for image in free if group_of(image) in tested}
+    used = tuple(replace(image, split=sides[image.name]) for image in annotations.images if image.name not in left_out)
     note = f"fold {fold} tests {', '.join(image.name for image in used if image.split == 'test')}"
     if left_out:
         note += f"; {', '.join(left_out)} were held back already: no fold uses them"

@@ -1,4 +1,4 @@
-"""Pictures of how things were classified: the confusion matrix, and the patches that were wrong with most confidence."""
+"""Pictures of a classification: the confusion matrix, and the patches that were wrong with most confidence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

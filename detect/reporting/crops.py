@@ -71,7 +71,8 @@ def crops_sheet(
         An RGB picture.
 
     Raises:
-        ValueError: crops, detections and captions differ in number, there are none, or `columns` or `cell` is not positive.
+        ValueError: crops, detections and captions differ in number, there are none, or `columns` or `cell` is not
+            positive.
     """
     if columns < 1 or cell < 1:
         raise ValueError(f"columns and cell must be 1 or more, got {columns} and {cell}")
