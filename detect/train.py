@@ -97,8 +97,6 @@ def _overfit(cfg: DictConfig) -> int:
     noted = Losses()
     setup.tool_trainer(cfg, None, noted).fit(module, one_batch(job.task, job.loading))
     losses = noted.values
-    for step in range(0, len(losses), max(1, len(losses) // 10)):
-        logger.info("step %4d  loss %.4f", step + 1, losses[step])
     good = learned(losses)
     logger.info(
         "one batch of %d: loss %.4f at the start, %.4f at the end: %s", job.loading.batch_size, losses[0], losses[-1],

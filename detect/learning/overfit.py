@@ -1,5 +1,6 @@
 """Learning one batch by heart: what cannot do that cannot learn."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytorch_lightning as pl
 from detect.learning.data import Loading, PatchData
 from detect.learning.tasks import Task
 
+logger = logging.getLogger(__name__)
+
 LEARNED = 0.05
 """The loss at the end, as a part of the loss at the start, up to which a batch was learned."""
 
 
 class Losses(pl.Callback):
-    """Notes the loss of every step in `values`."""
+    """Notes the loss of every step in `values`, and logs a tenth of them."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
@@ -24,6 +27,8 @@ class Losses(pl.Callback):
         """Note the loss."""
         loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
         self.values.append(float(loss))
+        if (len(self.values) - 1) % max(1, (trainer.max_epochs or 1) // 10) == 0:
+            logger.info("step %4d  loss %.4f", len(self.values), self.values[-1])
 
 
 def one_batch(task: Task, loading: Loading) -> PatchData:

@@ -70,7 +70,7 @@ class FactorAdamW(AdamW):
         for group in self.param_groups:
             group["lr"] *= group["rate"]
         try:
-                return super().step(closure)
+            return super().step(closure)
         finally:
             for group, factor in zip(self.param_groups, factors, strict=True):
                 group["lr"] = factor
