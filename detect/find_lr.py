@@ -30,7 +30,10 @@ def run(cfg: DictConfig) -> int:
     cfg.trainer.max_epochs = span.steps
     trainer = setup.tool_trainer(cfg, folder)
     curve = find_rates(trainer, module, PatchData(job.task.train, job.task.val, job.loading), span)
-    write_table(pd.DataFrame({"factor": curve.factors, "loss": curve.losses}), folder / "find_lr.csv")
+    write_table(
+        pd.DataFrame({"factor": curve.factors, "loss": curve.losses, "smoothed": curve.smoothed}),
+        folder / "find_lr.csv",
+    )
     draw_rates(curve, folder / "find_lr.png")
     factor = curve.suggestion
     if factor is None:

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
 from pytorch_lightning.tuner.tuning import Tuner
+from scipy.ndimage import gaussian_filter1d
 from torch.optim import AdamW
 
 from detect.learning.data import PatchData
 from detect.learning.module import CountingModule
 
-SETTLING = 0.1
-"""Share of the steps, the first ones, whose smoothed loss is not looked at."""
+SMOOTHING = 0.06
+"""Width of the window that smooths the losses, as a part of the steps (a Gaussian's deviation)."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class RateSpan:
 
 @dataclass(frozen=True, eq=False)
 class RateCurve:
-    """The loss at each factor, smoothed; where it exploded the curve ends.
+    """The loss of the batch at each factor; where it exploded the curve ends.
 
     Attributes:
-        factors: (N,) of all rates.
+        factors: (N,) of all rates, in equal ratios.
         losses: (N,).
     """
 
@@ -51,14 +51,17 @@ class RateCurve:
     losses: NDArray[np.float64]
 
     @property
+    def smoothed(self) -> NDArray[np.float64]:
+        """The losses, averaged over their neighbours on either side, so that nothing lags."""
+        return np.asarray(gaussian_filter1d(self.losses, SMOOTHING * len(self.losses), mode="nearest"))
+
+    @property
     def suggestion(self) -> float | None:
         """The factor at which the loss falls most steeply for a given ratio of factors; None where it never falls."""
-        seen = np.arange(len(self.losses)) >= SETTLING * len(self.losses)
-        seen &= np.isfinite(self.losses)
-        if seen.sum() < 3:
+        if len(self.losses) < 3:
             return None
-        slope = np.gradient(self.losses[seen], np.log(self.factors[seen]))
-        return float(self.factors[seen][slope.argmin()]) if slope.min() < 0 else None
+        slope = np.gradient(self.smoothed, np.log(self.factors))
+        return float(self.factors[slope.argmin()]) if slope.min() < 0 else None
 
 
 class FactorAdamW(AdamW):
@@ -95,13 +98,18 @@ def find_rates(trainer: pl.Trainer, module: CountingModule, data: PatchData, spa
             [{name: g[name] for name in kept} | {"rate": g.get("initial_lr", g["lr"])} for g in groups], lr=1.0
         )
 
-    module.configure_optimizers = with_factor  # type: ignore[method-assign]
+    losses: list[float] = []
+
+    def note(outputs: Any, batch: Any, batch_idx: int) -> None:
+        losses.append(float(outputs["loss"]))
+
+    module.configure_optimizers, module.on_train_batch_end = with_factor, note  # type: ignore[method-assign]
     try:
         found = Tuner(trainer).lr_find(
             module, datamodule=data, min_lr=span.least, max_lr=span.most, num_training=span.steps, update_attr=False
         )
     finally:
-        module.configure_optimizers = configure  # type: ignore[method-assign]
+        del module.configure_optimizers, module.on_train_batch_end
     assert found is not None
-    losses = torch.tensor(found.results["loss"], dtype=torch.float64).numpy()
-    return RateCurve(np.array(found.results["lr"][: len(losses)], np.float64), losses)
+    finite = int(np.isfinite(losses).cumprod().sum())
+    return RateCurve(np.array(found.results["lr"][:finite], np.float64), np.array(losses[:finite]))

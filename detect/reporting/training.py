@@ -52,13 +52,14 @@ def draw_rates(curve: RateCurve, path: Path) -> None:
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.plot(curve.factors, curve.losses)
+    axes.plot(curve.factors, curve.losses, ".", color="0.7", label="a batch")
+    axes.plot(curve.factors, curve.smoothed, label="smoothed")
     axes.set_xscale("log")
     if curve.suggestion is not None:
         axes.axvline(curve.suggestion, color="tab:red", linestyle="--", label=f"suggested: {curve.suggestion:.2g}")
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)
     axes.set_xlabel("factor of the learning rates")
-    axes.set_ylabel("training loss, smoothed")
+    axes.set_ylabel("training loss")
     axes.grid(alpha=0.25)
     with replace_file(path) as part:
         figure.savefig(part, format="png", dpi=130)
