@@ -17,9 +17,10 @@ from detect.imagery import open_scene
 from detect.inference import count_scene
 from detect.labels import Annotations, Detections, PatchFolder, match_names, outside, read_detections, read_truth
 from detect.launch import DONE, command, given_path, output_folder
-from detect.learning import FolderDataset, folder_outputs, named_sides
+from detect.learning import FolderDataset, folder_outputs
 from detect.nets import ModelCard, Net, PatchClassifier, load_model
 from detect.reporting import read_counts, write_json, write_report
+from detect.sides import sides_of_model
 
 logger = logging.getLogger("detect.evaluate")
 
@@ -128,9 +129,7 @@ def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Pat
 
 
 def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations) -> dict[str, Any]:
-    sides = named_sides(annotations, jobs.names(cfg.data.val), jobs.names(cfg.data.test))
-    held = set(card.training.get("val", ()))
-    sides |= {name: "val" for name, side in sides.items() if side == "train" and name in held}
+    sides = sides_of_model(cfg, annotations, card.training)
     images = [image for image in annotations.images if cfg.split in ("all", sides[image.name])]
     if not images:
         raise ValueError(f"no image of split={cfg.split}; set data.test=[...] or a split column, or split=all")

@@ -28,7 +28,7 @@ from detect.labels import (
     with_regions,
     writable,
 )
-from detect.launch import auto, given_path, parse_bytes
+from detect.launch import auto, given_path, names, parse_bytes
 from detect.learning import (
     Augment,
     CropRecipe,
@@ -55,10 +55,10 @@ from detect.learning import (
     patch_warnings,
     scene_task,
     seen_split,
-    split_scenes,
 )
 from detect.nets import GridSpec, ModelCard, Net, effective_halo, receptive_halo
 from detect.nets.backbones import BackboneSpec
+from detect.sides import check_patches, split_images
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,15 @@ class Job:
     loading: Loading
     split: SceneSplit | None = None
     source: PixelSource | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def sides(self) -> dict[str, list[str]]:
+        """The images that validate, those for the test, and those that no fold uses, for the model's record."""
+        if self.split is None:
+            return {"val": [], "test": [], "left_out": []}
+        val, test = ([labelled.name for labelled in side] for side in (self.split.val, self.split.test))
+        return {"val": val, "test": test, "left_out": list(self.left_out)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +99,6 @@ class _Material:
     split: SceneSplit
     source: PixelSource
     loading: Loading
-
-
-def names(values: Any) -> list[str]:
-    """Read a list of names; hydra takes `[2]` for a number."""
-    return [str(value) for value in values]
 
 
 def resolution(cfg: DictConfig) -> Resolution:
@@ -171,6 +175,7 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
         recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
         card = folder_card(labels, names(cfg.data.negative_labels), card)
         task = folder_task(labels, card, augment, recipe, cfg.seed)
+        check_patches(cfg, labels, task)
         job = Job(card, task, loading)
     else:
         job = _scene_job(cfg, labels, card, augment, loading)
@@ -185,10 +190,7 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
 def _scene_job(
     cfg: DictConfig, annotations: Annotations, card: ModelCard, augment: Augment | None, loading: Loading
 ) -> Job:
-    split = split_scenes(
-        annotations, val=names(cfg.data.val), test=names(cfg.data.test), val_fraction=cfg.data.val_fraction,
-        guard=cfg.data.guard, seed=cfg.seed, val_from=cfg.data.val_from,
-    )  # fmt: skip
+    split, left_out = split_images(cfg, annotations)
     split = seen_split(split, card.resolution)
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     source = PixelSource(bands, parse_bytes(cfg.data.cache))
@@ -197,7 +199,7 @@ def _scene_job(
         card, classes=annotations.classes, bands=bands, dtype=dtype, backbone=replace(card.backbone, bands=len(bands))
     )
     make = _grid_job if card.kind == "grid" else _patch_job
-    return make(cfg, card, _Material(split, source, loading), augment)
+    return replace(make(cfg, card, _Material(split, source, loading), augment), left_out=left_out)
 
 
 def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augment | None) -> Job:

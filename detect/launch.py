@@ -3,14 +3,19 @@
 import ctypes
 import functools
 import logging
+import re
 import shutil
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -22,6 +27,9 @@ DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
 
 USER_ERRORS = (ValueError, OSError, OmegaConfBaseException, MisconfigurationException)
 """Errors that are about the input; they are shown as one message, not as a traceback."""
+
+LONG = 40
+"""Characters of a setting in the name of a folder."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +50,24 @@ def command(name: str) -> Callable[[Callable[[DictConfig], int]], Callable[[], N
     def decorate(function: Callable[[DictConfig], int]) -> Callable[[], None]:
         @functools.wraps(function)
         def main() -> None:
-            composed = False
+            codes: list[int] = []
 
             def task(cfg: DictConfig) -> int:
-                nonlocal composed
-                composed = True
-                code = _guarded(function, cfg)
-                if code:
-                    sys.exit(code)
-                return code
+                codes.append(DONE)
+                codes[-1] = _guarded(function, cfg)
+                if codes[-1] == STOPPED or (codes[-1] and not in_multirun()):
+                    sys.exit(codes[-1])
+                return codes[-1]
 
             try:
                 hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
             except SystemExit as stop:
-                if stop.code and not composed:
+                if stop.code and not codes:
                     raise SystemExit(WRONG_USE) from None
                 raise
+            if any(codes):
+                logger.error("%d of %d runs failed", sum(map(bool, codes)), len(codes))
+                sys.exit(max(codes))
 
         return main
 
@@ -133,6 +143,32 @@ def given_path(cfg: DictConfig, key: str, what: str) -> Path:
     return path
 
 
+def in_multirun() -> bool:
+    """Say whether this is one of the runs of hydra's `-m`."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def run_folder(output: str) -> Path:
+    """Give the folder that a run writes: `output`, or, of hydra's `-m`, a folder below it named by what is varied.
+
+    `-m data.fold=1/2,2/2 seed=0,1 output=cv` writes `cv/fold-1-2_seed-0` and so on: the same names in every call.
+    """
+    if not in_multirun():
+        return Path(output)
+    parser = OverridesParser.create()
+    given = parser.parse_overrides([each for each in sys.argv[1:] if "=" in each and not each.startswith("-")])
+    varied = {each.key_or_group for each in given if each.is_sweep_override()} - {"output"}
+    pairs = (each.partition("=")[::2] for each in HydraConfig.get().overrides.task)
+    name = "_".join(f"{key.rpartition('.')[2]}-{_plain(value)}" for key, value in pairs if key.lstrip("+") in varied)
+    return Path(output) / (name or f"run-{HydraConfig.get().job.num}")
+
+
+def _plain(value: str) -> str:
+    """Make a piece of a folder's name of a setting; of a long one its beginning, and a number that it alone has."""
+    text = re.sub(r"[^\w.+]+", "-", value).strip("-")
+    return text if len(text) <= LONG else f"{text[:LONG]}-{zlib.crc32(value.encode()):08x}"
+
+
 def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out: str) -> Path:
     """Make the output folder and see that it can be written and holds no earlier result.
 
@@ -196,3 +232,8 @@ def parse_bytes(text: str | int) -> int:
 def auto(value: Any, otherwise: float) -> float:
     """Read a number or `auto`."""
     return otherwise if value in ("auto", None) else float(value)
+
+
+def names(values: Any) -> list[str]:
+    """Read a list of names; hydra takes `[2]` for a number."""
+    return [str(value) for value in values]

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from detect.evaluation import score_patches
@@ -112,12 +114,41 @@ def trainer(
     chosen = precision(cfg.trainer.precision, cfg.trainer.accelerator)
     made = pl.Trainer(
         max_epochs=cfg.trainer.max_epochs, accelerator=cfg.trainer.accelerator, devices=1, precision=chosen,  # type: ignore[arg-type]
-        gradient_clip_val=cfg.trainer.clip, callbacks=callbacks, logger=False, default_root_dir=folder,
-        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, enable_progress_bar=interactive,
-        enable_model_summary=False, log_every_n_steps=1,
+        gradient_clip_val=cfg.trainer.clip, callbacks=callbacks, logger=metrics_logger(cfg.trainer.logger, folder),
+        default_root_dir=folder, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
+        enable_progress_bar=interactive, enable_model_summary=False, log_every_n_steps=1,
     )  # fmt: skip
     logger.info("training on %s in %s", made.strategy.root_device, chosen)
     return made, best
+
+
+def metrics_logger(name: str, folder: Path) -> TensorBoardLogger | bool:
+    """Choose what logs beside `metrics.csv`, which every run writes: nothing (`csv`), or TensorBoard's files.
+
+    Raises:
+        ValueError: an unknown name, or TensorBoard is not installed.
+    """
+    if name not in ("csv", "tensorboard"):
+        raise ValueError(f"trainer.logger must be csv or tensorboard, got {name}")
+    if name == "csv":
+        return False
+    try:
+        return TensorBoardLogger(folder, name="tensorboard", version="")
+    except ModuleNotFoundError as error:
+        raise ValueError("trainer.logger=tensorboard needs the package tensorboard: pip install tensorboard") from error
+
+
+def tool_trainer(cfg: DictConfig, folder: Path | None, *callbacks: Callback) -> pl.Trainer:
+    """Make a trainer for a look at the training, which keeps and validates nothing."""
+    chosen = precision(cfg.trainer.precision, cfg.trainer.accelerator)
+    made = pl.Trainer(
+        max_epochs=cfg.trainer.max_epochs, accelerator=cfg.trainer.accelerator, devices=1, precision=chosen,  # type: ignore[arg-type]
+        gradient_clip_val=cfg.trainer.clip, callbacks=list(callbacks), logger=False, default_root_dir=folder,
+        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, limit_val_batches=0, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, log_every_n_steps=1,
+    )  # fmt: skip
+    logger.info("running on %s in %s", made.strategy.root_device, chosen)
+    return made
 
 
 def _is_terminal() -> bool:
@@ -135,7 +166,7 @@ def checkpoint_to_resume(cfg: DictConfig, folder: Path) -> Path | None:
         return last
     if cfg.resume:
         logger.info("nothing to resume in %s: starting afresh", folder)
-    clear(folder, ("checkpoints", "validation"), TRAINED)
+    clear(folder, ("checkpoints", "validation", "test", "tensorboard"), TRAINED)
     return None
 
 
@@ -174,8 +205,12 @@ def load_best(module: CountingModule, path: Path, device: str) -> None:
     module.eval().to(pick_device(device))
 
 
-def patch_scores(net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: DictConfig) -> dict[str, Any]:
-    """Classify patches and score them."""
+def classify(net: PatchClassifier, patches: PatchSet, cfg: DictConfig) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Classify patches.
+
+    Returns:
+        Their true outputs (N,), and the probabilities (N, K).
+    """
     device = pick_device(cfg.runtime.device)
     net = net.eval().to(device)
     truth: list[int] = []
@@ -184,7 +219,12 @@ def patch_scores(net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: 
         for pixels, output in DataLoader(patches, batch_size=cfg.data.batch_size):
             probabilities.append(net.classify(pixels.to(device)).float().softmax(dim=1).cpu().numpy())
             truth.extend(output.tolist())
-    return score_patches(np.array(truth), np.concatenate(probabilities), card.outputs)
+    return np.array(truth, np.int64), np.concatenate(probabilities)
+
+
+def patch_scores(net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: DictConfig) -> dict[str, Any]:
+    """Classify patches and score them."""
+    return score_patches(*classify(net, patches, cfg), card.outputs)
 
 
 def verdict(card: ModelCard, scores: Mapping[str, Any]) -> str:

@@ -9,11 +9,15 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from detect import __version__, jobs, setup
-from detect.launch import DONE, command, output_folder
+from detect import __version__, evaluate, jobs, setup
+from detect.evaluation import score_patches
+from detect.labels import Annotations, PatchFolder
+from detect.launch import DONE, SOME_FAILED, command, conf_folder, output_folder, run_folder
 from detect.learning import PatchData
+from detect.learning.overfit import Losses, learned, one_batch
 from detect.nets import PatchClassifier, build_net, save_model
 from detect.reporting import write_json, write_text
+from detect.reporting.classified import draw_confusion, draw_worst
 from detect.reporting.training import draw_curves, draw_scenes
 
 logger = logging.getLogger("detect.train")
@@ -21,22 +25,27 @@ logger = logging.getLogger("detect.train")
 
 def run(cfg: DictConfig) -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
+    if cfg.trainer.overfit:
+        return _overfit(cfg)
     started = time.monotonic()
+    cfg.output = str(run_folder(str(cfg.output)))
     folder = output_folder(
-        Path(str(cfg.output)), results=("checkpoints", "model.safetensors"), allowed=cfg.resume or cfg.overwrite,
+        Path(cfg.output), results=("checkpoints", "model.safetensors"), allowed=cfg.resume or cfg.overwrite,
         way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
     )  # fmt: skip
     pl.seed_everything(cfg.seed, verbose=False)
     labels = jobs.read_labels(cfg)
     job = jobs.training_job(cfg, labels)
+    if cfg.trainer.test and not _has_test(labels, job):
+        raise ValueError("trainer.test=true needs images for the test: data.test, data.fold, a split column or folder")
     net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     card = jobs.completed_card(cfg, job, net)
     counter = jobs.scene_counter(cfg, job, card, net)
     module = setup.make_module(cfg, net, job, counter)
-    checkpoint = setup.checkpoint_to_resume(cfg, folder)
-    write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     monitor = "val/f1" if counter else "val/balanced_accuracy"
     trainer, best = setup.trainer(cfg, folder, monitor, job, jobs.hard_negatives(cfg, job, card, net))
+    checkpoint = setup.checkpoint_to_resume(cfg, folder)
+    write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
     setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
     scores: dict[str, Any]
@@ -51,14 +60,18 @@ def run(cfg: DictConfig) -> int:
         draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     else:
         assert isinstance(net, PatchClassifier)
-        scores = setup.patch_scores(net, card, job.task.val, cfg)
+        classified = setup.classify(net, job.task.val, cfg)
+        scores = score_patches(*classified, card.outputs)
+        draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, card.outputs)
+    draw_confusion(scores["confusion"], folder / "validation" / "confusion.png")
     notes = [*job.task.notes, *job.task.warnings]
     summary = {
         "version": __version__,
         "objects": job.task.outputs,
         "sizes": None if job.task.sizes is None else asdict(job.task.sizes),
         "notes": notes,
-        "val": [] if job.split is None else [labelled.name for labelled in job.split.val],
+        **job.sides,
+        "fold": None if cfg.data.fold is None else str(cfg.data.fold),
         "seed": int(cfg.seed),
         "validation": scores,
     }
@@ -70,7 +83,41 @@ def run(cfg: DictConfig) -> int:
     draw_curves(folder / "metrics.csv", folder / "curves.png")
     logger.info("%s", setup.verdict(card, scores))
     logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)
-    return DONE
+    return evaluate.run(_test_settings(cfg, folder)) if cfg.trainer.test else DONE
+
+
+def _overfit(cfg: DictConfig) -> int:
+    """Learn one batch by heart and say whether that went; see `conf/trainer/overfit.yaml`."""
+    cfg.net.dropout = cfg.finetune.label_smoothing = cfg.finetune.weight_decay = 0.0
+    pl.seed_everything(cfg.seed, verbose=False)
+    job = jobs.training_job(cfg, jobs.read_labels(cfg))
+    net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
+    jobs.completed_card(cfg, job, net)
+    module = setup.make_module(cfg, net, job, None)
+    noted = Losses()
+    setup.tool_trainer(cfg, None, noted).fit(module, one_batch(job.task, job.loading))
+    losses = noted.values
+    good = learned(losses)
+    logger.info(
+        "one batch of %d: loss %.4f at the start, %.4f at the end: %s", job.loading.batch_size, losses[0], losses[-1],
+        "learned" if good else "NOT learned; more steps (trainer.max_epochs), or look at labels, rates and layers",
+    )  # fmt: skip
+    return DONE if good else SOME_FAILED
+
+
+def _test_settings(cfg: DictConfig, folder: Path) -> DictConfig:
+    """Give the settings with which `detect.evaluate` scores the model on its test images."""
+    made = OmegaConf.load(conf_folder() / "evaluate.yaml")
+    assert isinstance(made, DictConfig)
+    for other in ("defaults", "hydra"):
+        del made[other]
+    own = {"data": {**cfg.data, "val": [], "test": [], "fold": None}, "runtime": cfg.runtime, "split": "test"}
+    own |= {"model": str(folder / "model.safetensors"), "output": str(folder / "test")}
+    return OmegaConf.merge(made, own, {"radius": cfg.data.match_radius, "iou": cfg.data.match_iou})  # type: ignore[return-value]
+
+
+def _has_test(labels: Annotations | PatchFolder, job: jobs.Job) -> bool:
+    return "test" in labels.split if isinstance(labels, PatchFolder) else bool(job.sides["test"])
 
 
 main = command("train")(run)

@@ -77,11 +77,17 @@ def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
     assert again.code == 0, again.log
 
 
-def test_the_images_that_validated_a_model_are_known_without_a_split_column(trained, planted, tmp_path):
-    """2.png validated; in a table that does not say so, the model's own record does, and the others train."""
+def test_a_model_knows_the_images_that_validated_it_and_were_held_back_without_a_split_column(
+    trained, planted, tmp_path
+):
+    """2.png validated, 3.png was for the test; in a table that does not say so, the model's own record does."""
     table = pd.read_csv(planted / "points.csv").drop(columns="split")
     table.to_csv(tmp_path / "points.csv", index=False)
-    for split, wanted in (("val", ["images/2.png"]), ("train", [f"images/{i}.png" for i in (0, 1, 3)])):
+    for split, wanted in (
+        ("val", ["images/2.png"]),
+        ("test", ["images/3.png"]),
+        ("train", ["images/0.png", "images/1.png"]),
+    ):
         done = call(
             "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"split={split}",
             f"data.annotations={tmp_path / 'points.csv'}", f"output={tmp_path / split}", "radius=10",
@@ -215,13 +221,17 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
                 pixels = np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
     data = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[nothing]")
-    done = call("train", *data, f"output={tmp_path / 'run'}", "trainer.max_epochs=6", "data.batch_size=6")
+    more = ("trainer.max_epochs=6", "data.batch_size=6", "trainer.test=true")
+    done = call("train", *data, f"output={tmp_path / 'run'}", *more)
     assert done.code == 0, done.log
+    assert (tmp_path / "run/validation/confusion.png").exists() and (tmp_path / "run/curves.png").exists()
     done = call("evaluate", f"model={tmp_path / 'run/model.safetensors'}", *data, f"output={tmp_path / 'scores'}")
     scores = json.loads((tmp_path / "scores/scores.json").read_text())
     assert done.code == 0 and scores["accuracy"] > 0.9
     assert scores["confusion"]["labels"][0] == "nothing"
     assert np.array(scores["confusion"]["matrix"]).sum() == 18
+    assert json.loads((tmp_path / "run/test/scores.json").read_text()) == scores
+    assert call("train", *data, f"output={tmp_path / 'fold'}", "data.fold=1/2").code == 2
 
 
 def test_main_works_when_it_is_imported_from_elsewhere(tmp_path, monkeypatch):

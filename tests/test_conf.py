@@ -42,7 +42,7 @@ def test_both_nets_share_all_settings_but_their_own():
         assert set(patch[group]) == set(grid[group])
 
 
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report"])
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report", "folds", "find_lr"])
 def test_every_command_composes(name: str):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose(name)

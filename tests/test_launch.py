@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from detect.launch import auto, given_path, output_folder, parse_bytes
+from detect.launch import _plain, auto, given_path, output_folder, parse_bytes, run_folder
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,17 @@ def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path):
     with pytest.raises(FileExistsError, match=r"run\.json already; say overwrite=true"):
         output_folder(folder, results=("run.json",), allowed=False, way_out="say overwrite=true")
     assert output_folder(folder, results=("run.json",), allowed=True, way_out="") == folder
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [("1/4", "1-4"), ("[a.jpg,b.jpg]", "a.jpg-b.jpg"), ("3.0e-3", "3.0e-3"), ("x" * 50, "x" * 40 + "-")],
+)
+def test_a_setting_becomes_a_piece_of_a_folders_name(value: str, name: str):
+    """A long one keeps its beginning and gets a number, so that two with the same beginning differ."""
+    assert _plain(value).startswith(name) and len(_plain(value)) <= 49
+    assert _plain("x" * 50) != _plain("x" * 51)
+
+
+def test_a_single_run_writes_where_it_is_told_to():
+    assert run_folder("a/b") == Path("a/b")

@@ -128,6 +128,11 @@ def _rates(hits: int, found: int, true: int) -> dict[str, float | None]:
     return {"f1": _ratio(2 * hits, found + true), "precision": _ratio(hits, found), "recall": _ratio(hits, true)}
 
 
+def overall(hits: int, found: int, true: int) -> dict[str, float | None]:
+    """Give F1, precision, recall and count bias in percent from sums; None where one is not defined."""
+    return {**_rates(hits, found, true), "count_bias_percent": _ratio(100 * (found - true), true)}
+
+
 def count_errors(found: _Counts, true: _Counts) -> dict[str, float | None]:
     """Compare counts image by image: mean absolute and root mean square error; and over all images: bias in percent."""
     error = (found - true).astype(np.float64)

@@ -2,10 +2,12 @@
 
 from detect.learning.augment import Augment
 from detect.learning.callbacks import EpochLog
+from detect.learning.copies import Filed, check_copies
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.finetuning import Layers, Schedule
+from detect.learning.folds import Fold, Folded, fold_images
 from detect.learning.grid_module import GridModule
 from detect.learning.imbalance import ClassBalance, ClassLoss
 from detect.learning.losses import GridLoss, LossWeights
@@ -47,6 +49,9 @@ __all__ = [
     "CropSampler",
     "Encoder",
     "EpochLog",
+    "Filed",
+    "Fold",
+    "Folded",
     "FolderDataset",
     "FolderRecipe",
     "GridLoss",
@@ -69,8 +74,10 @@ __all__ = [
     "SceneSplit",
     "Schedule",
     "Task",
+    "check_copies",
     "false_alarms",
     "fitted_patch",
+    "fold_images",
     "folder_card",
     "folder_outputs",
     "folder_task",

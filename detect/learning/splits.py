@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupShuffleSplit
 
 from detect.imagery import Scene, Window, open_scene, view
 from detect.labels import AnnotatedImage, Annotations, Detections
+from detect.learning.draws import class_counts, draw, group_of
 
 STRIPS = 4
 """A single image is cut into this many strips, one of which validates."""
@@ -117,7 +117,7 @@ def split_scenes(
             raise ValueError(
                 "data.val_from=parts cuts the training images; leave data.val and the split column's val out"
             )
-    elif not images["val"] and len({i.group or i.name for i in images["train"]}) > 1:
+    elif not images["val"] and len({group_of(i) for i in images["train"]}) > 1:
         images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
         note = f"validation images drawn with seed {seed}: {', '.join(i.name for i in images['val'])}"
     elif not images["val"] and len(images["train"]) > 1:
@@ -141,7 +141,7 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
     Raises:
         ValueError: an unknown name, or an image or group on two sides.
     """
-    keys = {image.name: {image.name, image.path.name, image.group or image.name} for image in annotations.images}
+    keys = {image.name: {image.name, image.path.name, group_of(image)} for image in annotations.images}
     unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
         raise ValueError(f"data.val or data.test names {unknown}, which are no images or groups of the annotations")
@@ -153,7 +153,7 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
         sides[image.name] = named[0] if named else (image.split or "train")
     by_group: dict[str, set[str]] = {}
     for image in annotations.images:
-        by_group.setdefault(image.group or image.name, set()).add(sides[image.name])
+        by_group.setdefault(group_of(image), set()).add(sides[image.name])
     torn = sorted(group for group, found in by_group.items() if len(found) > 1)
     if torn:
         raise ValueError(
@@ -165,16 +165,12 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
 def _draw(
     images: Sequence[AnnotatedImage], fraction: float, seed: int
 ) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
-    """Draw validation groups, preferring a draw that leaves every class something to train on and validates objects."""
-    groups = [image.group or image.name for image in images]
-    number = min(max(1, round(fraction * len(set(groups)))), len(set(groups)) - 1)
-    draws = GroupShuffleSplit(n_splits=20, test_size=number, random_state=seed).split(images, groups=groups)
-    options = [([images[i] for i in train], [images[i] for i in held]) for train, held in draws]
-    return max(options, key=lambda option: (len(_classes(option[0])), len(_classes(option[1])) > 0))
-
-
-def _classes(images: Sequence[AnnotatedImage]) -> set[str]:
-    return {name for image in images for name in image.objects.names}
+    """Draw validation groups: every class keeps something to train on where it can, and shares are kept near."""
+    groups = sorted({group_of(image) for image in images})
+    number = min(max(1, round(fraction * len(groups))), len(groups) - 1)
+    drawn = {groups[i] for i in draw(class_counts(images, groups), number, seed)}
+    train = [image for image in images if group_of(image) not in drawn]
+    return train, [image for image in images if group_of(image) in drawn]
 
 
 def _labelled(image: AnnotatedImage) -> LabelledScene:

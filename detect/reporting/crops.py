@@ -52,7 +52,11 @@ def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.ui
 
 
 def crops_sheet(
-    crops: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], detections: Detections, columns: int = 6, cell: int = 160
+    crops: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    detections: Detections,
+    columns: int = 6,
+    cell: int = 160,
+    captions: Sequence[str] | None = None,
 ) -> Image.Image:
     """Lay crops out in rows, each framed in its class's colour, with score and class below.
 
@@ -61,17 +65,21 @@ def crops_sheet(
         detections: the N detections that they show, in the same order.
         columns: crops in a row.
         cell: side at which a crop is shown, in pixels.
+        captions: a line for each crop; the class then stands beside the score.
 
     Returns:
         An RGB picture.
 
     Raises:
-        ValueError: crops and detections differ in number, there are none, or `columns` or `cell` is not positive.
+        ValueError: crops, detections and captions differ in number, there are none, or `columns` or `cell` is not
+            positive.
     """
     if columns < 1 or cell < 1:
         raise ValueError(f"columns and cell must be 1 or more, got {columns} and {cell}")
     if len(crops) != len(detections) or not len(detections):
         raise ValueError(f"give one crop for each of 1 or more detections, got {len(crops)} for {len(detections)}")
+    if captions is not None and len(captions) != len(crops):
+        raise ValueError(f"give one caption for each of {len(crops)} crops, got {len(captions)}")
     gap, text = max(6, cell // 16), max(11, cell // 12)
     pitch_x, pitch_y = cell + gap, cell + gap + 3 * text
     columns = min(columns, len(crops))
@@ -86,6 +94,8 @@ def crops_sheet(
         draw.rectangle((x - 1, y - 1, x + cell, y + cell), outline=DARK, width=line + 2)
         draw.rectangle((x, y, x + cell - 1, y + cell - 1), outline=colours[detections.label[i]], width=line)
         below = (x, y + cell + text // 3)
-        draw.text(below, f"{detections.score[i]:.2f}", fill=INK, font=font)
-        draw.text((x, below[1] + 1.3 * text), shorten(detections.names[i], cell, font), fill=INK, font=font)
+        score, name = f"{detections.score[i]:.2f}", detections.names[i]
+        first, second = (score, name) if captions is None else (f"{score} {name}", captions[i])
+        draw.text(below, shorten(first, cell, font), fill=INK, font=font)
+        draw.text((x, below[1] + 1.3 * text), shorten(second, cell, font), fill=INK, font=font)
     return sheet

@@ -11,6 +11,7 @@ from PIL import Image
 from detect.evaluation import Criterion
 from detect.imagery import Scene, original, read_window
 from detect.labels import Detections
+from detect.learning.rates import RateCurve
 from detect.reporting.captions import with_legend
 from detect.reporting.colours import to_display
 from detect.reporting.crops import choose, crops_sheet, read_crops
@@ -41,6 +42,25 @@ def draw_curves(metrics: Path, path: Path) -> None:
         axes.legend(frameon=False, fontsize=8)
         axes.grid(alpha=0.25)
     right.set_ylim(0, 1)
+    with replace_file(path) as part:
+        figure.savefig(part, format="png", dpi=130)
+
+
+def draw_rates(curve: RateCurve, path: Path) -> None:
+    """Draw the loss over the factor of the learning rates, and the factor that it suggests, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve.factors, curve.losses, ".", color="0.7", label="a batch")
+    axes.plot(curve.factors, curve.smoothed, label="smoothed")
+    axes.set_xscale("log")
+    if curve.suggestion is not None:
+        axes.axvline(curve.suggestion, color="tab:red", linestyle="--", label=f"suggested: {curve.suggestion:.2g}")
+    axes.legend(frameon=False)
+    axes.set_xlabel("factor of the learning rates")
+    axes.set_ylabel("training loss")
+    axes.grid(alpha=0.25)
     with replace_file(path) as part:
         figure.savefig(part, format="png", dpi=130)
 

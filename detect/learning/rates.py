@@ -1,0 +1,115 @@
+"""Finding a learning rate: the loss while one factor of all rates rises from step to step (Smith 2017)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from pytorch_lightning.tuner.tuning import Tuner
+from scipy.ndimage import gaussian_filter1d
+from torch.optim import AdamW
+
+from detect.learning.data import PatchData
+from detect.learning.module import CountingModule
+
+SMOOTHING = 0.06
+"""Width of the window that smooths the losses, as a part of the steps (a Gaussian's deviation)."""
+
+
+@dataclass(frozen=True)
+class RateSpan:
+    """Which factors of the configured rates are tried.
+
+    Attributes:
+        least, most: the first and the last factor.
+        steps: from one to the other, in equal ratios.
+    """
+
+    least: float
+    most: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least < self.most:
+            raise ValueError(f"span.least and span.most must be positive and rise, got {self.least} and {self.most}")
+        if self.steps < 20:
+            raise ValueError(f"span.steps must be 20 or more, got {self.steps}")
+
+
+@dataclass(frozen=True, eq=False)
+class RateCurve:
+    """The loss of the batch at each factor; where it exploded the curve ends.
+
+    Attributes:
+        factors: (N,) of all rates, in equal ratios.
+        losses: (N,).
+    """
+
+    factors: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def smoothed(self) -> NDArray[np.float64]:
+        """The losses, averaged over their neighbours on either side, so that nothing lags."""
+        return np.asarray(gaussian_filter1d(self.losses, SMOOTHING * len(self.losses), mode="nearest"))
+
+    @property
+    def suggestion(self) -> float | None:
+        """The factor at which the loss falls most steeply for a given ratio of factors; None where it never falls."""
+        if len(self.losses) < 3:
+            return None
+        slope = np.gradient(self.smoothed, np.log(self.factors))
+        return float(self.factors[slope.argmin()]) if slope.min() < 0 else None
+
+
+class FactorAdamW(AdamW):
+    """AdamW whose groups take `lr` as a factor of their own `rate`, so that one number moves all rates."""
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Step with `lr * rate`; `lr` stays the factor."""
+        factors = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] *= group["rate"]
+        try:
+            return super().step(closure)
+        finally:
+            for group, factor in zip(self.param_groups, factors, strict=True):
+                group["lr"] = factor
+
+
+def find_rates(trainer: pl.Trainer, module: CountingModule, data: PatchData, span: RateSpan) -> RateCurve:
+    """Train while the factor of all rates rises, and note the loss; the weights are as before afterwards.
+
+    Args:
+        trainer: without validation; its folder takes a checkpoint for the time being.
+        module: without scenes to count.
+        data: what is learned.
+        span: the factors.
+    """
+    configure = module.configure_optimizers
+
+    def with_factor() -> FactorAdamW:
+        made: Any = configure()
+        groups = made["optimizer"].param_groups
+        kept = ("params", "weight_decay")
+        return FactorAdamW(
+            [{name: g[name] for name in kept} | {"rate": g.get("initial_lr", g["lr"])} for g in groups], lr=1.0
+        )
+
+    losses: list[float] = []
+
+    def note(outputs: Any, batch: Any, batch_idx: int) -> None:
+        losses.append(float(outputs["loss"]))
+
+    module.configure_optimizers, module.on_train_batch_end = with_factor, note  # type: ignore[method-assign]
+    try:
+        found = Tuner(trainer).lr_find(
+            module, datamodule=data, min_lr=span.least, max_lr=span.most, num_training=span.steps, update_attr=False
+        )
+    finally:
+        del module.configure_optimizers, module.on_train_batch_end
+    assert found is not None
+    finite = int(np.isfinite(losses).cumprod().sum())
+    return RateCurve(np.array(found.results["lr"][:finite], np.float64), np.array(losses[:finite]))
