@@ -31,7 +31,8 @@ def coloured(number: int, seed: int = 0) -> list[tuple[torch.Tensor, int]]:
 
 def module() -> ClassifierModule:
     torch.manual_seed(0)
-    return ClassifierModule(PatchClassifier(build_backbone(BackboneSpec("test_resnet", 8)), 3, 16), SCHEDULE, 0)
+    net = PatchClassifier(build_backbone(BackboneSpec("test_resnet", 8)), 3, 16)
+    return ClassifierModule(net, SCHEDULE, 0, ClassLoss(ClassBalance(), np.ones(3)))
 
 
 def trainer(epochs: int, folder: Path, *callbacks: pl.Callback) -> pl.Trainer:
@@ -95,14 +96,14 @@ def test_spans_that_cannot_be(least: float, most: float, steps: int) -> None:
 
 
 def test_one_batch_is_the_same_in_every_step_and_can_be_learned(tmp_path: Path) -> None:
-    task = Task(lambda epoch: coloured(20, epoch), coloured(8), {}, ())
+    task = Task(lambda epoch: coloured(20, epoch), coloured(8), {}, (), np.ones(3))
     data = one_batch(task, LOADING)
     assert data.train(0) is data.train(7) and [label for _, label in data.train(0)] == [0, 1, 2, 0, 1, 2, 0, 1]
     losses = Losses()
     trainer(30, tmp_path, losses).fit(module(), data)
     assert len(losses.values) == 30 and learned(losses.values)
     with pytest.raises(ValueError, match="a batch has 8 patches, and there are 5"):
-        one_batch(Task(lambda epoch: coloured(5), coloured(8), {}, ()), LOADING)
+        one_batch(Task(lambda epoch: coloured(5), coloured(8), {}, (), np.ones(3)), LOADING)
 
 
 def test_learned_is_a_twentieth_of_the_loss_at_the_start() -> None:
