@@ -5,7 +5,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from detect.learning import ClassifierModule, Loading, PatchData, Schedule
+from detect.learning import ClassBalance, ClassifierModule, ClassLoss, Loading, PatchData, Schedule
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.learning.rates import FactorAdamW, RateCurve, RateSpan, find_rates
 from detect.learning.tasks import Task
