@@ -268,9 +268,8 @@ class SceneReader:
     def _resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
         """Read a window of what is seen of the file, in strips of whole rows that bound what is decoded at once."""
         rows, cols = zoom.taps(window)
-        step = max(
-            1, int(min(STRIP_PIXELS * zoom.factor_xy[1] / (cols.stop - cols.start), STRIP_PIXELS / window.width))
-        )
+        widest = max((cols.stop - cols.start) / zoom.factor_xy[1], window.width)
+        step = max(1, int(STRIP_PIXELS / widest))
         result = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
         for top in range(0, window.height, step):
             strip = rows.part(top, top + step)
