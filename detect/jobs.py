@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from detect.augmenting import augment_of, collage_of
 from detect.evaluation import Criterion
 from detect.evaluation.validation import CountSettings, SceneCounter
 from detect.imagery import Window
@@ -112,8 +113,7 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     background = "background" if cfg.net.kind == "patch" else None
     card = ModelCard(cfg.net.kind, backbone, (), background, tuple(cfg.data.bands or ()), "uint8", (), (), 0, None)
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
-    transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
-    augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
+    augment = augment_of(cfg)
     if isinstance(labels, PatchFolder):
         if len(cfg.data.ignore_labels):
             raise ValueError("data.ignore_labels is for annotated images, not for a folder of patches")
@@ -186,7 +186,8 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
         "%s: %s at a stride of %d pixels, crops of %d pixels",
         _known(size), "points" if size is None else "boxes", cfg.net.stride, side,
     )  # fmt: skip
-    task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed)
+    collage = collage_of(cfg, of.split, of.source, POINT_PATCH)
+    task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed, collage)
     shown = round(size or POINT_PATCH)
     return Job(replace(card, patch_size=shown, grid=grid), task, of.loading, of.split, of.source)
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from torch.utils.data import DataLoader
 
+from detect.augmenting import mixer_of
 from detect.evaluation import score_patches
 from detect.inference import pick_device
 from detect.jobs import Job
@@ -45,7 +46,8 @@ def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores |
         logger.info("new weights: all layers learn, finetune.keep=%d is not followed", schedule.keep)
         schedule = replace(schedule, keep=0)
     if isinstance(net, PatchClassifier):
-        return ClassifierModule(net, schedule, cfg.seed, scene_scores)
+        mixer = mixer_of(cfg, len(job.card.outputs), scenes=job.split is not None)
+        return ClassifierModule(net, schedule, cfg.seed, scene_scores, mixer)
     number = np.maximum(np.array([job.task.outputs[name] for name in job.card.classes], np.float64), 1)
     terms = LossWeights(**cfg.net.loss)
     weights = number**-terms.class_balance

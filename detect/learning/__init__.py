@@ -7,10 +7,12 @@ from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.grid_module import GridModule
 from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.mixing import BatchMixer, Mix
 from detect.learning.module import ClassifierModule, CountingModule, Schedule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
+from detect.learning.superimpose import Collage, Pasting, point_size
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
     FolderRecipe,
@@ -28,7 +30,9 @@ from detect.learning.tasks import (
 
 __all__ = [
     "Augment",
+    "BatchMixer",
     "ClassifierModule",
+    "Collage",
     "CountingModule",
     "CropDataset",
     "CropRecipe",
@@ -42,7 +46,9 @@ __all__ = [
     "LabelledScene",
     "Loading",
     "LossWeights",
+    "Mix",
     "Objects",
+    "Pasting",
     "PatchData",
     "PatchSettings",
     "PixelSource",
@@ -60,6 +66,7 @@ __all__ = [
     "measure_normalisation",
     "named_sides",
     "object_size",
+    "point_size",
     "scene_task",
     "split_scenes",
 ]

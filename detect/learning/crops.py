@@ -14,6 +14,7 @@ from detect.imagery import Window
 from detect.learning.augment import Augment
 from detect.learning.pixels import PixelSource
 from detect.learning.splits import LabelledScene
+from detect.learning.superimpose import Collage
 from detect.learning.targets import Encoder, Objects
 
 TRIES = 20
@@ -149,6 +150,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         encoder: makes the targets.
         augment: applied to every crop; None for validation.
         seed: with an item's place it decides its augmentation.
+        collage: lays other objects and ground onto a crop before that; None for validation.
     """
 
     def __init__(
@@ -159,6 +161,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         encoder: Encoder,
         augment: Augment | None = None,
         seed: int = 0,
+        collage: Collage | None = None,
     ) -> None:
         self.scenes = scenes
         self.crops = crops
@@ -166,6 +169,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         self.encoder = encoder
         self.augment = augment
         self.seed = seed
+        self.collage = collage
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -184,6 +188,8 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
         valid = inside[0][:, None] & inside[1][None, :]
+        if self.collage is not None:
+            pixels, objects = self.collage(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
             pixels, objects, valid = varied(pixels, objects, valid, self.augment, self.seed + index)
         return pixels, objects, valid
