@@ -100,7 +100,7 @@ def cut_object(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.flo
     radius = _radius(pixels.shape[1:], xy, wh)
     middle, spread = _ground(pixels[:, (radius > 1) & (radius < 1 + feather)])
     away = np.sqrt((((pixels - middle) / spread) ** 2).mean(axis=0))
-    unlike = _step(gaussian_filter(away, 1.0), *UNLIKE)
+    unlike = _step(gaussian_filter(np.minimum(away, 2 * UNLIKE[1]), 1.0), *UNLIKE)
     cover = (1 - _step(radius, 1, 1 + feather)) * _connected(np.maximum(1 - _step(radius, *CORE), unlike), radius)
     return CutOut(pixels, cover.astype(np.float32), xy, wh, _difference(pixels, middle, cover))
 
