@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 
+from detect.augmenting import augment_of, collage_of
 from detect.evaluation import Criterion
 from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery import Resolution, Window
@@ -165,8 +166,7 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
         image_scale=seen.scale, gsd=seen.gsd,
     )  # fmt: skip
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
-    transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
-    augment = Augment(transforms) if transforms else None  # type: ignore[arg-type]
+    augment = augment_of(cfg)
     if isinstance(labels, PatchFolder):
         if len(cfg.data.ignore_labels):
             raise ValueError("data.ignore_labels is for annotated images, not for a folder of patches")
@@ -244,7 +244,8 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
         "points" if size is None else "boxes", cfg.net.stride, side,
     )  # fmt: skip
     warnings = grid_warnings(sizes, cfg.net.stride, side, grid.deepest, card.resolution)
-    task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed)
+    collage = collage_of(cfg, of.split, of.source, POINT_PATCH)
+    task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed, collage)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
     shown = round(size or POINT_PATCH)
     return Job(replace(card, patch_size=shown, grid=grid), task, of.loading, of.split, of.source)

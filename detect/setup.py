@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from detect.augmenting import mixer_of
 from detect.evaluation import score_patches
 from detect.inference import pick_device
 from detect.jobs import Job
@@ -48,7 +49,8 @@ def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores |
     if isinstance(net, PatchClassifier):
         balance = ClassBalance(**cfg.net.loss.classes)
         loss = ClassLoss(balance, job.task.drawn, schedule.label_smoothing)
-        return ClassifierModule(net, schedule, cfg.seed, loss, scene_scores)
+        mixer = mixer_of(cfg, len(job.card.outputs), scenes=job.split is not None)
+        return ClassifierModule(net, schedule, cfg.seed, loss, scene_scores, mixer)
     terms = dict(cfg.net.loss)
     weights = LossWeights(**terms | {"classes": ClassBalance(**terms["classes"])})
     label = ClassLoss(weights.classes, job.task.drawn, schedule.label_smoothing)

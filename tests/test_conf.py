@@ -42,7 +42,24 @@ def test_both_nets_share_all_settings_but_their_own():
         assert set(patch[group]) == set(grid[group])
 
 
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report", "folds", "find_lr"])
+def test_the_preview_takes_what_training_takes():
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        train, preview = (compose(name, ["data.root=x", "experiment=livestock"]) for name in ("train", "preview"))
+    for group in ("data", "net", "augment", "finetune", "trainer", "runtime", "seed"):
+        assert preview[group] == train[group]
+
+
+@pytest.mark.parametrize("path", sorted(conf_folder().glob("augment/*.yaml")), ids=lambda path: path.stem)
+def test_every_augmentation_has_the_same_settings(path: Path):
+    """A misspelt name would be new."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg, plain = (compose("train", [f"augment={name}", "data.root=x"]).augment for name in (path.stem, "none"))
+    assert set(cfg) == set(plain)
+    for name in set(plain) - {"transforms"}:
+        assert set(cfg[name]) == set(plain[name])
+
+
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report", "folds", "find_lr", "preview"])
 def test_every_command_composes(name: str):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose(name)

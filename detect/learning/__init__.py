@@ -12,6 +12,7 @@ from detect.learning.grid_module import GridModule
 from detect.learning.imbalance import ClassBalance, ClassLoss
 from detect.learning.losses import GridLoss, LossWeights
 from detect.learning.mining import HardNegatives, LookAlikes, Mining, false_alarms
+from detect.learning.mixing import BatchMixer, Mix
 from detect.learning.module import ClassifierModule, CountingModule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
@@ -24,6 +25,7 @@ from detect.learning.sizes import (
     seen_split,
 )
 from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
+from detect.learning.superimpose import Collage, Pasting, point_size
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
     FolderRecipe,
@@ -40,9 +42,11 @@ from detect.learning.tasks import (
 
 __all__ = [
     "Augment",
+    "BatchMixer",
     "ClassBalance",
     "ClassLoss",
     "ClassifierModule",
+    "Collage",
     "CountingModule",
     "CropDataset",
     "CropRecipe",
@@ -63,8 +67,10 @@ __all__ = [
     "LookAlikes",
     "LossWeights",
     "Mining",
+    "Mix",
     "ObjectSizes",
     "Objects",
+    "Pasting",
     "PatchData",
     "PatchSettings",
     "PixelSource",
@@ -88,6 +94,7 @@ __all__ = [
     "named_sides",
     "object_sizes",
     "patch_warnings",
+    "point_size",
     "scene_task",
     "seen_split",
     "split_scenes",

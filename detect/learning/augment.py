@@ -1,7 +1,7 @@
 """Augmentation over albumentations, the only module that imports it; for training alone."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,47 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 
 import albumentations as A
 
-GEOMETRIC = ("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "Affine", "Perspective")
+GEOMETRIC = (
+    "D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "RandomRotate90", "Rotate",
+    "ShiftScaleRotate", "Affine", "Perspective",
+)  # fmt: skip
+"""Transforms that move pixels, and points with them; the others change values alone."""
+
+COLOURED = ("HueSaturationValue", "ColorJitter", "ISONoise", "RGBShift", "ChannelShuffle", "ChannelDropout", "ToGray")
+"""Transforms that need three bands; an image of one band does without them."""
+
+LIGHT_SEEDS = 1 << 48
+"""Seeds of the photometric transforms lie this far from those of the geometric ones."""
 
 
 class Augment:
     """A seeded chain of albumentations transforms that moves pixels and points together.
 
+    The geometric transforms come first, then the photometric ones, each in the order that they are given in.
+
     Args:
-        transforms: name of a transform in albumentations -> its arguments, applied in order.
+        transforms: name of a transform in albumentations -> its arguments.
 
     Raises:
-        ValueError: an unknown transform or argument.
+        ValueError: an unknown transform or argument, or a transform that labels cannot follow.
     """
 
     def __init__(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
         self.transforms = {name: dict(arguments or {}) for name, arguments in transforms.items()}
-        plain = {name: _without_mirrors(arguments) for name, arguments in self.transforms.items()}
-        every = GEOMETRIC + tuple(self.transforms)
-        self._chains = {True: _compose(self.transforms, every), False: _compose(self.transforms, GEOMETRIC)}
-        self._point_chains = {True: _compose(plain, every), False: _compose(plain, GEOMETRIC)}
+        built = {name: _built(name, arguments) for name, arguments in self.transforms.items()}
+        plain = [
+            _built(name, _without_mirrors(arguments))
+            for name, arguments in self.transforms.items()
+            if name in GEOMETRIC
+        ]
+        photometric = {name: transform for name, transform in built.items() if name not in GEOMETRIC}
+        self._geometry = A.Compose([transform for name, transform in built.items() if name in GEOMETRIC])
+        points = A.KeypointParams(format="xy", remove_invisible=False)
+        self._points = A.Compose(plain, keypoint_params=points) if plain else None
+        self._light = {
+            3: A.Compose(list(photometric.values())),
+            1: A.Compose([transform for name, transform in photometric.items() if name not in COLOURED]),
+        }
 
     def __call__(
         self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
@@ -63,49 +85,50 @@ class Augment:
         Returns:
             The image in its dtype, the N points in their order, and the mask.
         """
-        ordinary = pixels.dtype == np.uint8 and pixels.shape[0] in (1, 3)
+        bands = pixels.shape[0]
         image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float32)
-        chain = self._chains[ordinary]
-        chain.set_random_seed(seed)
-        varied = chain(image=image)["image"]
-        varied = varied.reshape(*varied.shape[:2], pixels.shape[0])
-        points, mask = self._moved(image, np.asarray(xy, np.float64).reshape(-1, 2), valid, seed, ordinary)
-        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype), points, mask
+        varied = _run(self._geometry, image, seed)
+        if pixels.dtype == np.uint8 and bands in self._light:
+            varied = _run(self._light[bands], varied, seed + LIGHT_SEEDS)
+        points, mask = self._moved(pixels.shape[1:], np.asarray(xy, np.float64).reshape(-1, 2), valid, seed)
+        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype, copy=False), points, mask
 
     def _moved(
-        self,
-        image: NDArray[np.generic],
-        xy: NDArray[np.float64],
-        valid: NDArray[np.bool_] | None,
-        seed: int,
-        ordinary: bool,
+        self, shape: tuple[int, ...], xy: NDArray[np.float64], valid: NDArray[np.bool_] | None, seed: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Move points and a mask as the same seed moves the pixels."""
-        everything = np.ones(image.shape[:2], bool) if valid is None else valid
-        if valid is None and not len(xy):
+        everything = np.ones(shape, bool) if valid is None else valid
+        if self._points is None or (valid is None and not len(xy)):
             return xy, everything
-        chain = self._point_chains[ordinary]
-        chain.set_random_seed(seed)
-        moved = chain(image=image, mask=everything.astype(np.uint8), keypoints=xy - 0.5)
+        self._points.set_random_seed(seed)
+        flat = everything.astype(np.uint8)
+        moved = self._points(image=flat[..., None], mask=flat, keypoints=xy - 0.5)
         return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
+
+
+def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.generic]:
+    chain.set_random_seed(seed)
+    varied = np.asarray(chain(image=image)["image"])
+    return varied.reshape(*varied.shape[:2], image.shape[2])
+
+
+def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
+    if not hasattr(A, name):
+        raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
+    try:
+        transform = getattr(A, name)(strict=True, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"augment.transforms.{name}: {error}") from error
+    if isinstance(transform, A.DualTransform) and name not in GEOMETRIC:
+        raise ValueError(
+            f"augment.transforms.{name} moves or removes pixels in a way that labels do not follow; "
+            f"those that they follow are {', '.join(GEOMETRIC)}"
+        )
+    return transform
 
 
 def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Leave a mirrored border out: it moves no point, and albumentations adds a point for every mirror image of one."""
     return {name: value for name, value in arguments.items() if name != "border_mode"}
-
-
-def _compose(transforms: Mapping[str, Mapping[str, Any]], allowed: Sequence[str]) -> A.Compose:
-    chain = []
-    for name, arguments in transforms.items():
-        if not hasattr(A, name):
-            raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
-        try:
-            transform = getattr(A, name)(strict=True, **arguments)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"augment.transforms.{name}: {error}") from error
-        if name in allowed:
-            chain.append(transform)
-    return A.Compose(chain, keypoint_params=A.KeypointParams(format="xy", remove_invisible=False))

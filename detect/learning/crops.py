@@ -15,6 +15,7 @@ from detect.learning.augment import Augment
 from detect.learning.mining import LookAlikes, Place
 from detect.learning.pixels import PixelSource
 from detect.learning.splits import LabelledScene
+from detect.learning.superimpose import Collage
 from detect.learning.targets import Encoder, Objects
 
 TRIES = 20
@@ -148,6 +149,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         encoder: makes the targets.
         augment: applied to every crop; None for validation.
         seed: with an item's place it decides its augmentation.
+        collage: lays other objects and ground onto a crop before that; None for validation.
     """
 
     def __init__(
@@ -158,6 +160,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         encoder: Encoder,
         augment: Augment | None = None,
         seed: int = 0,
+        collage: Collage | None = None,
     ) -> None:
         self.scenes = scenes
         self.crops = crops
@@ -165,6 +168,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         self.encoder = encoder
         self.augment = augment
         self.seed = seed
+        self.collage = collage
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -183,6 +187,8 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
         valid = inside[0][:, None] & inside[1][None, :]
+        if self.collage is not None:
+            pixels, objects = self.collage(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
             pixels, objects, valid = varied(pixels, objects, valid, self.augment, self.seed + index)
         return pixels, objects, valid

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from detect.learning.finetuning import Layers, Schedule
 from detect.learning.imbalance import ClassLoss
+from detect.learning.mixing import BatchMixer
 from detect.nets import Net, PatchClassifier
 from detect.nets.backbones import parameters_of
 
@@ -59,7 +60,7 @@ class CountingModule(pl.LightningModule):
         learning, every = parameters_of(self.net)
         if learning != before:
             logger.info("%s of %s parameters learn", f"{learning:,}", f"{every:,}")
-        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+        torch.manual_seed(epoch_seed(self.seed, self.current_epoch))
 
     def log_scenes(self) -> None:
         """Count the scenes every `score_every` epochs, in the first and the last; else repeat their scores."""
@@ -96,6 +97,7 @@ class ClassifierModule(CountingModule):
     Args:
         net, schedule, seed, scene_scores: as of a `CountingModule`.
         loss: of every patch.
+        mixer: mixes the patches of training batches; None leaves them.
     """
 
     net: PatchClassifier
@@ -107,14 +109,18 @@ class ClassifierModule(CountingModule):
         seed: int,
         loss: ClassLoss,
         scene_scores: SceneScores | None = None,
+        mixer: BatchMixer | None = None,
     ) -> None:
         super().__init__(net, schedule, seed, scene_scores)
         self.loss = loss
+        self.mixer = mixer
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Give the loss of a batch of (pixels, output)."""
         pixels, output = batch
+        if self.mixer is not None:
+            pixels, output = self.mixer(pixels.float(), output)
         logits = self.net.classify(channels_last(pixels))
         loss = self.loss(logits.float(), output).mean()
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
@@ -134,6 +140,11 @@ class ClassifierModule(CountingModule):
         self.log("val/accuracy", float(accuracy_score(output, predicted)))
         self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
         self.log_scenes()
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Give the seed of torch's own draws in an epoch: dropout, and the mixing of batches."""
+    return seed * 100_003 + epoch
 
 
 def channels_last(pixels: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
 from detect.learning.sizes import ObjectSizes
 from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.superimpose import Collage
 from detect.learning.targets import Encoder
 from detect.nets import ModelCard
 
@@ -138,16 +139,22 @@ def scene_task(
 
 
 def grid_task(
-    split: SceneSplit, source: PixelSource, encoder: Encoder, recipe: CropRecipe, augment: Augment | None, seed: int
+    split: SceneSplit,
+    source: PixelSource,
+    encoder: Encoder,
+    recipe: CropRecipe,
+    augment: Augment | None,
+    seed: int,
+    collage: Collage | None = None,
 ) -> Task:
-    """Learn from crops of scenes, around objects and on empty ground."""
+    """Learn from crops of scenes, around objects and on empty ground; those that train may get a collage."""
     _check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
     held = CropSampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
-        return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds)
+        return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, collage)
 
     number, notes = _objects_and_notes(split)
     note = _close_objects(split.train, encoder)

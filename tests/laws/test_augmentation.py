@@ -1,15 +1,20 @@
 """Law 8: augmentation moves pixels and labels together, and never touches validation."""
 
+import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from PIL import Image
 
 from detect.imagery import Scene, open_scene
 from detect.labels import Detections, read_patch_folder
+from detect.launch import conf_folder
 from detect.learning import (
     Augment,
     FolderDataset,
@@ -24,6 +29,7 @@ from detect.learning import (
     folder_task,
     scene_task,
 )
+from detect.learning.augment import GEOMETRIC
 from detect.learning.sampling import Sample
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
@@ -41,6 +47,7 @@ CHAINS = {
     },
     "all": {"SquareSymmetry": {}, "Affine": {**TURNS, "border_mode": MIRRORED}, "RandomBrightnessContrast": {"p": 1.0}},
 }
+GROUPS = [path.stem for path in sorted(conf_folder().glob("augment/*.yaml"))]
 LIGHT = {"RandomBrightnessContrast": {"brightness_limit": [0.2, 0.3], "p": 1.0}, "D4": {}}
 inner = st.floats(30, SIDE - 30)
 
@@ -99,6 +106,86 @@ def test_a_seed_decides_and_points_do_not(name: str) -> None:
     assert any((other != first).any() for other in others)
 
 
+@cache
+def group(name: str) -> dict:
+    """The transforms of a choice of `augment`."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg = compose("train", [f"augment={name}", "data.root=x"])
+    return OmegaConf.to_container(cfg.augment.transforms)
+
+
+@cache
+def always(name: str) -> Augment:
+    """The geometric transforms of a choice of `augment`, every one applied."""
+    return Augment({each: {**given, "p": 1.0} for each, given in group(name).items() if each in GEOMETRIC})
+
+
+@pytest.mark.parametrize("name", GROUPS)
+@given(x=inner, y=inner, seed=st.integers(0, 2**40), kind=st.sampled_from([(3, "uint8"), (1, "uint8"), (5, "uint16")]))
+@settings(deadline=None, max_examples=20)
+def test_in_every_group_a_point_goes_with_its_pixels(
+    name: str, x: float, y: float, seed: int, kind: tuple[int, str]
+) -> None:
+    """Within half a pixel: shears and perspective stretch the hill, and a wafer's nearest pixel is half a pixel off."""
+    image = blob(x, y, *kind)
+    moved, xy = always(name)(image, np.array([[x, y]]), seed)
+    row, col = np.floor(xy[0, ::-1]).astype(int)
+    edge = np.array([xy[0].min(), SIDE - xy[0].max()]).min()
+    if edge > 10:  # the hill is whole, and its mirror image is not in sight
+        near = moved[:, row - 9 : row + 10, col - 9 : col + 10]
+        assert np.abs(xy[0] - centroid(near) - (col - 9, row - 9)).max() < 0.5
+    assert (moved.shape, moved.dtype) == (image.shape, image.dtype)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("kind", [(3, "uint8"), (1, "uint8"), (5, "uint16"), (1, "float32")])
+def test_every_group_varies_every_kind_of_image_without_a_warning(name: str, kind: tuple[int, str]) -> None:
+    """With each transform applied by its own probability, in 60 draws; the same seed gives the same image."""
+    augment, again = Augment(group(name)), Augment(group(name))
+    image = blob(40, 33, *kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        varied = [augment(image, np.empty((0, 2)), seed)[0] for seed in range(60)]
+    assert {(each.shape, str(each.dtype)) for each in varied} == {(image.shape, kind[1])}
+    assert len({each.tobytes() for each in varied}) > (30 if name not in ("none", "industrial") else 0)
+    np.testing.assert_array_equal(varied[7], again(image, np.empty((0, 2)), 7)[0])
+
+
+@pytest.mark.parametrize("name", ["wafer", "none"])
+def test_a_map_of_codes_keeps_them(name: str) -> None:
+    """Codes 40, 90 and 200, and the 0 outside the wafer: no turn makes a value between."""
+    codes = np.random.default_rng(0).choice(np.array([40, 90, 200], np.uint8), (1, SIDE, SIDE))
+    augment = Augment(group(name))
+    for seed in range(30):
+        assert set(np.unique(augment(codes, np.empty((0, 2)), seed)[0])) <= {0, 40, 90, 200}
+
+
+def test_industrial_things_stay_straight() -> None:
+    """A horizontal or vertical edge is one still, but for shifts and scale of a few pixels."""
+    image = np.zeros((1, SIDE, SIDE), np.uint8)
+    image[:, :, 40:] = 255
+    for seed in range(40):
+        moved = always("industrial")(image, np.empty((0, 2)), seed)[0][0]
+        assert np.ptp(moved, axis=0).max() == 0 or np.ptp(moved, axis=1).max() == 0
+
+
+def test_what_comes_in_from_beyond_the_border_is_not_valid() -> None:
+    """Shrunk to a half: a quarter of the pixels is of the image, also where mirrors fill the rest."""
+    augment = Augment({"Affine": {"scale": [0.5, 0.5], "border_mode": MIRRORED, "p": 1.0}})
+    _, _, valid = augment.vary(blob(40, 40, 3, "uint8"), np.empty((0, 2)), np.ones((SIDE, SIDE), bool), 0)
+    assert valid.mean() == pytest.approx(0.25, abs=0.02) and valid[SIDE // 2, SIDE // 2]
+
+
+def test_light_does_not_follow_geometry() -> None:
+    """Each kind has draws of its own: brightness is as often up when an image is mirrored as when it is not."""
+    augment = Augment({"HorizontalFlip": {"p": 0.5}, "RandomBrightnessContrast": {"contrast_limit": 0, "p": 1.0}})
+    image = np.full((1, 8, 8), 100, np.uint8)
+    image[:, :, :4] = 90
+    varied = [augment(image, np.empty((0, 2)), seed)[0][0] for seed in range(300)]
+    up = {side: np.mean([v.mean() > 95 for v in varied if (v[0, 0] > v[0, -1]) == side]) for side in (True, False)}
+    assert up[True] == pytest.approx(0.5, abs=0.12) and up[False] == pytest.approx(0.5, abs=0.12)
+
+
 @pytest.mark.parametrize("kind", [(3, "float32"), (4, "uint16"), (4, "uint8")])
 def test_light_is_varied_in_photographs_alone(kind: tuple[int, str]) -> None:
     """Values of other images mean something: a flip may move them, nothing may change them."""
@@ -116,6 +203,7 @@ def test_light_is_varied_in_photographs_alone(kind: tuple[int, str]) -> None:
     [
         ({"Flop": {}}, "transforms.Flop is not a transform"),
         ({"Affine": {"scal": [1, 2]}}, "transforms.Affine: .*scal"),
+        ({"CoarseDropout": {}}, "transforms.CoarseDropout moves or removes pixels in a way that labels do not follow"),
         ({"D4": {"p": 2}}, "transforms.D4: .*less than or equal to 1"),
     ],
 )

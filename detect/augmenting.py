@@ -1,0 +1,70 @@
+"""From a composed configuration to what varies the training data, each decision logged."""
+
+import logging
+
+from omegaconf import DictConfig, OmegaConf
+
+from detect.launch import auto
+from detect.learning import Augment, BatchMixer, Collage, Mix, Pasting, PixelSource, SceneSplit, point_size
+
+logger = logging.getLogger(__name__)
+
+
+def augment_of(cfg: DictConfig) -> Augment | None:
+    """Make the chain of transforms, None for none; say which other augmentation is not for this network."""
+    unused = ("mixup", "cutmix") if cfg.net.kind == "grid" else ("superimpose", "background")
+    asked = [f"augment.{name}" for name in unused if cfg.augment[name].p]
+    if asked:
+        other = "patch" if cfg.net.kind == "grid" else "grid"
+        logger.info("%s: for net=%s, not used here", " and ".join(asked), other)
+    transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
+    return Augment(transforms) if transforms else None  # type: ignore[arg-type]
+
+
+def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest: int) -> Collage | None:
+    """Make what lays objects and ground onto crops; None where none is asked for.
+
+    Args:
+        cfg: the configuration.
+        split: of the scenes; those that train are cut from.
+        source: their pixels.
+        greatest: side in pixels of what a point stands for, at most, unless `net.object_size` says.
+    """
+    paste, ground = cfg.augment.superimpose, cfg.augment.background
+    objects = Pasting(paste.p, tuple(paste.objects), paste.feather)
+    empty = Pasting(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
+    if not (objects.p or empty.p):
+        return None
+    size = auto(cfg.net.object_size, point_size(split.train, greatest))
+    made = Collage(split.train, source, objects, empty, size, cfg.data.balance)
+    if objects.p:
+        points = split.train[0].objects.wh is None
+        logger.info(
+            "superimposition: %d of %d training objects stand free enough to be cut out%s",
+            len(made.free),
+            sum(len(labelled.objects) for labelled in split.train),
+            f", points as squares of {size:.0f} pixels (net.object_size)" if points else "",
+        )
+    return made
+
+
+def mixer_of(cfg: DictConfig, classes: int, *, scenes: bool) -> BatchMixer | None:
+    """Make what mixes batches of patches; None where that is not asked for.
+
+    Args:
+        cfg: the configuration.
+        classes: outputs of the network.
+        scenes: whether the patches are cut from scenes, with a margin.
+
+    Raises:
+        ValueError: CutMix for patches of scenes.
+    """
+    mixup, cutmix = Mix(**cfg.augment.mixup), Mix(**cfg.augment.cutmix)
+    if not (mixup.p or cutmix.p):
+        return None
+    if cutmix.p and scenes:
+        raise ValueError(
+            f"augment.cutmix.p={cutmix.p} is for folders of patches: a patch of a scene is labelled by its middle, "
+            "wherever a rectangle is pasted; use augment.mixup"
+        )
+    return BatchMixer(mixup, cutmix, classes)

@@ -1,0 +1,69 @@
+"""MixUp and CutMix: batches of patches blended pairwise, with soft targets, over torchvision's transforms."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often batches are mixed, and how much.
+
+    Attributes:
+        p: share of the batches.
+        alpha: of the Beta(alpha, alpha) from which the weight of the second patch is drawn: 0.2 is mostly near 0 or 1,
+            1 anything.
+    """
+
+    p: float
+    alpha: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"augment.mixup.p and augment.cutmix.p must be in [0, 1], got {self.p}")
+        if not self.alpha > 0:
+            raise ValueError(f"augment.mixup.alpha and augment.cutmix.alpha must be positive, got {self.alpha}")
+
+
+class BatchMixer:
+    """Blends every patch of a batch with its neighbour, or pastes a rectangle of that onto it; labels likewise.
+
+    MixUp (Zhang et al. 2018) weighs the pixels of both, CutMix (Yun et al. 2019) takes a rectangle; the target is the
+    two classes by their share. Draws come from torch's own generator, which the module seeds every epoch.
+
+    Args:
+        mixup: how often pixels are weighed.
+        cutmix: how often rectangles are exchanged.
+        classes: outputs of the network.
+
+    Raises:
+        ValueError: the shares sum to more than 1.
+    """
+
+    def __init__(self, mixup: Mix, cutmix: Mix, classes: int) -> None:
+        if mixup.p + cutmix.p > 1:
+            raise ValueError(
+                f"augment.mixup.p and augment.cutmix.p must sum to 1 or less, got {mixup.p} and {cutmix.p}"
+            )
+        self._shares = (mixup.p, mixup.p + cutmix.p)
+        self._mixup = v2.MixUp(alpha=float(mixup.alpha), num_classes=classes)
+        self._cutmix = v2.CutMix(alpha=float(cutmix.alpha), num_classes=classes)
+
+    def __call__(self, pixels: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix a batch, or leave it.
+
+        Args:
+            pixels: (N, C, H, W) float.
+            output: (N,) class numbers.
+
+        Returns:
+            The pixels, and either the class numbers or (N, classes) shares that sum to 1.
+        """
+        drawn = float(torch.rand(()))
+        if drawn < self._shares[0]:
+            return self._mixup(pixels, output)
+        if drawn < self._shares[1]:
+            return self._cutmix(pixels, output)
+        return pixels, output
