@@ -98,7 +98,8 @@ def cut_object(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.flo
         feather: width of the rim as a part of the half sides.
     """
     radius = _radius(pixels.shape[1:], xy, wh)
-    middle, spread = _ground(pixels[:, (radius > 1) & (radius < 1 + feather)])
+    rim = (radius > 1) & (radius < 1 + feather)
+    middle, spread = _ground(pixels[:, rim if rim.any() else radius >= radius.max()])
     away = np.sqrt((((pixels - middle) / spread) ** 2).mean(axis=0))
     unlike = _step(gaussian_filter(np.minimum(away, 2 * UNLIKE[1]), 1.0), *UNLIKE)
     cover = (1 - _step(radius, 1, 1 + feather)) * _connected(np.maximum(1 - _step(radius, *CORE), unlike), radius)

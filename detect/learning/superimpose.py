@@ -18,6 +18,9 @@ from detect.learning.targets import Objects
 TRIES = 25
 """Places looked at for a cut-out, before it is given up."""
 
+LEAST = 4
+"""Pixels that a box must be wide and high to be cut out."""
+
 SCALE, GAIN = (0.8, 1.25), (0.85, 1.15)
 """Least and greatest size and brightness of a pasted object, as factors."""
 
@@ -62,10 +65,10 @@ class Pasting:
 class Collage:
     """Lays empty ground, then labelled objects, of the training scenes onto crops (Dwibedi et al. 2017).
 
-    An object is cut out where it stands free: wholly in its scene, with no other object and nothing ignored in its
-    piece. It is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1 or 3 bands), brightened
-    by `GAIN`. Nothing is laid over an object, an ignored region, or pixels that are not of the image; what finds no
-    room in `TRIES` places is left out.
+    An object of `LEAST` pixels or more is cut out where it stands free: wholly in its scene, with no other object and
+    nothing ignored in its piece. It is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1
+    or 3 bands), brightened by `GAIN`. Nothing is laid over an object, an ignored region, or pixels that are not of the
+    image, nor where it would not show; what finds no room in `TRIES` places is left out.
 
     Args:
         scenes: training scenes.
@@ -147,7 +150,7 @@ class Collage:
         found = []
         for i in range(len(boxes)):
             window = self._window(boxes[i])
-            inside = window.inside(labelled.scene.shape)
+            inside = window.inside(labelled.scene.shape) and (boxes[i, 2:] - boxes[i, :2]).min() >= LEAST
             if inside and _touched(window, boxes) == 1 and not _touched(window, labelled.ignored):
                 found.append(i)
         return found
@@ -202,7 +205,7 @@ class Collage:
 def point_size(scenes: Sequence[LabelledScene], greatest: float) -> float:
     """Give the side of the square that a labelled point stands for: the median distance to the next point, limited."""
     near = [cKDTree(s.objects.xy).query(s.objects.xy, k=2)[0][:, 1] for s in scenes if len(s.objects) > 1]
-    return max(4.0, min(greatest, float(np.median(np.concatenate(near))))) if near else greatest
+    return max(LEAST, min(greatest, float(np.median(np.concatenate(near))))) if near else greatest
 
 
 def _boxes(xy: NDArray[np.float64], wh: NDArray[np.float64] | None, size: float) -> NDArray[np.float64]:

@@ -193,6 +193,16 @@ def test_law_8_a_piece_is_turned_and_resized_with_its_place(
     np.testing.assert_allclose(np.ptp(at, axis=0)[::-1] + 1, piece.wh, atol=2)
 
 
+@pytest.mark.parametrize("side", [4, 5])
+def test_the_smallest_objects_are_cut_out_too(side: int) -> None:
+    """A square of 200 on 50, with a rim of 0.02, in which no pixel's middle lies."""
+    pixels = np.full((1, side + 2, side + 2), 50, np.uint8)
+    pixels[:, 1:-1, 1:-1] = 200
+    wh = np.full(2, float(side))
+    piece = cut_object(pixels, wh / 2 + 1, wh, 0.02)
+    assert piece.contrast > 100 and piece.cover[side // 2 + 1, side // 2 + 1] == pytest.approx(1)
+
+
 def test_an_object_comes_without_its_ground() -> None:
     """A disc of 200 on noise about 50, in an ellipse twice as wide: laid on 120, the corners stay 120."""
     rng = np.random.default_rng(0)
