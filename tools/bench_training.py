@@ -96,7 +96,7 @@ def bare_rate(cfg: DictConfig, job: jobs.Job) -> float:
     """Run forward, loss and backward on one resident batch for about an epoch's samples; give samples a second."""
     module = fresh(cfg, job)
     module.trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    module.log = lambda *_, **__: None  # type: ignore[assignment, method-assign]
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.train()
     module.layers.set(0)
     batch: Any = next(iter(PatchData(job.task.train, job.task.val, job.loading).train_dataloader()))

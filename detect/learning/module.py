@@ -85,7 +85,9 @@ class CountingModule(pl.LightningModule):
         groups = self.layers.groups()
         starts = [group.pop("start") * steps // (self.trainer.max_epochs or 1) for group in groups]
         optimizer = AdamW(groups)
-        factors = [partial(self.schedule.factor, steps=steps, start=start) for start in starts]
+        factors: list[Callable[[int], float]] = [
+            partial(self.schedule.factor, steps=steps, start=start) for start in starts
+        ]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factors), "interval": "step"}}
 
 
