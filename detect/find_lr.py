@@ -7,7 +7,7 @@ import pandas as pd
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from detect import jobs, setup
+from detect import counting, jobs, setup
 from detect.launch import DONE, SOME_FAILED, command, output_folder
 from detect.learning import PatchData
 from detect.learning.rates import RateSpan, find_rates
@@ -25,7 +25,7 @@ def run(cfg: DictConfig) -> int:
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
     net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
-    jobs.completed_card(cfg, job, net)
+    counting.completed_card(cfg, job, net)
     module = setup.make_module(cfg, net, job, None)
     cfg.trainer.max_epochs = span.steps
     trainer = setup.tool_trainer(cfg, folder)

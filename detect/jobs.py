@@ -1,25 +1,19 @@
 """From a composed configuration and labels to what a training run learns, each decision logged."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback
 
 from detect.augmenting import augment_of, collage_of
-from detect.evaluation import Criterion
-from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
-from detect.imagery import Resolution, Window
-from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
+from detect.imagery import Resolution
 from detect.labels import (
     Annotations,
-    Detections,
     PatchFolder,
     read_annotations,
     read_patch_folder,
@@ -35,10 +29,7 @@ from detect.learning import (
     CropRecipe,
     Encoder,
     FolderRecipe,
-    HardNegatives,
-    LabelledScene,
     Loading,
-    Mining,
     ObjectSizes,
     PatchSettings,
     PixelSource,
@@ -51,13 +42,12 @@ from detect.learning import (
     grid_task,
     grid_warnings,
     image_kind,
-    measure_normalisation,
     object_sizes,
     patch_warnings,
     scene_task,
     seen_split,
 )
-from detect.nets import GridSpec, ModelCard, Net, effective_halo, receptive_halo
+from detect.nets import GridSpec, ModelCard
 from detect.nets.backbones import BackboneSpec
 from detect.sides import check_patches, split_images
 
@@ -65,12 +55,6 @@ logger = logging.getLogger(__name__)
 
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
-
-VALIDATION_MEMORY = 2 << 30
-"""Bytes for the counting of validation images."""
-
-HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
-"""The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,95 +240,3 @@ def _known(sizes: ObjectSizes | None, seen: Resolution) -> str:
     if sizes is None:
         return "points do not tell the objects' size"
     return ("" if sizes.boxes else "points do not tell the objects' size; ") + sizes.sentence(seen)
-
-
-def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
-    """Add normalisation and halo to the card; pixels other than uint8 are normalised by their own statistics."""
-    if job.card.dtype != "uint8":
-        net.set_normalisation(*measure_normalisation(job.task.train(0)))
-        logger.info("pixels are %s: normalised by the training images' mean and spread", job.card.dtype)
-    bands = len(job.card.bands)
-    halo: int | None
-    try:
-        halo = receptive_halo(net, net.stride, bands, job.card.align)
-    except ValueError as error:
-        if job.split is not None:
-            raise
-        logger.warning("%s; as a classifier of patches alone it is fine", error)
-        halo = None
-    logger.info(
-        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, cfg.net.weights, halo,
-    )  # fmt: skip
-    flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
-    offset, scale = flat
-    return replace(job.card, offset=offset, scale=scale, halo=halo)
-
-
-def scene_finder(job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledScene]) -> SceneFinder:
-    """Make what looks for objects in labelled scenes with the network as it is.
-
-    Raises:
-        ValueError: a network whose tiles cannot be stitched.
-    """
-    exact, source = card.halo, job.source
-    if exact is None or source is None:
-        raise ValueError("validation by counting needs a network whose receptive field is bounded")
-    per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
-
-    def plan(net: Net, tolerance: float) -> Plan:
-        halo = exact if card.kind == "patch" else measured_halo(net, card, job, 1, tolerance).halo_auto
-        made = make_plan(
-            VALIDATION_MEMORY, per_pixel, exact if halo is None else halo, card.backbone.stride, align=card.align
-        )
-        logger.debug("validation with a halo of %d pixels", made.halo)
-        return made
-
-    return SceneFinder(scenes, source.read, card, plan)
-
-
-def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> SceneCounter | None:
-    """Make what counts the validation scenes; None for patches."""
-    if job.split is None:
-        return None
-    if not cfg.data.match_radius > 0:
-        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    iou = None if cfg.data.match_iou is None else float(cfg.data.match_iou)
-    if iou is not None and not card.boxes:
-        raise ValueError(
-            f"data.match_iou={iou} is for boxes found by net=grid; leave it out, and set data.match_radius"
-        )
-    settings = CountSettings(Criterion(cfg.data.match_radius, iou), cfg.data.select)
-    return SceneCounter(scene_finder(job, card, net, job.split.val), settings)
-
-
-def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list[Callback]:
-    """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
-    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), float(cfg.data.match_radius))
-    if not 0 < cfg.data.mine_score < 1:
-        raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
-    if job.split is None or job.task.look_alikes is None or not mining.moments:
-        return []
-    finder = scene_finder(job, card, net, job.split.train)
-    strongest = finder.suppressions[0]
-
-    def find(net: Net) -> Mapping[str, Detections]:
-        return finder.find(net, ROUGH, [strongest], float(cfg.data.mine_score))[strongest]
-
-    return [HardNegatives(find, job.split.train, job.task.look_alikes, mining)]
-
-
-def measured_halo(
-    net: Net, card: ModelCard, job: Job, scenes: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
-) -> ModelCard:
-    """Measure on the validation images how much context is enough, and keep it on the card."""
-    if job.split is None or job.source is None or card.halo is None:
-        return card
-    side = -(-(2 * card.halo + HALO_CORE) // card.align) * card.align
-    tiles = []
-    for labelled in job.split.val[:scenes]:
-        height, width = labelled.scene.shape
-        window = Window((height - side) // 2, (width - side) // 2, side, side)
-        tiles.append(torch.from_numpy(np.ascontiguousarray(job.source.read(labelled.scene, window))))
-    halo, error = effective_halo(net, tiles, card.halo, net.stride, tolerance, card.align)
-    logger.debug("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
-    return replace(card, halo_auto=halo, halo_error=error)

@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from detect import __version__, evaluate, jobs, setup
+from detect import __version__, counting, evaluate, jobs, setup
 from detect.evaluation import score_patches
 from detect.labels import Annotations, PatchFolder
 from detect.launch import DONE, SOME_FAILED, command, conf_folder, output_folder, run_folder
@@ -39,11 +39,11 @@ def run(cfg: DictConfig) -> int:
     if cfg.trainer.test and not _has_test(labels, job):
         raise ValueError("trainer.test=true needs images for the test: data.test, data.fold, a split column or folder")
     net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
-    card = jobs.completed_card(cfg, job, net)
-    counter = jobs.scene_counter(cfg, job, card, net)
+    card = counting.completed_card(cfg, job, net)
+    counter = counting.scene_counter(cfg, job, card, net)
     module = setup.make_module(cfg, net, job, counter)
     monitor = "val/f1" if counter else "val/balanced_accuracy"
-    trainer, best = setup.trainer(cfg, folder, monitor, job, jobs.hard_negatives(cfg, job, card, net))
+    trainer, best = setup.trainer(cfg, folder, monitor, job, counting.hard_negatives(cfg, job, card, net))
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
     write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
@@ -51,7 +51,7 @@ def run(cfg: DictConfig) -> int:
     scores: dict[str, Any]
     if counter:
         card, scores, found = counter.score(net)
-        card = jobs.measured_halo(net, card, job)
+        card = counting.measured_halo(net, card, job)
         logger.info(
             "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
             card.halo, card.halo_auto, card.halo_error or 0.0,
@@ -92,7 +92,7 @@ def _overfit(cfg: DictConfig) -> int:
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
     net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
-    jobs.completed_card(cfg, job, net)
+    counting.completed_card(cfg, job, net)
     module = setup.make_module(cfg, net, job, None)
     noted = Losses()
     setup.tool_trainer(cfg, None, noted).fit(module, one_batch(job.task, job.loading))

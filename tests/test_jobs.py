@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
-from detect import jobs, setup
+from detect import counting, jobs, setup
 from detect.launch import conf_folder
 from detect.learning import ClassifierModule, CropDataset, GridModule
 from detect.nets import GridDetector, GridSpec, build_net
@@ -124,12 +124,12 @@ def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path)
     cfg = settings(data, "boxes.csv")
     job = job_of(cfg)
     net = build_net(job.card)
-    card = jobs.completed_card(cfg, job, net)
+    card = counting.completed_card(cfg, job, net)
     assert card.align == 16 and card.halo is not None and card.halo > 0 and card.halo % 16 == 0
     assert (card.offset, card.scale) == ((127.0,) * 3, (128.0,) * 3)
-    measured = jobs.measured_halo(net, card, job)
+    measured = counting.measured_halo(net, card, job)
     assert measured.halo_auto is not None and measured.halo_auto % 16 == 0 and measured.halo_auto <= card.halo
-    assert measured.halo_error is not None and measured.halo_error <= jobs.HALO_TOLERANCE
+    assert measured.halo_error is not None and measured.halo_error <= counting.HALO_TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
     cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
     job = job_of(cfg)
     net = build_net(job.card)
-    counter = jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, net), net)
+    counter = counting.scene_counter(cfg, job, counting.completed_card(cfg, job, net), net)
     assert counter is not None
     assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
     plan = counter.finder.plan(net, 1e-2)
@@ -158,7 +158,7 @@ def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
         job = job_of(cfg)
         made = build_net(job.card)
         with pytest.raises(ValueError, match=r"data\.match_iou=0.4 is for boxes found by net=grid; leave it out"):
-            jobs.scene_counter(cfg, job, jobs.completed_card(cfg, job, made), made)
+            counting.scene_counter(cfg, job, counting.completed_card(cfg, job, made), made)
 
 
 def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
