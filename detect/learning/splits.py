@@ -13,7 +13,10 @@ from detect.labels import AnnotatedImage, Annotations, Detections
 from detect.learning.draws import class_counts, draw, group_of
 
 STRIPS = 4
-"""A single image is cut into this many strips, one of which validates."""
+"""The strip of an image that validates is this part of it."""
+
+PLACES = 8
+"""Places of a strip that are tried, in one strip's breadth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,32 +181,64 @@ def _labelled(image: AnnotatedImage) -> LabelledScene:
 
 
 def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
-    """Cut scenes into strips along their longer side; of those with objects, the one nearest to its share validates."""
+    """Cut a strip out of every scene, a quarter of its length or height, and train on what is left on either side."""
     train: list[LabelledScene] = []
     held: list[LabelledScene] = []
     for labelled in scenes:
-        height, width = labelled.scene.shape
-        down = height >= width
-        length = max(height, width)
-        if length // STRIPS < 2 * guard:
-            raise ValueError(
-                f"{labelled.name} ({height} x {width}) is too small to be cut in two for training and validation with "
-                f"a guard band of {guard} pixels; label a second image, or name one in data.val"
-            )
-        cuts = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
-        place = labelled.objects.xy[:, 1 if down else 0]
-        inside = [int(((place >= a) & (place < b)).sum()) for a, b in pairwise(cuts)]
-        best = int(np.argmin([abs(n - len(place) / STRIPS) if 0 < n < len(place) else math.inf for n in inside]))
-        start, stop = cuts[best], cuts[best + 1]
-        held.append(labelled.part(_strip(labelled, start, stop, down), guard / 2))
-        sides = [(0, start - guard), (stop + guard, length)]
-        train.extend(labelled.part(_strip(labelled, a, b, down), guard / 2) for a, b in sides if b - a >= guard)
+        strip = _chosen_strip(labelled, guard)
+        length = labelled.scene.shape[0 if strip.down else 1]
+        held.append(labelled.part(strip.window(labelled), guard / 2))
+        sides = [Strip(0, strip.start - guard, strip.down), Strip(strip.stop + guard, length, strip.down)]
+        train.extend(
+            labelled.part(each.window(labelled), guard / 2) for each in sides if each.stop - each.start >= guard
+        )
     return tuple(train), tuple(held)
 
 
-def _strip(labelled: LabelledScene, start: int, stop: int, down: bool) -> Window:
+@dataclass(frozen=True)
+class Strip:
+    """Whole rows (`down`) or columns of a scene, from `start` to before `stop`."""
+
+    start: int
+    stop: int
+    down: bool
+
+    def window(self, labelled: LabelledScene) -> Window:
+        """Give the rectangle of a scene."""
+        height, width = labelled.scene.shape
+        side = self.stop - self.start
+        return Window(self.start, 0, side, width) if self.down else Window(0, self.start, height, side)
+
+
+def _chosen_strip(labelled: LabelledScene, guard: int) -> Strip:
+    """Choose the strip whose share of the objects is nearest to a quarter, with the fewest lost in the guard bands.
+
+    Tried are the four quarters and places between, along the longer side first; both sides must keep objects.
+    """
     height, width = labelled.scene.shape
-    return Window(start, 0, stop - start, width) if down else Window(0, start, height, stop - start)
+    least: tuple[float, Strip] | None = None
+    first: Strip | None = None
+    for down in (height >= width, height < width):
+        length = height if down else width
+        if length // STRIPS < 2 * guard:
+            continue
+        place = labelled.objects.xy[:, 1 if down else 0]
+        quarters = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
+        between = range(0, length - quarters[1] + 1, max(1, quarters[1] // PLACES))
+        for start, stop in [*pairwise(quarters), *((at, at + quarters[1]) for at in between)]:
+            strip = Strip(start, stop, down)
+            first = first or strip
+            inside = int(((place >= start) & (place < stop)).sum())
+            left = int(((place < start - guard) | (place >= stop + guard)).sum())
+            cost = abs(inside - len(place) / STRIPS) + len(place) - inside - left
+            if inside and left and (least is None or cost < least[0]):
+                least = cost, strip
+    if first is None:
+        raise ValueError(
+            f"{labelled.name} ({height} x {width}) is too small to be cut in two for training and validation with "
+            f"a guard band of {guard} pixels; label a second image, or name one in data.val"
+        )
+    return first if least is None else least[1]
 
 
 def _strip_note(held: Sequence[LabelledScene], guard: int) -> str:

@@ -121,19 +121,18 @@ def test_a_group_of_one_image_is_cut_into_strips(image) -> None:
     assert "rows" in split.val[0].name and "guard band" in split.note
 
 
-def test_ignored_boxes_go_with_their_image_and_its_strips(image) -> None:
-    """400 rows in strips of 100: the second, from 100, holds its share and validates; a box there moves up by 100.
+def test_ignored_boxes_go_with_their_image_and_its_parts(image) -> None:
+    """Rows 100 to 200 are a part: a box there moves up by 100.
 
-    What an object at (5, 90), 10 beyond the strip, reaches into it within half a guard of 30 is ignored as well.
+    What an object at (5, 90), 10 beyond it, reaches into it within 15 is ignored as well, if that is asked for.
     """
     box = np.array([(10.0, 120.0, 30.0, 140.0)])
-    whole = image(
-        "1.png", [(5, y, "a") for y in (10, 20, 90, 110, 190, 215, 240, 399)], height=400, width=60, ignored=box
-    )
-    split = split_scenes(annotations(whole, image("2.png", [(5, 5, "a")])), val=["2.png"])
-    np.testing.assert_array_equal(split.train[0].ignored, box)
-    held = split_scenes(annotations(whole), guard=30).val[0]
-    assert held.scene.origin == (100, 0) and held.ignored.tolist() == [[10, 20, 30, 40], [-10, -25, 20, 5]]
+    whole = image("1.png", [(5, y, "a") for y in (80, 90, 110)], height=400, width=60, ignored=box)
+    scene = split_scenes(annotations(whole, image("2.png", [(5, 5, "a")])), val=["2.png"]).train[0]
+    np.testing.assert_array_equal(scene.ignored, box)
+    window = Window(100, 0, 100, 60)
+    assert scene.part(window).ignored.tolist() == [[10, 20, 30, 40]]
+    assert scene.part(window, 15).ignored.tolist() == [[10, 20, 30, 40], [-10, -25, 20, 5]]
 
 
 def test_errors_name_what_is_wrong(image) -> None:
@@ -161,9 +160,10 @@ def spans(scenes: tuple[LabelledScene, ...], axis: int) -> list[tuple[int, int]]
 
 @pytest.mark.parametrize("down", [True, False])
 def test_a_single_image_is_cut_into_strips_with_a_guard_band(image, down: bool) -> None:
-    """400 long in strips of 100; a guard of 30. 8 objects, 2 a strip on average: the second strip has just 2.
+    """400 long, a strip of 100 and a guard of 30 on either side; 8 objects, of which 2 should validate.
 
-    It validates, from 100 to 200; training is left with 0 to 70 and 230 to 400, and with the objects there.
+    The second quarter has 2, but the guard bands would swallow those at 90 and 215. From 60 to 160 there are 2, and
+    none from 30 to 60 and 160 to 190; training is left with 0 to 30 and 190 to 400, and with the objects there.
     """
     along = [10, 20, 90, 110, 190, 215, 240, 399]
     places = [(7.0, float(at), "a") if down else (float(at), 7.0, "a") for at in along]
@@ -172,11 +172,11 @@ def test_a_single_image_is_cut_into_strips_with_a_guard_band(image, down: bool) 
     whole = image("1.png", places, height=height, width=width, negatives=look_alikes)
     split = split_scenes(annotations(whole), guard=30)
     axis = 0 if down else 1
-    assert spans(split.val, axis) == [(100, 200)] and spans(split.train, axis) == [(0, 70), (230, 400)]
+    assert spans(split.val, axis) == [(60, 160)] and spans(split.train, axis) == [(0, 30), (190, 400)]
     assert spans(split.train + split.val, 1 - axis) == [(0, 60)] * 3
     at = [labelled.objects.xy[:, 1 - axis].tolist() for labelled in (*split.train, *split.val)]
-    assert at == [[10, 20], [240 - 230, 399 - 230], [110 - 100, 190 - 100]]
-    assert [s.negatives[:, 1 - axis].tolist() for s in (*split.train, *split.val)] == [[], [300 - 230], [150 - 100]]
+    assert at == [[10, 20], [0, 215 - 190, 240 - 190, 399 - 190], [90 - 60, 110 - 60]]
+    assert [s.negatives[:, 1 - axis].tolist() for s in (*split.train, *split.val)] == [[], [300 - 190], [150 - 60]]
     assert "guard band of 30 pixels" in split.note and "flatter" in split.note and split.val[0].name in split.note
 
 
@@ -194,12 +194,19 @@ def test_the_pixels_of_a_strip_are_its_own(image) -> None:
     np.testing.assert_array_equal(read_window(held.scene, held.scene.window, (1, 2)), read_window(plain, box, (1, 2)))
 
 
-def test_the_strip_that_validates_holds_objects(image) -> None:
-    """All in the two middle strips: 0, 3, 3, 0 are equally far from the share of 1.5, but nothing is learnt from 0."""
-    places = [(30.0, float(at), "a") for at in (120, 140, 160, 210, 250, 290)]
-    split = split_scenes(annotations(image("1.png", places, height=400, width=60)), guard=20)
-    assert len(split.val[0].objects) == 3
-    assert sum(len(labelled.objects) for labelled in split.train) > 0
+def test_both_sides_hold_objects_where_one_place_holds_them_all(image) -> None:
+    """All 8 between columns 300 and 340 of 400: quarters hold none or all, columns 216 to 316 two of them."""
+    places = [(float(at), 30.0 + i, "a") for i, at in enumerate((301, 305, 329, 331, 333, 335, 337, 339))]
+    split = split_scenes(annotations(image("1.png", places, height=60, width=400)), guard=2)
+    assert spans(split.val, 1) == [(216, 316)] and len(split.val[0].objects) == 2
+    assert sum(len(labelled.objects) for labelled in split.train) == 6
+
+
+def test_rows_are_taken_where_columns_part_nothing(image) -> None:
+    """All 8 in one column of a wide image: strips of rows hold two of them."""
+    places = [(200.0, 5.0 + 10 * i, "a") for i in range(8)]
+    split = split_scenes(annotations(image("1.png", places, height=80, width=400)), guard=4)
+    assert len(split.val[0].objects) == 2 and split.val[0].scene.shape == (20, 400)
 
 
 @given(
