@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torchmetrics.detection import MeanAveragePrecision
 
@@ -12,7 +13,7 @@ from detect.labels import Detections
 logger = logging.getLogger(__name__)
 
 MOST = 5000
-"""Boxes in one image beyond which average precision is not computed: it compares each with each."""
+"""Boxes in one image beyond which the weakest are left out of average precision, which compares each with each."""
 
 
 def average_precision(
@@ -22,8 +23,9 @@ def average_precision(
 
     `map50` is the average precision at an IoU of 0.5, `map` its mean over IoUs of 0.5 to 0.95, both as in COCO (Lin et
     al. 2014; 101 recalls), averaged over the classes that occur in the truth; no number of detections an image is left
-    out. They are of the detections given: where those below a threshold are missing, they are lower, so that
-    `map_from_score` gives the least score among them.
+    out, but where an image holds more than `MOST`, all images are taken from the score on at which it does not (which
+    is logged). Where those below a score are missing, both are lower, so that `map_from_score` gives the least score
+    among them.
 
     Args:
         found: the boxes found in each image, with scores.
@@ -31,15 +33,16 @@ def average_precision(
         classes: the class names.
 
     Returns:
-        `map50 map map_from_score`, None where not defined or where an image holds more than `MOST` boxes (which is
-        logged), and `average_precision`, for each class that occurs its own `map50` and `map`.
+        `map50 map map_from_score`, None where not defined or where an image holds more than `MOST` true boxes (which
+        is logged), and `average_precision`, for each class that occurs its own `map50` and `map`.
     """
+    found = _strongest(found)
     scores = [float(table.score.min()) for table in found.values() if len(table)]
     lowest = min(scores) if scores else None
     nothing: dict[str, Any] = {"map50": None, "map": None, "map_from_score": lowest, "average_precision": {}}
     largest = max([0, *(len(table) for tables in (found, truth) for table in tables.values())])
     if largest > MOST:
-        logger.warning("mAP is left out: an image holds %d boxes, more than %d", largest, MOST)
+        logger.warning("mAP is left out: an image holds %d true boxes, more than %d", largest, MOST)
         return nothing
     if not any(map(len, truth.values())):
         return nothing
@@ -61,6 +64,15 @@ def average_precision(
         "map50": _defined(float(values["map_50"])), "map": _defined(float(values["map"])), "map_from_score": lowest,
         "average_precision": per_class,
     }  # fmt: skip
+
+
+def _strongest(found: Mapping[str, Detections]) -> dict[str, Detections]:
+    """Leave the scores out, in all images, at which one of them holds more than `MOST` boxes."""
+    beyond = [float(np.sort(table.score)[-MOST - 1]) for table in found.values() if len(table) > MOST]
+    if not beyond:
+        return dict(found)
+    logger.warning("mAP is of boxes that score more than %.3f: below, an image holds more than %d", max(beyond), MOST)
+    return {name: table[table.score > max(beyond)] for name, table in found.items()}
 
 
 def _metric(thresholds: list[float] | None, largest: int) -> MeanAveragePrecision:

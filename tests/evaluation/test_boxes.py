@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,17 +101,30 @@ def test_the_least_score_among_the_detections_is_told() -> None:
     assert average_precision(found, {name: boxes(3) for name in found}, CLASSES)["map_from_score"] == 0.25
 
 
-@pytest.mark.parametrize("side", ["found", "true"])
-def test_too_many_boxes_to_compare_are_said_and_not_scored(
-    side: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_too_many_true_boxes_are_said_and_not_scored(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(boxes_module, "MOST", 20)
     few, many = boxes(20), boxes(21)
     with caplog.at_level(logging.WARNING, "detect"):
         assert scored(few, few)["map50"] == 1 and not caplog.text
-        scores = scored(*((many, few) if side == "found" else (few, many)))
+        scores = scored(few, many)
     assert (scores["map50"], scores["map"], scores["map_from_score"]) == (None, None, 1)
-    assert "mAP is left out: an image holds 21 boxes, more than 20" in caplog.text
+    assert "mAP is left out: an image holds 21 true boxes, more than 20" in caplog.text
+
+
+def test_of_too_many_found_the_weakest_are_left_out_in_all_images(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Image i holds 5 boxes at 0.9, 0.8, ... 0.5, one too many: 0.5 is left out, in j too, whose box is lost."""
+    monkeypatch.setattr(boxes_module, "MOST", 4)
+    many = replace(boxes(5), score=np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
+    truth = {"i": boxes(3), "j": boxes(1)}
+    with caplog.at_level(logging.WARNING, "detect"):
+        scores = average_precision({"i": many, "j": boxes(1, score=0.5)}, truth, CLASSES)
+    assert scores["map_from_score"] == 0.6
+    assert scores["map50"] == pytest.approx(76 / 101)  # recall reaches 3 of 4, at 76 of COCO's 101 recalls
+    assert "mAP is of boxes that score more than 0.500: below, an image holds more than 4" in caplog.text
 
 
 def test_classes_are_compared_by_name() -> None:
