@@ -48,7 +48,12 @@ class TappedNet(nn.Module):
         wanted = tuple(range(len(entries))) if places is None else tuple(places)
         self.feature_info = FeatureInfo(entries, wanted)
         nodes = {module: str(place) for place, module in enumerate(self.feature_info.module_name())}
-        self.model: nn.Module = create_feature_extractor(_whole(name, bands), nodes)
+        with torch.device("meta"):  # the layers that are cut off hold most weights of AlexNet
+            model = create_feature_extractor(_whole(name, bands), nodes)
+        self.model: nn.Module = model.to_empty(device=torch.get_default_device())
+        for layer in self.model.modules():
+            if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+                layer.reset_parameters()
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Map pixels (B, bands, H, W) to the features wanted, the finest first."""
