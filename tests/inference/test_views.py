@@ -84,7 +84,7 @@ def test_the_map_of_a_turned_image_is_the_turned_map(cells: int, combine: str) -
             wanted = np.roll(wanted, 1, axes) if axes else wanted
         inner = np.s_[..., 1:-1, 1:-1]
         np.testing.assert_allclose(found[inner], wanted[inner], atol=1e-4)
-        assert np.abs(runtime.runtime(turned(tile, turn)) - turned(plain, turn)).max() > 1e-2  # a single view does not
+        assert np.abs(runtime.runtime(turned(tile, turn)) - turned(plain, turn)).max() > 2e-3  # a single view does not
 
 
 def stitched(runtime: Runtime, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
