@@ -8,7 +8,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery import Resolution, Scene, SceneReader, Window, open_scene, original, read_window, scenes, view
+from detect.imagery import Resolution, Scene, SceneReader, Window, open_scene, original, read_window, reading, view
 from detect.imagery.zoom import Zoom, axis_taps, resampled
 from tests.imagery.test_scenes import HEIGHT, WIDTH, noise, write, write_tiff
 
@@ -103,7 +103,7 @@ def test_a_window_of_a_resampled_scene_is_that_part_of_the_whole(
     reach = 3 * max(height, width) + 60
     wanted = np.pad(whole, ((0, 0), (reach, reach), (reach, reach)), "reflect" if min(height, width) > 1 else "edge")
     with pytest.MonkeyPatch.context() as patch, SceneReader(seen, (2, 1)) as reader:
-        patch.setattr(scenes, "STRIP_PIXELS", strip)
+        patch.setattr(reading, "STRIP_PIXELS", strip)
         found = [reader.read(window)]
         reader.hold()
         found.append(reader.read(window))
