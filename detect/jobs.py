@@ -53,6 +53,9 @@ from detect.sides import check_patches, split_images
 
 logger = logging.getLogger(__name__)
 
+BOX_SPREAD, POINT_SPREAD = 0.8, 1.5
+"""What `net.spread=auto` is: boxes have a middle, a dot is set by eye somewhere on its object."""
+
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
 
@@ -222,7 +225,8 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     if side < 2 * grid.deepest or side % grid.deepest:
         raise ValueError(f"data.crop must be a multiple of net.deepest={grid.deepest}, twice or more, got {side}")
     recipe = CropRecipe(cfg.data.samples, side, cfg.data.empty_fraction, cfg.data.negative_fraction, cfg.data.balance)
-    encoder = Encoder(grid, cfg.net.stride, cfg.net.spread)
+    spread = auto(cfg.net.spread, BOX_SPREAD if size else POINT_SPREAD)
+    encoder = Encoder(grid, cfg.net.stride, spread)
     logger.info(
         "%s at a stride of %d pixels, crops of %d pixels",
         "points" if size is None else "boxes", cfg.net.stride, side,

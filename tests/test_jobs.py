@@ -193,6 +193,15 @@ def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Pa
     assert isinstance(setup.make_module(patch, build_net(job.card), job, None), ClassifierModule)
 
 
+@pytest.mark.parametrize(
+    ("table", "given", "wanted"), [("boxes.csv", "auto", 0.8), ("points.csv", "auto", 1.5), ("points.csv", "0.6", 0.6)]
+)
+def test_dots_spare_more_cells_around_them_than_boxes(data: Path, table: str, given: str, wanted: float) -> None:
+    """A dot is set by eye; the middle of a box is not."""
+    val = job_of(settings(data, table, f"net.spread={given}")).task.val
+    assert isinstance(val, CropDataset) and val.encoder.spread == wanted
+
+
 @pytest.mark.parametrize(("weights", "keep"), [("none", 0), ("bundled", 4)])
 def test_new_weights_all_learn(data: Path, weights: str, keep: int) -> None:
     """`finetune.keep` holds early layers that were trained before; those that were not must learn."""
