@@ -36,6 +36,8 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     if not (objects.p or empty.p):
         return None
     size = auto(cfg.net.object_size, point_size(split.train, greatest))
+    if not size > 0:
+        raise ValueError(f"net.object_size must be positive, or auto, got {cfg.net.object_size}")
     made = Collage(split.train, source, objects, empty, size, cfg.data.balance)
     if objects.p:
         points = split.train[0].objects.wh is None

@@ -15,6 +15,7 @@ from detect.imagery import Window
 from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
 from detect.jobs import Job
 from detect.labels import Detections
+from detect.launch import auto
 from detect.learning import HardNegatives, LabelledScene, Mining, measure_normalisation
 from detect.nets import ModelCard, Net, effective_halo, receptive_halo
 
@@ -88,11 +89,16 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> Scene
 
 def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list[Callback]:
     """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
-    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), float(cfg.data.match_radius))
+    apart = float(cfg.data.match_radius)
+    if card.kind == "patch":
+        apart = max(apart, auto(cfg.data.exclusion, card.patch_size / 2) / card.image_scale)
+    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), apart)
     if not 0 < cfg.data.mine_score < 1:
         raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
     if job.split is None or job.task.look_alikes is None or not mining.moments:
         return []
+    if len(mining.epochs(cfg.trainer.max_epochs)) < len(mining.moments):
+        logger.info("data.mine_at: of %d epochs only some moments are left for mining", cfg.trainer.max_epochs)
     finder = scene_finder(job, card, net, job.split.train)
     strongest = finder.suppressions[0]
 

@@ -73,11 +73,12 @@ class Job:
 
     @property
     def sides(self) -> dict[str, list[str]]:
-        """The images that validate, those for the test, and those that no fold uses, for the model's record."""
+        """The images that train, validate and test, and those that no fold uses, for the model's record."""
         if self.split is None:
-            return {"val": [], "test": [], "left_out": []}
-        val, test = ([labelled.name for labelled in side] for side in (self.split.val, self.split.test))
-        return {"val": val, "test": test, "left_out": list(self.left_out)}
+            return {"train": [], "val": [], "test": [], "left_out": []}
+        named = {"train": self.split.train, "val": self.split.val, "test": self.split.test}
+        sides = {side: [labelled.name for labelled in scenes] for side, scenes in named.items()}
+        return sides | {"left_out": list(self.left_out)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +96,11 @@ def resolution(cfg: DictConfig) -> Resolution:
     Raises:
         ValueError: `data.scale` or `data.gsd` is no number, or out of bounds.
     """
-    try:
-        return Resolution(float(cfg.data.scale), None if cfg.data.gsd is None else float(cfg.data.gsd))
-    except TypeError:
-        raise ValueError(f"data.scale must be a number, got {cfg.data.scale}") from None
+    for name in ("scale", "gsd"):
+        given = cfg.data[name]
+        if not (isinstance(given, int | float) or (given is None and name == "gsd")):
+            raise ValueError(f"data.{name} must be a number, got {given}")
+    return Resolution(float(cfg.data.scale), None if cfg.data.gsd is None else float(cfg.data.gsd))
 
 
 def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
@@ -179,6 +181,7 @@ def _scene_job(
 ) -> Job:
     split, left_out = split_images(cfg, annotations)
     split = seen_split(split, card.resolution)
+    split = replace(split, train=tuple(labelled.learnable() for labelled in split.train))
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     source = PixelSource(bands, parse_bytes(cfg.data.cache))
     source.preload([labelled.scene for labelled in split.train + split.val])

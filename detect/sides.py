@@ -84,6 +84,10 @@ def sides_of_model(cfg: DictConfig, annotations: Annotations, record: Mapping[st
     known = dict.fromkeys(record.get("val", ()), "val")
     known |= dict.fromkeys(record.get("test", ()), LEFT_OUT if test else "test")
     known |= dict.fromkeys(record.get("left_out", ()), LEFT_OUT)
+    seen = {*record.get("train", ()), *record.get("val", ())}
+    shown = sorted(name for name, side in sides.items() if side == "test" and name in seen and test)
+    if shown:
+        logger.warning("data.test names %s, which the model learned from: the scores flatter", ", ".join(shown))
     free = not (val or test)
     changed = {name: known[name] for name, side in sides.items() if name in known and (free or side == "train")}
     other = sorted(name for name, side in changed.items() if sides[name] not in ("train", side))

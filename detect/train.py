@@ -88,10 +88,14 @@ def run(cfg: DictConfig) -> int:
 
 def _overfit(cfg: DictConfig) -> int:
     """Learn one batch by heart and say whether that went; see `conf/trainer/overfit.yaml`."""
-    cfg.net.dropout = cfg.finetune.label_smoothing = cfg.finetune.weight_decay = 0.0
+    cfg.net.dropout = cfg.finetune.label_smoothing = cfg.finetune.weight_decay = cfg.finetune.unfreeze_at = 0.0
+    cfg.trainer.max_epochs = cfg.trainer.overfit
+    cfg.augment.transforms = {}
+    for name in ("superimpose", "background", "mixup", "cutmix"):
+        cfg.augment[name].p = 0.0
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
-    net = build_net(job.card, cfg.net.weights, cfg.net.dropout)
+    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout)
     counting.completed_card(cfg, job, net)
     module = setup.make_module(cfg, net, job, None)
     noted = Losses()
@@ -100,7 +104,7 @@ def _overfit(cfg: DictConfig) -> int:
     good = learned(losses)
     logger.info(
         "one batch of %d: loss %.4f at the start, %.4f at the end: %s", job.loading.batch_size, losses[0], losses[-1],
-        "learned" if good else "NOT learned; more steps (trainer.max_epochs), or look at labels, rates and layers",
+        "learned" if good else "NOT learned; more steps (trainer.overfit), or look at labels, rates and layers",
     )  # fmt: skip
     return DONE if good else SOME_FAILED
 

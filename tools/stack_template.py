@@ -40,8 +40,11 @@ def main() -> None:
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--annotations", type=Path, help="CSV with a column `image`")
     known = parser.parse_args()
-    known.into.mkdir(parents=True, exist_ok=True)
     pattern = Path(known.images)
+    sources = {pattern.parent.resolve(), *([known.annotations.parent.resolve()] if known.annotations else [])}
+    if known.into.resolve() in sources:
+        raise SystemExit(f"--into {known.into} holds the images or the table: name another folder")
+    known.into.mkdir(parents=True, exist_ok=True)
     paths = sorted(pattern.parent.glob(pattern.name))
     if not paths:
         raise SystemExit(f"--images: no file fits {known.images}")

@@ -20,6 +20,9 @@ GEOMETRIC = (
 COLOURED = ("HueSaturationValue", "ColorJitter", "ISONoise", "RGBShift", "ChannelShuffle", "ChannelDropout", "ToGray")
 """Transforms that need three bands; an image of one band does without them."""
 
+MOST = 64
+"""Transforms of a chain, at most, whose seeds do not meet those of the next sample."""
+
 LIGHT_SEEDS = 1 << 48
 """Seeds of the photometric transforms lie this far from those of the geometric ones."""
 
@@ -102,16 +105,34 @@ class Augment:
         everything = np.ones(shape, bool) if valid is None else valid
         if self._points is None or (valid is None and not len(xy)):
             return xy, everything
-        self._points.set_random_seed(seed)
+        _sow(self._points, seed)
         flat = everything.astype(np.uint8)
         moved = self._points(image=flat[..., None], mask=flat, keypoints=xy - 0.5)
         return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
 
 
 def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.generic]:
-    chain.set_random_seed(seed)
+    """Run a chain.
+
+    Raises:
+        ValueError: it changes the image's size or kind of number.
+    """
+    _sow(chain, seed)
     varied = np.asarray(chain(image=image)["image"])
-    return varied.reshape(*varied.shape[:2], image.shape[2])
+    varied = varied.reshape(*varied.shape[:2], image.shape[2])
+    if sorted(varied.shape) != sorted(image.shape) or varied.dtype != image.dtype:
+        names = ", ".join(type(transform).__name__ for transform in chain.transforms)
+        raise ValueError(
+            f"augment.transforms must keep an image's size and kind of number, {names} make {varied.dtype} of "
+            f"{varied.shape[:2]} from {image.dtype} of {image.shape[:2]}; look at their arguments"
+        )
+    return varied
+
+
+def _sow(chain: A.Compose, seed: int) -> None:
+    """Give every transform a seed of its own; `Compose.set_random_seed` gives all the same, so that all draw alike."""
+    for place, transform in enumerate(chain.transforms):
+        transform.set_random_seed(seed * MOST + place)
 
 
 def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
@@ -130,5 +151,8 @@ def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
 
 
 def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave a mirrored border out: it moves no point, and albumentations adds a point for every mirror image of one."""
-    return {name: value for name, value in arguments.items() if name != "border_mode"}
+    """Leave a mirrored border out: it moves no point, and albumentations adds a point for every mirror image of one.
+
+    What comes in from beyond the border is no part of the image, whatever the mask is filled with.
+    """
+    return {name: value for name, value in arguments.items() if name not in ("border_mode", "fill_mask")}

@@ -96,7 +96,7 @@ class CropSampler:
         """Draw the crops of an epoch, shuffled."""
         rng = default_rng((self.seed, epoch))
         empty = round(self.recipe.samples * self.recipe.empty_fraction)
-        negative = round(empty * self.recipe.negative_fraction) if len(self.look_alikes) else 0
+        negative = self.look_alikes.most(round(empty * self.recipe.negative_fraction))
         chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
         crops = [self._around(self._objects[i], rng) for i in chosen]
         crops += [self._around(place, rng) for place in self.look_alikes.draw(negative, rng)]
@@ -187,6 +187,8 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
         valid = inside[0][:, None] & inside[1][None, :]
+        if labelled.scene.nodata is not None:
+            valid &= (pixels != labelled.scene.nodata).any(axis=0)
         if self.collage is not None:
             pixels, objects = self.collage(pixels, objects, valid, self.seed + index)
         if self.augment is not None:

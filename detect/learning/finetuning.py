@@ -87,7 +87,11 @@ class Layers:
         self.schedule = schedule
         self.start = math.ceil(schedule.unfreeze_at * epochs)
         stages = stage_layers(net.backbone)
-        first = 0 if schedule.top is None else max(0, len(stages) - schedule.top)
+        if schedule.top is not None and schedule.top > len(stages):
+            raise ValueError(
+                f"finetune.top must be at most the number of the network's stages, {len(stages)}, got {schedule.top}"
+            )
+        first = 0 if schedule.top is None else len(stages) - schedule.top
         if schedule.keep:
             strides = [stride for stride, _ in stages]
             if schedule.keep not in strides:

@@ -43,7 +43,8 @@ class ClassBalance:
         if self.effective == 0:
             return np.ones(len(held))
         weight = 1 / (1 - self.effective**held)
-        return weight * held.sum() / (weight * held).sum()
+        drawn = np.where(number > 0, held, 0.0)
+        return weight * drawn.sum() / (weight * drawn).sum() if drawn.any() else weight
 
 
 class ClassLoss(nn.Module):
@@ -60,11 +61,12 @@ class ClassLoss(nn.Module):
 
     def __init__(self, balance: ClassBalance, number: NDArray[np.float64], smoothing: float = 0.0) -> None:
         super().__init__()
-        held = np.maximum(np.asarray(number, np.float64), 1.0)
+        drawn = np.asarray(number, np.float64)
+        held = np.maximum(drawn, 1.0)
         self.focal = balance.focal
         self.smoothing = smoothing
         shift = balance.adjust * np.log(held / held.sum())
-        self.register_buffer("weight", torch.from_numpy(balance.weights(held)).float(), persistent=False)
+        self.register_buffer("weight", torch.from_numpy(balance.weights(drawn)).float(), persistent=False)
         self.register_buffer("shift", torch.from_numpy(shift).float(), persistent=False)
 
     def forward(self, logits: Tensor, wanted: Tensor) -> Tensor:

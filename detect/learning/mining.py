@@ -17,6 +17,9 @@ from detect.nets import Net
 
 logger = logging.getLogger(__name__)
 
+REPEATS = 4
+"""Times that a mined place is drawn in an epoch, on average, at most: one false alarm must not fill a whole share."""
+
 Place = tuple[int, float, float]
 """A scene's position in the list, and x and y in its pixels."""
 
@@ -39,6 +42,10 @@ class LookAlikes:
     def __len__(self) -> int:
         return len(self.labelled) + len(self.mined)
 
+    def most(self, number: int) -> int:
+        """Give how many of `number` draws are for look-alikes: with mined ones alone `REPEATS` of each, at most."""
+        return number if self.labelled else min(number, REPEATS * len(self.mined))
+
     def draw(self, number: int, rng: Generator) -> list[Place]:
         """Draw places with replacement: labelled ones with a weight of 1, mined ones with their score."""
         if not number:
@@ -54,7 +61,7 @@ class Mining:
 
     Attributes:
         moments: shares of the epochs after which the network looks for its false alarms, in (0, 1).
-        apart: pixels from every object beyond which a detection is a false alarm.
+        apart: pixels of the image files from every object beyond which a detection is a false alarm.
     """
 
     moments: tuple[float, ...]
@@ -65,7 +72,7 @@ class Mining:
             raise ValueError(f"data.mine_at must be shares of the epochs in (0, 1), got {list(self.moments)}")
 
     def epochs(self, number: int) -> set[int]:
-        """Give the epochs, from 0, at whose end the network looks, of `number`."""
+        """Give the epochs, from 0, at whose end the network looks, of `number`; after the last it would be too late."""
         return {max(0, math.ceil(moment * number) - 1) for moment in self.moments} - {number - 1}
 
 
@@ -102,10 +109,11 @@ class HardNegatives(pl.Callback):
         was = net.training
         found = self.find(net.eval())
         net.train(was)
-        self.look_alikes.mined = false_alarms(self.scenes, found, self.mining.apart)
+        alarms = false_alarms(self.scenes, found, self.mining.apart)
+        self.look_alikes.mined = self.look_alikes.mined + alarms
         logger.info(
             "%d false alarms in the training images join the backgrounds (epoch %d)",
-            len(self.look_alikes.mined), trainer.current_epoch + 1,
+            len(alarms), trainer.current_epoch + 1,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
@@ -120,7 +128,7 @@ class HardNegatives(pl.Callback):
 def false_alarms(
     scenes: Sequence[LabelledScene], found: Mapping[str, Detections], apart: float
 ) -> list[tuple[Place, float]]:
-    """Give the detections farther than `apart` pixels from every object of their scene, with their scores."""
+    """Give the detections farther than `apart` pixels of the file from every object, with their scores."""
     alarms: list[tuple[Place, float]] = []
     for i, labelled in enumerate(scenes):
         table = found[labelled.name]
@@ -128,7 +136,8 @@ def false_alarms(
             continue
         away = np.full(len(table), np.inf)
         if len(labelled.objects):
-            away = cKDTree(labelled.objects.xy).query(table.xy)[0]
+            factor = np.asarray(labelled.scene.factor_xy, np.float64)
+            away = cKDTree(labelled.objects.xy / factor).query(table.xy / factor)[0]
         for (x, y), score in zip(table.xy[away > apart].tolist(), table.score[away > apart].tolist(), strict=True):
             alarms.append(((i, x, y), score))
     return alarms

@@ -113,7 +113,7 @@ class Sampler:
         ]
 
     def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
-        n_negative = round(number * self.recipe.negative_fraction) if len(self.look_alikes) else 0
+        n_negative = self.look_alikes.most(round(number * self.recipe.negative_fraction))
         n_near = round((number - n_negative) * self.recipe.near_fraction)
         samples = [Sample(scene, x, y, 0) for scene, x, y in self.look_alikes.draw(n_negative, rng)]
         samples += self._away(n_near, rng, near=True)

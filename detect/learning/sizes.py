@@ -132,6 +132,8 @@ def patch_warnings(sizes: ObjectSizes | None, stride: int, patch_size: int, reso
     """
     if sizes is None:
         return ()
+    if not sizes.median > 0:
+        return ("half of the points or more lie on another: the table may hold them twice",)
     told = _of_cells(sizes, stride, {8: "net.stride=8 net.stages=4", 16: "net.stride=16"}, resolution)
     fitting = fitted_patch(sizes.median, stride)
     if fitting == patch_size:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery import Scene, Window, open_scene, view
-from detect.labels import AnnotatedImage, Annotations, Detections
+from detect.labels import AnnotatedImage, Annotations, Detections, outside
 from detect.learning.draws import class_counts, draw, group_of
 
 STRIPS = 4
@@ -59,6 +59,13 @@ class LabelledScene:
             negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
             ignored=np.concatenate([self.ignored, halves[touching]]) - np.tile(corners[:2], 2),
         )
+
+    def learnable(self) -> "LabelledScene":
+        """Leave out the objects and look-alikes that lie in ignored regions."""
+        x1, y1, x2, y2 = self.ignored.T
+        x, y = self.negatives[:, 0, None], self.negatives[:, 1, None]
+        within = ((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)).any(axis=1)
+        return replace(self, objects=outside(self.objects, self.ignored), negatives=self.negatives[~within])
 
     def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the points of a window; one on the scene's right or lower edge is in the window that ends there."""

@@ -183,6 +183,8 @@ class Collage:
             if _touched(window, self._boxes[scene]) or _touched(window, labelled.ignored):
                 continue
             pixels = self.source.read(labelled.scene, window)
+            if labelled.scene.nodata is not None and (pixels == labelled.scene.nodata).all(axis=0).any():
+                continue
             return cut_ground(pixels, self.ground.feather, rng).turned(*rng.random(3) < 0.5)
         return None
 

@@ -147,7 +147,8 @@ def test_every_group_varies_every_kind_of_image_without_a_warning(name: str, kin
         warnings.simplefilter("error")
         varied = [augment(image, np.empty((0, 2)), seed)[0] for seed in range(60)]
     assert {(each.shape, str(each.dtype)) for each in varied} == {(image.shape, kind[1])}
-    assert len({each.tobytes() for each in varied}) > (30 if name not in ("none", "industrial") else 0)
+    number = len({each.tobytes() for each in varied})
+    assert number == 1 if name == "none" else number > (8 if name == "industrial" else 30)
     np.testing.assert_array_equal(varied[7], again(image, np.empty((0, 2)), 7)[0])
 
 
@@ -256,3 +257,26 @@ def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path)
         for i, path in enumerate(patches.paths):
             file = np.moveaxis(np.asarray(Image.open(path)), 2, 0)
             assert (patches[i][0].numpy() == file).all() == same
+
+
+def test_transforms_draw_for_themselves() -> None:
+    """Two inversions of one half each, of the first bit and of the last: all four outcomes, 100 each of 400.
+
+    The deviation of such a count is sqrt(400 * 0.25 * 0.75) = 8.7; four of them are 35.
+    """
+    augment = Augment({"HorizontalFlip": {"p": 0.5}, "VerticalFlip": {"p": 0.5}, "InvertImg": {"p": 0.5}})
+    image = np.zeros((1, 2, 2), np.uint8)
+    image[0, 0, 0] = 1
+    seen = [tuple(augment(image, np.empty((0, 2)), seed)[0].ravel().tolist()) for seed in range(400)]
+    places = [min(range(4), key=lambda i: abs(each[i] - (1 if 0 in each else 254))) for each in seen]
+    for place in range(4):
+        assert abs(places.count(place) - 100) < 35
+    inverted = [0 not in each for each in seen]
+    assert abs(sum(inverted) - 200) < 40 and abs(np.corrcoef(inverted, places)[0, 1]) < 0.2
+
+
+def test_a_transform_must_keep_the_size_and_the_kind_of_number() -> None:
+    image = np.zeros((3, 32, 32), np.uint8)
+    for transforms in ({"Normalize": {"p": 1.0}}, {"Rotate": {"limit": [30, 30], "crop_border": True, "p": 1.0}}):
+        with pytest.raises(ValueError, match="must keep an image's size and kind of number"):
+            Augment(transforms)(image, np.empty((0, 2)), 0)

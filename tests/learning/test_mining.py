@@ -1,11 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 from torch import nn
 
-from detect.imagery import Scene
+from detect.imagery import Scene, Window
+from detect.imagery.zoom import Zoom
 from detect.labels import Detections
 from detect.learning import HardNegatives, LabelledScene, LookAlikes, Mining, false_alarms
 
@@ -27,6 +28,24 @@ def test_false_alarms_lie_apart_from_every_object() -> None:
     """Within 20 pixels of an object at (10, 10) are (12, 10) and (30, 10), exactly 20 away; in b all are false."""
     assert false_alarms(SCENES, FOUND, 20) == [((0, 50.0, 80.0), 0.25), ((1, 5.0, 5.0), 0.75)]
     assert false_alarms(SCENES, FOUND, 19.9)[0] == ((0, 30.0, 10.0), 0.5)
+
+
+def test_the_distance_is_in_pixels_of_the_file() -> None:
+    """Seen at twice its size, what lies 20 pixels from an object lies 10 from it in the file."""
+    seen = scene("a", [(10, 10)])
+    seen = replace(seen, scene=replace(seen.scene, shape=(200, 400), zoom=Zoom(Window(0, 0, 100, 200), (200, 400))))
+    found = {"a": table([(30, 10)], [0.5])}
+    assert false_alarms([seen], found, 9.9) == [((0, 30.0, 10.0), 0.5)]
+    assert false_alarms([seen], found, 10.1) == []
+
+
+def test_a_single_false_alarm_does_not_fill_the_whole_share() -> None:
+    """Four times each place that was mined; labelled ones are drawn as often as is asked for."""
+    places = LookAlikes([scene("b", [])])
+    assert places.most(100) == 0
+    places.mined = [((0, 1.0, 1.0), 0.25), ((0, 2.0, 2.0), 0.75)]
+    assert (places.most(100), places.most(5)) == (8, 5)
+    assert LookAlikes(SCENES).most(100) == 100
 
 
 def test_look_alikes_are_drawn_by_their_score() -> None:
@@ -55,6 +74,11 @@ class Trainer:
     current_epoch = 0
 
 
+class TrainerAt(Trainer):
+    def __init__(self, epoch: int) -> None:
+        self.current_epoch = epoch
+
+
 class Module:
     def __init__(self) -> None:
         self.net = nn.Linear(1, 1)
@@ -74,7 +98,8 @@ def test_the_net_looks_when_it_is_time_and_a_resumed_run_knows_what_it_saw() -> 
         callback.on_validation_end(trainer, module)  # type: ignore[arg-type]
         assert len(places.mined) == (0 if trainer.current_epoch < 1 else 2)
     assert looked == [False] and module.net.training
+    callback.on_validation_end(TrainerAt(1), module)  # type: ignore[arg-type]
+    assert len(places.mined) == 4  # a second look adds to the first
     again = HardNegatives(find, SCENES, LookAlikes(SCENES), Mining((0.5,), 20.0))  # type: ignore[arg-type]
     again.load_state_dict(callback.state_dict())
     assert again.look_alikes.mined == places.mined
-    assert isinstance(callback, pl.Callback)
