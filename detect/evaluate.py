@@ -15,7 +15,16 @@ from detect.evaluation import average_precision, score_points
 from detect.evaluation.validation import LOWEST
 from detect.imagery import open_scene
 from detect.inference import count_scene
-from detect.labels import Annotations, Detections, PatchFolder, match_names, outside, read_detections, read_truth
+from detect.labels import (
+    Annotations,
+    Detections,
+    PatchFolder,
+    area_outside,
+    match_names,
+    outside,
+    read_detections,
+    read_truth,
+)
 from detect.launch import DONE, command, given_path, output_folder
 from detect.learning import FolderDataset, folder_outputs
 from detect.nets import ModelCard, Net, PatchClassifier, load_model
@@ -143,6 +152,9 @@ def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations
         logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
     truth = {image.name: outside(image.objects, image.ignored) for image in images}
     scores = _scored(cfg, found, truth, card.classes)
+    megapixels = sum(area_outside(image.shape, image.ignored) for image in images) / 1e6
+    alarms = round(scores["found"] * (1 - (scores["precision"] or 0.0)))
+    scores["false_alarms_per_megapixel"] = alarms / megapixels if megapixels else None
     if card.boxes and annotations.boxes:
         scores |= average_precision(every, truth, sorted({*card.classes, *annotations.classes}))
     return scores

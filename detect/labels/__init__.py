@@ -3,7 +3,7 @@
 from detect.labels.detections import Detections, concatenate
 from detect.labels.folders import PatchFolder, read_patch_folder
 from detect.labels.predictions import read_detections, write_detections
-from detect.labels.regions import read_regions, regions_of, with_regions
+from detect.labels.regions import area_outside, read_regions, regions_of, with_regions
 from detect.labels.sheets import UnwritableError, writable
 from detect.labels.sources import (
     AnnotatedImage,
@@ -26,6 +26,7 @@ __all__ = [
     "ImageFolder",
     "PatchFolder",
     "UnwritableError",
+    "area_outside",
     "concatenate",
     "find_image",
     "match_names",

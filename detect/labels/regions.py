@@ -65,6 +65,17 @@ def with_regions(annotations: Annotations, regions: Mapping[str, NDArray[np.floa
     return replace(annotations, images=images)
 
 
+def area_outside(shape: tuple[int, int], regions: NDArray[np.float64]) -> float:
+    """Give the pixels of an image (height, width) that lie in none of the rectangles (M, 4), which may overlap."""
+    height, width = shape
+    xs = np.unique(np.clip(np.append(regions[:, [0, 2]].ravel(), (0, width)), 0, width))
+    ys = np.unique(np.clip(np.append(regions[:, [1, 3]].ravel(), (0, height)), 0, height))
+    x, y = (xs[1:] + xs[:-1]) / 2, (ys[1:] + ys[:-1]) / 2
+    x1, y1, x2, y2 = (regions[:, i, None] for i in range(4))
+    covered = np.einsum("my,mx->yx", ((y1 <= y) & (y < y2)).astype(int), ((x1 <= x) & (x < x2)).astype(int)) > 0
+    return float((np.diff(ys)[:, None] * np.diff(xs)[None, :])[~covered].sum())
+
+
 def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     try:
         found = np.array([[float(value) for value in box] for box in boxes], np.float64).reshape(len(boxes), 4)

@@ -8,6 +8,7 @@ from detect.labels import (
     AnnotationError,
     Annotations,
     Detections,
+    area_outside,
     read_regions,
     regions_of,
     with_regions,
@@ -36,6 +37,13 @@ def test_they_join_those_that_are_ignored_already(tmp_path: Path) -> None:
     )
     both = with_regions(Annotations(images, ("a",), True, tmp_path), {"b.png": np.array([[2.0, 2, 3, 3]])})
     assert [image.ignored.tolist() for image in both.images] == [[[0, 0, 1, 1]], [[0, 0, 1, 1], [2, 2, 3, 3]]]
+
+
+def test_the_area_outside_counts_what_overlaps_once_and_what_hangs_over_not() -> None:
+    """Of 10 x 20 pixels: 4 x 5 and 4 x 5 that share 2 x 1, and 5 x 2 half beyond the edge."""
+    regions = np.array([[0, 0, 5, 4], [3, 3, 8, 7], [17.5, 8, 22.5, 10]], float)
+    assert area_outside((10, 20), regions) == 200 - (20 + 20 - 2) - 5
+    assert area_outside((10, 20), np.empty((0, 4))) == 200
 
 
 @pytest.mark.parametrize(
