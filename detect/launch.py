@@ -164,9 +164,10 @@ def run_folder(output: str) -> Path:
 
 
 def _plain(value: str) -> str:
-    """Make a piece of a folder's name of a setting; of a long one its beginning, and a number that it alone has."""
+    """Make a piece of a folder's name of a setting; where something is left out, with a number that it alone has."""
     text = re.sub(r"[^\w.+]+", "-", value).strip("-")
-    return text if len(text) <= LONG else f"{text[:LONG]}-{zlib.crc32(value.encode()):08x}"
+    whole = text == value.strip("[]").replace("/", "-") and len(text) <= LONG
+    return text if whole else f"{text[:LONG]}-{zlib.crc32(value.encode()):08x}"
 
 
 def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out: str) -> Path:

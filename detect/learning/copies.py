@@ -47,9 +47,12 @@ def check_copies(files: Sequence[Filed], policy: str = "error") -> None:
     """
     if policy not in ("error", "warn"):
         raise ValueError(f"data.copies must be error or warn, got {policy}")
-    by_path = {each.path: each for each in files}
-    alike = [[by_path[path] for path in paths] for paths in same_files(by_path)]
-    torn = [pair for group in alike for pair in combinations(group, 2) if pair[0].side != pair[1].side]
+    by_path: dict[Path, list[Filed]] = defaultdict(list)
+    for each in files:
+        by_path[each.path].append(each)
+    alike = [[each for path in paths for each in by_path[path]] for paths in same_files(by_path)]
+    pairs = (pair for group in alike for pair in combinations(group, 2))
+    torn = [(one, other) for one, other in pairs if one.path != other.path and one.side != other.side]
     if torn:
         one, other = torn[0]
         message = (

@@ -41,6 +41,14 @@ def test_parts_of_one_image_are_no_copies_of_it(tmp_path: Path, caplog: pytest.L
     assert not caplog.records
 
 
+def test_copies_that_are_both_cut_into_parts_are_on_two_sides(tmp_path: Path) -> None:
+    """What of the one trains may be what of the other validates."""
+    paths = write(tmp_path, one=b"abcd", copy=b"abcd")
+    files = [Filed(f"{name} {side}", path, side) for name, path in paths.items() for side in ("train", "val")]
+    with pytest.raises(ValueError, match=r"are the same image, .* \(2 such pairs\)"):
+        check_copies(files)
+
+
 def test_files_that_differ_in_the_middle_alone_are_two(tmp_path: Path) -> None:
     """Of 3 edges' length, equal at both ends."""
     start, middle = b"s" * EDGE, b"m" * EDGE
