@@ -129,3 +129,24 @@ def test_test_and_validation_are_not_mixed_and_a_missing_fold_is_said(tmp_path: 
     assert done.code == 0 and "no fold 3/3; the means are without it" in done.log
     assert pd.read_csv(tmp_path / "summary.csv")["mean"].tolist() == [0.6]
     assert summed(tmp_path, "split=all").code == 2 and summed(tmp_path / "a/test").code == 2
+
+
+def test_one_batch_is_learned_by_heart_whatever_the_experiment_says_of_epochs(discs: Path, tmp_path: Path) -> None:
+    """An experiment is composed after the trainer's group; the check counts its own steps and does not augment."""
+    data = (f"data.root={discs}", f"data.annotations={discs / 'points.csv'}")
+    small = [each for each in TINY if not each.startswith(("trainer.max", "augment"))]
+    done = call(
+        "train", *data, *small, "trainer=overfit", "trainer.overfit=60", "trainer.max_epochs=2", "augment=heavy"
+    )
+    assert done.code == 0 and "one batch of 8" in done.log and ": learned" in done.log, done.log
+    done = call("train", *data, *small, "trainer=overfit", "trainer.overfit=2", "finetune.lr=1e-6")
+    assert done.code == 3 and "NOT learned" in done.log, done.log
+
+
+def test_the_rate_finder_draws_a_curve_of_new_weights(discs: Path, tmp_path: Path) -> None:
+    data = (f"data.root={discs}", f"data.annotations={discs / 'points.csv'}")
+    done = call("find_lr", *data, *TINY, "finetune=scratch", "span.steps=20", f"output={tmp_path / 'rates'}")
+    assert done.code in (0, 3), done.log
+    curve = pd.read_csv(tmp_path / "rates/find_lr.csv")
+    assert 3 < len(curve) <= 20 and curve["factor"].is_monotonic_increasing
+    assert (tmp_path / "rates/find_lr.png").stat().st_size > 0
