@@ -115,6 +115,8 @@ class Layers:
             BaseFinetuning.freeze(self.free, train_bn=False)
         else:
             BaseFinetuning.make_trainable(self.free)
+            for layer in self.free:
+                layer.train()
         still = self.fixed if epoch >= self.start else self.fixed + self.free
         for layer in still:
             layer.eval()

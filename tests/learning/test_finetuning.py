@@ -73,10 +73,12 @@ def test_the_head_learns_alone_first() -> None:
     for first in (0, 4):
         net = detector()
         made = layers(net, top=2, unfreeze_at=0.25)
-        for epoch in range(first, 5):
-            net.train()
+        net.train()
+        for epoch in range(first, 5):  # Lightning gives every layer back the mode that it had before validation
             made.set(epoch)
             assert learning(net) == ([] if epoch < 3 else [16, 32])
+            norms = [m for m in net.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+            assert any(norm.training for norm in norms) == (epoch >= 3)
         head = sizes(net) - sizes(net.backbone)
         assert parameters_of(net)[0] > head
         starts = {group["start"] for group in made.groups()}
