@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -22,6 +22,7 @@ from detect.inference import pick_device
 from detect.jobs import Job
 from detect.launch import clear
 from detect.learning import (
+    AveragedWeights,
     ClassBalance,
     ClassifierModule,
     ClassLoss,
@@ -109,7 +110,7 @@ def trainer(
         *more,
     ]
     if cfg.trainer.ema is not None:
-        callbacks.append(EMAWeightAveraging(decay=cfg.trainer.ema))
+        callbacks.append(AveragedWeights(decay=cfg.trainer.ema))
     interactive = _is_terminal()
     if interactive:
         callbacks.append(RichProgressBar(leave=False))

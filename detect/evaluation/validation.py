@@ -117,6 +117,10 @@ class SceneCounter:
         self.settings = settings
         self.truth = {each.name: in_file(outside(each.objects, each.ignored), each.scene) for each in finder.scenes}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SceneCounter":
+        """Give itself: it changes nothing, and a copy of a module (averaged weights) need not copy its photographs."""
+        return self
+
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Give `f1 precision recall bias_percent threshold suppression` at the best choice; 0 if nothing is found."""
         try:

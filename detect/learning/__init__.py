@@ -1,7 +1,7 @@
 """Learning: which images train, which patches are drawn from them, how they are varied, and the training itself."""
 
 from detect.learning.augment import Augment
-from detect.learning.callbacks import EpochLog
+from detect.learning.callbacks import AveragedWeights, EpochLog
 from detect.learning.copies import Filed, check_copies
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import Loading, PatchData
@@ -42,6 +42,7 @@ from detect.learning.tasks import (
 
 __all__ = [
     "Augment",
+    "AveragedWeights",
     "BatchMixer",
     "ClassBalance",
     "ClassLoss",

@@ -1,4 +1,4 @@
-"""What a training run writes down while it goes on: a row an epoch, and a line for the person who waits."""
+"""What goes on beside a training run: a row an epoch, a line for the person who waits, averaged weights."""
 
 import logging
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EMAWeightAveraging
 
 from detect.imagery import replace_file
 
@@ -59,3 +60,18 @@ class EpochLog(pl.Callback):
             trainer.current_epoch + 1, trainer.max_epochs, values,
             self.samples / (now - self._started), f"{left / 60:.1f} min",
         )  # fmt: skip
+
+
+class AveragedWeights(EMAWeightAveraging):
+    """An exponential moving average of the weights, which validates to the end.
+
+    Lightning's takes the average back before a module's `on_validation_epoch_end`, where scenes are counted; the epoch
+    would be chosen by other weights than those that are kept.
+    """
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the average in place."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the weights that learn back; the checkpoint comes after."""
+        super().on_validation_epoch_end(trainer, pl_module)

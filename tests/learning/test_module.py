@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from detect.labels import Detections
 from detect.learning import (
     Augment,
+    AveragedWeights,
     ClassBalance,
     ClassifierModule,
     ClassLoss,
@@ -247,3 +248,29 @@ def test_law_7_epochs_between_two_counts_repeat_the_last_one_also_after_a_resume
     pd.testing.assert_frame_equal(one, other)
     best = [torch.load(tmp_path / name / "best.ckpt", weights_only=True)["epoch"] for name in ("whole", "torn")]
     assert best[0] == best[1]
+
+
+class Notes:
+    """Notes the head's bias of every network that it is asked to score."""
+
+    def __init__(self) -> None:
+        self.biases: list[Tensor] = []
+
+    def __deepcopy__(self, memo: dict) -> "Notes":
+        return self
+
+    def __call__(self, net: PatchClassifier) -> dict[str, float]:
+        assert net.head.bias is not None
+        self.biases.append(net.head.bias.detach().clone())
+        return {"f1": 0.0}
+
+
+def test_the_averaged_weights_are_scored_and_kept(tmp_path: Path) -> None:
+    """The checkpoint of the last epoch holds the very weights that were scored, and not those that learn."""
+    notes = Notes()
+    module = ClassifierModule(fresh(), FULL, 0, PLAIN, notes)
+    best = ModelCheckpoint(dirpath=tmp_path, save_last=True, enable_version_counter=False)
+    trainer(2, AveragedWeights(decay=0.9), best).fit(module, coloured_data())
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    torch.testing.assert_close(kept["state_dict"]["net.head.bias"], notes.biases[-1])
+    assert not torch.allclose(kept["current_model_state"]["net.head.bias"], notes.biases[-1])
