@@ -168,6 +168,8 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
         job = Job(card, task, loading)
     else:
         job = _scene_job(cfg, labels, card, augment, loading)
+    if augment is not None and (job.card.dtype != "uint8" or len(job.card.bands) not in (1, 3)):
+        logger.info("light and colour are varied in 8-bit images of 1 or 3 bands only: here geometry alone")
     for note in job.task.notes:
         logger.info("%s", note)
     for warning in job.task.warnings:

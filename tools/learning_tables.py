@@ -9,7 +9,8 @@ epoch on `valid`, and is scored on `test`: mean and standard deviation over the 
 - `augment`: augment = none, light, heavy, all patches.
 - `imbalance`: classes thinned to a row from all patches down to a twentieth; what makes up for it, one thing at a time.
 
-Runs that are done are not repeated, so that a stopped command goes on where it was.
+Runs that are done are not repeated, so that a stopped command goes on where it was; name another `--into` for another
+set, or when the recipes changed.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def cells(table: str, classes: int, held: int) -> list[Cell]:
                 regime,
                 f"{size} patches",
                 (size / held,) * classes,
-                (f"finetune={regime}", *rates(regime), epochs(size)),
+                (f"finetune={regime}", epochs(size)),
             )
             for regime in ("scratch", "frozen", "top", "full")
             for size in SIZES
@@ -74,19 +76,6 @@ def cells(table: str, classes: int, held: int) -> list[Cell]:
     ]
 
 
-def rates(regime: str) -> tuple[str, ...]:
-    """Take the regime's own rates instead of the experiment's, which were set for `full`."""
-    if regime == "full":
-        return ()
-    from hydra import compose, initialize_config_dir
-
-    from detect.launch import conf_folder
-
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        own = compose("train", ["data.root=.", f"finetune={regime}"]).finetune
-    return (f"finetune.lr={own.lr}", f"finetune.backbone_lr={own.backbone_lr}")
-
-
 def epochs(size: int) -> str:
     """Say how long to train: fewer patches, more epochs."""
     return f"trainer.max_epochs={EPOCHS[size]}"
@@ -94,7 +83,8 @@ def epochs(size: int) -> str:
 
 def thinned(root: Path, shares: tuple[float, ...], seed: int, into: Path) -> Path:
     """Copy the set with a share of each class's training patches, drawn by the seed; at least two of each."""
-    folder = into / ("-".join(f"{share:.3f}" for share in shares) + f"-seed{seed}")
+    mark = zlib.crc32(str(root.resolve()).encode())
+    folder = into / ("-".join(f"{share:.3f}" for share in shares) + f"-seed{seed}-{mark:08x}")
     if folder.exists():
         return folder
     rng = np.random.default_rng(seed)
@@ -122,7 +112,11 @@ def run(cell: Cell, root: Path, seed: int, folder: Path) -> dict[str, float]:
         train = [*BASE, f"data.root={data}", *cell.settings, f"seed={seed}", f"output={folder}", "overwrite=true"]
         test = [f"model={folder / 'model.safetensors'}", f"data.root={data}", negatives, "split=test"]
         for command, arguments in (("train", train), ("evaluate", [*test, f"output={folder / 'test'}"])):
-            subprocess.run([sys.executable, "-m", f"detect.{command}", *arguments], check=True, capture_output=True)
+            done = subprocess.run(
+                [sys.executable, "-m", f"detect.{command}", *arguments], check=False, capture_output=True, text=True
+            )
+            if done.returncode:
+                raise SystemExit(f"detect.{command} {' '.join(arguments)}\n{done.stderr}")
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     found = json.loads(scores.read_text())
     return {name: float(found[name]) for name in SCORES}
