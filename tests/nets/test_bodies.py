@@ -87,13 +87,12 @@ def test_a_grid_head_of_every_family(name: str) -> None:
     assert found.shape == (1, 5 + 3, 64 // net.stride, 96 // net.stride) and found.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["patch", "grid"])
 @pytest.mark.parametrize("name", LARGE)
-def test_maps_of_large_networks_have_the_size_of_those_of_small_ones(name: str, kind: str) -> None:
+def test_grid_heads_of_large_networks(name: str) -> None:
     """On torch's `meta` device, which knows sizes and computes nothing."""
     with torch.device("meta"), torch.inference_mode():
-        net = build_net(card(name, kind, 4)).eval()
-        assert net(torch.zeros(1, 4, 64, 96)).shape[2:] == (64 // net.stride, 96 // net.stride)
+        net = build_net(card(name, "grid", 4)).eval()
+        assert net(torch.zeros(1, 4, 64, 96)).shape == (1, 5 + 3, 8, 12)
 
 
 @pytest.mark.parametrize(("name", "even"), [("inception_v4", True), ("nasnetalarge", True), ("legacy_xception", True),
@@ -147,7 +146,7 @@ def rates(net: torch.nn.Module) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["patch", "grid"])
-@pytest.mark.parametrize("name", ["resnet18", "xception41", "tf_efficientnet_lite0", "convnext_atto"])
+@pytest.mark.parametrize("name", ["resnet18", "tf_efficientnet_lite0", "convnext_atto"])
 def test_stochastic_depth_rises_to_its_rate(name: str, kind: str) -> None:
     """From none at the input to what was asked for at the whole network's end; a cut one stops before."""
     with torch.device("meta"):
@@ -174,7 +173,7 @@ def test_branches_are_dropped_while_training_alone() -> None:
     torch.testing.assert_close(used, used[:1].expand_as(used))
 
 
-@pytest.mark.parametrize("name", ["vgg16", "densenet121", "inception_v4", "nasnetalarge", *TAPS])
+@pytest.mark.parametrize("name", ["vgg16", "densenet121", "torchvision/alexnet"])
 def test_networks_without_stochastic_depth_refuse_a_rate(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} has no stochastic depth; set net\.drop_path=0"):
         make_body(name, 3, (0,), drop_path=0.1)
