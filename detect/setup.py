@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
+from scipy.special import softmax
 from torch.utils.data import DataLoader
 
 from detect.augmenting import mixer_of
 from detect.evaluation import score_patches
-from detect.inference import pick_device
+from detect.inference import Views, decoder_of, pick_device
 from detect.jobs import Job
 from detect.launch import clear
 from detect.learning import (
@@ -208,26 +209,40 @@ def load_best(module: CountingModule, path: Path, device: str) -> None:
     module.eval().to(pick_device(device))
 
 
-def classify(net: PatchClassifier, patches: PatchSet, cfg: DictConfig) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def classify(
+    net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: DictConfig
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Classify patches.
+
+    Args:
+        net: the network.
+        card: its card.
+        patches: what it is shown.
+        cfg: `runtime.device`, `data.batch_size`, and the views: `tta` and `tta_combine`, where there are any.
 
     Returns:
         Their true outputs (N,), and the probabilities (N, K).
     """
     device = pick_device(cfg.runtime.device)
     net = net.eval().to(device)
+
+    def seen(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+        logits = net.classify(torch.from_numpy(pixels).to(device)).float()
+        return np.asarray(logits.cpu().numpy()[..., None, None], np.float32)
+
+    views = Views(seen, decoder_of(card), str(cfg.get("tta", "none")), str(cfg.get("tta_combine", "mean")))
     truth: list[int] = []
-    probabilities = []
+    logits = []
     with torch.inference_mode():
         for pixels, output in DataLoader(patches, batch_size=cfg.data.batch_size):
-            probabilities.append(net.classify(pixels.to(device)).float().softmax(dim=1).cpu().numpy())
+            logits.append(views(pixels.numpy())[..., 0, 0])
             truth.extend(output.tolist())
-    return np.array(truth, np.int64), np.concatenate(probabilities)
+    return np.array(truth, np.int64), np.asarray(softmax(np.concatenate(logits), axis=1), np.float32)
 
 
 def patch_scores(net: PatchClassifier, card: ModelCard, patches: PatchSet, cfg: DictConfig) -> dict[str, Any]:
     """Classify patches and score them."""
-    return score_patches(*classify(net, patches, cfg), card.outputs)
+    return score_patches(*classify(net, card, patches, cfg), card.outputs)
 
 
 def verdict(card: ModelCard, scores: Mapping[str, Any]) -> str:

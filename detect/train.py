@@ -60,7 +60,7 @@ def run(cfg: DictConfig) -> int:
         draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     else:
         assert isinstance(net, PatchClassifier)
-        classified = setup.classify(net, job.task.val, cfg)
+        classified = setup.classify(net, job.card, job.task.val, cfg)
         scores = score_patches(*classified, card.outputs)
         draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, card.outputs)
     draw_confusion(scores["confusion"], folder / "validation" / "confusion.png")
