@@ -35,7 +35,7 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     empty = Pasting(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
     if not (objects.p or empty.p):
         return None
-    size = auto(cfg.net.object_size, point_size(split.train, greatest))
+    size = auto(cfg, "net.object_size", point_size(split.train, greatest))
     if not size > 0:
         raise ValueError(f"net.object_size must be positive, or auto, got {cfg.net.object_size}")
     made = Collage(split.train, source, objects, empty, size, cfg.data.balance)

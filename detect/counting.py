@@ -16,7 +16,14 @@ from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
 from detect.jobs import Job
 from detect.labels import Detections
 from detect.launch import auto
-from detect.learning import HardNegatives, LabelledScene, Mining, measure_normalisation
+from detect.learning import (
+    HardNegatives,
+    LabelledScene,
+    Mining,
+    greatest_overlaps,
+    measure_normalisation,
+    nearest_others,
+)
 from detect.nets import ModelCard, Net, effective_halo, receptive_halo
 
 logger = logging.getLogger(__name__)
@@ -69,7 +76,9 @@ def scene_finder(job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledS
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
-    return SceneFinder(scenes, source.read, card, plan)
+    labelled = () if job.split is None else job.split.train + job.split.val
+    crowded = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled)
+    return SceneFinder(scenes, source.read, card, plan, crowded)
 
 
 def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> SceneCounter | None:
@@ -91,7 +100,7 @@ def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list
     """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
     apart = float(cfg.data.match_radius)
     if card.kind == "patch":
-        apart = max(apart, auto(cfg.data.exclusion, card.patch_size / 2) / card.image_scale)
+        apart = max(apart, auto(cfg, "data.exclusion", card.patch_size / 2) / card.image_scale)
     mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), apart)
     if not 0 < cfg.data.mine_score < 1:
         raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
@@ -100,10 +109,9 @@ def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list
     if len(mining.epochs(cfg.trainer.max_epochs)) < len(mining.moments):
         logger.info("data.mine_at: of %d epochs only some moments are left for mining", cfg.trainer.max_epochs)
     finder = scene_finder(job, card, net, job.split.train)
-    strongest = finder.suppressions[0]
 
     def find(net: Net) -> Mapping[str, Detections]:
-        return finder.find(net, ROUGH, [strongest], float(cfg.data.mine_score))[strongest]
+        return finder.find(net, ROUGH, [finder.strongest], float(cfg.data.mine_score))[finder.strongest]
 
     return [HardNegatives(find, job.split.train, job.task.look_alikes, mining)]
 

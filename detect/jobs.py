@@ -199,14 +199,14 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
     stride = cfg.net.stride
     sizes = object_sizes(of.split.train)
     fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
-    patch = PatchSettings(int(auto(cfg.net.patch_size, fitted)), -(-int(cfg.net.margin) // stride) * stride)
-    exclusion = auto(cfg.data.exclusion, patch.patch_size / 2)
+    patch = PatchSettings(int(auto(cfg, "net.patch_size", fitted)), -(-int(cfg.net.margin) // stride) * stride)
+    exclusion = auto(cfg, "data.exclusion", patch.patch_size / 2)
     recipe = Recipe(
         samples=cfg.data.samples,
         background_fraction=cfg.data.background_fraction,
         near_fraction=cfg.data.near_fraction,
         negative_fraction=cfg.data.negative_fraction,
-        jitter=auto(cfg.data.jitter, min(stride, exclusion) / 2),
+        jitter=auto(cfg, "data.jitter", min(stride, exclusion) / 2),
         exclusion=exclusion,
         balance=cfg.data.balance,
     )
@@ -224,13 +224,13 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     """Decide on boxes or points, and on the crops."""
     sizes = object_sizes(of.split.train)
     size = sizes.median if sizes is not None and sizes.boxes else None
-    wanted = None if size is None else float(auto(cfg.net.object_size, size))
+    wanted = None if size is None else float(auto(cfg, "net.object_size", size))
     grid = GridSpec(cfg.net.deepest, cfg.net.width, cfg.net.slots, wanted)
     side = int(cfg.data.crop)
     if side < 2 * grid.deepest or side % grid.deepest:
         raise ValueError(f"data.crop must be a multiple of net.deepest={grid.deepest}, twice or more, got {side}")
     recipe = CropRecipe(cfg.data.samples, side, cfg.data.empty_fraction, cfg.data.negative_fraction, cfg.data.balance)
-    spread = auto(cfg.net.spread, BOX_SPREAD if size else POINT_SPREAD)
+    spread = auto(cfg, "net.spread", BOX_SPREAD if size else POINT_SPREAD)
     encoder = Encoder(grid, cfg.net.stride, spread)
     logger.info(
         "%s at a stride of %d pixels, crops of %d pixels",

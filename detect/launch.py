@@ -22,6 +22,8 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.logging import RichHandler
 
+from detect.kinds import check_kinds, default_settings
+
 DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
 """Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
 
@@ -78,6 +80,7 @@ def _guarded(function: Callable[[DictConfig], int], cfg: DictConfig) -> int:
     start_log()
     keep_freed_memory()
     try:
+        check_kinds(cfg, default_settings())
         return function(cfg)
     except USER_ERRORS as error:
         logger.error("%s", _message(error))
@@ -230,9 +233,19 @@ def parse_bytes(text: str | int) -> int:
     return size
 
 
-def auto(value: Any, otherwise: float) -> float:
-    """Read a number or `auto`."""
-    return otherwise if value in ("auto", None) else float(value)
+def auto(cfg: DictConfig, name: str, otherwise: float) -> float:
+    """Read a setting that is a number or `auto`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    value = OmegaConf.select(cfg, name)
+    if value in ("auto", None):
+        return otherwise
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, or auto, got {value}") from None
 
 
 def names(values: Any) -> list[str]:

@@ -99,6 +99,8 @@ def trainer(
     cfg: DictConfig, folder: Path, monitor: str, job: Job, more: Sequence[Callback] = ()
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
     """Make Lightning's trainer, and the callback that knows the best checkpoint."""
+    if cfg.trainer.max_epochs < 1:
+        raise ValueError(f"trainer.max_epochs must be 1 or more, got {cfg.trainer.max_epochs}")
     best = ModelCheckpoint(
         dirpath=folder / "checkpoints", filename="best", monitor=monitor, mode="max", save_last=True,
         enable_version_counter=False,

@@ -21,8 +21,15 @@ def test_what_is_no_size_is_refused(text):
         parse_bytes(text)
 
 
-def test_auto_is_what_is_given_otherwise():
-    assert (auto("auto", 8), auto(None, 8), auto(3, 8), auto("2.5", 8)) == (8, 8, 3, 2.5)
+@pytest.mark.parametrize(("given", "read"), [("auto", 8), (None, 8), (3, 3), ("2.5", 2.5)])
+def test_auto_is_what_is_given_otherwise(given, read):
+    assert auto(OmegaConf.create({"net": {"spread": given}}), "net.spread", 8) == read
+
+
+@pytest.mark.parametrize("given", ["x", [2]])
+def test_what_is_neither_auto_nor_a_number_is_named(given):
+    with pytest.raises(ValueError, match=r"net\.spread must be a number, or auto, got"):
+        auto(OmegaConf.create({"net": {"spread": given}}), "net.spread", 8)
 
 
 def test_a_path_that_is_not_there_is_named():

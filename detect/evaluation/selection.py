@@ -81,17 +81,17 @@ def select_threshold(
     of them keep up to three times as many objects as there are.
     Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the suppression with the highest F1 (the first of several), and there the middle, in log odds, of the
-    range of thresholds around the best whose F1 is within one standard error of it: sqrt(F1 (1 - F1) / n) of n true
-    objects, at most 0.05. A few labelled objects cannot tell such thresholds apart (the one-standard-error rule,
-    Breiman et al. 1984), and the one farthest from where F1 falls off carries over best to images in which objects
-    look more or less sure.
+    `f1` takes the first suppression whose highest F1 is within one standard error of the highest of all:
+    sqrt(F1 (1 - F1) / n) of n true objects, at most 0.05; and there the middle, in log odds, of the range of thresholds
+    around the best whose F1 is within one standard error of it. A few labelled objects cannot tell such settings apart
+    (the one-standard-error rule, Breiman et al. 1984), so that what was thought best beforehand stands, and the
+    threshold farthest from where F1 falls off carries over best to images in which objects look more or less sure.
 
     `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
     then the higher F1, the earlier suppression, the higher threshold.
 
     Args:
-        candidates: for each suppression, the strongest first, what is found in each image at a very low threshold.
+        candidates: for each suppression, the likeliest first, what is found in each image at a very low threshold.
         truth: the annotated objects of the same images.
         criterion: when an object is found.
         select: `f1` or `count`.
@@ -172,9 +172,9 @@ def _thinned(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
 
 def _best_f1(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
-    curve = min((curve for curve in curves if curve.f1.max() >= best - _SAME), key=lambda curve: curve.place)
-    slack = min(math.sqrt(best * (1 - best) / curve.n_truth), _F1_SLACK) + _SAME
-    good = curve.f1 >= best - slack
+    slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), _F1_SLACK) + _SAME
+    curve = next(curve for curve in curves if curve.f1.max() >= best - slack)
+    good = curve.f1 >= curve.f1.max() - slack
     first = last = int(curve.f1.argmax())
     while first > 0 and good[first - 1]:
         first -= 1

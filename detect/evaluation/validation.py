@@ -56,6 +56,8 @@ class SceneFinder:
         read: gives the pixels of a window of a scene (decoded once, since every epoch asks again).
         card: classes, stride and halo.
         plan: makes the tiles for a network as it is, whose logits may be wrong by a tolerance.
+        crowded: how near labelled objects lie: the least usual distance in pixels as the network sees them, or of
+            boxes the greatest usual IoU; None if nobody knows.
     """
 
     def __init__(
@@ -64,17 +66,32 @@ class SceneFinder:
         read: Callable[[Scene, Window], NDArray[np.generic]],
         card: ModelCard,
         plan: Callable[[Net, float], Plan],
+        crowded: float | None = None,
     ) -> None:
         self.scenes = scenes
         self.read = read
         self.card = card
         self.plan = plan
+        self.crowded = crowded
         self.decoder = decoder_of(card)
 
     @property
     def suppressions(self) -> tuple[float, ...]:
-        """What is tried, the strongest first: IoUs for boxes, radii in pixels for points."""
-        return OVERLAPS if self.card.boxes else tuple(float(n * self.card.backbone.stride) for n in REACHES)
+        """What is tried: IoUs for boxes, radii in pixels for points.
+
+        First come those that keep as near together as labelled objects lie, the strongest of them first; then those
+        that are too strong, the weakest first.
+        """
+        tried = OVERLAPS if self.card.boxes else tuple(float(n * self.card.backbone.stride) for n in REACHES)
+        if self.crowded is None:
+            return tried
+        spared = [each for each in tried if (each >= self.crowded if self.card.boxes else each <= self.crowded)]
+        return (*spared, *(each for each in reversed(tried) if each not in spared))
+
+    @property
+    def strongest(self) -> float:
+        """What keeps objects farthest apart."""
+        return min(self.suppressions) if self.card.boxes else max(self.suppressions)
 
     def find(
         self, net: Net, tolerance: float, suppressions: Sequence[float], threshold: float

@@ -81,7 +81,7 @@ def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float
         found = np.array([[float(value) for value in box] for box in boxes], np.float64).reshape(len(boxes), 4)
     except (TypeError, ValueError) as error:
         raise AnnotationError(
-            f"{name}: regions to ignore are lists of xmin, ymin, xmax, ymax, got {list(boxes)}"
+            f"{name}: regions to ignore are a list of lists of xmin, ymin, xmax, ymax, got {boxes}"
         ) from error
     for box in found.tolist():
         if not (box[0] < box[2] and box[1] < box[3]):

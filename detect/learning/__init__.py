@@ -4,6 +4,7 @@ from detect.learning.augment import Augment
 from detect.learning.callbacks import AveragedWeights, EpochLog
 from detect.learning.copies import Filed, check_copies
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
+from detect.learning.crowding import greatest_overlaps, nearest_others
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, SampleDataset
 from detect.learning.finetuning import Layers, Schedule
@@ -88,11 +89,13 @@ __all__ = [
     "folder_card",
     "folder_outputs",
     "folder_task",
+    "greatest_overlaps",
     "grid_task",
     "grid_warnings",
     "image_kind",
     "measure_normalisation",
     "named_sides",
+    "nearest_others",
     "object_sizes",
     "patch_warnings",
     "point_size",

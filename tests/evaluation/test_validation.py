@@ -108,6 +108,26 @@ def test_the_strongest_suppression_is_tried_first() -> None:
     assert counter(mark_card(24.0), {}, []).finder.suppressions == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
+@pytest.mark.parametrize(
+    ("size", "crowded", "tried", "strongest"),
+    [
+        (None, 50.0, (48, 32, 16, 64), 64),
+        (None, 48.0, (48, 32, 16, 64), 64),
+        (None, 5.0, (16, 32, 48, 64), 64),
+        (24.0, 0.45, (0.5, 0.6, 0.7, 0.4, 0.3, 0.2), 0.2),
+        (24.0, 0.0, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7), 0.2),
+        (24.0, 0.9, (0.7, 0.6, 0.5, 0.4, 0.3, 0.2), 0.2),
+    ],
+)
+def test_what_keeps_labelled_neighbours_apart_is_tried_first(
+    size: float | None, crowded: float, tried: tuple[float, ...], strongest: float
+) -> None:
+    """Radii up to the distance of neighbours, the largest first, and overlaps from theirs up, the least first."""
+    made = counter(mark_card(size), {}, []).finder
+    made.crowded = crowded
+    assert made.suppressions == tried and made.strongest == strongest
+
+
 class Larger(MarkNet):
     """Marks stand for objects six times as large."""
 

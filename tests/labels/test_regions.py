@@ -49,8 +49,9 @@ def test_the_area_outside_counts_what_overlaps_once_and_what_hangs_over_not() ->
 @pytest.mark.parametrize(
     ("regions", "message"),
     [
-        ({"5.jpg": [[0, 10, 20]]}, "5.jpg: regions to ignore are lists of xmin, ymin, xmax, ymax"),
-        ({"5.jpg": [[0, 10, "x", 30]]}, "5.jpg: regions to ignore are lists"),
+        ({"5.jpg": [[0, 10, 20]]}, "5.jpg: regions to ignore are a list of lists of xmin, ymin, xmax, ymax"),
+        ({"5.jpg": 5}, "5.jpg: regions to ignore are a list of lists of xmin, ymin, xmax, ymax, got 5"),
+        ({"5.jpg": [[0, 10, "x", 30]]}, "5.jpg: regions to ignore are a list of lists"),
         ({"5.jpg": [[20, 10, 0, 30]]}, "5.jpg: a region to ignore needs xmin < xmax and ymin < ymax"),
     ],
 )
