@@ -26,7 +26,7 @@ import numpy as np
 
 BACKGROUND = "backgrounds"
 SIZES = (360, 120, 60)
-EPOCHS = {360: 15, 120: 30, 60: 45}
+EPOCHS = {360: 10, 120: 16, 60: 24}
 RATIO = 20
 BASE = ["experiment=sealion_patches", "trainer.patience=1000"]
 BALANCES = {
