@@ -31,6 +31,7 @@ from detect.learning import (
 )
 from detect.nets import PatchClassifier, build_backbone
 from detect.nets.backbones import BackboneSpec
+from tests.patches import coloured
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -46,17 +47,6 @@ LOADING = Loading(batch_size=8, workers=0)
 def fresh(dropout: float = 0.0, seed: int = 0) -> PatchClassifier:
     torch.manual_seed(seed)
     return PatchClassifier(build_backbone(BackboneSpec("test_resnet", 8)), 3, 16, dropout)
-
-
-def coloured(number: int, seed: int) -> list[tuple[Tensor, int]]:
-    """Patches of noise with red, green or blue 60 higher: the class."""
-    rng = np.random.default_rng(seed)
-    patches = []
-    for i in range(number):
-        pixels = rng.integers(0, 196, (3, 16, 16), dtype=np.uint8)
-        pixels[i % 3] += 60
-        patches.append((torch.from_numpy(pixels), i % 3))
-    return patches
 
 
 def trainer(epochs: int, *callbacks: pl.Callback, **options: object) -> pl.Trainer:

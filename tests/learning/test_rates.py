@@ -11,22 +11,12 @@ from detect.learning.rates import FactorAdamW, RateCurve, RateSpan, find_rates
 from detect.learning.tasks import Task
 from detect.nets import PatchClassifier, build_backbone
 from detect.nets.backbones import BackboneSpec
+from tests.patches import coloured
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*does not have many workers")]
 
 SCHEDULE = Schedule(lr=0.02, backbone_lr=0.005, weight_decay=0.0, warmup=0.1, label_smoothing=0.0, score_every=1)
 LOADING = Loading(batch_size=8, workers=0)
-
-
-def coloured(number: int, seed: int = 0) -> list[tuple[torch.Tensor, int]]:
-    """Patches of noise with red, green or blue 60 higher: the class."""
-    rng = np.random.default_rng(seed)
-    patches = []
-    for i in range(number):
-        pixels = rng.integers(0, 196, (3, 16, 16), dtype=np.uint8)
-        pixels[i % 3] += 60
-        patches.append((torch.from_numpy(pixels), i % 3))
-    return patches
 
 
 def module() -> ClassifierModule:
