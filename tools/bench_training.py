@@ -33,7 +33,7 @@ from detect.nets import build_net
 from detect.reporting import write_json
 
 SIDE, OBJECTS, IMAGES = 2048, 60, 3
-SAMPLES = {"grid": 40, "patch": 160}
+SAMPLES = {"grid": 40, "patch": 320}
 """Samples of an epoch of the loop."""
 
 

@@ -39,6 +39,9 @@ class PixelSource:
         if scene.path.suffix.lower() in RANDOM_ACCESS:
             return read_window(scene, window, self.bands)
         image = self._image(scene)
+        if window.inside(scene.shape):
+            held = window.shifted(*scene.origin)
+            return np.array(image[:, held.row : held.row_stop, held.col : held.col_stop])
         rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
         return np.asarray(image[:, rows[:, None], cols[None, :]])
