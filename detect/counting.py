@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
+from detect import jobs
 from detect.evaluation import Criterion
 from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery import Window
@@ -50,14 +51,16 @@ def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
         logger.warning("%s; as a classifier of patches alone it is fine", error)
         halo = None
     logger.info(
-        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, cfg.net.weights, halo,
+        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, jobs.weights_of(cfg), halo,
     )  # fmt: skip
     flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
     offset, scale = flat
     return replace(job.card, offset=offset, scale=scale, halo=halo)
 
 
-def scene_finder(job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledScene]) -> SceneFinder:
+def scene_finder(
+    job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledScene], crowded: float | None = None
+) -> SceneFinder:
     """Make what looks for objects in labelled scenes with the network as it is.
 
     Raises:
@@ -76,8 +79,6 @@ def scene_finder(job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledS
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
-    labelled = () if job.split is None else job.split.train + job.split.val
-    crowded = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled)
     return SceneFinder(scenes, source.read, card, plan, crowded)
 
 
@@ -93,7 +94,10 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> Scene
             f"data.match_iou={iou} is for boxes found by net=grid; leave it out, and set data.match_radius"
         )
     settings = CountSettings(Criterion(cfg.data.match_radius, iou), cfg.data.select)
-    return SceneCounter(scene_finder(job, card, net, job.split.val), settings)
+    labelled = job.split.train + job.split.val
+    patch = card.kind == "patch"
+    crowded = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled, along_axis=patch)
+    return SceneCounter(scene_finder(job, card, net, job.split.val, crowded), settings)
 
 
 def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list[Callback]:

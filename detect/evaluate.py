@@ -115,6 +115,7 @@ def _say_unknown(labels: set[str]) -> None:
 
 def _of_model(cfg: DictConfig) -> dict[str, Any]:
     net, card = load_model(Path(str(cfg.model)))
+    jobs.labels_aside(cfg, card.training)
     labels = jobs.read_labels(cfg)
     if cfg.split not in ("train", "val", "test", "all"):
         raise ValueError(f"split must be train, val, test or all, got {cfg.split}")

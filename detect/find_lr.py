@@ -24,7 +24,7 @@ def run(cfg: DictConfig) -> int:
     folder = output_folder(Path(str(cfg.output)), results=(), allowed=True, way_out="")
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
-    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
+    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     counting.completed_card(cfg, job, net)
     cfg.finetune.unfreeze_at = 0.0
     module = setup.make_module(cfg, net, job, None)

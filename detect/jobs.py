@@ -1,7 +1,7 @@
 """From a composed configuration and labels to what a training run learns, each decision logged."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ from detect.sides import check_patches, split_images
 
 logger = logging.getLogger(__name__)
 
+LABELS_ASIDE = ("negative_labels", "ignore_labels")
+"""Settings of `data` that say which labels are no objects; a model keeps them."""
+
 BOX_SPREAD, POINT_SPREAD = 0.8, 1.5
 """What `net.spread=auto` is: boxes have a middle, a dot is set by eye somewhere on its object."""
 
@@ -90,6 +93,11 @@ class _Material:
     loading: Loading
 
 
+def weights_of(cfg: DictConfig) -> str:
+    """Give where the network's weights come from; `finetune=scratch` takes none."""
+    return str(cfg.net.weights) if cfg.finetune.pretrained else "none"
+
+
 def resolution(cfg: DictConfig) -> Resolution:
     """Read at what size the network sees images.
 
@@ -108,6 +116,13 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     root = given_path(cfg, "data.root", "folder of images")
     negatives, ignored = names(cfg.data.negative_labels), names(cfg.data.ignore_labels)
     if cfg.data.annotations is None:
+        given = [name for name in ("val", "test") if len(cfg.data[name])]
+        given += [name for name in ("ignored",) if cfg.data[name] is not None]
+        if given:
+            raise ValueError(
+                f"data.{' and data.'.join(given)} name images, and {root} is read as a folder of patches, whose sides "
+                "are its folders train, valid and test; leave that out, or give data.annotations"
+            )
         folder = read_patch_folder(root)
         logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
         return folder
@@ -127,6 +142,14 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     kind = "boxes" if annotations.boxes else "points"
     logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
     return annotations
+
+
+def labels_aside(cfg: DictConfig, record: Mapping[str, Any]) -> None:
+    """Take the labels that are no objects from a model's record, where the configuration names none."""
+    for name in LABELS_ASIDE:
+        if record.get(name) and not len(cfg.data[name]):
+            cfg.data[name] = list(record[name])
+            logger.info("data.%s=[%s], as in training", name, ",".join(record[name]))
 
 
 def ignored_regions(cfg: DictConfig, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -199,7 +222,10 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
     stride = cfg.net.stride
     sizes = object_sizes(of.split.train)
     fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
-    patch = PatchSettings(int(auto(cfg, "net.patch_size", fitted)), -(-int(cfg.net.margin) // stride) * stride)
+    side = auto(cfg, "net.patch_size", fitted)
+    if side != int(side):
+        raise ValueError(f"net.patch_size must be whole pixels, or auto, got {side:g}")
+    patch = PatchSettings(int(side), -(-int(cfg.net.margin) // stride) * stride)
     exclusion = auto(cfg, "data.exclusion", patch.patch_size / 2)
     recipe = Recipe(
         samples=cfg.data.samples,
@@ -238,6 +264,8 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     )  # fmt: skip
     warnings = grid_warnings(sizes, cfg.net.stride, side, grid.deepest, card.resolution)
     collage = collage_of(cfg, of.split, of.source, POINT_PATCH)
+    if size is None and cfg.net.object_size != "auto" and collage is None:
+        logger.info("net.object_size is for boxes, and for points that are superimposed: not used here")
     task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed, collage)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
     shown = round(size or POINT_PATCH)

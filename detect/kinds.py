@@ -10,33 +10,53 @@ from omegaconf import DictConfig, OmegaConf
 FREE = ("augment.transforms", "trainer.clip")
 """Settings that other libraries read, which take several kinds, or null for none."""
 
+FRACTIONAL = ("radius", "data.match_radius")
+"""Settings whose defaults are whole numbers, and which need not be."""
+
+WHERE_NULL: dict[str, Any] = {
+    "data.bands": [1],
+    "data.gsd": 1.0,
+    "data.match_iou": 0.5,
+    "finetune.top": 1,
+    "net.stages": 1,
+    "threshold": 0.5,
+    "trainer.ema": 0.5,
+    "iou": 0.5,
+}
+"""Settings that may be null, and otherwise must be of the kind of these examples."""
+
 
 def default_settings() -> DictConfig:
-    """Compose the running command's configuration from its groups alone, without single settings."""
-    hydra, settings = GlobalHydra.instance(), HydraConfig.get()
-    names = settings.runtime.choices
-    groups = [each for each in settings.overrides.task if each.lstrip("+").partition("=")[0] in names]
-    return hydra.config_loader().load_configuration(
-        config_name=settings.job.config_name, overrides=groups, run_mode=RunMode.RUN
+    """Compose the running command's configuration of its groups as they are, without an experiment's settings."""
+    settings = HydraConfig.get()
+    groups = [
+        f"{group}={choice}"
+        for group, choice in settings.runtime.choices.items()
+        if choice is not None and group != "experiment" and not group.startswith("hydra/")
+    ]
+    return (
+        GlobalHydra.instance()
+        .config_loader()
+        .load_configuration(config_name=settings.job.config_name, overrides=groups, run_mode=RunMode.RUN)
     )
 
 
 def check_kinds(given: DictConfig, defaults: DictConfig) -> None:
-    """See that every setting is of the kind of its default; where that is null or a word, anything goes.
+    """See that every setting is of the kind of its default; where that is a word, anything goes.
 
     Raises:
         ValueError: a setting is not.
     """
-    _check(
-        OmegaConf.to_container(given, throw_on_missing=False),
-        OmegaConf.to_container(defaults, throw_on_missing=False),
-        "",
-    )
+    _check(OmegaConf.to_container(given), OmegaConf.to_container(defaults), "")
 
 
 def _check(given: Any, default: Any, name: str) -> None:
     if name in FREE:
         return
+    if name in WHERE_NULL:
+        if given is None:
+            return
+        default = WHERE_NULL[name]
     if isinstance(default, dict):
         if not isinstance(given, dict):
             raise ValueError(  # noqa: TRY004, a wrong setting, not a wrong type
@@ -44,9 +64,28 @@ def _check(given: Any, default: Any, name: str) -> None:
             )
         for key in default.keys() & given.keys():
             _check(given[key], default[key], f"{name}.{key}".lstrip("."))
-        return
-    for kind, what in (bool, "true or false"), ((int, float), "a number"), (list, "a list, such as [a,b]"):
-        if isinstance(default, kind):
-            if not isinstance(given, kind) or (isinstance(given, bool) and kind is not bool):
-                raise ValueError(f"{name} must be {what}, got {'null' if given is None else given}")
-            return
+    elif not _alike(given, default, whole=name not in FRACTIONAL):
+        raise ValueError(f"{name} must be {_kind(default, name)}, got {'null' if given is None else given}")
+
+
+def _alike(given: Any, default: Any, *, whole: bool) -> bool:
+    if isinstance(default, bool):
+        return isinstance(given, bool)
+    if isinstance(default, int | float):
+        wanted = int if whole and isinstance(default, int) else int | float
+        return isinstance(given, wanted) and not isinstance(given, bool)
+    if isinstance(default, list):
+        return isinstance(given, list) and (
+            not default or isinstance(default[0], str) or all(_alike(each, default[0], whole=whole) for each in given)
+        )
+    return True
+
+
+def _kind(default: Any, name: str) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, list):
+        what = "numbers, such as [0.4,0.7]" if default and isinstance(default[0], float) else "such as [a,b]"
+        what = "whole numbers, such as [1,2,3]" if default and isinstance(default[0], int) else what
+        return f"a list of {what}" if "numbers" in what else f"a list, {what}"
+    return "a whole number" if isinstance(default, int) and name not in FRACTIONAL else "a number"

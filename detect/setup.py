@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from detect.augmenting import mixer_of
 from detect.evaluation import score_patches
 from detect.inference import Views, decoder_of, pick_device
-from detect.jobs import Job
+from detect.jobs import Job, weights_of
 from detect.launch import clear
 from detect.learning import (
     AveragedWeights,
@@ -57,11 +57,6 @@ def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores |
     weights = LossWeights(**terms | {"classes": ClassBalance(**terms["classes"])})
     label = ClassLoss(weights.classes, job.task.drawn, schedule.label_smoothing)
     return GridModule(net, schedule, cfg.seed, GridLoss(net.spec, net.stride, weights, label), scene_scores)
-
-
-def weights_of(cfg: DictConfig) -> str:
-    """Give where the network's weights come from; `finetune=scratch` takes none."""
-    return str(cfg.net.weights) if cfg.finetune.pretrained else "none"
 
 
 def finetuning(cfg: DictConfig) -> Schedule:

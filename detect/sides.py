@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from detect.labels import Annotations, PatchFolder
 from detect.launch import names
 from detect.learning import (
+    PART,
     Filed,
     Fold,
     FolderDataset,
@@ -84,7 +85,7 @@ def sides_of_model(cfg: DictConfig, annotations: Annotations, record: Mapping[st
     known = dict.fromkeys(record.get("val", ()), "val")
     known |= dict.fromkeys(record.get("test", ()), LEFT_OUT if test else "test")
     known |= dict.fromkeys(record.get("left_out", ()), LEFT_OUT)
-    seen = {*record.get("train", ()), *record.get("val", ())}
+    seen = {str(name).partition(PART)[0] for side in ("train", "val") for name in record.get(side, ())}
     shown = sorted(name for name, side in sides.items() if side == "test" and name in seen and test)
     if shown:
         logger.warning("data.test names %s, which the model learned from: the scores flatter", ", ".join(shown))

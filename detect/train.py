@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from detect import __version__, counting, evaluate, jobs, setup
 from detect.evaluation import score_patches
+from detect.jobs import LABELS_ASIDE
 from detect.labels import Annotations, PatchFolder
-from detect.launch import DONE, SOME_FAILED, command, conf_folder, output_folder, run_folder
+from detect.launch import DONE, SOME_FAILED, command, conf_folder, names, output_folder, run_folder
 from detect.learning import PatchData
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.nets import PatchClassifier, build_net, save_model
@@ -38,14 +39,15 @@ def run(cfg: DictConfig) -> int:
     job = jobs.training_job(cfg, labels)
     if cfg.trainer.test and not _has_test(labels, job):
         raise ValueError("trainer.test=true needs images for the test: data.test, data.fold, a split column or folder")
-    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
+    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     card = counting.completed_card(cfg, job, net)
     counter = counting.scene_counter(cfg, job, card, net)
     module = setup.make_module(cfg, net, job, counter)
     monitor = "val/f1" if counter else "val/balanced_accuracy"
     trainer, best = setup.trainer(cfg, folder, monitor, job, counting.hard_negatives(cfg, job, card, net))
     checkpoint = setup.checkpoint_to_resume(cfg, folder)
-    write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
+    if checkpoint is None or not (folder / "config.yaml").exists():
+        write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
     setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
     scores: dict[str, Any]
@@ -71,6 +73,7 @@ def run(cfg: DictConfig) -> int:
         "sizes": None if job.task.sizes is None else asdict(job.task.sizes),
         "notes": notes,
         **job.sides,
+        **{name: names(cfg.data[name]) for name in LABELS_ASIDE},
         "fold": None if cfg.data.fold is None else str(cfg.data.fold),
         "seed": int(cfg.seed),
         "validation": scores,
@@ -95,7 +98,7 @@ def _overfit(cfg: DictConfig) -> int:
         cfg.augment[name].p = 0.0
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
-    net = build_net(job.card, setup.weights_of(cfg), cfg.net.dropout)
+    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout)
     counting.completed_card(cfg, job, net)
     module = setup.make_module(cfg, net, job, None)
     noted = Losses()

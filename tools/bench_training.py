@@ -89,7 +89,7 @@ def loop_rate(cfg: DictConfig, job: jobs.Job, rounds: int) -> list[float]:
 
 def fresh(cfg: DictConfig, job: jobs.Job) -> CountingModule:
     """Make the module that trains, with new layers."""
-    return setup.make_module(cfg, build_net(job.card, setup.weights_of(cfg), cfg.net.dropout), job, None)
+    return setup.make_module(cfg, build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout), job, None)
 
 
 def bare_rate(cfg: DictConfig, job: jobs.Job) -> float:

@@ -9,8 +9,11 @@ epoch on `valid`, and is scored on `test`: mean and standard deviation over the 
 - `augment`: augment = none, light, heavy, all patches.
 - `imbalance`: classes thinned to a row from all patches down to a twentieth; what makes up for it, one thing at a time.
 
-Runs that are done are not repeated, so that a stopped command goes on where it was; name another `--into` for another
-set, or when the recipes changed.
+All cells are short trainings of about the same number of steps, so that they tell the number of patches from the length
+of the training; what needs long trainings to pay (new weights, heavy augmentation) does better in longer ones.
+
+Runs that are done with the same settings are not repeated, so that a stopped command goes on where it was; name another
+`--into` for another set, or when the recipes in `conf/` changed.
 """
 
 import argparse
@@ -26,7 +29,9 @@ import numpy as np
 
 BACKGROUND = "backgrounds"
 SIZES = (360, 120, 60)
-EPOCHS = {360: 10, 120: 16, 60: 24}
+EPOCHS = {360: 8, 120: 25, 60: 58}
+"""About 175 steps of 16 patches each, whatever the number of patches: a short training."""
+
 RATIO = 20
 BASE = ["experiment=sealion_patches", "trainer.patience=1000"]
 BALANCES = {
@@ -105,11 +110,12 @@ def thinned(root: Path, shares: tuple[float, ...], seed: int, into: Path) -> Pat
 
 def run(cell: Cell, root: Path, seed: int, folder: Path) -> dict[str, float]:
     """Train and score one cell with one seed, unless that is done."""
-    scores = folder / "test" / "scores.json"
-    if not scores.exists():
-        data = thinned(root, cell.thinned, seed, folder.parents[2] / "data")
-        negatives = f"data.negative_labels=[{BACKGROUND}]"
-        train = [*BASE, f"data.root={data}", *cell.settings, f"seed={seed}", f"output={folder}", "overwrite=true"]
+    scores, settings = folder / "test" / "scores.json", folder / "settings.json"
+    data = thinned(root, cell.thinned, seed, folder.parents[2] / "data")
+    negatives = f"data.negative_labels=[{BACKGROUND}]"
+    train = [*BASE, f"data.root={data}", *cell.settings, f"seed={seed}", f"output={folder}", "overwrite=true"]
+    if not (scores.exists() and settings.exists() and json.loads(settings.read_text()) == train):
+        scores.unlink(missing_ok=True)
         test = [f"model={folder / 'model.safetensors'}", f"data.root={data}", negatives, "split=test"]
         for command, arguments in (("train", train), ("evaluate", [*test, f"output={folder / 'test'}"])):
             done = subprocess.run(
@@ -118,6 +124,7 @@ def run(cell: Cell, root: Path, seed: int, folder: Path) -> dict[str, float]:
             if done.returncode:
                 raise SystemExit(f"detect.{command} {' '.join(arguments)}\n{done.stderr}")
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        settings.write_text(json.dumps(train))
     found = json.loads(scores.read_text())
     return {name: float(found[name]) for name in SCORES}
 
@@ -147,6 +154,8 @@ def main() -> None:
     known = parser.parse_args()
     names = [each for each in (known.root / "train").iterdir() if each.is_dir()]
     held = sum(1 for each in names for _ in each.iterdir())
+    if held < max(SIZES):
+        parser.error(f"{known.root}/train holds {held} patches; the tables need {max(SIZES)} or more")
     seeds = [int(seed) for seed in known.seeds.split(",")]
     for table in known.tables.split(","):
         wanted = cells(table, len(names), held)

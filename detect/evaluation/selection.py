@@ -83,7 +83,7 @@ def select_threshold(
 
     `f1` takes the first suppression whose highest F1 is within one standard error of the highest of all:
     sqrt(F1 (1 - F1) / n) of n true objects, at most 0.05; and there the middle, in log odds, of the range of thresholds
-    around the best whose F1 is within one standard error of it. A few labelled objects cannot tell such settings apart
+    around its own best whose F1 is within that, too. A few labelled objects cannot tell such settings apart
     (the one-standard-error rule, Breiman et al. 1984), so that what was thought best beforehand stands, and the
     threshold farthest from where F1 falls off carries over best to images in which objects look more or less sure.
 
@@ -174,7 +174,7 @@ def _best_f1(curves: list[_Curve]) -> Selection:
     best = max(curve.f1.max() for curve in curves)
     slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), _F1_SLACK) + _SAME
     curve = next(curve for curve in curves if curve.f1.max() >= best - slack)
-    good = curve.f1 >= curve.f1.max() - slack
+    good = curve.f1 >= best - slack
     first = last = int(curve.f1.argmax())
     while first > 0 and good[first - 1]:
         first -= 1

@@ -56,8 +56,9 @@ class SceneFinder:
         read: gives the pixels of a window of a scene (decoded once, since every epoch asks again).
         card: classes, stride and halo.
         plan: makes the tiles for a network as it is, whose logits may be wrong by a tolerance.
-        crowded: how near labelled objects lie: the least usual distance in pixels as the network sees them, or of
-            boxes the greatest usual IoU; None if nobody knows.
+        crowded: how near labelled objects lie: the least usual distance in pixels as the network sees them (along
+            an axis for a patch classifier, whose radius is a square of whole cells), or of boxes the greatest usual
+            IoU; None if nobody knows.
     """
 
     def __init__(
@@ -85,7 +86,11 @@ class SceneFinder:
         tried = OVERLAPS if self.card.boxes else tuple(float(n * self.card.backbone.stride) for n in REACHES)
         if self.crowded is None:
             return tried
-        spared = [each for each in tried if (each >= self.crowded if self.card.boxes else each <= self.crowded)]
+        if self.card.boxes:
+            spared = [iou for iou in tried if iou >= self.crowded]
+        else:
+            edge = self.card.backbone.stride if self.card.kind == "patch" else 0
+            spared = [radius for radius in tried if radius + edge <= self.crowded]
         return (*spared, *(each for each in reversed(tried) if each not in spared))
 
     @property

@@ -25,7 +25,7 @@ from detect.learning.sizes import (
     patch_warnings,
     seen_split,
 )
-from detect.learning.splits import LabelledScene, SceneSplit, named_sides, split_scenes
+from detect.learning.splits import PART, LabelledScene, SceneSplit, named_sides, split_scenes
 from detect.learning.superimpose import Collage, Pasting, point_size
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
@@ -42,6 +42,7 @@ from detect.learning.tasks import (
 )
 
 __all__ = [
+    "PART",
     "Augment",
     "AveragedWeights",
     "BatchMixer",

@@ -12,6 +12,9 @@ from detect.imagery import Scene, Window, open_scene, view
 from detect.labels import AnnotatedImage, Annotations, Detections, outside
 from detect.learning.draws import class_counts, draw, group_of
 
+PART = " [rows "
+"""What follows the image's name in the name of a part of it."""
+
 STRIPS = 4
 """The strip of an image that validates is this part of it."""
 
@@ -50,10 +53,10 @@ class LabelledScene:
         halves = np.concatenate([beyond - reach, beyond + reach], axis=1)
         corners = np.array([window.col, window.row, window.col_stop, window.row_stop], np.float64)
         touching = (halves[:, :2] < corners[2:]).all(axis=1) & (halves[:, 2:] > corners[:2]).all(axis=1)
-        rows = f"[rows {window.row}-{window.row_stop}, columns {window.col}-{window.col_stop}]"
+        rows = f"{PART}{window.row}-{window.row_stop}, columns {window.col}-{window.col_stop}]"
         return replace(
             self,
-            name=f"{self.name} {rows}",
+            name=f"{self.name}{rows}",
             scene=view(self.scene, window),
             objects=self.objects[inside].shifted(-window.col, -window.row),
             negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
