@@ -14,6 +14,7 @@ from detect import counting, jobs, setup
 from detect.launch import conf_folder
 from detect.learning import ClassifierModule, CropDataset, GridModule
 from detect.nets import GridDetector, GridSpec, build_net
+from detect.sides import sides_of_model
 
 torch.set_num_threads(1)
 SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.crop=64")
@@ -168,6 +169,51 @@ def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
         (data / "patches" / name).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
     with pytest.raises(ValueError, match=r"data\.ignore_labels is for annotated images"):
+        job_of(cfg)
+
+
+@pytest.mark.parametrize("given", ["data.test=[a.png]", "data.val=[a.png]", "data.ignored=regions.csv"])
+def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(data: Path, given: str) -> None:
+    """They would be passed over, and someone would believe that a test was held back."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg = compose("train", [f"data.root={data / 'patches'}", given])
+    for name in ("x", "y"):
+        (data / "patches" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
+    with pytest.raises(ValueError, match=rf"{given.partition('=')[0]} name images, and .* a folder of patches"):
+        job_of(cfg)
+
+
+def test_labels_that_are_no_objects_are_known_to_the_model(data: Path) -> None:
+    """What is named goes before what the model knows."""
+    record = {"negative_labels": ["b"], "ignore_labels": []}
+    cfg = settings(data, "boxes.csv")
+    jobs.labels_aside(cfg, record)
+    assert cfg.data.negative_labels == ["b"] and cfg.data.ignore_labels == []
+    cfg = settings(data, "boxes.csv", "data.negative_labels=[a]")
+    jobs.labels_aside(cfg, record)
+    assert cfg.data.negative_labels == ["a"]
+
+
+def test_a_photograph_that_was_cut_into_strips_is_known_as_learned_from(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The record of a run with `data.val_from=parts` names strips; the warning is of the photograph."""
+    cfg = settings(data, "boxes.csv")
+    annotations = jobs.read_labels(cfg)
+    name = annotations.images[0].name
+    cfg.data.test = [name]
+    record = {"train": [f"{name} [rows 0-40, columns 0-120]"], "val": [f"{name} [rows 60-80, columns 0-120]"]}
+    with caplog.at_level("WARNING"):
+        assert sides_of_model(cfg, annotations, record)[name] == "test"
+    assert f"data.test names {name}, which the model learned from" in caplog.text
+
+
+def test_a_patch_is_of_whole_pixels(data: Path) -> None:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        own = ["net.backbone=test_resnet", "net.weights=none", "net.patch_size=48.5"]
+        cfg = compose("train", [f"data.root={data}", f"data.annotations={data / 'boxes.csv'}", *own])
+    with pytest.raises(ValueError, match=r"net\.patch_size must be whole pixels, or auto, got 48\.5"):
         job_of(cfg)
 
 

@@ -12,6 +12,7 @@ from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, S
 from detect.imagery import Scene, Window
 from detect.imagery.zoom import Zoom
 from detect.inference import Plan, make_plan
+from detect.inference.decoding import CellGeometry
 from detect.labels import Detections
 from detect.learning import LabelledScene, Objects
 from detect.nets import ModelCard, Net
@@ -126,6 +127,22 @@ def test_what_keeps_labelled_neighbours_apart_is_tried_first(
     made = counter(mark_card(size), {}, []).finder
     made.crowded = crowded
     assert made.suppressions == tried and made.strongest == strongest
+
+
+@pytest.mark.parametrize("away", [(40.0, 0.0), (48.0, 0.0), (63.0, 63.0), (64.0, 5.0), (80.0, 80.0)])
+def test_a_patch_classifiers_first_radius_spares_labelled_neighbours(away: tuple[float, float]) -> None:
+    """Two dots, sure at their cells of 16 pixels, wherever they lie on the grid of cells, are both found."""
+    card = lively()[1]
+    made = counter(card, {}, []).finder
+    made.crowded = max(away)
+    geometry = CellGeometry(16, 7.5, SHAPE)
+    for shift in range(0, 16, 3):
+        logits = np.zeros((3, 14, 20), np.float32)
+        logits[0] = 9
+        for x, y in ((20.0 + shift, 20.0 + shift), (20 + shift + away[0], 20 + shift + away[1])):
+            logits[1, int(y / 16), int(x / 16)] = 20
+        found = made.decoder.detections(logits, geometry, suppression=made.suppressions[0], threshold=0.5)
+        assert len(found) == 2
 
 
 class Larger(MarkNet):

@@ -30,6 +30,13 @@ def test_the_distance_that_95_percent_of_points_keep(scene) -> None:
     assert nearest_others([lonely, points(scene("5.png"))]) is None
 
 
+def test_distances_along_an_axis_are_those_of_squares_of_cells(scene) -> None:
+    """Points 30 apart in x and 40 in y: 50 as the crow flies, 40 along an axis."""
+    apart = replace(scene("1.png"), objects=Detections.truth(np.array([[0.0, 0.0], [30.0, 40.0]]), ["a", "a"], CLASSES))
+    assert nearest_others([apart]) == pytest.approx(50)
+    assert nearest_others([apart], along_axis=True) == pytest.approx(40)
+
+
 def test_the_overlap_that_95_percent_of_boxes_stay_below(scene) -> None:
     """Squares of 10 pixels that are 5 apart share 50 of 150 pixels; the other class does not count."""
     one = squares(scene("1.png"), "aab", 20, 25, 22)
