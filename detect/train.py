@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from detect import __version__, counting, evaluate, jobs, setup
 from detect.evaluation import score_patches
+from detect.evaluation.validation import SceneCounter
 from detect.jobs import LABELS_ASIDE
 from detect.labels import Annotations, PatchFolder
 from detect.launch import DONE, SOME_FAILED, command, conf_folder, names, output_folder, run_folder
 from detect.learning import PatchData
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.nets import PatchClassifier, build_net, save_model
+from detect.nets import ModelCard, Net, PatchClassifier, build_net, save_model
 from detect.reporting import write_json, write_text
 from detect.reporting.classified import draw_confusion, draw_worst
 from detect.reporting.training import draw_curves, draw_scenes
@@ -50,43 +52,55 @@ def run(cfg: DictConfig) -> int:
         write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
     setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
     setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
-    scores: dict[str, Any]
     if counter:
-        card, scores, found = counter.score(net)
-        card = counting.measured_halo(net, card, job)
-        logger.info(
-            "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
-            card.halo, card.halo_auto, card.halo_error or 0.0,
-        )  # fmt: skip
-        scenes = [(labelled.name, labelled.scene, counter.truth[labelled.name]) for labelled in counter.scenes]
-        draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
+        card, scores = _scored_scenes(net, job, counter, folder)
     else:
         assert isinstance(net, PatchClassifier)
-        classified = setup.classify(net, job.card, job.task.val, cfg)
-        scores = score_patches(*classified, card.outputs)
-        draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, card.outputs)
+        scores = _scored_patches(net, job, cfg, folder)
     draw_confusion(scores["confusion"], folder / "validation" / "confusion.png")
-    notes = [*job.task.notes, *job.task.warnings]
-    summary = {
+    summary = _summary(cfg, job, scores)
+    save_model(folder / "model.safetensors", net, replace(card, training=summary))
+    told = {"split": "val", "notes": summary["notes"], "seconds": round(time.monotonic() - started, 1)}
+    write_json({**scores, **told}, folder / "scores.json")
+    draw_curves(folder / "metrics.csv", folder / "curves.png")
+    logger.info("%s", setup.verdict(card, scores))
+    logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)
+    return evaluate.run(_test_settings(cfg, folder)) if cfg.trainer.test else DONE
+
+
+def _scored_scenes(net: Net, job: jobs.Job, counter: SceneCounter, folder: Path) -> tuple[ModelCard, dict[str, Any]]:
+    """Choose threshold and suppression on the validation scenes, measure the halo, and draw what was found."""
+    card, scores, found = counter.score(net)
+    card = counting.measured_halo(net, card, job)
+    logger.info(
+        "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
+        card.halo, card.halo_auto, card.halo_error or 0.0,
+    )  # fmt: skip
+    scenes = [(labelled.name, labelled.scene, counter.truth[labelled.name]) for labelled in counter.scenes]
+    draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
+    return card, scores
+
+
+def _scored_patches(net: PatchClassifier, job: jobs.Job, cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Classify the validation patches, and draw the worst."""
+    classified = setup.classify(net, job.card, job.task.val, cfg)
+    draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, job.card.outputs)
+    return score_patches(*classified, job.card.outputs)
+
+
+def _summary(cfg: DictConfig, job: jobs.Job, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a model remembers of its training."""
+    return {
         "version": __version__,
         "objects": job.task.outputs,
         "sizes": None if job.task.sizes is None else asdict(job.task.sizes),
-        "notes": notes,
+        "notes": [*job.task.notes, *job.task.warnings],
         **job.sides,
         **{name: names(cfg.data[name]) for name in LABELS_ASIDE},
         "fold": None if cfg.data.fold is None else str(cfg.data.fold),
         "seed": int(cfg.seed),
         "validation": scores,
     }
-    save_model(folder / "model.safetensors", net, replace(card, training=summary))
-    write_json(
-        {**scores, "split": "val", "notes": notes, "seconds": round(time.monotonic() - started, 1)},
-        folder / "scores.json",
-    )
-    draw_curves(folder / "metrics.csv", folder / "curves.png")
-    logger.info("%s", setup.verdict(card, scores))
-    logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)
-    return evaluate.run(_test_settings(cfg, folder)) if cfg.trainer.test else DONE
 
 
 def _overfit(cfg: DictConfig) -> int:
