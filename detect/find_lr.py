@@ -1,14 +1,13 @@
 """Find a learning rate: `python -m detect.find_lr data.root=DIR data.annotations=FILE output=DIR`; trains nothing."""
 
 import logging
-from pathlib import Path
 
 import pandas as pd
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from detect import counting, jobs, setup
-from detect.launch import DONE, SOME_FAILED, command, output_folder
+from detect.launch import DONE, SOME_FAILED, command, output_folder, run_folder
 from detect.learning import PatchData
 from detect.learning.rates import RateSpan, find_rates
 from detect.nets import build_net
@@ -21,7 +20,7 @@ logger = logging.getLogger("detect.find_lr")
 def run(cfg: DictConfig) -> int:
     """Try factors of the learning rates, draw the loss, and say which rates it suggests; see `conf/find_lr.yaml`."""
     span = RateSpan(**cfg.span)
-    folder = output_folder(Path(str(cfg.output)), results=(), allowed=True, way_out="")
+    folder = output_folder(run_folder(str(cfg.output)), results=(), allowed=True, way_out="")
     pl.seed_everything(cfg.seed, verbose=False)
     job = jobs.training_job(cfg, jobs.read_labels(cfg))
     net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
