@@ -117,11 +117,12 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     negatives, ignored = names(cfg.data.negative_labels), names(cfg.data.ignore_labels)
     if cfg.data.annotations is None:
         given = [name for name in ("val", "test") if len(cfg.data[name])]
-        given += [name for name in ("ignored",) if cfg.data[name] is not None]
+        given += ["ignored"] if cfg.data.ignored is not None else []
+        given += ["val_from"] if cfg.data.val_from != "images" else []
         if given:
             raise ValueError(
-                f"data.{' and data.'.join(given)} name images, and {root} is read as a folder of patches, whose sides "
-                "are its folders train, valid and test; leave that out, or give data.annotations"
+                f"data.{' and data.'.join(given)}: for annotated images, and {root} is read as a folder of patches, "
+                "whose sides are its folders train, valid and test; leave that out, or give data.annotations"
             )
         folder = read_patch_folder(root)
         logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)

@@ -172,7 +172,9 @@ def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
         job_of(cfg)
 
 
-@pytest.mark.parametrize("given", ["data.test=[a.png]", "data.val=[a.png]", "data.ignored=regions.csv"])
+@pytest.mark.parametrize(
+    "given", ["data.test=[a.png]", "data.val=[a.png]", "data.ignored=regions.csv", "data.val_from=parts"]
+)
 def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(data: Path, given: str) -> None:
     """They would be passed over, and someone would believe that a test was held back."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -180,7 +182,9 @@ def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(data: Path, g
     for name in ("x", "y"):
         (data / "patches" / name).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
-    with pytest.raises(ValueError, match=rf"{given.partition('=')[0]} name images, and .* a folder of patches"):
+    with pytest.raises(
+        ValueError, match=rf"{given.partition('=')[0]}: for annotated images, and .* a folder of patches"
+    ):
         job_of(cfg)
 
 
