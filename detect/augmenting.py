@@ -5,14 +5,24 @@ import logging
 from omegaconf import DictConfig, OmegaConf
 
 from detect.launch import auto
-from detect.learning import Augment, BatchMixer, Collage, Mix, Pasting, PixelSource, SceneSplit, point_size
+from detect.learning import (
+    Augment,
+    BatchMixer,
+    Collage,
+    Mix,
+    Pasting,
+    PixelSource,
+    SceneSplit,
+    Transplant,
+    point_size,
+)
 
 logger = logging.getLogger(__name__)
 
 
 def augment_of(cfg: DictConfig) -> Augment | None:
     """Make the chain of transforms, None for none; say which other augmentation is not for this network."""
-    unused = ("mixup", "cutmix") if cfg.net.kind == "grid" else ("superimpose", "background")
+    unused = ("mixup", "cutmix") if cfg.net.kind == "grid" else ("background",)
     asked = [f"augment.{name}" for name in unused if cfg.augment[name].p]
     if asked:
         other = "patch" if cfg.net.kind == "grid" else "grid"
@@ -30,8 +40,7 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
         source: their pixels.
         greatest: side in pixels of what a point stands for, at most, unless `net.object_size` says.
     """
-    paste, ground = cfg.augment.superimpose, cfg.augment.background
-    objects = Pasting(paste.p, tuple(paste.objects), paste.feather)
+    objects, ground = _objects(cfg), cfg.augment.background
     empty = Pasting(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
     if not (objects.p or empty.p):
         return None
@@ -48,6 +57,25 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
             f", points as squares of {size:.0f} pixels (net.object_size)" if points else "",
         )
     return made
+
+
+def transplant_of(cfg: DictConfig, size: float, *, empty: bool) -> Transplant | None:
+    """Make what lays the objects of patches onto empty patches; None where that is not asked for.
+
+    Args:
+        cfg: the configuration.
+        size: side in pixels of what stands in the middle of a patch, about.
+        empty: whether there are patches without an object.
+    """
+    share = _objects(cfg).p
+    if share and not empty:
+        logger.info("augment.superimpose: no patches without an object (data.negative_labels), not used here")
+    return Transplant(share, size) if share and empty else None
+
+
+def _objects(cfg: DictConfig) -> Pasting:
+    paste = cfg.augment.superimpose
+    return Pasting(paste.p, tuple(paste.objects), paste.feather)
 
 
 def mixer_of(cfg: DictConfig, classes: int, *, scenes: bool) -> BatchMixer | None:

@@ -26,7 +26,7 @@ from detect.labels import (
     read_truth,
 )
 from detect.launch import DONE, command, given_path, output_folder
-from detect.learning import FolderDataset, folder_outputs
+from detect.learning import FolderDataset, PatchFiles, folder_outputs
 from detect.nets import ModelCard, Net, PatchClassifier, load_model
 from detect.reporting import read_counts, write_json, write_report
 from detect.sides import sides_of_model
@@ -134,7 +134,7 @@ def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Pat
     if not len(chosen):
         raise ValueError(f"no patches of split={cfg.split} in {cfg.data.root}")
     outputs = folder_outputs(folder, card, jobs.names(cfg.data.negative_labels))[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, card)
+    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card))
     return setup.patch_scores(net, card, patches, cfg)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from detect.augmenting import augment_of, collage_of
+from detect.augmenting import augment_of, collage_of, transplant_of
 from detect.imagery import Resolution
 from detect.labels import (
     Annotations,
@@ -44,6 +44,7 @@ from detect.learning import (
     image_kind,
     object_sizes,
     patch_warnings,
+    point_size,
     scene_task,
     seen_split,
 )
@@ -61,6 +62,9 @@ BOX_SPREAD, POINT_SPREAD = 0.8, 1.5
 
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
+
+BARE_OBJECT = 0.55
+"""Side of the object in a bare patch, about, as a part of the patch's: some ground is around it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +191,8 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
             raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
         recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
         card = folder_card(labels, names(cfg.data.negative_labels), card)
-        task = folder_task(labels, card, augment, recipe, cfg.seed)
+        transplant = transplant_of(cfg, BARE_OBJECT * card.patch_size, empty=card.background is not None)
+        task = folder_task(labels, card, augment, recipe, cfg.seed, transplant)
         check_patches(cfg, labels, task)
         job = Job(card, task, loading)
     else:
@@ -242,7 +247,9 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
         patch.patch_size, patch.margin, recipe.exclusion,
     )  # fmt: skip
     warnings = patch_warnings(sizes, stride, patch.patch_size, card.resolution)
-    task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed)
+    size = sizes.median if sizes is not None and sizes.boxes else point_size(of.split.train, patch.patch_size)
+    transplant = transplant_of(cfg, size, empty=True)
+    task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed, transplant)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
     return Job(replace(card, patch_size=patch.patch_size), task, of.loading, of.split, of.source)
 

@@ -6,7 +6,7 @@ from detect.learning.copies import Filed, check_copies
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.crowding import greatest_overlaps, nearest_others
 from detect.learning.data import Loading, PatchData
-from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.datasets import FolderDataset, PatchFiles, SampleDataset
 from detect.learning.finetuning import Layers, Schedule
 from detect.learning.folds import Fold, Folded, fold_images
 from detect.learning.grid_module import GridModule
@@ -40,6 +40,7 @@ from detect.learning.tasks import (
     measure_normalisation,
     scene_task,
 )
+from detect.learning.transplant import Transplant
 
 __all__ = [
     "PART",
@@ -75,6 +76,7 @@ __all__ = [
     "Objects",
     "Pasting",
     "PatchData",
+    "PatchFiles",
     "PatchSettings",
     "PixelSource",
     "Recipe",
@@ -83,6 +85,7 @@ __all__ = [
     "SceneSplit",
     "Schedule",
     "Task",
+    "Transplant",
     "check_copies",
     "false_alarms",
     "fitted_patch",

@@ -67,7 +67,7 @@ class CutOut:
         """Say whether the piece would stand out at (row, column) of (C, H, W), by `SHOWN` of its contrast or more."""
         if not self.contrast:
             return True
-        return _difference(self.pixels, self._under(pixels, place), self.cover) >= SHOWN * self.contrast
+        return difference(self.pixels, self._under(pixels, place), self.cover) >= SHOWN * self.contrast
 
     def laid_on(self, pixels: NDArray[Any], place: tuple[int, int], gain: float = 1.0) -> NDArray[Any]:
         """Lay the piece onto a copy of pixels (C, H, W) at (row, column), its values times a gain."""
@@ -103,7 +103,7 @@ def cut_object(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.flo
     away = np.sqrt((((pixels - middle) / spread) ** 2).mean(axis=0))
     unlike = _step(gaussian_filter(np.minimum(away, 2 * UNLIKE[1]), 1.0), *UNLIKE)
     cover = (1 - _step(radius, 1, 1 + feather)) * _connected(np.maximum(1 - _step(radius, *CORE), unlike), radius)
-    return CutOut(pixels, cover.astype(np.float32), xy, wh, _difference(pixels, middle, cover))
+    return CutOut(pixels, cover.astype(np.float32), xy, wh, difference(pixels, middle, cover))
 
 
 def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
@@ -140,7 +140,7 @@ def _ground(rim: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return middle[:, None, None], np.maximum(spread, least)[:, None, None]
 
 
-def _difference(pixels: NDArray[Any], other: NDArray[np.float64], cover: NDArray[Any]) -> float:
+def difference(pixels: NDArray[Any], other: NDArray[np.float64], cover: NDArray[Any]) -> float:
     """Give the mean absolute difference of pixels (C, h, w) from others, by their cover (h, w)."""
     return float((np.abs(pixels - other).mean(axis=0) * cover).sum() / cover.sum())
 

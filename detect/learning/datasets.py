@@ -1,19 +1,23 @@
 """Torch datasets of patches: cut from scenes with context, or whole small files."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery import Window, open_scene, read_window
 from detect.learning.augment import Augment
+from detect.learning.cutouts import CutOut
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Sample
 from detect.learning.splits import LabelledScene
+from detect.learning.transplant import Transplant, cut_middle
 from detect.nets import ModelCard
 
 
@@ -27,6 +31,7 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         side: patch_size + 2 * margin in pixels.
         augment: applied to every patch; None for validation and test.
         seed: with an item's place it decides its augmentation.
+        transplant: lays objects onto the samples without one, which are output 0; None for validation and test.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         side: int,
         augment: Augment | None = None,
         seed: int = 0,
+        transplant: Transplant | None = None,
     ) -> None:
         self.scenes = scenes
         self.samples = samples
@@ -44,6 +50,8 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         self.side = side
         self.augment = augment
         self.seed = seed
+        self.transplant = transplant
+        self._empty = [sample for sample in samples if sample.output == 0]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -51,54 +59,98 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
         sample = self.samples[index]
-        row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
-        pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        pixels = self._read(sample)
+        if self.transplant is not None and sample.output and self._empty:
+            cut = partial(cut_middle, pixels, self.transplant.size)
+            pixels = self.transplant(pixels, cut, self._ground, self.seed + index)
         return _varied(pixels, self.augment, self.seed + index), sample.output
 
+    def _ground(self, rng: Generator) -> NDArray[np.generic]:
+        return self._read(self._empty[int(rng.integers(len(self._empty)))])
 
-class FolderDataset(Dataset[tuple[Tensor, int]]):
-    """Bare patches, a file each, all of one size and kind.
+    def _read(self, sample: Sample) -> NDArray[np.generic]:
+        row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
+        return self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+
+
+class PatchFiles:
+    """Bare patches, a file each, all of one size and kind; each is read, and its object cut out, once.
 
     Args:
-        paths: the files.
-        outputs: the network's output that each should raise.
         card: bands, dtype and patch size that every patch must have.
-        augment: applied to every patch; None for validation and test.
-        seed: with an item's place it decides its augmentation.
-        held: patches read before, by path; shared so that a file is read once.
     """
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        outputs: NDArray[np.int64],
-        card: ModelCard,
-        augment: Augment | None = None,
-        seed: int = 0,
-        held: dict[Path, NDArray[np.generic]] | None = None,
-    ) -> None:
-        self.paths = paths
-        self.outputs = outputs
+    def __init__(self, card: ModelCard) -> None:
         self.card = card
-        self.augment = augment
-        self.seed = seed
-        self._held = {} if held is None else held
+        self._pixels: dict[Path, NDArray[np.generic]] = {}
+        self._cut: dict[Path, CutOut | None] = {}
 
-    def __len__(self) -> int:
-        return len(self.paths)
+    def read(self, path: Path) -> NDArray[np.generic]:
+        """Give a file's pixels (bands, side, side).
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Give (pixels (bands, side, side) in the image's dtype, output)."""
-        path = self.paths[index]
-        if path not in self._held:
+        Raises:
+            ValueError: another size or dtype than the others'.
+        """
+        if path not in self._pixels:
             scene = self.card.resolution.seen(open_scene(path))
             side = (self.card.patch_size, self.card.patch_size)
             if (scene.shape, scene.dtype) != (side, self.card.dtype):
                 raise ValueError(
                     f"{path}: {scene.dtype} of {scene.shape}, others are {self.card.dtype}, {side}; make them alike"
                 )
-            self._held[path] = read_window(scene, scene.window, self.card.bands)
-        return _varied(self._held[path], self.augment, self.seed + index), int(self.outputs[index])
+            self._pixels[path] = read_window(scene, scene.window, self.card.bands)
+        return self._pixels[path]
+
+    def cut(self, path: Path, size: float) -> CutOut | None:
+        """Cut out what stands in a file's middle, about `size` pixels wide; None where its ground is like it."""
+        if path not in self._cut:
+            self._cut[path] = cut_middle(self.read(path), size)
+        return self._cut[path]
+
+
+class FolderDataset(Dataset[tuple[Tensor, int]]):
+    """Bare patches.
+
+    Args:
+        paths: the files.
+        outputs: the network's output that each should raise.
+        files: reads them; shared, so that a file is read once.
+        augment: applied to every patch; None for validation and test.
+        seed: with an item's place it decides its augmentation.
+        transplant: lays objects onto the patches without one, which are output 0; None for validation and test.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        outputs: NDArray[np.int64],
+        files: PatchFiles,
+        augment: Augment | None = None,
+        seed: int = 0,
+        transplant: Transplant | None = None,
+    ) -> None:
+        self.paths = paths
+        self.outputs = outputs
+        self.files = files
+        self.augment = augment
+        self.seed = seed
+        self.transplant = transplant
+        self._empty = np.flatnonzero(outputs == 0)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        path, output = self.paths[index], int(self.outputs[index])
+        pixels = self.files.read(path)
+        if self.transplant is not None and output and len(self._empty):
+            cut = partial(self.files.cut, path, self.transplant.size)
+            pixels = self.transplant(pixels, cut, self._ground, self.seed + index)
+        return _varied(pixels, self.augment, self.seed + index), output
+
+    def _ground(self, rng: Generator) -> NDArray[np.generic]:
+        return self.files.read(self.paths[int(rng.choice(self._empty))])
 
 
 def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:

@@ -15,7 +15,7 @@ from detect.labels import PatchFolder
 from detect.learning.augment import Augment
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import PatchSet
-from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.datasets import FolderDataset, PatchFiles, SampleDataset
 from detect.learning.mining import LookAlikes
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
@@ -23,6 +23,7 @@ from detect.learning.sizes import ObjectSizes
 from detect.learning.splits import LabelledScene, SceneSplit
 from detect.learning.superimpose import Collage
 from detect.learning.targets import Encoder
+from detect.learning.transplant import Transplant
 from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,13 @@ def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
 
 
 def scene_task(
-    split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
+    split: SceneSplit,
+    source: PixelSource,
+    patches: PatchSettings,
+    recipe: Recipe,
+    augment: Augment | None,
+    seed: int,
+    transplant: Transplant | None = None,
 ) -> Task:
     """Learn from patches drawn around the objects of scenes and away from them."""
     _check_objects(split)
@@ -129,7 +136,7 @@ def scene_task(
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
-        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
+        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds, transplant)
 
     number, notes = _objects_and_notes(split)
     drawn = balanced(list(number.values()), recipe.balance)
@@ -252,7 +259,14 @@ class FolderRecipe:
     balance: float
 
 
-def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderRecipe, seed: int) -> Task:
+def folder_task(
+    folder: PatchFolder,
+    card: ModelCard,
+    augment: Augment | None,
+    recipe: FolderRecipe,
+    seed: int,
+    transplant: Transplant | None = None,
+) -> Task:
     """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
@@ -271,20 +285,20 @@ def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, r
         train, val = train_test_split(train, test_size=recipe.val_fraction, random_state=seed, stratify=outputs[train])
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
 
-    held: dict[Path, NDArray[np.generic]] = {}
+    files = PatchFiles(card)
+    moved = None if card.background is None else transplant
     size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
     share = size**-recipe.balance / (size**-recipe.balance).sum()
 
-    def patches(chosen: NDArray[np.intp], augmented: Augment | None, seeds: int) -> FolderDataset:
-        paths = [folder.paths[i] for i in chosen]
-        return FolderDataset(paths, outputs[chosen], card, augmented, seeds, held)
+    def patches(chosen: NDArray[np.intp]) -> tuple[list[Path], NDArray[np.int64], PatchFiles]:
+        return [folder.paths[i] for i in chosen], outputs[chosen], files
 
     def epoch_patches(epoch: int) -> PatchSet:
         rng = np.random.default_rng((seed, epoch))
         even = len(set(size.tolist())) == 1
         order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
-        return patches(order, augment, (seed + 1) * SEED_STEP + epoch * len(train))
+        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), moved)
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
     drawn = balanced(list(number.values()), recipe.balance)
-    return Task(epoch_patches, patches(val, None, 0), number, tuple(notes), drawn)
+    return Task(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)

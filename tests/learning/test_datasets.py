@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from detect.imagery import SceneError, open_scene
 from detect.labels import Detections
-from detect.learning import FolderDataset, LabelledScene, PixelSource, SampleDataset
+from detect.learning import FolderDataset, LabelledScene, PatchFiles, PixelSource, SampleDataset
 from detect.learning.sampling import Sample
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
@@ -64,7 +64,7 @@ def write(path: Path, height: int, width: int, value: int, dtype: str = "uint8")
 
 def test_patches_of_a_folder(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{i}.png", 8, 8, i) for i in range(3)]
-    patches = FolderDataset(paths, np.array([2, 0, 1]), GREY)
+    patches = FolderDataset(paths, np.array([2, 0, 1]), PatchFiles(GREY))
     assert [(int(pixels.float().mean()), output) for pixels, output in (patches[i] for i in range(3))] == [
         (0, 2),
         (1, 0),
@@ -76,15 +76,15 @@ def test_patches_of_a_folder(tmp_path: Path) -> None:
 def test_patches_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
     paths = [write(tmp_path / "small.png", 8, 7, 0), write(tmp_path / "grey.png", 8, 8, 0)]
     with pytest.raises(ValueError, match=r"small\.png: uint8 of \(8, 7\), others are uint8, \(8, 8\)"):
-        FolderDataset(paths, np.zeros(2, int), GREY)[0]
+        FolderDataset(paths, np.zeros(2, int), PatchFiles(GREY))[0]
     with pytest.raises(SceneError, match=r"grey\.png: band 3 is asked for"):
-        FolderDataset(paths, np.zeros(2, int), replace(GREY, bands=(1, 2, 3)))[1]
+        FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, bands=(1, 2, 3))))[1]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_batches_keep_sixteen_bits(tmp_path: Path, workers: int) -> None:
     paths = [write(tmp_path / f"{i}.tif", 8, 8, 1000 * i, "uint16") for i in range(1, 5)]
-    patches = FolderDataset(paths, np.arange(4), replace(GREY, dtype="uint16"))
+    patches = FolderDataset(paths, np.arange(4), PatchFiles(replace(GREY, dtype="uint16")))
     [(pixels, outputs)] = list(DataLoader(patches, batch_size=4, num_workers=workers))
     assert pixels.float().mean(dim=(1, 2, 3)).tolist() == [1000, 2000, 3000, 4000]
     assert outputs.tolist() == [0, 1, 2, 3]

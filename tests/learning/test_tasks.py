@@ -16,6 +16,7 @@ from detect.learning import (
     FolderDataset,
     FolderRecipe,
     LabelledScene,
+    PatchFiles,
     PatchSettings,
     PixelSource,
     Recipe,
@@ -249,6 +250,6 @@ def test_bare_patches_are_resampled_too(tmp_path: Path) -> None:
     patches(tmp_path, "ground/0.png")
     card = folder_card(read_patch_folder(tmp_path), ["ground"], replace(CARD, image_scale=0.5))
     assert card.patch_size == 16
-    seen = FolderDataset([path], np.array([1]), card)[0][0].numpy()
+    seen = FolderDataset([path], np.array([1]), PatchFiles(card))[0][0].numpy()
     wanted = pixels.reshape(16, 2, 16, 2, 3).astype(float).mean(axis=(1, 3)).transpose(2, 0, 1)
     np.testing.assert_array_equal(seen, np.rint(wanted))
