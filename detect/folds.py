@@ -1,4 +1,4 @@
-"""Sum up runs: `python -m detect.folds runs=DIR [output=DIR]` writes means and spreads over folds and seeds."""
+"""Sum up runs: `python -m detect.folds runs=DIR [output=DIR]` writes means, spreads and sums over folds and seeds."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from detect.evaluation.summary import ScoredRun, runs_table, summary_table
+from detect.evaluation.summary import ScoredRun, confusion_table, runs_table, summary_table
 from detect.launch import DONE, command, given_path, output_folder
 from detect.reporting import write_table
 
@@ -23,7 +23,7 @@ IDLE_KEYS = ("output", "resume", "overwrite", "trainer.test", "trainer.logger")
 
 
 def run(cfg: DictConfig) -> int:
-    """Read the scores of training runs and write `runs.csv` and `summary.csv`; see `conf/folds.yaml`."""
+    """Read the scores of training runs and write `runs.csv`, `summary.csv` and `confusion.csv`; see `conf/folds.yaml`."""
     root = given_path(cfg, "runs", "folder of runs")
     configs = _configs(root)
     files = _score_files(sorted(configs), str(cfg.split))
@@ -42,8 +42,12 @@ def run(cfg: DictConfig) -> int:
     folder = output_folder(Path(str(cfg.output)), results=(), allowed=True, way_out="")
     write_table(table, folder / "runs.csv")
     write_table(summary, folder / "summary.csv")
+    confusion = confusion_table(runs)
+    if len(confusion):
+        write_table(confusion, folder / "confusion.csv")
     _say(table, summary)
-    logger.info("wrote %s and %s", folder / "runs.csv", folder / "summary.csv")
+    written = ["runs.csv", "summary.csv", *(["confusion.csv"] if len(confusion) else [])]
+    logger.info("wrote %s to %s", ", ".join(written), folder)
     return DONE
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from detect.evaluation.scores import overall
 
 SCORES = (
     "f1", "precision", "recall", "count_bias_percent", "count_mae", "map50", "map", "accuracy", "balanced_accuracy",
-    "macro_f1", "roc_auc", "pr_auc",
+    "macro_f1", "roc_auc", "pr_auc", "false_alarms_per_megapixel",
 )  # fmt: skip
 """The numbers of `scores.json` that are summed up, in this order."""
 
@@ -100,6 +101,26 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
             if bool(group[name].notna().any())
         ]
     return pd.DataFrame(rows).astype({"pooled": "float64"})
+
+
+def confusion_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
+    """Add up the confusion of the runs of each setting, a row a true class.
+
+    Columns: `setting`, `true`, and the classes found; the last row and column are the background, where runs have it.
+    Settings whose runs have no confusion, or confuse other classes, are left out.
+    """
+    parts = []
+    for setting in dict.fromkeys(run.setting for run in runs):
+        confusions = [run.scores.get("confusion") for run in runs if run.setting == setting]
+        known = [each for each in confusions if each is not None]
+        if not known or len(known) < len(confusions) or any(each["labels"] != known[0]["labels"] for each in known):
+            continue
+        labels = known[0]["labels"]
+        table = pd.DataFrame(np.sum([each["matrix"] for each in known], axis=0), columns=labels)
+        table.insert(0, "true", labels)
+        table.insert(0, "setting", setting)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"setting": [], "true": []})
 
 
 def _pooled(group: pd.DataFrame) -> dict[str, float | None]:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from detect.evaluation.summary import ScoredRun, runs_table, summary_table
+from detect.evaluation.summary import ScoredRun, confusion_table, runs_table, summary_table
 
 
 def scored(hits: int, found: int, objects: int, **more: object) -> dict[str, object]:
@@ -61,3 +61,21 @@ def test_patches_have_no_counts() -> None:
     table = runs_table([ScoredRun("a", "", "", 0, {"accuracy": 0.5, "balanced_accuracy": 0.4, "split": "val"})])
     assert list(table.columns) == ["run", "setting", "fold", "seed", "split", "accuracy", "balanced_accuracy"]
     assert isinstance(summary_table(table), pd.DataFrame)
+
+
+def test_confusions_are_added_up_where_they_are_of_the_same_classes() -> None:
+    def confused(setting: str, labels: list[str], *rows: list[int]) -> ScoredRun:
+        return ScoredRun("r", setting, "", 0, {"confusion": {"labels": labels, "matrix": list(rows)}})
+
+    runs = [
+        confused("a", ["cow", "background"], [3, 1], [2, 0]),
+        confused("b", ["cow"], [5]),
+        confused("a", ["cow", "background"], [1, 1], [0, 0]),
+        confused("b", ["pig"], [5]),
+        ScoredRun("r", "c", "", 0, {}),
+    ]
+    table = confusion_table(runs)
+    assert table.columns.tolist() == ["setting", "true", "cow", "background"]
+    assert table.to_numpy().tolist() == [["a", "cow", 4, 2], ["a", "background", 2, 0]]
+    assert not len(confusion_table(runs[3:]).query("setting == 'c'"))
+    assert not len(confusion_table([runs[-1]]))
