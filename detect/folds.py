@@ -23,7 +23,7 @@ IDLE_KEYS = ("output", "resume", "overwrite", "trainer.test", "trainer.logger")
 
 
 def run(cfg: DictConfig) -> int:
-    """Read the scores of training runs and write `runs.csv`, `summary.csv` and `confusion.csv`; see `conf/folds.yaml`."""
+    """Read the scores of training runs and write `runs.csv`, `summary.csv`, `confusion.csv`; see `conf/folds.yaml`."""
     root = given_path(cfg, "runs", "folder of runs")
     configs = _configs(root)
     files = _score_files(sorted(configs), str(cfg.split))
