@@ -5,7 +5,8 @@
 `--root` is a folder of patches with `train`, `valid` and `test`. Every cell trains on (a part of) `train`, chooses its
 epoch on `valid`, and is scored on `test`: mean and standard deviation over the seeds, which also draw the part.
 
-- `regimes`: finetune = scratch, frozen, top, full x 360, 120 and 60 training patches.
+- `regimes`: finetune = scratch, frozen, top, full, and full with frozen batch normalisation x 360, 120 and 60 training
+  patches.
 - `augment`: augment = none, light, heavy, all patches.
 - `imbalance`: classes thinned to a row from all patches down to a twentieth; what makes up for it, one thing at a time.
 
@@ -33,7 +34,17 @@ EPOCHS = {360: 8, 120: 25, 60: 58}
 """About 175 steps of 16 patches each, whatever the number of patches: a short training."""
 
 RATIO = 20
-BASE = ["experiment=sealion_patches", "trainer.patience=1000"]
+BASE = [
+    "net.stride=32", "net.margin=0", "net.dropout=0.3", f"data.negative_labels=[{BACKGROUND}]",
+    "finetune.weight_decay=0.05", "finetune.label_smoothing=0.1", "trainer.patience=1000",
+]  # fmt: skip
+REGIMES = {
+    "scratch": ["finetune=scratch"],
+    "frozen": ["finetune=frozen"],
+    "top": ["finetune=top"],
+    "full": ["finetune=full"],
+    "full, freeze_bn": ["finetune=full", "finetune.freeze_bn=true"],
+}
 BALANCES = {
     "nothing": [],
     "balanced sampling 0.5 (default)": ["data.balance=0.5"],
@@ -59,13 +70,8 @@ def cells(table: str, classes: int, held: int) -> list[Cell]:
     """Give the cells of a table for a set of `held` training patches."""
     if table == "regimes":
         return [
-            Cell(
-                regime,
-                f"{size} patches",
-                (size / held,) * classes,
-                (f"finetune={regime}", epochs(size)),
-            )
-            for regime in ("scratch", "frozen", "top", "full")
+            Cell(regime, f"{size} patches", (size / held,) * classes, (*settings, epochs(size)))
+            for regime, settings in REGIMES.items()
             for size in SIZES
         ]
     if table == "augment":
@@ -112,11 +118,10 @@ def run(cell: Cell, root: Path, seed: int, folder: Path) -> dict[str, float]:
     """Train and score one cell with one seed, unless that is done."""
     scores, settings = folder / "test" / "scores.json", folder / "settings.json"
     data = thinned(root, cell.thinned, seed, folder.parents[2] / "data")
-    negatives = f"data.negative_labels=[{BACKGROUND}]"
     train = [*BASE, f"data.root={data}", *cell.settings, f"seed={seed}", f"output={folder}", "overwrite=true"]
     if not (scores.exists() and settings.exists() and json.loads(settings.read_text()) == train):
         scores.unlink(missing_ok=True)
-        test = [f"model={folder / 'model.safetensors'}", f"data.root={data}", negatives, "split=test"]
+        test = [f"model={folder / 'model.safetensors'}", f"data.root={data}", "split=test"]
         for command, arguments in (("train", train), ("evaluate", [*test, f"output={folder / 'test'}"])):
             done = subprocess.run(
                 [sys.executable, "-m", f"detect.{command}", *arguments], check=False, capture_output=True, text=True
