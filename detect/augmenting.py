@@ -13,20 +13,24 @@ from detect.learning import (
     Pasting,
     PixelSource,
     SceneSplit,
-    Transplant,
     point_size,
 )
 
 logger = logging.getLogger(__name__)
 
 
-def augment_of(cfg: DictConfig) -> Augment | None:
-    """Make the chain of transforms, None for none; say which other augmentation is not for this network."""
-    unused = ("mixup", "cutmix") if cfg.net.kind == "grid" else ("background",)
+def augment_of(cfg: DictConfig, *, bare: bool) -> Augment | None:
+    """Make the chain of transforms, None for none; say which other augmentation is not for this network.
+
+    Args:
+        cfg: the configuration.
+        bare: whether a folder of patches trains.
+    """
+    grid = cfg.net.kind == "grid"
+    unused = ("mixup", "cutmix") if grid else ("background",) if bare else ("superimpose", "background")
     asked = [f"augment.{name}" for name in unused if cfg.augment[name].p]
     if asked:
-        other = "patch" if cfg.net.kind == "grid" else "grid"
-        logger.info("%s: for net=%s, not used here", " and ".join(asked), other)
+        logger.info("%s: for net=%s, not used here", " and ".join(asked), "patch" if grid else "grid")
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
     return Augment(transforms) if transforms else None  # type: ignore[arg-type]
 
@@ -40,7 +44,7 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
         source: their pixels.
         greatest: side in pixels of what a point stands for, at most, unless `net.object_size` says.
     """
-    objects, ground = _objects(cfg), cfg.augment.background
+    objects, ground = pasting_of(cfg), cfg.augment.background
     empty = Pasting(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
     if not (objects.p or empty.p):
         return None
@@ -59,21 +63,8 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     return made
 
 
-def transplant_of(cfg: DictConfig, size: float, *, empty: bool) -> Transplant | None:
-    """Make what lays the objects of patches onto empty patches; None where that is not asked for.
-
-    Args:
-        cfg: the configuration.
-        size: side in pixels of what stands in the middle of a patch, about.
-        empty: whether there are patches without an object.
-    """
-    share = _objects(cfg).p
-    if share and not empty:
-        logger.info("augment.superimpose: no patches without an object (data.negative_labels), not used here")
-    return Transplant(share, size) if share and empty else None
-
-
-def _objects(cfg: DictConfig) -> Pasting:
+def pasting_of(cfg: DictConfig) -> Pasting:
+    """Check how labelled objects are laid onto other ground."""
     paste = cfg.augment.superimpose
     return Pasting(paste.p, tuple(paste.objects), paste.feather)
 

@@ -43,11 +43,11 @@ def run(cfg: DictConfig) -> int:
     write_table(table, folder / "runs.csv")
     write_table(summary, folder / "summary.csv")
     confusion = confusion_table(runs)
-    if len(confusion):
-        write_table(confusion, folder / "confusion.csv")
+    write_table(confusion, folder / "confusion.csv")
+    for setting in sorted({run.setting for run in runs} - set(confusion["setting"])):
+        logger.info("%s: no confusion, or of different classes: not in confusion.csv", setting or "the runs")
     _say(table, summary)
-    written = ["runs.csv", "summary.csv", *(["confusion.csv"] if len(confusion) else [])]
-    logger.info("wrote %s to %s", ", ".join(written), folder)
+    logger.info("wrote runs.csv, summary.csv and confusion.csv to %s", folder)
     return DONE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from detect.augmenting import augment_of, collage_of, transplant_of
+from detect.augmenting import augment_of, collage_of, pasting_of
 from detect.imagery import Resolution
 from detect.labels import (
     Annotations,
@@ -44,7 +44,6 @@ from detect.learning import (
     image_kind,
     object_sizes,
     patch_warnings,
-    point_size,
     scene_task,
     seen_split,
 )
@@ -62,9 +61,6 @@ BOX_SPREAD, POINT_SPREAD = 0.8, 1.5
 
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
-
-BARE_OBJECT = 0.55
-"""Side of the object in a bare patch, about, as a part of the patch's: some ground is around it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,16 +179,17 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
         image_scale=seen.scale, gsd=seen.gsd,
     )  # fmt: skip
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
-    augment = augment_of(cfg)
+    augment = augment_of(cfg, bare=isinstance(labels, PatchFolder))
     if isinstance(labels, PatchFolder):
         if len(cfg.data.ignore_labels):
             raise ValueError("data.ignore_labels is for annotated images, not for a folder of patches")
         if cfg.net.kind != "patch":
             raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
-        recipe = FolderRecipe(tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance)
+        recipe = FolderRecipe(
+            tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance, pasting_of(cfg).p
+        )
         card = folder_card(labels, names(cfg.data.negative_labels), card)
-        transplant = transplant_of(cfg, BARE_OBJECT * card.patch_size, empty=card.background is not None)
-        task = folder_task(labels, card, augment, recipe, cfg.seed, transplant)
+        task = folder_task(labels, card, augment, recipe, cfg.seed)
         check_patches(cfg, labels, task)
         job = Job(card, task, loading)
     else:
@@ -247,9 +244,7 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
         patch.patch_size, patch.margin, recipe.exclusion,
     )  # fmt: skip
     warnings = patch_warnings(sizes, stride, patch.patch_size, card.resolution)
-    size = sizes.median if sizes is not None and sizes.boxes else point_size(of.split.train, patch.patch_size)
-    transplant = transplant_of(cfg, size, empty=True)
-    task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed, transplant)
+    task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
     return Job(replace(card, patch_size=patch.patch_size), task, of.loading, of.split, of.source)
 

@@ -69,9 +69,9 @@ def test_one_command_trains_and_tests_every_fold_and_one_sums_up(discs: Path, tm
     summary = pd.read_csv(tmp_path / "summary/summary.csv").set_index("score")
     assert summary.loc["recall", "mean"] == pytest.approx(table["recall"].mean())
     assert summary.loc["recall", "pooled"] == pytest.approx(table["hits"].sum() / 6)
-    confusion = pd.read_csv(tmp_path / "summary/confusion.csv").set_index("true")
-    assert confusion.loc["disc", "disc"] == table["hits"].sum()
-    assert confusion.loc["background", "disc"] == table["false_alarms"].sum()
+    confusion = pd.read_csv(tmp_path / "summary/confusion.csv").set_index(["true", "found"])["number"]
+    assert confusion["disc", "disc"] == table["hits"].sum()
+    assert confusion["background", "disc"] == table["false_alarms"].sum()
 
 
 def test_a_run_that_fails_does_not_stop_the_others_and_a_test_needs_images(discs: Path, tmp_path: Path) -> None:

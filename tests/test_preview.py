@@ -61,7 +61,7 @@ def test_wrong_use(data: tuple[str, str], override: str, message: str, tmp_path:
 def test_a_sheet_of_patches_of_scenes(data: tuple[str, str], tmp_path: Path) -> None:
     done = call("preview", *data, "data.samples=12", "augment=heavy", "samples=8", f"output={tmp_path / 'a.jpg'}")
     assert done.code == 0, done.log
-    assert "augment.background: for net=grid, not used here" in done.log
+    assert "augment.superimpose and augment.background: for net=grid, not used here" in done.log
     assert Image.open(tmp_path / "a.jpg").width > 8 * 192
 
 

@@ -104,23 +104,20 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
-    """Add up the confusion of the runs of each setting, a row a true class.
+    """Add up the confusion of the runs of each setting: columns `setting`, `true`, `found`, `number`.
 
-    Columns: `setting`, `true`, and the classes found; the last row and column are the background, where runs have it.
     Settings whose runs have no confusion, or confuse other classes, are left out.
     """
-    parts = []
+    rows: list[tuple[str, str, str, int]] = []
     for setting in dict.fromkeys(run.setting for run in runs):
         confusions = [run.scores.get("confusion") for run in runs if run.setting == setting]
         known = [each for each in confusions if each is not None]
         if not known or len(known) < len(confusions) or any(each["labels"] != known[0]["labels"] for each in known):
             continue
         labels = known[0]["labels"]
-        table = pd.DataFrame(np.sum([each["matrix"] for each in known], axis=0), columns=labels)
-        table.insert(0, "true", labels)
-        table.insert(0, "setting", setting)
-        parts.append(table)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"setting": [], "true": []})
+        for true, numbers in zip(labels, np.sum([each["matrix"] for each in known], axis=0).tolist(), strict=True):
+            rows += [(setting, true, found, number) for found, number in zip(labels, numbers, strict=True)]
+    return pd.DataFrame(rows, columns=["setting", "true", "found", "number"])
 
 
 def _pooled(group: pd.DataFrame) -> dict[str, float | None]:

@@ -1,23 +1,20 @@
 """Torch datasets of patches: cut from scenes with context, or whole small files."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery import Window, open_scene, read_window
 from detect.learning.augment import Augment
-from detect.learning.cutouts import CutOut
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Sample
 from detect.learning.splits import LabelledScene
-from detect.learning.transplant import Transplant, cut_middle
+from detect.learning.transplant import Transplant
 from detect.nets import ModelCard
 
 
@@ -31,7 +28,6 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         side: patch_size + 2 * margin in pixels.
         augment: applied to every patch; None for validation and test.
         seed: with an item's place it decides its augmentation.
-        transplant: lays objects onto the samples without one, which are output 0; None for validation and test.
     """
 
     def __init__(
@@ -42,7 +38,6 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         side: int,
         augment: Augment | None = None,
         seed: int = 0,
-        transplant: Transplant | None = None,
     ) -> None:
         self.scenes = scenes
         self.samples = samples
@@ -50,8 +45,6 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         self.side = side
         self.augment = augment
         self.seed = seed
-        self.transplant = transplant
-        self._empty = [sample for sample in samples if sample.output == 0]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -59,22 +52,13 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
         sample = self.samples[index]
-        pixels = self._read(sample)
-        if self.transplant is not None and sample.output and self._empty:
-            cut = partial(cut_middle, pixels, self.transplant.size)
-            pixels = self.transplant(pixels, cut, self._ground, self.seed + index)
-        return _varied(pixels, self.augment, self.seed + index), sample.output
-
-    def _ground(self, rng: Generator) -> NDArray[np.generic]:
-        return self._read(self._empty[int(rng.integers(len(self._empty)))])
-
-    def _read(self, sample: Sample) -> NDArray[np.generic]:
         row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
-        return self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        return _varied(pixels, self.augment, self.seed + index), sample.output
 
 
 class PatchFiles:
-    """Bare patches, a file each, all of one size and kind; each is read, and its object cut out, once.
+    """Reads bare patches, a file each, all of one size and kind; each once in a process.
 
     Args:
         card: bands, dtype and patch size that every patch must have.
@@ -83,7 +67,6 @@ class PatchFiles:
     def __init__(self, card: ModelCard) -> None:
         self.card = card
         self._pixels: dict[Path, NDArray[np.generic]] = {}
-        self._cut: dict[Path, CutOut | None] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
         """Give a file's pixels (bands, side, side).
@@ -101,12 +84,6 @@ class PatchFiles:
             self._pixels[path] = read_window(scene, scene.window, self.card.bands)
         return self._pixels[path]
 
-    def cut(self, path: Path, size: float) -> CutOut | None:
-        """Cut out what stands in a file's middle, about `size` pixels wide; None where its ground is like it."""
-        if path not in self._cut:
-            self._cut[path] = cut_middle(self.read(path), size)
-        return self._cut[path]
-
 
 class FolderDataset(Dataset[tuple[Tensor, int]]):
     """Bare patches.
@@ -117,7 +94,7 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         files: reads them; shared, so that a file is read once.
         augment: applied to every patch; None for validation and test.
         seed: with an item's place it decides its augmentation.
-        transplant: lays objects onto the patches without one, which are output 0; None for validation and test.
+        transplant: lays objects onto empty patches; those of output 0 are left alone. None for validation and test.
     """
 
     def __init__(
@@ -135,7 +112,6 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         self.augment = augment
         self.seed = seed
         self.transplant = transplant
-        self._empty = np.flatnonzero(outputs == 0)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -143,14 +119,11 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
         path, output = self.paths[index], int(self.outputs[index])
-        pixels = self.files.read(path)
-        if self.transplant is not None and output and len(self._empty):
-            cut = partial(self.files.cut, path, self.transplant.size)
-            pixels = self.transplant(pixels, cut, self._ground, self.seed + index)
+        if self.transplant is not None and output:
+            pixels = self.transplant(path, output, self.seed + index)
+        else:
+            pixels = self.files.read(path)
         return _varied(pixels, self.augment, self.seed + index), output
-
-    def _ground(self, rng: Generator) -> NDArray[np.generic]:
-        return self.files.read(self.paths[int(rng.choice(self._empty))])
 
 
 def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:

@@ -23,7 +23,7 @@ from detect.learning.sizes import ObjectSizes
 from detect.learning.splits import LabelledScene, SceneSplit
 from detect.learning.superimpose import Collage
 from detect.learning.targets import Encoder
-from detect.learning.transplant import Transplant
+from detect.learning.transplant import SAMPLE, Transplant
 from detect.nets import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -121,13 +121,7 @@ def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
 
 
 def scene_task(
-    split: SceneSplit,
-    source: PixelSource,
-    patches: PatchSettings,
-    recipe: Recipe,
-    augment: Augment | None,
-    seed: int,
-    transplant: Transplant | None = None,
+    split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
 ) -> Task:
     """Learn from patches drawn around the objects of scenes and away from them."""
     _check_objects(split)
@@ -136,7 +130,7 @@ def scene_task(
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
-        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds, transplant)
+        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
 
     number, notes = _objects_and_notes(split)
     drawn = balanced(list(number.values()), recipe.balance)
@@ -252,21 +246,16 @@ class FolderRecipe:
         negative_labels: folders that are background.
         val_fraction: share that validates where there is no `val` folder.
         balance: 0 draws classes as they occur, 1 all equally often.
+        superimpose: share of the patches whose object is laid onto an empty patch: one of the first negative label.
     """
 
     negative_labels: tuple[str, ...]
     val_fraction: float
     balance: float
+    superimpose: float = 0.0
 
 
-def folder_task(
-    folder: PatchFolder,
-    card: ModelCard,
-    augment: Augment | None,
-    recipe: FolderRecipe,
-    seed: int,
-    transplant: Transplant | None = None,
-) -> Task:
+def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderRecipe, seed: int) -> Task:
     """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
@@ -286,7 +275,8 @@ def folder_task(
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
 
     files = PatchFiles(card)
-    moved = None if card.background is None else transplant
+    transplant, told = _transplant(folder, files, train, outputs, recipe, seed)
+    notes += told
     size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
     share = size**-recipe.balance / (size**-recipe.balance).sum()
 
@@ -297,8 +287,31 @@ def folder_task(
         rng = np.random.default_rng((seed, epoch))
         even = len(set(size.tolist())) == 1
         order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
-        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), moved)
+        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), transplant)
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
     drawn = balanced(list(number.values()), recipe.balance)
     return Task(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
+
+
+def _transplant(
+    folder: PatchFolder,
+    files: PatchFiles,
+    train: NDArray[np.intp],
+    outputs: NDArray[np.int64],
+    recipe: FolderRecipe,
+    seed: int,
+) -> tuple[Transplant | None, list[str]]:
+    """Make what lays objects onto empty patches, where that is asked for, and say what comes of it."""
+    card, share = files.card, recipe.superimpose
+    if not share:
+        return None, []
+    ground = [i for i in train if folder.classes[folder.label[i]] == card.background]
+    if not ground:
+        return None, ["augment.superimpose: there are no empty patches (data.negative_labels): not used here"]
+    objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
+    made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground], seed)
+    rates = ", ".join(f"{rate:.0%} of {card.outputs[k]}" for k, rate in made.rates.items())
+    short = [card.outputs[k] for k, rate in made.rates.items() if rate < share]
+    note = f"superimposition: objects that can be cut out, of up to {SAMPLE} patches looked at: {rates}"
+    return made, [note + (f"; fewer than augment.superimpose.p={share:g} of {', '.join(short)} move" if short else "")]

@@ -1,19 +1,29 @@
-"""Transplants: what stands in the middle of a patch, cut out of its ground and laid onto an empty patch."""
+"""Transplants: what stands in the middle of a bare patch, cut out of its ground and laid onto an empty patch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.random import Generator, default_rng
+from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from detect.learning.cutouts import CutOut, difference
 from detect.learning.superimpose import GAIN
 
+SIZE = 0.55
+"""Side of the object in a bare patch, about, as a part of the patch's: some ground is around it."""
+
 TRIES = 5
 """Empty patches looked at for one that the object shows on."""
+
+SAMPLE = 40
+"""Patches of a class, at most, that tell how many can be cut out, and how large its objects are."""
+
+PIECE = 0.4
+"""Part of its class's median area that a cut-out must have: what is smaller is a piece of an object."""
 
 SALT = 0x7A9
 """Keeps the draws apart from those of other augmentation with the same seed."""
@@ -30,60 +40,93 @@ DETAIL = 52
 RIM = 1.2
 """Standard deviation of the soft rim, in those pixels."""
 
+Pixels = NDArray[Any]
 
-@dataclass(frozen=True)
+
 class Transplant:
-    """Lays the objects of some patches onto empty patches (Dwibedi et al., Cut, Paste and Learn, 2017).
+    """Lays the objects of some bare patches onto empty patches (Dwibedi et al., Cut, Paste and Learn, 2017).
 
     So that a class that was photographed on one kind of ground is not told by it. The empty patch is mirrored and
-    turned by quarters, and photographs (uint8, 1 or 3 bands) are brightened by `GAIN`. An object that cannot be told
-    from its ground, or that shows on none of `TRIES` empty patches, stays where it is.
+    turned by quarters; the object of photographs (uint8, 1 or 3 bands) is brightened by `GAIN`. An object that cannot
+    be told from its ground, or that shows on none of `TRIES` empty patches, stays where it is. The others of its class
+    move the more often, so that the rim of a cut-out belongs to no class, as far as that goes: `rates` says how far.
+
+    Args:
+        share: share of the patches of each class that are to move.
+        side: of the patches in pixels.
+        read: gives the pixels (C, side, side) of a file.
+        objects: the files of each output of the network that is not the background.
+        empty: the files of the background.
+        seed: draws up to `SAMPLE` files of each class that are cut out at once.
 
     Attributes:
-        p: share of the patches with an object.
-        size: side in pixels of what stands in the middle of a patch, about.
+        rates: share of the sampled patches of each output that can be cut out.
     """
 
-    p: float
-    size: float
-
-    def __call__(
+    def __init__(
         self,
-        pixels: NDArray[Any],
-        cut: Callable[[], CutOut | None],
-        empty: Callable[[Generator], NDArray[Any]],
+        share: float,
+        side: int,
+        read: Callable[[Path], Pixels],
+        objects: Mapping[int, Sequence[Path]],
+        empty: Sequence[Path],
         seed: int,
-    ) -> NDArray[Any]:
-        """Lay a patch's object onto other ground, or leave it.
+    ) -> None:
+        self.share, self.size, self.empty = share, SIZE * side, empty
+        self._read = read
+        self._cut: dict[Path, tuple[CutOut, tuple[int, int]] | None] = {}
+        self._least: dict[int, float] = {}
+        self.rates: dict[int, float] = {}
+        for output, paths in objects.items():
+            tried = [paths[i] for i in default_rng((seed, SALT)).permutation(len(paths))[:SAMPLE]]
+            areas = [area(cut[0]) for path in tried if (cut := self._piece(path)) is not None]
+            self._least[output] = PIECE * float(np.median(areas)) if areas else 0.0
+            self.rates[output] = sum(each >= self._least[output] for each in areas) / max(len(tried), 1)
+
+    def __call__(self, path: Path, output: int, seed: int) -> Pixels:
+        """Give the pixels of a patch with an object, on its own ground or on other.
 
         Args:
-            pixels: (C, H, W), the patch.
-            cut: gives the object, of the patch's height and width; None where it cannot be told from its ground.
-            empty: draws the pixels (C, H, W) of a patch without an object.
+            path: its file.
+            output: the network's output that it should raise.
             seed: the same seed gives the same result.
         """
-        rng = default_rng((seed, SALT))
-        piece = cut() if rng.random() < self.p else None
-        if piece is None:
+        pixels, rng = self._read(path), default_rng((seed, SALT))
+        rate = self.rates[output]
+        if rng.random() * rate >= self.share or not rate:
             return pixels
+        found = self._piece(path)
+        if found is None or area(found[0]) < self._least[output]:
+            return pixels
+        piece, place = found
         gain = float(rng.uniform(*GAIN)) if pixels.dtype == np.uint8 and len(pixels) in (1, 3) else 1.0
         for _ in range(TRIES):
-            ground = _turned(empty(rng), *rng.random(3) < 0.5)
-            if piece.shows_on(ground, (0, 0)):
-                return piece.laid_on(ground, (0, 0), gain)
+            ground = _turned(self._read(self.empty[int(rng.integers(len(self.empty)))]), *rng.random(3) < 0.5)
+            if piece.shows_on(ground, place):
+                return piece.laid_on(ground, place, gain)
         return pixels
 
+    def _piece(self, path: Path) -> tuple[CutOut, tuple[int, int]] | None:
+        """Cut out a file's object, once in each process, without the ground around it; and its (row, column)."""
+        if path not in self._cut:
+            cut = cut_middle(self._read(path), self.size)
+            self._cut[path] = None if cut is None else _cropped(cut)
+        return self._cut[path]
 
-def cut_middle(pixels: NDArray[Any], size: float) -> CutOut | None:
+
+def cut_middle(pixels: Pixels, size: float) -> CutOut | None:
     """Cut out what stands in the middle of a patch, by its colours (GrabCut: Rother, Kolmogorov and Blake 2004).
 
     Args:
-        pixels: (C, H, W); the first three bands, or the only one, tell it from its ground.
+        pixels: (C, H, W); the first three bands, or the first where there are fewer, tell it from its ground.
         size: its side in pixels, about.
 
     Returns:
-        A piece of the patch's height and width; None where only the very middle differs from the ground.
+        A piece of the patch's height and width; None where only the very middle differs from the ground, or everything
+        does, and where pixels are not finite.
     """
+    if not np.isfinite(pixels).all():
+        return None
     high, wide = pixels.shape[1:]
     factor = min(1.0, DETAIL / size)
     image = cv2.resize(_eight_bits(pixels), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -105,20 +148,36 @@ def cut_middle(pixels: NDArray[Any], size: float) -> CutOut | None:
         return None
     soft = cv2.GaussianBlur(cv2.dilate(whole.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), RIM)
     cover = np.clip(cv2.resize(soft, (wide, high), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+    if not (cover == 0).any():
+        return None
     ground = np.median(pixels[:, cover == 0], axis=1)[:, None, None]
     middle, sides = np.array([wide / 2, high / 2]), np.array([size, size])
     return CutOut(pixels, cover, middle, sides, difference(pixels, ground, cover))
 
 
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give (H, W, 3) of a patch (C, H, W), each band of another dtype stretched from its least to its greatest."""
+def area(cut: CutOut) -> float:
+    """Give how many pixels a piece covers."""
+    return float(cut.cover.sum())
+
+
+def _cropped(cut: CutOut) -> tuple[CutOut, tuple[int, int]]:
+    """Leave out the rows and columns of a piece that cover nothing; the second is the (row, column) of what is left."""
+    rows, cols = (np.flatnonzero(cut.cover.any(axis=axis)) for axis in (1, 0))
+    row, col = int(rows[0]), int(cols[0])
+    own = slice(row, int(rows[-1]) + 1), slice(col, int(cols[-1]) + 1)
+    piece = replace(cut, pixels=cut.pixels[:, *own].copy(), cover=cut.cover[own].copy(), xy=cut.xy - (col, row))
+    return piece, (row, col)
+
+
+def _eight_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    """Give (H, W, 3) of a patch (C, H, W); of another dtype, all but 1 % at either end of each band is stretched."""
     shown = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
     if shown.dtype != np.uint8:
-        low, high = (limit(shown, axis=(1, 2), keepdims=True).astype(np.float64) for limit in (np.min, np.max))
-        shown = np.rint((shown - low) * (255 / np.maximum(high - low, 1e-9))).astype(np.uint8)
+        low, high = np.percentile(shown.astype(np.float64), (1, 99), axis=(1, 2), keepdims=True)
+        shown = np.rint(np.clip((shown - low) / np.maximum(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.moveaxis(shown, 0, -1))
 
 
-def _turned(pixels: NDArray[Any], swap: bool, rows: bool, cols: bool) -> NDArray[Any]:
+def _turned(pixels: Pixels, swap: bool, rows: bool, cols: bool) -> Pixels:
     pixels = pixels.transpose(0, 2, 1) if swap else pixels
     return pixels[:, :: -1 if rows else 1, :: -1 if cols else 1]

@@ -7,21 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.imagery import open_scene
-from detect.labels import Detections, read_patch_folder
-from detect.learning import (
-    FolderDataset,
-    FolderRecipe,
-    LabelledScene,
-    PatchFiles,
-    PixelSource,
-    SampleDataset,
-    Transplant,
-    folder_card,
-    folder_task,
-)
-from detect.learning.cutouts import CutOut
-from detect.learning.sampling import Sample
+from detect.labels import read_patch_folder
+from detect.learning import FolderDataset, FolderRecipe, PatchFiles, Transplant, folder_card, folder_task
 from detect.learning.transplant import cut_middle
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
@@ -68,85 +55,87 @@ def test_what_cannot_be_told_from_its_ground_is_not_cut_out() -> None:
     rows, cols = np.mgrid[:SIDE, :SIDE]
     ground[:, np.hypot(rows - 31.5, cols - 31.5) < 3] = 200
     assert cut_middle(ground, 0.5 * SIDE) is None
+    assert cut_middle(np.full((1, SIDE, SIDE), np.nan, np.float32), 0.5 * SIDE) is None
     assert cut_middle(patch(), 2 * SIDE) is None
+
+
+def transplant(patches: dict[str, NDArray[np.generic]], empty: NDArray[np.generic], share: float = 1.0) -> Transplant:
+    """One that reads from memory; all patches are of output 1."""
+    held = {Path(name): pixels for name, pixels in patches.items()} | {Path("empty"): empty}
+    objects = {1: [Path(name) for name in patches]}
+    return Transplant(share, SIDE, held.__getitem__, objects, [Path("empty")], 0)
 
 
 def test_an_object_is_laid_onto_other_ground() -> None:
     pixels, other = patch(), grounds(100)
-    transplant = Transplant(1.0, 0.5 * SIDE)
-    cut = cut_middle(pixels, 0.5 * SIDE)
+    move = transplant({"a": pixels}, other)
+    core = inside(length=0.3, width=0.1)
+    seen = set()
     for seed in range(8):
-        laid = transplant(pixels, lambda: cut, lambda _: other, seed)
+        laid = move(Path("a"), 1, seed)
         assert laid.dtype == np.uint8
         corners = laid[0, [0, 0, -1, -1], [0, -1, 0, -1]]
         assert sorted(corners.tolist()) == [100, 100, 115, 115]
-        gain = laid[:, inside(length=0.3, width=0.1)].mean() / pixels[:, inside(length=0.3, width=0.1)].mean()
-        assert 0.84 < gain < 1.16
-        assert (laid == transplant(pixels, lambda: cut, lambda _: other, seed)).all()
-    seen = {transplant(pixels, lambda: cut, lambda _: other, seed).tobytes() for seed in range(8)}
+        assert 0.84 < laid[:, core].mean() / pixels[:, core].mean() < 1.16
+        assert (laid == move(Path("a"), 1, seed)).all()
+        seen.add(laid.tobytes())
     assert len(seen) > 4
 
 
-def test_what_stays_where_it_is() -> None:
-    """The share of the patches; those whose object cannot be cut out, or shows on no other ground."""
-    pixels, bright = patch(), np.full((3, SIDE, SIDE), 180, np.uint8)
-    cut = cut_middle(pixels, 0.5 * SIDE)
+def test_what_cannot_be_cut_out_stays_and_the_others_move_the_more_often() -> None:
+    """Half the patches have no object, a quarter shall move: every second of the others, 200 of 400."""
+    flat = np.full((3, SIDE, SIDE), 60, np.uint8)
+    move = transplant({"a": patch(), "b": flat}, grounds(100), share=0.25)
+    assert move.rates == {1: 0.5}
+    moved = sum(move(Path("a"), 1, seed)[0, 0, 0] >= 100 for seed in range(400))
+    assert 150 < moved < 250  # 5 standard deviations of 10
+    assert all((move(Path("b"), 1, seed) == flat).all() for seed in range(8))
 
-    def never(_: object) -> NDArray[np.uint8]:
-        raise AssertionError
 
-    assert Transplant(1.0, 32)(pixels, lambda: None, never, 0) is pixels
-    assert Transplant(1.0, 32)(pixels, lambda: cut, lambda _: bright, 0) is pixels
-    half = [Transplant(0.5, 32)(pixels, lambda: cut, lambda _: grounds(0), seed) is pixels for seed in range(400)]
-    assert 150 < sum(half) < 250  # 5 standard deviations of 10
+def test_a_piece_of_an_object_is_not_taken_for_one() -> None:
+    """Of three patches one holds something of a sixteenth of the others' area."""
+    small = np.full((3, SIDE, SIDE), 60, np.uint8)
+    small[:, 27:37, 27:37] = 180
+    move = transplant({"a": patch(), "b": small, "c": patch()}, grounds(100))
+    assert move.rates == {1: pytest.approx(2 / 3)} and transplant({"b": small}, grounds(100)).rates == {1: 1}
+    assert all((move(Path("b"), 1, seed) == small).all() for seed in range(8))
+
+
+def test_an_object_that_would_not_show_stays() -> None:
+    pixels = patch()
+    assert transplant({"a": pixels}, np.full((3, SIDE, SIDE), 180, np.uint8))(Path("a"), 1, 0) is pixels
 
 
 def write(folder: Path) -> None:
-    for name, number in (("animals", 6), ("ground", 4)):
+    for name, number in (("animals", 6), ("ground", 4), ("stones", 2)):
         (folder / name).mkdir(parents=True)
         for i in range(number):
-            pixels = patch(ground=30 + i) if name == "animals" else grounds(100 + i)
+            pixels = grounds(100 + i) if name == "ground" else patch(ground=30 + i)
             Image.fromarray(np.moveaxis(pixels, 0, 2)).save(folder / name / f"{i}.png")
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, known: bool) -> None:
-    """Where there is no background, the first class is none."""
+@pytest.mark.parametrize("negative", [("ground", "stones"), ()])
+def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative: tuple[str, ...]) -> None:
+    """Stones are look-alikes: neither do they move, nor is anything laid onto them. Without a background nothing is."""
     write(tmp_path)
     folder = read_patch_folder(tmp_path)
-    negative = ("ground",) if known else ()
     card = folder_card(folder, negative, CARD)
-    task = folder_task(folder, card, None, FolderRecipe(negative, 0.25, 0.5), 0, Transplant(1.0, 32))
+    task = folder_task(folder, card, None, FolderRecipe(negative, 0.25, 0.5, 1.0), 0)
     for patches in (task.train(0), task.val):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
             pixels, output = patches[i]
             own = np.moveaxis(np.asarray(Image.open(path)), 2, 0)
-            moved = known and patches is not task.val and path.parent.name == "animals"
-            assert (card.outputs[output] == "ground") == (path.parent.name == "ground") or not known
+            moved = bool(negative) and patches is not task.val and path.parent.name == "animals"
+            assert (output == 0) == (path.parent.name in (negative or ("animals",)))
             assert (pixels.numpy() == own).all() == (not moved)
             if moved:
                 assert pixels[:, 0, 0].min() >= 100 and pixels[:, SIDE // 2, SIDE // 2].min() > 120
+    told = "100% of animals" if negative else "there are no empty patches"
+    assert [told in note for note in task.notes] == [False, True]
 
 
-def test_each_file_is_cut_out_once(tmp_path: Path) -> None:
+def test_a_file_is_read_once(tmp_path: Path) -> None:
     write(tmp_path)
-    path = tmp_path / "animals" / "0.png"
     files = PatchFiles(folder_card(read_patch_folder(tmp_path), ("ground",), CARD))
-    cut = files.cut(path, 32)
-    assert isinstance(cut, CutOut) and files.cut(path, 32) is cut and (cut.pixels == files.read(path)).all()
-
-
-def test_patches_of_scenes_move_onto_empty_ones(tmp_path: Path) -> None:
-    image = np.full((3, 100, 200), 20, np.uint8)
-    image[:, 18 : 18 + SIDE, :100] = patch(100)[:, 18:82]
-    image[:, :, 100:] = 90
-    Image.fromarray(np.moveaxis(image, 0, 2)).save(tmp_path / "a.png")
-    scene = LabelledScene("a.png", open_scene(tmp_path / "a.png"), Detections.empty(("a",)), np.empty((0, 2)))
-    samples = [Sample(0, 48, 48, 1), Sample(0, 150, 50, 0)]
-    plain = SampleDataset([scene], samples, PixelSource((1, 2, 3)), SIDE)
-    moved = SampleDataset([scene], samples, PixelSource((1, 2, 3)), SIDE, transplant=Transplant(1.0, 40))
-    assert (moved[1][0] == plain[1][0]).all() and moved[0][1] == 1
-    assert (moved[0][0][:, 0] == 90).all() and moved[0][0][:, 32, 32].min() > 140
-    alone = SampleDataset([scene], samples[:1], PixelSource((1, 2, 3)), SIDE, transplant=Transplant(1.0, 40))
-    assert (alone[0][0] == plain[0][0]).all()
+    assert files.read(tmp_path / "animals/0.png") is files.read(tmp_path / "animals/0.png")
