@@ -97,3 +97,25 @@ def test_boxes_and_ignored_regions_are_drawn(planted: Path, tmp_path: Path) -> N
     done = call("preview", *given, "data.ignore_labels=[crowd]", f"output={tmp_path / 'a.jpg'}")
     assert done.code == 0, done.log
     assert "boxes at a stride of 8 pixels" in done.log and (tmp_path / "a.jpg").stat().st_size > 10_000
+
+
+def test_a_sheet_of_patches_of_a_folder_whose_objects_move(tmp_path: Path) -> None:
+    """A bright disc on a dark patch moves onto a grey one, so that its corners turn grey."""
+    rows, cols = np.mgrid[:64, :64] - 31.5
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        for name, level in (("disc", 20), ("ground", 120)):
+            pixels = rng.normal(level, 3, (64, 64, 3))
+            if name == "disc":
+                pixels[np.hypot(rows, cols) < 12] = 230
+            path = tmp_path / "patches" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+    given = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[ground]", "samples=8", "augment=none")
+    plain, moved = tmp_path / "plain.jpg", tmp_path / "moved.jpg"
+    done = call("preview", *given, f"output={plain}")
+    assert done.code == 0 and "superimposition" not in done.log, done.log
+    done = call("preview", *given, "augment.superimpose.p=1", f"output={moved}")
+    assert done.code == 0 and "can be cut out, of up to 40 patches looked at: 100% of disc" in done.log, done.log
+    dark = [(np.asarray(Image.open(path).convert("L")) < 40).mean() for path in (plain, moved)]
+    assert dark[0] > 0.15 and dark[1] < 0.02
