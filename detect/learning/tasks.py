@@ -246,7 +246,8 @@ class FolderRecipe:
         negative_labels: folders that are background.
         val_fraction: share that validates where there is no `val` folder.
         balance: 0 draws classes as they occur, 1 all equally often.
-        superimpose: share of the patches whose object is laid onto an empty patch: one of the first negative label.
+        superimpose: how often a patch's object, where it can be cut out, is laid onto an empty patch: one of the first
+            negative label.
     """
 
     negative_labels: tuple[str, ...]
@@ -312,6 +313,4 @@ def _transplant(
     objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
     made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground], seed)
     rates = ", ".join(f"{rate:.0%} of {card.outputs[k]}" for k, rate in made.rates.items())
-    short = [card.outputs[k] for k, rate in made.rates.items() if rate < share]
-    note = f"superimposition: objects that can be cut out, of up to {SAMPLE} patches looked at: {rates}"
-    return made, [note + (f"; fewer than augment.superimpose.p={share:g} of {', '.join(short)} move" if short else "")]
+    return made, [f"superimposition: objects that can be cut out, of up to {SAMPLE} patches looked at: {rates}"]

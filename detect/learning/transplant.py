@@ -48,11 +48,10 @@ class Transplant:
 
     So that a class that was photographed on one kind of ground is not told by it. The empty patch is mirrored and
     turned by quarters; the object of photographs (uint8, 1 or 3 bands) is brightened by `GAIN`. An object that cannot
-    be told from its ground, or that shows on none of `TRIES` empty patches, stays where it is. The others of its class
-    move the more often, so that the rim of a cut-out belongs to no class, as far as that goes: `rates` says how far.
+    be told from its ground, or that shows on none of `TRIES` empty patches, stays where it is: `rates` says how many.
 
     Args:
-        share: share of the patches of each class that are to move.
+        share: how often a patch with an object that can be cut out moves.
         side: of the patches in pixels.
         read: gives the pixels (C, side, side) of a file.
         objects: the files of each output of the network that is not the background.
@@ -92,10 +91,7 @@ class Transplant:
             seed: the same seed gives the same result.
         """
         pixels, rng = self._read(path), default_rng((seed, SALT))
-        rate = self.rates[output]
-        if rng.random() * rate >= self.share or not rate:
-            return pixels
-        found = self._piece(path)
+        found = self._piece(path) if rng.random() < self.share else None
         if found is None or area(found[0]) < self._least[output]:
             return pixels
         piece, place = found
