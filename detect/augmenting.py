@@ -27,10 +27,13 @@ def augment_of(cfg: DictConfig, *, bare: bool) -> Augment | None:
         bare: whether a folder of patches trains.
     """
     grid = cfg.net.kind == "grid"
-    unused = ("mixup", "cutmix") if grid else ("background",) if bare else ("superimpose", "background")
-    asked = [f"augment.{name}" for name in unused if cfg.augment[name].p]
-    if asked:
-        logger.info("%s: for net=%s, not used here", " and ".join(asked), "patch" if grid else "grid")
+    other = "net=patch" if grid else "net=grid"
+    unused = dict.fromkeys(("mixup", "cutmix") if grid else ("background",), other)
+    if not (grid or bare):
+        unused["superimpose"] = "net=grid and for folders of patches"
+    for name, suited in unused.items():
+        if cfg.augment[name].p:
+            logger.info("augment.%s is for %s: not used here", name, suited)
     transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
     return Augment(transforms) if transforms else None  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ from detect.learning.crowding import greatest_overlaps, nearest_others
 from detect.learning.data import Loading, PatchData
 from detect.learning.datasets import FolderDataset, PatchFiles, SampleDataset
 from detect.learning.finetuning import Layers, Schedule
+from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_outputs, folder_task
 from detect.learning.folds import Fold, Folded, fold_images
 from detect.learning.grid_module import GridModule
 from detect.learning.imbalance import ClassBalance, ClassLoss
@@ -29,12 +30,8 @@ from detect.learning.splits import PART, LabelledScene, SceneSplit, named_sides,
 from detect.learning.superimpose import Collage, Pasting, point_size
 from detect.learning.targets import Encoder, Objects
 from detect.learning.tasks import (
-    FolderRecipe,
     PatchSettings,
     Task,
-    folder_card,
-    folder_outputs,
-    folder_task,
     grid_task,
     image_kind,
     measure_normalisation,

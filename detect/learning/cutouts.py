@@ -1,8 +1,9 @@
-"""Pieces of scenes that are cut out with a soft rim, varied, and laid onto other pixels."""
+"""Pieces of scenes and patches that are cut out with a soft rim, varied, and laid onto other pixels."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -19,6 +20,18 @@ SHOWN = 0.5
 
 WAVES, DEPTH = 5, 0.7
 """Bays around a piece of ground, at most, and how far they reach in."""
+
+SURE, LIKELY, FAR = 0.1, 0.5, 0.9
+"""How far an object reaches from the middle of a patch, in its size: surely, likely, and never beyond the third."""
+
+ROUNDS = 4
+"""Rounds of GrabCut."""
+
+DETAIL = 52
+"""Pixels across an object, at most, in which it is told from its ground; larger ones are reduced for that."""
+
+RIM = 1.2
+"""Standard deviation of the soft rim, in those pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +56,19 @@ class CutOut:
     def hw(self) -> tuple[int, int]:
         """Height and width of the piece."""
         return self.cover.shape[0], self.cover.shape[1]
+
+    @property
+    def area(self) -> float:
+        """Pixels that the piece covers."""
+        return float(self.cover.sum())
+
+    def cropped(self) -> "tuple[CutOut, tuple[int, int]]":
+        """Leave out the rows and columns that cover nothing; the second is the (row, column) of what is left."""
+        rows, cols = (np.flatnonzero(self.cover.any(axis=axis)) for axis in (1, 0))
+        row, col = int(rows[0]), int(cols[0])
+        own = slice(row, int(rows[-1]) + 1), slice(col, int(cols[-1]) + 1)
+        pixels, cover = self.pixels[:, *own].copy(), self.cover[own].copy()
+        return replace(self, pixels=pixels, cover=cover, xy=self.xy - (col, row)), (row, col)
 
     def turned(self, swap: bool, rows: bool, cols: bool) -> "CutOut":
         """Exchange rows and columns, then mirror each: one of the eight symmetries of a square."""
@@ -106,6 +132,47 @@ def cut_object(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.flo
     return CutOut(pixels, cover.astype(np.float32), xy, wh, difference(pixels, middle, cover))
 
 
+def cut_middle(pixels: NDArray[Any], size: float) -> CutOut | None:
+    """Cut out what stands in the middle of a patch, by its colours (GrabCut: Rother, Kolmogorov and Blake 2004).
+
+    Args:
+        pixels: (C, H, W); the first three bands, or the first where there are fewer, tell it from its ground.
+        size: its side in pixels, about.
+
+    Returns:
+        A piece of the patch's height and width; None where only the very middle differs from the ground, or everything
+        does, and where pixels are not finite.
+    """
+    if not np.isfinite(pixels).all():
+        return None
+    high, wide = pixels.shape[1:]
+    factor = min(1.0, DETAIL / size)
+    image = cv2.resize(_eight_bits(pixels), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    rows, cols = (np.arange(side) - (side - 1) / 2 for side in image.shape[:2])
+    away = np.hypot(rows[:, None], cols[None, :]) / (size * factor)
+    mask = np.select(
+        [away <= SURE, away <= LIKELY, away <= FAR],
+        [cv2.GC_FGD, cv2.GC_PR_FGD, cv2.GC_PR_BGD],
+        default=cv2.GC_BGD,
+    ).astype(np.uint8)
+    if (away <= FAR).all() or not (away <= SURE).any():
+        return None
+    cv2.setRNGSeed(0)
+    cv2.grabCut(image, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    object_ = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    _, parts = cv2.connectedComponents(object_)
+    whole = (parts == parts[np.unravel_index(away.argmin(), away.shape)]) & (object_ > 0)
+    if whole.sum() < 2 * (away <= SURE).sum():
+        return None
+    soft = cv2.GaussianBlur(cv2.dilate(whole.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), RIM)
+    cover = np.clip(cv2.resize(soft, (wide, high), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+    if not (cover == 0).any():
+        return None
+    ground = np.median(pixels[:, cover == 0], axis=1)[:, None, None]
+    middle, sides = np.array([wide / 2, high / 2]), np.array([size, size])
+    return CutOut(pixels, cover, middle, sides, difference(pixels, ground, cover))
+
+
 def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
     """Cut ground out of a piece (C, h, w): a patch with random bays, whose soft rim ends within the piece."""
     wh = np.array(pixels.shape[:0:-1], np.float64)
@@ -138,6 +205,15 @@ def _ground(rim: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]
     spread = 1.4826 * np.median(np.abs(rim - middle[:, None]), axis=1)
     least = np.maximum(0.02 * np.abs(middle), 1e-9)
     return middle[:, None, None], np.maximum(spread, least)[:, None, None]
+
+
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Give (H, W, 3) of a patch (C, H, W); of another dtype, all but 1 % at either end of each band is stretched."""
+    shown = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
+    if shown.dtype != np.uint8:
+        low, high = np.percentile(shown.astype(np.float64), (1, 99), axis=(1, 2), keepdims=True)
+        shown = np.rint(np.clip((shown - low) / np.maximum(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(shown, 0, -1))
 
 
 def difference(pixels: NDArray[Any], other: NDArray[np.float64], cover: NDArray[Any]) -> float:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from detect.labels import read_patch_folder
 from detect.learning import FolderDataset, FolderRecipe, PatchFiles, Transplant, folder_card, folder_task
-from detect.learning.transplant import cut_middle
+from detect.learning.cutouts import cut_middle
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
 
