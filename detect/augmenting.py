@@ -58,11 +58,16 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     if objects.p:
         points = split.train[0].objects.wh is None
         logger.info(
-            "superimposition: %d of %d training objects stand free enough to be cut out%s",
+            "superimposition: %d of %d training objects stand free%s",
             len(made.free),
             sum(len(labelled.objects) for labelled in split.train),
             f", points as squares of {size:.0f} pixels (net.object_size)" if points else "",
         )
+        if made.free:
+            rest = "not used" if points else "laid with the ground in their boxes"
+            logger.info(
+                "superimposition: %s; the others are %s", made.pieces.told(split.train[0].objects.classes), rest
+            )
     return made
 
 

@@ -1,5 +1,6 @@
 """Pieces of scenes and patches that are cut out with a soft rim, varied, and laid onto other pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,13 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter, label, zoom
-
-UNLIKE = (1.5, 3.0)
-"""From and up to this many spreads from the ground's colour, a pixel passes from ground to object."""
-
-CORE = (0.2, 0.5)
-"""An object is laid whole within the first of these parts of its radius, as far as it is no ground from the second."""
+from scipy.ndimage import zoom
 
 SHOWN = 0.5
 """Part of its contrast with its own ground that an object must have with another."""
@@ -22,7 +17,10 @@ WAVES, DEPTH = 5, 0.7
 """Bays around a piece of ground, at most, and how far they reach in."""
 
 SURE, LIKELY, FAR = 0.1, 0.5, 0.9
-"""How far an object reaches from the middle of a patch, in its size: surely, likely, and never beyond the third."""
+"""How far an object reaches from its middle, in its sides: surely, likely, and never beyond the third."""
+
+SPAN = 0.6
+"""Part of its box's width and height that an object must have that is cut out."""
 
 ROUNDS = 4
 """Rounds of GrabCut."""
@@ -58,17 +56,16 @@ class CutOut:
         return self.cover.shape[0], self.cover.shape[1]
 
     @property
-    def area(self) -> float:
-        """Pixels that the piece covers."""
-        return float(self.cover.sum())
+    def fill(self) -> float:
+        """Pixels that the piece covers, as a part of its sides' product."""
+        return float(self.cover.sum() / self.wh.prod())
 
-    def cropped(self) -> "tuple[CutOut, tuple[int, int]]":
-        """Leave out the rows and columns that cover nothing; the second is the (row, column) of what is left."""
+    def cropped(self) -> "CutOut":
+        """Leave out the rows and columns at the sides that cover nothing."""
         rows, cols = (np.flatnonzero(self.cover.any(axis=axis)) for axis in (1, 0))
         row, col = int(rows[0]), int(cols[0])
         own = slice(row, int(rows[-1]) + 1), slice(col, int(cols[-1]) + 1)
-        pixels, cover = self.pixels[:, *own].copy(), self.cover[own].copy()
-        return replace(self, pixels=pixels, cover=cover, xy=self.xy - (col, row)), (row, col)
+        return replace(self, pixels=self.pixels[:, *own].copy(), cover=self.cover[own].copy(), xy=self.xy - (col, row))
 
     def turned(self, swap: bool, rows: bool, cols: bool) -> "CutOut":
         """Exchange rows and columns, then mirror each: one of the eight symmetries of a square."""
@@ -111,66 +108,68 @@ class CutOut:
         return pixels[:, row : row + height, col : col + width].astype(np.float64)
 
 
-def cut_object(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float) -> CutOut:
-    """Cut an object out of a piece that holds it and its rim.
-
-    The cover is an ellipse with a soft rim, and within it what is unlike the ground: of the rim's pixels, the median of
-    each band and the spread about it say what the ground looks like. So the object comes without a patch of its ground.
+def cut_object(
+    pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], *, boxed: bool, others: Sequence[Any] = ()
+) -> CutOut | None:
+    """Cut an object out of its ground by their colours (GrabCut: Rother, Kolmogorov and Blake 2004).
 
     Args:
-        pixels: (C, h, w).
+        pixels: (C, h, w); the first three bands, or the first where there are fewer, tell it from its ground.
         xy: the object's middle, in pixels of the piece.
         wh: its width and height.
-        feather: width of the rim as a part of the half sides.
-    """
-    radius = _radius(pixels.shape[1:], xy, wh)
-    rim = (radius > 1) & (radius < 1 + feather)
-    middle, spread = _ground(pixels[:, rim if rim.any() else radius >= radius.max()])
-    away = np.sqrt((((pixels - middle) / spread) ** 2).mean(axis=0))
-    unlike = _step(gaussian_filter(np.minimum(away, 2 * UNLIKE[1]), 1.0), *UNLIKE)
-    cover = (1 - _step(radius, 1, 1 + feather)) * _connected(np.maximum(1 - _step(radius, *CORE), unlike), radius)
-    return CutOut(pixels, cover.astype(np.float32), xy, wh, difference(pixels, middle, cover))
-
-
-def cut_middle(pixels: NDArray[Any], size: float) -> CutOut | None:
-    """Cut out what stands in the middle of a patch, by its colours (GrabCut: Rother, Kolmogorov and Blake 2004).
-
-    Args:
-        pixels: (C, H, W); the first three bands, or the first where there are fewer, tell it from its ground.
-        size: its side in pixels, about.
+        boxed: whether they are its box's, which it fills; else they are about its length, and it may be thin.
+        others: middles of others of its size; what is nearer to them is not of it.
 
     Returns:
-        A piece of the patch's height and width; None where only the very middle differs from the ground, or everything
-        does, and where pixels are not finite.
+        A piece with the height and width of the pixels; None where the object cannot be told from its ground, and
+        where pixels are not finite.
     """
     if not np.isfinite(pixels).all():
         return None
-    high, wide = pixels.shape[1:]
-    factor = min(1.0, DETAIL / size)
-    image = cv2.resize(_eight_bits(pixels), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    rows, cols = (np.arange(side) - (side - 1) / 2 for side in image.shape[:2])
-    away = np.hypot(rows[:, None], cols[None, :]) / (size * factor)
-    mask = np.select(
-        [away <= SURE, away <= LIKELY, away <= FAR],
-        [cv2.GC_FGD, cv2.GC_PR_FGD, cv2.GC_PR_BGD],
-        default=cv2.GC_BGD,
-    ).astype(np.uint8)
-    if (away <= FAR).all() or not (away <= SURE).any():
+    factor = min(1.0, DETAIL / float(wh.max()))
+    seen = tuple(max(1, round(side * factor)) for side in pixels.shape[1:])
+    scale = np.array(seen[::-1]) / pixels.shape[:0:-1]
+    image = cv2.resize(_eight_bits(pixels), seen[::-1], interpolation=cv2.INTER_AREA)
+    rows, cols = _offsets(seen, xy * scale, wh * factor)
+    away = np.hypot(rows, cols)
+    sure = away <= max(SURE, away.min())
+    never = np.maximum(abs(rows), abs(cols)) > 0.5 if boxed else away > FAR
+    for other in others:
+        rows, cols = _offsets(seen, other * scale, wh * factor)
+        never |= np.hypot(rows, cols) < away
+    never &= ~sure
+    if not never.any():
         return None
+    kinds = [cv2.GC_FGD, cv2.GC_BGD, cv2.GC_PR_FGD]
+    mask = np.select([sure, never, away <= LIKELY], kinds, default=cv2.GC_PR_BGD).astype(np.uint8)
     cv2.setRNGSeed(0)
     cv2.grabCut(image, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     object_ = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, parts = cv2.connectedComponents(object_)
     whole = (parts == parts[np.unravel_index(away.argmin(), away.shape)]) & (object_ > 0)
-    if whole.sum() < 2 * (away <= SURE).sum():
+    spans = [whole.any(axis=axis).sum() for axis in (0, 1)] / (wh * factor)
+    if (spans < SPAN).any() if boxed else whole.sum() < 2 * sure.sum():
         return None
-    soft = cv2.GaussianBlur(cv2.dilate(whole.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), RIM)
-    cover = np.clip(cv2.resize(soft, (wide, high), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
+    rim = RIM * min(1.0, float(wh.max()) * factor / DETAIL)
+    soft = cv2.GaussianBlur(cv2.dilate(whole.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), rim)
+    cover = np.clip(cv2.resize(soft, pixels.shape[:0:-1], interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
     if not (cover == 0).any():
         return None
-    ground = np.median(pixels[:, cover == 0], axis=1)[:, None, None]
-    middle, sides = np.array([wide / 2, high / 2]), np.array([size, size])
-    return CutOut(pixels, cover, middle, sides, difference(pixels, ground, cover))
+    return _from_its_ground(pixels, cover, xy, wh)
+
+
+def cut_box(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float) -> CutOut:
+    """Cut a box with the ground in it out of a piece that holds it and its rim.
+
+    Args:
+        pixels: (C, h, w).
+        xy: the box's middle, in pixels of the piece.
+        wh: its width and height.
+        feather: width of the soft rim as a part of the half sides.
+    """
+    rows, cols = _offsets(pixels.shape[1:], xy, wh)
+    reach = 2 * np.maximum(abs(rows), abs(cols))
+    return _from_its_ground(pixels, (1 - _step(reach, 1, 1 + feather)).astype(np.float32), xy, wh)
 
 
 def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
@@ -180,17 +179,20 @@ def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
     angle = np.arctan2(rows[:, None], cols[None, :])[..., None]
     waves = np.cos(np.arange(1, WAVES + 1) * angle + rng.uniform(0, 2 * np.pi, WAVES)) @ rng.uniform(0, 1, WAVES)
     bays = 1 + DEPTH * (waves - waves.min()) / (waves.max() - waves.min())
-    cover = 1 - _step(_radius(pixels.shape[1:], wh / 2, wh) * bays, 1 / (1 + feather), 1)
+    radius = 2 * np.hypot(*_offsets(pixels.shape[1:], wh / 2, wh))
+    cover = 1 - _step(radius * bays, 1 / (1 + feather), 1)
     return CutOut(pixels, cover.astype(np.float32), wh / 2, wh)
 
 
-def _radius(shape: tuple[int, ...], xy: NDArray[np.float64], wh: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give (h, w) the distance from the middle of an ellipse, 1 on it."""
+def _offsets(
+    shape: tuple[int, ...], xy: NDArray[np.float64], wh: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give how far the middles of rows (h, 1) and columns (1, w) lie from a middle, in its sides."""
     rows, cols = (
-        (np.arange(side) + 0.5 - middle) / (length / 2)
+        (np.arange(side) + 0.5 - middle) / length
         for side, middle, length in zip(shape, xy[::-1], wh[::-1], strict=True)
     )
-    return np.asarray(np.hypot(rows[:, None], cols[None, :]))
+    return rows[:, None], cols[None, :]
 
 
 def _step(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
@@ -199,12 +201,13 @@ def _step(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.fl
     return np.asarray(part * part * (3 - 2 * part))
 
 
-def _ground(rim: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the median (C, 1, 1) of each band of pixels (C, n), and the spread about it, at least 2 % of it."""
-    middle = np.median(rim, axis=1)
-    spread = 1.4826 * np.median(np.abs(rim - middle[:, None]), axis=1)
-    least = np.maximum(0.02 * np.abs(middle), 1e-9)
-    return middle[:, None, None], np.maximum(spread, least)[:, None, None]
+def _from_its_ground(
+    pixels: NDArray[Any], cover: NDArray[np.float32], xy: NDArray[np.float64], wh: NDArray[np.float64]
+) -> CutOut:
+    """Add how much the piece differs from the median of each band around it."""
+    around = cover == 0 if (cover == 0).any() else cover <= cover.min()
+    ground = np.median(pixels[:, around], axis=1)[:, None, None]
+    return CutOut(pixels, cover, xy, wh, difference(pixels, ground, cover))
 
 
 def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -219,10 +222,3 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def difference(pixels: NDArray[Any], other: NDArray[np.float64], cover: NDArray[Any]) -> float:
     """Give the mean absolute difference of pixels (C, h, w) from others, by their cover (h, w)."""
     return float((np.abs(pixels - other).mean(axis=0) * cover).sum() / cover.sum())
-
-
-def _connected(cover: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave out what does not hang together with the middle: stones and shadows of the ground."""
-    number, _ = label(cover > 0.5)
-    here = number == number[np.unravel_index(radius.argmin(), radius.shape)]
-    return cover * binary_dilation(here, iterations=2)

@@ -14,7 +14,7 @@ from detect.learning.augment import Augment
 from detect.learning.data import PatchSet
 from detect.learning.datasets import FolderDataset, PatchFiles
 from detect.learning.tasks import SEED_STEP, Task, balanced, image_kind
-from detect.learning.transplant import SAMPLE, Transplant
+from detect.learning.transplant import Transplant
 from detect.nets import ModelCard
 
 
@@ -97,7 +97,7 @@ def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, r
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
 
     files = PatchFiles(card)
-    transplant, told = _transplant(folder, files, train, outputs, recipe, seed)
+    transplant, told = _transplant(folder, files, train, outputs, recipe)
     notes += told
     size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
     share = size**-recipe.balance / (size**-recipe.balance).sum()
@@ -122,7 +122,6 @@ def _transplant(
     train: NDArray[np.intp],
     outputs: NDArray[np.int64],
     recipe: FolderRecipe,
-    seed: int,
 ) -> tuple[Transplant | None, list[str]]:
     """Make what lays objects onto empty patches, where that is asked for, and say what comes of it."""
     card, share = files.card, recipe.superimpose
@@ -132,6 +131,5 @@ def _transplant(
     if not ground:
         return None, ["augment.superimpose: there are no empty patches (data.negative_labels): not used here"]
     objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
-    made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground], seed)
-    rates = ", ".join(f"{rate:.0%} of {card.outputs[k]}" for k, rate in made.rates.items())
-    return made, [f"superimposition: objects that can be cut out, of up to {SAMPLE} patches looked at: {rates}"]
+    made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground])
+    return made, [f"superimposition: {made.pieces.told(card.outputs)}"]

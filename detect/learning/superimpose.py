@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from detect.imagery import Window
-from detect.learning.cutouts import CutOut, cut_ground, cut_object
+from detect.learning.cutouts import CutOut, cut_box, cut_ground, cut_object
+from detect.learning.pieces import Pieces
 from detect.learning.pixels import PixelSource
 from detect.learning.splits import LabelledScene
 from detect.learning.targets import Objects
@@ -20,6 +21,9 @@ TRIES = 25
 
 LEAST = 4
 """Pixels that a box must be wide and high to be cut out."""
+
+AROUND = 1.0
+"""Rim, as a part of the half side, in which what a point stands for is told from its ground."""
 
 SCALE, GAIN = (0.8, 1.25), (0.85, 1.15)
 """Least and greatest size and brightness of a pasted object, as factors."""
@@ -66,7 +70,8 @@ class Collage:
     """Lays empty ground, then labelled objects, of the training scenes onto crops (Dwibedi et al. 2017).
 
     An object of `LEAST` pixels or more is cut out where it stands free: wholly in its scene, with no other object and
-    nothing ignored in its piece. It is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1
+    nothing ignored beside it. What cannot be told from its ground is laid with the ground in its box, and not at all
+    where points are labelled. It is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1
     or 3 bands), brightened by `GAIN`. Nothing is laid over an object, an ignored region, or pixels that are not of the
     image, nor where it would not show; what finds no room in `TRIES` places is left out.
 
@@ -77,6 +82,10 @@ class Collage:
         ground: how empty ground is pasted.
         size: side in pixels that points are given; boxes have their own.
         balance: 0 draws classes as often as they occur, 1 all equally often.
+
+    Attributes:
+        free: scene and number of the objects that stand free.
+        pieces: which of them can be told from their ground.
     """
 
     def __init__(
@@ -96,6 +105,8 @@ class Collage:
             label = np.array([scenes[i].objects.label[n] for i, n in self.free])
             weight = np.bincount(label)[label].astype(np.float64) ** -balance
             self._weight = weight / weight.sum()
+            members = {int(k): [self.free[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
+            self.pieces = Pieces(self._told_apart, members)
         area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
         self._area = area / area.sum()
 
@@ -130,12 +141,15 @@ class Collage:
     ) -> tuple[NDArray[Any], Objects]:
         scene, number = self.free[int(rng.choice(len(self.free), p=self._weight))]
         factor = float(np.exp(rng.uniform(*np.log(SCALE))))
-        piece = self._cut(scene, number).turned(*rng.random(3) < 0.5).resized(factor)
+        label = int(self.scenes[scene].objects.label[number])
+        piece = self.pieces((scene, number), label) or self._boxed(scene, number)
+        if piece is None:
+            return pixels, objects
+        piece = piece.turned(*rng.random(3) < 0.5).resized(factor)
         gain = float(rng.uniform(*GAIN)) if pixels.dtype == np.uint8 and len(pixels) in (1, 3) else 1.0
         place = self._room(piece, pixels, objects, valid, rng)
         if place is None:
             return pixels, objects
-        label = self.scenes[scene].objects.label[number]
         added = replace(
             objects,
             xy=np.concatenate([objects.xy, [piece.xy + place[::-1]]]),
@@ -145,29 +159,45 @@ class Collage:
         return piece.laid_on(pixels, place, gain), added
 
     def _standing_free(self, scene: int) -> list[int]:
-        """List the objects of a scene that can be cut out with nothing else in their piece."""
+        """List the objects of a scene that lie wholly in it, with their rims, and with nothing else beside them."""
         labelled, boxes = self.scenes[scene], self._boxes[scene]
         found = []
         for i in range(len(boxes)):
-            window = self._window(boxes[i])
+            near, window = _window(boxes[i], self.objects.feather), self._window(scene, i)
             inside = window.inside(labelled.scene.shape) and (boxes[i, 2:] - boxes[i, :2]).min() >= LEAST
-            if inside and _touched(window, boxes) == 1 and not _touched(window, labelled.ignored):
+            if inside and _touched(near, boxes) == 1 and not _touched(near, labelled.ignored):
                 found.append(i)
         return found
 
-    def _window(self, box: NDArray[np.float64]) -> Window:
-        """Give the window of whole pixels around a box and its soft rim."""
-        rim = (box[2:] - box[:2]) / 2 * self.objects.feather
-        left, top = np.floor(box[:2] - rim).astype(int).tolist()
-        right, bottom = np.ceil(box[2:] + rim).astype(int).tolist()
-        return Window(top, left, bottom - top, right - left)
+    def _window(self, scene: int, number: int) -> Window:
+        """Give the window in which an object is told from its ground."""
+        points = self.scenes[scene].objects.wh is None
+        return _window(self._boxes[scene][number], AROUND if points else self.objects.feather)
 
-    def _cut(self, scene: int, number: int) -> CutOut:
-        box = self._boxes[scene][number]
-        window = self._window(box)
+    def _told_apart(self, key: tuple[int, int]) -> CutOut | None:
+        """Cut an object of a scene out of its ground."""
+        scene, number = key
+        pixels, xy, wh, corner = self._piece(scene, number)
+        objects = self.scenes[scene].objects
+        points = objects.wh is None
+        away = abs(objects.xy - objects.xy[number]).max(axis=1)
+        others = objects.xy[(away > 0) & (away < 2 * self.size)] - corner if points else ()
+        cut = cut_object(pixels, xy, wh, boxed=not points, others=others)
+        return cut.cropped() if cut is not None and points else cut
+
+    def _boxed(self, scene: int, number: int) -> CutOut | None:
+        """Cut out a box with its ground; None where points are labelled."""
+        if self.scenes[scene].objects.wh is None:
+            return None
+        pixels, xy, wh, _ = self._piece(scene, number)
+        return cut_box(pixels, xy, wh, self.objects.feather)
+
+    def _piece(self, scene: int, number: int) -> tuple[NDArray[Any], ...]:
+        """Read the window of an object; give its pixels, the object's middle and sides in them, and their corner."""
+        box, window = self._boxes[scene][number], self._window(scene, number)
+        corner = np.array([window.col, window.row])
         pixels = self.source.read(self.scenes[scene].scene, window)
-        middle = (box[:2] + box[2:]) / 2 - (window.col, window.row)
-        return cut_object(pixels, middle, box[2:] - box[:2], self.objects.feather)
+        return pixels, (box[:2] + box[2:]) / 2 - corner, box[2:] - box[:2], corner
 
     def _empty(self, crop: int, rng: Generator) -> CutOut | None:
         """Draw a square of ground without objects or ignored regions; None where none is found."""
@@ -214,6 +244,14 @@ def _boxes(xy: NDArray[np.float64], wh: NDArray[np.float64] | None, size: float)
     """Give (N, 4) boxes x1, y1, x2, y2; points become squares."""
     half = np.full((len(xy), 2), size / 2) if wh is None else wh / 2
     return np.concatenate([xy - half, xy + half], axis=1)
+
+
+def _window(box: NDArray[np.float64], rim: float) -> Window:
+    """Give the window of whole pixels around a box and its rim, a part of its half sides."""
+    beyond = (box[2:] - box[:2]) / 2 * rim
+    left, top = np.floor(box[:2] - beyond).astype(int).tolist()
+    right, bottom = np.ceil(box[2:] + beyond).astype(int).tolist()
+    return Window(top, left, bottom - top, right - left)
 
 
 def _touched(window: Window, boxes: NDArray[np.float64]) -> int:

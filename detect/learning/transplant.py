@@ -8,7 +8,8 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from detect.learning.cutouts import CutOut, cut_middle
+from detect.learning.cutouts import CutOut, cut_object
+from detect.learning.pieces import Pieces
 from detect.learning.superimpose import GAIN
 
 SIZE = 0.55
@@ -16,12 +17,6 @@ SIZE = 0.55
 
 TRIES = 5
 """Empty patches looked at for one that the object shows on."""
-
-SAMPLE = 40
-"""Patches of a class, at most, that tell how many can be cut out, and how large its objects are."""
-
-PIECE = 0.4
-"""Part of its class's median area that a cut-out must have: what is smaller is a piece of an object."""
 
 SALT = 0x7A9
 """Keeps the draws apart from those of other augmentation with the same seed."""
@@ -34,7 +29,7 @@ class Transplant:
 
     So that a class that was photographed on one kind of ground is not told by it. The empty patch is mirrored and
     turned by quarters; the object of photographs (uint8, 1 or 3 bands) is brightened by `GAIN`. An object that cannot
-    be told from its ground, or that shows on none of `TRIES` empty patches, stays where it is: `rates` says how many.
+    be told from its ground, or that shows on none of `TRIES` empty patches, stays where it is.
 
     Args:
         share: how often a patch with an object that can be cut out moves.
@@ -42,10 +37,9 @@ class Transplant:
         read: gives the pixels (C, side, side) of a file.
         objects: the files of each output of the network that is not the background.
         empty: the files of the background.
-        seed: draws up to `SAMPLE` files of each class that are cut out at once.
 
     Attributes:
-        rates: share of the sampled patches of each output that can be cut out.
+        pieces: the objects that can be cut out.
     """
 
     def __init__(
@@ -55,18 +49,11 @@ class Transplant:
         read: Callable[[Path], Pixels],
         objects: Mapping[int, Sequence[Path]],
         empty: Sequence[Path],
-        seed: int,
     ) -> None:
         self.share, self.size, self.empty = share, SIZE * side, empty
         self._read = read
-        self._cut: dict[Path, tuple[CutOut, tuple[int, int]] | None] = {}
-        self._least: dict[int, float] = {}
-        self.rates: dict[int, float] = {}
-        for output, paths in objects.items():
-            tried = [paths[i] for i in default_rng((seed, SALT)).permutation(len(paths))[:SAMPLE]]
-            areas = [cut[0].area for path in tried if (cut := self._piece(path)) is not None]
-            self._least[output] = PIECE * float(np.median(areas)) if areas else 0.0
-            self.rates[output] = sum(each >= self._least[output] for each in areas) / max(len(tried), 1)
+        self._cut: dict[Path, CutOut | None] = {}
+        self.pieces = Pieces(self._middle, objects)
 
     def __call__(self, path: Path, output: int, seed: int) -> Pixels:
         """Give the pixels of a patch with an object, on its own ground or on other.
@@ -77,21 +64,23 @@ class Transplant:
             seed: the same seed gives the same result.
         """
         pixels, rng = self._read(path), default_rng((seed, SALT))
-        found = self._piece(path) if rng.random() < self.share else None
-        if found is None or found[0].area < self._least[output]:
+        piece = self.pieces(path, output) if rng.random() < self.share else None
+        if piece is None:
             return pixels
-        piece, place = found
+        col, row = np.rint(np.array(pixels.shape[:0:-1]) / 2 - piece.xy).astype(int).tolist()
         gain = float(rng.uniform(*GAIN)) if pixels.dtype == np.uint8 and len(pixels) in (1, 3) else 1.0
         for _ in range(TRIES):
             ground = _turned(self._read(self.empty[int(rng.integers(len(self.empty)))]), *rng.random(3) < 0.5)
-            if piece.shows_on(ground, place):
-                return piece.laid_on(ground, place, gain)
+            if piece.shows_on(ground, (row, col)):
+                return piece.laid_on(ground, (row, col), gain)
         return pixels
 
-    def _piece(self, path: Path) -> tuple[CutOut, tuple[int, int]] | None:
-        """Cut out a file's object, once in each process, without the ground around it; and its (row, column)."""
+    def _middle(self, path: Path) -> CutOut | None:
+        """Cut out what stands in the middle of a file, once in each process, without the ground around it."""
         if path not in self._cut:
-            cut = cut_middle(self._read(path), self.size)
+            pixels = self._read(path)
+            middle = np.array(pixels.shape[:0:-1]) / 2
+            cut = cut_object(pixels, middle, np.array([self.size, self.size]), boxed=False)
             self._cut[path] = None if cut is None else cut.cropped()
         return self._cut[path]
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from detect.imagery import Window, open_scene
@@ -24,7 +22,6 @@ from detect.learning import (
     point_size,
 )
 from detect.learning.crops import Crop
-from detect.learning.cutouts import cut_ground, cut_object
 from tests.grids import grid_card, objects
 
 SIDE = 160
@@ -146,6 +143,21 @@ def test_an_object_that_would_not_show_is_not_pasted(tmp_path: Path) -> None:
     assert not len(collage(red, none(), np.ones((96, 96), bool), 0)[1].xy)
 
 
+@pytest.mark.parametrize("points", [False, True])
+def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(tmp_path: Path, points: bool) -> None:
+    """Labels on nothing but noise about 60, laid on 140: squares of 12 where boxes are labelled."""
+    place = [(40, 40)]
+    scene = write_scene(tmp_path / "a.png", place, points=points)
+    Image.fromarray(np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)).save(tmp_path / "a.png")
+    collage = Collage([scene], SOURCE, replace(OFTEN, number=(1, 1)), NEVER, 12.0, 0.0)
+    assert collage.free == [(0, 0)] and collage.pieces.rates == {0: 0.0}
+    pixels, found = collage(empty(140), none(points), np.ones((96, 96), bool), 0)
+    rows, cols = np.nonzero((pixels < 100).all(axis=0))
+    assert len(found.xy) == (not points) and len(rows) == pytest.approx(0 if points else found.wh.prod(), rel=0.4)
+    if not points:
+        np.testing.assert_allclose((cols.mean() + 0.5, rows.mean() + 0.5), found.xy[0], atol=1)
+
+
 def test_ground_is_empty_ground(tmp_path: Path) -> None:
     """Red discs everywhere but in the scene's right third: no red is ever laid, what is laid is of its grey."""
     places = [(x, y) for x in range(10, 100, 20) for y in range(10, 160, 20)]
@@ -172,54 +184,6 @@ def test_a_seed_decides(scene: LabelledScene) -> None:
         for seed in range(100)
     ])  # fmt: skip
     assert share == pytest.approx(0.3, abs=0.12)
-
-
-@given(kind=st.sampled_from(["uint8", "uint16", "int16", "float32"]), swap=st.booleans(), rows=st.booleans(),
-       cols=st.booleans(), factor=st.floats(0.8, 1.25))  # fmt: skip
-@settings(deadline=None, max_examples=40)
-def test_law_8_a_piece_is_turned_and_resized_with_its_place(
-    kind: str, swap: bool, rows: bool, cols: bool, factor: float
-) -> None:
-    """A bright ellipse off the middle of its piece; its middle and sides, measured by eye, are where the piece says."""
-    down, across = np.mgrid[:44, :60] + 0.5
-    inside = np.hypot((across - 26) / 12, (down - 24) / 8) < 1
-    pixels = np.where(inside, 200, 50).astype(kind)[None]
-    piece = cut_object(pixels, np.array([26.0, 24.0]), np.array([24.0, 16.0]), 0.3).turned(swap, rows, cols)
-    piece = piece.resized(factor)
-    laid = piece.laid_on(np.full((1, 100, 100), 50, kind), (10, 20))
-    assert laid.dtype == kind
-    at = np.argwhere(laid[0] > 125)
-    np.testing.assert_allclose(at.mean(axis=0)[::-1] + 0.5 - (20, 10), piece.xy, atol=0.5)
-    np.testing.assert_allclose(np.ptp(at, axis=0)[::-1] + 1, piece.wh, atol=2)
-
-
-@pytest.mark.parametrize("side", [4, 5])
-def test_the_smallest_objects_are_cut_out_too(side: int) -> None:
-    """A square of 200 on 50, with a rim of 0.02, in which no pixel's middle lies."""
-    pixels = np.full((1, side + 2, side + 2), 50, np.uint8)
-    pixels[:, 1:-1, 1:-1] = 200
-    wh = np.full(2, float(side))
-    piece = cut_object(pixels, wh / 2 + 1, wh, 0.02)
-    assert piece.contrast > 100 and piece.cover[side // 2 + 1, side // 2 + 1] == pytest.approx(1)
-
-
-def test_an_object_comes_without_its_ground() -> None:
-    """A disc of 200 on noise about 50, in an ellipse twice as wide: laid on 120, the corners stay 120."""
-    rng = np.random.default_rng(0)
-    pixels = rng.normal(50, 3, (1, 60, 60)).astype(np.uint8)
-    rows, cols = np.mgrid[:60, :60] + 0.5
-    away = np.hypot(rows - 30, cols - 30)
-    pixels[0][away < 10] = 200
-    piece = cut_object(pixels, np.array([30.0, 30.0]), np.array([40.0, 40.0]), 0.3)
-    assert (piece.cover[away < 9] > 0.95).all() and (piece.cover[away > 16] == 0).all()
-
-
-def test_ground_has_a_soft_rim_within_its_piece() -> None:
-    for seed in range(20):
-        piece = cut_ground(np.zeros((3, 40, 40), np.uint8), 0.7, np.random.default_rng(seed))
-        edge = np.concatenate([piece.cover[[0, -1]].ravel(), piece.cover[:, [0, -1]].ravel()])
-        assert edge.max() < 0.05 and piece.cover.max() == 1
-        assert np.abs(np.diff(piece.cover, axis=0)).max() < 0.35
 
 
 def test_points_stand_for_squares_as_wide_as_their_neighbours_are_far(tmp_path: Path) -> None:

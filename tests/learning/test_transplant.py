@@ -9,7 +9,7 @@ from PIL import Image
 
 from detect.labels import read_patch_folder
 from detect.learning import FolderDataset, FolderRecipe, PatchFiles, Transplant, folder_card, folder_task
-from detect.learning.cutouts import cut_middle
+from detect.learning.cutouts import CutOut, cut_object
 from detect.nets import ModelCard
 from detect.nets.backbones import BackboneSpec
 
@@ -33,6 +33,11 @@ def patch(side: int = SIDE, bands: int = 3, dtype: str = "uint8", *, ground: flo
     return scaled.astype(dtype)
 
 
+def cut(pixels: NDArray[np.generic], size: float) -> CutOut | None:
+    """Cut out what is in the middle, about so long."""
+    return cut_object(pixels, np.array(pixels.shape[:0:-1]) / 2, np.full(2, size), boxed=False)
+
+
 def grounds(value: int) -> NDArray[np.uint8]:
     """An empty patch that is brighter to the right."""
     return np.broadcast_to(np.arange(SIDE, dtype=np.uint8) // 4 + value, (3, SIDE, SIDE)).copy()
@@ -43,10 +48,10 @@ def grounds(value: int) -> NDArray[np.uint8]:
     [(3, "uint8", 64), (1, "uint8", 64), (5, "float32", 64), (1, "uint16", 96), (3, "uint8", 240)],
 )
 def test_what_is_cut_out_is_the_object(bands: int, dtype: str, side: int) -> None:
-    cut = cut_middle(patch(side, bands, dtype), 0.5 * side)
-    assert cut is not None and cut.hw == (side, side) and cut.cover.dtype == np.float32
-    assert cut.cover[inside(side)].mean() > 0.9
-    assert cut.cover[~inside(side, 0.6, 0.35)].max() < 0.02
+    piece = cut(patch(side, bands, dtype), 0.5 * side)
+    assert piece is not None and piece.hw == (side, side) and piece.cover.dtype == np.float32
+    assert piece.cover[inside(side)].mean() > 0.9
+    assert piece.cover[~inside(side, 0.6, 0.35)].max() < 0.02
 
 
 def test_what_cannot_be_told_from_its_ground_is_not_cut_out() -> None:
@@ -54,16 +59,16 @@ def test_what_cannot_be_told_from_its_ground_is_not_cut_out() -> None:
     ground = np.full((3, SIDE, SIDE), 60, np.uint8)
     rows, cols = np.mgrid[:SIDE, :SIDE]
     ground[:, np.hypot(rows - 31.5, cols - 31.5) < 3] = 200
-    assert cut_middle(ground, 0.5 * SIDE) is None
-    assert cut_middle(np.full((1, SIDE, SIDE), np.nan, np.float32), 0.5 * SIDE) is None
-    assert cut_middle(patch(), 2 * SIDE) is None
+    assert cut(ground, 0.5 * SIDE) is None
+    assert cut(np.full((1, SIDE, SIDE), np.nan, np.float32), 0.5 * SIDE) is None
+    assert cut(patch(), 2 * SIDE) is None
 
 
 def transplant(patches: dict[str, NDArray[np.generic]], empty: NDArray[np.generic], share: float = 1.0) -> Transplant:
     """One that reads from memory; all patches are of output 1."""
     held = {Path(name): pixels for name, pixels in patches.items()} | {Path("empty"): empty}
     objects = {1: [Path(name) for name in patches]}
-    return Transplant(share, SIDE, held.__getitem__, objects, [Path("empty")], 0)
+    return Transplant(share, SIDE, held.__getitem__, objects, [Path("empty")])
 
 
 def test_an_object_is_laid_onto_other_ground() -> None:
@@ -86,7 +91,7 @@ def test_what_cannot_be_cut_out_stays_and_a_share_of_the_others_moves() -> None:
     """Half the patches have no object; every second of the others moves, 200 of 400."""
     flat = np.full((3, SIDE, SIDE), 60, np.uint8)
     move = transplant({"a": patch(), "b": flat}, grounds(100), share=0.5)
-    assert move.rates == {1: 0.5}
+    assert move.pieces.rates == {1: 0.5}
     moved = sum(move(Path("a"), 1, seed)[0, 0, 0] >= 100 for seed in range(400))
     assert 150 < moved < 250  # 5 standard deviations of 10
     assert all((move(Path("b"), 1, seed) == flat).all() for seed in range(8))
@@ -97,7 +102,9 @@ def test_a_piece_of_an_object_is_not_taken_for_one() -> None:
     small = np.full((3, SIDE, SIDE), 60, np.uint8)
     small[:, 27:37, 27:37] = 180
     move = transplant({"a": patch(), "b": small, "c": patch()}, grounds(100))
-    assert move.rates == {1: pytest.approx(2 / 3)} and transplant({"b": small}, grounds(100)).rates == {1: 1}
+    assert move.pieces.rates == {1: pytest.approx(2 / 3)} and transplant({"b": small}, grounds(100)).pieces.rates == {
+        1: 1
+    }
     assert all((move(Path("b"), 1, seed) == small).all() for seed in range(8))
 
 
