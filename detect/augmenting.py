@@ -55,19 +55,13 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     if not size > 0:
         raise ValueError(f"net.object_size must be positive, or auto, got {cfg.net.object_size}")
     made = Collage(split.train, source, objects, empty, size, cfg.data.balance)
-    if objects.p:
+    if made.stock is not None:
         points = split.train[0].objects.wh is None
-        logger.info(
-            "superimposition: %d of %d training objects stand free%s",
-            len(made.free),
-            sum(len(labelled.objects) for labelled in split.train),
-            f", points as squares of {size:.0f} pixels (net.object_size)" if points else "",
-        )
-        if made.free:
-            rest = "not used" if points else "laid with the ground in their boxes"
-            logger.info(
-                "superimposition: %s; the others are %s", made.pieces.told(split.train[0].objects.classes), rest
-            )
+        of = sum(len(labelled.objects) for labelled in split.train)
+        logger.info("superimposition: %d of %d training objects stand free", len(made.stock.free), of)
+        rest = f"not used (net.object_size, about their length, is {size:.0f})" if points else "laid as whole boxes"
+        told = made.stock.pieces.told(split.train[0].objects.classes)
+        logger.info("superimposition: %s; the others are %s", told, rest)
     return made
 
 

@@ -28,8 +28,8 @@ ROUNDS = 4
 DETAIL = 52
 """Pixels across an object, at most, in which it is told from its ground; larger ones are reduced for that."""
 
-RIM = 1.2
-"""Standard deviation of the soft rim, in those pixels."""
+RIM = 0.023
+"""Softness of the rim (a standard deviation) as a part of an object's shorter side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,12 @@ class CutOut:
 
 
 def cut_object(
-    pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], *, boxed: bool, others: Sequence[Any] = ()
+    pixels: NDArray[Any],
+    xy: NDArray[np.float64],
+    wh: NDArray[np.float64],
+    *,
+    feather: float | None = None,
+    others: Sequence[Any] = (),
 ) -> CutOut | None:
     """Cut an object out of its ground by their colours (GrabCut: Rother, Kolmogorov and Blake 2004).
 
@@ -117,26 +122,25 @@ def cut_object(
         pixels: (C, h, w); the first three bands, or the first where there are fewer, tell it from its ground.
         xy: the object's middle, in pixels of the piece.
         wh: its width and height.
-        boxed: whether they are its box's, which it fills; else they are about its length, and it may be thin.
+        feather: of a box that the object fills, width of its soft rim as a part of the half sides, at most; None where
+            the sides are about the object's length, and it may be thin.
         others: middles of others of its size; what is nearer to them is not of it.
 
     Returns:
-        A piece with the height and width of the pixels; None where the object cannot be told from its ground, and
-        where pixels are not finite.
+        A piece with the height and width of the pixels; None where the object cannot be told from its ground, reaches
+        the edge of the pixels or does not fill its box, and where pixels are not finite.
     """
     if not np.isfinite(pixels).all():
         return None
-    factor = min(1.0, DETAIL / float(wh.max()))
-    seen = tuple(max(1, round(side * factor)) for side in pixels.shape[1:])
+    seen = [max(1, round(n * min(1.0, DETAIL / side))) for n, side in zip(pixels.shape[1:], wh[::-1], strict=True)]
     scale = np.array(seen[::-1]) / pixels.shape[:0:-1]
     image = cv2.resize(_eight_bits(pixels), seen[::-1], interpolation=cv2.INTER_AREA)
-    rows, cols = _offsets(seen, xy * scale, wh * factor)
+    rows, cols = _offsets(seen, xy * scale, wh * scale)
     away = np.hypot(rows, cols)
     sure = away <= max(SURE, away.min())
-    never = np.maximum(abs(rows), abs(cols)) > 0.5 if boxed else away > FAR
+    never = away > FAR if feather is None else np.maximum(abs(rows), abs(cols)) > 0.5
     for other in others:
-        rows, cols = _offsets(seen, other * scale, wh * factor)
-        never |= np.hypot(rows, cols) < away
+        never |= np.hypot(*_offsets(seen, other * scale, wh * scale)) < away
     never &= ~sure
     if not never.any():
         return None
@@ -147,15 +151,17 @@ def cut_object(
     object_ = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, parts = cv2.connectedComponents(object_)
     whole = (parts == parts[np.unravel_index(away.argmin(), away.shape)]) & (object_ > 0)
-    spans = [whole.any(axis=axis).sum() for axis in (0, 1)] / (wh * factor)
-    if (spans < SPAN).any() if boxed else whole.sum() < 2 * sure.sum():
+    if whole[[0, -1]].any() or whole[:, [0, -1]].any():
         return None
-    rim = RIM * min(1.0, float(wh.max()) * factor / DETAIL)
-    soft = cv2.GaussianBlur(cv2.dilate(whole.astype(np.float32), np.ones((3, 3), np.uint8)), (0, 0), rim)
-    cover = np.clip(cv2.resize(soft, pixels.shape[:0:-1], interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
-    if not (cover == 0).any():
+    spans = [whole.any(axis=axis).sum() for axis in (0, 1)] / (wh * scale)
+    if whole.sum() < 2 * sure.sum() if feather is None else (spans < SPAN).any():
         return None
-    return _from_its_ground(pixels, cover, xy, wh)
+    across, down = RIM * wh.min() * scale
+    soft = np.minimum(2 * cv2.GaussianBlur(whole.astype(np.float32), (0, 0), across, sigmaY=down), 1)
+    cover = cv2.resize(soft, pixels.shape[:0:-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    if feather is not None:
+        cover = cover * _tapered(pixels, xy, wh, feather)
+    return _from_its_ground(pixels, cover.astype(np.float32), xy, wh)
 
 
 def cut_box(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float) -> CutOut:
@@ -167,9 +173,7 @@ def cut_box(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float6
         wh: its width and height.
         feather: width of the soft rim as a part of the half sides.
     """
-    rows, cols = _offsets(pixels.shape[1:], xy, wh)
-    reach = 2 * np.maximum(abs(rows), abs(cols))
-    return _from_its_ground(pixels, (1 - _step(reach, 1, 1 + feather)).astype(np.float32), xy, wh)
+    return _from_its_ground(pixels, _tapered(pixels, xy, wh, feather).astype(np.float32), xy, wh)
 
 
 def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
@@ -184,8 +188,16 @@ def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
     return CutOut(pixels, cover.astype(np.float32), wh / 2, wh)
 
 
+def _tapered(
+    pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float
+) -> NDArray[np.float64]:
+    """Give (h, w) 1 in a box, falling to 0 at the end of its rim."""
+    rows, cols = _offsets(pixels.shape[1:], xy, wh)
+    return 1 - _step(2 * np.maximum(abs(rows), abs(cols)), 1, 1 + feather)
+
+
 def _offsets(
-    shape: tuple[int, ...], xy: NDArray[np.float64], wh: NDArray[np.float64]
+    shape: Sequence[int], xy: NDArray[np.float64], wh: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give how far the middles of rows (h, 1) and columns (1, w) lie from a middle, in its sides."""
     rows, cols = (

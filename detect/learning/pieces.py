@@ -30,6 +30,7 @@ class Pieces(Generic[Key]):
 
     def __init__(self, cut: Callable[[Key], CutOut | None], members: Mapping[int, Sequence[Key]]) -> None:
         self._cut = cut
+        self._not: set[Key] = set()
         self._least: dict[int, float] = {}
         self.rates: dict[int, float] = {}
         for number, keys in members.items():
@@ -40,8 +41,11 @@ class Pieces(Generic[Key]):
 
     def __call__(self, key: Key, number: int) -> CutOut | None:
         """Cut out an object of a class; None for what cannot be told from its ground, and pieces of objects."""
-        piece = self._cut(key)
-        return piece if piece is not None and piece.fill >= self._least[number] else None
+        piece = None if key in self._not else self._cut(key)
+        if piece is None or piece.fill < self._least[number]:
+            self._not.add(key)
+            return None
+        return piece
 
     def told(self, names: Sequence[str]) -> str:
         """Say how many can be cut out."""

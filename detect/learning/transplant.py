@@ -80,7 +80,7 @@ class Transplant:
         if path not in self._cut:
             pixels = self._read(path)
             middle = np.array(pixels.shape[:0:-1]) / 2
-            cut = cut_object(pixels, middle, np.array([self.size, self.size]), boxed=False)
+            cut = cut_object(pixels, middle, np.array([self.size, self.size]))
             self._cut[path] = None if cut is None else cut.cropped()
         return self._cut[path]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import label
 
 from detect.imagery import Window, open_scene
 from detect.labels import Detections
@@ -74,7 +75,7 @@ def test_pasted_objects_are_where_their_labels_say(tmp_path: Path, points: bool)
     """Discs on flat ground: each label lies on its colour's middle, its box around what is coloured, within a pixel."""
     scene = write_scene(tmp_path / "a.png", [(40, 40), (120, 50), (50, 120), (118, 122)], points=points)
     collage = Collage([scene], SOURCE, OFTEN, NEVER, 16.0, 0.0)
-    assert len(collage.free) == 4
+    assert len(collage.stock.free) == 4
     number = 0
     for seed in range(12):
         pixels, found = collage(empty(60), none(points), np.ones((96, 96), bool), seed)
@@ -117,7 +118,7 @@ def test_objects_are_cut_only_where_they_stand_free(tmp_path: Path) -> None:
     """Of five one hangs over the edge, two are neighbours 13 pixels apart, one lies in an ignored region."""
     places = [(3, 80), (60, 60), (73, 60), (120, 120), (120, 30)]
     scene = write_scene(tmp_path / "a.png", places, ignored=[(110, 110, 130, 130)])
-    assert Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0).free == [(0, 4)]
+    assert Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0).stock.free == [(0, 4)]
 
 
 def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp_path: Path) -> None:
@@ -143,6 +144,20 @@ def test_an_object_that_would_not_show_is_not_pasted(tmp_path: Path) -> None:
     assert not len(collage(red, none(), np.ones((96, 96), bool), 0)[1].xy)
 
 
+def test_long_objects_of_points_are_not_laid_over_one_another(tmp_path: Path) -> None:
+    """A bar of 36 by 8 pixels, labelled by a point of size 24: as many bars as labels, each as large as alone."""
+    scene = write_scene(tmp_path / "a.png", [(80, 80)], points=True)
+    pixels = np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)
+    pixels[76:84, 62:98] = 220
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    collage = Collage([scene], SOURCE, replace(OFTEN, number=(5, 5)), NEVER, 24.0, 0.0)
+    for seed in range(10):
+        laid, found = collage(empty(60, 160), none(True), np.ones((160, 160), bool), seed)
+        parts, number = label(laid[0] > 120)
+        assert number == len(found.xy) > 1
+        assert all(90 < (parts == part).sum() < 600 for part in range(1, number + 1))
+
+
 @pytest.mark.parametrize("points", [False, True])
 def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(tmp_path: Path, points: bool) -> None:
     """Labels on nothing but noise about 60, laid on 140: squares of 12 where boxes are labelled."""
@@ -150,7 +165,7 @@ def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(
     scene = write_scene(tmp_path / "a.png", place, points=points)
     Image.fromarray(np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)).save(tmp_path / "a.png")
     collage = Collage([scene], SOURCE, replace(OFTEN, number=(1, 1)), NEVER, 12.0, 0.0)
-    assert collage.free == [(0, 0)] and collage.pieces.rates == {0: 0.0}
+    assert collage.stock.free == [(0, 0)] and collage.stock.pieces.rates == {0: 0.0}
     pixels, found = collage(empty(140), none(points), np.ones((96, 96), bool), 0)
     rows, cols = np.nonzero((pixels < 100).all(axis=0))
     assert len(found.xy) == (not points) and len(rows) == pytest.approx(0 if points else found.wh.prod(), rel=0.4)

@@ -35,7 +35,7 @@ def patch(side: int = SIDE, bands: int = 3, dtype: str = "uint8", *, ground: flo
 
 def cut(pixels: NDArray[np.generic], size: float) -> CutOut | None:
     """Cut out what is in the middle, about so long."""
-    return cut_object(pixels, np.array(pixels.shape[:0:-1]) / 2, np.full(2, size), boxed=False)
+    return cut_object(pixels, np.array(pixels.shape[:0:-1]) / 2, np.full(2, size))
 
 
 def grounds(value: int) -> NDArray[np.uint8]:
@@ -117,7 +117,7 @@ def write(folder: Path) -> None:
     for name, number in (("animals", 6), ("ground", 4), ("stones", 2)):
         (folder / name).mkdir(parents=True)
         for i in range(number):
-            pixels = grounds(100 + i) if name == "ground" else patch(ground=30 + i)
+            pixels = grounds(60 + i) if name == "ground" else patch(ground=20 + i)
             Image.fromarray(np.moveaxis(pixels, 0, 2)).save(folder / name / f"{i}.png")
 
 
@@ -137,7 +137,7 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
             assert (output == 0) == (path.parent.name in (negative or ("animals",)))
             assert (pixels.numpy() == own).all() == (not moved)
             if moved:
-                assert pixels[:, 0, 0].min() >= 100 and pixels[:, SIDE // 2, SIDE // 2].min() > 120
+                assert pixels[:, 0, 0].min() >= 60 and pixels[:, SIDE // 2, SIDE // 2].min() > 120
     told = "100% of animals" if negative else "there are no empty patches"
     assert [told in note for note in task.notes] == [False, True]
 
