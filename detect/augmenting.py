@@ -60,8 +60,9 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
         of = sum(len(labelled.objects) for labelled in split.train)
         logger.info("superimposition: %d of %d training objects stand free", len(made.stock.free), of)
         rest = f"not used (net.object_size, about their length, is {size:.0f})" if points else "laid as whole boxes"
-        told = made.stock.pieces.told(split.train[0].objects.classes)
-        logger.info("superimposition: %s; the others are %s", told, rest)
+        if made.stock.free:
+            told = made.stock.pieces.told(split.train[0].objects.classes)
+            logger.info("superimposition: %s; the others are %s", told, rest)
     return made
 
 

@@ -5,8 +5,7 @@
 `--root` is a folder of patches with `train`, `valid` and `test`. Every cell trains on (a part of) `train`, chooses its
 epoch on `valid`, and is scored on `test`: mean and standard deviation over the seeds, which also draw the part.
 
-- `regimes`: finetune = scratch, frozen, top, full, and full with frozen batch normalisation x 360, 120 and 60 training
-  patches.
+- `regimes`: finetune = scratch, frozen, top, full x 360, 120 and 60 training patches.
 - `augment`: augment = none, light, heavy, all patches.
 - `imbalance`: classes thinned to a row from all patches down to a twentieth; what makes up for it, one thing at a time.
 
@@ -43,7 +42,6 @@ REGIMES = {
     "frozen": ["finetune=frozen"],
     "top": ["finetune=top"],
     "full": ["finetune=full"],
-    "full, freeze_bn": ["finetune=full", "finetune.freeze_bn=true"],
 }
 BALANCES = {
     "nothing": [],
