@@ -105,7 +105,7 @@ def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list
     apart = float(cfg.data.match_radius)
     if card.kind == "patch":
         apart = max(apart, auto(cfg, "data.exclusion", card.patch_size / 2) / card.image_scale)
-    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at or ()), apart)
+    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), apart)
     if not 0 < cfg.data.mine_score < 1:
         raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
     if job.split is None or job.task.look_alikes is None or not mining.moments:

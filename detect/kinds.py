@@ -17,7 +17,6 @@ WHERE_NULL: dict[str, Any] = {
     "data.bands": [1],
     "data.gsd": 1.0,
     "data.match_iou": 0.5,
-    "data.mine_at": [0.4],
     "finetune.top": 1,
     "net.stages": 1,
     "threshold": 0.5,

@@ -17,7 +17,7 @@ DEFAULTS = OmegaConf.create(
         "radius": 30,
         "iou": None,
         "data": {
-            "root": "???", "mine_at": None, "scale": 1.0, "val": [], "bands": None, "ignored": None, "jitter": "auto",
+            "root": "???", "mine_at": [0.4], "scale": 1.0, "val": [], "bands": None, "ignored": None, "jitter": "auto",
         },
         "trainer": {"test": False, "clip": 1.0},
         "augment": {"transforms": {"Affine": {"rotate": [-20, 20]}}},
@@ -57,8 +57,7 @@ def test_another_kind_is_refused_by_name(name: str, given: Any, message: str) ->
         ("radius", 12.5),
         ("iou", 0.5),
         ("data.scale", 2),
-        ("data.mine_at", [0.4, 0.7]),
-        ("data.mine_at", None),
+        ("data.mine_at", []),
         ("data.val", [2, "a.jpg"]),
         ("data.bands", [1, 2]),
         ("data.ignored", {"a.jpg": [[0, 0, 1, 1]]}),

@@ -67,7 +67,7 @@ class EpochClock(pl.Callback):
 
 def settings(net: str, folder: Path, overrides: list[str]) -> DictConfig:
     """Compose what a user gets who names nothing but the data."""
-    wanted = [f"net={net}", f"data.root={folder}", f"data.annotations={photographs(folder)}"]
+    wanted = [f"net={net}", f"data.root={folder}", f"data.annotations={photographs(folder)}", "data.mine_at=[]"]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         return compose("train", [*wanted, f"data.samples={SAMPLES[net]}", *overrides])
 
