@@ -59,7 +59,7 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
         points = split.train[0].objects.wh is None
         of = sum(len(labelled.objects) for labelled in split.train)
         logger.info("superimposition: %d of %d training objects stand free", len(made.stock.free), of)
-        rest = f"not used (net.object_size, about their length, is {size:.0f})" if points else "laid as whole boxes"
+        rest = f"not used (a point stands for {size:.0f} pixels: net.object_size)" if points else "laid as whole boxes"
         if made.stock.free:
             told = made.stock.pieces.told(split.train[0].objects.classes)
             logger.info("superimposition: %s; the others are %s", told, rest)

@@ -51,6 +51,7 @@ def test_train_then_predict_then_evaluate(squares: Path, tmp_path: Path) -> None
     done = call("train", *data, f"output={tmp_path / 'run'}", *TINY)
     assert done.code == 0, done.log
     assert "boxes at a stride of 8 pixels" in done.log
+    assert done.log.count("false alarms in the training images join the backgrounds") == 1  # of two moments, two epochs
     metrics = pd.read_csv(tmp_path / "run/metrics.csv")
     assert {f"{side}/{term}" for side in ("train", "val") for term in ("loss", "objectness", "box")} <= set(metrics)
     assert len(metrics) == 2 and {"val/f1", "val/suppression"} <= set(metrics)

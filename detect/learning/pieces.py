@@ -35,13 +35,17 @@ class Pieces(Generic[Key]):
         self.rates: dict[int, float] = {}
         for number, keys in members.items():
             tried = [keys[i] for i in default_rng(0).permutation(len(keys))[:SAMPLE]]
-            fills = [piece.fill for key in tried if (piece := cut(key)) is not None]
-            self._least[number] = PIECE * float(np.median(fills)) if fills else 0.0
-            self.rates[number] = sum(fill >= self._least[number] for fill in fills) / max(len(tried), 1)
+            fills = {key: piece.fill for key in tried if (piece := cut(key)) is not None}
+            least = PIECE * float(np.median(list(fills.values()))) if fills else 0.0
+            self._least[number] = least
+            self._not |= {key for key in tried if fills.get(key, -1.0) < least}
+            self.rates[number] = sum(fill >= least for fill in fills.values()) / max(len(tried), 1)
 
     def __call__(self, key: Key, number: int) -> CutOut | None:
         """Cut out an object of a class; None for what cannot be told from its ground, and pieces of objects."""
-        piece = None if key in self._not else self._cut(key)
+        if key in self._not:
+            return None
+        piece = self._cut(key)
         if piece is None or piece.fill < self._least[number]:
             self._not.add(key)
             return None

@@ -57,12 +57,13 @@ class Stock:
         self._weight = weight / weight.sum() if weight.sum() else None
 
     def draw(self, rng: Generator, side: float) -> tuple[CutOut, int] | None:
-        """Draw an object of at most so many pixels; give it with its label, None where `DRAWS` give none."""
+        """Draw an object of at most so many pixels, rim and all; give it with its label, None where `DRAWS` give none."""
         for _ in range(DRAWS if self._weight is not None else 0):
             scene, number = self.free[int(rng.choice(len(self.free), p=self._weight))]
             x1, y1, x2, y2 = self._boxes[scene][number]
             label = int(self.scenes[scene].objects.label[number])
-            if max(x2 - x1, y2 - y1) <= side:
+            rim = self.feather if self.scenes[scene].objects.wh is not None else 0.0
+            if max(x2 - x1, y2 - y1) * (1 + rim) <= side:
                 piece = self.pieces((scene, number), label) or self._boxed(scene, number)
                 if piece is not None:
                     return piece, label
@@ -130,8 +131,8 @@ def touched(window: Window, boxes: NDArray[np.float64]) -> int:
 
 
 def _window(box: NDArray[np.float64], rim: float) -> Window:
-    """Give the window of whole pixels around a box and its rim, a part of its half sides."""
-    beyond = (box[2:] - box[:2]) / 2 * rim
+    """Give the window of whole pixels around a box and its rim, a part of its half sides and at least a pixel."""
+    beyond = np.maximum((box[2:] - box[:2]) / 2 * rim, 1)
     left, top = np.floor(box[:2] - beyond).astype(int).tolist()
     right, bottom = np.ceil(box[2:] + beyond).astype(int).tolist()
     return Window(top, left, bottom - top, right - left)

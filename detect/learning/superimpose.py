@@ -67,7 +67,7 @@ class Collage:
     """Lays empty ground, then labelled objects, of the training scenes onto crops (Dwibedi et al. 2017).
 
     An object is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1 or 3 bands), brightened
-    by `GAIN`. Nothing is laid over what was pasted, a labelled box, the square that a point is given, an ignored
+    by `GAIN`. Nothing is laid over a pasted object, a labelled box, the square that a point is given, an ignored
     region, or pixels that are not of the image, nor where it would not show; what finds no room in `TRIES` places is
     left out.
 

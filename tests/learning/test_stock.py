@@ -55,8 +55,8 @@ def test_without_anything_to_cut_out_nothing_is_drawn(tmp_path: Path) -> None:
 
 def test_what_is_larger_than_the_crop_is_not_drawn(tmp_path: Path) -> None:
     stock = Stock([scene(tmp_path / "a.png", [(40, 40)], [0], [True], False)], SOURCE, 20.0, 0.3, 0.5)
-    assert stock.draw(np.random.default_rng(0), 19) is None
-    assert stock.draw(np.random.default_rng(0), 20) is not None
+    assert stock.draw(np.random.default_rng(0), 25) is None
+    assert stock.draw(np.random.default_rng(0), 26) is not None
 
 
 @pytest.mark.parametrize("points", [True, False])
