@@ -57,7 +57,7 @@ class Stock:
         self._weight = weight / weight.sum() if weight.sum() else None
 
     def draw(self, rng: Generator, side: float) -> tuple[CutOut, int] | None:
-        """Draw an object of at most so many pixels, rim and all; give it with its label, None where `DRAWS` give none."""
+        """Draw an object of at most so many pixels, rim and all; give it with its label, None after `DRAWS` in vain."""
         for _ in range(DRAWS if self._weight is not None else 0):
             scene, number = self.free[int(rng.choice(len(self.free), p=self._weight))]
             x1, y1, x2, y2 = self._boxes[scene][number]
