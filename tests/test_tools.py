@@ -36,7 +36,7 @@ def test_unequal_classes_fall_to_a_twentieth() -> None:
     for cell in learning_tables.cells("imbalance", 6, 360):
         assert cell.thinned[0] == 1 and cell.thinned[-1] == pytest.approx(1 / 20)
         assert np.ptp(np.diff(np.log(cell.thinned))) == pytest.approx(0, abs=1e-9)
-    assert len(learning_tables.cells("regimes", 6, 360)) == 5 * 3
+    assert len(learning_tables.cells("regimes", 6, 360)) == 4 * 3
 
 
 def test_what_a_template_lacks_is_magenta_and_what_it_has_green(
