@@ -58,10 +58,11 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     if made.stock is not None:
         points = split.train[0].objects.wh is None
         of = sum(len(labelled.objects) for labelled in split.train)
-        logger.info("superimposition: %d of %d training objects stand free", len(made.stock.free), of)
-        rest = f"not used (a point stands for {size:.0f} pixels: net.object_size)" if points else "laid as whole boxes"
+        sides = f" (a point stands for {size:.0f} pixels: net.object_size)" if points else ""
+        logger.info("superimposition: %d of %d training objects stand free%s", len(made.stock.free), of, sides)
         if made.stock.free:
             told = made.stock.pieces.told(split.train[0].objects.classes)
+            rest = "not used" if points else "laid as whole boxes"
             logger.info("superimposition: %s; the others are %s", told, rest)
     return made
 

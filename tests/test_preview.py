@@ -31,7 +31,7 @@ def test_a_sheet_of_crops_shows_what_is_superimposed(data: tuple[str, str], tmp_
     more = ("augment.superimpose.p=1", "augment.superimpose.objects=[2,2]")
     done = call("preview", *common, "augment=none", *more, f"output={pasted}")
     assert done.code == 0, done.log
-    assert "the others are not used (a point stands for 30 pixels: net.object_size)" in done.log
+    assert "objects stand free (a point stands for 30 pixels: net.object_size)" in done.log
     assert Image.open(plain).size == Image.open(pasted).size
     assert bright(pasted) > 1.2 * bright(plain) > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pasted.jpg", "plain.jpg"]
