@@ -9,27 +9,31 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from detect import jobs, setup
-from detect.engine import make_engine
-from detect.evaluation import average_precision, score_points
+from detect.assembly.command import DONE, command
+from detect.assembly.engine import make_engine
+from detect.assembly.folders import output_folder
+from detect.assembly.given_labels import ignored_regions, labels_aside, read_labels
+from detect.assembly.settings import given_path, names
+from detect.assembly.sides import sides_of_model
+from detect.assembly.trainer import patch_scores
+from detect.evaluation.boxes import average_precision
+from detect.evaluation.scores import score_points
 from detect.evaluation.validation import LOWEST
-from detect.imagery import open_scene
-from detect.inference import count_scene
-from detect.labels import (
-    Annotations,
-    Detections,
-    PatchFolder,
-    area_outside,
-    match_names,
-    outside,
-    read_detections,
-    read_truth,
-)
-from detect.launch import DONE, command, given_path, output_folder
-from detect.learning import FolderDataset, PatchFiles, folder_outputs
-from detect.nets import ModelCard, Net, PatchClassifier, load_model
-from detect.reporting import read_counts, write_json, write_report
-from detect.sides import sides_of_model
+from detect.imagery.scenes import open_scene
+from detect.inference.batch import count_scene
+from detect.labels.detections import Detections
+from detect.labels.folders import PatchFolder
+from detect.labels.predictions import read_detections
+from detect.labels.regions import area_outside
+from detect.labels.sources import Annotations, match_names, outside
+from detect.labels.tables import read_truth
+from detect.learning.datasets import FolderDataset, PatchFiles
+from detect.learning.folder_tasks import folder_outputs
+from detect.nets.modelfile import ModelCard, Net, load_model
+from detect.nets.patch import PatchClassifier
+from detect.reporting.files import write_json
+from detect.reporting.page import write_report
+from detect.reporting.tables import read_counts
 
 logger = logging.getLogger("detect.evaluate")
 
@@ -73,9 +77,7 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
         raise ValueError("annotations must be given: annotations=FILE")
     if len(cfg.data.ignore_labels):
         raise ValueError("data.ignore_labels goes with model=FILE data.root=DIR, not with predictions=")
-    truth = read_truth(
-        given_path(cfg, "annotations", "annotations"), negative_labels=jobs.names(cfg.data.negative_labels)
-    )
+    truth = read_truth(given_path(cfg, "annotations", "annotations"), negative_labels=names(cfg.data.negative_labels))
     if not (folder / "counts.csv").is_file():
         raise FileNotFoundError(f"{folder} holds no counts.csv: is it a folder that detect.predict wrote?")
     counts = read_counts(folder / "counts.csv")
@@ -88,17 +90,17 @@ def _of_predictions(cfg: DictConfig) -> dict[str, Any]:
         )
     annotated = {name for key in pairs.values() for name in truth[key].names}
     _say_unknown(annotated - set(found_classes))
-    names = sorted({*found_classes, *annotated})
-    found = read_detections(folder / "detections.csv", names)
-    empty = Detections.empty(names)
+    every = sorted({*found_classes, *annotated})
+    found = read_detections(folder / "detections.csv", every)
+    empty = Detections.empty(every)
     kept = {image: found.get(image, empty) for image in pairs}
-    wanted = {image: truth[key].with_classes(names) for image, key in pairs.items()}
-    for image, regions in jobs.ignored_regions(cfg, list(pairs)).items():
+    wanted = {image: truth[key].with_classes(every) for image, key in pairs.items()}
+    for image, regions in ignored_regions(cfg, list(pairs)).items():
         kept[image], wanted[image] = outside(kept[image], regions), outside(wanted[image], regions)
-    scores = _score(cfg, kept, wanted, names)
+    scores = _score(cfg, kept, wanted, every)
     if _both_boxes(kept, wanted):
         kept, wanted = ({image: _as_boxes(each) for image, each in tables.items()} for tables in (kept, wanted))
-        scores |= average_precision(kept, wanted, names)
+        scores |= average_precision(kept, wanted, every)
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():
         if images:
@@ -115,8 +117,8 @@ def _say_unknown(labels: set[str]) -> None:
 
 def _of_model(cfg: DictConfig) -> dict[str, Any]:
     net, card = load_model(Path(str(cfg.model)))
-    jobs.labels_aside(cfg, card.training)
-    labels = jobs.read_labels(cfg)
+    labels_aside(cfg, card.training)
+    labels = read_labels(cfg)
     if cfg.split not in ("train", "val", "test", "all"):
         raise ValueError(f"split must be train, val, test or all, got {cfg.split}")
     if isinstance(labels, PatchFolder):
@@ -133,9 +135,9 @@ def _patches(cfg: DictConfig, net: PatchClassifier, card: ModelCard, folder: Pat
     chosen = np.flatnonzero([cfg.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={cfg.split} in {cfg.data.root}")
-    outputs = folder_outputs(folder, card, jobs.names(cfg.data.negative_labels))[chosen]
+    outputs = folder_outputs(folder, card, names(cfg.data.negative_labels))[chosen]
     patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card))
-    return setup.patch_scores(net, card, patches, cfg)
+    return patch_scores(net, card, patches, cfg)
 
 
 def _scenes(cfg: DictConfig, net: Net, card: ModelCard, annotations: Annotations) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import pandas as pd
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from detect import counting, jobs, setup
-from detect.launch import DONE, SOME_FAILED, command, output_folder, run_folder
-from detect.learning import PatchData
+from detect.assembly.command import DONE, SOME_FAILED, command
+from detect.assembly.folders import output_folder, run_folder
+from detect.assembly.given_labels import read_labels
+from detect.assembly.material import training_job, weights_of
+from detect.assembly.trainer import make_module, tool_trainer
+from detect.assembly.validation import completed_card
+from detect.learning.data import PatchData
 from detect.learning.rates import RateSpan, find_rates
-from detect.nets import build_net
-from detect.reporting import write_table
+from detect.nets.modelfile import build_net
+from detect.reporting.tables import write_table
 from detect.reporting.training import draw_rates
 
 logger = logging.getLogger("detect.find_lr")
@@ -22,13 +26,13 @@ def run(cfg: DictConfig) -> int:
     span = RateSpan(**cfg.span)
     folder = output_folder(run_folder(str(cfg.output)), results=(), allowed=True, way_out="")
     pl.seed_everything(cfg.seed, verbose=False)
-    job = jobs.training_job(cfg, jobs.read_labels(cfg))
-    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
-    counting.completed_card(cfg, job, net)
+    job = training_job(cfg, read_labels(cfg))
+    net = build_net(job.card, weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
+    completed_card(cfg, job, net)
     cfg.finetune.unfreeze_at = 0.0
-    module = setup.make_module(cfg, net, job, None)
+    module = make_module(cfg, net, job, None)
     cfg.trainer.max_epochs = span.steps
-    trainer = setup.tool_trainer(cfg, folder)
+    trainer = tool_trainer(cfg, folder)
     curve = find_rates(trainer, module, PatchData(job.task.train, job.task.val, job.loading), span)
     write_table(
         pd.DataFrame({"factor": curve.factors, "loss": curve.losses, "smoothed": curve.smoothed}),

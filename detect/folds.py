@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from detect.assembly.command import DONE, command
+from detect.assembly.folders import output_folder
+from detect.assembly.settings import given_path
 from detect.evaluation.summary import ScoredRun, confusion_table, runs_table, summary_table
-from detect.launch import DONE, command, given_path, output_folder
-from detect.reporting import write_table
+from detect.reporting.tables import write_table
 
 logger = logging.getLogger("detect.folds")
 
@@ -30,11 +32,14 @@ def run(cfg: DictConfig) -> int:
     settings = _settings({folder: configs[folder] for folder in files})
     runs = [
         ScoredRun(
-            folder.relative_to(root).as_posix(), settings[folder], _fold(configs[folder]),
-            int(configs[folder]["seed"]), json.loads(path.read_text()),
+            folder.relative_to(root).as_posix(),
+            settings[folder],
+            _fold(configs[folder]),
+            int(configs[folder]["seed"]),
+            json.loads(path.read_text()),
         )
         for folder, path in files.items()
-    ]  # fmt: skip
+    ]
     table = runs_table(runs)
     for note in _missing_folds(table):
         logger.warning("%s", note)

@@ -15,11 +15,12 @@ import torch
 from omegaconf import DictConfig
 
 from detect import __version__
-from detect.engine import make_engine
-from detect.imagery import list_images
-from detect.inference import Engine, predict_images
-from detect.launch import DONE, SOME_FAILED, clear, command, output_folder
-from detect.nets import ModelCard, load_model
+from detect.assembly.command import DONE, SOME_FAILED, command
+from detect.assembly.engine import make_engine
+from detect.assembly.folders import clear, output_folder
+from detect.imagery.listing import list_images
+from detect.inference.batch import Engine, predict_images
+from detect.nets.modelfile import ModelCard, load_model
 from detect.reporting.folder import PredictionFolder
 from detect.reporting.journal import RUN, keep_settings, locked
 from detect.reporting.progress import ImageProgress
@@ -96,9 +97,11 @@ def output(cfg: DictConfig) -> Path:
         raise FileExistsError(f"output={path} is the folder of a trained model; name another one")
     remembered = (path / RUN / "settings.json").exists()
     return output_folder(
-        path, results=("run.json", "heatmaps"), allowed=cfg.overwrite or remembered,
+        path,
+        results=("run.json", "heatmaps"),
+        allowed=cfg.overwrite or remembered,
         way_out="overwrite=true replaces it, or name another folder",
-    )  # fmt: skip
+    )
 
 
 def result_settings(cfg: DictConfig, engine: Engine) -> dict[str, Any]:
@@ -111,11 +114,16 @@ def result_settings(cfg: DictConfig, engine: Engine) -> dict[str, Any]:
     combine = {} if cfg.tta == "none" else {"tta_combine": str(cfg.tta_combine)}
     tiles = {} if exact else {"tile_pixels": engine.plan.area}
     return {
-        **combine, **tiles,
-        "threshold": engine.card.threshold, "halo": engine.plan.halo, "tta": str(cfg.tta),
-        "runtime": runtime.name, "precision": runtime.precision,
-        "device": runtime.device.type, "version": __version__,
-    }  # fmt: skip
+        **combine,
+        **tiles,
+        "threshold": engine.card.threshold,
+        "halo": engine.plan.halo,
+        "tta": str(cfg.tta),
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+        "device": runtime.device.type,
+        "version": __version__,
+    }
 
 
 def digest(path: Path) -> str:
@@ -136,8 +144,9 @@ def speed(pixels: int, seconds: float) -> dict[str, Any]:
     rate = pixels / 1e6 / seconds if pixels and seconds > 0 else None
     return {
         "seconds": round(seconds, 2),
-        "megapixels_per_second": None if rate is None else round(rate, 3), "peak_memory_mib": peak_memory_mib(),
-    }  # fmt: skip
+        "megapixels_per_second": None if rate is None else round(rate, 3),
+        "peak_memory_mib": peak_memory_mib(),
+    }
 
 
 def peak_memory_mib() -> int:

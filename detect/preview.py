@@ -9,14 +9,15 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
-from detect import jobs
-from detect.augmenting import mixer_of
-from detect.labels import Detections
-from detect.launch import DONE, command
-from detect.learning import CropDataset
+from detect.assembly.command import DONE, command
+from detect.assembly.given_labels import read_labels
+from detect.assembly.material import Job, training_job
+from detect.assembly.variation import mixer_of
+from detect.labels.detections import Detections
+from detect.learning.crops import CropDataset
 from detect.learning.data import PatchSet
 from detect.learning.module import epoch_seed
-from detect.reporting import write_picture
+from detect.reporting.files import write_picture
 from detect.reporting.samples import LabelledCrop, crop_samples, patch_samples
 
 logger = logging.getLogger("detect.preview")
@@ -25,7 +26,7 @@ logger = logging.getLogger("detect.preview")
 def run(cfg: DictConfig) -> int:
     """Draw a sheet of the first epoch's samples with their labels; see `conf/preview.yaml`."""
     path = _sheet_path(cfg)
-    job = jobs.training_job(cfg, jobs.read_labels(cfg))
+    job = training_job(cfg, read_labels(cfg))
     samples = job.task.train(0)
     number = int(cfg.samples)
     if not 1 <= number <= len(samples):  # type: ignore[arg-type]
@@ -45,7 +46,7 @@ def _sheet_path(cfg: DictConfig) -> Path:
     return path
 
 
-def _crops(samples: CropDataset, number: int, job: jobs.Job) -> Image.Image:
+def _crops(samples: CropDataset, number: int, job: Job) -> Image.Image:
     crops = []
     for pixels, objects, valid in (samples.sample(i) for i in range(number)):
         found = Detections(objects.xy, np.ones(len(objects.xy)), objects.label, job.card.classes, objects.wh)
@@ -53,7 +54,7 @@ def _crops(samples: CropDataset, number: int, job: jobs.Job) -> Image.Image:
     return crop_samples(crops, job.card.backbone.stride)
 
 
-def _patches(samples: PatchSet, number: int, job: jobs.Job, cfg: DictConfig) -> Image.Image:
+def _patches(samples: PatchSet, number: int, job: Job, cfg: DictConfig) -> Image.Image:
     """Draw patches batch by batch, mixed as training mixes them."""
     mixer = mixer_of(cfg, len(job.card.outputs), scenes=job.split is not None)
     torch.manual_seed(epoch_seed(cfg.seed, 0))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from detect.launch import DONE, command, given_path
-from detect.reporting import write_report
+from detect.assembly.command import DONE, command
+from detect.assembly.settings import given_path
+from detect.reporting.page import write_report
 
 logger = logging.getLogger("detect.report")
 

@@ -10,17 +10,33 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from detect import __version__, counting, evaluate, jobs, setup
-from detect.evaluation import score_patches
+from detect import __version__, evaluate
+from detect.assembly.command import DONE, SOME_FAILED, command, conf_folder
+from detect.assembly.folders import output_folder, run_folder
+from detect.assembly.given_labels import LABELS_ASIDE, read_labels
+from detect.assembly.material import Job, training_job, weights_of
+from detect.assembly.settings import names
+from detect.assembly.trainer import (
+    checkpoint_to_resume,
+    classify,
+    fit,
+    load_best,
+    make_module,
+    make_trainer,
+    tool_trainer,
+    verdict,
+)
+from detect.assembly.validation import completed_card, hard_negatives, measured_halo, scene_counter
+from detect.evaluation.scores import score_patches
 from detect.evaluation.validation import SceneCounter
-from detect.jobs import LABELS_ASIDE
-from detect.labels import Annotations, PatchFolder
-from detect.launch import DONE, SOME_FAILED, command, conf_folder, names, output_folder, run_folder
-from detect.learning import PatchData
+from detect.labels.folders import PatchFolder
+from detect.labels.sources import Annotations
+from detect.learning.data import PatchData
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.nets import ModelCard, Net, PatchClassifier, build_net, save_model
-from detect.reporting import write_json, write_text
+from detect.nets.modelfile import ModelCard, Net, build_net, save_model
+from detect.nets.patch import PatchClassifier
 from detect.reporting.classified import draw_confusion, draw_worst
+from detect.reporting.files import write_json, write_text
 from detect.reporting.training import draw_curves, draw_scenes
 
 logger = logging.getLogger("detect.train")
@@ -33,25 +49,27 @@ def run(cfg: DictConfig) -> int:
     started = time.monotonic()
     cfg.output = str(run_folder(str(cfg.output)))
     folder = output_folder(
-        Path(cfg.output), results=("checkpoints", "model.safetensors"), allowed=cfg.resume or cfg.overwrite,
+        Path(cfg.output),
+        results=("checkpoints", "model.safetensors"),
+        allowed=cfg.resume or cfg.overwrite,
         way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
-    )  # fmt: skip
+    )
     pl.seed_everything(cfg.seed, verbose=False)
-    labels = jobs.read_labels(cfg)
-    job = jobs.training_job(cfg, labels)
+    labels = read_labels(cfg)
+    job = training_job(cfg, labels)
     if cfg.trainer.test and not _has_test(labels, job):
         raise ValueError("trainer.test=true needs images for the test: data.test, data.fold, a split column or folder")
-    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
-    card = counting.completed_card(cfg, job, net)
-    counter = counting.scene_counter(cfg, job, card, net)
-    module = setup.make_module(cfg, net, job, counter)
+    net = build_net(job.card, weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
+    card = completed_card(cfg, job, net)
+    counter = scene_counter(cfg, job, card, net)
+    module = make_module(cfg, net, job, counter)
     monitor = "val/f1" if counter else "val/balanced_accuracy"
-    trainer, best = setup.trainer(cfg, folder, monitor, job, counting.hard_negatives(cfg, job, card, net))
-    checkpoint = setup.checkpoint_to_resume(cfg, folder)
+    trainer, best = make_trainer(cfg, folder, monitor, job, hard_negatives(cfg, job, card, net))
+    checkpoint = checkpoint_to_resume(cfg, folder)
     if checkpoint is None or not (folder / "config.yaml").exists():
         write_text(OmegaConf.to_yaml(cfg, resolve=True), folder / "config.yaml")
-    setup.fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
-    setup.load_best(module, Path(best.best_model_path), cfg.runtime.device)
+    fit(trainer, module, PatchData(job.task.train, job.task.val, job.loading), checkpoint)
+    load_best(module, Path(best.best_model_path), cfg.runtime.device)
     if counter:
         card, scores = _scored_scenes(net, job, counter, folder)
     else:
@@ -63,32 +81,34 @@ def run(cfg: DictConfig) -> int:
     told = {"split": "val", "notes": summary["notes"], "seconds": round(time.monotonic() - started, 1)}
     write_json({**scores, **told}, folder / "scores.json")
     draw_curves(folder / "metrics.csv", folder / "curves.png")
-    logger.info("%s", setup.verdict(card, scores))
+    logger.info("%s", verdict(card, scores))
     logger.info("wrote %s in %.1f minutes", folder / "model.safetensors", (time.monotonic() - started) / 60)
     return evaluate.run(_test_settings(cfg, folder)) if cfg.trainer.test else DONE
 
 
-def _scored_scenes(net: Net, job: jobs.Job, counter: SceneCounter, folder: Path) -> tuple[ModelCard, dict[str, Any]]:
+def _scored_scenes(net: Net, job: Job, counter: SceneCounter, folder: Path) -> tuple[ModelCard, dict[str, Any]]:
     """Choose threshold and suppression on the validation scenes, measure the halo, and draw what was found."""
     card, scores, found = counter.score(net)
-    card = counting.measured_halo(net, card, job)
+    card = measured_halo(net, card, job)
     logger.info(
         "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
-        card.halo, card.halo_auto, card.halo_error or 0.0,
-    )  # fmt: skip
+        card.halo,
+        card.halo_auto,
+        card.halo_error or 0.0,
+    )
     scenes = [(labelled.name, labelled.scene, counter.truth[labelled.name]) for labelled in counter.scenes]
     draw_scenes(folder / "validation", scenes, found, card.patch_size / 2, counter.settings.criterion)
     return card, scores
 
 
-def _scored_patches(net: PatchClassifier, job: jobs.Job, cfg: DictConfig, folder: Path) -> dict[str, Any]:
+def _scored_patches(net: PatchClassifier, job: Job, cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """Classify the validation patches, and draw the worst."""
-    classified = setup.classify(net, job.card, job.task.val, cfg)
+    classified = classify(net, job.card, job.task.val, cfg)
     draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, job.card.outputs)
     return score_patches(*classified, job.card.outputs)
 
 
-def _summary(cfg: DictConfig, job: jobs.Job, scores: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(cfg: DictConfig, job: Job, scores: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a model remembers of its training."""
     return {
         "version": __version__,
@@ -111,18 +131,21 @@ def _overfit(cfg: DictConfig) -> int:
     for name in ("superimpose", "background", "mixup", "cutmix"):
         cfg.augment[name].p = 0.0
     pl.seed_everything(cfg.seed, verbose=False)
-    job = jobs.training_job(cfg, jobs.read_labels(cfg))
-    net = build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout)
-    counting.completed_card(cfg, job, net)
-    module = setup.make_module(cfg, net, job, None)
+    job = training_job(cfg, read_labels(cfg))
+    net = build_net(job.card, weights_of(cfg), cfg.net.dropout)
+    completed_card(cfg, job, net)
+    module = make_module(cfg, net, job, None)
     noted = Losses()
-    setup.tool_trainer(cfg, None, noted).fit(module, one_batch(job.task, job.loading))
+    tool_trainer(cfg, None, noted).fit(module, one_batch(job.task, job.loading))
     losses = noted.values
     good = learned(losses)
     logger.info(
-        "one batch of %d: loss %.4f at the start, %.4f at the end: %s", job.loading.batch_size, losses[0], losses[-1],
+        "one batch of %d: loss %.4f at the start, %.4f at the end: %s",
+        job.loading.batch_size,
+        losses[0],
+        losses[-1],
         "learned" if good else "NOT learned; more steps (trainer.overfit), or look at labels, rates and layers",
-    )  # fmt: skip
+    )
     return DONE if good else SOME_FAILED
 
 
@@ -137,7 +160,7 @@ def _test_settings(cfg: DictConfig, folder: Path) -> DictConfig:
     return OmegaConf.merge(made, own, {"radius": cfg.data.match_radius, "iou": cfg.data.match_iou})  # type: ignore[return-value]
 
 
-def _has_test(labels: Annotations | PatchFolder, job: jobs.Job) -> bool:
+def _has_test(labels: Annotations | PatchFolder, job: Job) -> bool:
     return "test" in labels.split if isinstance(labels, PatchFolder) else bool(job.sides["test"])
 
 

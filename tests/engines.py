@@ -9,10 +9,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.inference import Engine, Runtime, make_plan
-from detect.labels import Detections
-from detect.nets import ModelCard, PatchClassifier, build_net, receptive_halo
+from detect.inference.batch import Engine
+from detect.inference.plan import make_plan
+from detect.inference.stitching import Runtime
+from detect.labels.detections import Detections
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard, build_net
+from detect.nets.patch import PatchClassifier
+from detect.nets.receptive import receptive_halo
 
 
 def engine(card: ModelCard, runtime: Runtime, tile: int | None = None, budget: int = 1 << 30, folder=None) -> Engine:
@@ -26,9 +30,19 @@ def lively(stride: int = 16, dtype: str = "uint8", name: str = "test_resnet") ->
     """A random net that finds things: its outputs are scaled to a mean of 0 and a spread of 2 on noise."""
     middle, spread = {"uint8": (127.0, 64.0), "uint16": (1300.0, 700.0), "float32": (0.5, 0.25)}[dtype]
     card = ModelCard(
-        "patch", BackboneSpec(name, stride), ("a", "b"), "ground", (1, 2, 3), dtype, (middle,) * 3, (spread,) * 3,
-        2 * stride, None, threshold=0.4, radius=float(stride),
-    )  # fmt: skip
+        "patch",
+        BackboneSpec(name, stride),
+        ("a", "b"),
+        "ground",
+        (1, 2, 3),
+        dtype,
+        (middle,) * 3,
+        (spread,) * 3,
+        2 * stride,
+        None,
+        threshold=0.4,
+        radius=float(stride),
+    )
     torch.manual_seed(2)
     net = build_net(card)
     for module in net.modules():

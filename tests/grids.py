@@ -11,13 +11,19 @@ from scipy.special import logit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.imagery import Scene
-from detect.inference import Engine, Runtime, Views, decoder_of, make_plan
+from detect.imagery.scenes import Scene
+from detect.inference.batch import Engine
+from detect.inference.decoder import decoder_of
 from detect.inference.decoding import CellGeometry
-from detect.labels import Detections
-from detect.learning import Encoder, Objects
-from detect.nets import GridDetector, GridSpec, ModelCard, build_net, receptive_halo
+from detect.inference.plan import make_plan
+from detect.inference.stitching import Runtime
+from detect.inference.views import Views
+from detect.labels.detections import Detections
+from detect.learning.targets import Encoder, Objects
 from detect.nets.backbones import BackboneSpec
+from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.modelfile import ModelCard, build_net
+from detect.nets.receptive import receptive_halo
 
 SURE = 1e-6
 """Distance of a planted objectness from 0 and 1."""
@@ -31,11 +37,21 @@ def grid_card(
 ) -> ModelCard:
     """A grid head of two classes, for boxes of a typical side, or points; NMS at IoU 0.5, or half a cell."""
     given = {
-        "kind": "grid", "backbone": BackboneSpec("test_resnet", stride), "classes": ("a", "b"), "background": None,
-        "bands": (1, 2, 3), "dtype": "uint8", "offset": (), "scale": (), "patch_size": 24, "halo": halo,
-        "threshold": 0.5, "radius": 0.0 if size else stride / 2, "nms_iou": 0.5 if size else None,
+        "kind": "grid",
+        "backbone": BackboneSpec("test_resnet", stride),
+        "classes": ("a", "b"),
+        "background": None,
+        "bands": (1, 2, 3),
+        "dtype": "uint8",
+        "offset": (),
+        "scale": (),
+        "patch_size": 24,
+        "halo": halo,
+        "threshold": 0.5,
+        "radius": 0.0 if size else stride / 2,
+        "nms_iou": 0.5 if size else None,
         "grid": GridSpec(deepest, 16, slots, size),
-    }  # fmt: skip
+    }
     return ModelCard(**{**given, **more})  # type: ignore[arg-type]
 
 

@@ -12,9 +12,9 @@ import rasterio
 import torch
 from PIL import Image
 
-from detect.inference import TorchRuntime
-from detect.labels import read_detections
-from detect.nets import load_model
+from detect.inference.runtime import TorchRuntime
+from detect.labels.predictions import read_detections
+from detect.nets.modelfile import load_model
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter
 
@@ -65,9 +65,13 @@ def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
         "evaluate", f"predictions={tmp_path / 'out'}", f"annotations={points}", f"output={tmp_path / 'a'}", "radius=10"
     )
     two = call(
-        "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"data.annotations={points}",
-        f"output={tmp_path / 'b'}", "radius=10",
-    )  # fmt: skip
+        "evaluate",
+        f"model={trained / 'model.safetensors'}",
+        f"data.root={planted}",
+        f"data.annotations={points}",
+        f"output={tmp_path / 'b'}",
+        "radius=10",
+    )
     assert (one.code, two.code) == (0, 0), one.log + two.log
     first, second = (json.loads((tmp_path / name / "scores.json").read_text()) for name in "ab")
     assert {k: first[k] for k in ("f1", "found", "objects")} == {k: second[k] for k in ("f1", "found", "objects")}
@@ -89,9 +93,14 @@ def test_a_model_knows_the_images_that_validated_it_and_were_held_back_without_a
         ("train", ["images/0.png", "images/1.png"]),
     ):
         done = call(
-            "evaluate", f"model={trained / 'model.safetensors'}", f"data.root={planted}", f"split={split}",
-            f"data.annotations={tmp_path / 'points.csv'}", f"output={tmp_path / split}", "radius=10",
-        )  # fmt: skip
+            "evaluate",
+            f"model={trained / 'model.safetensors'}",
+            f"data.root={planted}",
+            f"split={split}",
+            f"data.annotations={tmp_path / 'points.csv'}",
+            f"output={tmp_path / split}",
+            "radius=10",
+        )
         assert done.code == 0, done.log
         assert list(json.loads((tmp_path / split / "scores.json").read_text())["per_image"]) == wanted
 
@@ -255,9 +264,16 @@ def boxes(root: Path, side: int) -> Path:
 def test_boxes_smaller_than_the_stride_and_random_weights_train(tmp_path):
     table = boxes(tmp_path, 10)
     done = call(
-        "train", f"data.root={tmp_path}", f"data.annotations={table}", f"output={tmp_path / 'run'}", "net.weights=none",
-        "trainer.max_epochs=1", "data.samples=32", "data.batch_size=8", "net.margin=16",
-    )  # fmt: skip
+        "train",
+        f"data.root={tmp_path}",
+        f"data.annotations={table}",
+        f"output={tmp_path / 'run'}",
+        "net.weights=none",
+        "trainer.max_epochs=1",
+        "data.samples=32",
+        "data.batch_size=8",
+        "net.margin=16",
+    )
     assert done.code == 0, done.log
     assert "objects are 10 pixels wide" in done.log
 
@@ -360,9 +376,14 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
     twice as far. What is said in pixels of the file is doubled, what the net is made of is not."""
     root, small, large = enlarged(planted, tmp_path / "data"), tmp_path / "small", tmp_path / "large"
     done = call(
-        "train", f"data.root={root}", f"data.annotations={root / 'points.csv'}", f"output={tmp_path / 'run'}", *SMALL,
-        "data.scale=0.5", "data.match_radius=60",
-    )  # fmt: skip
+        "train",
+        f"data.root={root}",
+        f"data.annotations={root / 'points.csv'}",
+        f"output={tmp_path / 'run'}",
+        *SMALL,
+        "data.scale=0.5",
+        "data.match_radius=60",
+    )
     assert done.code == 0 and "as resampled by data.scale=0.5" in done.log, done.log
     (net, card), (own_net, own) = (load_model(folder / "model.safetensors") for folder in (tmp_path / "run", trained))
     assert replace(card, training={}) == replace(own, training={}, image_scale=0.5)

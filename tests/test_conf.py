@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from detect.launch import conf_folder
+from detect.assembly.command import conf_folder
 
 GROUPS = [path for path in sorted(conf_folder().glob("*/*.yaml")) if path.parent.name != "experiment"]
 EXPERIMENTS = sorted(conf_folder().glob("experiment/*.yaml"))

@@ -9,18 +9,30 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from detect.nets import load_model
+from detect.nets.modelfile import load_model
 from tests.commands import Called, call
 from tests.conftest import plant, scatter
 
 torch.set_num_threads(1)
 
 TINY = (
-    "net.backbone=test_resnet", "net.weights=none", "net.stride=8", "net.patch_size=24", "net.margin=8",
-    "data.samples=48", "data.batch_size=8", "data.match_radius=10", "data.val_from=parts", "data.guard=8",
-    "trainer.max_epochs=2", "trainer.patience=9", "augment=none", "runtime=torch", "finetune.lr=0.01",
+    "net.backbone=test_resnet",
+    "net.weights=none",
+    "net.stride=8",
+    "net.patch_size=24",
+    "net.margin=8",
+    "data.samples=48",
+    "data.batch_size=8",
+    "data.match_radius=10",
+    "data.val_from=parts",
+    "data.guard=8",
+    "trainer.max_epochs=2",
+    "trainer.patience=9",
+    "augment=none",
+    "runtime=torch",
+    "finetune.lr=0.01",
     "finetune.backbone_lr=0.01",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.labels import read_detections
-from detect.nets import load_model, save_model
+from detect.labels.predictions import read_detections
+from detect.nets.modelfile import load_model, save_model
 from tests.commands import Called, call
 from tests.engines import write
 from tests.grids import lively_grid
@@ -21,10 +21,20 @@ from tests.grids import lively_grid
 torch.set_num_threads(1)
 
 TINY = (
-    "net=grid", "net.backbone=test_resnet", "net.weights=none", "net.deepest=8", "net.width=16", "data.crop=64",
-    "data.samples=48", "data.batch_size=4", "trainer.max_epochs=2", "trainer.ema=null", "finetune.lr=0.01",
-    "finetune.backbone_lr=0.01", "data.match_iou=0.3",
-)  # fmt: skip
+    "net=grid",
+    "net.backbone=test_resnet",
+    "net.weights=none",
+    "net.deepest=8",
+    "net.width=16",
+    "data.crop=64",
+    "data.samples=48",
+    "data.batch_size=4",
+    "trainer.max_epochs=2",
+    "trainer.ema=null",
+    "finetune.lr=0.01",
+    "finetune.backbone_lr=0.01",
+    "data.match_iou=0.3",
+)
 
 
 @pytest.fixture(scope="module")

@@ -90,10 +90,17 @@ def test_cutmix_is_for_bare_patches_and_mixtures_for_patches(data: tuple[str, st
 def test_boxes_and_ignored_regions_are_drawn(planted: Path, tmp_path: Path) -> None:
     """The discs as boxes, one image's labelled unknown: hatched, its rows are no objects."""
     points = pd.read_csv(planted / "points.csv")
-    boxes = pd.DataFrame({
-        "image": points.image, "xmin": points.x - 12, "ymin": points.y - 12, "xmax": points.x + 12,
-        "ymax": points.y + 12, "label": np.where(points.index % 3 == 0, "crowd", "disc"), "split": points.split,
-    })  # fmt: skip
+    boxes = pd.DataFrame(
+        {
+            "image": points.image,
+            "xmin": points.x - 12,
+            "ymin": points.y - 12,
+            "xmax": points.x + 12,
+            "ymax": points.y + 12,
+            "label": np.where(points.index % 3 == 0, "crowd", "disc"),
+            "split": points.split,
+        }
+    )
     boxes.to_csv(tmp_path / "boxes.csv", index=False)
     given = (f"data.root={planted}", f"data.annotations={tmp_path / 'boxes.csv'}", *GRID, "augment=heavy", "samples=8")
     done = call("preview", *given, "data.ignore_labels=[crowd]", f"output={tmp_path / 'a.jpg'}")

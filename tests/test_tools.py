@@ -48,10 +48,21 @@ def test_what_a_template_lacks_is_magenta_and_what_it_has_green(
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     (tmp_path / "boxes.csv").write_text("image,xmin,ymin,xmax,ymax,label\n0_test.jpg,0,0,1,1,short\n")
     monkeypatch.setattr(
-        sys, "argv",
-        ["stack_template", "--images", str(tmp_path / "*_test.png"), "--replace", "_test", "_temp",
-         "--into", str(tmp_path / "out"), "--annotations", str(tmp_path / "boxes.csv")],
-    )  # fmt: skip
+        sys,
+        "argv",
+        [
+            "stack_template",
+            "--images",
+            str(tmp_path / "*_test.png"),
+            "--replace",
+            "_test",
+            "_temp",
+            "--into",
+            str(tmp_path / "out"),
+            "--annotations",
+            str(tmp_path / "boxes.csv"),
+        ],
+    )
     stack_template.main()
     found = np.asarray(Image.open(tmp_path / "out" / "0_test.png"))
     assert found[0, 0].tolist() == [255, 0, 255]

@@ -17,7 +17,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from detect.nets import save_model
+from detect.nets.modelfile import save_model
 from tests.commands import Called
 from tests.engines import coarse, lively, write
 from tests.zygote import Child, Zygote

@@ -39,9 +39,13 @@ class Zygote:
     def __enter__(self) -> "Zygote":
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=environment, cwd=Path(__file__).parents[1],
-        )  # fmt: skip
+            [sys.executable, "-m", "tests.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=Path(__file__).parents[1],
+        )
         self.ask(do="nothing")
         return self
 
@@ -72,7 +76,7 @@ class Zygote:
 
 def _predict(request: dict[str, Any]) -> None:
     from detect import predict
-    from detect.inference import TorchRuntime
+    from detect.inference.runtime import TorchRuntime
 
     target = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):

@@ -21,16 +21,33 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from detect.launch import keep_freed_memory
-from detect.nets import GridDetector, GridSpec, ModelCard, Net, build_net, receptive_halo
+from detect.assembly.command import keep_freed_memory
 from detect.nets.backbones import BackboneSpec, parameters_of
 from detect.nets.bodies import anatomy
+from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.modelfile import ModelCard, Net, build_net
+from detect.nets.receptive import receptive_halo
 
 FAMILIES = (
-    "lenet5", "torchvision/alexnet", "vgg16", "vgg19", "torchvision/googlenet", "inception_v4", "resnet18", "resnet50",
-    "resnext50_32x4d", "densenet121", "legacy_xception", "xception41", "mobilenetv2_100", "mobilenetv3_large_100",
-    "nasnetalarge", "tf_efficientnet_lite0", "efficientnet_b0", "convnext_tiny",
-)  # fmt: skip
+    "lenet5",
+    "torchvision/alexnet",
+    "vgg16",
+    "vgg19",
+    "torchvision/googlenet",
+    "inception_v4",
+    "resnet18",
+    "resnet50",
+    "resnext50_32x4d",
+    "densenet121",
+    "legacy_xception",
+    "xception41",
+    "mobilenetv2_100",
+    "mobilenetv3_large_100",
+    "nasnetalarge",
+    "tf_efficientnet_lite0",
+    "efficientnet_b0",
+    "convnext_tiny",
+)
 """What `--names` is when it is not given."""
 
 DEEPEST, FINEST = {"patch": 16, "grid": 32}, 8

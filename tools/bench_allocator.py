@@ -8,9 +8,9 @@ import time
 
 import torch
 
-from detect.launch import keep_freed_memory
-from detect.nets import PatchClassifier, build_backbone
-from detect.nets.backbones import BackboneSpec
+from detect.assembly.command import keep_freed_memory
+from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.patch import PatchClassifier
 
 
 def megapixels_per_second(net: PatchClassifier, tile: int, repeats: int) -> float:

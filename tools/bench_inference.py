@@ -41,21 +41,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.windows import Window as RasterWindow
 
-from detect.imagery import Scene, SceneReader, Window, open_scene, read_window
-from detect.inference import (
-    Engine,
-    OpenVinoRuntime,
-    TorchRuntime,
-    compile_cache,
-    count_scene,
-    layer_bytes,
-    make_plan,
-    predict_images,
-)
-from detect.launch import keep_freed_memory
-from detect.nets import ModelCard, PatchClassifier, build_net, effective_halo, receptive_halo, save_model
+from detect.assembly.command import keep_freed_memory
+from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.windows import Window
+from detect.inference.batch import Engine, count_scene, predict_images
+from detect.inference.plan import layer_bytes, make_plan
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime, compile_cache
 from detect.nets.backbones import BackboneSpec
-from detect.reporting import write_json
+from detect.nets.modelfile import ModelCard, build_net, save_model
+from detect.nets.patch import PatchClassifier
+from detect.nets.receptive import effective_halo, receptive_halo
+from detect.reporting.files import write_json
 from detect.reporting.folder import PredictionFolder
 from detect.reporting.journal import RUN
 
@@ -98,10 +95,19 @@ def make_gigapixel(path: Path, photograph: Path) -> None:
         pixels = source.read([1, 2, 3])
     rows, cols = (side // BLOCK for side in pixels.shape[1:])
     profile = {
-        "driver": "GTiff", "dtype": "uint8", "count": 3, "height": GIGAPIXEL_SIDE, "width": GIGAPIXEL_SIDE,
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "jpeg", "photometric": "ycbcr",
-        "crs": "EPSG:32617", "transform": rasterio.Affine(0.1, 0, 500_000, 0, -0.1, 4_000_000),
-    }  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": 3,
+        "height": GIGAPIXEL_SIDE,
+        "width": GIGAPIXEL_SIDE,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "jpeg",
+        "photometric": "ycbcr",
+        "crs": "EPSG:32617",
+        "transform": rasterio.Affine(0.1, 0, 500_000, 0, -0.1, 4_000_000),
+    }
     with rasterio.open(path, "w", **profile) as target:
         for row in range(GIGAPIXEL_SIDE // BLOCK):
             for col in range(GIGAPIXEL_SIDE // BLOCK):
@@ -114,9 +120,19 @@ def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
     """Make a network with a random head, its halo measured on the photograph and its threshold set for `OBJECTS`."""
     torch.manual_seed(0)
     card = ModelCard(
-        "patch", BackboneSpec(), ("a", "b", "c", "d", "e"), "background", (1, 2, 3), "uint8", (127.0,) * 3,
-        (128.0,) * 3, 48, None, radius=32.0, threshold=0.0,
-    )  # fmt: skip
+        "patch",
+        BackboneSpec(),
+        ("a", "b", "c", "d", "e"),
+        "background",
+        (1, 2, 3),
+        "uint8",
+        (127.0,) * 3,
+        (128.0,) * 3,
+        48,
+        None,
+        radius=32.0,
+        threshold=0.0,
+    )
     net = build_net(card, "bundled").eval()
     assert isinstance(net, PatchClassifier)
     halo = receptive_halo(net, net.stride, 3)
@@ -190,9 +206,14 @@ def sahi_run(photograph: Path) -> Callable[[], None] | None:
 
     def run() -> None:
         get_sliced_prediction(
-            str(photograph), model, slice_height=640, slice_width=640, overlap_height_ratio=0.2,
-            overlap_width_ratio=0.2, verbose=0,
-        )  # fmt: skip
+            str(photograph),
+            model,
+            slice_height=640,
+            slice_width=640,
+            overlap_height_ratio=0.2,
+            overlap_width_ratio=0.2,
+            verbose=0,
+        )
 
     return run
 
@@ -253,9 +274,13 @@ def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[st
             print("a gigapixel is written; counting it takes minutes", flush=True)
         output = folder / name
         command = [
-            sys.executable, "-m", "detect.predict", f"model={folder / 'model.safetensors'}", f"images={path}",
+            sys.executable,
+            "-m",
+            "detect.predict",
+            f"model={folder / 'model.safetensors'}",
+            f"images={path}",
             f"output={output}",
-        ]  # fmt: skip
+        ]
         subprocess.run(command, check=True)
         peaks[name] = json.loads((output / "run.json").read_text(encoding="utf-8"))["peak_memory_mib"]
     return peaks

@@ -30,10 +30,12 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-ignore]
 
-from detect.imagery import open_scene, replace_file
-from detect.inference import Engine, count_scene, make_plan
-from detect.nets import ModelCard
+from detect.imagery.files import replace_file
+from detect.imagery.scenes import open_scene
+from detect.inference.batch import Engine, count_scene
+from detect.inference.plan import make_plan
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 Floats = NDArray[np.float64]
 

@@ -26,11 +26,14 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
-from detect import jobs, setup
-from detect.launch import conf_folder, keep_freed_memory
-from detect.learning import CountingModule, PatchData
-from detect.nets import build_net
-from detect.reporting import write_json
+from detect.assembly.command import conf_folder, keep_freed_memory
+from detect.assembly.given_labels import read_labels
+from detect.assembly.material import Job, training_job, weights_of
+from detect.assembly.trainer import make_module, precision
+from detect.learning.data import PatchData
+from detect.learning.module import CountingModule
+from detect.nets.modelfile import build_net
+from detect.reporting.files import write_json
 
 SIDE, OBJECTS, IMAGES = 2048, 60, 3
 SAMPLES = {"grid": 40, "patch": 320}
@@ -72,27 +75,36 @@ def settings(net: str, folder: Path, overrides: list[str]) -> DictConfig:
         return compose("train", [*wanted, f"data.samples={SAMPLES[net]}", *overrides])
 
 
-def loop_rate(cfg: DictConfig, job: jobs.Job, rounds: int) -> list[float]:
+def loop_rate(cfg: DictConfig, job: Job, rounds: int) -> list[float]:
     """Train an epoch to warm up and one for each round; give samples a second."""
     module = fresh(cfg, job)
     clock = EpochClock()
     trainer = pl.Trainer(
-        max_epochs=rounds + 1, accelerator=cfg.trainer.accelerator, devices=1, callbacks=[clock], logger=False,
-        precision=setup.precision(cfg.trainer.precision, cfg.trainer.accelerator),  # type: ignore[arg-type]
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
-        gradient_clip_val=cfg.trainer.clip, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
-    )  # fmt: skip
+        max_epochs=rounds + 1,
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        callbacks=[clock],
+        logger=False,
+        precision=precision(cfg.trainer.precision, cfg.trainer.accelerator),  # type: ignore[arg-type]
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        gradient_clip_val=cfg.trainer.clip,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+    )
     trainer.fit(module, PatchData(job.task.train, job.task.val, job.loading))
     samples = cfg.data.samples // cfg.data.batch_size * cfg.data.batch_size
     return [samples / seconds for seconds in clock.seconds[1:]]
 
 
-def fresh(cfg: DictConfig, job: jobs.Job) -> CountingModule:
+def fresh(cfg: DictConfig, job: Job) -> CountingModule:
     """Make the module that trains, with new layers."""
-    return setup.make_module(cfg, build_net(job.card, jobs.weights_of(cfg), cfg.net.dropout), job, None)
+    return make_module(cfg, build_net(job.card, weights_of(cfg), cfg.net.dropout), job, None)
 
 
-def bare_rate(cfg: DictConfig, job: jobs.Job) -> float:
+def bare_rate(cfg: DictConfig, job: Job) -> float:
     """Run forward, loss and backward on one resident batch for about an epoch's samples; give samples a second."""
     module = fresh(cfg, job)
     module.trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
@@ -122,7 +134,7 @@ def main() -> None:
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         cfg = settings(known.net, Path(folder), overrides)
-        job = jobs.training_job(cfg, jobs.read_labels(cfg))
+        job = training_job(cfg, read_labels(cfg))
         pairs = [(loop_rate(cfg, job, 1)[0], bare_rate(cfg, job)) for _ in range(known.rounds)]
     loop, bare = (median(pair[i] for pair in pairs) for i in (0, 1))
     print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {cfg.data.batch_size}")

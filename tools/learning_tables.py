@@ -34,9 +34,14 @@ EPOCHS = {360: 8, 120: 25, 60: 58}
 
 RATIO = 20
 BASE = [
-    "net.stride=32", "net.margin=0", "net.dropout=0.3", f"data.negative_labels=[{BACKGROUND}]",
-    "finetune.weight_decay=0.05", "finetune.label_smoothing=0.1", "trainer.patience=1000",
-]  # fmt: skip
+    "net.stride=32",
+    "net.margin=0",
+    "net.dropout=0.3",
+    f"data.negative_labels=[{BACKGROUND}]",
+    "finetune.weight_decay=0.05",
+    "finetune.label_smoothing=0.1",
+    "trainer.patience=1000",
+]
 REGIMES = {
     "scratch": ["finetune=scratch"],
     "frozen": ["finetune=frozen"],

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.imagery import replace_file
+from detect.imagery.files import replace_file
 
 
 def stacked(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> NDArray[np.uint8]:

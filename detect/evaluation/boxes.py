@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torchmetrics.detection import MeanAveragePrecision
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,11 @@ def average_precision(
         if over is not None
     }
     return {
-        "map50": _defined(float(values["map_50"])), "map": _defined(float(values["map"])), "map_from_score": lowest,
+        "map50": _defined(float(values["map_50"])),
+        "map": _defined(float(values["map"])),
+        "map_from_score": lowest,
         "average_precision": per_class,
-    }  # fmt: skip
+    }
 
 
 def _strongest(found: Mapping[str, Detections]) -> dict[str, Detections]:
@@ -77,9 +79,11 @@ def _strongest(found: Mapping[str, Detections]) -> dict[str, Detections]:
 
 def _metric(thresholds: list[float] | None, largest: int) -> MeanAveragePrecision:
     metric = MeanAveragePrecision(
-        backend="faster_coco_eval", class_metrics=True, iou_thresholds=thresholds,
+        backend="faster_coco_eval",
+        class_metrics=True,
+        iou_thresholds=thresholds,
         max_detection_thresholds=[1, 100, max(101, largest)],
-    )  # fmt: skip
+    )
     metric.warn_on_many_detections = False
     return metric
 

@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 
 
 @dataclass(frozen=True, eq=False)

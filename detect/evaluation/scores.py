@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 
 from detect.evaluation.matching import Criterion, Match
-from detect.labels import Detections
+from detect.labels.detections import Detections
 
 BACKGROUND = "background"
 """The confusion matrix's name for nothing there, or nothing found."""

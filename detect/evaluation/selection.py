@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.special import logit
 
 from detect.evaluation.matching import Criterion
-from detect.labels import Detections
+from detect.labels.detections import Detections
 
 _CANDIDATES = 200
 _USUAL = 3

@@ -10,9 +10,20 @@ import pandas as pd
 from detect.evaluation.scores import overall
 
 SCORES = (
-    "f1", "precision", "recall", "count_bias_percent", "count_mae", "map50", "map", "accuracy", "balanced_accuracy",
-    "macro_f1", "roc_auc", "pr_auc", "false_alarms_per_megapixel",
-)  # fmt: skip
+    "f1",
+    "precision",
+    "recall",
+    "count_bias_percent",
+    "count_mae",
+    "map50",
+    "map",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "roc_auc",
+    "pr_auc",
+    "false_alarms_per_megapixel",
+)
 """The numbers of `scores.json` that are summed up, in this order."""
 
 COUNTS = ("hits", "misses", "false_alarms")

@@ -11,12 +11,17 @@ from detect.evaluation.boxes import average_precision
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
-from detect.imagery import Scene, Window
-from detect.inference import Plan, TorchRuntime, decoder_of, map_scene
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Window
+from detect.inference.decoder import decoder_of
 from detect.inference.decoding import CellGeometry, in_file
-from detect.labels import Detections, outside
-from detect.learning import LabelledScene
-from detect.nets import ModelCard, Net
+from detect.inference.plan import Plan
+from detect.inference.runtime import TorchRuntime
+from detect.inference.stitching import map_scene
+from detect.labels.detections import Detections
+from detect.labels.sources import outside
+from detect.learning.splits import LabelledScene
+from detect.nets.modelfile import ModelCard, Net
 
 ROUGH, FINE = 1e-2, 1e-3
 """Tolerances of the logits in validation while training, and for the model's own choice of threshold."""
@@ -164,9 +169,11 @@ class SceneCounter:
         found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
         boxes, criterion = self.card.boxes, self.settings.criterion
         card = replace(
-            self.card, threshold=best.threshold, radius=0.0 if boxes else best.suppression,
+            self.card,
+            threshold=best.threshold,
+            radius=0.0 if boxes else best.suppression,
             nms_iou=best.suppression if boxes else None,
-        )  # fmt: skip
+        )
         scores = score_points(found, self.truth, self.card.classes, criterion.radius, criterion.iou)
         if boxes:
             scores |= average_precision(all_found, self.truth, self.card.classes)

@@ -66,10 +66,19 @@ def write_map(
     """
     height, width = (-(-side // stride) for side in scene.shape)
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": len(names), "height": height, "width": width, "tiled": True,
-        "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "predictor": 3, "zlevel": 4,
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": len(names),
+        "height": height,
+        "width": width,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+        "predictor": 3,
+        "zlevel": 4,
         "bigtiff": "if_safer",
-    }  # fmt: skip
+    }
     if scene.transform is not None:
         corner = offset - stride / 2
         profile["transform"] = georeference(scene) @ Affine.translation(corner, corner) @ Affine.scale(stride)

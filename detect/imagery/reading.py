@@ -96,9 +96,11 @@ class SceneReader:
         cols = reflect(window.col, window.col_stop, self.scene.shape[1])
         top, left = int(rows.min()), int(cols.min())
         inner = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
-        pixels = self._decode(inner) if self._resident is None else self._resident[
-            :, inner.row : inner.row_stop, inner.col : inner.col_stop
-        ]  # fmt: skip
+        pixels = (
+            self._decode(inner)
+            if self._resident is None
+            else self._resident[:, inner.row : inner.row_stop, inner.col : inner.col_stop]
+        )
         if window.inside(self.scene.shape):
             return pixels
         return _mirrored(pixels, inner, window, rows, cols)

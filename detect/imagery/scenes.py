@@ -88,9 +88,11 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
 def gdal_options() -> rasterio.Env:
     """Make a broken JPEG or PNG an error (GDAL would fill what is missing), write no side-cars, bound the cache."""
     return rasterio.Env(
-        GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PNG_WHOLE_IMAGE_OPTIM=False, GDAL_PAM_ENABLED=False,
+        GDAL_ERROR_ON_LIBJPEG_WARNING=True,
+        GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
+        GDAL_PAM_ENABLED=False,
         GDAL_CACHEMAX=BLOCK_CACHE,
-    )  # fmt: skip
+    )
 
 
 def open_scene(path: Path) -> Scene:

@@ -15,14 +15,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.inference.decoder import Decoder, decoder_of, suppression_of
 from detect.inference.decoding import CellGeometry, in_file, posteriors
 from detect.inference.feeding import Ending, Failure, Source, ahead, grouped, read_tiles
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime, Stitcher, release
-from detect.labels import Detections, UnwritableError, writable
-from detect.nets import ModelCard
+from detect.labels.detections import Detections
+from detect.labels.sheets import UnwritableError, writable
+from detect.nets.modelfile import ModelCard
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from scipy.special import log_softmax, logsumexp
 
 from detect.inference.decoding import CellGeometry, decode_patches, posteriors
 from detect.inference.grid_map import combined_grids, decode_grid, grid_heat, turned_channels
-from detect.labels import Detections
-from detect.nets import ModelCard
+from detect.labels.detections import Detections
+from detect.nets.modelfile import ModelCard
 
 Turn = tuple[bool, bool, bool]
 """Transpose, then flip rows, then flip columns."""

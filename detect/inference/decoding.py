@@ -9,10 +9,10 @@ from scipy.ndimage import minimum_filter
 from scipy.special import expit, logsumexp, softmax
 from torch.nn import functional as F
 
-from detect.imagery import Scene
+from detect.imagery.scenes import Scene
 from detect.inference.stitching import release
-from detect.labels import Detections
-from detect.nets import ModelCard
+from detect.labels.detections import Detections
+from detect.nets.modelfile import ModelCard
 
 LEVELS = np.float32(1024)
 """Steps of log odds that are told apart when a peak is looked for, per unit."""

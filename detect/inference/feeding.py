@@ -9,7 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Grid, Preview, Scene, SceneError, SceneReader, Window
+from detect.imagery.preview import Preview
+from detect.imagery.reading import SceneReader
+from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.windows import Grid, Window
 from detect.inference.plan import Plan
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from torchvision.ops import batched_nms
 
 from detect.inference.decoding import LEVELS, CellGeometry
 from detect.inference.stitching import release
-from detect.labels import Detections
-from detect.nets import ModelCard
+from detect.labels.detections import Detections
 from detect.nets.grid import PER_SLOT
+from detect.nets.modelfile import ModelCard
 
 SIZES = (-6.0, 6.0)
 """Bounds of the logarithm of a box's side over the typical object's; beyond, a net that is not trained yet says it."""

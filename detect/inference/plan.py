@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from detect.imagery import Grid, Scene, SceneError
+from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.windows import Grid
 from detect.inference.stitching import Stitcher, tile_grid
 
 logger = logging.getLogger(__name__)

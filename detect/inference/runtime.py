@@ -207,9 +207,16 @@ def _largest(dtype: str) -> float:
 def _fingerprint(net: nn.Module, bands: int, stride: int, dtype: str) -> str:
     """Name a network by its weights, its shape, and the versions of what converts it."""
     facts = (
-        str(net), getattr(net, "patch_size", None), bands, stride, dtype, import_openvino().__version__,
-        torch.__version__, timm.__version__, detect_version,
-    )  # fmt: skip
+        str(net),
+        getattr(net, "patch_size", None),
+        bands,
+        stride,
+        dtype,
+        import_openvino().__version__,
+        torch.__version__,
+        timm.__version__,
+        detect_version,
+    )
     digest = hashlib.sha256(repr(facts).encode())
     for name, value in net.state_dict().items():
         digest.update(name.encode() + value.contiguous().numpy().tobytes())

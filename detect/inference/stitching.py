@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Grid, Scene, SceneReader, Window
+from detect.imagery.reading import SceneReader
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Grid, Window
 
 Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
 """Maps a batch of tiles (B, bands, H, W) to (B, K, H / stride, W / stride)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from detect.imagery import SceneError, open_scene
+from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.entries import Entry, Problems, SourceImage
 from detect.labels.sources import AnnotationError, ImageFolder, plain_name
 
@@ -40,8 +40,10 @@ def gather(entries: Sequence[Entry], root: Path | None, problems: Problems) -> d
     if cut:
         _log.warning(
             "%s: %d boxes hang over the edge of their image by more than a pixel and are cut there, such as line %d",
-            problems.source, len(cut), cut[0].line,
-        )  # fmt: skip
+            problems.source,
+            len(cut),
+            cut[0].line,
+        )
     return dict(by_image)
 
 

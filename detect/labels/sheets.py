@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.imagery import replace_file
+from detect.imagery.files import replace_file
 from detect.labels.sources import AnnotationError
 
 

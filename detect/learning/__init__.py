@@ -18,25 +18,11 @@ from detect.learning.mixing import BatchMixer, Mix
 from detect.learning.module import ClassifierModule, CountingModule
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Recipe, Sampler
-from detect.learning.sizes import (
-    ObjectSizes,
-    fitted_patch,
-    grid_warnings,
-    object_sizes,
-    patch_warnings,
-    seen_split,
-)
+from detect.learning.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings, seen_split
 from detect.learning.splits import PART, LabelledScene, SceneSplit, named_sides, split_scenes
 from detect.learning.superimpose import Collage, Pasting, point_size
 from detect.learning.targets import Encoder, Objects
-from detect.learning.tasks import (
-    PatchSettings,
-    Task,
-    grid_task,
-    image_kind,
-    measure_normalisation,
-    scene_task,
-)
+from detect.learning.tasks import PatchSettings, Task, grid_task, image_kind, measure_normalisation, scene_task
 from detect.learning.transplant import Transplant
 
 __all__ = [

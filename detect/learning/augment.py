@@ -12,9 +12,17 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 import albumentations as A
 
 GEOMETRIC = (
-    "D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "RandomRotate90", "Rotate",
-    "ShiftScaleRotate", "Affine", "Perspective",
-)  # fmt: skip
+    "D4",
+    "SquareSymmetry",
+    "HorizontalFlip",
+    "VerticalFlip",
+    "Transpose",
+    "RandomRotate90",
+    "Rotate",
+    "ShiftScaleRotate",
+    "Affine",
+    "Perspective",
+)
 """Transforms that move pixels, and points with them; the others change values alone."""
 
 COLOURED = ("HueSaturationValue", "ColorJitter", "ISONoise", "RGBShift", "ChannelShuffle", "ChannelDropout", "ToGray")

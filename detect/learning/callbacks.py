@@ -8,7 +8,7 @@ import pandas as pd
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
-from detect.imagery import replace_file
+from detect.imagery.files import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +57,12 @@ class EpochLog(pl.Callback):
         values = "  ".join(f"{name} {metrics[name]:.3f}" for name in shown if name in metrics)
         logger.info(
             "epoch %d/%s  %s  %.0f patches/s with validation, %s left",
-            trainer.current_epoch + 1, trainer.max_epochs, values,
-            self.samples / (now - self._started), f"{left / 60:.1f} min",
-        )  # fmt: skip
+            trainer.current_epoch + 1,
+            trainer.max_epochs,
+            values,
+            self.samples / (now - self._started),
+            f"{left / 60:.1f} min",
+        )
 
 
 class AveragedWeights(EMAWeightAveraging):

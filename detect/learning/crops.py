@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from detect.imagery import Window
+from detect.imagery.windows import Window
 from detect.learning.augment import Augment
 from detect.learning.mining import LookAlikes, Place
 from detect.learning.pixels import PixelSource

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 from torch import from_numpy
 from torchvision.ops import box_iou
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.learning.splits import LabelledScene
 
 CROWDED = 5

@@ -60,6 +60,9 @@ class PatchData(pl.LightningDataModule):
         size = self.loading.batch_size
         short = len(patches) < size  # type: ignore[arg-type]
         return DataLoader(
-            patches, batch_size=size, num_workers=self.loading.workers, drop_last=drop_last and not short,
+            patches,
+            batch_size=size,
+            num_workers=self.loading.workers,
+            drop_last=drop_last and not short,
             generator=torch.Generator(),
-        )  # fmt: skip
+        )

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from detect.imagery import Window, open_scene, read_window
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import open_scene
+from detect.imagery.windows import Window
 from detect.learning.augment import Augment
 from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Sample
 from detect.learning.splits import LabelledScene
 from detect.learning.transplant import Transplant
-from detect.nets import ModelCard
+from detect.nets.modelfile import ModelCard
 
 
 class SampleDataset(Dataset[tuple[Tensor, int]]):

@@ -8,8 +8,8 @@ from pytorch_lightning.callbacks import BaseFinetuning
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from detect.nets import Net
 from detect.nets.backbones import stage_layers
+from detect.nets.modelfile import Net
 
 
 @dataclass(frozen=True)

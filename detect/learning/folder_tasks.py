@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from detect.imagery import open_scene
-from detect.labels import PatchFolder
+from detect.imagery.scenes import open_scene
+from detect.labels.folders import PatchFolder
 from detect.learning.augment import Augment
 from detect.learning.data import PatchSet
 from detect.learning.datasets import FolderDataset, PatchFiles
 from detect.learning.tasks import SEED_STEP, Task, balanced, image_kind
 from detect.learning.transplant import Transplant
-from detect.nets import ModelCard
+from detect.nets.modelfile import ModelCard
 
 
 def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: ModelCard) -> ModelCard:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from detect.labels import Annotations
+from detect.labels.sources import Annotations
 from detect.learning.draws import class_counts, deal, group_of
 from detect.learning.splits import named_sides
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from detect.learning.finetuning import Schedule
 from detect.learning.losses import GridLoss
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets import GridDetector
+from detect.nets.grid import GridDetector
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 

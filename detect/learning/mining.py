@@ -11,9 +11,9 @@ import pytorch_lightning as pl
 from numpy.random import Generator
 from scipy.spatial import cKDTree
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.learning.splits import LabelledScene
-from detect.nets import Net
+from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +113,9 @@ class HardNegatives(pl.Callback):
         self.look_alikes.mined = self.look_alikes.mined + alarms
         logger.info(
             "%d false alarms in the training images join the backgrounds (epoch %d)",
-            len(alarms), trainer.current_epoch + 1,
-        )  # fmt: skip
+            len(alarms),
+            trainer.current_epoch + 1,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Give the places."""

@@ -16,8 +16,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from detect.learning.finetuning import Layers, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mixing import BatchMixer
-from detect.nets import Net, PatchClassifier
 from detect.nets.backbones import parameters_of
+from detect.nets.modelfile import Net
+from detect.nets.patch import PatchClassifier
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Scene, Window, open_scene, read_window, reflect
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.windows import Window, reflect
 from detect.imagery.zoom import Zoom
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")

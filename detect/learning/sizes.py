@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from detect.imagery import Resolution
+from detect.imagery.resolution import Resolution
 from detect.learning.splits import LabelledScene, SceneSplit
 
 CELLS = 2
@@ -92,9 +92,12 @@ def _seen(labelled: LabelledScene, resolution: Resolution) -> LabelledScene:
     scene = resolution.seen(labelled.scene)
     x, y = scene.factor_xy
     return replace(
-        labelled, scene=scene, objects=labelled.objects.scaled(x, y), negatives=labelled.negatives * (x, y),
+        labelled,
+        scene=scene,
+        objects=labelled.objects.scaled(x, y),
+        negatives=labelled.negatives * (x, y),
         ignored=labelled.ignored * (x, y, x, y),
-    )  # fmt: skip
+    )
 
 
 def grid_warnings(

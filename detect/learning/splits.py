@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery import Scene, Window, open_scene, view
-from detect.labels import AnnotatedImage, Annotations, Detections, outside
+from detect.imagery.scenes import Scene, open_scene, view
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
+from detect.labels.sources import AnnotatedImage, Annotations, outside
 from detect.learning.draws import class_counts, draw, group_of
 
 PART = " [rows "

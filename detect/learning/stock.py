@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from detect.imagery import Window
+from detect.imagery.windows import Window
 from detect.learning.cutouts import CutOut, cut_box, cut_object
 from detect.learning.pieces import Pieces
 from detect.learning.pixels import PixelSource

@@ -9,7 +9,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from detect.imagery import Window
+from detect.imagery.windows import Window
 from detect.learning.cutouts import CutOut, cut_ground
 from detect.learning.pixels import PixelSource
 from detect.learning.splits import LabelledScene

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from detect.imagery import Scene
+from detect.imagery.scenes import Scene
 from detect.learning.augment import Augment
 from detect.learning.crops import CropDataset, CropRecipe, CropSampler
 from detect.learning.data import PatchSet

@@ -19,13 +19,19 @@ from detect.nets.padding import exact, pad_evenly
 TAPS: dict[str, tuple[tuple[str, int, int], ...]] = {
     "lenet5": (("c1", 6, 1), ("c3", 16, 2), ("f6", 84, 4)),
     "torchvision/alexnet": (
-        ("features.1", 64, 4), ("features.4", 192, 8), ("features.11", 256, 16), ("features.12", 256, 32),
+        ("features.1", 64, 4),
+        ("features.4", 192, 8),
+        ("features.11", 256, 16),
+        ("features.12", 256, 32),
     ),
     "torchvision/googlenet": (
-        ("conv1", 64, 2), ("conv3", 192, 4), ("inception3b", 480, 8), ("inception4e", 832, 16),
+        ("conv1", 64, 2),
+        ("conv3", 192, 4),
+        ("inception3b", 480, 8),
+        ("inception4e", 832, 16),
         ("inception5b", 1024, 32),
     ),
-}  # fmt: skip
+}
 """Networks that timm has not: the layer, channels and stride of each of their features."""
 
 
@@ -181,8 +187,6 @@ def _whole(name: str, bands: int) -> nn.Module:
     options = {"aux_logits": False, "init_weights": False} if name == "torchvision/googlenet" else {}
     net: nn.Module = get_model(name.removeprefix("torchvision/"), weights=None, **options)
     place, first = next((place, layer) for place, layer in net.named_modules() if isinstance(layer, nn.Conv2d))
-    new = nn.Conv2d(
-        bands, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None,  # type: ignore[arg-type]
-    )  # fmt: skip
-    net.set_submodule(place, new)
+    form: dict[str, Any] = {name: getattr(first, name) for name in ("kernel_size", "stride", "padding")}
+    net.set_submodule(place, nn.Conv2d(bands, first.out_channels, bias=first.bias is not None, **form))
     return net

@@ -21,10 +21,14 @@ def lenet5(bands: int) -> nn.Sequential:
     """
     return nn.Sequential(
         OrderedDict(
-            c1=_convolution(bands, 6, 5), s2=nn.MaxPool2d(2), c3=_convolution(6, 16, 5), s4=nn.MaxPool2d(2),
-            c5=_convolution(16, 120, 5), f6=_convolution(120, 84, 1),
+            c1=_convolution(bands, 6, 5),
+            s2=nn.MaxPool2d(2),
+            c3=_convolution(6, 16, 5),
+            s4=nn.MaxPool2d(2),
+            c5=_convolution(16, 120, 5),
+            f6=_convolution(120, 84, 1),
         )
-    )  # fmt: skip
+    )
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Module:

@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from detect.imagery import Resolution, replace_file
+from detect.imagery.files import replace_file
+from detect.imagery.resolution import Resolution
 from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid
 from detect.nets.grid import GridDetector, GridSpec
 from detect.nets.patch import PatchClassifier

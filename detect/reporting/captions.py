@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.reporting.colours import DARK, class_colours
 
 PAPER = (255, 255, 255)

@@ -8,11 +8,12 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.labels import Detections
+from detect.imagery.files import replace_file
+from detect.labels.detections import Detections
 from detect.learning.data import PatchSet
 from detect.reporting.colours import to_display
 from detect.reporting.crops import crops_sheet
-from detect.reporting.files import replace_file, write_picture
+from detect.reporting.files import write_picture
 
 matplotlib.use("Agg")
 

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detect.imagery import Scene, Window, read_window
-from detect.labels import Detections
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
 from detect.reporting.captions import INK, PAPER, caption_font, shorten
 from detect.reporting.colours import DARK, class_colours, to_display
 

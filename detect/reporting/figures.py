@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.imagery import open_scene, read_preview, read_tags
+from detect.imagery.rasters import read_preview, read_tags
+from detect.imagery.scenes import open_scene
 from detect.reporting.pictures import display_preview, heat_picture
 from detect.reporting.predictions import Predictions, heatmap_path, overlay_path, thumbnail_path
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from detect.imagery import replace_file
+from detect.imagery.files import replace_file
 
 
 def write_bytes(data: bytes, path: Path) -> None:

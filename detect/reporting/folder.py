@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from detect.imagery import Scene, original, write_map
-from detect.inference import Failure, SceneResult
-from detect.labels import write_detections
-from detect.nets import ModelCard
+from detect.imagery.rasters import write_map
+from detect.imagery.scenes import Scene, original
+from detect.inference.batch import SceneResult
+from detect.inference.feeding import Failure
+from detect.labels.predictions import write_detections
+from detect.nets.modelfile import ModelCard
 from detect.reporting.colours import to_display
 from detect.reporting.figures import THUMBNAIL
 from detect.reporting.files import write_json, write_picture
@@ -64,9 +66,13 @@ class PredictionFolder:
     def write(self, name: str, scene: Scene, result: SceneResult) -> None:
         """Write an image's heatmap and overlay, then its record; scores of the earlier counts are removed."""
         write_map(
-            heatmap_path(self.folder, name), result.heat_strips(), scene, result.geometry.stride, self.card.classes,
+            heatmap_path(self.folder, name),
+            result.heat_strips(),
+            scene,
+            result.geometry.stride,
+            self.card.classes,
             result.geometry.offset,
-        )  # fmt: skip
+        )
         shown = result.preview[:3] if len(result.preview) >= 3 else result.preview[:1]
         pixels = to_display(shown, nodata=scene.nodata)
         scale = pixels.shape[1] / original(scene).shape[1]

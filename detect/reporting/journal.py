@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.reporting.files import write_json
 
 RUN = ".run"
@@ -147,7 +147,10 @@ def _parse(line: bytes) -> tuple[str, Record]:
     classes = tuple(str(name) for name in data["classes"])
     wh = None if data["wh"] is None else np.array(data["wh"], np.float64).reshape(-1, 2)
     found = Detections(
-        np.array(data["xy"], np.float64).reshape(-1, 2), np.array(data["score"], np.float64),
-        np.array(data["label"], np.int64), classes, wh,
-    )  # fmt: skip
+        np.array(data["xy"], np.float64).reshape(-1, 2),
+        np.array(data["score"], np.float64),
+        np.array(data["label"], np.int64),
+        classes,
+        wh,
+    )
     return str(data["name"]), Record(data["path"], data["size"], data["mtime_ns"], data["pixels"], found)

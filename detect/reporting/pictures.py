@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detect.imagery import open_scene, read_preview
-from detect.labels import Detections
+from detect.imagery.rasters import read_preview
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
 from detect.reporting.colours import DARK, Colour, class_colours, probability_colours, to_display
 
 THIN = 1 / 12

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detect.labels import Detections, read_detections
+from detect.labels.detections import Detections
+from detect.labels.predictions import read_detections
 from detect.reporting.journal import RUN
 from detect.reporting.tables import IMAGE, read_counts, read_text_table
 

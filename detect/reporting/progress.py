@@ -23,9 +23,12 @@ class ImageProgress:
         self.done = 0
         self.started = self.said = time.monotonic()
         columns = (
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
         self._bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
         self._task = self._bar.add_task("images", total=self.pixels, rate="")
 
@@ -64,5 +67,9 @@ class ImageProgress:
             left = (self.pixels - self.done) / 1e6 / self.rate
             logger.info(
                 "image %d of %d, %.0f %% of the pixels, %.1f Mpx/s, %.1f min left",
-                self.begun, self.images, 100 * self.done / self.pixels, self.rate, left / 60,
-            )  # fmt: skip
+                self.begun,
+                self.images,
+                100 * self.done / self.pixels,
+                self.rate,
+                left / 60,
+            )

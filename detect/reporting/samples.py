@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.reporting.captions import INK, PAPER, caption_font, shorten, with_legend
 from detect.reporting.colours import DARK, class_colours, to_display
 from detect.reporting.pictures import overlay

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from detect.labels import Detections
-from detect.reporting.files import replace_file
+from detect.imagery.files import replace_file
+from detect.labels.detections import Detections
 
 IMAGE, TOTAL = "image", "total"
 """The columns of a table of counts that are not classes: the first and the last."""

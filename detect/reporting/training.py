@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from detect.evaluation import Criterion
-from detect.imagery import Scene, original, read_window
-from detect.labels import Detections
+from detect.evaluation.matching import Criterion
+from detect.imagery.files import replace_file
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import Scene, original
+from detect.labels.detections import Detections
 from detect.learning.rates import RateCurve
 from detect.reporting.captions import with_legend
 from detect.reporting.colours import to_display
 from detect.reporting.crops import choose, crops_sheet, read_crops
-from detect.reporting.files import replace_file, write_picture
+from detect.reporting.files import write_picture
 from detect.reporting.pictures import overlay
 
 matplotlib.use("Agg")

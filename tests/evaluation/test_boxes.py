@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.evaluation import average_precision
 from detect.evaluation import boxes as boxes_module
-from detect.labels import Detections
+from detect.evaluation.boxes import average_precision
+from detect.labels.detections import Detections
 
 CLASSES = ("a", "b")
 
@@ -16,9 +16,12 @@ def boxes(number: int, *, score: float = 1.0, kind: int = 0, shift: float = 0.0)
     """Boxes of 100 x 100 pixels, 200 apart on a line, moved to the right by `shift`."""
     xy = np.stack([200.0 * np.arange(number) + shift, np.zeros(number)], axis=1)
     return Detections(
-        xy, np.full(number, score), np.full(number, kind), CLASSES,
+        xy,
+        np.full(number, score),
+        np.full(number, kind),
+        CLASSES,
         np.full((number, 2), 100.0),
-    )  # fmt: skip
+    )
 
 
 def scored(found: Detections, truth: Detections) -> dict:
@@ -28,8 +31,11 @@ def scored(found: Detections, truth: Detections) -> dict:
 def test_all_found_and_nothing_else_is_one() -> None:
     scores = scored(boxes(10, score=0.75), boxes(10))
     assert scores == {
-        "map50": 1, "map": 1, "map_from_score": 0.75, "average_precision": {"a": {"map50": 1, "map": 1}},
-    }  # fmt: skip
+        "map50": 1,
+        "map": 1,
+        "map_from_score": 0.75,
+        "average_precision": {"a": {"map50": 1, "map": 1}},
+    }
     json.dumps(scores, allow_nan=False)
 
 

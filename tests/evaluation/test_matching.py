@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation import Criterion, match_points
-from detect.evaluation.matching import overlapping_pairs
-from detect.labels import Detections
+from detect.evaluation.matching import Criterion, match_points, overlapping_pairs
+from detect.labels.detections import Detections
 
 CLASSES = ("a", "b")
 RADIUS = 3.0
@@ -18,9 +17,9 @@ def points(*rows: tuple[float, float, str]) -> Detections:
     return Detections.truth(np.array([row[:2] for row in rows]).reshape(-1, 2), [row[2] for row in rows], CLASSES)
 
 
-tables = st.lists(
-    st.tuples(st.integers(0, 6), st.integers(0, 6), st.sampled_from(CLASSES)), max_size=5
-).map(lambda rows: points(*rows))  # fmt: skip
+tables = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.sampled_from(CLASSES)), max_size=5).map(
+    lambda rows: points(*rows)
+)
 
 
 def brute_force(found: Detections, truth: Detections, same_class: bool) -> tuple[int, float]:
@@ -105,9 +104,9 @@ def boxed(*rows: tuple[float, float, float, float]) -> Detections:
 
 
 corner = st.integers(0, 6)
-box_tables = st.lists(
-    st.tuples(corner, corner, st.integers(1, 5), st.integers(1, 5)), max_size=6
-).map(lambda rows: boxed(*((x, y, x + w, y + h) for x, y, w, h in rows)))  # fmt: skip
+box_tables = st.lists(st.tuples(corner, corner, st.integers(1, 5), st.integers(1, 5)), max_size=6).map(
+    lambda rows: boxed(*((x, y, x + w, y + h) for x, y, w, h in rows))
+)
 
 
 def iou_of(one: np.ndarray, other: np.ndarray) -> float:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation import score_patches, score_points
-from detect.labels import Detections
+from detect.evaluation.scores import score_patches, score_points
+from detect.labels.detections import Detections
 
 CLASSES = ("a", "b")
 
@@ -43,9 +43,15 @@ def test_known_answers_by_class() -> None:
     """Of class a 2 are true, 2 found, 1 agrees; of b 2 are true, 2 found, none agrees."""
     scores = score_points(FOUND, TRUTH, CLASSES, radius=3)
     assert scores["per_class"]["a"] == {
-        "f1": 0.5, "precision": 0.5, "recall": 0.5, "true": 2, "found": 2,
-        "count_mae": 2 / 3, "count_rmse": pytest.approx(math.sqrt(2 / 3)), "count_bias_percent": 0.0,
-    }  # fmt: skip
+        "f1": 0.5,
+        "precision": 0.5,
+        "recall": 0.5,
+        "true": 2,
+        "found": 2,
+        "count_mae": 2 / 3,
+        "count_rmse": pytest.approx(math.sqrt(2 / 3)),
+        "count_bias_percent": 0.0,
+    }
     assert scores["per_class"]["b"]["f1"] == 0
     assert scores["macro_f1"] == (0.5 + 0) / 2
     assert scores["balanced_accuracy"] == 0.5, "among pairs only a occurs: one right, one called b"
@@ -62,9 +68,13 @@ def test_confusion_has_missed_objects_and_false_alarms() -> None:
 def test_known_answers_by_image() -> None:
     scores = score_points(FOUND, TRUTH, CLASSES, radius=3)["per_image"]
     assert scores["one"] == {
-        "true": 3, "found": 3, "f1": 2 / 3, "precision": 2 / 3, "recall": 2 / 3,
+        "true": 3,
+        "found": 3,
+        "f1": 2 / 3,
+        "precision": 2 / 3,
+        "recall": 2 / 3,
         "per_class": {"a": {"true": 2, "found": 1}, "b": {"true": 1, "found": 2}},
-    }  # fmt: skip
+    }
     assert (scores["two"]["precision"], scores["two"]["recall"], scores["two"]["f1"]) == (None, 0, 0)
     assert (scores["empty"]["precision"], scores["empty"]["recall"]) == (0, None)
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation import Criterion, match_points, select_threshold
-from detect.labels import Detections
+from detect.evaluation.matching import Criterion, match_points
+from detect.evaluation.selection import select_threshold
+from detect.labels.detections import Detections
 
 CLASSES = ("a",)
 NEAR = Criterion(3)

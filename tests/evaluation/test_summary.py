@@ -77,7 +77,9 @@ def test_confusions_are_added_up_where_they_are_of_the_same_classes() -> None:
     table = confusion_table(runs)
     assert table.columns.tolist() == ["setting", "true", "found", "number"]
     assert table.to_numpy().tolist() == [
-        ["a", "true", "true", 4], ["a", "true", "background", 2],
-        ["a", "background", "true", 2], ["a", "background", "background", 0],
-    ]  # fmt: skip
+        ["a", "true", "true", 4],
+        ["a", "true", "background", 2],
+        ["a", "background", "true", 2],
+        ["a", "background", "background", 0],
+    ]
     assert not len(confusion_table([runs[-1]]))

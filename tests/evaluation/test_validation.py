@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from detect.evaluation import Criterion
+from detect.evaluation.matching import Criterion
 from detect.evaluation.validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter, SceneFinder
-from detect.imagery import Scene, Window
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom
-from detect.inference import Plan, make_plan
 from detect.inference.decoding import CellGeometry
-from detect.labels import Detections
-from detect.learning import LabelledScene, Objects
-from detect.nets import ModelCard, Net
+from detect.inference.plan import Plan, make_plan
+from detect.labels.detections import Detections
+from detect.learning.splits import LabelledScene
+from detect.learning.targets import Objects
+from detect.nets.modelfile import ModelCard, Net
 from tests.engines import lively
 from tests.grids import MarkNet, draw_marks, mark_card, scattered
 from tests.laws.nets import cut
@@ -25,9 +27,7 @@ SHAPE = (224, 320)
 
 
 def truth(things: Objects, *, points: bool = False) -> Detections:
-    return Detections(
-        things.xy, np.ones(len(things.xy)), things.label, ("a", "b"), None if points else things.wh
-    )  # fmt: skip
+    return Detections(things.xy, np.ones(len(things.xy)), things.label, ("a", "b"), None if points else things.wh)
 
 
 def marks(seed: int) -> tuple[np.ndarray, Objects]:

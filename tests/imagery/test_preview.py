@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery import Grid, Preview, Window
+from detect.imagery.preview import Preview
+from detect.imagery.windows import Grid, Window
 
 
 def together(pixels: np.ndarray, core: tuple[int, int], longest_side: int, order: Random) -> np.ndarray:

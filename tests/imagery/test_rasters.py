@@ -8,7 +8,10 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
-from detect.imagery import Resolution, Scene, SceneError, Window, open_scene, read_preview, read_tags, view, write_map
+from detect.imagery.rasters import read_preview, read_tags, write_map
+from detect.imagery.resolution import Resolution
+from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -8,7 +8,9 @@ import pytest
 import rasterio
 from affine import Affine
 
-from detect.imagery import Resolution, Scene, SceneError, Window, ground_sample_distance, open_scene, view
+from detect.imagery.resolution import Resolution, ground_sample_distance
+from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

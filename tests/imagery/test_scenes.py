@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Scene, SceneError, SceneReader, Window, list_images, open_scene, read_window, view
+from detect.imagery.listing import list_images
+from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.windows import Window
 
 HEIGHT, WIDTH = 45, 70
 TRANSFORM = (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)

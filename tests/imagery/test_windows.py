@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detect.imagery import Grid, Window, reflect
+from detect.imagery.windows import Grid, Window, reflect
 
 
 @given(length=st.integers(1, 12), before=st.integers(0, 60), after=st.integers(0, 60))

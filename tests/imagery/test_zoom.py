@@ -8,7 +8,11 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery import Resolution, Scene, SceneReader, Window, open_scene, original, read_window, reading, view
+from detect.imagery import reading
+from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.resolution import Resolution
+from detect.imagery.scenes import Scene, open_scene, original, view
+from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom, axis_taps, resampled
 from tests.imagery.test_scenes import HEIGHT, WIDTH, noise, write, write_tiff
 

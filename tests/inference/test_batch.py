@@ -9,9 +9,12 @@ import torch
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from detect.imagery import Scene, SceneError, Window, open_scene
-from detect.inference import Engine, Failure, SceneResult, TorchRuntime, count_scene, predict_images
-from detect.nets import ModelCard
+from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.windows import Window
+from detect.inference.batch import Engine, SceneResult, count_scene, predict_images
+from detect.inference.feeding import Failure
+from detect.inference.runtime import TorchRuntime
+from detect.nets.modelfile import ModelCard
 from tests.engines import assert_same_objects, engine, lively, write
 
 
@@ -131,9 +134,11 @@ def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
     assert kept.begun == ["1.png", "6.png"]
     assert kept.expected == (4, 2 * 60 * 80 + 300 * 300 + 50 * 50)
     reasons = {
-        "2.jpg": "damaged or unreadable", "3.png": "band 3 is asked for", "4.png": "no such image file",
+        "2.jpg": "damaged or unreadable",
+        "3.png": "band 3 is asked for",
+        "4.png": "no such image file",
         "5.tif": "not a readable image",
-    }  # fmt: skip
+    }
     assert {failure.name for failure in failures} == set(reasons)
     assert all(reasons[failure.name] in failure.error and failure.name in failure.error for failure in failures)
 

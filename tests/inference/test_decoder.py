@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from detect.inference import decoder_of, suppression_of
-from detect.inference.decoder import GridDecoder, PatchDecoder
+from detect.inference.decoder import GridDecoder, PatchDecoder, decoder_of, suppression_of
 from detect.inference.decoding import posteriors
 from detect.inference.grid_map import combined_grids, grid_heat, turned_channels
 from tests.engines import lively

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from detect.imagery import Grid, Window
-from detect.inference import Stitcher, decode_patches, find_peaks, foreground
-from detect.inference.decoding import FLAT, CellGeometry, posteriors
-from detect.labels import Detections
-from detect.nets import ModelCard
+from detect.imagery.windows import Grid, Window
+from detect.inference.decoding import FLAT, CellGeometry, decode_patches, find_peaks, foreground, posteriors
+from detect.inference.stitching import Stitcher
+from detect.labels.detections import Detections
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 CARD = ModelCard("patch", BackboneSpec(), ("a", "b"), "ground", (1,), "uint8", (), (), 32, 0)
 ONE = replace(CARD, classes=("a",))

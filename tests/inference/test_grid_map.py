@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
 from detect.inference.grid_map import combined_grids, grid_heat, turned_channels
-from detect.nets import ModelCard
+from detect.nets.modelfile import ModelCard
 from tests.grids import D4, decode, grid_card
 
 SHAPE = (48, 64)
@@ -23,9 +23,15 @@ def blank(slots: int = 1, shape: tuple[int, int] = (6, 8)) -> np.ndarray:
 
 
 def put(
-    logits: np.ndarray, cell: tuple[int, int], odds: float, *, slot: int = 0, away: tuple[float, float] = (0, 0),
-    size: tuple[float, float] = (24, 24), kind: int = 0,
-) -> None:  # fmt: skip
+    logits: np.ndarray,
+    cell: tuple[int, int],
+    odds: float,
+    *,
+    slot: int = 0,
+    away: tuple[float, float] = (0, 0),
+    size: tuple[float, float] = (24, 24),
+    kind: int = 0,
+) -> None:
     """Say that a cell holds an object: offset in cells, size in pixels where 24 is the typical one, and class."""
     row, col = cell
     logits[5 * slot : 5 * slot + 5, row, col] = (odds, *away, *np.log(np.array(size) / 24))

@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from detect.imagery import Scene, SceneError, open_scene
-from detect.inference import Engine, TorchRuntime, count_scene, layer_bytes, make_plan
+from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.inference.batch import Engine, count_scene
+from detect.inference.plan import layer_bytes, make_plan
+from detect.inference.runtime import TorchRuntime
 from tests.engines import assert_same_objects, coarse, disc_net, lively
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

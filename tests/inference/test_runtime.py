@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from detect.inference import OpenVinoRuntime, TorchRuntime, pick_device
-from detect.inference.runtime import import_openvino
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime, import_openvino, pick_device
 from tests.engines import lively
 from tests.grids import lively_grid
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery import Grid, Scene, Window
-from detect.inference import Stitcher, map_scene, tile_grid
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Grid, Window
+from detect.inference.stitching import Stitcher, map_scene, tile_grid
 
 GRID = Grid((20, 25), 16, 8, 8)
 """Cores of 16 at (0, 0), (0, 16), (16, 0), (16, 16); the first one's tile is 4 x 4 cells, 2 x 2 of them its own."""

@@ -9,9 +9,11 @@ from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.imagery import Scene
-from detect.inference import Runtime, TorchRuntime, Views, map_scene, tile_grid
+from detect.imagery.scenes import Scene
 from detect.inference.decoder import PatchDecoder
+from detect.inference.runtime import TorchRuntime
+from detect.inference.stitching import Runtime, map_scene, tile_grid
+from detect.inference.views import Views
 from tests.engines import disc_net
 from tests.laws.nets import cut, random_net
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.labels import Detections, concatenate
+from detect.labels.detections import Detections, concatenate
 
 
 def some() -> Detections:

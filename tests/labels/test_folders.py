@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels import AnnotationError, read_patch_folder
+from detect.labels.folders import read_patch_folder
+from detect.labels.sources import AnnotationError
 
 
 def fill(root: Path, files: Sequence[str]) -> Path:
@@ -29,8 +30,11 @@ def test_folders_for_the_sides_of_the_split(tmp_path: Path) -> None:
     )
     assert read.classes == ("a", "b")
     assert {path.name: side for path, side in zip(read.paths, read.split, strict=True)} == {
-        "1.png": "train", "2.png": "train", "3.png": "val", "4.png": "test",
-    }  # fmt: skip
+        "1.png": "train",
+        "2.png": "train",
+        "3.png": "val",
+        "4.png": "test",
+    }
     assert read.side("test").label.tolist() == [1] and read.side("test").classes == ("a", "b")
 
 

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from detect.labels import AnnotationError, Detections, read_detections, write_detections
+from detect.labels.detections import Detections
+from detect.labels.predictions import read_detections, write_detections
+from detect.labels.sources import AnnotationError
 
 Make = Callable[..., Path]
 
@@ -71,7 +73,7 @@ def test_nothing_found_is_a_file_too(tmp_path: Path) -> None:
         (HEADER + "a,1,1,,,0.5,x", "d.csv line 2: label must be one of ['t'], got 'x'"),
         (HEADER + ",1,1,,,0.5,t\n,1,1,,,0.5,t", "d.csv line 2: image must not be empty, got '' (and 1 more rows)"),
     ],
-)  # fmt: skip
+)
 def test_each_problem_names_file_line_and_value(table: Make, text: str, message: str) -> None:
     with pytest.raises(AnnotationError) as error:
         read_detections(table(text, "d.csv"), ["t"])

@@ -4,18 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.labels import (
+from detect.labels.detections import Detections
+from detect.labels.sources import (
     AnnotatedImage,
     AnnotationError,
     Annotations,
-    Detections,
     ImageFolder,
     find_image,
     match_names,
     outside,
-    read_annotations,
     with_ignored,
 )
+from detect.labels.tables import read_annotations
 
 Make = Callable[..., Path]
 

@@ -7,16 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detect.labels import (
-    AnnotatedImage,
-    AnnotationError,
-    Annotations,
-    Detections,
-    read_annotations,
-    read_truth,
-    write_annotations,
-    write_voc,
-)
+from detect.labels.detections import Detections
+from detect.labels.sources import AnnotatedImage, AnnotationError, Annotations
+from detect.labels.tables import read_annotations, read_truth, write_annotations
+from detect.labels.voc import write_voc
 
 Make = Callable[..., Path]
 
@@ -125,7 +119,7 @@ def test_text_stays_text(make_image: Make, table: Make) -> None:
             "t.csv line 3: group 'g' is in split 'test' here and in 'train' at line 2; keep it on one side",
         ),
     ],
-)  # fmt: skip
+)
 def test_each_problem_names_file_line_and_value(root: Path, table: Make, text: str, message: str) -> None:
     (root / "bad.png").write_bytes(b"no image")
     with pytest.raises(AnnotationError) as error:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels import AnnotationError, Annotations, read_annotations, write_voc
+from detect.labels.sources import AnnotationError, Annotations
+from detect.labels.tables import read_annotations
+from detect.labels.voc import write_voc
 
 Make = Callable[..., Path]
 

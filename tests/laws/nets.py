@@ -5,10 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from detect.imagery import Window
-from detect.inference import Runtime
-from detect.nets import ModelCard, PatchClassifier, build_net, receptive_halo
+from detect.imagery.windows import Window
+from detect.inference.stitching import Runtime
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard, build_net
+from detect.nets.patch import PatchClassifier
+from detect.nets.receptive import receptive_halo
 
 
 def random_net(name: str, cells: int, seed: int, stages: int | None = None) -> tuple[PatchClassifier, ModelCard]:

@@ -12,27 +12,19 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from PIL import Image
 
-from detect.imagery import Scene, open_scene
-from detect.labels import Detections, read_patch_folder
-from detect.launch import conf_folder
-from detect.learning import (
-    Augment,
-    FolderDataset,
-    FolderRecipe,
-    LabelledScene,
-    PatchSettings,
-    PixelSource,
-    Recipe,
-    SampleDataset,
-    SceneSplit,
-    folder_card,
-    folder_task,
-    scene_task,
-)
-from detect.learning.augment import GEOMETRIC
-from detect.learning.sampling import Sample
-from detect.nets import ModelCard
+from detect.assembly.command import conf_folder
+from detect.imagery.scenes import Scene, open_scene
+from detect.labels.detections import Detections
+from detect.labels.folders import read_patch_folder
+from detect.learning.augment import GEOMETRIC, Augment
+from detect.learning.datasets import FolderDataset, SampleDataset
+from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_task
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Recipe, Sample
+from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.tasks import PatchSettings, scene_task
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 SIDE = 81
 MIRRORED = 4  # OpenCV's BORDER_REFLECT_101

@@ -11,9 +11,12 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from torch import nn
 
-from detect.imagery import SceneError, Window, open_scene, view
-from detect.inference import OpenVinoRuntime, Runtime, TorchRuntime, count_scene
-from detect.nets import ModelCard
+from detect.imagery.scenes import SceneError, open_scene, view
+from detect.imagery.windows import Window
+from detect.inference.batch import count_scene
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.stitching import Runtime
+from detect.nets.modelfile import ModelCard
 from tests.engines import assert_same_objects, coarse, disc_net, discs, engine, hexagons, lively, write
 from tests.imagery.test_scenes import write_tiff
 

@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Grid, Scene, Window, open_scene, view
-from detect.inference import OpenVinoRuntime, Runtime, TorchRuntime, count_scene, map_scene, tile_grid
+from detect.imagery.scenes import Scene, open_scene, view
+from detect.imagery.windows import Grid, Window
+from detect.inference.batch import count_scene
 from detect.inference.grid_map import turned_channels
-from detect.learning import Objects
-from detect.nets import GridDetector
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.stitching import Runtime, map_scene, tile_grid
+from detect.learning.targets import Objects
+from detect.nets.grid import GridDetector
 from tests.engines import assert_same_objects, coarse, write
 from tests.grids import (
     D4,

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from detect.imagery import Grid, Scene, Window, open_scene, read_window
-from detect.inference import OpenVinoRuntime, Runtime, Stitcher, TorchRuntime, map_scene, tile_grid
-from detect.nets import receptive_halo
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.windows import Grid, Window
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.stitching import Runtime, Stitcher, map_scene, tile_grid
+from detect.nets.receptive import receptive_halo
 from tests.laws.nets import cut, one_pass, plain, random_net, run
 
 
@@ -186,10 +189,13 @@ def test_law_3_fails_with_a_halo_one_stride_too_small(strides: tuple[int, ...], 
 @pytest.mark.parametrize(
     ("backbone", "cells", "openvino"),
     [
-        ("tf_efficientnet_lite0", 2, False), ("test_resnet", 1, False), ("test_resnet", 3, False),
-        ("test_resnet", 4, False), ("test_resnet", 3, True),
+        ("tf_efficientnet_lite0", 2, False),
+        ("test_resnet", 1, False),
+        ("test_resnet", 3, False),
+        ("test_resnet", 4, False),
+        ("test_resnet", 3, True),
     ],
-)  # fmt: skip
+)
 def test_law_5_dense_evaluation_equals_sliding(tmp_path: Path, backbone: str, cells: int, openvino: bool) -> None:
     """Window by window: the patch around each cell, with a halo of context, cut from the file and classified.
 

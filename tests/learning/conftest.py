@@ -6,9 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.imagery import open_scene
-from detect.labels import AnnotatedImage, Detections
-from detect.learning import LabelledScene
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.labels.sources import AnnotatedImage
+from detect.learning.splits import LabelledScene
 
 torch.set_num_threads(1)
 

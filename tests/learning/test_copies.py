@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.learning import Filed, check_copies, copies
-from detect.learning.copies import EDGE, same_files
+from detect.learning import copies
+from detect.learning.copies import EDGE, Filed, check_copies, same_files
 
 
 def write(folder: Path, **contents: bytes) -> dict[str, Path]:

@@ -8,10 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Scene, Window, open_scene
-from detect.labels import Detections
-from detect.learning import Augment, CropDataset, CropRecipe, CropSampler, Encoder, LabelledScene, PixelSource
-from detect.learning.crops import FIXED, INNER, Crop, objects_in, varied
+from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
+from detect.learning.augment import Augment
+from detect.learning.crops import FIXED, INNER, Crop, CropDataset, CropRecipe, CropSampler, objects_in, varied
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import LabelledScene
+from detect.learning.targets import Encoder
 from tests.grids import grid_card, objects
 
 CARD = grid_card(16.0)

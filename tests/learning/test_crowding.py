@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.labels import Detections
-from detect.learning import LabelledScene, greatest_overlaps, nearest_others
+from detect.labels.detections import Detections
+from detect.learning.crowding import greatest_overlaps, nearest_others
+from detect.learning.splits import LabelledScene
 
 CLASSES = ("a", "b")
 

@@ -19,8 +19,14 @@ def noise(shape: tuple[int, int] = (60, 60)) -> NDArray[np.uint8]:
     return np.random.default_rng(0).normal(50, 3, (1, *shape)).astype(np.uint8)
 
 
-@given(kind=st.sampled_from(["uint8", "uint16", "int16", "float32"]), swap=st.booleans(), rows=st.booleans(),
-       cols=st.booleans(), factor=st.floats(0.8, 1.25), boxed=st.booleans())  # fmt: skip
+@given(
+    kind=st.sampled_from(["uint8", "uint16", "int16", "float32"]),
+    swap=st.booleans(),
+    rows=st.booleans(),
+    cols=st.booleans(),
+    factor=st.floats(0.8, 1.25),
+    boxed=st.booleans(),
+)
 @settings(deadline=None, max_examples=40)
 def test_law_8_a_piece_is_turned_and_resized_with_its_place(
     kind: str, swap: bool, rows: bool, cols: bool, factor: float, boxed: bool

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from detect.imagery import SceneError, open_scene
-from detect.labels import Detections
-from detect.learning import FolderDataset, LabelledScene, PatchFiles, PixelSource, SampleDataset
+from detect.imagery.scenes import SceneError, open_scene
+from detect.labels.detections import Detections
+from detect.learning.datasets import FolderDataset, PatchFiles, SampleDataset
+from detect.learning.pixels import PixelSource
 from detect.learning.sampling import Sample
-from detect.nets import ModelCard
+from detect.learning.splits import LabelledScene
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 GREY = ModelCard("patch", BackboneSpec(bands=1), ("a", "b", "c"), None, (1,), "uint8", (), (), 8, None)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from detect.learning import Layers, Schedule
-from detect.nets import GridDetector, GridSpec
+from detect.learning.finetuning import Layers, Schedule
 from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of, stage_layers
+from detect.nets.grid import GridDetector, GridSpec
 
 RATES = {"lr": 0.01, "backbone_lr": 0.004, "weight_decay": 0.1, "warmup": 0.1, "label_smoothing": 0.0, "score_every": 1}
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels import read_patch_folder
-from detect.learning import FolderDataset, FolderRecipe, PatchFiles, folder_card, folder_outputs, folder_task
-from detect.nets import ModelCard
+from detect.labels.folders import read_patch_folder
+from detect.learning.datasets import FolderDataset, PatchFiles
+from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_outputs, folder_task
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detect.labels import AnnotatedImage, Annotations, Detections
-from detect.learning import Fold, fold_images
+from detect.labels.detections import Detections
+from detect.labels.sources import AnnotatedImage, Annotations
 from detect.learning.draws import deal, draw
+from detect.learning.folds import Fold, fold_images
 
 
 def image(name: str, labels: str = "a", *, group: str | None = None, split: str | None = None) -> AnnotatedImage:

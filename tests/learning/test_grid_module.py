@@ -8,27 +8,21 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from detect.labels import Detections
-from detect.learning import (
-    Augment,
-    ClassBalance,
-    ClassLoss,
-    CropRecipe,
-    Encoder,
-    EpochLog,
-    GridLoss,
-    GridModule,
-    LabelledScene,
-    Loading,
-    LossWeights,
-    PatchData,
-    PixelSource,
-    SceneSplit,
-    Schedule,
-    Task,
-    grid_task,
-)
-from detect.nets import GridDetector, build_net
+from detect.labels.detections import Detections
+from detect.learning.augment import Augment
+from detect.learning.callbacks import EpochLog
+from detect.learning.crops import CropRecipe
+from detect.learning.data import Loading, PatchData
+from detect.learning.finetuning import Schedule
+from detect.learning.grid_module import GridModule
+from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.targets import Encoder
+from detect.learning.tasks import Task, grid_task
+from detect.nets.grid import GridDetector
+from detect.nets.modelfile import build_net
 from tests.grids import encode, grid_card, objects
 
 pytestmark = [
@@ -58,11 +52,19 @@ def module(net: GridDetector, schedule: Schedule = SCHEDULE, scores=None) -> Gri
 
 def trainer(epochs: int, *callbacks: pl.Callback) -> pl.Trainer:
     return pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", devices=1, callbacks=list(callbacks), logger=False,
-        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks), enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
+        max_epochs=epochs,
+        accelerator="cpu",
+        devices=1,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=1,
         gradient_clip_val=1.0,
-    )  # fmt: skip
+    )
 
 
 def boxed(scene: LabelledScene) -> LabelledScene:

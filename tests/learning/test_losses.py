@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from detect.learning import ClassBalance, ClassLoss, GridLoss, LossWeights, Objects
-from detect.nets import ModelCard
+from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.targets import Objects
+from detect.nets.modelfile import ModelCard
 from tests.grids import encode, grid_card, objects
 
 SHAPE = (48, 64)

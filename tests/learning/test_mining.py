@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from detect.imagery import Scene, Window
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom
-from detect.labels import Detections
-from detect.learning import HardNegatives, LabelledScene, LookAlikes, Mining, false_alarms
+from detect.labels.detections import Detections
+from detect.learning.mining import HardNegatives, LookAlikes, Mining, false_alarms
+from detect.learning.splits import LabelledScene
 
 
 def table(xy: list[tuple[float, float]], score: list[float]) -> Detections:

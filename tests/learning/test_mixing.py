@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from detect.learning import BatchMixer, ClassifierModule, Mix
+from detect.learning.mixing import BatchMixer, Mix
+from detect.learning.module import ClassifierModule
 from tests.learning.test_module import FULL, PLAIN, coloured, coloured_data, fresh, trainer
 
 NEVER = Mix(0.0, 1.0)

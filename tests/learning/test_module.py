@@ -10,27 +10,20 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.labels import Detections
-from detect.learning import (
-    Augment,
-    AveragedWeights,
-    ClassBalance,
-    ClassifierModule,
-    ClassLoss,
-    EpochLog,
-    HardNegatives,
-    Loading,
-    Mining,
-    PatchData,
-    PatchSettings,
-    PixelSource,
-    Recipe,
-    SceneSplit,
-    Schedule,
-    scene_task,
-)
-from detect.nets import PatchClassifier, build_backbone
-from detect.nets.backbones import BackboneSpec
+from detect.labels.detections import Detections
+from detect.learning.augment import Augment
+from detect.learning.callbacks import AveragedWeights, EpochLog
+from detect.learning.data import Loading, PatchData
+from detect.learning.finetuning import Schedule
+from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.mining import HardNegatives, Mining
+from detect.learning.module import ClassifierModule
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Recipe
+from detect.learning.splits import SceneSplit
+from detect.learning.tasks import PatchSettings, scene_task
+from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.patch import PatchClassifier
 from tests.patches import coloured
 
 pytestmark = [
@@ -51,11 +44,20 @@ def fresh(dropout: float = 0.0, seed: int = 0) -> PatchClassifier:
 
 def trainer(epochs: int, *callbacks: pl.Callback, **options: object) -> pl.Trainer:
     return pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", devices=1, callbacks=list(callbacks), logger=False,
-        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks), enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, log_every_n_steps=1,
-        gradient_clip_val=1.0, **options,
-    )  # fmt: skip
+        max_epochs=epochs,
+        accelerator="cpu",
+        devices=1,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=1,
+        gradient_clip_val=1.0,
+        **options,
+    )
 
 
 def coloured_data() -> PatchData:

@@ -6,8 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery import Resolution, Scene, SceneError, Window, open_scene, read_window, view
-from detect.learning import PixelSource
+from detect.imagery.reading import read_window
+from detect.imagery.resolution import Resolution
+from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.windows import Window
+from detect.learning.pixels import PixelSource
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,15 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from detect.learning import ClassBalance, ClassifierModule, ClassLoss, Loading, PatchData, Schedule
+from detect.learning.data import Loading, PatchData
+from detect.learning.finetuning import Schedule
+from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.module import ClassifierModule
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.learning.rates import FactorAdamW, RateCurve, RateSpan, find_rates
 from detect.learning.tasks import Task
-from detect.nets import PatchClassifier, build_backbone
-from detect.nets.backbones import BackboneSpec
+from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.patch import PatchClassifier
 from tests.patches import coloured
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*does not have many workers")]
@@ -27,10 +30,20 @@ def module() -> ClassifierModule:
 
 def trainer(epochs: int, folder: Path, *callbacks: pl.Callback) -> pl.Trainer:
     return pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", devices=1, callbacks=list(callbacks), logger=False, limit_val_batches=0,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1, default_root_dir=folder, log_every_n_steps=1,
-    )  # fmt: skip
+        max_epochs=epochs,
+        accelerator="cpu",
+        devices=1,
+        callbacks=list(callbacks),
+        logger=False,
+        limit_val_batches=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        default_root_dir=folder,
+        log_every_n_steps=1,
+    )
 
 
 def test_one_factor_moves_every_rate_and_stays_a_factor() -> None:

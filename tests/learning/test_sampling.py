@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.learning import LabelledScene, Recipe, Sampler
+from detect.learning.sampling import Recipe, Sampler
+from detect.learning.splits import LabelledScene
 
 RECIPE = Recipe(
     samples=200,

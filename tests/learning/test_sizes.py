@@ -5,18 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.imagery import Resolution
-from detect.labels import Detections
-from detect.learning import (
-    LabelledScene,
-    ObjectSizes,
-    SceneSplit,
-    fitted_patch,
-    grid_warnings,
-    object_sizes,
-    patch_warnings,
-    seen_split,
-)
+from detect.imagery.resolution import Resolution
+from detect.labels.detections import Detections
+from detect.learning.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings, seen_split
+from detect.learning.splits import LabelledScene, SceneSplit
 
 AS_THEY_ARE = Resolution()
 
@@ -67,9 +59,10 @@ def test_the_sentence_tells_classes_only_where_they_differ_much(scene) -> None:
 def test_everything_labelled_is_seen_where_the_pixels_are(scene) -> None:
     """100 x 100 pixels seen at 0.25: an object at (40, 60) of 8 x 4 is at (10, 15) and 2 x 1."""
     whole = replace(
-        scene("1.png", negatives=np.array([[20.0, 8.0]])), ignored=np.array([[4.0, 8.0, 40.0, 80.0]]),
+        scene("1.png", negatives=np.array([[20.0, 8.0]])),
+        ignored=np.array([[4.0, 8.0, 40.0, 80.0]]),
         objects=Detections.truth(np.array([[40.0, 60.0]]), ["a"], ("a",), np.array([[8.0, 4.0]])),
-    )  # fmt: skip
+    )
     split = seen_split(SceneSplit((whole,), (whole,), (whole,), "told"), Resolution(0.25))
     assert split.note == "told"
     for (seen,) in (split.train, split.val, split.test):
@@ -82,26 +75,44 @@ def test_everything_labelled_is_seen_where_the_pixels_are(scene) -> None:
     ("found", "resolution", "wanted"),
     [
         (sizes(16), AS_THEY_ARE, None),
-        (sizes(15.9), AS_THEY_ARE, ("objects are 15.9 pixels wide (median), less than the 16 pixels of 2 cells at "
-                                    "net.stride=8", "set net.stride=4 or data.scale=2")),
+        (
+            sizes(15.9),
+            AS_THEY_ARE,
+            (
+                "objects are 15.9 pixels wide (median), less than the 16 pixels of 2 cells at net.stride=8",
+                "set net.stride=4 or data.scale=2",
+            ),
+        ),
         # a stride of 4 needs 8 pixels: 5 must be enlarged by 16 / 5, the next power of two
         (sizes(5), AS_THEY_ARE, ("objects are 5 pixels wide", "set data.scale=4")),
         (sizes(5), Resolution(0.5), ("objects are 5 pixels wide", "set data.scale=2")),
         (sizes(10), Resolution(gsd=0.4), ("objects are 10 pixels wide", "set net.stride=4 or data.gsd=0.2")),
         (sizes(20, low=8), AS_THEY_ARE, None),
-        (sizes(20, low=7), AS_THEY_ARE, ("the smallest 5 % of objects are 7 pixels wide or less, under a cell at "
-                                         "net.stride=8", "set net.stride=4 or data.scale=2")),
+        (
+            sizes(20, low=7),
+            AS_THEY_ARE,
+            (
+                "the smallest 5 % of objects are 7 pixels wide or less, under a cell at net.stride=8",
+                "set net.stride=4 or data.scale=2",
+            ),
+        ),
         (sizes(30, high=192), AS_THEY_ARE, None),
         # twice 200 is 12.5 times 32
-        (sizes(30, high=200), AS_THEY_ARE, ("the largest 5 % of objects are 200 pixels wide or more, over half of "
-                                            "data.crop=384", "set data.crop=416, or data.scale=0.5")),
+        (
+            sizes(30, high=200),
+            AS_THEY_ARE,
+            (
+                "the largest 5 % of objects are 200 pixels wide or more, over half of data.crop=384",
+                "set data.crop=416, or data.scale=0.5",
+            ),
+        ),
         (sizes(30, high=800), Resolution(gsd=0.1), ("800 pixels", "set data.crop=1600, or data.gsd=0.8")),
         (sizes(15, points=True), AS_THEY_ARE, ("points lie 15 pixels apart (median)", "set net.stride=4 or")),
         (sizes(0, points=True), AS_THEY_ARE, ("points lie 0 pixels apart", "net.stride=8")),
         (sizes(40, low=1, high=900, points=True), AS_THEY_ARE, None),
         (None, AS_THEY_ARE, None),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_a_grid(found: ObjectSizes | None, resolution: Resolution, wanted) -> None:
     """Cells of 8 pixels, crops of 384."""
     told = grid_warnings(found, 8, 384, 32, resolution)
@@ -119,22 +130,52 @@ def test_a_finer_stride_is_no_way_out_where_there_is_none() -> None:
     [
         (sizes(48), 48, ()),
         (sizes(48), 32, ()),
-        (sizes(49), 32, ("net.patch_size=32 is much smaller than objects 49 pixels wide (median); set "
-                         "net.patch_size=48, or data.scale=0.5",)),
+        (
+            sizes(49),
+            32,
+            (
+                "net.patch_size=32 is much smaller than objects 49 pixels wide (median); set "
+                "net.patch_size=48, or data.scale=0.5",
+            ),
+        ),
         (sizes(40), 80, ()),
-        (sizes(39), 80, ("net.patch_size=80 is much larger than objects 39 pixels wide (median); set "
-                         "net.patch_size=32, or data.scale=2",)),
+        (
+            sizes(39),
+            80,
+            (
+                "net.patch_size=80 is much larger than objects 39 pixels wide (median); set "
+                "net.patch_size=32, or data.scale=2",
+            ),
+        ),
         # what `auto` takes is not warned of twice: a cell of 16 is the smallest patch
-        (sizes(6), 16, ("objects are 6 pixels wide (median), less than the 32 pixels of 2 cells at net.stride=16: "
-                        "neighbours may be taken for one; set data.scale=8",)),
-        (sizes(24), 32, ("less than the 32 pixels of 2 cells at net.stride=16: neighbours may be taken for one; set "
-                         "net.stride=8 net.stages=4 or data.scale=2",)),
-        (sizes(40, points=True), 96, ("net.patch_size=96 is wide enough to hold several points, which lie 40 pixels "
-                                      "apart (median); set net.patch_size=32, or data.scale=2",)),
+        (
+            sizes(6),
+            16,
+            (
+                "objects are 6 pixels wide (median), less than the 32 pixels of 2 cells at net.stride=16: "
+                "neighbours may be taken for one; set data.scale=8",
+            ),
+        ),
+        (
+            sizes(24),
+            32,
+            (
+                "less than the 32 pixels of 2 cells at net.stride=16: neighbours may be taken for one; set "
+                "net.stride=8 net.stages=4 or data.scale=2",
+            ),
+        ),
+        (
+            sizes(40, points=True),
+            96,
+            (
+                "net.patch_size=96 is wide enough to hold several points, which lie 40 pixels "
+                "apart (median); set net.patch_size=32, or data.scale=2",
+            ),
+        ),
         (sizes(400, points=True), 64, ()),
         (None, 64, ()),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_patches(found: ObjectSizes | None, patch: int, wanted: tuple[str, ...]) -> None:
     """Cells of 16 pixels."""
     told = patch_warnings(found, 16, patch, AS_THEY_ARE)

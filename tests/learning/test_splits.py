@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detect.imagery import Window, read_window
-from detect.labels import Annotations
-from detect.learning import LabelledScene, SceneSplit
+from detect.imagery.reading import read_window
+from detect.imagery.windows import Window
+from detect.labels.sources import Annotations
 from detect.learning import splits as splits_module
+from detect.learning.splits import LabelledScene, SceneSplit
 
 
 def split_scenes(table: Annotations, **options: Any) -> SceneSplit:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery import open_scene
-from detect.labels import Detections
-from detect.learning import LabelledScene, PixelSource
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import LabelledScene
 from detect.learning.stock import Stock
 
 SIDE = 240

@@ -7,22 +7,15 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
-from detect.imagery import Window, open_scene
-from detect.labels import Detections
-from detect.learning import (
-    Collage,
-    CropDataset,
-    CropRecipe,
-    Encoder,
-    LabelledScene,
-    Objects,
-    Pasting,
-    PixelSource,
-    SceneSplit,
-    grid_task,
-    point_size,
-)
-from detect.learning.crops import Crop
+from detect.imagery.scenes import open_scene
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
+from detect.learning.crops import Crop, CropDataset, CropRecipe
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.superimpose import Collage, Pasting, point_size
+from detect.learning.targets import Encoder, Objects
+from detect.learning.tasks import grid_task
 from tests.grids import grid_card, objects
 
 SIDE = 160
@@ -194,10 +187,13 @@ def test_a_seed_decides(scene: LabelledScene) -> None:
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1].xy, again[1].xy)
     assert (first[0] != next_one[0]).any()
-    share = np.mean([
-        len(Collage([scene], SOURCE, replace(OFTEN, p=0.3), NEVER, 12.0, 0.0)(empty(60), none(), valid, seed)[1].xy) > 0
-        for seed in range(100)
-    ])  # fmt: skip
+    share = np.mean(
+        [
+            len(Collage([scene], SOURCE, replace(OFTEN, p=0.3), NEVER, 12.0, 0.0)(empty(60), none(), valid, seed)[1].xy)
+            > 0
+            for seed in range(100)
+        ]
+    )
     assert share == pytest.approx(0.3, abs=0.12)
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from detect.learning import Encoder
-from detect.learning.targets import SOFTEST
+from detect.learning.targets import SOFTEST, Encoder
 from tests.grids import encode, grid_card, objects
 
 CARD = grid_card(16.0, stride=8)
@@ -17,8 +16,13 @@ def test_one_object_by_hand() -> None:
     """A box of 32 x 8 pixels at (28, 20), the middle of cell (2, 3): no offset, log 2 and log 1/2 of the typical 16."""
     found = encode(objects([(28, 20)], [(32, 8)], [1]), CARD, SHAPE)
     assert {name: value.shape for name, value in found.items()} == {
-        "objectness": (1, 6, 8), "box": (1, 4, 6, 8), "weight": (1, 6, 8), "label": (6, 8), "seen": (6, 8), "lost": (),
-    }  # fmt: skip
+        "objectness": (1, 6, 8),
+        "box": (1, 4, 6, 8),
+        "weight": (1, 6, 8),
+        "label": (6, 8),
+        "seen": (6, 8),
+        "lost": (),
+    }
     assert np.argwhere(found["objectness"] == 1).tolist() == [[0, 2, 3]]
     np.testing.assert_allclose(found["box"][0, :, 2, 3], [0, 0, math.log(2), math.log(0.5)], atol=1e-6)
     assert found["weight"][0, 2, 3] == 1 and found["label"][2, 3] == 1

@@ -5,27 +5,19 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.imagery import open_scene
-from detect.labels import Detections
-from detect.learning import (
-    Augment,
-    CropDataset,
-    CropRecipe,
-    Encoder,
-    LabelledScene,
-    PatchSettings,
-    PixelSource,
-    Recipe,
-    SampleDataset,
-    SceneSplit,
-    grid_task,
-    image_kind,
-    measure_normalisation,
-    scene_task,
-)
-from detect.learning.sampling import Sample
-from detect.nets import GridSpec, ModelCard
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.learning.augment import Augment
+from detect.learning.crops import CropDataset, CropRecipe
+from detect.learning.datasets import SampleDataset
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Recipe, Sample
+from detect.learning.splits import LabelledScene, SceneSplit
+from detect.learning.targets import Encoder
+from detect.learning.tasks import PatchSettings, grid_task, image_kind, measure_normalisation, scene_task
 from detect.nets.backbones import BackboneSpec
+from detect.nets.grid import GridSpec
+from detect.nets.modelfile import ModelCard
 
 CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
 RECIPE = Recipe(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)

@@ -7,11 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.labels import read_patch_folder
-from detect.learning import FolderDataset, FolderRecipe, PatchFiles, Transplant, folder_card, folder_task
+from detect.labels.folders import read_patch_folder
 from detect.learning.cutouts import CutOut, cut_object
-from detect.nets import ModelCard
+from detect.learning.datasets import FolderDataset, PatchFiles
+from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_task
+from detect.learning.transplant import Transplant
 from detect.nets.backbones import BackboneSpec
+from detect.nets.modelfile import ModelCard
 
 SIDE = 64
 CARD = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)

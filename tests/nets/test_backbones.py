@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from detect.nets import build_backbone
-from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of, stage_layers
+from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid, parameters_of, stage_layers
 
 
 @pytest.mark.parametrize(
@@ -88,9 +87,7 @@ def test_a_pyramid_takes_the_weights_that_a_backbone_takes() -> None:
     assert (pyramid.offset, pyramid.scale) == (backbone.offset, backbone.scale)
 
 
-@pytest.mark.parametrize(
-    ("stride", "deepest"), [(8, 64), (8, 24), (16, 8), (3, 12), (8, 4), (1, 8)]
-)  # fmt: skip
+@pytest.mark.parametrize(("stride", "deepest"), [(8, 64), (8, 24), (16, 8), (3, 12), (8, 4), (1, 8)])
 def test_pyramids_that_cannot_be_had(stride: int, deepest: int) -> None:
     message = rf"features at strides \[2, 4, 8, 16, 32\]; net.stride={stride} to net.deepest={deepest} needs"
     with pytest.raises(ValueError, match=message):

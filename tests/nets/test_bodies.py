@@ -9,15 +9,29 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor
 
-from detect.nets import GridSpec, ModelCard, Net, build_net, load_model, receptive_halo, save_model
 from detect.nets.backbones import BackboneSpec
 from detect.nets.bodies import TAPS, anatomy, make_body
+from detect.nets.grid import GridSpec
+from detect.nets.modelfile import ModelCard, Net, build_net, load_model, save_model
+from detect.nets.receptive import receptive_halo
 
 PLAIN = [
-    "lenet5", "torchvision/alexnet", "vgg11", "torchvision/googlenet", "inception_v4", "resnet18", "resnext50_32x4d",
-    "densenet121", "legacy_xception", "xception41", "mobilenetv1_100", "mobilenetv2_100", "nasnetalarge",
-    "tf_efficientnet_lite0", "convnext_atto",
-]  # fmt: skip
+    "lenet5",
+    "torchvision/alexnet",
+    "vgg11",
+    "torchvision/googlenet",
+    "inception_v4",
+    "resnet18",
+    "resnext50_32x4d",
+    "densenet121",
+    "legacy_xception",
+    "xception41",
+    "mobilenetv1_100",
+    "mobilenetv2_100",
+    "nasnetalarge",
+    "tf_efficientnet_lite0",
+    "convnext_atto",
+]
 """A small network of each family whose receptive field is bounded."""
 
 SQUEEZED = ["mobilenetv3_small_050", "efficientnet_b0"]
@@ -35,8 +49,9 @@ def card(name: str, kind: str, bands: int = 3) -> ModelCard:
     classes, background = (("a", "b"), "ground") if kind == "patch" else (("a", "b", "c"), None)
     grid = GridSpec(deepest, 16) if kind == "grid" else None
     spec = BackboneSpec(name, stride, bands=bands)
-    return ModelCard(kind, spec, classes, background, tuple(range(1, bands + 1)), "uint8", (), (), 2 * stride, None,
-                     grid=grid)  # fmt: skip
+    return ModelCard(
+        kind, spec, classes, background, tuple(range(1, bands + 1)), "uint8", (), (), 2 * stride, None, grid=grid
+    )
 
 
 @lru_cache
@@ -95,9 +110,18 @@ def test_grid_heads_of_large_networks(name: str) -> None:
         assert net(torch.zeros(1, 4, 64, 96)).shape == (1, 5 + 3, 8, 12)
 
 
-@pytest.mark.parametrize(("name", "even"), [("inception_v4", True), ("nasnetalarge", True), ("legacy_xception", True),
-                                            ("torchvision/alexnet", True), ("torchvision/googlenet", True),
-                                            ("tf_efficientnet_lite0", False), ("densenet121", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "even"),
+    [
+        ("inception_v4", True),
+        ("nasnetalarge", True),
+        ("legacy_xception", True),
+        ("torchvision/alexnet", True),
+        ("torchvision/googlenet", True),
+        ("tf_efficientnet_lite0", False),
+        ("densenet121", False),
+    ],
+)
 def test_networks_are_padded_evenly_where_their_maps_do_not_fit_and_nowhere_else(name: str, even: bool) -> None:
     """GoogLeNet's maps have the right size, by pools that round up, whose windows lie to one side of their cells."""
     assert anatomy(name).even is even

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detect.nets import GridDetector, GridSpec, build_net
 from detect.nets.backbones import BackboneSpec, build_pyramid
-from detect.nets.grid import REACH
+from detect.nets.grid import REACH, GridDetector, GridSpec
+from detect.nets.modelfile import build_net
 from tests.grids import grid_card, lively_grid
 
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from detect.nets import build_backbone, receptive_halo
-from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of
+from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid, parameters_of
 from detect.nets.lenet import lenet5
+from detect.nets.receptive import receptive_halo
 
 
 def test_its_weights_are_those_of_the_paper_s_layers() -> None:

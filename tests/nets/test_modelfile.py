@@ -9,18 +9,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from detect.imagery import Resolution
-from detect.nets import (
-    GridDetector,
-    GridSpec,
-    ModelCard,
-    ModelFileError,
-    PatchClassifier,
-    build_net,
-    load_model,
-    save_model,
-)
+from detect.imagery.resolution import Resolution
 from detect.nets.backbones import BackboneSpec
+from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.modelfile import ModelCard, ModelFileError, build_net, load_model, save_model
+from detect.nets.patch import PatchClassifier
 from tests.grids import grid_card, lively_grid
 
 CARD = ModelCard(

@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.nets import Backbone, PatchClassifier
+from detect.nets.backbones import Backbone
+from detect.nets.patch import PatchClassifier
 
 STRIDE = 4
 

@@ -3,8 +3,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.nets import PatchClassifier, build_backbone, effective_halo, receptive_halo
-from detect.nets.backbones import BackboneSpec
+from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.patch import PatchClassifier
+from detect.nets.receptive import effective_halo, receptive_halo
 
 
 def conv(kernel: int | tuple[int, int], stride: int = 1, dilation: int = 1) -> nn.Conv2d:

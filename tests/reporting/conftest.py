@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery import open_scene, write_map
-from detect.labels import Detections, write_detections
-from detect.reporting import counts_table, heatmap_path, overlay, overlay_path, write_json, write_picture, write_table
+from detect.imagery.rasters import write_map
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.labels.predictions import write_detections
+from detect.reporting.files import write_json, write_picture
+from detect.reporting.pictures import overlay
+from detect.reporting.predictions import heatmap_path, overlay_path
+from detect.reporting.tables import counts_table, write_table
 
 CLASSES = ("cow", "sheep")
 

@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from detect.reporting import PALETTE, with_legend
-from detect.reporting.captions import caption_font, shorten
+from detect.reporting.captions import caption_font, shorten, with_legend
+from detect.reporting.colours import PALETTE
 
 from .conftest import detections
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from detect.reporting import PALETTE, class_colours, to_display
-from detect.reporting.colours import probability_colours
+from detect.reporting.colours import PALETTE, class_colours, probability_colours, to_display
 
 
 def test_colours_repeat_after_the_palette():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery import open_scene
-from detect.labels import Detections
-from detect.reporting import PALETTE, choose, crops_sheet, read_crops
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.reporting.colours import PALETTE
+from detect.reporting.crops import choose, crops_sheet, read_crops
 
 from .conftest import CLASSES, detections
 

@@ -5,11 +5,12 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from detect.imagery import open_scene, write_map
+from detect.imagery.rasters import write_map
+from detect.imagery.scenes import open_scene
 from detect.imagery.zoom import Zoom
-from detect.reporting import heatmap_path, overlay_path, write_picture
 from detect.reporting.figures import draw_figures
-from detect.reporting.predictions import read_predictions
+from detect.reporting.files import write_picture
+from detect.reporting.predictions import heatmap_path, overlay_path, read_predictions
 
 
 def picture(address):

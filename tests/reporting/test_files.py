@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.reporting import replace_file, write_json, write_picture, write_text
+from detect.imagery.files import replace_file
+from detect.reporting.files import write_json, write_picture, write_text
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_partial_one(tmp_path):

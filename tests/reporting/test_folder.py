@@ -13,14 +13,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from detect.imagery import Scene, open_scene, rasters
-from detect.inference import Failure, SceneResult, make_plan
+from detect.imagery import rasters
+from detect.imagery.scenes import Scene, open_scene
+from detect.inference.batch import SceneResult
 from detect.inference.decoding import CellGeometry
-from detect.nets import ModelCard
+from detect.inference.feeding import Failure
+from detect.inference.plan import make_plan
 from detect.nets.backbones import BackboneSpec
-from detect.reporting import heatmap_path, overlay_path
+from detect.nets.modelfile import ModelCard
 from detect.reporting.folder import PredictionFolder
 from detect.reporting.journal import RUN
+from detect.reporting.predictions import heatmap_path, overlay_path
 
 from .conftest import CLASSES, detections
 
@@ -175,8 +178,9 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
                 write = target.write
                 spy = mock.Mock(wraps=target)
                 spy.write = lambda pixels, window: (
-                    written.append((window.row_off, window.height)), write(pixels, window=window)
-                )  # fmt: skip
+                    written.append((window.row_off, window.height)),
+                    write(pixels, window=window),
+                )
                 yield spy
             else:
                 yield target

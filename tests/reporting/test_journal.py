@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.reporting.journal import RUN, Journal, Record, keep_settings, locked, signature
 
 from .conftest import CLASSES, detections

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from detect.reporting import overlay_path, write_report, write_table
-from detect.reporting.page import flatten, format_value
+from detect.reporting.page import flatten, format_value, write_report
+from detect.reporting.predictions import overlay_path
+from detect.reporting.tables import write_table
 
 from .conftest import detections, fill_folder
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels import Detections
-from detect.reporting import PALETTE, display_preview, heat_picture, overlay
-from detect.reporting.colours import probability_colours
+from detect.labels.detections import Detections
+from detect.reporting.colours import PALETTE, probability_colours
+from detect.reporting.pictures import display_preview, heat_picture, overlay
 
 from .conftest import CLASSES, detections
 

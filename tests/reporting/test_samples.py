@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detect.labels import Detections
+from detect.labels.detections import Detections
 from detect.reporting.samples import GAP, LabelledCrop, crop_samples, patch_samples
 
 

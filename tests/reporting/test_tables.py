@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.labels import Detections
-from detect.reporting import counts_table, read_counts, write_table
+from detect.labels.detections import Detections
+from detect.reporting.tables import counts_table, read_counts, write_table
 
 from .conftest import CLASSES, detections
 

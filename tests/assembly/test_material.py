@@ -10,11 +10,17 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image
 
-from detect import counting, jobs, setup
-from detect.launch import conf_folder
-from detect.learning import ClassifierModule, CropDataset, GridModule
-from detect.nets import GridDetector, GridSpec, build_net
-from detect.sides import sides_of_model
+from detect.assembly.command import conf_folder
+from detect.assembly.given_labels import labels_aside, read_labels
+from detect.assembly.material import Job, training_job
+from detect.assembly.sides import sides_of_model
+from detect.assembly.trainer import make_module
+from detect.assembly.validation import HALO_TOLERANCE, completed_card, measured_halo, scene_counter
+from detect.learning.crops import CropDataset
+from detect.learning.grid_module import GridModule
+from detect.learning.module import ClassifierModule
+from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.modelfile import build_net
 
 torch.set_num_threads(1)
 SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.crop=64")
@@ -58,8 +64,8 @@ def settings(data: Path, table: str, *overrides: str) -> DictConfig:
         return compose("train", given)
 
 
-def job_of(cfg: DictConfig) -> jobs.Job:
-    return jobs.training_job(cfg, jobs.read_labels(cfg))
+def job_of(cfg: DictConfig) -> Job:
+    return training_job(cfg, read_labels(cfg))
 
 
 def test_boxes_are_learnt_where_boxes_are_labelled_and_points_where_points_are(data: Path) -> None:
@@ -125,12 +131,12 @@ def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path)
     cfg = settings(data, "boxes.csv")
     job = job_of(cfg)
     net = build_net(job.card)
-    card = counting.completed_card(cfg, job, net)
+    card = completed_card(cfg, job, net)
     assert card.align == 16 and card.halo is not None and card.halo > 0 and card.halo % 16 == 0
     assert (card.offset, card.scale) == ((127.0,) * 3, (128.0,) * 3)
-    measured = counting.measured_halo(net, card, job)
+    measured = measured_halo(net, card, job)
     assert measured.halo_auto is not None and measured.halo_auto % 16 == 0 and measured.halo_auto <= card.halo
-    assert measured.halo_error is not None and measured.halo_error <= counting.HALO_TOLERANCE
+    assert measured.halo_error is not None and measured.halo_error <= HALO_TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
     cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
     job = job_of(cfg)
     net = build_net(job.card)
-    counter = counting.scene_counter(cfg, job, counting.completed_card(cfg, job, net), net)
+    counter = scene_counter(cfg, job, completed_card(cfg, job, net), net)
     assert counter is not None
     assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
     plan = counter.finder.plan(net, 1e-2)
@@ -159,7 +165,7 @@ def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
         job = job_of(cfg)
         made = build_net(job.card)
         with pytest.raises(ValueError, match=r"data\.match_iou=0.4 is for boxes found by net=grid; leave it out"):
-            counting.scene_counter(cfg, job, counting.completed_card(cfg, job, made), made)
+            scene_counter(cfg, job, completed_card(cfg, job, made), made)
 
 
 def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
@@ -192,10 +198,10 @@ def test_labels_that_are_no_objects_are_known_to_the_model(data: Path) -> None:
     """What is named goes before what the model knows."""
     record = {"negative_labels": ["b"], "ignore_labels": []}
     cfg = settings(data, "boxes.csv")
-    jobs.labels_aside(cfg, record)
+    labels_aside(cfg, record)
     assert cfg.data.negative_labels == ["b"] and cfg.data.ignore_labels == []
     cfg = settings(data, "boxes.csv", "data.negative_labels=[a]")
-    jobs.labels_aside(cfg, record)
+    labels_aside(cfg, record)
     assert cfg.data.negative_labels == ["a"]
 
 
@@ -204,7 +210,7 @@ def test_a_photograph_that_was_cut_into_strips_is_known_as_learned_from(
 ) -> None:
     """The record of a run with `data.val_from=parts` names strips; the warning is of the photograph."""
     cfg = settings(data, "boxes.csv")
-    annotations = jobs.read_labels(cfg)
+    annotations = read_labels(cfg)
     name = annotations.images[0].name
     cfg.data.test = [name]
     record = {"train": [f"{name} [rows 0-40, columns 0-120]"], "val": [f"{name} [rows 60-80, columns 0-120]"]}
@@ -229,7 +235,7 @@ def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Pa
     cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0", "net.loss.classes.effective=0.5")
     job = job_of(cfg)
     net = build_net(job.card)
-    module = setup.make_module(cfg, net, job, None)
+    module = make_module(cfg, net, job, None)
     assert isinstance(net, GridDetector) and isinstance(module, GridModule)
     weights = module.loss.label.weight.numpy()
     assert weights[1] / weights[0] == pytest.approx(1.5)
@@ -240,7 +246,7 @@ def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Pa
             "train", [f"data.root={data}", f"data.annotations={data / 'boxes.csv'}", "net.backbone=test_resnet"]
         )
     job = job_of(patch)
-    assert isinstance(setup.make_module(patch, build_net(job.card), job, None), ClassifierModule)
+    assert isinstance(make_module(patch, build_net(job.card), job, None), ClassifierModule)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +263,7 @@ def test_new_weights_all_learn(data: Path, weights: str, keep: int) -> None:
     """`finetune.keep` holds early layers that were trained before; those that were not must learn."""
     cfg = settings(data, "boxes.csv", f"net.weights={weights}", "net.backbone=tf_efficientnet_lite0", "finetune.keep=4")
     job = job_of(cfg)
-    assert setup.make_module(cfg, build_net(job.card), job, None).schedule.keep == keep
+    assert make_module(cfg, build_net(job.card), job, None).schedule.keep == keep
 
 
 def test_resampled_images_and_what_is_labelled_in_them(data: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from detect.launch import _plain, auto, given_path, output_folder, parse_bytes, run_folder
+from detect.assembly.folders import _plain, output_folder, run_folder
+from detect.assembly.settings import auto, given_path, parse_bytes
 
 
 @pytest.mark.parametrize(

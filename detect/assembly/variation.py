@@ -4,17 +4,12 @@ import logging
 
 from omegaconf import DictConfig, OmegaConf
 
-from detect.launch import auto
-from detect.learning import (
-    Augment,
-    BatchMixer,
-    Collage,
-    Mix,
-    Pasting,
-    PixelSource,
-    SceneSplit,
-    point_size,
-)
+from detect.assembly.settings import auto
+from detect.learning.augment import Augment
+from detect.learning.mixing import BatchMixer, Mix
+from detect.learning.pixels import PixelSource
+from detect.learning.splits import SceneSplit
+from detect.learning.superimpose import Collage, Pasting, point_size
 
 logger = logging.getLogger(__name__)
 

@@ -7,21 +7,14 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from detect.imagery import Resolution
-from detect.inference import (
-    Engine,
-    OpenVinoRuntime,
-    TorchRuntime,
-    Views,
-    check_views,
-    compile_cache,
-    decoder_of,
-    layer_bytes,
-    make_plan,
-    pick_device,
-)
-from detect.launch import parse_bytes
-from detect.nets import ModelCard, Net
+from detect.assembly.settings import parse_bytes
+from detect.imagery.resolution import Resolution
+from detect.inference.batch import Engine
+from detect.inference.decoder import decoder_of
+from detect.inference.plan import layer_bytes, make_plan
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime, compile_cache, pick_device
+from detect.inference.views import Views, check_views
+from detect.nets.modelfile import ModelCard, Net
 
 logger = logging.getLogger(__name__)
 
@@ -139,10 +132,15 @@ def make_engine(cfg: DictConfig, net: Net, card: ModelCard, folder: Path | None 
     views = Views(runtime, decoder_of(card), cfg.tta, cfg.tta_combine, on_corner)
     logger.info(
         "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s",
-        runtime.name, runtime.device, runtime.precision, plan.area / 1e6, plan.halo,
-        "" if cfg.tta == "none" else f", views {cfg.tta} ({cfg.tta_combine})", card.threshold,
+        runtime.name,
+        runtime.device,
+        runtime.precision,
+        plan.area / 1e6,
+        plan.halo,
+        "" if cfg.tta == "none" else f", views {cfg.tta} ({cfg.tta_combine})",
+        card.threshold,
         f"radius {card.radius:g}" if card.nms_iou is None else f"NMS at IoU {card.nms_iou:g}",
-    )  # fmt: skip
+    )
     if card.resolution != Resolution():
         how = f"by a factor of {card.image_scale:g}" if card.gsd is None else f"to {card.gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are told in the files' pixels", how)

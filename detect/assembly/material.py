@@ -1,63 +1,35 @@
-"""From a composed configuration and labels to what a training run learns, each decision logged."""
+"""From settings and labels to what a training run learns from, each decision logged."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from detect.augmenting import augment_of, collage_of, pasting_of
-from detect.imagery import Resolution
-from detect.labels import (
-    Annotations,
-    PatchFolder,
-    read_annotations,
-    read_patch_folder,
-    read_regions,
-    regions_of,
-    with_ignored,
-    with_regions,
-    writable,
-)
-from detect.launch import auto, given_path, names, parse_bytes
-from detect.learning import (
-    Augment,
-    CropRecipe,
-    Encoder,
-    FolderRecipe,
-    Loading,
-    ObjectSizes,
-    PatchSettings,
-    PixelSource,
-    Recipe,
-    SceneSplit,
-    Task,
-    fitted_patch,
-    folder_card,
-    folder_task,
-    grid_task,
-    grid_warnings,
-    image_kind,
-    object_sizes,
-    patch_warnings,
-    scene_task,
-    seen_split,
-)
-from detect.nets import GridSpec, ModelCard
+from detect.assembly.settings import auto, names, parse_bytes
+from detect.assembly.sides import check_patches, split_images
+from detect.assembly.variation import augment_of, collage_of, pasting_of
+from detect.imagery.resolution import Resolution
+from detect.labels.folders import PatchFolder
+from detect.labels.sources import Annotations
+from detect.learning.augment import Augment
+from detect.learning.crops import CropRecipe
+from detect.learning.data import Loading
+from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_task
+from detect.learning.pixels import PixelSource
+from detect.learning.sampling import Recipe
+from detect.learning.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings, seen_split
+from detect.learning.splits import SceneSplit
+from detect.learning.targets import Encoder
+from detect.learning.tasks import PatchSettings, Task, grid_task, image_kind, scene_task
 from detect.nets.backbones import BackboneSpec
-from detect.sides import check_patches, split_images
+from detect.nets.grid import GridSpec
+from detect.nets.modelfile import ModelCard
 
 logger = logging.getLogger(__name__)
 
-LABELS_ASIDE = ("negative_labels", "ignore_labels")
-"""Settings of `data` that say which labels are no objects; a model keeps them."""
-
 BOX_SPREAD, POINT_SPREAD = 0.8, 1.5
 """What `net.spread=auto` is: boxes have a middle, a dot is set by eye somewhere on its object."""
+
 
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
@@ -111,73 +83,25 @@ def resolution(cfg: DictConfig) -> Resolution:
     return Resolution(float(cfg.data.scale), None if cfg.data.gsd is None else float(cfg.data.gsd))
 
 
-def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
-    """Read the annotations, or the folder of patches where none are named."""
-    root = given_path(cfg, "data.root", "folder of images")
-    negatives, ignored = names(cfg.data.negative_labels), names(cfg.data.ignore_labels)
-    if cfg.data.annotations is None:
-        given = [name for name in ("val", "test") if len(cfg.data[name])]
-        given += ["ignored"] if cfg.data.ignored is not None else []
-        given += ["val_from"] if cfg.data.val_from != "images" else []
-        if given:
-            raise ValueError(
-                f"data.{' and data.'.join(given)}: for annotated images, and {root} is read as a folder of patches, "
-                "whose sides are its folders train, valid and test; leave that out, or give data.annotations"
-            )
-        folder = read_patch_folder(root)
-        logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
-        return folder
-    annotations = read_annotations(
-        given_path(cfg, "data.annotations", "annotations"), root, negative_labels=negatives + ignored
-    )
-    annotations = with_ignored(annotations, ignored)
-    annotations = with_regions(annotations, ignored_regions(cfg, [image.name for image in annotations.images]))
-    number = sum(len(image.objects) for image in annotations.images)
-    if not number:
-        raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.negative_labels")
-    for name in annotations.classes:
-        writable(name, "class name")
-    reserved = sorted({"image", "total"} & set(annotations.classes))
-    if reserved:
-        raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
-    kind = "boxes" if annotations.boxes else "points"
-    logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
-    return annotations
-
-
-def labels_aside(cfg: DictConfig, record: Mapping[str, Any]) -> None:
-    """Take the labels that are no objects from a model's record, where the configuration names none."""
-    for name in LABELS_ASIDE:
-        if record.get(name) and not len(cfg.data[name]):
-            cfg.data[name] = list(record[name])
-            logger.info("data.%s=[%s], as in training", name, ",".join(record[name]))
-
-
-def ignored_regions(cfg: DictConfig, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Read the rectangles of `data.ignored`, (M, 4) by image: from a CSV file, or from the configuration itself."""
-    given = cfg.data.ignored
-    if given is None:
-        return {}
-    regions: Any = read_regions(Path(given)) if isinstance(given, str) else OmegaConf.to_container(given)
-    if not isinstance(regions, dict):
-        raise ValueError(  # noqa: TRY004, a wrong setting, not a wrong type
-            f"data.ignored must be a CSV file, or rectangles by image, got {given}"
-        )
-    found, unknown = regions_of({str(name): boxes for name, boxes in regions.items()}, images)
-    if unknown:
-        logger.warning("data.ignored names %s, which are none of these images", ", ".join(unknown))
-    return found
-
-
 def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     """Decide on split, patch size and sampling."""
     backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.get("stages"))
     background = "background" if cfg.net.kind == "patch" else None
     seen = resolution(cfg)
     card = ModelCard(
-        cfg.net.kind, backbone, (), background, tuple(cfg.data.bands or ()), "uint8", (), (), 0, None,
-        image_scale=seen.scale, gsd=seen.gsd,
-    )  # fmt: skip
+        cfg.net.kind,
+        backbone,
+        (),
+        background,
+        tuple(cfg.data.bands or ()),
+        "uint8",
+        (),
+        (),
+        0,
+        None,
+        image_scale=seen.scale,
+        gsd=seen.gsd,
+    )
     loading = Loading(cfg.data.batch_size, cfg.data.workers)
     augment = augment_of(cfg, bare=isinstance(labels, PatchFolder))
     if isinstance(labels, PatchFolder):
@@ -241,8 +165,10 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
     )
     logger.info(
         "patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
-        patch.patch_size, patch.margin, recipe.exclusion,
-    )  # fmt: skip
+        patch.patch_size,
+        patch.margin,
+        recipe.exclusion,
+    )
     warnings = patch_warnings(sizes, stride, patch.patch_size, card.resolution)
     task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
@@ -263,8 +189,10 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     encoder = Encoder(grid, cfg.net.stride, spread)
     logger.info(
         "%s at a stride of %d pixels, crops of %d pixels",
-        "points" if size is None else "boxes", cfg.net.stride, side,
-    )  # fmt: skip
+        "points" if size is None else "boxes",
+        cfg.net.stride,
+        side,
+    )
     warnings = grid_warnings(sizes, cfg.net.stride, side, grid.deepest, card.resolution)
     collage = collage_of(cfg, of.split, of.source, POINT_PATCH)
     if size is None and cfg.net.object_size != "auto" and collage is None:

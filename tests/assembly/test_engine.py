@@ -12,13 +12,16 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.engine import chosen_halo, make_engine, make_runtime
-from detect.imagery import open_scene
-from detect.inference import OpenVinoRuntime, TorchRuntime, count_scene
+from detect.assembly.command import conf_folder
+from detect.assembly.engine import chosen_halo, make_engine, make_runtime
+from detect.imagery.scenes import open_scene
 from detect.inference import runtime as runtimes
-from detect.launch import conf_folder
-from detect.nets import GridSpec, ModelCard, receptive_halo
+from detect.inference.batch import count_scene
+from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
 from detect.nets.backbones import BackboneSpec
+from detect.nets.grid import GridSpec
+from detect.nets.modelfile import ModelCard
+from detect.nets.receptive import receptive_halo
 from tests.engines import assert_same_objects, lively, write
 from tests.grids import grid_engine, lively_grid
 

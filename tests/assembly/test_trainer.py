@@ -10,14 +10,14 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 from torch.utils.data import Dataset
 
-from detect import setup
+from detect.assembly.trainer import classify, metrics_logger
 from tests.engines import disc_net
 
 
 def test_metrics_alone_need_no_logger_and_an_unknown_one_is_named(tmp_path: Path) -> None:
-    assert setup.metrics_logger("csv", tmp_path) is False
+    assert metrics_logger("csv", tmp_path) is False
     with pytest.raises(ValueError, match=r"trainer\.logger must be csv or tensorboard, got wandb"):
-        setup.metrics_logger("wandb", tmp_path)
+        metrics_logger("wandb", tmp_path)
 
 
 def test_tensorboard_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +26,7 @@ def test_tensorboard_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(TensorBoardLogger, "__init__", refuse)
     with pytest.raises(ValueError, match="needs the package tensorboard: pip install tensorboard"):
-        setup.metrics_logger("tensorboard", tmp_path)
+        metrics_logger("tensorboard", tmp_path)
 
 
 class Corner(nn.Module):
@@ -53,7 +53,7 @@ class Patch(Dataset[tuple[torch.Tensor, int]]):
 def test_patches_are_classified_in_all_views(tta: str, sure: float) -> None:
     """The pixel lies in the corner in one of 4 mirrorings, in two of 8 views; elsewhere both classes are as likely."""
     cfg = OmegaConf.create({"runtime": {"device": "cpu"}, "data": {"batch_size": 2}, "tta": tta, "tta_combine": "mean"})
-    truth, probabilities = setup.classify(Corner(), disc_net()[1], Patch(), cfg)  # type: ignore[arg-type]
+    truth, probabilities = classify(Corner(), disc_net()[1], Patch(), cfg)  # type: ignore[arg-type]
     wanted = sure / (1 + np.exp(-8)) + (1 - sure) / 2
     assert truth.tolist() == [1]
     assert probabilities[0] == pytest.approx([1 - wanted, wanted], abs=1e-6)
@@ -62,4 +62,4 @@ def test_patches_are_classified_in_all_views(tta: str, sure: float) -> None:
 def test_views_of_patches_must_be_known() -> None:
     cfg = OmegaConf.create({"runtime": {"device": "cpu"}, "data": {"batch_size": 2}, "tta": "d8"})
     with pytest.raises(ValueError, match="tta must be one of none, flips, d4, got d8"):
-        setup.classify(Corner(), disc_net()[1], Patch(), cfg)  # type: ignore[arg-type]
+        classify(Corner(), disc_net()[1], Patch(), cfg)  # type: ignore[arg-type]

@@ -7,25 +7,20 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from detect.labels import Annotations, PatchFolder
-from detect.launch import names
-from detect.learning import (
-    PART,
-    Filed,
-    Fold,
-    FolderDataset,
-    SceneSplit,
-    Task,
-    check_copies,
-    fold_images,
-    named_sides,
-    split_scenes,
-)
+from detect.assembly.settings import names
+from detect.labels.folders import PatchFolder
+from detect.labels.sources import Annotations
+from detect.learning.copies import Filed, check_copies
+from detect.learning.datasets import FolderDataset
+from detect.learning.folds import Fold, fold_images
+from detect.learning.splits import PART, SceneSplit, named_sides, split_scenes
+from detect.learning.tasks import Task
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 5
 """Images that are named in the log."""
+
 
 LEFT_OUT = "left out"
 """The side of images that a run neither learned from nor tests."""
@@ -43,9 +38,14 @@ def split_images(cfg: DictConfig, annotations: Annotations) -> tuple[SceneSplit,
         folded = fold_images(annotations, Fold.parse(cfg.data.fold, cfg.data.fold_seed), val, test)
         annotations, val, test = folded.annotations, [], []
     split = split_scenes(
-        annotations, val=val, test=test, val_fraction=cfg.data.val_fraction,
-        guard=cfg.data.guard, seed=cfg.seed, val_from=cfg.data.val_from,
-    )  # fmt: skip
+        annotations,
+        val=val,
+        test=test,
+        val_fraction=cfg.data.val_fraction,
+        guard=cfg.data.guard,
+        seed=cfg.seed,
+        val_from=cfg.data.val_from,
+    )
     sides = {"train": split.train, "val": split.val, "test": split.test}
     check_copies(
         [Filed(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],
@@ -95,6 +95,8 @@ def sides_of_model(cfg: DictConfig, annotations: Annotations, record: Mapping[st
     if other:
         logger.warning(
             "%s: the model's record says %s, the split column %s; the record counts; data.test=[...] goes before it",
-            ", ".join(other[:SHOWN]), changed[other[0]], sides[other[0]],
-        )  # fmt: skip
+            ", ".join(other[:SHOWN]),
+            changed[other[0]],
+            sides[other[0]],
+        )
     return sides | changed

@@ -7,8 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from detect.kinds import check_kinds
-from detect.launch import conf_folder
+from detect.assembly.command import conf_folder
+from detect.assembly.settings import check_kinds
 from tests.commands import call
 
 DEFAULTS = OmegaConf.create(
@@ -17,12 +17,18 @@ DEFAULTS = OmegaConf.create(
         "radius": 30,
         "iou": None,
         "data": {
-            "root": "???", "mine_at": [0.4], "scale": 1.0, "val": [], "bands": None, "ignored": None, "jitter": "auto",
+            "root": "???",
+            "mine_at": [0.4],
+            "scale": 1.0,
+            "val": [],
+            "bands": None,
+            "ignored": None,
+            "jitter": "auto",
         },
         "trainer": {"test": False, "clip": 1.0},
         "augment": {"transforms": {"Affine": {"rotate": [-20, 20]}}},
     }
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
-"""Settings must be of the kind of their defaults: a number where a number stands, a list where a list stands."""
+"""Settings held against the kinds of their defaults."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -7,11 +9,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+logger = logging.getLogger(__name__)
+
 FREE = ("augment.transforms", "trainer.clip")
 """Settings that other libraries read, which take several kinds, or null for none."""
 
+
 FRACTIONAL = ("radius", "data.match_radius")
 """Settings whose defaults are whole numbers, and which need not be."""
+
 
 WHERE_NULL: dict[str, Any] = {
     "data.bands": [1],
@@ -89,3 +95,58 @@ def _kind(default: Any, name: str) -> str:
         what = "whole numbers, such as [1,2,3]" if default and isinstance(default[0], int) else what
         return f"a list of {what}" if "numbers" in what else f"a list, {what}"
     return "a whole number" if isinstance(default, int) and name not in FRACTIONAL else "a number"
+
+
+def given_path(cfg: DictConfig, key: str, what: str) -> Path:
+    """Read a path that must be there.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    path = Path(str(OmegaConf.select(cfg, key, throw_on_missing=True))).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"{key}={path}: no such {what}")
+    return path
+
+
+def parse_bytes(text: str | int) -> int:
+    """Read a size such as `4GiB`, `500MiB` or a plain number of bytes.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    units = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1}
+    lowered = str(text).strip().lower()
+    for unit, factor in units.items():
+        if lowered.endswith(unit):
+            lowered, scale = lowered[: -len(unit)].strip(), factor
+            break
+    else:
+        scale = 1
+    try:
+        size = int(float(lowered) * scale)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a size; write 2GiB, 500MiB or a number of bytes") from None
+    if size <= 0:
+        raise ValueError(f"a size must be positive, got {text}")
+    return size
+
+
+def auto(cfg: DictConfig, name: str, otherwise: float) -> float:
+    """Read a setting that is a number or `auto`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    value = OmegaConf.select(cfg, name)
+    if value in ("auto", None):
+        return otherwise
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, or auto, got {value}") from None
+
+
+def names(values: Any) -> list[str]:
+    """Read a list of names; hydra takes `[2]` for a number."""
+    return [str(value) for value in values]

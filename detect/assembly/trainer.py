@@ -1,4 +1,4 @@
-"""From a composed configuration to the objects that train, each decision logged."""
+"""From settings to Lightning's trainer and module, and what goes on from a checkpoint, each decision logged."""
 
 import logging
 import pickle
@@ -17,32 +17,24 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from scipy.special import softmax
 from torch.utils.data import DataLoader
 
-from detect.augmenting import mixer_of
-from detect.evaluation import score_patches
-from detect.inference import Views, decoder_of, pick_device
-from detect.jobs import Job, weights_of
-from detect.launch import clear
-from detect.learning import (
-    AveragedWeights,
-    ClassBalance,
-    ClassifierModule,
-    ClassLoss,
-    CountingModule,
-    EpochLog,
-    GridLoss,
-    GridModule,
-    LossWeights,
-    PatchData,
-    Schedule,
-)
-from detect.learning.data import PatchSet
-from detect.learning.module import SceneScores
-from detect.nets import ModelCard, Net, PatchClassifier
+from detect.assembly.folders import TRAINED, clear
+from detect.assembly.material import Job, weights_of
+from detect.assembly.variation import mixer_of
+from detect.evaluation.scores import score_patches
+from detect.inference.decoder import decoder_of
+from detect.inference.runtime import pick_device
+from detect.inference.views import Views
+from detect.learning.callbacks import AveragedWeights, EpochLog
+from detect.learning.data import PatchData, PatchSet
+from detect.learning.finetuning import Schedule
+from detect.learning.grid_module import GridModule
+from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.losses import GridLoss, LossWeights
+from detect.learning.module import ClassifierModule, CountingModule, SceneScores
+from detect.nets.modelfile import ModelCard, Net
+from detect.nets.patch import PatchClassifier
 
 logger = logging.getLogger(__name__)
-
-TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "config.yaml")
-"""Files that a training run leaves, beside its folders."""
 
 
 def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores | None) -> CountingModule:
@@ -90,16 +82,20 @@ def precision(name: str, accelerator: str) -> str:
     return "bf16-mixed" if on_cpu and native else "32-true"
 
 
-def trainer(
+def make_trainer(
     cfg: DictConfig, folder: Path, monitor: str, job: Job, more: Sequence[Callback] = ()
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
     """Make Lightning's trainer, and the callback that knows the best checkpoint."""
     if cfg.trainer.max_epochs < 1:
         raise ValueError(f"trainer.max_epochs must be 1 or more, got {cfg.trainer.max_epochs}")
     best = ModelCheckpoint(
-        dirpath=folder / "checkpoints", filename="best", monitor=monitor, mode="max", save_last=True,
+        dirpath=folder / "checkpoints",
+        filename="best",
+        monitor=monitor,
+        mode="max",
+        save_last=True,
         enable_version_counter=False,
-    )  # fmt: skip
+    )
     samples = cfg.data.samples if job.split is not None else sum(job.task.outputs.values())
     callbacks: list[Callback] = [
         best,
@@ -114,11 +110,20 @@ def trainer(
         callbacks.append(RichProgressBar(leave=False))
     chosen = precision(cfg.trainer.precision, cfg.trainer.accelerator)
     made = pl.Trainer(
-        max_epochs=cfg.trainer.max_epochs, accelerator=cfg.trainer.accelerator, devices=1, precision=chosen,  # type: ignore[arg-type]
-        gradient_clip_val=cfg.trainer.clip, callbacks=callbacks, logger=metrics_logger(cfg.trainer.logger, folder),
-        default_root_dir=folder, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
-        enable_progress_bar=interactive, enable_model_summary=False, log_every_n_steps=1,
-    )  # fmt: skip
+        max_epochs=cfg.trainer.max_epochs,
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        precision=chosen,  # type: ignore[arg-type]
+        gradient_clip_val=cfg.trainer.clip,
+        callbacks=callbacks,
+        logger=metrics_logger(cfg.trainer.logger, folder),
+        default_root_dir=folder,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=interactive,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
     logger.info("training on %s in %s", made.strategy.root_device, chosen)
     return made, best
 
@@ -143,11 +148,22 @@ def tool_trainer(cfg: DictConfig, folder: Path | None, *callbacks: Callback) -> 
     """Make a trainer for a look at the training, which keeps and validates nothing."""
     chosen = precision(cfg.trainer.precision, cfg.trainer.accelerator)
     made = pl.Trainer(
-        max_epochs=cfg.trainer.max_epochs, accelerator=cfg.trainer.accelerator, devices=1, precision=chosen,  # type: ignore[arg-type]
-        gradient_clip_val=cfg.trainer.clip, callbacks=list(callbacks), logger=False, default_root_dir=folder,
-        reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0, limit_val_batches=0, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=False, log_every_n_steps=1,
-    )  # fmt: skip
+        max_epochs=cfg.trainer.max_epochs,
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        precision=chosen,  # type: ignore[arg-type]
+        gradient_clip_val=cfg.trainer.clip,
+        callbacks=list(callbacks),
+        logger=False,
+        default_root_dir=folder,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        log_every_n_steps=1,
+    )
     logger.info("running on %s in %s", made.strategy.root_device, chosen)
     return made
 

@@ -1,4 +1,4 @@
-"""What looks at whole scenes while a network learns: validation by counting, the halo it needs, hard negatives."""
+"""Builders of the validation counter, the halo measurement and hard-negative mining."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,28 +9,26 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from detect import jobs
-from detect.evaluation import Criterion
+from detect.assembly.material import Job, weights_of
+from detect.assembly.settings import auto
+from detect.evaluation.matching import Criterion
 from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
-from detect.imagery import Window
-from detect.inference import Plan, TorchRuntime, layer_bytes, make_plan
-from detect.jobs import Job
-from detect.labels import Detections
-from detect.launch import auto
-from detect.learning import (
-    HardNegatives,
-    LabelledScene,
-    Mining,
-    greatest_overlaps,
-    measure_normalisation,
-    nearest_others,
-)
-from detect.nets import ModelCard, Net, effective_halo, receptive_halo
+from detect.imagery.windows import Window
+from detect.inference.plan import Plan, layer_bytes, make_plan
+from detect.inference.runtime import TorchRuntime
+from detect.labels.detections import Detections
+from detect.learning.crowding import greatest_overlaps, nearest_others
+from detect.learning.mining import HardNegatives, Mining
+from detect.learning.splits import LabelledScene
+from detect.learning.tasks import measure_normalisation
+from detect.nets.modelfile import ModelCard, Net
+from detect.nets.receptive import effective_halo, receptive_halo
 
 logger = logging.getLogger(__name__)
 
 VALIDATION_MEMORY = 2 << 30
 """Bytes for the counting of validation images."""
+
 
 HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
 """The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
@@ -51,8 +49,12 @@ def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
         logger.warning("%s; as a classifier of patches alone it is fine", error)
         halo = None
     logger.info(
-        "%s at stride %d, weights %s, halo %s pixels", cfg.net.backbone, net.stride, jobs.weights_of(cfg), halo,
-    )  # fmt: skip
+        "%s at stride %d, weights %s, halo %s pixels",
+        cfg.net.backbone,
+        net.stride,
+        weights_of(cfg),
+        halo,
+    )
     flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
     offset, scale = flat
     return replace(job.card, offset=offset, scale=scale, halo=halo)
