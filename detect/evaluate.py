@@ -27,13 +27,12 @@ from detect.labels.predictions import read_detections
 from detect.labels.regions import area_outside
 from detect.labels.sources import Annotations, match_names, outside
 from detect.labels.tables import read_truth
-from detect.learning.datasets import FolderDataset, PatchFiles
-from detect.learning.folder_tasks import folder_outputs
 from detect.nets.modelfile import ModelCard, Net, load_model
 from detect.nets.patch import PatchClassifier
 from detect.reporting.files import write_json
 from detect.reporting.page import write_report
 from detect.reporting.tables import read_counts
+from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
 
 logger = logging.getLogger("detect.evaluate")
 

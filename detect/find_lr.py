@@ -12,11 +12,12 @@ from detect.assembly.given_labels import read_labels
 from detect.assembly.material import training_job, weights_of
 from detect.assembly.trainer import make_module, tool_trainer
 from detect.assembly.validation import completed_card
-from detect.learning.data import PatchData
-from detect.learning.rates import RateSpan, find_rates
+from detect.learning.hyperparameters import RateSpan
+from detect.learning.rates import find_rates
 from detect.nets.modelfile import build_net
 from detect.reporting.tables import write_table
 from detect.reporting.training import draw_rates
+from detect.samples.loading import PatchData
 
 logger = logging.getLogger("detect.find_lr")
 

@@ -14,11 +14,11 @@ from detect.assembly.given_labels import read_labels
 from detect.assembly.material import Job, training_job
 from detect.assembly.variation import mixer_of
 from detect.labels.detections import Detections
-from detect.learning.crops import CropDataset
-from detect.learning.data import PatchSet
 from detect.learning.module import epoch_seed
 from detect.reporting.files import write_picture
 from detect.reporting.samples import LabelledCrop, crop_samples, patch_samples
+from detect.samples.crops import CropDataset
+from detect.samples.loading import PatchSet
 
 logger = logging.getLogger("detect.preview")
 

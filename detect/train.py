@@ -31,13 +31,13 @@ from detect.evaluation.scores import score_patches
 from detect.evaluation.validation import SceneCounter
 from detect.labels.folders import PatchFolder
 from detect.labels.sources import Annotations
-from detect.learning.data import PatchData
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.nets.modelfile import ModelCard, Net, build_net, save_model
 from detect.nets.patch import PatchClassifier
 from detect.reporting.classified import draw_confusion, draw_worst
 from detect.reporting.files import write_json, write_text
 from detect.reporting.training import draw_curves, draw_scenes
+from detect.samples.loading import PatchData
 
 logger = logging.getLogger("detect.train")
 

@@ -19,11 +19,11 @@ from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.inference.views import Views
 from detect.labels.detections import Detections
-from detect.learning.targets import Encoder, Objects
 from detect.nets.backbones import BackboneSpec
 from detect.nets.grid import GridDetector, GridSpec
 from detect.nets.modelfile import ModelCard, build_net
 from detect.nets.receptive import receptive_halo
+from detect.samples.targets import Encoder, Objects
 
 SURE = 1e-6
 """Distance of a planted objectness from 0 and 1."""

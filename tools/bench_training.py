@@ -30,10 +30,10 @@ from detect.assembly.command import conf_folder, keep_freed_memory
 from detect.assembly.given_labels import read_labels
 from detect.assembly.material import Job, training_job, weights_of
 from detect.assembly.trainer import make_module, precision
-from detect.learning.data import PatchData
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_net
 from detect.reporting.files import write_json
+from detect.samples.loading import PatchData
 
 SIDE, OBJECTS, IMAGES = 2048, 60, 3
 SAMPLES = {"grid": 40, "patch": 320}

@@ -11,19 +11,19 @@ from detect.assembly.variation import augment_of, collage_of, pasting_of
 from detect.imagery.resolution import Resolution
 from detect.labels.folders import PatchFolder
 from detect.labels.sources import Annotations
-from detect.learning.augment import Augment
-from detect.learning.crops import CropRecipe
-from detect.learning.data import Loading
-from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_task
-from detect.learning.pixels import PixelSource
-from detect.learning.sampling import Recipe
-from detect.learning.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings, seen_split
-from detect.learning.splits import SceneSplit
-from detect.learning.targets import Encoder
-from detect.learning.tasks import PatchSettings, Task, grid_task, image_kind, scene_task
 from detect.nets.backbones import BackboneSpec
 from detect.nets.grid import GridSpec
 from detect.nets.modelfile import ModelCard
+from detect.samples.augment import Augment
+from detect.samples.bare_patches import FolderRecipe, folder_card, folder_task
+from detect.samples.crops import grid_task
+from detect.samples.epochs import CropRecipe, PatchSettings, Recipe, Task
+from detect.samples.labelled_scenes import SceneSplit, image_kind, seen_split
+from detect.samples.loading import Loading
+from detect.samples.patches import scene_task
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings
+from detect.samples.targets import Encoder
 
 logger = logging.getLogger(__name__)
 

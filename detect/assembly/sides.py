@@ -10,11 +10,12 @@ from omegaconf import DictConfig
 from detect.assembly.settings import names
 from detect.labels.folders import PatchFolder
 from detect.labels.sources import Annotations
-from detect.learning.copies import Filed, check_copies
-from detect.learning.datasets import FolderDataset
-from detect.learning.folds import Fold, fold_images
-from detect.learning.splits import PART, SceneSplit, named_sides, split_scenes
-from detect.learning.tasks import Task
+from detect.samples.bare_patches import FolderDataset
+from detect.samples.copies import Filed, check_copies
+from detect.samples.cross_validation import Fold, fold_images
+from detect.samples.epochs import Task
+from detect.samples.labelled_scenes import PART, SceneSplit
+from detect.samples.splits import named_sides, split_scenes
 
 logger = logging.getLogger(__name__)
 

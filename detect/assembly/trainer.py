@@ -25,14 +25,14 @@ from detect.inference.decoder import decoder_of
 from detect.inference.runtime import pick_device
 from detect.inference.views import Views
 from detect.learning.callbacks import AveragedWeights, EpochLog
-from detect.learning.data import PatchData, PatchSet
-from detect.learning.finetuning import Schedule
-from detect.learning.grid_module import GridModule
-from detect.learning.imbalance import ClassBalance, ClassLoss
-from detect.learning.losses import GridLoss, LossWeights
-from detect.learning.module import ClassifierModule, CountingModule, SceneScores
+from detect.learning.grid import GridLoss, GridModule
+from detect.learning.hyperparameters import ClassBalance, LossWeights, Schedule
+from detect.learning.imbalance import ClassLoss
+from detect.learning.module import CountingModule, SceneScores
+from detect.learning.patch import ClassifierModule
 from detect.nets.modelfile import ModelCard, Net
 from detect.nets.patch import PatchClassifier
+from detect.samples.loading import PatchData, PatchSet
 
 logger = logging.getLogger(__name__)
 

@@ -17,12 +17,13 @@ from detect.imagery.windows import Window
 from detect.inference.plan import Plan, layer_bytes, make_plan
 from detect.inference.runtime import TorchRuntime
 from detect.labels.detections import Detections
-from detect.learning.crowding import greatest_overlaps, nearest_others
-from detect.learning.mining import HardNegatives, Mining
-from detect.learning.splits import LabelledScene
-from detect.learning.tasks import measure_normalisation
+from detect.learning.mining import HardNegatives
 from detect.nets.modelfile import ModelCard, Net
 from detect.nets.receptive import effective_halo, receptive_halo
+from detect.samples.hard_negatives import Mining
+from detect.samples.labelled_scenes import LabelledScene
+from detect.samples.loading import measure_normalisation
+from detect.samples.sizes import greatest_overlaps, nearest_others
 
 logger = logging.getLogger(__name__)
 

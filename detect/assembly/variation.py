@@ -5,11 +5,11 @@ import logging
 from omegaconf import DictConfig, OmegaConf
 
 from detect.assembly.settings import auto
-from detect.learning.augment import Augment
 from detect.learning.mixing import BatchMixer, Mix
-from detect.learning.pixels import PixelSource
-from detect.learning.splits import SceneSplit
-from detect.learning.superimpose import Collage, Pasting, point_size
+from detect.samples.augment import Augment
+from detect.samples.labelled_scenes import SceneSplit
+from detect.samples.pasting.collage import Collage, Pasting, point_size
+from detect.samples.pixel_cache import PixelSource
 
 logger = logging.getLogger(__name__)
 

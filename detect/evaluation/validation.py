@@ -20,8 +20,8 @@ from detect.inference.runtime import TorchRuntime
 from detect.inference.stitching import map_scene
 from detect.labels.detections import Detections
 from detect.labels.sources import outside
-from detect.learning.splits import LabelledScene
 from detect.nets.modelfile import ModelCard, Net
+from detect.samples.labelled_scenes import LabelledScene
 
 ROUGH, FINE = 1e-2, 1e-3
 """Tolerances of the logits in validation while training, and for the model's own choice of threshold."""

@@ -1,76 +1,15 @@
 """Transfer: which layers of a pretrained network learn, when, and how fast."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from pytorch_lightning.callbacks import BaseFinetuning
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from detect.learning.hyperparameters import Schedule
 from detect.nets.backbones import stage_layers
 from detect.nets.modelfile import Net
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the weights move.
-
-    Attributes:
-        lr: learning rate of the head at its highest.
-        backbone_lr: that of the backbone's deepest layers; 0 keeps the backbone as it is.
-        weight_decay: AdamW's; not applied to biases and normalisation layers.
-        warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
-        label_smoothing: of the cross-entropy, in [0, 1).
-        score_every: epochs between counts of the validation scenes.
-        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
-        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
-        decay: factor of the backbone's rate from each stage to the one before it, toward the input, in (0, 1].
-        unfreeze_at: share of the epochs in which the head learns alone, in [0, 1).
-        top: number of the backbone's last stages that learn; None for all.
-    """
-
-    lr: float
-    backbone_lr: float
-    weight_decay: float
-    warmup: float
-    label_smoothing: float
-    score_every: int
-    keep: int = 0
-    freeze_bn: bool = False
-    decay: float = 1.0
-    unfreeze_at: float = 0.0
-    top: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.lr <= 0 or self.backbone_lr < 0:
-            raise ValueError(
-                f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
-            )
-        for name in ("label_smoothing", "warmup", "unfreeze_at"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"finetune.{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.score_every < 1:
-            raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
-        if not 0 < self.decay <= 1:
-            raise ValueError(f"finetune.decay must be in (0, 1], got {self.decay}")
-        if self.top is not None and self.top < 1:
-            raise ValueError(f"finetune.top must be 1 or more, or null for all stages, got {self.top}")
-
-    def factor(self, step: int, steps: int, start: int = 0) -> float:
-        """Give the share of the highest rate at a step, for layers that begin to learn at `start`.
-
-        Args:
-            step: from 0.
-            steps: of the whole run.
-            start: 0 before this step; then the line of the warm-up, below the cosine that all layers share.
-        """
-        warm = max(1, round(self.warmup * steps))
-        if step < start:
-            return 0.0
-        rise = min(1.0, (step - start + 1) / warm)
-        fall = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm)))
-        return rise * fall if start else (rise if step < warm else fall)
 
 
 class Layers:

@@ -1,50 +1,12 @@
 """Classes of unequal number: how much each counts in the loss."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class ClassBalance:
-    """How a cross-entropy of classes makes up for unequal numbers.
-
-    Attributes:
-        effective: classes are weighed by the inverse of their effective number (1 - b^n) / (1 - b), b this value in
-            [0, 1) and n their number (Cui et al. 2019); 0 weighs them as they occur.
-        focal: exponent gamma by which samples that are right already are passed over (Lin et al. 2017), 0 for none.
-        adjust: tau of the logit adjustment: tau log(share of the class) is added while training, so that the network
-            itself says what would be if classes were equally frequent (Menon et al. 2021); 0 for none.
-    """
-
-    effective: float = 0.0
-    focal: float = 0.0
-    adjust: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.effective < 1:
-            raise ValueError(f"net.loss.classes.effective must be in [0, 1), got {self.effective}")
-        if self.focal != 0 and not self.focal >= 1:
-            raise ValueError(f"net.loss.classes.focal must be 0, or 1 and more, got {self.focal}")
-        if not self.adjust >= 0:
-            raise ValueError(f"net.loss.classes.adjust must be 0 or more, got {self.adjust}")
-
-    def weights(self, number: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the weight of each class, 1 on average over the samples.
-
-        Args:
-            number: (C,) how many samples of each class are drawn; one without any is weighed as if it had one.
-        """
-        held = np.maximum(number, 1.0)
-        if self.effective == 0:
-            return np.ones(len(held))
-        weight = 1 / (1 - self.effective**held)
-        drawn = np.where(number > 0, held, 0.0)
-        return weight * drawn.sum() / (weight * drawn).sum() if drawn.any() else weight
+from detect.learning.hyperparameters import ClassBalance
 
 
 class ClassLoss(nn.Module):

@@ -1,4 +1,4 @@
-"""The Lightning modules: what both families share, and the patch classifier's."""
+"""What the Lightning modules of all heads share: rates, seeds, and whole scenes that are counted now and then."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,18 +7,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from detect.learning.finetuning import Layers, Schedule
-from detect.learning.imbalance import ClassLoss
-from detect.learning.mixing import BatchMixer
+from detect.learning.finetuning import Layers
+from detect.learning.hyperparameters import Schedule
 from detect.nets.backbones import parameters_of
 from detect.nets.modelfile import Net
-from detect.nets.patch import PatchClassifier
 
 logger = logging.getLogger(__name__)
 
@@ -90,59 +86,6 @@ class CountingModule(pl.LightningModule):
             partial(self.schedule.factor, steps=steps, start=start) for start in starts
         ]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factors), "interval": "step"}}
-
-
-class ClassifierModule(CountingModule):
-    """Trains a patch classifier with a cross-entropy.
-
-    Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and the scenes' scores.
-
-    Args:
-        net, schedule, seed, scene_scores: as of a `CountingModule`.
-        loss: of every patch.
-        mixer: mixes the patches of training batches; None leaves them.
-    """
-
-    net: PatchClassifier
-
-    def __init__(
-        self,
-        net: PatchClassifier,
-        schedule: Schedule,
-        seed: int,
-        loss: ClassLoss,
-        scene_scores: SceneScores | None = None,
-        mixer: BatchMixer | None = None,
-    ) -> None:
-        super().__init__(net, schedule, seed, scene_scores)
-        self.loss = loss
-        self.mixer = mixer
-        self._validated: list[tuple[Tensor, Tensor]] = []
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Give the loss of a batch of (pixels, output)."""
-        pixels, output = batch
-        if self.mixer is not None:
-            pixels, output = self.mixer(pixels.float(), output)
-        logits = self.net.classify(channels_last(pixels))
-        loss = self.loss(logits.float(), output).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep the logits of a batch."""
-        pixels, output = batch
-        self._validated.append((self.net.classify(channels_last(pixels)).float().cpu(), output.cpu()))
-
-    def on_validation_epoch_end(self) -> None:
-        """Score the patches, and the scenes when they are due."""
-        logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
-        self._validated.clear()
-        predicted = logits.argmax(dim=1)
-        self.log("val/loss", F.cross_entropy(logits, output))
-        self.log("val/accuracy", float(accuracy_score(output, predicted)))
-        self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
-        self.log_scenes()
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from detect.learning.data import Loading, PatchData
-from detect.learning.tasks import Task
+from detect.samples.epochs import Task
+from detect.samples.loading import Loading, PatchData
 
 logger = logging.getLogger(__name__)
 

@@ -11,31 +11,12 @@ from pytorch_lightning.tuner.tuning import Tuner
 from scipy.ndimage import gaussian_filter1d
 from torch.optim import AdamW
 
-from detect.learning.data import PatchData
+from detect.learning.hyperparameters import RateSpan
 from detect.learning.module import CountingModule
+from detect.samples.loading import PatchData
 
 SMOOTHING = 0.06
 """Width of the window that smooths the losses, as a part of the steps (a Gaussian's deviation)."""
-
-
-@dataclass(frozen=True)
-class RateSpan:
-    """Which factors of the configured rates are tried.
-
-    Attributes:
-        least, most: the first and the last factor.
-        steps: from one to the other, in equal ratios.
-    """
-
-    least: float
-    most: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.least < self.most:
-            raise ValueError(f"span.least and span.most must be positive and rise, got {self.least} and {self.most}")
-        if self.steps < 20:
-            raise ValueError(f"span.steps must be 20 or more, got {self.steps}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from detect.imagery.files import replace_file
 from detect.labels.detections import Detections
-from detect.learning.data import PatchSet
 from detect.reporting.colours import to_display
 from detect.reporting.crops import crops_sheet
 from detect.reporting.files import write_picture
+from detect.samples.loading import PatchSet
 
 matplotlib.use("Agg")
 

@@ -16,11 +16,11 @@ from detect.assembly.material import Job, training_job
 from detect.assembly.sides import sides_of_model
 from detect.assembly.trainer import make_module
 from detect.assembly.validation import HALO_TOLERANCE, completed_card, measured_halo, scene_counter
-from detect.learning.crops import CropDataset
-from detect.learning.grid_module import GridModule
-from detect.learning.module import ClassifierModule
+from detect.learning.grid import GridModule
+from detect.learning.patch import ClassifierModule
 from detect.nets.grid import GridDetector, GridSpec
 from detect.nets.modelfile import build_net
+from detect.samples.crops import CropDataset
 
 torch.set_num_threads(1)
 SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.crop=64")

@@ -15,9 +15,9 @@ from detect.imagery.zoom import Zoom
 from detect.inference.decoding import CellGeometry
 from detect.inference.plan import Plan, make_plan
 from detect.labels.detections import Detections
-from detect.learning.splits import LabelledScene
-from detect.learning.targets import Objects
 from detect.nets.modelfile import ModelCard, Net
+from detect.samples.labelled_scenes import LabelledScene
+from detect.samples.targets import Objects
 from tests.engines import lively
 from tests.grids import MarkNet, draw_marks, mark_card, scattered
 from tests.laws.nets import cut

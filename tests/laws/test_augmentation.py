@@ -16,15 +16,14 @@ from detect.assembly.command import conf_folder
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.detections import Detections
 from detect.labels.folders import read_patch_folder
-from detect.learning.augment import GEOMETRIC, Augment
-from detect.learning.datasets import FolderDataset, SampleDataset
-from detect.learning.folder_tasks import FolderRecipe, folder_card, folder_task
-from detect.learning.pixels import PixelSource
-from detect.learning.sampling import Recipe, Sample
-from detect.learning.splits import LabelledScene, SceneSplit
-from detect.learning.tasks import PatchSettings, scene_task
 from detect.nets.backbones import BackboneSpec
 from detect.nets.modelfile import ModelCard
+from detect.samples.augment import GEOMETRIC, Augment
+from detect.samples.bare_patches import FolderDataset, FolderRecipe, folder_card, folder_task
+from detect.samples.epochs import PatchSettings, Recipe
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit
+from detect.samples.patches import Sample, SampleDataset, scene_task
+from detect.samples.pixel_cache import PixelSource
 
 SIDE = 81
 MIRRORED = 4  # OpenCV's BORDER_REFLECT_101

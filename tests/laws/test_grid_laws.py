@@ -15,8 +15,8 @@ from detect.inference.batch import count_scene
 from detect.inference.grid_map import turned_channels
 from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
 from detect.inference.stitching import Runtime, map_scene, tile_grid
-from detect.learning.targets import Objects
 from detect.nets.grid import GridDetector
+from detect.samples.targets import Objects
 from tests.engines import assert_same_objects, coarse, write
 from tests.grids import (
     D4,

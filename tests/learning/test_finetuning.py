@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from detect.learning.finetuning import Layers, Schedule
+from detect.learning.finetuning import Layers
+from detect.learning.hyperparameters import Schedule
 from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of, stage_layers
 from detect.nets.grid import GridDetector, GridSpec
 

@@ -9,20 +9,19 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from detect.labels.detections import Detections
-from detect.learning.augment import Augment
 from detect.learning.callbacks import EpochLog
-from detect.learning.crops import CropRecipe
-from detect.learning.data import Loading, PatchData
-from detect.learning.finetuning import Schedule
-from detect.learning.grid_module import GridModule
-from detect.learning.imbalance import ClassBalance, ClassLoss
-from detect.learning.losses import GridLoss, LossWeights
-from detect.learning.pixels import PixelSource
-from detect.learning.splits import LabelledScene, SceneSplit
-from detect.learning.targets import Encoder
-from detect.learning.tasks import Task, grid_task
+from detect.learning.grid import GridLoss, GridModule
+from detect.learning.hyperparameters import ClassBalance, LossWeights, Schedule
+from detect.learning.imbalance import ClassLoss
 from detect.nets.grid import GridDetector
 from detect.nets.modelfile import build_net
+from detect.samples.augment import Augment
+from detect.samples.crops import grid_task
+from detect.samples.epochs import CropRecipe, Task
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit
+from detect.samples.loading import Loading, PatchData
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import Encoder
 from tests.grids import encode, grid_card, objects
 
 pytestmark = [

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from detect.learning.imbalance import ClassBalance, ClassLoss
+from detect.learning.hyperparameters import ClassBalance
+from detect.learning.imbalance import ClassLoss
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.5], [-3.0, 1.0, 4.0]])
 OUTPUT = torch.tensor([0, 2, 1])

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from detect.learning.imbalance import ClassBalance, ClassLoss
-from detect.learning.losses import GridLoss, LossWeights
-from detect.learning.targets import Objects
+from detect.learning.grid import GridLoss
+from detect.learning.hyperparameters import ClassBalance, LossWeights
+from detect.learning.imbalance import ClassLoss
 from detect.nets.modelfile import ModelCard
+from detect.samples.targets import Objects
 from tests.grids import encode, grid_card, objects
 
 SHAPE = (48, 64)

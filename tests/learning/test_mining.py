@@ -9,8 +9,9 @@ from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.imagery.zoom import Zoom
 from detect.labels.detections import Detections
-from detect.learning.mining import HardNegatives, LookAlikes, Mining, false_alarms
-from detect.learning.splits import LabelledScene
+from detect.learning.mining import HardNegatives
+from detect.samples.hard_negatives import LookAlikes, Mining, false_alarms
+from detect.samples.labelled_scenes import LabelledScene
 
 
 def table(xy: list[tuple[float, float]], score: list[float]) -> Detections:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from detect.learning.mixing import BatchMixer, Mix
-from detect.learning.module import ClassifierModule
+from detect.learning.patch import ClassifierModule
 from tests.learning.test_module import FULL, PLAIN, coloured, coloured_data, fresh, trainer
 
 NEVER = Mix(0.0, 1.0)

@@ -11,19 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.labels.detections import Detections
-from detect.learning.augment import Augment
 from detect.learning.callbacks import AveragedWeights, EpochLog
-from detect.learning.data import Loading, PatchData
-from detect.learning.finetuning import Schedule
-from detect.learning.imbalance import ClassBalance, ClassLoss
-from detect.learning.mining import HardNegatives, Mining
-from detect.learning.module import ClassifierModule
-from detect.learning.pixels import PixelSource
-from detect.learning.sampling import Recipe
-from detect.learning.splits import SceneSplit
-from detect.learning.tasks import PatchSettings, scene_task
+from detect.learning.hyperparameters import ClassBalance, Schedule
+from detect.learning.imbalance import ClassLoss
+from detect.learning.mining import HardNegatives
+from detect.learning.patch import ClassifierModule
 from detect.nets.backbones import BackboneSpec, build_backbone
 from detect.nets.patch import PatchClassifier
+from detect.samples.augment import Augment
+from detect.samples.epochs import PatchSettings, Recipe
+from detect.samples.hard_negatives import Mining
+from detect.samples.labelled_scenes import SceneSplit
+from detect.samples.loading import Loading, PatchData
+from detect.samples.patches import scene_task
+from detect.samples.pixel_cache import PixelSource
 from tests.patches import coloured
 
 pytestmark = [

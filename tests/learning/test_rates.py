@@ -5,15 +5,15 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from detect.learning.data import Loading, PatchData
-from detect.learning.finetuning import Schedule
-from detect.learning.imbalance import ClassBalance, ClassLoss
-from detect.learning.module import ClassifierModule
+from detect.learning.hyperparameters import ClassBalance, RateSpan, Schedule
+from detect.learning.imbalance import ClassLoss
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.learning.rates import FactorAdamW, RateCurve, RateSpan, find_rates
-from detect.learning.tasks import Task
+from detect.learning.patch import ClassifierModule
+from detect.learning.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import BackboneSpec, build_backbone
 from detect.nets.patch import PatchClassifier
+from detect.samples.epochs import Task
+from detect.samples.loading import Loading, PatchData
 from tests.patches import coloured
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*does not have many workers")]

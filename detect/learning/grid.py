@@ -1,0 +1,134 @@
+"""Learning of the grid head: its loss and its Lightning module."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import generalized_box_iou_loss
+
+from detect.learning.hyperparameters import LossWeights, Schedule
+from detect.learning.imbalance import ClassLoss
+from detect.learning.module import CountingModule, SceneScores, channels_last
+from detect.nets.grid import PER_SLOT, GridDetector, GridSpec
+
+SIZES = 4.0
+"""Greatest logarithm of a size over the typical object's whose GIoU is taken; what is beyond is drawn back."""
+
+
+NEAR = 0.2
+"""Cells below which the distance of centres counts by its square."""
+
+
+class GridLoss(nn.Module):
+    """The terms of the loss of a batch, each over the number of its objects.
+
+    - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
+      p^gamma (1 - target)^beta.
+    - `box`: the distance of the centres in cells (smooth L1), and for boxes 1 - GIoU (Rezatofighi et al. 2019).
+    - `label`: the cross-entropy of a `ClassLoss`; left out for a single class.
+
+    Args:
+        grid: the head.
+        stride: pixels per cell.
+        weights: factors and exponents.
+        label: the loss of the classes.
+    """
+
+    def __init__(self, grid: GridSpec, stride: int, weights: LossWeights, label: ClassLoss) -> None:
+        super().__init__()
+        self.grid = grid
+        self.cell = None if grid.object_size is None else stride / grid.object_size
+        self.weights = weights
+        self.label = label
+
+    def forward(self, raw: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the terms, weighted.
+
+        Args:
+            raw: (B, slots * 5 + C, h, w) of the net.
+            targets: of an `Encoder`, batched.
+        """
+        channels = self.grid.slots * PER_SLOT
+        slots = raw[:, :channels].unflatten(1, (self.grid.slots, PER_SLOT)).float()
+        seen = targets["seen"][:, None]
+        terms = {
+            "objectness": self.weights.objectness * self._objectness(slots[:, :, 0], targets["objectness"], seen),
+            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], targets["weight"] * seen),
+        }
+        if raw.shape[1] - channels > 1:
+            share = targets["weight"][:, 0] * targets["seen"]
+            entropy = self.label(raw[:, channels:].float(), targets["label"])
+            terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
+        return terms
+
+    def _objectness(self, logit: Tensor, wanted: Tensor, seen: Tensor) -> Tensor:
+        positive = (wanted == 1) & (seen > 0)
+        p = logit.sigmoid()
+        hit = -F.logsigmoid(logit) * (1 - p) ** self.weights.gamma
+        miss = -F.logsigmoid(-logit) * p**self.weights.gamma * (1 - wanted) ** self.weights.beta
+        return (torch.where(positive, hit, miss) * seen).sum() / positive.sum().clamp(min=1)
+
+    def _box(self, found: Tensor, wanted: Tensor, share: Tensor) -> Tensor:
+        total = share.sum().clamp(min=1)
+        away = F.smooth_l1_loss(found[:, :, :2], wanted[:, :, :2], reduction="none", beta=NEAR).sum(dim=2)
+        loss = (away * share).sum() / total
+        if self.cell is None:
+            return loss
+        used = share > 0
+        one, other = (each.movedim(2, -1)[used] for each in (found, wanted))
+        beyond = F.relu(one[:, 2:].abs() - SIZES).sum(dim=1)
+        lies = generalized_box_iou_loss(self._corners(one), self._corners(other))
+        return loss + ((lies + beyond) * share[used]).sum() / total
+
+    def _corners(self, box: Tensor) -> Tensor:
+        """Turn (M, 4) offsets in cells and log sizes into corners, in units of the typical object."""
+        assert self.cell is not None
+        centre = box[:, :2] * self.cell
+        half = box[:, 2:].clamp(-SIZES, SIZES).exp() / 2
+        return torch.cat([centre - half, centre + half], dim=1)
+
+
+Batch = tuple[Tensor, dict[str, Tensor]]
+
+
+class GridModule(CountingModule):
+    """Trains a grid head.
+
+    Logs `train/loss` and `val/loss` of crops, their terms as `train/objectness`, `train/box`, `train/label`,
+    `train/lost` (objects a crop that found no slot in their cell), and the scenes' scores.
+
+    Args:
+        net: the network.
+        schedule, seed, scene_scores: as of a `CountingModule`.
+        loss: gives the terms.
+    """
+
+    net: GridDetector
+
+    def __init__(
+        self, net: GridDetector, schedule: Schedule, seed: int, loss: GridLoss, scene_scores: SceneScores | None = None
+    ) -> None:
+        super().__init__(net, schedule, seed, scene_scores)
+        self.loss = loss
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Give the loss of a batch of (pixels, targets)."""
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log the loss of a batch."""
+        self._step(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the scenes when they are due."""
+        self.log_scenes()
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        pixels, targets = batch
+        terms = self.loss(self.net(channels_last(pixels)), targets)
+        total = torch.stack(list(terms.values())).sum()
+        shown = {"loss": total, **terms, "lost": targets["lost"].mean()}
+        for name, value in shown.items():
+            self.log(f"{stage}/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(pixels))
+        return total

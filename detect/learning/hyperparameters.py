@@ -1,0 +1,152 @@
+"""Hyperparameters of learning: rates over time, weights of losses and classes, the span of a search."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the weights move.
+
+    Attributes:
+        lr: learning rate of the head at its highest.
+        backbone_lr: that of the backbone's deepest layers; 0 keeps the backbone as it is.
+        weight_decay: AdamW's; not applied to biases and normalisation layers.
+        warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
+        label_smoothing: of the cross-entropy, in [0, 1).
+        score_every: epochs between counts of the validation scenes.
+        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
+        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
+        decay: factor of the backbone's rate from each stage to the one before it, toward the input, in (0, 1].
+        unfreeze_at: share of the epochs in which the head learns alone, in [0, 1).
+        top: number of the backbone's last stages that learn; None for all.
+    """
+
+    lr: float
+    backbone_lr: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    score_every: int
+    keep: int = 0
+    freeze_bn: bool = False
+    decay: float = 1.0
+    unfreeze_at: float = 0.0
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.backbone_lr < 0:
+            raise ValueError(
+                f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
+            )
+        for name in ("label_smoothing", "warmup", "unfreeze_at"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"finetune.{name} must be in [0, 1), got {getattr(self, name)}")
+        if self.score_every < 1:
+            raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"finetune.decay must be in (0, 1], got {self.decay}")
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"finetune.top must be 1 or more, or null for all stages, got {self.top}")
+
+    def factor(self, step: int, steps: int, start: int = 0) -> float:
+        """Give the share of the highest rate at a step, for layers that begin to learn at `start`.
+
+        Args:
+            step: from 0.
+            steps: of the whole run.
+            start: 0 before this step; then the line of the warm-up, below the cosine that all layers share.
+        """
+        warm = max(1, round(self.warmup * steps))
+        if step < start:
+            return 0.0
+        rise = min(1.0, (step - start + 1) / warm)
+        fall = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm)))
+        return rise * fall if start else (rise if step < warm else fall)
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """How a cross-entropy of classes makes up for unequal numbers.
+
+    Attributes:
+        effective: classes are weighed by the inverse of their effective number (1 - b^n) / (1 - b), b this value in
+            [0, 1) and n their number (Cui et al. 2019); 0 weighs them as they occur.
+        focal: exponent gamma by which samples that are right already are passed over (Lin et al. 2017), 0 for none.
+        adjust: tau of the logit adjustment: tau log(share of the class) is added while training, so that the network
+            itself says what would be if classes were equally frequent (Menon et al. 2021); 0 for none.
+    """
+
+    effective: float = 0.0
+    focal: float = 0.0
+    adjust: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.effective < 1:
+            raise ValueError(f"net.loss.classes.effective must be in [0, 1), got {self.effective}")
+        if self.focal != 0 and not self.focal >= 1:
+            raise ValueError(f"net.loss.classes.focal must be 0, or 1 and more, got {self.focal}")
+        if not self.adjust >= 0:
+            raise ValueError(f"net.loss.classes.adjust must be 0 or more, got {self.adjust}")
+
+    def weights(self, number: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the weight of each class, 1 on average over the samples.
+
+        Args:
+            number: (C,) how many samples of each class are drawn; one without any is weighed as if it had one.
+        """
+        held = np.maximum(number, 1.0)
+        if self.effective == 0:
+            return np.ones(len(held))
+        weight = 1 / (1 - self.effective**held)
+        drawn = np.where(number > 0, held, 0.0)
+        return weight * drawn.sum() / (weight * drawn).sum() if drawn.any() else weight
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each term of the loss counts, and the exponents of its focal form.
+
+    Attributes:
+        objectness, box, label: factors of the terms.
+        gamma: how much cells that are right already are passed over; 0, or 1 and more.
+        beta: how much cells close to a centre are spared.
+        classes: how the class term makes up for unequal numbers.
+    """
+
+    objectness: float = 1.0
+    box: float = 1.0
+    label: float = 1.0
+    gamma: float = 2.0
+    beta: float = 4.0
+    classes: ClassBalance = field(default_factory=ClassBalance)
+
+    def __post_init__(self) -> None:
+        for name in ("objectness", "box", "label", "gamma", "beta"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"net.loss.{name} must be 0 or more, got {getattr(self, name)}")
+        if 0 < self.gamma < 1:
+            raise ValueError(f"net.loss.gamma must be 0, or 1 and more, got {self.gamma}")
+
+
+@dataclass(frozen=True)
+class RateSpan:
+    """Which factors of the configured rates are tried.
+
+    Attributes:
+        least, most: the first and the last factor.
+        steps: from one to the other, in equal ratios.
+    """
+
+    least: float
+    most: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least < self.most:
+            raise ValueError(f"span.least and span.most must be positive and rise, got {self.least} and {self.most}")
+        if self.steps < 20:
+            raise ValueError(f"span.steps must be 20 or more, got {self.steps}")

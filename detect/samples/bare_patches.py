@@ -1,0 +1,208 @@
+"""Folders of bare patches, a file each: the patches, the model's outputs for them, and what a training run is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from detect.imagery.reading import read_window
+from detect.imagery.scenes import open_scene
+from detect.labels.folders import PatchFolder
+from detect.nets.modelfile import ModelCard
+from detect.samples.augment import Augment
+from detect.samples.epochs import SEED_STEP, Task, balanced
+from detect.samples.labelled_scenes import image_kind
+from detect.samples.loading import PatchSet
+from detect.samples.pasting.transplant import Transplant
+from detect.samples.patches import _varied
+
+
+class PatchFiles:
+    """Reads bare patches, a file each, all of one size and kind; each once in a process.
+
+    Args:
+        card: bands, dtype and patch size that every patch must have.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        self._pixels: dict[Path, NDArray[np.generic]] = {}
+
+    def read(self, path: Path) -> NDArray[np.generic]:
+        """Give a file's pixels (bands, side, side).
+
+        Raises:
+            ValueError: another size or dtype than the others'.
+        """
+        if path not in self._pixels:
+            scene = self.card.resolution.seen(open_scene(path))
+            side = (self.card.patch_size, self.card.patch_size)
+            if (scene.shape, scene.dtype) != (side, self.card.dtype):
+                raise ValueError(
+                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.card.dtype}, {side}; make them alike"
+                )
+            self._pixels[path] = read_window(scene, scene.window, self.card.bands)
+        return self._pixels[path]
+
+
+class FolderDataset(Dataset[tuple[Tensor, int]]):
+    """Bare patches.
+
+    Args:
+        paths: the files.
+        outputs: the network's output that each should raise.
+        files: reads them; shared, so that a file is read once.
+        augment: applied to every patch; None for validation and test.
+        seed: with an item's place it decides its augmentation.
+        transplant: lays objects onto empty patches; those of output 0 are left alone. None for validation and test.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        outputs: NDArray[np.int64],
+        files: PatchFiles,
+        augment: Augment | None = None,
+        seed: int = 0,
+        transplant: Transplant | None = None,
+    ) -> None:
+        self.paths = paths
+        self.outputs = outputs
+        self.files = files
+        self.augment = augment
+        self.seed = seed
+        self.transplant = transplant
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        path, output = self.paths[index], int(self.outputs[index])
+        if self.transplant is not None and output:
+            pixels = self.transplant(path, output, self.seed + index)
+        else:
+            pixels = self.files.read(path)
+        return _varied(pixels, self.augment, self.seed + index), output
+
+
+def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: ModelCard) -> ModelCard:
+    """Complete a card for a folder of patches: classes, background, bands, dtype and patch size.
+
+    Raises:
+        ValueError: a negative label that is no class folder, or patches that are not square.
+    """
+    unknown = sorted(set(negative_labels) - set(folder.classes))
+    if unknown:
+        raise ValueError(f"data.negative_labels names {unknown}; the folders are {list(folder.classes)}")
+    first = card.resolution.seen(open_scene(folder.paths[0]))
+    if first.shape[0] != first.shape[1]:
+        raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
+    bands, dtype = image_kind([first], card.bands or None)
+    return replace(
+        card,
+        classes=tuple(name for name in folder.classes if name not in negative_labels),
+        background=negative_labels[0] if negative_labels else None,
+        bands=bands,
+        dtype=dtype,
+        backbone=replace(card.backbone, bands=len(bands)),
+        patch_size=first.shape[0],
+    )
+
+
+def folder_outputs(folder: PatchFolder, card: ModelCard, negative_labels: Sequence[str] = ()) -> NDArray[np.int64]:
+    """Give the network's output for every patch of a folder; all negative labels share the background's.
+
+    Raises:
+        ValueError: a class that the model does not know and that is no negative label.
+    """
+    first = 0 if card.background is None else 1
+    background = set() if card.background is None else {card.background, *negative_labels}
+    unknown = [name for name in folder.classes if name not in card.classes and name not in background]
+    if unknown:
+        raise ValueError(
+            f"unknown classes {unknown}; the model knows {list(card.outputs)}; background goes to data.negative_labels"
+        )
+    places = [card.classes.index(name) + first if name in card.classes else 0 for name in folder.classes]
+    return np.array(places, np.int64)[folder.label]
+
+
+@dataclass(frozen=True)
+class FolderRecipe:
+    """How patches of a folder are used.
+
+    Attributes:
+        negative_labels: folders that are background.
+        val_fraction: share that validates where there is no `val` folder.
+        balance: 0 draws classes as they occur, 1 all equally often.
+        superimpose: how often a patch's object, where it can be cut out, is laid onto an empty patch: one of the first
+            negative label.
+    """
+
+    negative_labels: tuple[str, ...]
+    val_fraction: float
+    balance: float
+    superimpose: float = 0.0
+
+
+def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderRecipe, seed: int) -> Task:
+    """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
+
+    Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
+    as there are. Where they are of one size, each comes once.
+
+    Raises:
+        ValueError: nothing to train on, or an unknown class.
+    """
+    outputs = folder_outputs(folder, card, recipe.negative_labels)
+    side = np.array([name or "train" for name in folder.split])
+    train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
+    notes = ["validation patches from the folder's own val"]
+    if not len(train):
+        raise ValueError("the folder has no training patches")
+    if not len(val):
+        train, val = train_test_split(train, test_size=recipe.val_fraction, random_state=seed, stratify=outputs[train])
+        notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
+
+    files = PatchFiles(card)
+    transplant, told = _transplant(folder, files, train, outputs, recipe)
+    notes += told
+    size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
+    share = size**-recipe.balance / (size**-recipe.balance).sum()
+
+    def patches(chosen: NDArray[np.intp]) -> tuple[list[Path], NDArray[np.int64], PatchFiles]:
+        return [folder.paths[i] for i in chosen], outputs[chosen], files
+
+    def epoch_patches(epoch: int) -> PatchSet:
+        rng = np.random.default_rng((seed, epoch))
+        even = len(set(size.tolist())) == 1
+        order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
+        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), transplant)
+
+    number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
+    drawn = balanced(list(number.values()), recipe.balance)
+    return Task(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
+
+
+def _transplant(
+    folder: PatchFolder,
+    files: PatchFiles,
+    train: NDArray[np.intp],
+    outputs: NDArray[np.int64],
+    recipe: FolderRecipe,
+) -> tuple[Transplant | None, list[str]]:
+    """Make what lays objects onto empty patches, where that is asked for, and say what comes of it."""
+    card, share = files.card, recipe.superimpose
+    if not share:
+        return None, []
+    ground = [i for i in train if folder.classes[folder.label[i]] == card.background]
+    if not ground:
+        return None, ["augment.superimpose: there are no empty patches (data.negative_labels): not used here"]
+    objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
+    made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground])
+    return made, [f"superimposition: {made.pieces.told(card.outputs)}"]

@@ -1,0 +1,146 @@
+"""How an epoch's samples are drawn: shares of objects, backgrounds and classes, and what a training run is given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.samples.hard_negatives import LookAlikes
+from detect.samples.labelled_scenes import SceneSplit
+from detect.samples.loading import PatchSet
+from detect.samples.sizes import ObjectSizes
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an epoch's patches are drawn.
+
+    Attributes:
+        samples: patches an epoch.
+        background_fraction: share of them that hold no object at their centre, in [0, 1).
+        near_fraction: share of the backgrounds drawn close to an object, between `exclusion` and twice that: they teach
+            where an object ends, and so keep neighbours apart.
+        negative_fraction: share of the backgrounds drawn at labelled look-alikes, where there are any.
+        jitter: greatest shift of an object's patch along each axis, in pixels.
+        exclusion: least distance of a background's centre from every object's, in pixels.
+        balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+    """
+
+    samples: int
+    background_fraction: float
+    near_fraction: float
+    negative_fraction: float
+    jitter: float
+    exclusion: float
+    balance: float
+
+    def __post_init__(self) -> None:
+        shares = ("near_fraction", "negative_fraction", "balance")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.background_fraction < 1:
+            raise ValueError(f"data.background_fraction must be in [0, 1), got {self.background_fraction}")
+        if self.samples < 1:
+            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+        if not 0 <= self.jitter < self.exclusion:
+            raise ValueError(f"data.jitter must be in [0, exclusion {self.exclusion}), got {self.jitter}")
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """How an epoch's crops are drawn.
+
+    Attributes:
+        samples: crops an epoch.
+        side: of a crop in pixels.
+        empty_fraction: share of them drawn from places without objects, in [0, 1).
+        negative_fraction: share of the empty ones drawn around labelled look-alikes, where there are any.
+        balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+    """
+
+    samples: int
+    side: int
+    empty_fraction: float
+    negative_fraction: float
+    balance: float
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+        if not 0 <= self.empty_fraction < 1:
+            raise ValueError(f"data.empty_fraction must be in [0, 1), got {self.empty_fraction}")
+        for name in ("negative_fraction", "balance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+
+
+SEED_STEP = 1_000_003
+"""Augmentation seeds of a run lie this far from those of the run with the next seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A training run's material.
+
+    Attributes:
+        train: gives the patches of an epoch.
+        val: the patches that validate.
+        outputs: how many training patches or objects each output of the network has.
+        notes: sentences for the log and the report.
+        drawn: how many of each output of the network are drawn, relative to one another.
+        look_alikes: of the sampler that draws the epochs; None for bare patches.
+        warnings: the same, on what does not suit the objects.
+        sizes: how large the training objects are; None for bare patches, and where points have no neighbours.
+    """
+
+    train: Callable[[int], PatchSet]
+    val: PatchSet
+    outputs: dict[str, int]
+    notes: tuple[str, ...]
+    drawn: NDArray[np.float64]
+    look_alikes: LookAlikes | None = None
+    warnings: tuple[str, ...] = ()
+    sizes: ObjectSizes | None = None
+
+    def told(self, sizes: ObjectSizes | None, note: str, warnings: tuple[str, ...]) -> "Task":
+        """Add what there is to say on the objects' sizes."""
+        return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """The geometry of training patches, in pixels: their side and the margin of context around them."""
+
+    patch_size: int
+    margin: int
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of what the network sees."""
+        return self.patch_size + 2 * self.margin
+
+
+def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
+    """Give how often classes are drawn, as many in all as there are: `balance` 0 as they occur, 1 equally often."""
+    held = np.array(number, np.float64)
+    share = np.where(held > 0, np.maximum(held, 1) ** (1 - balance), 0)
+    return share * held.sum() / max(share.sum(), 1)
+
+
+def _check_objects(split: SceneSplit) -> None:
+    for side, scenes in (("training", split.train), ("validation", split.val)):
+        if not any(len(labelled.objects) for labelled in scenes):
+            raise ValueError(f"the {side} images hold no objects; choose them with data.val and data.test")
+
+
+def _objects_and_notes(split: SceneSplit) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Count the training objects of each class, and say what a reader of the report should know."""
+    classes = split.train[0].objects.classes
+    number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
+    unseen = [name for name, n in number.items() if not n]
+    notes: tuple[str, ...] = (split.note,)
+    if unseen:
+        notes += (f"no training object of class {', '.join(unseen)}: the model cannot find them",)
+    return number, notes

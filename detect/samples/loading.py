@@ -1,0 +1,86 @@
+"""Batches of samples: how they are loaded, the Lightning data module, and the normalisation of what they hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+PatchSet = Dataset[Any]
+"""Pairs of pixels and what is wanted: an output's number, or a grid's targets."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How batches are put together.
+
+    Attributes:
+        batch_size: patches a batch.
+        workers: processes that cut and augment patches; 0 does it in the main process.
+    """
+
+    batch_size: int
+    workers: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 2:
+            raise ValueError(f"data.batch_size must be 2 or more (batch normalisation), got {self.batch_size}")
+        if self.workers < 0:
+            raise ValueError(f"data.workers must be 0 or more, got {self.workers}")
+
+
+class PatchData(pl.LightningDataModule):
+    """Patches for training and validation.
+
+    Args:
+        train: gives the patches of an epoch, in order; the same epoch gives the same patches.
+        val: the patches that validate.
+        loading: batch size and workers.
+    """
+
+    def __init__(self, train: Callable[[int], PatchSet], val: PatchSet, loading: Loading) -> None:
+        super().__init__()
+        self.train = train
+        self.val = val
+        self.loading = loading
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Load the patches of the trainer's current epoch (the trainer must reload its loaders every epoch)."""
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return self._loader(self.train(epoch), drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Load the validation patches."""
+        return self._loader(self.val, drop_last=False)
+
+    def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
+        """Load with a generator of its own: an iterator draws a number, and a resumed run draws it at another time."""
+        size = self.loading.batch_size
+        short = len(patches) < size  # type: ignore[arg-type]
+        return DataLoader(
+            patches,
+            batch_size=size,
+            num_workers=self.loading.workers,
+            drop_last=drop_last and not short,
+            generator=torch.Generator(),
+        )
+
+
+def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure mean and standard deviation of each band on the first `number` training patches.
+
+    Raises:
+        ValueError: the pixels are not finite.
+    """
+    sums, squares, seen = np.zeros(1), np.zeros(1), 0
+    for i in range(min(number, len(patches))):  # type: ignore[arg-type]
+        pixels = patches[i][0].double().flatten(1).numpy()
+        if not np.isfinite(pixels).all():
+            raise ValueError("the training images hold NaN or infinite pixels; fill them first")
+        sums, squares, seen = sums + pixels.sum(axis=1), squares + (pixels**2).sum(axis=1), seen + pixels.shape[1]
+    mean = sums / seen
+    spread = np.sqrt(np.maximum(squares / seen - mean**2, 0))
+    return tuple(mean.tolist()), tuple(np.maximum(spread, 1e-6).tolist())

@@ -1,0 +1,1 @@
+"""Objects and ground, cut out of training images and pasted onto others."""

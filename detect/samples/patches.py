@@ -1,0 +1,211 @@
+"""Patches of scenes: objects with jitter, backgrounds away from them, cut out with their context."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from detect.imagery.windows import Window
+from detect.samples.augment import Augment
+from detect.samples.epochs import (
+    SEED_STEP,
+    PatchSettings,
+    Recipe,
+    Task,
+    _check_objects,
+    _objects_and_notes,
+    balanced,
+)
+from detect.samples.hard_negatives import LookAlikes
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit
+from detect.samples.loading import PatchSet
+from detect.samples.pixel_cache import PixelSource
+
+TRIES = 50
+"""Rounds of drawing backgrounds before a crowded scene is given up."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A patch: the scene's position in the list, its centre in pixels, and the network's output it should raise."""
+
+    scene: int
+    x: float
+    y: float
+    output: int
+
+
+class Sampler:
+    """Draws the patches of an epoch; the same seed and epoch give the same patches.
+
+    Args:
+        scenes: labelled scenes; output 0 is the background, output i + 1 class i.
+        recipe: the shares.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no objects at all.
+    """
+
+    def __init__(self, scenes: Sequence[LabelledScene], recipe: Recipe, seed: int) -> None:
+        self.scenes = scenes
+        self.recipe = recipe
+        self.seed = seed
+        self.positives = [
+            Sample(i, float(x), float(y), int(label) + 1)
+            for i, labelled in enumerate(scenes)
+            for (x, y), label in zip(labelled.objects.xy, labelled.objects.label, strict=True)
+        ]
+        self.look_alikes = LookAlikes(scenes)
+        if not self.positives:
+            raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
+        self._trees = [cKDTree(s.objects.xy) if len(s.objects) else None for s in scenes]
+        outputs = np.array([sample.output for sample in self.positives])
+        number = np.bincount(outputs)[outputs].astype(np.float64)
+        self._weight = number**-recipe.balance / (number**-recipe.balance).sum()
+
+    def draw(self, epoch: int) -> list[Sample]:
+        """Draw the patches of an epoch, shuffled."""
+        rng = default_rng((self.seed, epoch))
+        n_background = round(self.recipe.samples * self.recipe.background_fraction)
+        samples = self._objects(self.recipe.samples - n_background, rng) + self._backgrounds(n_background, rng)
+        return [samples[i] for i in rng.permutation(len(samples))]
+
+    def fixed(self) -> list[Sample]:
+        """Give every object once, without jitter, and backgrounds in the recipe's proportion: for validation."""
+        rng = default_rng((self.seed, 0))
+        share = self.recipe.background_fraction
+        return self.positives + self._backgrounds(round(len(self.positives) * share / (1 - share)), rng)
+
+    def _objects(self, number: int, rng: Generator) -> list[Sample]:
+        chosen = rng.choice(len(self.positives), size=number, p=self._weight)
+        shifts = rng.uniform(-self.recipe.jitter, self.recipe.jitter, size=(number, 2))
+        drawn = [self.positives[i] for i in chosen]
+        return [
+            Sample(sample.scene, sample.x + float(dx), sample.y + float(dy), sample.output)
+            for sample, (dx, dy) in zip(drawn, shifts, strict=True)
+        ]
+
+    def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
+        n_negative = self.look_alikes.most(round(number * self.recipe.negative_fraction))
+        n_near = round((number - n_negative) * self.recipe.near_fraction)
+        samples = [Sample(scene, x, y, 0) for scene, x, y in self.look_alikes.draw(n_negative, rng)]
+        samples += self._away(n_near, rng, near=True)
+        return samples + self._away(number - len(samples), rng, near=False)
+
+    def _away(self, number: int, rng: Generator, *, near: bool) -> list[Sample]:
+        """Draw centres at least `exclusion` from every object: around objects, or evenly over the pixels."""
+        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in self.scenes], np.float64)
+        samples: list[Sample] = []
+        for _ in range(TRIES):
+            missing = number - len(samples)
+            if missing <= 0:
+                break
+            if near:
+                at = [self.positives[i] for i in rng.choice(len(self.positives), size=missing)]
+                scene = np.array([sample.scene for sample in at], np.intp)
+                xy = np.array([(sample.x, sample.y) for sample in at]) + _ring(self.recipe.exclusion, missing, rng)
+            else:
+                scene = rng.choice(len(self.scenes), size=missing, p=area / area.sum())
+                size = np.array([self.scenes[i].scene.shape[::-1] for i in scene], np.float64)
+                xy = rng.uniform(size=(missing, 2)) * size
+            kept = [
+                Sample(int(i), float(p[0]), float(p[1]), 0)
+                for i, p in zip(scene, xy, strict=True)
+                if self._free(int(i), p)
+            ]
+            samples += kept
+        if near and len(samples) < number:
+            return samples + self._away(number - len(samples), rng, near=False)
+        if len(samples) < number:
+            raise ValueError(
+                f"only {len(samples)} of {number} backgrounds lie {self.recipe.exclusion:g} pixels from every object; "
+                "the images are crowded: lower data.exclusion, or add an image with empty ground"
+            )
+        return samples
+
+    def _free(self, scene: int, xy: NDArray[np.float64]) -> bool:
+        height, width = self.scenes[scene].scene.shape
+        if not (0 <= xy[0] < width and 0 <= xy[1] < height):
+            return False
+        x1, y1, x2, y2 = self.scenes[scene].ignored.T
+        if ((x1 <= xy[0]) & (xy[0] < x2) & (y1 <= xy[1]) & (xy[1] < y2)).any():
+            return False
+        tree = self._trees[scene]
+        return tree is None or tree.query(xy)[0] >= self.recipe.exclusion
+
+
+def _ring(inner: float, number: int, rng: Generator) -> NDArray[np.float64]:
+    angle = rng.uniform(0, 2 * np.pi, size=number)
+    distance = rng.uniform(inner, 2 * inner, size=number)
+    return np.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=1)
+
+
+class SampleDataset(Dataset[tuple[Tensor, int]]):
+    """Patches with their margin, cut around samples.
+
+    Args:
+        scenes: what the samples' scene numbers mean.
+        samples: the patches.
+        source: where pixels come from.
+        side: patch_size + 2 * margin in pixels.
+        augment: applied to every patch; None for validation and test.
+        seed: with an item's place it decides its augmentation.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[LabelledScene],
+        samples: Sequence[Sample],
+        source: PixelSource,
+        side: int,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.scenes = scenes
+        self.samples = samples
+        self.source = source
+        self.side = side
+        self.augment = augment
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        sample = self.samples[index]
+        row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
+        pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        return _varied(pixels, self.augment, self.seed + index), sample.output
+
+
+def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+    if augment is not None:
+        pixels, _ = augment(pixels, np.empty((0, 2)), seed)
+    return torch.from_numpy(np.ascontiguousarray(pixels))
+
+
+def scene_task(
+    split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
+) -> Task:
+    """Learn from patches drawn around the objects of scenes and away from them."""
+    _check_objects(split)
+    sampler = Sampler(split.train, recipe, seed)
+    held = Sampler(split.val, recipe, seed)
+
+    def train(epoch: int) -> PatchSet:
+        seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
+        return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
+
+    number, notes = _objects_and_notes(split)
+    drawn = balanced(list(number.values()), recipe.balance)
+    empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
+    val = SampleDataset(split.val, held.fixed(), source, patches.side)
+    return Task(train, val, number, notes, np.array([empty, *drawn]), sampler.look_alikes)

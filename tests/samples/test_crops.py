@@ -1,0 +1,279 @@
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
+from detect.samples.augment import Augment
+from detect.samples.crops import FIXED, INNER, Crop, CropDataset, CropSampler, objects_in, varied
+from detect.samples.epochs import CropRecipe
+from detect.samples.labelled_scenes import LabelledScene
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import Encoder
+from tests.grids import grid_card, objects
+
+CARD = grid_card(16.0)
+ENCODER = Encoder(CARD.grid, 8, 0.8)
+RECIPE = CropRecipe(samples=40, side=64, empty_fraction=0.25, negative_fraction=0.4, balance=0.0)
+SYMMETRY = Augment({"SquareSymmetry": {"p": 1.0}})
+
+
+def labelled(
+    shape: tuple[int, int], xy: np.ndarray, label: np.ndarray | None = None, negatives: np.ndarray | None = None
+) -> LabelledScene:
+    """A scene without pixels, with boxes of 10 x 6 pixels."""
+    wh = np.tile([10.0, 6.0], (len(xy), 1))
+    kinds = np.zeros(len(xy), np.int64) if label is None else label
+    found = Detections(xy, np.ones(len(xy)), kinds, ("a", "b"), wh)
+    scene = Scene(Path(f"{shape}.png"), shape, "uint8", 3)
+    return LabelledScene(str(shape), scene, found, np.empty((0, 2)) if negatives is None else negatives)
+
+
+def crowd(number: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform((0, 0), shape[::-1], (number, 2))
+
+
+def number_in(scene: LabelledScene, window: Window) -> int:
+    return int(window.contains_xy(scene.objects.xy).sum())
+
+
+def test_an_epoch_has_its_share_of_empty_crops_and_the_others_hold_an_object() -> None:
+    """Of 40 crops 10 are empty, 4 of these around look-alikes; objects lie in the scene's left half alone."""
+    look_alikes = np.array([(450.0, 40.0), (350.0, 350.0)])
+    scene = labelled((400, 500), crowd(30, (400, 220)), None, look_alikes)
+    crops = CropSampler([scene], RECIPE, 0).draw(0)
+    assert len(crops) == 40
+    empty = [crop.window for crop in crops if not number_in(scene, crop.window)]
+    assert len(empty) == 10
+    assert sum(window.contains_xy(look_alikes).any() for window in empty) >= 4
+    none = replace(RECIPE, empty_fraction=0.0)
+    assert all(number_in(scene, crop.window) for crop in CropSampler([scene], none, 0).draw(0))
+    plain = CropSampler([replace(scene, negatives=np.empty((0, 2)))], RECIPE, 0).draw(0)
+    assert sum(not number_in(scene, crop.window) for crop in plain) == 10
+
+
+def test_crops_are_drawn_anew_every_epoch_and_again_the_same() -> None:
+    scenes = [labelled((300, 300), crowd(9, (300, 300))), labelled((200, 500), crowd(5, (200, 500)))]
+    one, other = CropSampler(scenes, RECIPE, 3), CropSampler(scenes, RECIPE, 3)
+    assert one.draw(4) == other.draw(4) != one.draw(5)
+    assert one.draw(4) != CropSampler(scenes, RECIPE, 4).draw(4)
+    first = [crop.scene for crop in one.draw(0)]
+    assert first != sorted(first)  # shuffled
+
+
+@given(height=st.integers(20, 300), width=st.integers(20, 300), seed=st.integers(0, 99), number=st.integers(1, 6))
+@settings(deadline=None, max_examples=40)
+def test_a_crop_lies_in_its_scene_where_that_is_large_enough(height: int, width: int, seed: int, number: int) -> None:
+    """Else the scene lies in the middle of the crop, to half a pixel."""
+    scene = labelled((height, width), crowd(number, (height, width), seed))
+    for crop in CropSampler([scene], RECIPE, seed).draw(0):
+        assert (crop.window.height, crop.window.width) == (64, 64)
+        for start, stop, length in (
+            (crop.window.row, crop.window.row_stop, height),
+            (crop.window.col, crop.window.col_stop, width),
+        ):
+            if length >= 64:
+                assert start >= 0 and stop <= length
+            else:
+                assert -start - (stop - length) in (0, 1, -1)
+
+
+def test_an_object_lies_anywhere_within_the_inner_part_of_its_crop() -> None:
+    """From 5 % to 95 % of the side, 3.2 to 60.8 pixels of 64, half a pixel more for the rounding of the window."""
+    scene = labelled((2000, 2000), np.array([(1000.3, 900.7)]))
+    crops = CropSampler([scene], replace(RECIPE, samples=400, empty_fraction=0.0), 1).draw(0)
+    within = np.array([scene.objects.xy[0] - (crop.window.col, crop.window.row) for crop in crops])
+    low, high = 64 * (0.5 - INNER / 2), 64 * (0.5 + INNER / 2)
+    assert within.min() >= low - 0.5 and within.max() <= high + 0.5
+    assert within.min() < low + 2 and within.max() > high - 2
+    np.testing.assert_allclose(within.mean(axis=0), (32, 32), atol=3)
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.1), (0.5, 0.25), (1.0, 0.5)])
+def test_classes_are_balanced_by_a_power_of_their_share(balance: float, share: float) -> None:
+    """90 of a and 10 of b, far apart: b's share is 10 / 100, then sqrt 10 / (sqrt 90 + sqrt 10) = 1/4, then a half."""
+    xy = np.stack([np.arange(100) * 100.0 + 50, np.full(100, 50.0)], axis=1)
+    scene = labelled((100, 10_000), xy, (np.arange(100) >= 90).astype(np.int64))
+    recipe = replace(RECIPE, samples=2000, empty_fraction=0.0, balance=balance)
+    crops = CropSampler([scene], recipe, 0).draw(0)
+    of_b = np.mean([scene.objects.label[crop.window.contains_xy(scene.objects.xy)].max() for crop in crops])
+    assert of_b == pytest.approx(share, abs=0.04)
+
+
+def test_empty_crops_are_drawn_by_area_and_the_emptiest_where_none_is() -> None:
+    small, large = labelled((100, 100), np.array([(5.0, 5.0)])), labelled((300, 300), np.array([(5.0, 5.0)]))
+    recipe = replace(RECIPE, samples=400, empty_fraction=0.99)
+    drawn = Counter(crop.scene for crop in CropSampler([small, large], recipe, 0).draw(0))
+    assert drawn[1] / 400 == pytest.approx(0.9, abs=0.05)
+    grid = np.stack(np.meshgrid(np.arange(5.0, 200, 10), np.arange(5.0, 200, 10)), axis=-1).reshape(-1, 2)
+    full = labelled((200, 200), np.concatenate([grid, grid[grid[:, 0] < 100] + 1]))
+    numbers = [number_in(full, crop.window) for crop in CropSampler([full], recipe, 0).draw(0)]
+    assert min(numbers) > 0 and np.mean(numbers) < 50  # 36 to 49 in the right half, twice as many in the left
+
+
+def test_fixed_crops_show_every_object_once_and_empty_ground() -> None:
+    """8 objects and a quarter as many empty crops; of many objects no more than the limit."""
+    scene = labelled((2000, 2000), crowd(8, (2000, 2000)))
+    crops = CropSampler([scene], RECIPE, 0).fixed()
+    assert crops == CropSampler([scene], RECIPE, 0).fixed() and len(crops) == 8 + 2
+    seen = np.any([crop.window.contains_xy(scene.objects.xy) for crop in crops], axis=0)
+    assert seen.all()
+    many = CropSampler([labelled((2000, 2000), crowd(500, (2000, 2000)))], RECIPE, 0).fixed()
+    assert len(many) == FIXED
+
+
+def test_nothing_to_draw() -> None:
+    with pytest.raises(ValueError, match="the training images hold no objects; label some"):
+        CropSampler([labelled((100, 100), np.empty((0, 2)))], RECIPE, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"samples": 0}, r"data\.samples must be 1 or more, got 0"),
+        ({"empty_fraction": 1.0}, r"data\.empty_fraction must be in \[0, 1\), got 1"),
+        ({"negative_fraction": -0.1}, r"data\.negative_fraction must be in \[0, 1\], got -0.1"),
+        ({"balance": 1.5}, r"data\.balance must be in \[0, 1\], got 1.5"),
+    ],
+)
+def test_shares_that_cannot_be(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(RECIPE, **change)
+
+
+def test_a_window_brings_the_objects_of_half_a_side_around() -> None:
+    """A window of 64 from (100, 200): those up to 32 beyond its edges, in its own pixels, ignored boxes too."""
+    xy = np.array([(200.0, 100.0), (264.0, 120.0), (295.9, 120.0), (296.0, 120.0), (168.0, 68.0), (167.9, 68.0)])
+    scene = replace(labelled((400, 400), xy), ignored=np.array([(190.0, 90.0, 210.0, 95.0)]))
+    found = objects_in(scene, Window(100, 200, 64, 64))
+    np.testing.assert_allclose(found.xy, [(0, 0), (64, 20), (95.9, 20), (-32, -32)])
+    assert found.wh is not None and found.wh.shape == (4, 2) and len(found.label) == 4
+    assert found.ignored.tolist() == [[-10, -10, 10, -5]]
+
+
+def test_an_object_on_the_far_edge_of_its_scene_is_in_the_last_cell() -> None:
+    """Annotations may lie at x = width; such an object is a positive of the crop that ends there."""
+    scene = labelled((64, 64), np.array([(64.0, 20.0), (20.0, 64.0)]))
+    things = objects_in(scene, Window(0, 0, 64, 64))
+    targets = ENCODER(things, np.ones((64, 64), bool))
+    assert np.argwhere(targets["objectness"][0].numpy() == 1).tolist() == [[2, 7], [7, 2]]
+
+
+@st.composite
+def rectangles(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """Rectangles x1, y1, x2, y2 of whole pixels in a crop of 40."""
+    x, y = draw(st.integers(0, 34)), draw(st.integers(0, 34))
+    return x, y, x + draw(st.integers(1, 40 - x)), y + draw(st.integers(1, 40 - y))
+
+
+@given(box=rectangles(), region=rectangles(), hole=rectangles(), seed=st.integers(0, 10_000))
+@settings(deadline=None, max_examples=60)
+def test_law_8_mirrors_and_quarter_turns_move_boxes_exactly(
+    box: tuple[int, ...], region: tuple[int, ...], hole: tuple[int, ...], seed: int
+) -> None:
+    """The object's box is where its pixels are, so is the ignored one, and so is what is not of the image."""
+    pixels = np.zeros((3, 40, 40), np.uint8)
+    valid = np.ones((40, 40), bool)
+    for band, (x1, y1, x2, y2) in enumerate((box, region, hole)):
+        pixels[band, y1:y2, x1:x2] = 255
+    valid[hole[1] : hole[3], hole[0] : hole[2]] = False
+    x1, y1, x2, y2 = box
+    things = objects([((x1 + x2) / 2, (y1 + y2) / 2)], [(x2 - x1, y2 - y1)], [1], [region])
+    moved, found, mask = varied(pixels, things, valid, SYMMETRY, seed)
+    assert found.wh is not None and found.label.tolist() == [1]
+    corners = np.concatenate([found.xy - found.wh / 2, found.xy + found.wh / 2], axis=1)
+    for band, (a, b, c, d) in enumerate((corners[0], found.ignored[0])):
+        rows, cols = np.nonzero(moved[band])
+        np.testing.assert_allclose((a, b, c, d), (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1), atol=1e-6)
+    np.testing.assert_array_equal(mask, moved[2] == 0)
+
+
+def test_all_eight_symmetries_occur() -> None:
+    """Seeds of an epoch follow one another; an image without symmetry looks different in each."""
+    pixels = np.arange(3 * 16, dtype=np.uint8).reshape(3, 4, 4)
+    nothing = objects(np.empty((0, 2)), np.empty((0, 2)))
+    seen = {varied(pixels, nothing, np.ones((4, 4), bool), SYMMETRY, seed)[0].tobytes() for seed in range(100)}
+    assert len(seen) == 8
+
+
+@given(seed=st.integers(0, 10_000), half=st.tuples(st.integers(6, 14), st.integers(6, 14)))
+@settings(deadline=None, max_examples=20)
+def test_law_8_a_turned_round_thing_has_the_box_around_its_pixels(seed: int, half: tuple[int, int]) -> None:
+    """An ellipse, turned by any angle and stretched along both axes: within a pixel and a half of interpolation."""
+    rows, cols = np.mgrid[:96, :96] + 0.5
+    ellipse = ((((cols - 50) / half[0]) ** 2 + ((rows - 44) / half[1]) ** 2) < 1) * np.uint8(255)
+    augment = Augment({"Affine": {"scale": [0.8, 1.2], "rotate": [-45, 45], "p": 1.0}})
+    things = objects([(50, 44)], [(2 * half[0], 2 * half[1])])
+    moved, found, _ = varied(np.repeat(ellipse[None], 3, axis=0), things, np.ones((96, 96), bool), augment, seed)
+    assert found.wh is not None
+    low, high = (found.xy[0] + side * found.wh[0] / 2 for side in (-1, 1))
+    at = np.argwhere(moved[0] > 127)[:, ::-1]
+    np.testing.assert_allclose(low, at.min(axis=0), atol=1.5)
+    np.testing.assert_allclose(high, at.max(axis=0) + 1, atol=1.5)
+
+
+def test_points_and_crops_without_objects_are_varied_too() -> None:
+    pixels, valid = np.zeros((3, 16, 16), np.uint8), np.ones((16, 16), bool)
+    _, points, _ = varied(pixels, objects([(3, 4)]), valid, SYMMETRY, 1)
+    assert points.wh is None and points.ignored.shape == (0, 4)
+    assert sorted(np.abs(points.xy[0] - 8)) == [4, 5]
+    _, nothing, mask = varied(pixels, objects(np.empty((0, 2)), np.empty((0, 2))), valid, SYMMETRY, 1)
+    assert nothing.xy.shape == nothing.wh.shape == (0, 2) and mask.all()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> LabelledScene:
+    """An image of 30 x 44 pixels with a box in the middle and a look-alike."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 44, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "tiny.png")
+    scene = labelled((30, 44), np.array([(20.0, 13.0)]), None, np.array([(36.0, 20.0)]))
+    return replace(scene, scene=open_scene(tmp_path / "tiny.png"))
+
+
+def test_a_crop_larger_than_its_image_sees_the_image_alone(tiny: LabelledScene) -> None:
+    """30 x 44 in the middle of 64 x 64: rows 17 to 46 and columns 10 to 53; cells with half of them or less unseen.
+
+    Cells are 8 pixels: of row 2 (16 to 23) 7 are of the image, of row 5 (40 to 47) 7; of column 1 (8 to 15) 6, of
+    column 6 (48 to 55) 6.
+    """
+    data = CropDataset([tiny], [Crop(0, Window(-17, -10, 64, 64))], PixelSource((1, 2, 3)), ENCODER)
+    pixels, targets = data[0]
+    assert pixels.shape == (3, 64, 64) and str(pixels.dtype) == "torch.uint8"
+    seen = targets["seen"].numpy()
+    assert seen[2:6, 1:7].all() and seen.sum() == 4 * 6
+    assert np.argwhere(targets["objectness"][0].numpy() == 1).tolist() == [[3, 3]]
+    whole = np.asarray(Image.open(tiny.scene.path))
+    np.testing.assert_array_equal(pixels[:, 17:47, 10:54], np.moveaxis(whole, 2, 0))
+
+
+def test_look_alikes_and_ignored_boxes_teach_what_they_should(tiny: LabelledScene) -> None:
+    """A look-alike at (36, 20) is no object, and is seen; an ignored box there would hide it."""
+    crop = Crop(0, Window(0, 0, 48, 48))
+    plain = CropDataset([tiny], [crop], PixelSource((1, 2, 3)), ENCODER)[0][1]
+    assert float(plain["objectness"][0, 2, 4]) < 0.05 and float(plain["seen"][2, 4]) == 1
+    hidden = replace(tiny, ignored=np.array([(33.0, 17.0, 39.0, 23.0)]))
+    ignored = CropDataset([hidden], [crop], PixelSource((1, 2, 3)), ENCODER)[0][1]
+    assert float(ignored["seen"][2, 4]) == 0 and float(ignored["seen"][1, 2]) == 1
+
+
+def test_an_item_depends_on_its_place_and_seed_alone(tiny: LabelledScene) -> None:
+    """Law 8: without augmentation, as in validation, the pixels and labels are the image's own."""
+    crops = [Crop(0, Window(0, 0, 32, 32))] * 6
+    source = PixelSource((1, 2, 3))
+    one, other = (CropDataset([tiny], crops, source, ENCODER, SYMMETRY, seed) for seed in (5, 6))
+    np.testing.assert_array_equal(one[3][0], one[3][0])
+    np.testing.assert_array_equal(one[3][0], other[2][0])
+    assert len({one[i][0].numpy().tobytes() for i in range(6)}) > 1 and len(one) == 6
+    plain = CropDataset([tiny], crops, source, ENCODER)
+    for i in range(6):
+        pixels, things, valid = plain.sample(i)
+        np.testing.assert_array_equal(pixels, source.read(tiny.scene, crops[i].window))
+        assert things.xy.tolist() == [[20, 13]] and things.wh.tolist() == [[10, 6]]
+        assert valid[:30].all() and not valid[30:].any()

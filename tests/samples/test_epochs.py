@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.nets.backbones import BackboneSpec
+from detect.nets.grid import GridSpec
+from detect.nets.modelfile import ModelCard
+from detect.samples.augment import Augment
+from detect.samples.crops import CropDataset, grid_task
+from detect.samples.epochs import CropRecipe, PatchSettings, Recipe
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit, image_kind
+from detect.samples.loading import measure_normalisation
+from detect.samples.patches import Sample, SampleDataset, scene_task
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import Encoder
+
+CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
+RECIPE = Recipe(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> None:
+    colour = open_scene(save(tmp_path / "c.png", np.zeros((4, 4, 4), np.uint8)))
+    grey = open_scene(save(tmp_path / "g.png", np.zeros((4, 4), np.uint8)))
+    deep = open_scene(save(tmp_path / "d.png", np.zeros((4, 4), np.uint16)))
+    assert image_kind([colour], None) == ((1, 2, 3), "uint8")
+    assert image_kind([colour], [4, 2]) == ((4, 2), "uint8")
+    assert image_kind([grey, colour], None) == ((1,), "uint8")
+    assert image_kind([deep], None) == ((1,), "uint16")
+    for scenes, bands, message in (
+        ([colour, grey], None, r"g\.png has 1 bands, band 3 is needed; set data\.bands"),
+        ([grey], [2], r"g\.png has 1 bands, band 2 is needed"),
+        ([grey, deep], None, r"d\.png has uint16 pixels, .*g\.png uint8; convert"),
+        ([grey], [0], r"data\.bands are numbered from 1, got \[0\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            image_kind(scenes, bands)
+
+
+def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
+    """Half of the first band is 10 and half 30, in stripes: 20 and a spread of 10; the second is 7 throughout."""
+    pixels = np.full((512, 512, 3), 7, np.uint8)
+    pixels[..., 0] = np.tile([10, 30], 256)
+    opened = open_scene(save(tmp_path / "a.png", pixels))
+    labelled = LabelledScene("a", opened, Detections.empty(("a",)), np.empty((0, 2)))
+    places = [Sample(0, x, 256.0, 0) for x in (100.0, 200.0)]
+    mean, spread = measure_normalisation(SampleDataset([labelled], places, PixelSource((1, 2)), 64))
+    np.testing.assert_allclose(mean, (20, 7), atol=0.1)
+    np.testing.assert_allclose(spread, (10, 1e-6), atol=0.01)
+
+
+def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
+    full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
+    split = SceneSplit((full,), (other,), (), "drawn by hand")
+    task = scene_task(split, PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 3)
+    first, second = task.train(0), task.train(1)
+    assert (
+        isinstance(first, SampleDataset) and isinstance(second, SampleDataset) and isinstance(task.val, SampleDataset)
+    )
+    assert (len(first), first.side) == (50, 32)
+    assert first.samples == task.train(0).samples != second.samples
+    assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
+    assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
+    assert task.outputs == {"a": 2, "b": 0}
+    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+CROPS = CropRecipe(12, 32, 0.25, 0.0, 0.0)
+
+
+def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
+    """Law 8: those that validate are fixed, from the validation scenes, and not augmented."""
+    full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
+    split = SceneSplit((full,), (other,), (), "drawn by hand")
+    augment = Augment({"SquareSymmetry": {"p": 1.0}})
+    task = grid_task(split, PixelSource((1, 2, 3)), Encoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
+    first, second = task.train(0), task.train(1)
+    assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(task.val, CropDataset)
+    assert len(first) == 12 and first.crops == task.train(0).crops != second.crops
+    assert {first.seed + i for i in range(12)}.isdisjoint(second.seed + i for i in range(12))
+    assert first.augment is augment and task.val.augment is None
+    assert list(first.scenes) == [full] and list(task.val.scenes) == [other]
+    assert task.val.crops[0].window.contains_xy(other.objects.xy).all()
+    pixels, targets = first[0]
+    assert pixels.shape == (3, 32, 32) and targets["objectness"].shape == (1, 4, 4)
+    assert task.outputs == {"a": 2, "b": 0}
+    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+
+
+@pytest.mark.parametrize(("stride", "close"), [(8, 5), (4, 3), (2, 2), (1, 0), (16, 6)])
+def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(scene, stride: int, close: int) -> None:
+    """The nearest others of six objects are 1.5, 1.5, 2.5, 6, 6 and 14 pixels away."""
+    places = [(1, 1), (2.5, 1), (5, 1), (40, 40), (46, 40), (60, 40)]
+    train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
+    encoder = Encoder(GridSpec(16), stride, 0.8)
+    notes = grid_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
+    told = [note for note in notes if "from another" in note]
+    assert len(told) == (close > 0)
+    if close:
+        assert told[0].startswith(f"{close} of 6 training objects lie less than a cell ({stride} pixels) from another")
+        assert "smaller net.stride" in told[0]
+
+
+@pytest.mark.parametrize("empty", ["training", "validation"])
+def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene, empty: str) -> None:
+    full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
+    split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
+    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.val"):
+        grid_task(split, PixelSource((1,)), Encoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
+
+
+@pytest.mark.parametrize("empty", ["training", "validation"])
+def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -> None:
+    full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
+    train, val = (bare, full) if empty == "training" else (full, bare)
+    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
+        scene_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 0)
+
+
+def test_pixels_that_are_no_number_cannot_be_normalised() -> None:
+    patches = [(torch.full((1, 4, 4), float("nan")), 0)]
+    with pytest.raises(ValueError, match="NaN or infinite pixels"):
+        measure_normalisation(patches)
