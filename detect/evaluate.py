@@ -17,21 +17,23 @@ from detect.assembly.settings import given_path, names
 from detect.assembly.sides import sides_of_model
 from detect.assembly.trainer import patch_scores
 from detect.evaluation.boxes import average_precision
+from detect.evaluation.scene_validation import LOWEST
 from detect.evaluation.scores import score_points
-from detect.evaluation.validation import LOWEST
 from detect.imagery.scenes import open_scene
-from detect.inference.batch import count_scene
+from detect.inference.run import count_scene
+from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
-from detect.labels.folders import PatchFolder
-from detect.labels.predictions import read_detections
-from detect.labels.regions import area_outside
-from detect.labels.sources import Annotations, match_names, outside
-from detect.labels.tables import read_truth
-from detect.nets.modelfile import ModelCard, Net, load_model
-from detect.nets.patch import PatchClassifier
-from detect.reporting.files import write_json
-from detect.reporting.page import write_report
+from detect.labels.formats.detections_csv import read_detections
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.labels.images import match_names
+from detect.labels.reading import read_truth
+from detect.labels.regions import area_outside, outside
+from detect.nets.card import ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import Net, load_model
+from detect.reporting.page.report_page import write_report
 from detect.reporting.tables import read_counts
+from detect.reporting.writing import write_json
 from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
 
 logger = logging.getLogger("detect.evaluate")

@@ -15,8 +15,8 @@ from detect.assembly.validation import completed_card
 from detect.learning.hyperparameters import RateSpan
 from detect.learning.rates import find_rates
 from detect.nets.modelfile import build_net
+from detect.reporting.pictures.curves import draw_rates
 from detect.reporting.tables import write_table
-from detect.reporting.training import draw_rates
 from detect.samples.loading import PatchData
 
 logger = logging.getLogger("detect.find_lr")

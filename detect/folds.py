@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from detect.assembly.command import DONE, command
 from detect.assembly.folders import output_folder
 from detect.assembly.settings import given_path
-from detect.evaluation.summary import ScoredRun, confusion_table, runs_table, summary_table
+from detect.evaluation.runs import ScoredRun, confusion_table, runs_table, summary_table
 from detect.reporting.tables import write_table
 
 logger = logging.getLogger("detect.folds")

@@ -19,10 +19,12 @@ from detect.assembly.command import DONE, SOME_FAILED, command
 from detect.assembly.engine import make_engine
 from detect.assembly.folders import clear, output_folder
 from detect.imagery.listing import list_images
-from detect.inference.batch import Engine, predict_images
-from detect.nets.modelfile import ModelCard, load_model
-from detect.reporting.folder import PredictionFolder
-from detect.reporting.journal import RUN, keep_settings, locked
+from detect.inference.engine import Engine
+from detect.inference.run import predict_images
+from detect.nets.card import ModelCard
+from detect.nets.modelfile import load_model
+from detect.reporting.output.journal import RUN, keep_settings, locked
+from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.progress import ImageProgress
 
 logger = logging.getLogger("detect.predict")

@@ -15,8 +15,8 @@ from detect.assembly.material import Job, training_job
 from detect.assembly.variation import mixer_of
 from detect.labels.detections import Detections
 from detect.learning.module import epoch_seed
-from detect.reporting.files import write_picture
-from detect.reporting.samples import LabelledCrop, crop_samples, patch_samples
+from detect.reporting.pictures.sample_sheets import LabelledCrop, crop_samples, patch_samples
+from detect.reporting.writing import write_picture
 from detect.samples.crops import CropDataset
 from detect.samples.loading import PatchSet
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from detect.assembly.command import DONE, command
 from detect.assembly.settings import given_path
-from detect.reporting.page import write_report
+from detect.reporting.page.report_page import write_report
 
 logger = logging.getLogger("detect.report")
 

@@ -27,16 +27,18 @@ from detect.assembly.trainer import (
     verdict,
 )
 from detect.assembly.validation import completed_card, hard_negatives, measured_halo, scene_counter
+from detect.evaluation.scene_validation import SceneCounter
 from detect.evaluation.scores import score_patches
-from detect.evaluation.validation import SceneCounter
-from detect.labels.folders import PatchFolder
-from detect.labels.sources import Annotations
+from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.nets.modelfile import ModelCard, Net, build_net, save_model
-from detect.nets.patch import PatchClassifier
-from detect.reporting.classified import draw_confusion, draw_worst
-from detect.reporting.files import write_json, write_text
-from detect.reporting.training import draw_curves, draw_scenes
+from detect.nets.card import ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import Net, build_net, save_model
+from detect.reporting.pictures.confusions import draw_confusion, draw_worst
+from detect.reporting.pictures.curves import draw_curves
+from detect.reporting.pictures.scene_errors import draw_scenes
+from detect.reporting.writing import write_json, write_text
 from detect.samples.loading import PatchData
 
 logger = logging.getLogger("detect.train")

@@ -9,13 +9,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.inference.batch import Engine
+from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.labels.detections import Detections
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard, build_net
-from detect.nets.patch import PatchClassifier
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 
 

@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.imagery.scenes import Scene
-from detect.inference.batch import Engine
-from detect.inference.decoder import decoder_of
-from detect.inference.decoding import CellGeometry
+from detect.inference.decoding.decoder import decoder_of
+from detect.inference.decoding.geometry import CellGeometry
+from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.inference.views import Views
 from detect.labels.detections import Detections
-from detect.nets.backbones import BackboneSpec
-from detect.nets.grid import GridDetector, GridSpec
-from detect.nets.modelfile import ModelCard, build_net
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.heads.grid import GridDetector
+from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 from detect.samples.targets import Encoder, Objects
 

@@ -1,7 +1,7 @@
 import pytest
 import timm
 
-from detect.nets.bodies import TAPS
+from detect.nets.features import TAPS
 from tools import backbones as table
 
 

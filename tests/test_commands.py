@@ -12,8 +12,8 @@ import rasterio
 import torch
 from PIL import Image
 
-from detect.inference.runtime import TorchRuntime
-from detect.labels.predictions import read_detections
+from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.labels.formats.detections_csv import read_detections
 from detect.nets.modelfile import load_model
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.labels.predictions import read_detections
+from detect.labels.formats.detections_csv import read_detections
 from detect.nets.modelfile import load_model, save_model
 from tests.commands import Called, call
 from tests.engines import write

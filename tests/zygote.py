@@ -76,7 +76,7 @@ class Zygote:
 
 def _predict(request: dict[str, Any]) -> None:
     from detect import predict
-    from detect.inference.runtime import TorchRuntime
+    from detect.inference.runtimes.torch_runtime import TorchRuntime
 
     target = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):

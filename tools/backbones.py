@@ -22,10 +22,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from detect.assembly.command import keep_freed_memory
-from detect.nets.backbones import BackboneSpec, parameters_of
-from detect.nets.bodies import anatomy
-from detect.nets.grid import GridDetector, GridSpec
-from detect.nets.modelfile import ModelCard, Net, build_net
+from detect.nets.backbones import parameters_of
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.features import anatomy
+from detect.nets.heads.grid import GridDetector
+from detect.nets.modelfile import Net, build_net
 from detect.nets.receptive import receptive_halo
 
 FAMILIES = (

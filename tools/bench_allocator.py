@@ -9,8 +9,9 @@ import time
 import torch
 
 from detect.assembly.command import keep_freed_memory
-from detect.nets.backbones import BackboneSpec, build_backbone
-from detect.nets.patch import PatchClassifier
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
+from detect.nets.heads.patch import PatchClassifier
 
 
 def megapixels_per_second(net: PatchClassifier, tile: int, repeats: int) -> float:

@@ -45,16 +45,18 @@ from detect.assembly.command import keep_freed_memory
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window
-from detect.inference.batch import Engine, count_scene, predict_images
+from detect.inference.engine import Engine
 from detect.inference.plan import layer_bytes, make_plan
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime, compile_cache
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard, build_net, save_model
-from detect.nets.patch import PatchClassifier
+from detect.inference.run import count_scene, predict_images
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
+from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import build_net, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
-from detect.reporting.files import write_json
-from detect.reporting.folder import PredictionFolder
-from detect.reporting.journal import RUN
+from detect.reporting.output.journal import RUN
+from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.writing import write_json
 
 PHOTOGRAPH_HW = (3328, 4992)
 WINDOWS = 512

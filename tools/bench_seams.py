@@ -32,10 +32,10 @@ from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-i
 
 from detect.imagery.files import replace_file
 from detect.imagery.scenes import open_scene
-from detect.inference.batch import Engine, count_scene
+from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard
+from detect.inference.run import count_scene
+from detect.nets.card import BackboneSpec, ModelCard
 
 Floats = NDArray[np.float64]
 

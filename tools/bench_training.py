@@ -32,7 +32,7 @@ from detect.assembly.material import Job, training_job, weights_of
 from detect.assembly.trainer import make_module, precision
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_net
-from detect.reporting.files import write_json
+from detect.reporting.writing import write_json
 from detect.samples.loading import PatchData
 
 SIDE, OBJECTS, IMAGES = 2048, 60, 3

@@ -9,12 +9,14 @@ from omegaconf import DictConfig
 
 from detect.assembly.settings import parse_bytes
 from detect.imagery.resolution import Resolution
-from detect.inference.batch import Engine
-from detect.inference.decoder import decoder_of
+from detect.inference.decoding.decoder import decoder_of
+from detect.inference.engine import Engine
 from detect.inference.plan import layer_bytes, make_plan
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime, compile_cache, pick_device
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
+from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
 from detect.inference.views import Views, check_views
-from detect.nets.modelfile import ModelCard, Net
+from detect.nets.card import ModelCard
+from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
 

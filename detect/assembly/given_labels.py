@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from detect.assembly.settings import given_path, names
-from detect.labels.folders import PatchFolder, read_patch_folder
+from detect.labels.annotations import Annotations, with_ignored
+from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
+from detect.labels.reading import read_annotations
 from detect.labels.regions import read_regions, regions_of, with_regions
 from detect.labels.sheets import writable
-from detect.labels.sources import Annotations, with_ignored
-from detect.labels.tables import read_annotations
 
 logger = logging.getLogger(__name__)
 

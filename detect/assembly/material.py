@@ -9,11 +9,9 @@ from detect.assembly.settings import auto, names, parse_bytes
 from detect.assembly.sides import check_patches, split_images
 from detect.assembly.variation import augment_of, collage_of, pasting_of
 from detect.imagery.resolution import Resolution
-from detect.labels.folders import PatchFolder
-from detect.labels.sources import Annotations
-from detect.nets.backbones import BackboneSpec
-from detect.nets.grid import GridSpec
-from detect.nets.modelfile import ModelCard
+from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
 from detect.samples.bare_patches import FolderRecipe, folder_card, folder_task
 from detect.samples.crops import grid_task

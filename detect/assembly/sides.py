@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from detect.assembly.settings import names
-from detect.labels.folders import PatchFolder
-from detect.labels.sources import Annotations
+from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.bare_patches import FolderDataset
 from detect.samples.copies import Filed, check_copies
 from detect.samples.cross_validation import Fold, fold_images

@@ -21,8 +21,8 @@ from detect.assembly.folders import TRAINED, clear
 from detect.assembly.material import Job, weights_of
 from detect.assembly.variation import mixer_of
 from detect.evaluation.scores import score_patches
-from detect.inference.decoder import decoder_of
-from detect.inference.runtime import pick_device
+from detect.inference.decoding.decoder import decoder_of
+from detect.inference.runtimes.torch_runtime import pick_device
 from detect.inference.views import Views
 from detect.learning.callbacks import AveragedWeights, EpochLog
 from detect.learning.grid import GridLoss, GridModule
@@ -30,8 +30,9 @@ from detect.learning.hyperparameters import ClassBalance, LossWeights, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.module import CountingModule, SceneScores
 from detect.learning.patch import ClassifierModule
-from detect.nets.modelfile import ModelCard, Net
-from detect.nets.patch import PatchClassifier
+from detect.nets.card import ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import Net
 from detect.samples.loading import PatchData, PatchSet
 
 logger = logging.getLogger(__name__)

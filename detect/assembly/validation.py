@@ -12,13 +12,14 @@ from pytorch_lightning.callbacks import Callback
 from detect.assembly.material import Job, weights_of
 from detect.assembly.settings import auto
 from detect.evaluation.matching import Criterion
-from detect.evaluation.validation import ROUGH, CountSettings, SceneCounter, SceneFinder
+from detect.evaluation.scene_validation import ROUGH, CountSettings, SceneCounter, SceneFinder
 from detect.imagery.windows import Window
 from detect.inference.plan import Plan, layer_bytes, make_plan
-from detect.inference.runtime import TorchRuntime
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
 from detect.learning.mining import HardNegatives
-from detect.nets.modelfile import ModelCard, Net
+from detect.nets.card import ModelCard
+from detect.nets.modelfile import Net
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import LabelledScene

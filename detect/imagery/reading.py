@@ -10,10 +10,10 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from detect.imagery.preview import Preview
+from detect.imagery.resampling import Zoom, resampled
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset, original
+from detect.imagery.thumbnails import Preview
 from detect.imagery.windows import Window, reflect
-from detect.imagery.zoom import Zoom, resampled
 
 STRIP_PIXELS = 1 << 21
 """Pixels that are resampled at once, at most, of the file and of what is seen, as far as whole rows allow."""

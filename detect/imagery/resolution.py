@@ -8,9 +8,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
+from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
-from detect.imagery.zoom import Zoom
 
 LARGEST = 32.0
 """Greatest factor by which images are enlarged or reduced; beyond, a unit is wrong."""

@@ -9,8 +9,8 @@ from typing import Any
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from detect.imagery.resampling import Zoom
 from detect.imagery.windows import Window
-from detect.imagery.zoom import Zoom
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
 """File name endings taken for images when a folder is searched; upper case too."""

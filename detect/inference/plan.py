@@ -18,14 +18,18 @@ logger = logging.getLogger(__name__)
 LARGEST_TILE = 4096
 """Greatest side in pixels of a tile by default."""
 
+
 LARGEST_AREA = 7_300_000
 """Most pixels of a tile by default: beyond it the halo's share hardly falls."""
+
 
 STRIP = 256
 """Rows of a map that are worked on at once are a multiple of this, the side of a written map's blocks."""
 
+
 LAYERS = 0.625
 """Share of the memory for the network's layers and the tiles on their way to it."""
+
 
 MOST_IN_BATCH = 64
 """Greatest number of tiles in a batch."""

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.inference.decoder import Decoder, Turn
+from detect.inference.decoding.decoder import Decoder
+from detect.inference.decoding.geometry import Turn
 from detect.inference.stitching import Runtime
 
 VIEWS: dict[str, tuple[Turn, ...]] = {

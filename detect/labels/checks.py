@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from detect.imagery.scenes import SceneError, open_scene
+from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems, SourceImage
-from detect.labels.sources import AnnotationError, ImageFolder, plain_name
+from detect.labels.images import ImageFolder, plain_name
 
 _log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.labels.annotations import AnnotatedImage, AnnotationError
 from detect.labels.detections import Detections
 from detect.labels.sheets import writable
-from detect.labels.sources import AnnotatedImage, AnnotationError
 
 _log = logging.getLogger(__name__)
 

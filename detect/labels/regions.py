@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detect.labels.sources import AnnotationError, Annotations, match_names
+from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.detections import Detections
+from detect.labels.images import match_names
 
 COLUMNS = ("image", "xmin", "ymin", "xmax", "ymax")
 
@@ -87,3 +89,10 @@ def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float
         if not (box[0] < box[2] and box[1] < box[3]):
             raise AnnotationError(f"{name}: a region to ignore needs xmin < xmax and ymin < ymax, got {box}")
     return found
+
+
+def outside(found: Detections, regions: NDArray[np.float64]) -> Detections:
+    """Keep the objects whose centre lies in none of the regions (M, 4) x1, y1, x2, y2."""
+    x, y = found.xy[:, 0, None], found.xy[:, 1, None]
+    within = (x >= regions[:, 0]) & (x < regions[:, 2]) & (y >= regions[:, 1]) & (y < regions[:, 3])
+    return found[np.flatnonzero(~within.any(axis=1))]

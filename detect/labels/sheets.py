@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery.files import replace_file
-from detect.labels.sources import AnnotationError
+from detect.labels.annotations import AnnotationError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torchvision.ops import generalized_box_iou_loss
 from detect.learning.hyperparameters import LossWeights, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets.grid import PER_SLOT, GridDetector, GridSpec
+from detect.nets.card import GridSpec
+from detect.nets.heads.grid import PER_SLOT, GridDetector
 
 SIZES = 4.0
 """Greatest logarithm of a size over the typical object's whose GIoU is taken; what is beyond is drawn back."""

@@ -11,7 +11,7 @@ from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mixing import BatchMixer
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets.patch import PatchClassifier
+from detect.nets.heads.patch import PatchClassifier
 
 logger = logging.getLogger(__name__)
 

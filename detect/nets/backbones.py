@@ -1,41 +1,16 @@
 """Backbones: any network of `bodies` as a feature extractor of one chosen output stride, or of several."""
 
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from detect.nets.bodies import anatomy, make_body
+from detect.nets.card import BackboneSpec
+from detect.nets.features import anatomy, make_body
 from detect.nets.weights import WeightsError, normalisation, pretrained_state
 
 LITE_OFFSET, LITE_SCALE = 127.0, 128.0
 """EfficientNet-Lite was trained on (x - 127) / 128."""
-
-
-@dataclass(frozen=True)
-class BackboneSpec:
-    """What names a backbone.
-
-    Attributes:
-        name: timm's name of the network, `torchvision/alexnet`, `torchvision/googlenet`, or `lenet5`.
-        stride: input pixels per feature cell: 4, 8, 16 or 32; 1, 2 or 4 of `lenet5`.
-        stages: number of the network's feature stages to keep; those that would go beyond the stride are dilated
-            instead (timm's `output_stride`). None keeps the stages up to the deepest one that has the stride by
-            itself: fast, with a small receptive field.
-        bands: number of input bands.
-    """
-
-    name: str = "tf_efficientnet_lite0"
-    stride: int = 16
-    stages: int | None = None
-    bands: int = 3
-
-    def __post_init__(self) -> None:
-        if self.stages is not None and self.stages < 1:
-            raise ValueError(f"net.stages must be 1 or more, or null, got {self.stages}")
-        if self.bands < 1:
-            raise ValueError(f"a backbone needs 1 band or more, got {self.bands}")
 
 
 class Backbone(nn.Module):

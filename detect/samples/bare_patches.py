@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import open_scene
-from detect.labels.folders import PatchFolder
-from detect.nets.modelfile import ModelCard
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.nets.card import ModelCard
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Task, balanced
 from detect.samples.labelled_scenes import image_kind

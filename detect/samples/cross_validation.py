@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from detect.labels.sources import Annotations
+from detect.labels.annotations import Annotations
 from detect.samples.group_folds import class_counts, deal, group_of
 from detect.samples.splits import named_sides
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedKFold, ShuffleSplit
 
-from detect.labels.sources import AnnotatedImage
+from detect.labels.annotations import AnnotatedImage
 
 DRAWS = 200
 """Draws among which the one is taken that shares the classes out most evenly."""

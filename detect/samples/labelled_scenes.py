@@ -10,7 +10,7 @@ from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, view
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
-from detect.labels.sources import outside
+from detect.labels.regions import outside
 
 PART = " [rows "
 """What follows the image's name in the name of a part of it."""

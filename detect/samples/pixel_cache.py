@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.reading import read_window
+from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window, reflect
-from detect.imagery.zoom import Zoom
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 """Formats whose windows can be read without decoding the whole image."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
-from detect.labels.sources import AnnotatedImage, Annotations
+from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.samples.group_folds import class_counts, draw, group_of
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 

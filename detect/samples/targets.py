@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detect.nets.grid import REACH, GridSpec
+from detect.nets.card import GridSpec
+from detect.nets.heads.grid import REACH
 
 SOFTEST = 0.99
 """Greatest objectness wanted of a cell that holds no centre."""

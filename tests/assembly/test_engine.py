@@ -15,12 +15,11 @@ from torch.nn import functional as F
 from detect.assembly.command import conf_folder
 from detect.assembly.engine import chosen_halo, make_engine, make_runtime
 from detect.imagery.scenes import open_scene
-from detect.inference import runtime as runtimes
-from detect.inference.batch import count_scene
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
-from detect.nets.backbones import BackboneSpec
-from detect.nets.grid import GridSpec
-from detect.nets.modelfile import ModelCard
+from detect.inference.run import count_scene
+from detect.inference.runtimes import openvino_runtime as runtimes
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
+from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.nets.receptive import receptive_halo
 from tests.engines import assert_same_objects, lively, write
 from tests.grids import grid_engine, lively_grid

@@ -18,7 +18,8 @@ from detect.assembly.trainer import make_module
 from detect.assembly.validation import HALO_TOLERANCE, completed_card, measured_halo, scene_counter
 from detect.learning.grid import GridModule
 from detect.learning.patch import ClassifierModule
-from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.card import GridSpec
+from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.samples.crops import CropDataset
 

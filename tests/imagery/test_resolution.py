@@ -8,10 +8,10 @@ import pytest
 import rasterio
 from affine import Affine
 
+from detect.imagery.resampling import Zoom
 from detect.imagery.resolution import Resolution, ground_sample_distance
 from detect.imagery.scenes import Scene, SceneError, open_scene, view
 from detect.imagery.windows import Window
-from detect.imagery.zoom import Zoom
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 LOCAL = 'LOCAL_CS["mine",UNIT["{}",{}]]'

@@ -10,9 +10,10 @@ from PIL import Image
 from torch import nn
 
 from detect.imagery.scenes import Scene, SceneError, open_scene
-from detect.inference.batch import Engine, count_scene
+from detect.inference.engine import Engine
 from detect.inference.plan import layer_bytes, make_plan
-from detect.inference.runtime import TorchRuntime
+from detect.inference.run import count_scene
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from tests.engines import assert_same_objects, coarse, disc_net, lively
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

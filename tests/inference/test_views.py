@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.imagery.scenes import Scene
-from detect.inference.decoder import PatchDecoder
-from detect.inference.runtime import TorchRuntime
+from detect.inference.decoding.patch import PatchDecoder
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import Runtime, map_scene, tile_grid
 from detect.inference.views import Views
 from tests.engines import disc_net

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 from detect.labels.regions import area_outside, read_regions, regions_of, with_regions
-from detect.labels.sources import AnnotatedImage, AnnotationError, Annotations
 
 
 def table(path: Path, text: str) -> Path:

@@ -7,9 +7,9 @@ from torch import nn
 
 from detect.imagery.windows import Window
 from detect.inference.stitching import Runtime
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard, build_net
-from detect.nets.patch import PatchClassifier
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 
 

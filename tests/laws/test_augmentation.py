@@ -15,9 +15,8 @@ from PIL import Image
 from detect.assembly.command import conf_folder
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.detections import Detections
-from detect.labels.folders import read_patch_folder
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard
+from detect.labels.formats.patch_folder import read_patch_folder
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.augment import GEOMETRIC, Augment
 from detect.samples.bare_patches import FolderDataset, FolderRecipe, folder_card, folder_task
 from detect.samples.epochs import PatchSettings, Recipe

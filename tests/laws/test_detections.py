@@ -13,10 +13,11 @@ from torch import nn
 
 from detect.imagery.scenes import SceneError, open_scene, view
 from detect.imagery.windows import Window
-from detect.inference.batch import count_scene
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.run import count_scene
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import Runtime
-from detect.nets.modelfile import ModelCard
+from detect.nets.card import ModelCard
 from tests.engines import assert_same_objects, coarse, disc_net, discs, engine, hexagons, lively, write
 from tests.imagery.test_scenes import write_tiff
 

@@ -11,11 +11,12 @@ from PIL import Image
 
 from detect.imagery.scenes import Scene, open_scene, view
 from detect.imagery.windows import Grid, Window
-from detect.inference.batch import count_scene
-from detect.inference.grid_map import turned_channels
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.decoding.grid import turned_channels
+from detect.inference.run import count_scene
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import Runtime, map_scene, tile_grid
-from detect.nets.grid import GridDetector
+from detect.nets.heads.grid import GridDetector
 from detect.samples.targets import Objects
 from tests.engines import assert_same_objects, coarse, write
 from tests.grids import (

@@ -14,7 +14,8 @@ from torch import nn
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Grid, Window
-from detect.inference.runtime import OpenVinoRuntime, TorchRuntime
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
+from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import Runtime, Stitcher, map_scene, tile_grid
 from detect.nets.receptive import receptive_halo
 from tests.laws.nets import cut, one_pass, plain, random_net, run

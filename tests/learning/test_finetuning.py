@@ -6,8 +6,9 @@ from torch import nn
 
 from detect.learning.finetuning import Layers
 from detect.learning.hyperparameters import Schedule
-from detect.nets.backbones import BackboneSpec, build_pyramid, parameters_of, stage_layers
-from detect.nets.grid import GridDetector, GridSpec
+from detect.nets.backbones import build_pyramid, parameters_of, stage_layers
+from detect.nets.card import BackboneSpec, GridSpec
+from detect.nets.heads.grid import GridDetector
 
 RATES = {"lr": 0.01, "backbone_lr": 0.004, "weight_decay": 0.1, "warmup": 0.1, "label_smoothing": 0.0, "score_every": 1}
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from torch import nn
 
+from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
-from detect.imagery.zoom import Zoom
 from detect.labels.detections import Detections
 from detect.learning.mining import HardNegatives
 from detect.samples.hard_negatives import LookAlikes, Mining, false_alarms

@@ -16,8 +16,9 @@ from detect.learning.hyperparameters import ClassBalance, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mining import HardNegatives
 from detect.learning.patch import ClassifierModule
-from detect.nets.backbones import BackboneSpec, build_backbone
-from detect.nets.patch import PatchClassifier
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
+from detect.nets.heads.patch import PatchClassifier
 from detect.samples.augment import Augment
 from detect.samples.epochs import PatchSettings, Recipe
 from detect.samples.hard_negatives import Mining

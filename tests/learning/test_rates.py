@@ -10,8 +10,9 @@ from detect.learning.imbalance import ClassLoss
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.learning.patch import ClassifierModule
 from detect.learning.rates import FactorAdamW, RateCurve, find_rates
-from detect.nets.backbones import BackboneSpec, build_backbone
-from detect.nets.patch import PatchClassifier
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
+from detect.nets.heads.patch import PatchClassifier
 from detect.samples.epochs import Task
 from detect.samples.loading import Loading, PatchData
 from tests.patches import coloured

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid, parameters_of, stage_layers
+from detect.nets.backbones import build_backbone, build_pyramid, parameters_of, stage_layers
+from detect.nets.card import BackboneSpec
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from detect.nets.backbones import BackboneSpec, build_backbone, build_pyramid, parameters_of
+from detect.nets.backbones import build_backbone, build_pyramid, parameters_of
+from detect.nets.card import BackboneSpec
 from detect.nets.lenet import lenet5
 from detect.nets.receptive import receptive_halo
 

@@ -10,10 +10,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from detect.imagery.resolution import Resolution
-from detect.nets.backbones import BackboneSpec
-from detect.nets.grid import GridDetector, GridSpec
-from detect.nets.modelfile import ModelCard, ModelFileError, build_net, load_model, save_model
-from detect.nets.patch import PatchClassifier
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard, ModelFileError
+from detect.nets.heads.grid import GridDetector
+from detect.nets.heads.patch import PatchClassifier
+from detect.nets.modelfile import build_net, load_model, save_model
 from tests.grids import grid_card, lively_grid
 
 CARD = ModelCard(

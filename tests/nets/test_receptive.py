@@ -3,8 +3,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.nets.backbones import BackboneSpec, build_backbone
-from detect.nets.patch import PatchClassifier
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
+from detect.nets.heads.patch import PatchClassifier
 from detect.nets.receptive import effective_halo, receptive_halo
 
 

@@ -10,7 +10,8 @@ from sklearn.datasets import load_sample_image
 from torch import nn
 from torch.nn import functional as F
 
-from detect.nets.backbones import BackboneSpec, build_backbone
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
 from detect.nets.weights import WeightsError, pretrained_state
 
 LITE, TINY = "tf_efficientnet_lite0", "test_resnet"

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.rasters import write_map
+from detect.imagery.maps import write_map
 from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
-from detect.labels.predictions import write_detections
-from detect.reporting.files import write_json, write_picture
-from detect.reporting.pictures import overlay
-from detect.reporting.predictions import heatmap_path, overlay_path
+from detect.labels.formats.detections_csv import write_detections
+from detect.reporting.output.predictions import heatmap_path, overlay_path
+from detect.reporting.pictures.overlays import overlay
 from detect.reporting.tables import counts_table, write_table
+from detect.reporting.writing import write_json, write_picture
 
 CLASSES = ("cow", "sheep")
 

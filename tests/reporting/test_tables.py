@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from detect.labels.detections import Detections
 from detect.reporting.tables import counts_table, read_counts, write_table
-
-from .conftest import CLASSES, detections
+from tests.reporting.conftest import CLASSES, detections
 
 
 def test_counts_by_image_and_class(found):

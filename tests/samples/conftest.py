@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from detect.imagery.scenes import open_scene
+from detect.labels.annotations import AnnotatedImage
 from detect.labels.detections import Detections
-from detect.labels.sources import AnnotatedImage
 from detect.samples.labelled_scenes import LabelledScene
 
 torch.set_num_threads(1)

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels.folders import read_patch_folder
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard
+from detect.labels.formats.patch_folder import read_patch_folder
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.bare_patches import (
     FolderDataset,
     FolderRecipe,

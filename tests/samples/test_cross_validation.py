@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
-from detect.labels.sources import AnnotatedImage, Annotations
 from detect.samples.cross_validation import Fold, fold_images
 from detect.samples.group_folds import deal, draw
 

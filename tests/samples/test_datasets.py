@@ -10,8 +10,7 @@ from torch.utils.data import DataLoader
 
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.detections import Detections
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.bare_patches import FolderDataset, PatchFiles
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.patches import Sample, SampleDataset

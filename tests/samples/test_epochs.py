@@ -7,9 +7,7 @@ from PIL import Image
 
 from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
-from detect.nets.backbones import BackboneSpec
-from detect.nets.grid import GridSpec
-from detect.nets.modelfile import ModelCard
+from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, grid_task
 from detect.samples.epochs import CropRecipe, PatchSettings, Recipe

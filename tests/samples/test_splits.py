@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from detect.imagery.reading import read_window
 from detect.imagery.windows import Window
-from detect.labels.sources import Annotations
+from detect.labels.annotations import Annotations
 from detect.samples import splits as splits_module
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 

@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.labels.folders import read_patch_folder
-from detect.nets.backbones import BackboneSpec
-from detect.nets.modelfile import ModelCard
+from detect.labels.formats.patch_folder import read_patch_folder
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.bare_patches import FolderDataset, FolderRecipe, PatchFiles, folder_card, folder_task
 from detect.samples.pasting.cutouts import CutOut, cut_object
 from detect.samples.pasting.transplant import Transplant

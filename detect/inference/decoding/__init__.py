@@ -1,0 +1,1 @@
+"""Decoding: what a stitched map means, one file a head."""

@@ -1,0 +1,225 @@
+"""The batch run: images in, detections and heatmaps out, while the next image is read and the last one written."""
+
+import errno
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.inference.decoding.decoder import suppression_of
+from detect.inference.decoding.geometry import in_file
+from detect.inference.engine import Engine, SceneResult
+from detect.inference.stitching import Stitcher
+from detect.inference.tiles import Ending, Failure, Source, ahead, grouped, read_tiles
+from detect.labels.sheets import UnwritableError, writable
+
+logger = logging.getLogger(__name__)
+
+WRITES_WAITING = 16
+"""Images whose results wait to be written, at most, while the network goes on."""
+
+
+LARGE_MAP = 4 << 20
+"""Bytes of a map beyond which no other waits beside it."""
+
+
+DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
+"""Errors of the output folder, not of an image: they end the run."""
+
+
+NOT_FINITE = "the network's outputs are not finite; runtime.precision=32 has a larger range"
+
+
+class Sink(Protocol):
+    """Takes the results of a run, in the order of the images."""
+
+    def has(self, name: str, path: Path) -> bool:
+        """Say whether the result of an image was kept by an earlier run that this one goes on with."""
+
+    def write(self, name: str, scene: Scene, result: SceneResult) -> None:
+        """Keep the result of an image; the scene is as the model sees it."""
+
+    def fail(self, failure: Failure) -> None:
+        """Keep the failure of an image."""
+
+
+class Progress(Protocol):
+    """Is told how far a run is."""
+
+    def expect(self, images: int, pixels: int) -> None:
+        """Say how much there is to do."""
+
+    def start(self, name: str) -> None:
+        """Begin an image."""
+
+    def advance(self, pixels: int) -> None:
+        """Count pixels done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stitched:
+    """The whole map of an image."""
+
+    source: Source
+    logits: NDArray[np.float32]
+    preview: NDArray[np.generic]
+
+
+def predict_images(
+    images: Sequence[tuple[str, Path]], engine: Engine, sink: Sink, progress: Progress
+) -> tuple[int, list[Failure]]:
+    """Run a model over images; a broken one is reported and the run goes on.
+
+    Reading and decoding of the next tiles, the network, and the decoding and writing of the last image go on at the
+    same time. Images that the sink has are passed over.
+
+    Args:
+        images: (name, path).
+        engine: the model.
+        sink: takes every result as soon as it is there.
+        progress: is told how far the run is.
+
+    Returns:
+        The pixels done, of the image files, and the failures.
+    """
+    sources, failures = _open(images, engine)
+    for failure in failures:
+        _report(failure, sink)
+    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
+    progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
+    done = 0
+    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress)) as maps:
+        waiting: deque[Future[Failure | None]] = deque()
+        for item in chain(maps, [None]):
+            while waiting and (item is None or len(waiting) >= WRITES_WAITING or waiting[0].done() or _large(item)):
+                failed = waiting.popleft().result()
+                if failed is not None:
+                    failures.append(failed)
+                    _report(failed, sink)
+            if isinstance(item, Failure):
+                failures.append(item)
+                _report(item, sink)
+            elif item is not None:
+                done += item.source.scene.file_pixels
+                waiting.append(writer.submit(_finish, item, engine, sink))
+    return done, failures
+
+
+def count_scene(
+    scene: Scene, engine: Engine, advance: Callable[[int], None] = lambda pixels: None, name: str = ""
+) -> SceneResult:
+    """Find the objects of one scene, resampled as the model asks for: tiles, map, detections.
+
+    Raises:
+        SceneError: the image is damaged, or not of the kind that the model was trained on.
+        ValueError: the model has no background class.
+    """
+    quiet = _Quiet(advance)
+    with closing(stitched([[Source(name, engine.seen(scene))]], engine, quiet)) as maps:
+        item = next(maps)
+    if isinstance(item, Failure):
+        raise SceneError(item.error)
+    return decoded(item, engine)
+
+
+def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progress) -> Generator[Stitched | Failure]:
+    """Yield the stitched map of every image, or why there is none."""
+    maps: dict[str, Stitcher] = {}
+    broken: set[str] = set()
+    with closing(ahead(read_tiles(units, engine.card.bands, engine.plan))) as steps:
+        for step in steps:
+            if isinstance(step, Failure):
+                maps.pop(step.name, None)
+                yield step
+            elif isinstance(step, Ending):
+                if step.source.name in broken:
+                    continue
+                logits = maps.pop(step.source.name).finished()
+                yield Stitched(step.source, logits, step.preview)
+            else:
+                tile_maps = engine.runtime(step.pixels)
+                for (source, grid, core), tile_map in zip(step.cores, tile_maps, strict=True):
+                    if source.name in broken:
+                        continue
+                    if not np.isfinite(tile_map).all():
+                        broken.add(source.name)
+                        maps.pop(source.name, None)
+                        yield Failure(source.name, NOT_FINITE)
+                        continue
+                    if source.name not in maps:
+                        progress.start(source.name)
+                        maps[source.name] = engine.plan.stitcher(grid, len(tile_map))
+                    maps[source.name].put(core, tile_map)
+                    progress.advance(core.height * core.width)
+
+
+def decoded(item: Stitched, engine: Engine) -> SceneResult:
+    """Turn the map of an image into its detections."""
+    scene = item.source.scene
+    geometry = engine.geometry(scene)
+    rows = engine.plan.rows(*item.logits.shape[::2])
+    detections = engine.decoder.detections(
+        item.logits, geometry, suppression=suppression_of(engine.card), threshold=engine.card.threshold, rows=rows
+    )
+    return SceneResult(in_file(detections, scene), geometry, item.preview, item.logits, rows, engine.decoder.heat)
+
+
+def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
+    sources, failures = [], []
+    for name, path in images:
+        try:
+            writable(name, "image name")
+            sources.append(Source(name, engine.seen(open_scene(path))))
+        except (SceneError, UnwritableError, UnicodeError) as error:
+            failures.append(Failure(name, str(error)))
+    return sources, failures
+
+
+def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
+    """Decode and keep the result of an image; what is wrong with the image alone is a failure."""
+    source = item.source
+    try:
+        if not sink.has(source.name, source.scene.path):
+            sink.write(source.name, source.scene, decoded(item, engine))
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise
+        return Failure(source.name, f"its results could not be written ({error})")
+    except ValueError as error:
+        return Failure(source.name, str(error))
+    return None
+
+
+def _large(item: Stitched | Failure | None) -> bool:
+    return isinstance(item, Stitched) and item.logits.nbytes > LARGE_MAP
+
+
+def _report(failure: Failure, sink: Sink) -> None:
+    sink.fail(failure)
+    logger.warning("%s: failed, the run goes on: %s", failure.name, failure.error)
+
+
+def _pixels(scene: Scene) -> int:
+    return scene.shape[0] * scene.shape[1]
+
+
+class _Quiet:
+    """Progress of a single image, for a function that counts pixels."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self.advance = advance
+
+    def expect(self, images: int, pixels: int) -> None:
+        """Nothing is shown."""
+
+    def start(self, name: str) -> None:
+        """Nothing is shown."""

@@ -1,0 +1,81 @@
+"""Torch runs a network on tiles, on any device."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
+"""Arithmetic by the name it has in the configuration."""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Choose where to run.
+
+    Args:
+        name: `auto` takes CUDA, then Apple's MPS, then the CPU; any other name is torch's.
+
+    Raises:
+        ValueError: the named device is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"runtime.device={name} cannot be used here ({error}); take auto or cpu") from error
+    return device
+
+
+class TorchRuntime:
+    """Runs a network with torch; raw pixels go to the device and are normalised there.
+
+    Args:
+        net: maps (B, bands, H, W) raw pixels to (B, K, h, w).
+        device: where to run.
+        precision: `32`, `bf16`, `16`, or `auto`: bf16 (else fp16) on CUDA, 32 bits elsewhere.
+        compiled: whether torch.compile fuses layers; the first tile of each size takes much longer.
+
+    Raises:
+        ValueError: unknown precision.
+    """
+
+    name = "torch"
+    spare = 2.0
+    """Bytes held, as a multiple of the largest layer's input and output."""
+
+    def __init__(self, net: nn.Module, device: torch.device, precision: str = "32", compiled: bool = False) -> None:
+        self.device = device
+        if precision == "auto":
+            precision = "32"
+            if device.type == "cuda":
+                precision = "bf16" if torch.cuda.is_bf16_supported() else "16"
+        if precision not in PRECISIONS:
+            raise ValueError(f"runtime.precision must be auto, {', '.join(PRECISIONS)}, got {precision}")
+        self.precision = precision
+        net = net.eval().to(device).to(memory_format=torch.channels_last)
+        self.net: Callable[[torch.Tensor], torch.Tensor] = torch.compile(net, dynamic=False) if compiled else net
+
+    def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Map a batch (B, bands, H, W), any real dtype, to (B, K, h, w) float32 on the CPU."""
+        given = torch.from_numpy(np.ascontiguousarray(pixels))
+        if self.device.type == "cuda":
+            given = given.pin_memory().to(self.device, non_blocking=True)
+        else:
+            given = given.to(self.device)
+        kind = PRECISIONS[self.precision]
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            torch.autocast(self.device.type, kind, enabled=kind != torch.float32),
+        ):
+            batch = given.float().contiguous(memory_format=torch.channels_last)
+            return np.asarray(self.net(batch).float().cpu().numpy())

@@ -1,0 +1,1 @@
+"""File formats of labels, one file a format."""

@@ -1,0 +1,86 @@
+"""CSV tables of points or boxes: `image,x,y,label` or `image,xmin,ymin,xmax,ymax,label`."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
+from detect.labels.sheets import Sheet, number_text, writable, write_sheet
+
+_log = logging.getLogger(__name__)
+
+POINTS = ("image", "x", "y", "label")
+"""The header of a table of points; `split` and `group` may follow."""
+
+
+BOXES = ("image", "xmin", "ymin", "xmax", "ymax", "label")
+"""The header of a table of boxes; `split` and `group` may follow."""
+
+
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""The words for the sides of a split, and what each is called here."""
+
+
+def _kind(sheet: Sheet) -> tuple[str, ...]:
+    """Say which of the two headers a table has, and log the columns that are not used."""
+    missing = {kind: [name for name in kind if name not in sheet.header] for kind in (POINTS, BOXES)}
+    if not any(missing.values()):
+        raise AnnotationError(f"{sheet.path}: has columns for points (x, y) and for boxes (xmin, ...); remove one kind")
+    best = min(missing, key=lambda kind: len(missing[kind]))
+    if missing[best]:
+        hint = next((f"; are the columns separated by {mark!r}?" for mark in ";\t|" if mark in sheet.header[0]), "")
+        raise AnnotationError(
+            f"{sheet.path}: columns missing: {', '.join(missing[best])}; the header must have {','.join(POINTS)} or "
+            f"{','.join(BOXES)} and has {','.join(sheet.header)}{hint}"
+        )
+    extra = [name for name in sheet.header if name and name not in (*best, "split", "group")]
+    if extra:
+        _log.info("%s: columns not used: %s", sheet.path, ", ".join(extra))
+    return best
+
+
+def _csv_entries(sheet: Sheet, kind: Sequence[str], problems: Problems) -> Iterator[Entry]:
+    columns = [sheet.column(name) for name in (*kind, "split", "group")]
+    for line, image, *texts, label, side, group in zip(sheet.lines, *columns, strict=True):
+        place = f"{sheet.path} line {line}"
+        if side and side.lower() not in SPLITS:
+            problems.add(place, f"split must be train, val or test, or empty, got {side!r}")
+            continue
+        split = SPLITS[side.lower()] if side else None
+        if image and not label and not any(texts):
+            yield Entry(sheet.path, line, image, None, "", split, group or None)
+            continue
+        fields = zip(kind, (image, *texts, label), strict=True)
+        empty = [name for name, text in fields if not text]
+        if empty:
+            problems.add(
+                place, f"{', '.join(empty)} empty; fill in the row, or leave only the image for one without objects"
+            )
+            continue
+        numbers = parse_numbers(texts, kind[1:-1], place, problems)
+        if numbers is not None:
+            yield Entry(sheet.path, line, image, numbers, label, split, group or None)
+
+
+def write_annotations(annotations: Annotations, path: Path) -> None:
+    """Write a CSV table that `read_annotations` reads back the same, given the same classes and negative labels.
+
+    Coordinates have all their digits. `split` and `group` are columns if any image has them. In each image the objects
+    come first, then the look-alikes under their own labels.
+
+    Raises:
+        ValueError: a name or label cannot be written, or look-alikes have no names or, among boxes, no sizes.
+    """
+    kind = BOXES if annotations.boxes else POINTS
+    extra = [name for name in ("split", "group") if any(getattr(image, name) for image in annotations.images)]
+    rows: list[list[str]] = []
+    for image in annotations.images:
+        tail = [writable(value, name) if (value := getattr(image, name)) else "" for name in extra]
+        name = writable(image.name, "image name")
+        lines = [
+            [name, *map(number_text, numbers), label, *tail]
+            for numbers, label in labelled_objects(image, annotations.boxes)
+        ]
+        rows += lines or [[name, *[""] * (len(kind) - 1), *tail]]
+    write_sheet(path, (*kind, *extra), rows)

@@ -1,0 +1,122 @@
+"""`detections.csv`: the objects that a run found, a row each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.labels.annotations import AnnotationError
+from detect.labels.detections import Detections
+from detect.labels.sheets import Sheet, read_sheet, writable, write_sheet
+
+HEADER = ("image", "x", "y", "w", "h", "score", "label")
+"""The columns: centre and size in pixels, `w` and `h` empty for points; score in [0, 1]."""
+
+
+def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
+    """Write detections, pixels to 3 decimals and scores to 6, whole or not at all.
+
+    A row is an object, so that rows add up to counts; an image without objects leaves no row.
+
+    Raises:
+        ValueError: an image or class name cannot be written.
+    """
+    rows: list[list[str]] = []
+    for image, found in by_image.items():
+        sizes = [["", ""]] * len(found) if found.wh is None else [[_size(w), _size(h)] for w, h in found.wh]
+        classes = [writable(name, "label") for name in found.classes]
+        name = writable(image, "image name")
+        for (x, y), size, score, label in zip(found.xy, sizes, found.score, found.label, strict=True):
+            rows.append([name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label]])
+    write_sheet(path, HEADER, rows)
+
+
+def _fixed(value: float, digits: int) -> str:
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"
+
+
+def _size(value: float) -> str:
+    """Keep a size positive: one that rounds to nothing is written in full."""
+    text = _fixed(value, 3)
+    return text if float(text) > 0 else repr(float(value))
+
+
+def read_detections(path: Path, classes: Sequence[str] | None = None) -> dict[str, Detections]:
+    """Read `detections.csv`.
+
+    Args:
+        path: the file.
+        classes: the class list and its order; None for the sorted labels in use.
+
+    Returns:
+        The objects of each image that has any, in the file's order, all with the same classes. Images in which nothing
+        was found are not in this file; `counts.csv` has them.
+
+    Raises:
+        AnnotationError: a column is missing, a field is empty or not in its bounds, a label is not in `classes`, or an
+            image has points and boxes; with file and line.
+    """
+    sheet = read_sheet(path)
+    missing = [name for name in HEADER if name not in sheet.header]
+    if missing:
+        raise AnnotationError(f"{path}: columns missing: {', '.join(missing)}; the header must be {','.join(HEADER)}")
+    names, labels = sheet.column("image"), sheet.column("label")
+    chosen = tuple(sorted(set(labels))) if classes is None else tuple(classes)
+    _require(sheet, np.array([bool(name) for name in names], bool), "image", "must not be empty")
+    _require(sheet, np.array([bool(name) for name in labels], bool), "label", "must not be empty")
+    _require(sheet, np.array([name in chosen for name in labels], bool), "label", f"must be one of {list(chosen)}")
+    xy = np.stack([_numbers(sheet, "x"), _numbers(sheet, "y")], axis=1)
+    score = _numbers(sheet, "score")
+    _require(sheet, (score >= 0) & (score <= 1), "score", "must be in [0, 1]")
+    has_size = _has_size(sheet)
+    wh = np.stack([_numbers(sheet, "w", has_size), _numbers(sheet, "h", has_size)], axis=1)
+    for column, values in (("w", wh[:, 0]), ("h", wh[:, 1])):
+        _require(sheet, (values > 0) | ~has_size, column, "must be positive")
+    places = {name: i for i, name in enumerate(chosen)}
+    label = np.array([places[name] for name in labels], np.int64)
+    return {
+        name: Detections(xy[rows], score[rows], label[rows], chosen, wh[rows] if has_size[rows].all() else None)
+        for name, rows in _rows_by_image(names).items()
+    }
+
+
+def _rows_by_image(names: Sequence[str]) -> dict[str, NDArray[np.intp]]:
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        rows.setdefault(name, []).append(row)
+    return {name: np.array(places, np.intp) for name, places in rows.items()}
+
+
+def _has_size(sheet: Sheet) -> NDArray[np.bool_]:
+    """Mark the rows that are boxes; an image has either boxes or points."""
+    sized = np.array([bool(text) for text in sheet.column("w")], bool)
+    first: dict[str, bool] = {}
+    fits = [first.setdefault(name, bool(one)) == one for name, one in zip(sheet.column("image"), sized, strict=True)]
+    _require(sheet, np.array(fits, bool), "w", "must be given for all objects of an image or for none")
+    both = np.array([bool(text) for text in sheet.column("h")], bool) == sized
+    _require(sheet, both, "h", "must be given where w is, and only there")
+    return sized
+
+
+def _numbers(sheet: Sheet, column: str, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Read a column of finite numbers, 0 in the rows left out."""
+    texts = sheet.column(column)
+    wanted = np.ones(len(texts), bool) if rows is None else rows
+    values = np.zeros(len(texts))
+    for row in np.flatnonzero(wanted):
+        try:
+            values[row] = np.nan if "_" in texts[row] else float(texts[row])
+        except ValueError:
+            values[row] = np.nan
+    _require(sheet, np.isfinite(values), column, "must be a finite number")
+    return values
+
+
+def _require(sheet: Sheet, fits: NDArray[np.bool_], column: str, rule: str) -> None:
+    """Raise for the first row in which `column` breaks a rule."""
+    wrong = np.flatnonzero(~fits)
+    if len(wrong):
+        value = sheet.column(column)[wrong[0]]
+        rest = f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""
+        raise AnnotationError(f"{sheet.path} line {sheet.lines[wrong[0]]}: {column} {rule}, got {value!r}{rest}")

@@ -1,0 +1,101 @@
+"""Folders of labelled patches: one sub-folder a class, with or without a folder a side of the split above them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.scenes import SUFFIXES
+from detect.labels.annotations import AnnotationError
+from detect.labels.formats.csv_table import SPLITS
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchFolder:
+    """Labelled patches, an image file each.
+
+    Attributes:
+        paths: the image files, sorted within a class and side.
+        label: (N,) int64, positions in `classes`.
+        classes: the class names, sorted.
+        split: `train`, `val` or `test` of each patch, None where the folders do not say.
+    """
+
+    paths: tuple[Path, ...]
+    label: NDArray[np.int64]
+    classes: tuple[str, ...]
+    split: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def side(self, split: str | None) -> "PatchFolder":
+        """Take the patches of one side of the split; the classes stay."""
+        rows = [row for row, each in enumerate(self.split) if each == split]
+        paths = tuple(self.paths[row] for row in rows)
+        return PatchFolder(paths, self.label[rows], self.classes, (split,) * len(rows))
+
+
+def read_patch_folder(root: Path) -> PatchFolder:
+    """List the patches under `root/<class>/` or `root/<train, val, test>/<class>/` (`valid`, `validation` are `val`).
+
+    The first layout is taken unless every sub-folder of `root` is named for a side and one of them holds folders. Files
+    without an image's ending are passed over and counted in the log.
+
+    Raises:
+        AnnotationError: no folders, a class folder without images, a side without classes, a class of `val` or `test`
+            that `train` lacks, or other folders beside the sides of a split.
+    """
+    if not root.is_dir():
+        raise AnnotationError(f"{root}: no such folder")
+    found: dict[tuple[str | None, str], list[Path]] = {}
+    for split, side in _sides(root):
+        for folder in _folders(side):
+            found.setdefault((split, folder.name), []).extend(_images(folder))
+    if not found:
+        raise AnnotationError(f"{root}: no images; it needs a sub-folder of images for each class")
+    known = {name for split, name in found if split == "train"}
+    unknown = sorted(f"{split}/{name}" for split, name in found if known and name not in known)
+    if unknown:
+        raise AnnotationError(f"{root}: {', '.join(unknown)}: not a class of train, which has {sorted(known)}")
+    classes = tuple(sorted({name for _, name in found}))
+    rows = [(path, classes.index(name), split) for (split, name), paths in found.items() for path in paths]
+    paths, labels, splits = zip(*rows, strict=True)
+    return PatchFolder(tuple(paths), np.array(labels, np.int64), classes, tuple(splits))
+
+
+def _sides(root: Path) -> list[tuple[str | None, Path]]:
+    """Give the folders that hold class folders: those of a split, or the root itself."""
+    folders = _folders(root)
+    named = [folder for folder in folders if folder.name.lower() in SPLITS]
+    if not any(_folders(folder) for folder in named):
+        return [(None, root)]
+    others = [folder.name for folder in folders if folder not in named]
+    if others:
+        raise AnnotationError(f"{root}: folders {others} beside {[folder.name for folder in named]}; move them away")
+    flat = [folder.name for folder in named if not _folders(folder)]
+    if flat:
+        raise AnnotationError(f"{root}: {flat} hold no folders of classes; remove them, or sort their images by class")
+    return [(SPLITS[folder.name.lower()], folder) for folder in named]
+
+
+def _folders(folder: Path) -> Sequence[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _images(folder: Path) -> list[Path]:
+    files = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    images = [each for each in files if each.suffix.lower() in SUFFIXES and each.is_file()]
+    if not images:
+        hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""
+        raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")
+    if len(images) < len(files):
+        _log.warning(
+            "%s: %d of %d entries are not images and are passed over", folder, len(files) - len(images), len(files)
+        )
+    return images

@@ -1,0 +1,192 @@
+"""Pascal VOC: one XML file an image, with boxes (Everingham et al. 2010, The Pascal Visual Object Classes Challenge).
+
+The challenge counted pixels from 1 and included the last one. Most programs that write the format today (labelImg,
+DeepForest) count from 0, so corners are read and written as they stand: half-open, in pixels from 0.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
+from detect.labels.sheets import number_text, writable, write_whole
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+_SIDES = ("train", "val", "test")
+
+
+class _Document:
+    """An XML file as a tree whose elements know their line.
+
+    Args:
+        path: the file.
+
+    Raises:
+        AnnotationError: not well-formed, or it declares entities, by which a small file can fill the memory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: dict[ElementTree.Element, int] = {}
+        self._builder = ElementTree.TreeBuilder()
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._builder.end
+        self._parser.CharacterDataHandler = self._builder.data
+        self._parser.EntityDeclHandler = self._refuse
+        try:
+            self._parser.Parse(path.read_bytes(), True)
+        except AnnotationError:
+            raise
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for encodings expat cannot read
+            line = self._parser.ErrorLineNumber
+            raise AnnotationError(f"{path} line {line}: not well-formed XML ({error})") from error
+        self.root: ElementTree.Element = self._builder.close()
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._lines[self._builder.start(tag, attributes)] = self._parser.CurrentLineNumber
+
+    def _refuse(self, name: str, *_: object) -> None:
+        line = self._parser.CurrentLineNumber
+        raise AnnotationError(f"{self.path} line {line}: declares the entity {name!r}; remove the declaration")
+
+    def line(self, element: ElementTree.Element) -> int:
+        """Give the line, from 1, on which `element` starts."""
+        return self._lines[element]
+
+    def text(self, element: ElementTree.Element, tag: str) -> str:
+        """Give the text of the child `tag`, stripped; empty if there is none."""
+        return (element.findtext(tag) or "").strip()
+
+
+def read_voc(path: Path, root: Path | None, problems: Problems) -> list[Entry]:
+    """Read the entries of a VOC file, or of every `.xml` below a folder, sorted by path.
+
+    An image is looked for beside its XML file first. `<split>` and `<group>` are read where they occur; `<size>` is
+    held against the image; `<folder>`, `<difficult>` and other elements are not used.
+
+    Args:
+        path: an `.xml` file or a folder.
+        root: the data folder; None if no image is looked at.
+        problems: where what is wrong is noted.
+
+    Raises:
+        AnnotationError: there is no such file, or the folder holds none.
+    """
+    files = sorted(path.rglob("*.xml")) if path.is_dir() else [path]
+    if not files:
+        raise AnnotationError(f"{path}: no annotations at all: the folder holds no .xml files")
+    if not path.exists():
+        raise AnnotationError(f"{path}: no such file")
+    entries: list[Entry] = []
+    owner: dict[str, Path] = {}
+    for file in files:
+        try:
+            found = list(_file_entries(_Document(file), root, problems))
+        except AnnotationError as error:
+            problems.found.append(str(error))
+            continue
+        if found and owner.setdefault(found[0].image, file) != file:
+            first = owner[found[0].image]
+            problems.add(
+                found[0].place, f"image {found[0].image!r} is described by {first} too; keep one file an image"
+            )
+            continue
+        entries += found
+    return entries
+
+
+def _file_entries(document: _Document, root: Path | None, problems: Problems) -> Iterator[Entry]:
+    top = document.root
+    place = f"{document.path} line {document.line(top)}"
+    name = document.text(top, "filename")
+    if top.tag != "annotation" or not name:
+        problems.add(place, f"a VOC file has <annotation> with a <filename>, this one has <{top.tag}> and {name!r}")
+        return
+    side = document.text(top, "split") or None
+    if side not in {None, *_SIDES}:
+        problems.add(place, f"split must be train, val or test, got {side!r}")
+        return
+    image = _beside(document.path, name, root)
+    group = document.text(top, "group") or None
+    empty = Entry(document.path, document.line(top), image, None, "", side, group, _size(document))
+    objects = top.findall("object")
+    if not objects:
+        yield empty
+    for each in objects:
+        line = document.line(each)
+        here = f"{document.path} line {line}"
+        box = each.find("bndbox")
+        texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
+        label = document.text(each, "name")
+        lacking = [tag for tag, text in zip((*_CORNERS, "name"), (*texts, label), strict=True) if not text]
+        if lacking:
+            problems.add(
+                here, f"<object> without {', '.join(lacking)}; it needs a <name> and a <bndbox> of four corners"
+            )
+            continue
+        numbers = parse_numbers(texts, _CORNERS, here, problems)
+        if numbers is not None:
+            yield replace(empty, line=line, numbers=numbers, label=label)
+
+
+def _beside(file: Path, name: str, root: Path | None) -> str:
+    """Prefer the image in the XML file's own folder: the same file name may occur in several."""
+    if root is not None and (file.parent / name).is_file() and file.parent.is_relative_to(root):
+        return (file.parent.relative_to(root) / name).as_posix()
+    return name
+
+
+def _size(document: _Document) -> tuple[int, int] | None:
+    """Read (height, width); None where the file has none or zeros, as some programs write."""
+    size = document.root.find("size")
+    if size is None:
+        return None
+    height, width = document.text(size, "height"), document.text(size, "width")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        return None
+    return int(height), int(width)
+
+
+def write_voc(annotations: Annotations, folder: Path) -> None:
+    """Write one XML file an image, under the image's path with the ending `.xml`, each whole or not at all.
+
+    `read_annotations` reads the folder back the same, sorted by path, given the same classes and negative labels.
+
+    Raises:
+        ValueError: the annotations are points, two images would share a file, or a name cannot be written.
+    """
+    if not annotations.boxes:
+        raise ValueError("Pascal VOC holds boxes, these annotations are points; write a CSV table instead")
+    texts: dict[Path, str] = {}
+    for image in annotations.images:
+        file = folder / PurePosixPath(image.name).with_suffix(".xml")
+        if file in texts:
+            raise ValueError(f"two images would be written to {file}; rename {image.name}")
+        top = ElementTree.Element("annotation")
+        _add(top, "filename", writable(image.name, "image name"))
+        size = ElementTree.SubElement(top, "size")
+        _add(size, "width", str(image.shape[1]))
+        _add(size, "height", str(image.shape[0]))
+        for tag, value in (("split", image.split), ("group", image.group)):
+            if value:
+                _add(top, tag, writable(value, tag))
+        for corners, label in labelled_objects(image, boxes=True):
+            each = ElementTree.SubElement(top, "object")
+            _add(each, "name", label)
+            box = ElementTree.SubElement(each, "bndbox")
+            for corner, value in zip(_CORNERS, corners, strict=True):
+                _add(box, corner, number_text(value))
+        ElementTree.indent(top)
+        texts[file] = ElementTree.tostring(top, encoding="unicode") + "\n"
+    for file, text in texts.items():
+        write_whole(file, text)
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
+    ElementTree.SubElement(parent, tag).text = text

@@ -1,0 +1,1 @@
+"""Heads, one file each: what a network says of the features."""

@@ -1,0 +1,86 @@
+"""The grid head: for every cell, whether an object's centre lies there, where exactly, how large, and which class."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import FeaturePyramidNetwork
+
+from detect.nets.backbones import Pyramid
+from detect.nets.card import GridSpec
+
+PER_SLOT = 5
+"""Outputs of a slot: objectness, x and y from the cell's middle, logarithms of width and height."""
+
+
+REACH = 1.5
+"""Cells, along each axis, between a cell's middle and the farthest centre that it can say."""
+
+
+RARE = 0.01
+"""Objectness that an untrained net gives everywhere, so that training does not begin with thousands of objects."""
+
+
+class GridDetector(nn.Module):
+    """A feature pyramid on a timm backbone and a small convolutional head on its finest level.
+
+    As in YOLO (Redmon et al. 2016) a cell answers for the objects whose centre lies in it, S x S x (B * 5 + C), but
+    fully convolutional on an image of any size; the pyramid is that of Lin et al. 2017; no anchors, one finest level.
+
+    The map's channels are, for each of B slots: objectness as log odds, x and y of the centre from the cell's middle in
+    cells (within `REACH`), and the logarithms of width and height over `object_size`; then C class logits.
+
+    Args:
+        pyramid: the backbone's features.
+        spec: the head.
+        classes: number of classes C.
+        dropout: share of the head's features dropped while training.
+    """
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, pyramid: Pyramid, spec: GridSpec, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if classes < 1:
+            raise ValueError(f"a grid head needs a class or more, got {classes}")
+        self.backbone = pyramid
+        self.spec = spec
+        self.stride = pyramid.strides[0]
+        self.align = pyramid.strides[-1]
+        self.classes = classes
+        self.neck = FeaturePyramidNetwork(list(pyramid.channels), spec.width)
+        self.tower = nn.Sequential(_block(spec.width), _block(spec.width), nn.Dropout2d(dropout))
+        self.head = nn.Conv2d(spec.width, spec.slots * PER_SLOT + classes, kernel_size=1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+        with torch.no_grad():
+            self.head.bias[: spec.slots * PER_SLOT : PER_SLOT] = math.log(RARE / (1 - RARE))
+        self.set_normalisation(pyramid.offset, pyramid.scale)
+
+    def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
+        """Set what is subtracted from and what divides the pixels of each band."""
+        if min(scale) <= 0:
+            raise ValueError(f"the scale of every band must be positive, got {list(scale)}")
+        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map raw pixels (B, bands, H, W), H and W multiples of `align`, to (B, K, H / stride, W / stride)."""
+        levels = self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
+        finest = self.neck({str(i): level for i, level in enumerate(levels)})["0"]
+        raw = self.head(self.tower(finest))
+        slots = self.spec.slots * PER_SLOT
+        parts = []
+        for first in range(0, slots, PER_SLOT):
+            centre = REACH * torch.tanh(raw[:, first + 1 : first + 3])
+            parts += [raw[:, first : first + 1], centre, raw[:, first + 3 : first + PER_SLOT]]
+        return torch.cat([*parts, raw[:, slots:]], dim=1)
+
+
+def _block(width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(width), nn.SiLU(inplace=True)
+    )

@@ -1,0 +1,152 @@
+"""Predictions: what a run of `detect.predict` left in its folder, read back for the report."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from detect.labels.detections import Detections
+from detect.labels.formats.detections_csv import read_detections
+from detect.reporting.output.journal import RUN
+from detect.reporting.tables import IMAGE, read_counts, read_text_table
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The content of a predictions folder; pictures stay in their files.
+
+    Attributes:
+        folder: where it lies.
+        counts: `image`, a column per class, `total`; a row per image that was done.
+        failures: (image, error) of each image that was not.
+        run: `run.json`, empty where that is missing.
+        scores: (N,) score of every detection, None where `detections.csv` is missing.
+        remarks: sentences about what is missing or does not fit together.
+    """
+
+    folder: Path
+    counts: pd.DataFrame
+    failures: list[tuple[str, str]]
+    run: dict[str, Any]
+    scores: NDArray[np.float64] | None
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the table's columns."""
+        return tuple(self.counts.columns[1:-1])
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What `run.json` says of the model, empty where it says nothing."""
+        model = self.run.get("model")
+        return model if isinstance(model, dict) else {}
+
+    def source(self, image: str) -> Path | None:
+        """Give the source file of an image, None where the run did not say."""
+        sources = self.run.get("sources")
+        path = sources.get(image) if isinstance(sources, dict) else None
+        return Path(path) if isinstance(path, str) else None
+
+
+def overlay_path(folder: Path, image: str) -> Path:
+    """Name the file with an image's detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
+    return folder / "overlays" / f"{image}.jpg"
+
+
+def heatmap_path(folder: Path, image: str) -> Path:
+    """Name the file with an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
+    return folder / "heatmaps" / f"{image}.tif"
+
+
+def thumbnail_path(folder: Path, image: str) -> Path:
+    """Name the file with a small picture of an image by itself, which saves the report from reading the image again."""
+    return folder / RUN / "thumbnails" / f"{image}.jpg"
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """Read the tables of a predictions folder; only `counts.csv` must be there.
+
+    Args:
+        folder: what `detect.predict` wrote.
+
+    Raises:
+        FileNotFoundError: there is no `counts.csv`.
+        ValueError: a file is damaged, the counts do not add up, or an image's name leads out of the folder.
+    """
+    if not (folder / "counts.csv").is_file():
+        raise FileNotFoundError(
+            f"{folder / 'counts.csv'} is missing, so there is nothing to report: name a folder that detect.predict "
+            f"finished, or fill this one with `python -m detect.predict model=FILE images=DIR output={folder}`"
+        )
+    counts = read_counts(folder / "counts.csv")
+    for name in counts[IMAGE]:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(
+                f"{folder / 'counts.csv'}: image names must be paths inside the images folder, got {name!r}"
+            )
+    remarks = [
+        f"{name} is missing from the folder, {without}."
+        for name, without in (
+            ("run.json", "so the model and its settings are not known"),
+            ("detections.csv", "so the scores are not shown"),
+            ("failures.csv", "so it is not known whether every image was done"),
+        )
+        if not (folder / name).is_file()
+    ]
+    scores, disagreements = _read_scores(folder / "detections.csv", counts)
+    failures, run = _read_failures(folder / "failures.csv"), _read_run(folder / "run.json")
+    return Predictions(folder, counts, failures, run, scores, remarks + disagreements)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is damaged or holds something else.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: must hold a JSON object, got {type(data).__name__}")  # noqa: TRY004
+    return data
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    return read_json_object(path) if path.is_file() else {}
+
+
+def _read_failures(path: Path) -> list[tuple[str, str]]:
+    if not path.is_file():
+        return []
+    table = read_text_table(path)
+    if list(table.columns) != ["image", "error"]:
+        raise ValueError(f"{path}: the columns must be 'image' and 'error', got {list(table.columns)}")
+    return list(zip(table["image"], table["error"], strict=True))
+
+
+def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """Read the score of every detection, and say so where an image's detections are not those counted."""
+    if not path.is_file():
+        return None, []
+    classes = list(counts.columns[1:-1])
+    found = read_detections(path, classes)
+    empty = Detections.empty(classes)
+    wrong = [
+        str(record["image"])
+        for record in counts.to_dict("records")
+        if any(record[name] != number for name, number in found.get(record["image"], empty).counts().items())
+    ]
+    wrong += sorted(set(found) - set(counts[IMAGE]))
+    scores = np.concatenate([np.empty(0), *(detections.score for detections in found.values())])
+    if not wrong:
+        return scores, []
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return scores, [f"counts.csv and detections.csv do not agree on {wrong[0]}{more}: run the images again."]

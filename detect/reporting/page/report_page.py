@@ -1,0 +1,223 @@
+"""The report: one HTML page with everything inside, to read, print and pass on."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from detect.reporting.output.predictions import Predictions, overlay_path, read_predictions
+from detect.reporting.page.figures import Figures, draw_figures
+from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
+from detect.reporting.pictures.colours import PALETTE, class_colours
+from detect.reporting.tables import IMAGE, TOTAL
+from detect.reporting.writing import write_text
+
+BINS = 20
+"""Bars of the picture of scores."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of the page.
+
+    Attributes:
+        number: from 1, in the order of the table.
+        name: of the image.
+        counts: per class.
+        total: their sum.
+        truth: objects annotated on it, None where that is not known.
+        overlay: address of the overlay file from the page, None where there is none.
+        figures: its pictures, None beyond the limit of pictures in the page.
+    """
+
+    number: int
+    name: str
+    counts: list[int]
+    total: int
+    truth: int | None
+    overlay: str | None
+    figures: Figures | None
+
+
+UNSHOWN = ("sources", "notes", "seconds", "megapixels_per_second", "peak_memory_mib")
+"""Entries of `run.json` that are not among the settings on the page: shown elsewhere, or other in every run."""
+
+
+def write_report(predictions: Path, scores: Path | None = None, embed_limit: int = 200) -> Path:
+    """Write `report.html` into a predictions folder, from what lies in it.
+
+    The page needs no network and no other file. Names and texts from files are shown as text, never as HTML.
+
+    Args:
+        predictions: a folder that `detect.predict` wrote.
+        scores: a `scores.json` that `detect.evaluate` wrote for it, None to leave accuracy out.
+        embed_limit: images whose pictures are put into the page; those after it only link to their overlay files.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        FileNotFoundError: the folder has no `counts.csv`, or there is no such `scores` file.
+        ValueError: a file is damaged, or `embed_limit` is negative.
+    """
+    if embed_limit < 0:
+        raise ValueError(f"embed_limit must be 0 or more, got {embed_limit}")
+    content = read_predictions(predictions)
+    scorecard = read_scorecard(scores) if scores is not None else None
+    page = predictions / "report.html"
+    write_text(render(content, scorecard, embed_limit), page)
+    return page
+
+
+def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> str:
+    """Fill the template; see `write_report`."""
+    environment = Environment(
+        loader=PackageLoader("detect.reporting.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = format_value
+    script = (files("detect.reporting.page") / "templates" / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return environment.get_template("report.html.j2").render(
+        script=Markup(script),
+        script_hash=digest,
+        content=content,
+        classes=_class_totals(content),
+        total=int(content.counts[TOTAL].sum()),
+        rows=_rows(content, scorecard, embed_limit),
+        embed_limit=embed_limit,
+        facts=_facts(content),
+        settings=flatten({key: value for key, value in content.run.items() if key not in UNSHOWN}),
+        notes=_notes(content, scorecard),
+        scorecard=scorecard,
+        histogram=_histogram(content),
+        colours_repeat=len(content.classes) > len(PALETTE),
+        dash=DASH,
+    )
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """List the values of nested objects, keys joined with dots: `{"a": {"b": 1}}` gives `[("a.b", 1)]`."""
+    pairs: list[tuple[str, Any]] = []
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            pairs += flatten(value, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", value))
+    return pairs
+
+
+def format_value(value: Any) -> str:
+    """Write a setting or a count for people: commas in large numbers, four digits that matter, yes and no."""
+    if value is None or value == "":
+        return DASH
+    if isinstance(value, list | tuple):
+        return ", ".join(format_value(item) for item in value) or DASH
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {format_value(item)}" for key, item in value.items()) or DASH
+    return _format_number(value) if isinstance(value, int | float) else str(value)
+
+
+def _format_number(value: float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _class_totals(content: Predictions) -> list[tuple[str, str, int]]:
+    """List (class, colour in CSS, total)."""
+    colours = class_colours(content.classes)
+    return [(name, f"rgb{colours[name]}", int(content.counts[name].sum())) for name in content.classes]
+
+
+def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> list[Row]:
+    rows = []
+    for number, record in enumerate(content.counts.itertuples(index=False, name=None), start=1):
+        name, *counts, total = record
+        there = overlay_path(content.folder, name).is_file()
+        rows.append(
+            Row(
+                number=number,
+                name=name,
+                counts=[int(count) for count in counts],
+                total=int(total),
+                truth=scorecard.truth.get(name) if scorecard else None,
+                overlay=quote(f"overlays/{name}.jpg", errors="surrogateescape") if there else None,
+                figures=draw_figures(content, name) if number <= embed_limit else None,
+            )
+        )
+    return rows
+
+
+def _facts(content: Predictions) -> list[tuple[str, str]]:
+    """List what a reader asks first: with what, how, how much.
+
+    Speed and date are in `run.json`: a run that was killed and went on has the same page as one that was not.
+    """
+    run, model = content.run, content.model
+    facts = [
+        ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
+        ("Score threshold", model.get("threshold")),
+        ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
+        ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
+        ("Images resampled by", model.get("image_scale") if model.get("image_scale") != 1 else None),
+        ("Images resampled to", f"{format_value(model['gsd'])} m a pixel" if model.get("gsd") else None),
+        ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
+        ("Pixels read", _megapixels(run.get("pixels"))),
+        ("Computed with", _runtime(run.get("settings"))),
+        ("Version", run.get("version")),
+    ]
+    return [(name, format_value(value)) for name, value in facts if value is not None]
+
+
+def _runtime(settings: Any) -> str | None:
+    if not isinstance(settings, dict) or "runtime" not in settings:
+        return None
+    names = ("runtime", "precision", "device")
+    parts = [f"{settings['runtime']}", *(f"{settings[name]}" for name in names[1:] if name in settings)]
+    if settings.get("tta", "none") != "none":
+        parts.append(f"test-time augmentation {settings['tta']}")
+    return ", ".join(parts)
+
+
+def _megapixels(pixels: Any) -> str | None:
+    return f"{format_value(pixels / 1e6)} megapixels" if isinstance(pixels, int | float) else None
+
+
+def _notes(content: Predictions, scorecard: Scorecard | None) -> list[str]:
+    """List what is missing or does not fit together, then what the run itself says."""
+    counted = dict(zip(content.counts[IMAGE], content.counts[TOTAL], strict=True))
+    measured = scorecard.found if scorecard else {}
+    other = [name for name, number in measured.items() if counted.get(name) != number]
+    remarks = list(content.remarks)
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        remarks.append(f"The scores were measured on other counts of {other[0]}{more}: evaluate this folder again.")
+    notes = content.run.get("notes")
+    return remarks + [str(note) for note in (notes if isinstance(notes, list) else [])]
+
+
+def _histogram(content: Predictions) -> dict[str, Any] | None:
+    """Count the detections in `BINS` equal ranges of score, with the bars' heights in percent of the highest."""
+    if content.scores is None or not len(content.scores):
+        return None
+    counts, _ = np.histogram(content.scores, bins=BINS, range=(0, 1))
+    bars = [
+        (f"{i / BINS:.2f}–{(i + 1) / BINS:.2f}", int(n), 100 * int(n) / int(counts.max())) for i, n in enumerate(counts)
+    ]
+    threshold = content.model.get("threshold")
+    known = isinstance(threshold, int | float) and 0 <= threshold <= 1
+    return {"bars": bars, "highest": int(counts.max()), "threshold": threshold if known else None}

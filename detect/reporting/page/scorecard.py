@@ -1,0 +1,126 @@
+"""A scorecard: what `detect.evaluate` measured, with each number in plain words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.reporting.output.predictions import read_json_object
+
+DASH = "–"
+"""Stands for a number that is not known."""
+
+
+WORDS: dict[str, tuple[str, str]] = {
+    "f1": ("F1", "Recall and precision in one number: 1 is perfect, 0 is useless."),
+    "precision": ("Precision", "The share of the detections that are real objects. The rest are false alarms."),
+    "recall": ("Recall", "The share of the annotated objects that were found. The rest were missed."),
+    "f1_classwise": ("F1 with class", "The same as F1, where only a detection with the right class is right."),
+    "count_mae": ("Count error", "By how many objects the count of an image is off, on average (MAE)."),
+    "count_rmse": (
+        "Count error, RMSE",
+        "The same, with large errors weighing more. Far above the MAE: a few bad images.",
+    ),
+    "count_bias_percent": ("Count bias", "All images together: above zero too many are counted, below zero too few."),
+    "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
+    "mean_iou": ("Mean IoU", "How well right boxes cover their objects: intersection over union, 1 is perfect."),
+    "map50": ("mAP 50", "Average precision of the boxes that overlap an annotated box by half or more."),
+    "map": ("mAP", "Average precision of the boxes, over overlaps from 0.5 to 0.95."),
+    "accuracy": ("Accuracy", "The share that got its right class."),
+    "balanced_accuracy": ("Balanced accuracy", "The share that got its right class, every class weighing the same."),
+    "macro_f1": ("Macro F1", "The F1 of every class, averaged with every class weighing the same."),
+    "roc_auc": ("ROC AUC", "How well scores rank objects above the rest: 1 is perfect, 0.5 is chance."),
+    "pr_auc": ("PR AUC", "Precision averaged over every possible recall: 1 is perfect."),
+}
+"""The measures shown, in this order: the name a reader sees and what the number says."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of the scorecard: its name, the number as text, and what it says."""
+
+    name: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """What was measured against annotations.
+
+    Attributes:
+        measures: the main numbers.
+        radius: pixels within which a detection counts as right, as text; None where that is not said.
+        columns: names of the numbers per class.
+        per_class: (class, numbers as text).
+        truth: image name to the number of objects annotated on it.
+        found: image name to the number of objects found on it when it was measured.
+        iou: the least IoU with which a box counts as right, as text; None where centres decide.
+    """
+
+    measures: list[Measure]
+    radius: str | None
+    columns: list[str]
+    per_class: list[tuple[str, list[str]]]
+    truth: dict[str, int]
+    found: dict[str, int]
+    iou: str | None = None
+
+
+def read_scorecard(path: Path) -> Scorecard:
+    """Read the `scores.json` that `detect.evaluate` wrote; measures that are absent or null are left out.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such scores file; make one with detect.evaluate, or leave scores= out")
+    data = read_json_object(path)
+    measures = [
+        Measure(name, format_measure(key, data[key]), meaning)
+        for key, (name, meaning) in WORDS.items()
+        if _is_number(data.get(key))
+    ]
+    classes = _objects(data.get("per_class"))
+    keys = list(dict.fromkeys(key for numbers in classes.values() for key in numbers if _is_number(numbers[key])))
+    rows = [(name, [format_measure(key, numbers.get(key)) for key in keys]) for name, numbers in classes.items()]
+    radius = f"{data['radius']:g}" if _is_number(data.get("radius")) else None
+    iou = f"{data['iou']:g}" if _is_number(data.get("iou")) else None
+    images = _objects(data.get("per_image"))
+    columns = [_heading(key) for key in keys]
+    return Scorecard(measures, radius, columns, rows, _whole(images, "true"), _whole(images, "found"), iou)
+
+
+def format_measure(key: str, value: Any) -> str:
+    """Write a number as its measure wants it: whole counts with commas, percentages with a sign, others short."""
+    if not _is_number(value):
+        return DASH
+    if key.endswith("_percent"):
+        return f"{value:+.1f} %".replace("-", "−")
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    digits = 1 if abs(value) >= 10 else 2 if key.startswith(("count", "mean")) else 3
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _heading(key: str) -> str:
+    if key in WORDS:
+        return WORDS[key][0]
+    return "Annotated" if key == "true" else key.replace("_", " ").capitalize()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
+    """Keep the entries of an object that are objects themselves."""
+    items = value.items() if isinstance(value, dict) else ()
+    return {str(name): entry for name, entry in items if isinstance(entry, dict)}
+
+
+def _whole(images: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:
+    """Take one whole number of each image that has it."""
+    return {name: int(entry[key]) for name, entry in images.items() if isinstance(entry.get(key), int)}

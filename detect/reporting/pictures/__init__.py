@@ -1,0 +1,1 @@
+"""Pictures: detections and heatmaps on images, sheets of samples and errors, curves."""

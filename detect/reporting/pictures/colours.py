@@ -1,0 +1,90 @@
+"""Colours: of the classes, of probabilities, and of pixels that are not yet a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]
+"""Red, green and blue from 0 to 255."""
+
+
+PALETTE: tuple[Colour, ...] = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (204, 121, 167),
+    (240, 228, 66),
+    (0, 158, 115),
+    (213, 94, 0),
+    (255, 255, 255),
+    (0, 114, 178),
+)
+"""Colours that people with any colour vision tell apart (Okabe and Ito 2008, with white for black)."""
+
+
+DARK: Colour = (12, 14, 18)
+"""The outline around every bright mark, so that it is seen on bright ground too."""
+
+
+def class_colours(classes: Sequence[str]) -> dict[str, Colour]:
+    """Give each class its colour, by position; they repeat after `len(PALETTE)` classes."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(classes)}
+
+
+def probability_colours(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Colour probabilities with matplotlib's `inferno`: perceptually uniform, dark to bright in grey print too.
+
+    Args:
+        probability: (H, W) in [0, 1].
+
+    Returns:
+        (H, W, 3).
+    """
+    return np.asarray(colormaps["inferno"](probability, bytes=True)[..., :3], np.uint8)
+
+
+def to_display(
+    pixels: NDArray[np.generic], bands: Sequence[int] | None = None, nodata: float | None = None
+) -> NDArray[np.uint8]:
+    """Turn the bands of an image into a picture for the eye.
+
+    Bytes stay as they are. Other types are stretched, band by band, so that the 1st and 99th percentile of the band's
+    values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black.
+
+    Args:
+        pixels: (C, H, W), any real type.
+        bands: one (grey) or three (red, green, blue) band numbers from 1; by default 1, 2, 3, or 1 of fewer than three.
+        nodata: the value of pixels that hold nothing.
+
+    Returns:
+        (H, W, 3).
+
+    Raises:
+        ValueError: `pixels` is not (C, H, W), or the bands are not one or three of its bands.
+    """
+    if pixels.ndim != 3 or not pixels.size:
+        raise ValueError(f"pixels must be (bands, height, width) and not empty, got shape {pixels.shape}")
+    chosen = tuple(bands) if bands is not None else ((1, 2, 3) if len(pixels) >= 3 else (1,))
+    if len(chosen) not in (1, 3) or not all(1 <= band <= len(pixels) for band in chosen):
+        raise ValueError(f"bands must be one or three numbers in [1, {len(pixels)}], got {list(chosen)}")
+    planes = [_to_bytes(pixels[band - 1], nodata) for band in chosen]
+    return np.stack(planes * (3 // len(planes)), axis=-1)
+
+
+def _to_bytes(plane: NDArray[np.generic], nodata: float | None) -> NDArray[np.uint8]:
+    if plane.dtype == np.uint8:
+        return np.asarray(plane, np.uint8)
+    values = plane.astype(np.float64)
+    valid = np.isfinite(values)
+    if nodata is not None:
+        valid &= values != nodata
+    if not valid.any():
+        return np.zeros(plane.shape, np.uint8)
+    low, high = np.percentile(values[valid], (1, 99))
+    if low == high:
+        low, high = values[valid].min(), values[valid].max()
+    if low == high:
+        return np.where(valid, 128, 0).astype(np.uint8)
+    stretched = (np.clip(values, low, high, where=valid, out=np.full_like(values, low)) - low) / (high - low)
+    return np.round(stretched * 255).astype(np.uint8)

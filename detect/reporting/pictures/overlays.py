@@ -1,0 +1,153 @@
+"""Pictures of a scene: what was found drawn on it, and how sure the net was where."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from detect.imagery.maps import read_preview
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours, to_display
+
+THIN = 1 / 12
+"""Greatest width of a box's line, as a part of the typical box's shorter side."""
+
+
+def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
+    """Read an image of any size as a small picture.
+
+    Args:
+        path: an image or GeoTIFF.
+        longest_side: of the picture, in pixels; a smaller image is not enlarged.
+
+    Returns:
+        (H, W, 3).
+
+    Raises:
+        SceneError: the image is missing, damaged, or of a kind that is not read.
+    """
+    scene = open_scene(path)
+    bands = (1, 2, 3) if scene.bands >= 3 else (1,)
+    return to_display(read_preview(path, longest_side, bands), nodata=scene.nodata)
+
+
+def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> Image.Image:
+    """Draw detections on a picture: points as circles, boxes as rectangles, in their class's colour on a dark outline.
+
+    Lines grow with the picture, so that they can still be seen when it is shown at a third of its size; those of boxes
+    are no wider than a twelfth of the shorter side of a typical box, so that they leave the object free. A circle is
+    never drawn smaller than two lines across, whatever its radius.
+
+    Args:
+        pixels: (H, W, 3) picture.
+        detections: in pixels of the image that the picture was made from.
+        scale: picture pixels per image pixel.
+        radius: of the circles, in image pixels.
+
+    Returns:
+        An RGB picture of the same size.
+
+    Raises:
+        ValueError: `pixels` is not (H, W, 3), or `scale` or `radius` is not positive.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be (height, width, 3), got shape {pixels.shape}")
+    if not (scale > 0 and radius > 0):
+        raise ValueError(f"scale and radius must be positive, got {scale} and {radius}")
+    line = line_width(max(pixels.shape[:2]))
+    palette = list(class_colours(detections.classes).values())
+    colours = [palette[i] for i in detections.label]
+    if detections.wh is not None:
+        sides = detections.wh.min(axis=1) * scale
+        thin = min(line, max(1.0, THIN * float(np.median(sides)))) if len(sides) else line
+        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(thin))
+    return _draw_circles(pixels, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
+
+
+def line_width(longest_side: int) -> float:
+    """Give the width of a line, in pixels, on a picture with that longest side: 1/360 of it, at least 1.5."""
+    return max(1.5, longest_side / 360)
+
+
+def _draw_boxes(
+    pixels: NDArray[np.uint8], boxes_xyxy: NDArray[np.float64], colours: list[Colour], line: int
+) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    edge = max(1, line // 2)
+    corners = np.round(boxes_xyxy).astype(int)
+    corners[:, 2:] = np.maximum(corners[:, 2:] - 1, corners[:, :2])
+    for x1, y1, x2, y2 in corners.tolist():
+        draw.rectangle((x1 - edge, y1 - edge, x2 + edge, y2 + edge), outline=DARK, width=line + 2 * edge)
+    for (x1, y1, x2, y2), colour in zip(corners.tolist(), colours, strict=True):
+        draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
+    return picture
+
+
+def _draw_circles(
+    pixels: NDArray[np.uint8], xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
+) -> Image.Image:
+    canvas = pixels.copy()
+    for centre in xy.tolist():
+        _blend_ring(canvas, centre, radius, 1.7 * line, DARK)
+    for centre, colour in zip(xy.tolist(), colours, strict=True):
+        _blend_ring(canvas, centre, radius, line, colour)
+    return Image.fromarray(canvas)
+
+
+def _blend_ring(canvas: NDArray[np.uint8], xy: list[float], radius: float, line: float, colour: Colour) -> None:
+    """Draw one smooth-edged circle onto `canvas`, each pixel by how much of it the line covers."""
+    x, y = xy
+    reach = radius + line / 2 + 1
+    top, left = max(0, int(y - reach)), max(0, int(x - reach))
+    part = canvas[top : max(0, int(y + reach) + 1), left : max(0, int(x + reach) + 1)]
+    if not part.size:
+        return
+    rows = np.arange(top, top + part.shape[0])[:, None] + 0.5 - y
+    cols = np.arange(left, left + part.shape[1])[None, :] + 0.5 - x
+    cover = np.clip((line + 1) / 2 - np.abs(np.hypot(rows, cols) - radius), 0, 1)[..., None]
+    part[:] = np.round(part * (1 - cover) + np.array(colour) * cover).astype(np.uint8)
+
+
+def heat_picture(
+    heatmap: NDArray[np.floating],
+    under: NDArray[np.uint8] | None = None,
+    span: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    """Colour a heatmap by the probability that something is there, of any class.
+
+    The probability is the sum over the class bands, bounded to [0, 1]; cells that are not a number count as 0.
+
+    Args:
+        heatmap: (C, h, w) class probabilities in [0, 1], without the background.
+        under: (H, W, 3) picture of the same scene to lay the colours over, in grey; clear where the probability is 0.
+        span: what the picture shows, as x1, y1, x2, y2 in cells, cell i spanning [i, i + 1); beyond the heatmap its
+            outermost cells go on. By default the whole heatmap.
+
+    Returns:
+        An RGB picture of the size of `under`, or of the heatmap.
+
+    Raises:
+        ValueError: `heatmap` is not (C, h, w), or `span` is empty.
+    """
+    if heatmap.ndim != 3 or not heatmap.size:
+        raise ValueError(f"a heatmap must be (classes, rows, columns) and not empty, got shape {heatmap.shape}")
+    x1, y1, x2, y2 = span if span is not None else (0, 0, heatmap.shape[2], heatmap.shape[1])
+    if not (x1 < x2 and y1 < y2):
+        raise ValueError(f"span must be x1, y1, x2, y2 in cells with x1 < x2 and y1 < y2, got {span}")
+    foreground = np.clip(np.nan_to_num(heatmap.astype(np.float32), nan=0.0).sum(axis=0), 0, 1)
+    rows, cols = foreground.shape
+    rim = math.ceil(max(0, -x1, -y1, x2 - cols, y2 - rows))
+    shape = under.shape[:2] if under is not None else (max(1, round(y2 - y1)), max(1, round(x2 - x1)))
+    cells = Image.fromarray(np.pad(foreground, rim, mode="edge"))
+    box = (x1 + rim, y1 + rim, x2 + rim, y2 + rim)
+    probability = np.clip(np.asarray(cells.resize(shape[::-1], Image.Resampling.BILINEAR, box=box)), 0, 1)
+    colours = probability_colours(probability)
+    if under is None:
+        return Image.fromarray(colours)
+    grey = np.asarray(Image.fromarray(under).convert("L"), np.float32)[..., None]
+    cover = 0.9 * np.sqrt(probability)[..., None]
+    return Image.fromarray(np.round(grey * (1 - cover) + colours * cover).astype(np.uint8))

@@ -1,0 +1,72 @@
+"""The small picture of a scene, put together from the cores of tiles."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detect.imagery.thumbnails import Preview
+from detect.imagery.windows import Grid, Window
+
+
+def together(pixels: np.ndarray, core: tuple[int, int], longest_side: int, order: Random) -> np.ndarray:
+    preview = Preview(len(pixels), pixels.shape[1:], longest_side, str(pixels.dtype))
+    cores = list(Grid(pixels.shape[1:], core))
+    order.shuffle(cores)
+    for at in cores:
+        preview.add(at, pixels[:, at.row : at.row_stop, at.col : at.col_stop])
+    return preview.finished()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    core=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    longest_side=st.integers(1, 100),
+    order=st.randoms(use_true_random=False),
+    dtype=st.sampled_from(["uint8", "uint16", "float32"]),
+)
+@settings(deadline=None)
+def test_a_preview_does_not_depend_on_the_tiles_nor_on_their_order(
+    shape: tuple[int, int], core: tuple[int, int], longest_side: int, order: Random, dtype: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(dtype)
+    found = together(pixels, core, longest_side, order)
+    whole = together(pixels, shape, longest_side, Random(0))
+    assert found.dtype == pixels.dtype and max(found.shape[1:]) <= longest_side
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_a_preview_by_hand() -> None:
+    """5 x 4 pixels at a longest side of 3: squares of 2, the last row of them half a square.
+
+    0 to 19 in rows of 4: (0 + 1 + 4 + 5) / 4 = 2.5, which is rounded to the even 2; (16 + 17) / 2 = 16.5, to 16.
+    """
+    pixels = np.arange(20, dtype=np.uint8).reshape(1, 5, 4)
+    assert together(pixels, (3, 3), 3, Random(1)).tolist() == [[[2, 4], [10, 12], [16, 18]]]
+    assert together(pixels.astype(np.float32), (1, 4), 3, Random(2)).tolist() == [
+        [[2.5, 4.5], [10.5, 12.5], [16.5, 18.5]]
+    ]
+
+
+@pytest.mark.parametrize("side", [1, 7, 40])
+def test_flat_ground_stays_what_it_is_at_any_reduction(side: int) -> None:
+    pixels = np.full((1, 300, 211), 77, np.uint8)
+    found = together(pixels, (64, 48), side, Random(0))
+    assert (found == 77).all() and max(found.shape) <= side
+
+
+def test_large_squares_are_averages_of_part_of_their_pixels() -> None:
+    """A ramp from 0 to 239 in columns, at a tenth: squares of 10, of which columns 0, 2, 4, 6, 8 are looked at."""
+    pixels = np.broadcast_to(np.arange(240, dtype=np.float32), (1, 240, 240)).copy()
+    found = together(pixels, (70, 50), 24, Random(3))
+    np.testing.assert_allclose(found[0, 0], np.arange(24) * 10 + 4)
+
+
+def test_a_window_between_the_pixels_that_are_looked_at_adds_nothing() -> None:
+    preview = Preview(1, (100, 100), 10, "uint8")
+    before = Window(1, 1, 1, 1)
+    preview.add(before, np.full((1, 1, 1), 200, np.uint8))
+    preview.add(Window(0, 0, 1, 100), np.full((1, 1, 100), 50, np.uint8))
+    assert preview.finished().max() <= 50

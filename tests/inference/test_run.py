@@ -1,0 +1,263 @@
+import errno
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.ndimage import uniform_filter
+
+from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.windows import Window
+from detect.inference.engine import Engine, SceneResult
+from detect.inference.run import count_scene, predict_images
+from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.inference.tiles import Failure
+from detect.nets.card import ModelCard
+from tests.engines import assert_same_objects, engine, lively, write
+
+
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return lively()[1]
+
+
+@pytest.fixture(scope="module")
+def runtime() -> TorchRuntime:
+    return TorchRuntime(lively()[0], torch.device("cpu"))
+
+
+def far_sighted(tiles: np.ndarray) -> np.ndarray:
+    """Logits from the mean colour of 7 x 7 cells, with zeros beyond the tile: a field of 3 cells on every side."""
+    number, bands, height, width = tiles.shape
+    cells = tiles.reshape(number, bands, height // 16, 16, width // 16, 16).mean(axis=(3, 5)) - 127
+    return uniform_filter(cells, (0, 0, 7, 7), mode="constant").astype(np.float32)
+
+
+@pytest.mark.parametrize("halo", [32, 48, 64])
+def test_law_4_needs_the_whole_halo(tmp_path: Path, card: ModelCard, halo: int) -> None:
+    """With one cell less than the field of 3 cells, 48 pixels, every core ends in a seam."""
+    scene = open_scene(write(tmp_path / "a.png", 259, 341))
+    wide = replace(card, halo=halo)
+    first, *others = [
+        count_scene(scene, engine(wide, far_sighted, 2 * halo + room)) for room in (1000, 16, 32, 80, 170)
+    ]
+    assert len(first.detections) > 5
+    for other in others:
+        assert np.allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4) is (halo >= 48)
+        if halo >= 48:
+            assert_same_objects(other.detections, first.detections)
+
+
+def test_a_result_is_in_the_scene_with_a_heatmap_of_every_class(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """309 x 421 pixels are 20 x 27 cells; the patch is 2 cells wide, so that cell 0 describes that around pixel 0."""
+    result = count_scene(open_scene(write(tmp_path / "a.png", 309, 421)), engine(card, runtime, 512))
+    assert result.heatmap.shape == (2, 20, 27)
+    assert (result.heatmap >= 0).all() and (result.heatmap.sum(axis=0) <= 1 + 1e-6).all()
+    assert (result.geometry.stride, result.geometry.offset, result.geometry.shape) == (16, 0.0, (309, 421))
+    assert Window(0, 0, 309, 421).contains_xy(result.detections.xy).all()
+    assert (result.detections.score >= card.threshold).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"background": None}, ValueError, "has no background class: it cannot find objects"),
+        ({"dtype": "uint16"}, SceneError, r"a\.png: pixels are uint8, the model was trained on uint16; convert"),
+        ({"bands": (1, 2, 4)}, SceneError, r"a\.png: band 4 is asked for, the image has 3"),
+    ],
+)
+def test_models_and_images_that_do_not_go_together(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, change: dict, error: type[Exception], message: str
+) -> None:
+    scene = open_scene(write(tmp_path / "a.png", 50, 50))
+    with pytest.raises(error, match=message):
+        count_scene(scene, engine(replace(card, **change), runtime, 512))
+
+
+@dataclass
+class Kept:
+    """Keeps what a run tells, in order."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+    results: dict[str, SceneResult] = field(default_factory=dict)
+    before: set[str] = field(default_factory=set)
+    expected: tuple[int, int] = (0, 0)
+    begun: list[str] = field(default_factory=list)
+    pixels: int = 0
+
+    def has(self, name: str, path: Path) -> bool:
+        return name in self.before
+
+    def write(self, name: str, scene: Scene, result: SceneResult) -> None:
+        self.told.append(("done", name))
+        self.results[name] = result
+        assert result.geometry.shape == scene.shape
+
+    def fail(self, failure: Failure) -> None:
+        self.told.append(("failed", failure.name))
+
+    def expect(self, images: int, pixels: int) -> None:
+        self.expected = (images, pixels)
+
+    def start(self, name: str) -> None:
+        self.begun.append(name)
+
+    def advance(self, pixels: int) -> None:
+        self.pixels += pixels
+
+
+def predict(folder: Path, names: list[str], model: Engine, kept: Kept) -> tuple[int, list[Failure]]:
+    return predict_images([(name, folder / name) for name in names], model, kept, kept)
+
+
+def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """Good, cut short, of one band, gone, empty, good: 2 done of 60 x 80 pixels each, 2 that cannot even be opened."""
+    write(tmp_path / "1.png", 60, 80)
+    whole = write(tmp_path / "2.jpg", 300, 300).read_bytes()
+    (tmp_path / "2.jpg").write_bytes(whole[: len(whole) // 2])
+    Image.new("L", (50, 50)).save(tmp_path / "3.png")
+    (tmp_path / "5.tif").touch()
+    write(tmp_path / "6.png", 80, 60)
+    names = ["1.png", "2.jpg", "3.png", "4.png", "5.tif", "6.png"]
+    kept = Kept()
+    done, failures = predict(tmp_path, names, engine(card, runtime, 512), kept)
+    assert done == kept.pixels == 2 * 60 * 80
+    assert kept.told[:2] == [("failed", "4.png"), ("failed", "5.tif")]
+    assert [told for told in kept.told[2:] if told[0] == "done"] == [("done", "1.png"), ("done", "6.png")]
+    assert [told for told in kept.told[2:] if told[0] == "failed"] == [("failed", "2.jpg"), ("failed", "3.png")]
+    assert kept.begun == ["1.png", "6.png"]
+    assert kept.expected == (4, 2 * 60 * 80 + 300 * 300 + 50 * 50)
+    reasons = {
+        "2.jpg": "damaged or unreadable",
+        "3.png": "band 3 is asked for",
+        "4.png": "no such image file",
+        "5.tif": "not a readable image",
+    }
+    assert {failure.name for failure in failures} == set(reasons)
+    assert all(reasons[failure.name] in failure.error and failure.name in failure.error for failure in failures)
+
+
+def test_images_of_one_size_go_through_the_net_together_and_are_found_as_alone(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """200 x 300 pixels are a tile of 256 + 128 by 320 + 128 with the halo of 64: 172,032 pixels, 4 in 900 x 900.
+
+    Seven of them are 4 and 3 tiles, of which the one cut short is missing; then one of 100 x 300 by itself.
+    """
+    names = [f"{i}.png" for i in range(8)]
+    for i, name in enumerate(names):
+        write(tmp_path / name, 100 if i == 7 else 200, 300, seed=i)
+    whole = (tmp_path / "5.png").read_bytes()
+    (tmp_path / "5.png").write_bytes(whole[: len(whole) // 2])
+    batches: list[tuple[int, ...]] = []
+
+    def watched(pixels: np.ndarray) -> np.ndarray:
+        batches.append(pixels.shape)
+        return runtime(pixels)
+
+    kept = Kept()
+    done, failures = predict(tmp_path, names, engine(card, watched, 900), kept)
+    assert batches == [(4, 3, 384, 448), (2, 3, 384, 448), (1, 3, 256, 448)]
+    assert [failure.name for failure in failures] == ["5.png"] and "damaged" in failures[0].error
+    assert sorted(kept.results) == sorted(set(names) - {"5.png"}) and done == 6 * 200 * 300 + 100 * 300
+    for name, together in kept.results.items():
+        alone = count_scene(open_scene(tmp_path / name), engine(card, runtime, 900))
+        assert len(alone.detections) > 5
+        assert_same_objects(together.detections, alone.detections)
+        np.testing.assert_array_equal(together.preview, alone.preview)
+
+
+def test_images_that_are_done_are_passed_over_and_the_rest_keep_their_company(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """Batches of 4: with 1 and all of the second batch done, the first is computed as before, 1 not written again."""
+    names = [f"{i}.png" for i in range(6)]
+    for i, name in enumerate(names):
+        write(tmp_path / name, 200, 300, seed=i)
+    first, again = Kept(), Kept(before={"1.png", "4.png", "5.png"})
+    predict(tmp_path, names, engine(card, runtime, 900), first)
+    predict(tmp_path, names, engine(card, runtime, 900), again)
+    assert again.told == [("done", name) for name in ("0.png", "2.png", "3.png")]
+    assert again.expected == (4, 4 * 200 * 300)
+    for name, result in again.results.items():
+        np.testing.assert_array_equal(result.logits, first.results[name].logits)
+        np.testing.assert_array_equal(result.detections.xy, first.results[name].detections.xy)
+
+
+def test_wrong_use_stops_a_run_at_once(tmp_path: Path, card: ModelCard, runtime: TorchRuntime) -> None:
+    """No tile of 16 pixels has room for a halo: that is no fault of any image."""
+    write(tmp_path / "1.png", 60, 80)
+    kept = Kept()
+    with pytest.raises(ValueError, match="tile must be"):
+        predict(tmp_path, ["1.png"], engine(card, runtime, 16), kept)
+    assert kept.told == []
+
+
+@pytest.mark.parametrize("place", ["runtime", "sink"])
+def test_an_error_of_our_own_ends_the_run_and_its_threads(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, place: str
+) -> None:
+    """A full disk, or a network that cannot be run, is no fault of the image."""
+
+    def broken(*arguments: object) -> np.ndarray:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    write(tmp_path / "1.png", 60, 80)
+    write(tmp_path / "2.png", 400, 300)
+    kept, before = Kept(), threading.active_count()
+    if place == "sink":
+        kept.write = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(OSError, match="no space left"):
+        predict(tmp_path, ["1.png", "2.png"], engine(card, broken if place == "runtime" else runtime, 512), kept)
+    assert kept.told == [] and threading.active_count() == before
+
+
+def test_a_result_that_cannot_be_written_is_a_failure_of_its_image(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """Such as a name too long for the file system: the disk is well, and the next image is done."""
+    for number in range(3):
+        write(tmp_path / f"{number}.png", 60, 80)
+    kept = Kept()
+    real = kept.write
+
+    def long(name: str, scene: Scene, result: SceneResult) -> None:
+        if name == "1.png":
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        real(name, scene, result)
+
+    kept.write = long  # type: ignore[method-assign]
+    _, failures = predict(tmp_path, ["0.png", "1.png", "2.png"], engine(card, runtime, 512), kept)
+    assert [failure.name for failure in failures] == ["1.png"] and "too long" in failures[0].error
+    assert sorted(kept.results) == ["0.png", "2.png"]
+
+
+def test_outputs_that_are_no_numbers_are_a_failure_of_their_image(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """Half precision may overflow on one image of a batch, or on one tile of a large image."""
+    names = ["0.png", "1.png", "2.png"]
+    for number, name in enumerate(names):
+        write(tmp_path / name, 60, 80, seed=number)
+    write(tmp_path / "3.png", 800, 600)
+    calls: list[int] = []
+
+    def overflowing(pixels: np.ndarray) -> np.ndarray:
+        calls.append(len(pixels))
+        maps = runtime(pixels)
+        maps[-1 if len(calls) == 1 else 0, 0, 0, 0] = np.inf if len(calls) in (1, 3) else 0
+        return maps
+
+    kept = Kept()
+    _, failures = predict(tmp_path, [*names, "3.png"], engine(card, overflowing, 450), kept)
+    assert calls[0] == 3 and len(calls) > 3
+    assert [failure.name for failure in failures] == ["2.png", "3.png"]
+    assert all("not finite" in failure.error for failure in failures)
+    assert sorted(kept.results) == ["0.png", "1.png"]

@@ -1,0 +1,153 @@
+"""What a run remembers: the lock, the settings, and a line for every image that is done."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detect.labels.detections import Detections
+from detect.reporting.output.journal import RUN, Journal, Record, keep_settings, locked, signature
+from tests.reporting.conftest import CLASSES, detections
+
+
+def assert_identical(found: Detections, wanted: Detections) -> None:
+    assert found.classes == wanted.classes
+    np.testing.assert_array_equal(found.xy, wanted.xy)
+    np.testing.assert_array_equal(found.score, wanted.score)
+    np.testing.assert_array_equal(found.label, wanted.label)
+    assert (found.wh is None) is (wanted.wh is None)
+    if wanted.wh is not None:
+        np.testing.assert_array_equal(found.wh, wanted.wh)
+
+
+def add(journal: Journal, name: str, source: Path, pixels: int, found: Detections) -> None:
+    journal.add(name, Record(*signature(source), pixels, found))
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"pixels")
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    (folder / RUN).mkdir(parents=True)
+    return folder
+
+
+numbers = st.floats(0, 1e6, allow_nan=False)
+NAMES = st.text(st.characters(exclude_categories=()), min_size=1, max_size=8)
+
+
+@given(
+    name=NAMES, places=st.lists(st.tuples(numbers, numbers, st.integers(0, 1), st.floats(0, 1))), boxes=st.booleans()
+)
+def test_a_record_comes_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, name: str, places: list, boxes: bool
+) -> None:
+    """To the last bit of every number, with any name that a file system gives, line breaks and broken UTF-8 too."""
+    folder = tmp_path_factory.mktemp("journal")
+    (folder / RUN).mkdir()
+    source = folder / "source.jpg"
+    source.write_bytes(b"pixels")
+    found = detections(places)
+    if boxes:
+        found = Detections(found.xy, found.score, found.label, CLASSES, found.xy / 7 + 1e-3)
+    add(Journal(folder), name, source, 4711, found)
+    back = Journal(folder).records
+    assert list(back) == [name] and back[name].pixels == 4711 and back[name].of(source)
+    assert back[name].path == str(source.resolve())
+    assert_identical(back[name].detections, found)
+
+
+def test_every_beginning_of_a_last_line_is_dropped_and_the_next_record_stands(out: Path, image: Path) -> None:
+    """A kill may leave any part of the line that was being written."""
+    add(Journal(out), "first", image, 1, detections([(1, 2, 0, 0.5)]))
+    path = out / RUN / "journal.jsonl"
+    whole = path.read_bytes()
+    add(Journal(out), "second", image, 2, detections([(3, 4, 1, 0.25)]))
+    line = path.read_bytes()[len(whole) :]
+    assert line.endswith(b"\n") and line.count(b"\n") == 1
+    for length in range(0, len(line), 7):
+        path.write_bytes(whole + line[:length])
+        journal = Journal(out)
+        assert list(journal.records) == ["first"] and path.read_bytes() == whole
+        add(journal, "third", image, 3, detections([]))
+        assert list(Journal(out).records) == ["first", "third"]
+
+
+def test_a_damaged_line_among_others_is_named_with_the_way_out(out: Path, image: Path) -> None:
+    journal = Journal(out)
+    for name in "abc":
+        add(journal, name, image, 1, detections([]))
+    lines = journal.path.read_bytes().splitlines()
+    for damage in (b"{", b'{"name": "b"}', b"[]", b"\xff"):
+        journal.path.write_bytes(b"\n".join([lines[0], damage, lines[2], b""]))
+        with pytest.raises(ValueError, match=r"journal\.jsonl, line 2: .*overwrite=true starts afresh"):
+            Journal(out)
+
+
+def test_the_last_record_of_a_name_counts(out: Path, image: Path) -> None:
+    journal = Journal(out)
+    add(journal, "a", image, 1, detections([(1, 1, 0, 0.5)]))
+    add(journal, "a", image, 1, detections([]))
+    assert len(journal.records["a"].detections) == len(Journal(out).records["a"].detections) == 0
+
+
+def test_a_file_of_another_size_or_time_is_not_the_one_recorded(out: Path, image: Path) -> None:
+    journal = Journal(out)
+    add(journal, "a", image, 1, detections([]))
+    record, facts = journal.records["a"], image.stat()
+    assert record.of(image)
+    os.utime(image, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1000))
+    assert not record.of(image)
+    assert not record.of(image.with_name("b.jpg"))
+    image.write_bytes(b"more pixels")
+    os.utime(image, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert not record.of(image)
+    image.unlink()
+    assert not record.of(image)
+
+
+def test_a_record_is_on_the_disk_before_it_is_known(out: Path, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_size))
+    journal = Journal(out)
+    add(journal, "a", image, 1, detections([]))
+    assert synced == [journal.path.stat().st_size]
+
+
+def test_settings_are_kept_and_a_change_is_refused_with_both_values(tmp_path: Path) -> None:
+    first = {"model": "abc", "threshold": 0.5, "halo": 64}
+    assert keep_settings(tmp_path, first) is False
+    assert keep_settings(tmp_path, dict(reversed(first.items()))) is True
+    with pytest.raises(FileExistsError) as caught:
+        keep_settings(tmp_path, {"model": "abc", "threshold": 0.25, "tta": "d4"})
+    message = str(caught.value)
+    for words in ("threshold: 0.5 then, 0.25 now", "halo: 64 then, None now", "tta: None then, 'd4' now"):
+        assert words in message
+    assert "model" not in message and "overwrite=true starts afresh" in message and str(tmp_path) in message
+    assert json.loads((tmp_path / RUN / "settings.json").read_text()) == first
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    keep_settings(tmp_path, {})
+    (tmp_path / RUN / "settings.json").write_text("{")
+    with pytest.raises(FileExistsError, match=r"settings\.json cannot be read .*overwrite=true"):
+        keep_settings(tmp_path, {})
+
+
+def test_a_folder_is_locked_for_one_run_and_open_again_after_it(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), locked(tmp_path):
+        with pytest.raises(ValueError, match="another run is writing there"), locked(tmp_path):
+            pytest.fail("two runs in one folder")
+        raise RuntimeError
+    with locked(tmp_path):
+        pass

@@ -1,0 +1,218 @@
+"""The predictions folder while it is written, gone on with, and put right after a kill."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from detect.imagery import maps as rasters
+from detect.imagery.scenes import Scene, open_scene
+from detect.inference.decoding.geometry import CellGeometry
+from detect.inference.engine import SceneResult
+from detect.inference.plan import make_plan
+from detect.inference.tiles import Failure
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.reporting.output.journal import RUN
+from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.output.predictions import heatmap_path, overlay_path
+from tests.reporting.conftest import CLASSES, detections
+
+CARD = ModelCard("patch", BackboneSpec(), CLASSES, "ground", (1, 2, 3), "uint8", (), (), 32, 0)
+NAMES = ("a.png", "b/c.png", "d.png")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for number, name in enumerate(NAMES):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((64, 96, 3), 50 * number, np.uint8)).save(path)
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    (tmp_path / "out" / RUN).mkdir(parents=True)
+    return tmp_path / "out"
+
+
+def named(images: Path) -> list[tuple[str, Path]]:
+    return [(name, images / name) for name in NAMES]
+
+
+def result(number: int) -> SceneResult:
+    """So many cows in a row, on a map of 4 x 6 cells."""
+    found = detections([(8.125 + 10 * i, 20, 0, 0.75) for i in range(number)])
+    logits = np.random.default_rng(number).normal(size=(3, 4, 6)).astype(np.float32)
+    preview = np.full((3, 64, 96), 90, np.uint8)
+    return SceneResult(found, CellGeometry(16, 0.0, (64, 96)), preview, logits, 3)
+
+
+def keep(sink: PredictionFolder, images: Path, name: str, number: int) -> None:
+    sink.write(name, open_scene(images / name), result(number))
+
+
+def counts(out: Path) -> dict[str, int]:
+    table = pd.read_csv(out / "counts.csv")
+    return dict(zip(table["image"], table["total"], strict=True))
+
+
+def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Path, tmp_path: Path) -> None:
+    """Written in three sittings and in another order of images, the tables and the report have the same bytes."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        (folder / RUN).mkdir(parents=True)
+    sink = PredictionFolder(whole, CARD, named(images))
+    for number, name in enumerate(NAMES):
+        keep(sink, images, name, number)
+    sink.finish({"version": "1"})
+    for name in reversed(NAMES):
+        sink = PredictionFolder(parts, CARD, named(images))
+        keep(sink, images, name, NAMES.index(name))
+    assert sorted(sink.found) == sorted(NAMES)
+    sink.finish({"version": "1"})
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and RUN not in path.parts]
+    assert len(files) == 2 * len(NAMES) + 5
+    for path in files:
+        assert (whole / path).read_bytes() == (parts / path).read_bytes(), path
+
+
+def test_an_image_is_done_when_its_pictures_and_its_record_are_there(images: Path, out: Path) -> None:
+    sink = PredictionFolder(out, CARD, named(images))
+    assert not sink.has("a.png", images / "a.png")
+    keep(sink, images, "a.png", 2)
+    again = PredictionFolder(out, CARD, named(images))
+    assert again.has("a.png", images / "a.png") and not again.has("d.png", images / "d.png")
+    for path in (heatmap_path(out, "a.png"), overlay_path(out, "a.png")):
+        data = path.read_bytes()
+        path.unlink()
+        assert not PredictionFolder(out, CARD, named(images)).has("a.png", images / "a.png")
+        path.write_bytes(data)
+    assert PredictionFolder(out, CARD, named(images)).has("a.png", images / "a.png")
+
+
+def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out: Path) -> None:
+    keep(PredictionFolder(out, CARD, named(images)), images, "a.png", 2)
+    Image.fromarray(np.full((64, 96, 3), 7, np.uint8)).save(images / "a.png")
+    os.utime(images / "a.png", ns=(1, 1))
+    sink = PredictionFolder(out, CARD, named(images))
+    assert not sink.has("a.png", images / "a.png")
+    keep(sink, images, "a.png", 1)
+    assert sink.has("a.png", images / "a.png")
+    sink.finish({})
+    assert counts(out) == {"a.png": 1}
+
+
+def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record comes last: a run killed between them does the image again."""
+    sink = PredictionFolder(out, CARD, named(images))
+
+    def killed(*arguments: object) -> None:
+        assert heatmap_path(out, "a.png").is_file() and overlay_path(out, "a.png").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sink.journal, "add", killed)
+    with pytest.raises(KeyboardInterrupt):
+        keep(sink, images, "a.png", 2)
+    assert not sink.has("a.png", images / "a.png") and sink.found == {}
+
+
+def test_images_that_are_gone_are_left_out_of_the_tables(images: Path, out: Path) -> None:
+    sink = PredictionFolder(out, CARD, named(images))
+    for number, name in enumerate(NAMES):
+        keep(sink, images, name, number)
+    sink.finish({})
+    assert counts(out) == {"a.png": 0, "b/c.png": 1, "d.png": 2}
+    (images / "d.png").unlink()
+    PredictionFolder(out, CARD, named(images)[:2]).finish({})
+    assert counts(out) == {"a.png": 0, "b/c.png": 1}
+    assert len(pd.read_csv(out / "detections.csv")) == 1
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["images"] == {"done": 2, "failed": 0} and facts["pixels"] == 2 * 64 * 96
+    assert list(facts["sources"]) == ["a.png", "b/c.png"]
+
+
+def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Path, out: Path) -> None:
+    keep(PredictionFolder(out, CARD, named(images)), images, "a.png", 2)
+    sink = PredictionFolder(out, CARD, named(images))
+    sink.fail(Failure("d.png", "d.png: damaged"))
+    sink.fail(Failure("a.png", "a.png: damaged"))
+    sink.finish({})
+    assert counts(out) == {}
+    assert list(pd.read_csv(out / "failures.csv")["image"]) == ["a.png", "d.png"]
+
+
+def test_half_written_pictures_are_removed_and_nothing_else_is(images: Path, out: Path) -> None:
+    keep(PredictionFolder(out, CARD, named(images)), images, "b/c.png", 2)
+    for folder in ("heatmaps", "overlays/b", "heatmaps/new"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+        (out / folder / ".0123456789abcdef.part").write_bytes(b"half")
+    (out / "overlays" / "mine.part").write_bytes(b"not ours")
+    PredictionFolder(out, CARD, named(images))
+    assert [path.name for path in out.rglob("*.part")] == ["mine.part"]
+    assert heatmap_path(out, "b/c.png").is_file() and overlay_path(out, "b/c.png").is_file()
+
+
+def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a block is written when GDAL's cache is full, and again when the rest is there: by chance.
+
+    So the bytes of a large heatmap are the same in every run only if each strip ends where a block of 256 rows does.
+    """
+    written: list[tuple[int, int]] = []
+    real = rasters.open_dataset
+
+    @contextmanager
+    def watched(path: Path, mode: str = "r", **profile: object) -> Iterator[object]:
+        with real(path, mode, **profile) as target:
+            if mode == "w":
+                write = target.write
+                spy = mock.Mock(wraps=target)
+                spy.write = lambda pixels, window: (
+                    written.append((window.row_off, window.height)),
+                    write(pixels, window=window),
+                )
+                yield spy
+            else:
+                yield target
+
+    monkeypatch.setattr(rasters, "open_dataset", watched)
+    plan = make_plan(8 << 20, 10.0, 0, 1)
+    logits = np.zeros((3, 1300, 400), np.float32)
+    rows = plan.rows(3, 400)
+    assert 0 < rows < 1300
+    scene = Scene(Path("none"), (1300, 400), "uint8", 1)
+    shown = SceneResult(detections([]), CellGeometry(1, 0.5, scene.shape), np.zeros((1, 1, 1), np.uint8), logits, rows)
+    rasters.write_map(tmp_path / "a.tif", shown.heat_strips(), scene, 1, CLASSES, 0.5)
+    assert sum(height for _, height in written) == 1300 and len(written) > 1
+    assert all(row % 256 == 0 for row, _ in written)
+
+
+def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:
+    """A run that writes an image removes the scores measured before it; one that has nothing to do does not."""
+    scores = {"f1": 1.0, "radius": 30, "per_class": {}, "per_image": {}}
+    sink = PredictionFolder(out, CARD, named(images))
+    keep(sink, images, "a.png", 2)
+    sink.finish({})
+    (out / "scores.json").write_text(json.dumps(scores))
+    PredictionFolder(out, CARD, named(images)).finish({})
+    assert (out / "scores.json").exists()
+    sink = PredictionFolder(out, CARD, named(images))
+    keep(sink, images, "d.png", 1)
+    sink.finish({})
+    assert not (out / "scores.json").exists()
+
+
+def test_a_model_of_one_band_has_its_picture_in_grey(images: Path, out: Path) -> None:
+    sink = PredictionFolder(out, CARD, named(images))
+    grey = replace(result(0), preview=np.full((1, 64, 96), 90, np.uint8))
+    sink.write("a.png", open_scene(images / "a.png"), grey)
+    with Image.open(overlay_path(out, "a.png")) as picture:
+        assert picture.size == (96, 64) and set(picture.getpixel((5, 5))) == {90}

@@ -1,0 +1,50 @@
+import pytest
+
+from detect.reporting.output.predictions import heatmap_path, overlay_path, read_predictions
+
+
+def test_a_whole_folder_is_read(folder):
+    content = read_predictions(folder)
+    assert content.classes == ("cow", "sheep")
+    assert content.remarks == [] and content.failures == []
+    assert sorted(content.scores) == [0.6, 0.7, 0.8, 0.9, 0.95]
+    assert content.source("c.jpg").is_file() and content.source("other") is None
+
+
+def test_without_counts_it_says_what_is_missing_and_the_way_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"counts\.csv is missing.*python -m detect\.predict"):
+        read_predictions(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run.json", "detections.csv", "failures.csv"])
+def test_other_missing_files_are_remarked(folder, name):
+    (folder / name).unlink()
+    assert [remark for remark in read_predictions(folder).remarks if name in remark]
+
+
+def test_tables_that_disagree_are_remarked(folder):
+    text = (folder / "detections.csv").read_text().replace("sheep", "cow", 1)
+    (folder / "detections.csv").write_text(text)
+    assert "do not agree on a/b.jpg" in read_predictions(folder).remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("run.json", "{", "not valid JSON"),
+        ("run.json", "[]", "must hold a JSON object"),
+        ("failures.csv", "a,b\n", "must be 'image' and 'error'"),
+        ("counts.csv", "image,cow,total\n../../x,0,0\n", "inside the images folder"),
+        ("counts.csv", "image,cow,total\n/etc/x,0,0\n", "inside the images folder"),
+    ],
+)
+def test_damaged_files_are_named(folder, name, text, message):
+    (folder / name).write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_predictions(folder)
+    assert name in str(caught.value)
+
+
+def test_pictures_lie_under_the_image_s_whole_name(tmp_path):
+    assert overlay_path(tmp_path, "a/b.jpg") == tmp_path / "overlays/a/b.jpg.jpg"
+    assert heatmap_path(tmp_path, "a/b.jpg") == tmp_path / "heatmaps/a/b.jpg.tif"

@@ -1,0 +1,49 @@
+import pytest
+
+from detect.reporting.page.scorecard import format_measure, read_scorecard
+
+
+def test_the_measures_that_are_there_in_their_order(scores):
+    card = read_scorecard(scores)
+    assert [(measure.name, measure.value) for measure in card.measures] == [
+        ("F1", "0.800"),
+        ("Precision", "0.750"),
+        ("Recall", "0.857"),
+        ("Count error", "1.50"),
+        ("Count bias", "−25.0 %"),
+    ]
+    assert card.radius == "30"
+
+
+def test_numbers_per_class_and_truth_per_image(scores):
+    card = read_scorecard(scores)
+    assert card.columns == ["F1", "Annotated", "Found"]
+    assert card.per_class == [("cow", ["0.900", "4", "3"]), ("sheep", ["–", "3", "2"])]
+    assert card.truth == {"a/b.jpg": 6, "c.jpg": 1} and card.found == {"a/b.jpg": 4, "c.jpg": 1}
+
+
+def test_an_empty_scorecard(tmp_path):
+    (tmp_path / "scores.json").write_text('{"f1": NaN, "confusion": [[1]], "per_image": {"a": {"f1": 0.5}}}')
+    card = read_scorecard(tmp_path / "scores.json")
+    assert card.measures == [] and card.per_class == [] and card.truth == {} and card.radius is None
+
+
+def test_a_missing_file_says_the_way_out(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"detect\.evaluate"):
+        read_scorecard(tmp_path / "scores.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("f1", 1.0, "1.000"),
+        ("count_mae", 12.34, "12.3"),
+        ("mean_distance", 4.9, "4.90"),
+        ("true", 1234, "1,234"),
+        ("count_bias_percent", 4.21, "+4.2 %"),
+        ("f1", None, "–"),
+        ("f1", "x", "–"),
+    ],
+)
+def test_numbers_for_people(key, value, text):
+    assert format_measure(key, value) == text

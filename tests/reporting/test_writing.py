@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detect.imagery.files import replace_file
+from detect.reporting.writing import write_json, write_picture, write_text
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_partial_one(tmp_path):
+    path = tmp_path / "run.json"
+    write_json({"good": 1}, path)
+    with pytest.raises(TypeError, match="object has no form in JSON"):
+        write_json({"first": 1, "bad": object()}, path)
+    assert json.loads(path.read_text()) == {"good": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_block_that_raises_after_writing_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), replace_file(tmp_path / "deep" / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_a_reader_sees_the_old_file_until_the_block_ends(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text("old", path)
+    with replace_file(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_json_takes_numpy_and_paths(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(
+        {"n": np.int64(3), "x": np.float32(0.5), "row": np.arange(2), "at": Path("a/b"), "name": "Trøndelag"}, path
+    )
+    assert json.loads(path.read_text(encoding="utf-8")) == {
+        "n": 3,
+        "x": 0.5,
+        "row": [0, 1],
+        "at": "a/b",
+        "name": "Trøndelag",
+    }
+
+
+def test_json_refuses_what_it_cannot_say(tmp_path):
+    with pytest.raises(ValueError, match="use None for an unknown number"):
+        write_json({"f1": float("nan")}, tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_keeps_names_that_are_not_text(tmp_path):
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    write_json([name], tmp_path / "a.json")
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == [name]
+
+
+def test_a_picture_is_a_jpeg_whatever_its_name(tmp_path):
+    write_picture(Image.new("RGB", (4, 3)), tmp_path / "sub" / "a.tif.jpg")
+    with Image.open(tmp_path / "sub" / "a.tif.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (4, 3))
