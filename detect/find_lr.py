@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from detect.assembly.command import DONE, SOME_FAILED, command
 from detect.assembly.folders import output_folder, run_folder
 from detect.assembly.given_labels import read_labels
-from detect.assembly.material import training_job, weights_of
+from detect.assembly.material import training_material, weights_of
 from detect.assembly.trainer import make_module, tool_trainer
 from detect.assembly.validation import completed_card
 from detect.learning.hyperparameters import RateSpan
@@ -27,7 +27,7 @@ def run(cfg: DictConfig) -> int:
     span = RateSpan(**cfg.span)
     folder = output_folder(run_folder(str(cfg.output)), results=(), allowed=True, way_out="")
     pl.seed_everything(cfg.seed, verbose=False)
-    job = training_job(cfg, read_labels(cfg))
+    job = training_material(cfg, read_labels(cfg))
     net = build_net(job.card, weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     completed_card(cfg, job, net)
     cfg.finetune.unfreeze_at = 0.0

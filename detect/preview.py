@@ -11,7 +11,7 @@ from torch import Tensor
 
 from detect.assembly.command import DONE, command
 from detect.assembly.given_labels import read_labels
-from detect.assembly.material import Job, training_job
+from detect.assembly.material import TrainingMaterial, training_material
 from detect.assembly.variation import mixer_of
 from detect.labels.detections import Detections
 from detect.learning.module import epoch_seed
@@ -26,7 +26,7 @@ logger = logging.getLogger("detect.preview")
 def run(cfg: DictConfig) -> int:
     """Draw a sheet of the first epoch's samples with their labels; see `conf/preview.yaml`."""
     path = _sheet_path(cfg)
-    job = training_job(cfg, read_labels(cfg))
+    job = training_material(cfg, read_labels(cfg))
     samples = job.task.train(0)
     number = int(cfg.samples)
     if not 1 <= number <= len(samples):  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def _sheet_path(cfg: DictConfig) -> Path:
     return path
 
 
-def _crops(samples: CropDataset, number: int, job: Job) -> Image.Image:
+def _crops(samples: CropDataset, number: int, job: TrainingMaterial) -> Image.Image:
     crops = []
     for pixels, objects, valid in (samples.sample(i) for i in range(number)):
         found = Detections(objects.xy, np.ones(len(objects.xy)), objects.label, job.card.classes, objects.wh)
@@ -54,7 +54,7 @@ def _crops(samples: CropDataset, number: int, job: Job) -> Image.Image:
     return crop_samples(crops, job.card.backbone.stride)
 
 
-def _patches(samples: PatchSet, number: int, job: Job, cfg: DictConfig) -> Image.Image:
+def _patches(samples: PatchSet, number: int, job: TrainingMaterial, cfg: DictConfig) -> Image.Image:
     """Draw patches batch by batch, mixed as training mixes them."""
     mixer = mixer_of(cfg, len(job.card.outputs), scenes=job.split is not None)
     torch.manual_seed(epoch_seed(cfg.seed, 0))

@@ -14,7 +14,7 @@ from detect import __version__, evaluate
 from detect.assembly.command import DONE, SOME_FAILED, command, conf_folder
 from detect.assembly.folders import output_folder, run_folder
 from detect.assembly.given_labels import LABELS_ASIDE, read_labels
-from detect.assembly.material import Job, training_job, weights_of
+from detect.assembly.material import TrainingMaterial, training_material, weights_of
 from detect.assembly.settings import names
 from detect.assembly.trainer import (
     checkpoint_to_resume,
@@ -26,8 +26,8 @@ from detect.assembly.trainer import (
     tool_trainer,
     verdict,
 )
-from detect.assembly.validation import completed_card, hard_negatives, measured_halo, scene_counter
-from detect.evaluation.scene_validation import SceneCounter
+from detect.assembly.validation import completed_card, hard_negatives, measured_halo, scene_validator
+from detect.evaluation.scene_validation import SceneValidator
 from detect.evaluation.scores import score_patches
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
@@ -58,12 +58,12 @@ def run(cfg: DictConfig) -> int:
     )
     pl.seed_everything(cfg.seed, verbose=False)
     labels = read_labels(cfg)
-    job = training_job(cfg, labels)
+    job = training_material(cfg, labels)
     if cfg.trainer.test and not _has_test(labels, job):
         raise ValueError("trainer.test=true needs images for the test: data.test, data.fold, a split column or folder")
     net = build_net(job.card, weights_of(cfg), cfg.net.dropout, cfg.net.drop_path)
     card = completed_card(cfg, job, net)
-    counter = scene_counter(cfg, job, card, net)
+    counter = scene_validator(cfg, job, card, net)
     module = make_module(cfg, net, job, counter)
     monitor = "val/f1" if counter else "val/balanced_accuracy"
     trainer, best = make_trainer(cfg, folder, monitor, job, hard_negatives(cfg, job, card, net))
@@ -88,8 +88,10 @@ def run(cfg: DictConfig) -> int:
     return evaluate.run(_test_settings(cfg, folder)) if cfg.trainer.test else DONE
 
 
-def _scored_scenes(net: Net, job: Job, counter: SceneCounter, folder: Path) -> tuple[ModelCard, dict[str, Any]]:
-    """Choose threshold and suppression on the validation scenes, measure the halo, and draw what was found."""
+def _scored_scenes(
+    net: Net, job: TrainingMaterial, counter: SceneValidator, folder: Path
+) -> tuple[ModelCard, dict[str, Any]]:
+    """Choose threshold and separation on the validation scenes, measure the halo, and draw what was found."""
     card, scores, found = counter.score(net)
     card = measured_halo(net, card, job)
     logger.info(
@@ -103,14 +105,14 @@ def _scored_scenes(net: Net, job: Job, counter: SceneCounter, folder: Path) -> t
     return card, scores
 
 
-def _scored_patches(net: PatchClassifier, job: Job, cfg: DictConfig, folder: Path) -> dict[str, Any]:
+def _scored_patches(net: PatchClassifier, job: TrainingMaterial, cfg: DictConfig, folder: Path) -> dict[str, Any]:
     """Classify the validation patches, and draw the worst."""
     classified = classify(net, job.card, job.task.val, cfg)
     draw_worst(folder / "validation" / "worst.jpg", job.task.val, *classified, job.card.outputs)
     return score_patches(*classified, job.card.outputs)
 
 
-def _summary(cfg: DictConfig, job: Job, scores: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(cfg: DictConfig, job: TrainingMaterial, scores: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a model remembers of its training."""
     return {
         "version": __version__,
@@ -133,7 +135,7 @@ def _overfit(cfg: DictConfig) -> int:
     for name in ("superimpose", "background", "mixup", "cutmix"):
         cfg.augment[name].p = 0.0
     pl.seed_everything(cfg.seed, verbose=False)
-    job = training_job(cfg, read_labels(cfg))
+    job = training_material(cfg, read_labels(cfg))
     net = build_net(job.card, weights_of(cfg), cfg.net.dropout)
     completed_card(cfg, job, net)
     module = make_module(cfg, net, job, None)
@@ -162,7 +164,7 @@ def _test_settings(cfg: DictConfig, folder: Path) -> DictConfig:
     return OmegaConf.merge(made, own, {"radius": cfg.data.match_radius, "iou": cfg.data.match_iou})  # type: ignore[return-value]
 
 
-def _has_test(labels: Annotations | PatchFolder, job: Job) -> bool:
+def _has_test(labels: Annotations | PatchFolder, job: TrainingMaterial) -> bool:
     return "test" in labels.split if isinstance(labels, PatchFolder) else bool(job.sides["test"])
 
 

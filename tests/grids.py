@@ -1,4 +1,4 @@
-"""Grid heads for tests: planted maps that say just what they should, nets that find marks, and a random net."""
+"""Tiling heads for tests: planted maps that say just what they should, nets that find marks, and a random net."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -23,7 +23,7 @@ from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
-from detect.samples.targets import Encoder, Objects
+from detect.samples.targets import Objects, TargetEncoder
 
 SURE = 1e-6
 """Distance of a planted objectness from 0 and 1."""
@@ -73,7 +73,7 @@ def encode(things: Objects, card: ModelCard, shape: tuple[int, int], spread: flo
     assert card.grid is not None
     stride = card.backbone.stride
     padded = tuple(-(-side // stride) * stride for side in shape)
-    targets = Encoder(card.grid, stride, spread)(things, np.ones(padded, bool))
+    targets = TargetEncoder(card.grid, stride, spread)(things, np.ones(padded, bool))
     return {name: value.numpy() for name, value in targets.items()}
 
 
@@ -96,8 +96,8 @@ def geometry(card: ModelCard, shape: tuple[int, int]) -> CellGeometry:
 
 
 def decode(logits: NDArray[np.float32], card: ModelCard, shape: tuple[int, int], **options: object) -> Detections:
-    """The detections of a map, with the card's suppression and threshold unless told otherwise."""
-    usual = {"suppression": card.nms_iou if card.boxes else card.radius, "threshold": card.threshold}
+    """The detections of a map, with the card's separation and threshold unless told otherwise."""
+    usual = {"separation": card.nms_iou if card.boxes else card.radius, "threshold": card.threshold}
     return decoder_of(card).detections(logits, geometry(card, shape), **{**usual, **options})  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
 import pytest
 import timm
 
-from detect.nets.features import TAPS
+from detect.nets.features import FEATURE_LAYERS
 from tools import backbones as table
 
 
@@ -52,4 +52,4 @@ def test_wrong_use_is_told_before_anything_is_measured(
 
 
 def test_every_name_of_the_table_is_known() -> None:
-    assert all(name in TAPS or timm.is_model(name) for name in table.FAMILIES)
+    assert all(name in FEATURE_LAYERS or timm.is_model(name) for name in table.FAMILIES)

@@ -64,7 +64,7 @@ def test_train_then_predict_then_evaluate(squares: Path, tmp_path: Path) -> None
     assert done.log.count("false alarms in the training images join the backgrounds") == 1  # of two moments, two epochs
     metrics = pd.read_csv(tmp_path / "run/metrics.csv")
     assert {f"{side}/{term}" for side in ("train", "val") for term in ("loss", "objectness", "box")} <= set(metrics)
-    assert len(metrics) == 2 and {"val/f1", "val/suppression"} <= set(metrics)
+    assert len(metrics) == 2 and {"val/f1", "val/separation"} <= set(metrics)
     net, card = load_model(tmp_path / "run/model.safetensors")
     scores = json.loads((tmp_path / "run/scores.json").read_text())
     assert card.boxes and card.classes == ("square",) and card.nms_iou is not None and card.halo_auto is not None

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from detect.assembly.command import keep_freed_memory
 from detect.nets.backbones import parameters_of
 from detect.nets.card import BackboneSpec, GridSpec, ModelCard
-from detect.nets.features import anatomy
+from detect.nets.features import backbone_info
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import Net, build_net
 from detect.nets.receptive import receptive_halo
@@ -81,7 +81,7 @@ def make_net(name: str, kind: str) -> Net:
     Raises:
         ValueError: one that cannot be had, or has no features at these strides.
     """
-    deepest = min(DEEPEST[kind], max(anatomy(name).strides))
+    deepest = min(DEEPEST[kind], max(backbone_info(name).strides))
     grid = GridSpec(deepest) if kind == "grid" else None
     stride = deepest if grid is None else min(FINEST, deepest // 2)
     background = "background" if grid is None else None

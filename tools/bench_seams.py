@@ -9,7 +9,7 @@ slice, of the objects of which a fifth or more (`--visible`) is inside. They dif
 - `nms_iou_0.5`: non-maximum suppression of all boxes at an intersection over union of 0.5;
 - `greedy_nmm_ios_0.5`: greedy non-maximum merging at an intersection over the smaller box of 0.5 (GREEDYNMM, the
   default of SAHI, Akyon et al. 2022; written here from its description);
-- `per_tile_nms`: suppression within every slice, as above, and no merging.
+- `per_tile_nms`: separation within every slice, as above, and no merging.
 
 Prints the error of the count in percent, the mean over the seeds; in the column `whole` nothing is cut, which leaves
 what a rule itself does to true boxes. Exits with 1 if `detect` lost an object or found one that is not there.

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from detect.assembly.command import conf_folder, keep_freed_memory
 from detect.assembly.given_labels import read_labels
-from detect.assembly.material import Job, training_job, weights_of
+from detect.assembly.material import TrainingMaterial, training_material, weights_of
 from detect.assembly.trainer import make_module, precision
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_net
@@ -75,7 +75,7 @@ def settings(net: str, folder: Path, overrides: list[str]) -> DictConfig:
         return compose("train", [*wanted, f"data.samples={SAMPLES[net]}", *overrides])
 
 
-def loop_rate(cfg: DictConfig, job: Job, rounds: int) -> list[float]:
+def loop_rate(cfg: DictConfig, job: TrainingMaterial, rounds: int) -> list[float]:
     """Train an epoch to warm up and one for each round; give samples a second."""
     module = fresh(cfg, job)
     clock = EpochClock()
@@ -99,12 +99,12 @@ def loop_rate(cfg: DictConfig, job: Job, rounds: int) -> list[float]:
     return [samples / seconds for seconds in clock.seconds[1:]]
 
 
-def fresh(cfg: DictConfig, job: Job) -> CountingModule:
+def fresh(cfg: DictConfig, job: TrainingMaterial) -> CountingModule:
     """Make the module that trains, with new layers."""
     return make_module(cfg, build_net(job.card, weights_of(cfg), cfg.net.dropout), job, None)
 
 
-def bare_rate(cfg: DictConfig, job: Job) -> float:
+def bare_rate(cfg: DictConfig, job: TrainingMaterial) -> float:
     """Run forward, loss and backward on one resident batch for about an epoch's samples; give samples a second."""
     module = fresh(cfg, job)
     module.trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
@@ -134,7 +134,7 @@ def main() -> None:
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         cfg = settings(known.net, Path(folder), overrides)
-        job = training_job(cfg, read_labels(cfg))
+        job = training_material(cfg, read_labels(cfg))
         pairs = [(loop_rate(cfg, job, 1)[0], bare_rate(cfg, job)) for _ in range(known.rounds)]
     loop, bare = (median(pair[i] for pair in pairs) for i in (0, 1))
     print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {cfg.data.batch_size}")

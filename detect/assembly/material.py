@@ -7,21 +7,21 @@ from omegaconf import DictConfig
 
 from detect.assembly.settings import auto, names, parse_bytes
 from detect.assembly.sides import check_patches, split_images
-from detect.assembly.variation import augment_of, collage_of, pasting_of
+from detect.assembly.variation import augment_of, paste_of, paste_settings
 from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
-from detect.samples.bare_patches import FolderRecipe, folder_card, folder_task
-from detect.samples.crops import grid_task
-from detect.samples.epochs import CropRecipe, PatchSettings, Recipe, Task
-from detect.samples.labelled_scenes import SceneSplit, image_kind, seen_split
+from detect.samples.bare_patches import FolderDraw, folder_card, folder_samples_of
+from detect.samples.crops import crop_samples_of
+from detect.samples.epochs import CropDraw, PatchDraw, PatchSettings, Samples
+from detect.samples.labelled_scenes import SceneSplit, image_kind, resampled_split
 from detect.samples.loading import Loading
-from detect.samples.patches import scene_task
+from detect.samples.patches import patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings
-from detect.samples.targets import Encoder
+from detect.samples.targets import TargetEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ POINT_PATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class TrainingMaterial:
     """All that a training run is made of, before there is a network."""
 
     card: ModelCard
-    task: Task
+    task: Samples
     loading: Loading
     split: SceneSplit | None = None
     source: PixelSource | None = None
@@ -55,7 +55,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class _Material:
+class _Scenes:
     """What both families learn from: the scenes, their pixels, and how batches are made."""
 
     split: SceneSplit
@@ -81,7 +81,7 @@ def resolution(cfg: DictConfig) -> Resolution:
     return Resolution(float(cfg.data.scale), None if cfg.data.gsd is None else float(cfg.data.gsd))
 
 
-def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
+def training_material(cfg: DictConfig, labels: Annotations | PatchFolder) -> TrainingMaterial:
     """Decide on split, patch size and sampling."""
     backbone = BackboneSpec(cfg.net.backbone, cfg.net.stride, cfg.net.get("stages"))
     background = "background" if cfg.net.kind == "patch" else None
@@ -107,15 +107,15 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
             raise ValueError("data.ignore_labels is for annotated images, not for a folder of patches")
         if cfg.net.kind != "patch":
             raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
-        recipe = FolderRecipe(
-            tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance, pasting_of(cfg).p
+        recipe = FolderDraw(
+            tuple(names(cfg.data.negative_labels)), cfg.data.val_fraction, cfg.data.balance, paste_settings(cfg).p
         )
         card = folder_card(labels, names(cfg.data.negative_labels), card)
-        task = folder_task(labels, card, augment, recipe, cfg.seed)
+        task = folder_samples_of(labels, card, augment, recipe, cfg.seed)
         check_patches(cfg, labels, task)
-        job = Job(card, task, loading)
+        job = TrainingMaterial(card, task, loading)
     else:
-        job = _scene_job(cfg, labels, card, augment, loading)
+        job = _scene_material(cfg, labels, card, augment, loading)
     if augment is not None and (job.card.dtype != "uint8" or len(job.card.bands) not in (1, 3)):
         logger.info("light and colour are varied in 8-bit images of 1 or 3 bands only: here geometry alone")
     for note in job.task.notes:
@@ -126,23 +126,23 @@ def training_job(cfg: DictConfig, labels: Annotations | PatchFolder) -> Job:
     return job
 
 
-def _scene_job(
+def _scene_material(
     cfg: DictConfig, annotations: Annotations, card: ModelCard, augment: Augment | None, loading: Loading
-) -> Job:
+) -> TrainingMaterial:
     split, left_out = split_images(cfg, annotations)
-    split = seen_split(split, card.resolution)
-    split = replace(split, train=tuple(labelled.learnable() for labelled in split.train))
+    split = resampled_split(split, card.resolution)
+    split = replace(split, train=tuple(labelled.without_ignored() for labelled in split.train))
     bands, dtype = image_kind([labelled.scene for labelled in split.train + split.val], cfg.data.bands)
     source = PixelSource(bands, parse_bytes(cfg.data.cache))
     source.preload([labelled.scene for labelled in split.train + split.val])
     card = replace(
         card, classes=annotations.classes, bands=bands, dtype=dtype, backbone=replace(card.backbone, bands=len(bands))
     )
-    make = _grid_job if card.kind == "grid" else _patch_job
-    return replace(make(cfg, card, _Material(split, source, loading), augment), left_out=left_out)
+    make = _grid_material if card.kind == "grid" else _patch_material
+    return replace(make(cfg, card, _Scenes(split, source, loading), augment), left_out=left_out)
 
 
-def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augment | None) -> Job:
+def _patch_material(cfg: DictConfig, card: ModelCard, of: "_Scenes", augment: Augment | None) -> TrainingMaterial:
     """Decide on patches and how they are drawn."""
     stride = cfg.net.stride
     sizes = object_sizes(of.split.train)
@@ -152,7 +152,7 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
         raise ValueError(f"net.patch_size must be whole pixels, or auto, got {side:g}")
     patch = PatchSettings(int(side), -(-int(cfg.net.margin) // stride) * stride)
     exclusion = auto(cfg, "data.exclusion", patch.patch_size / 2)
-    recipe = Recipe(
+    recipe = PatchDraw(
         samples=cfg.data.samples,
         background_fraction=cfg.data.background_fraction,
         near_fraction=cfg.data.near_fraction,
@@ -168,12 +168,12 @@ def _patch_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augme
         recipe.exclusion,
     )
     warnings = patch_warnings(sizes, stride, patch.patch_size, card.resolution)
-    task = scene_task(of.split, of.source, patch, recipe, augment, cfg.seed)
+    task = patch_samples_of(of.split, of.source, patch, recipe, augment, cfg.seed)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
-    return Job(replace(card, patch_size=patch.patch_size), task, of.loading, of.split, of.source)
+    return TrainingMaterial(replace(card, patch_size=patch.patch_size), task, of.loading, of.split, of.source)
 
 
-def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augment | None) -> Job:
+def _grid_material(cfg: DictConfig, card: ModelCard, of: "_Scenes", augment: Augment | None) -> TrainingMaterial:
     """Decide on boxes or points, and on the crops."""
     sizes = object_sizes(of.split.train)
     size = sizes.median if sizes is not None and sizes.boxes else None
@@ -182,9 +182,9 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
     side = int(cfg.data.crop)
     if side < 2 * grid.deepest or side % grid.deepest:
         raise ValueError(f"data.crop must be a multiple of net.deepest={grid.deepest}, twice or more, got {side}")
-    recipe = CropRecipe(cfg.data.samples, side, cfg.data.empty_fraction, cfg.data.negative_fraction, cfg.data.balance)
+    recipe = CropDraw(cfg.data.samples, side, cfg.data.empty_fraction, cfg.data.negative_fraction, cfg.data.balance)
     spread = auto(cfg, "net.spread", BOX_SPREAD if size else POINT_SPREAD)
-    encoder = Encoder(grid, cfg.net.stride, spread)
+    encoder = TargetEncoder(grid, cfg.net.stride, spread)
     logger.info(
         "%s at a stride of %d pixels, crops of %d pixels",
         "points" if size is None else "boxes",
@@ -192,13 +192,13 @@ def _grid_job(cfg: DictConfig, card: ModelCard, of: "_Material", augment: Augmen
         side,
     )
     warnings = grid_warnings(sizes, cfg.net.stride, side, grid.deepest, card.resolution)
-    collage = collage_of(cfg, of.split, of.source, POINT_PATCH)
-    if size is None and cfg.net.object_size != "auto" and collage is None:
+    paste = paste_of(cfg, of.split, of.source, POINT_PATCH)
+    if size is None and cfg.net.object_size != "auto" and paste is None:
         logger.info("net.object_size is for boxes, and for points that are superimposed: not used here")
-    task = grid_task(of.split, of.source, encoder, recipe, augment, cfg.seed, collage)
+    task = crop_samples_of(of.split, of.source, encoder, recipe, augment, cfg.seed, paste)
     task = task.told(sizes, _known(sizes, card.resolution), warnings)
     shown = round(size or POINT_PATCH)
-    return Job(replace(card, patch_size=shown, grid=grid), task, of.loading, of.split, of.source)
+    return TrainingMaterial(replace(card, patch_size=shown, grid=grid), task, of.loading, of.split, of.source)
 
 
 def _known(sizes: ObjectSizes | None, seen: Resolution) -> str:

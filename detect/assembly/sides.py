@@ -11,9 +11,9 @@ from detect.assembly.settings import names
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.bare_patches import FolderDataset
-from detect.samples.copies import Filed, check_copies
+from detect.samples.copies import SplitFile, check_copies
 from detect.samples.cross_validation import Fold, fold_images
-from detect.samples.epochs import Task
+from detect.samples.epochs import Samples
 from detect.samples.labelled_scenes import PART, SceneSplit
 from detect.samples.splits import named_sides, split_scenes
 
@@ -49,7 +49,7 @@ def split_images(cfg: DictConfig, annotations: Annotations) -> tuple[SceneSplit,
     )
     sides = {"train": split.train, "val": split.val, "test": split.test}
     check_copies(
-        [Filed(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],
+        [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],
         cfg.data.copies,
     )
     if folded is None:
@@ -57,14 +57,14 @@ def split_images(cfg: DictConfig, annotations: Annotations) -> tuple[SceneSplit,
     return replace(split, note=f"{folded.note}; {split.note}"), folded.left_out
 
 
-def check_patches(cfg: DictConfig, folder: PatchFolder, task: Task) -> None:
+def check_patches(cfg: DictConfig, folder: PatchFolder, task: Samples) -> None:
     """See that no patch of a folder is on two sides, those that were drawn for validation too."""
     if cfg.data.fold is not None:
         raise ValueError("data.fold divides annotated images; patches of one image would be on both sides")
     held = set(task.val.paths) if isinstance(task.val, FolderDataset) else set()
     sides = ["val" if path in held else side or "train" for path, side in zip(folder.paths, folder.split, strict=True)]
     check_copies(
-        [Filed(str(path), path, side) for path, side in zip(folder.paths, sides, strict=True)], cfg.data.copies
+        [SplitFile(str(path), path, side) for path, side in zip(folder.paths, sides, strict=True)], cfg.data.copies
     )
 
 

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from torch.utils.data import DataLoader
 
 from detect.assembly.folders import TRAINED, clear
-from detect.assembly.material import Job, weights_of
+from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.variation import mixer_of
 from detect.evaluation.scores import score_patches
 from detect.inference.decoding.decoder import decoder_of
@@ -38,7 +38,7 @@ from detect.samples.loading import PatchData, PatchSet
 logger = logging.getLogger(__name__)
 
 
-def make_module(cfg: DictConfig, net: Net, job: Job, scene_scores: SceneScores | None) -> CountingModule:
+def make_module(cfg: DictConfig, net: Net, job: TrainingMaterial, scene_scores: SceneScores | None) -> CountingModule:
     """Make the Lightning module of a network's family."""
     schedule = finetuning(cfg)
     if isinstance(net, PatchClassifier):
@@ -84,7 +84,7 @@ def precision(name: str, accelerator: str) -> str:
 
 
 def make_trainer(
-    cfg: DictConfig, folder: Path, monitor: str, job: Job, more: Sequence[Callback] = ()
+    cfg: DictConfig, folder: Path, monitor: str, job: TrainingMaterial, more: Sequence[Callback] = ()
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
     """Make Lightning's trainer, and the callback that knows the best checkpoint."""
     if cfg.trainer.max_epochs < 1:

@@ -9,15 +9,15 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from detect.assembly.material import Job, weights_of
+from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings import auto
 from detect.evaluation.matching import Criterion
-from detect.evaluation.scene_validation import ROUGH, CountSettings, SceneCounter, SceneFinder
+from detect.evaluation.scene_validation import ROUGH, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window
 from detect.inference.plan import Plan, layer_bytes, make_plan
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
-from detect.learning.mining import HardNegatives
+from detect.learning.mining import MineHardNegatives
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import Net
 from detect.nets.receptive import effective_halo, receptive_halo
@@ -36,7 +36,7 @@ HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
 """The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
 
 
-def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
+def completed_card(cfg: DictConfig, job: TrainingMaterial, net: Net) -> ModelCard:
     """Add normalisation and halo to the card; pixels other than uint8 are normalised by their own statistics."""
     if job.card.dtype != "uint8":
         net.set_normalisation(*measure_normalisation(job.task.train(0)))
@@ -62,9 +62,9 @@ def completed_card(cfg: DictConfig, job: Job, net: Net) -> ModelCard:
     return replace(job.card, offset=offset, scale=scale, halo=halo)
 
 
-def scene_finder(
-    job: Job, card: ModelCard, net: Net, scenes: Sequence[LabelledScene], crowded: float | None = None
-) -> SceneFinder:
+def scene_detector(
+    job: TrainingMaterial, card: ModelCard, net: Net, scenes: Sequence[LabelledScene], spacing: float | None = None
+) -> SceneDetector:
     """Make what looks for objects in labelled scenes with the network as it is.
 
     Raises:
@@ -83,10 +83,10 @@ def scene_finder(
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
-    return SceneFinder(scenes, source.read, card, plan, crowded)
+    return SceneDetector(scenes, source.read, card, plan, spacing)
 
 
-def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> SceneCounter | None:
+def scene_validator(cfg: DictConfig, job: TrainingMaterial, card: ModelCard, net: Net) -> SceneValidator | None:
     """Make what counts the validation scenes; None for patches."""
     if job.split is None:
         return None
@@ -100,11 +100,11 @@ def scene_counter(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> Scene
     settings = CountSettings(Criterion(cfg.data.match_radius, iou), cfg.data.select)
     labelled = job.split.train + job.split.val
     patch = card.kind == "patch"
-    crowded = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled, along_axis=patch)
-    return SceneCounter(scene_finder(job, card, net, job.split.val, crowded), settings)
+    spacing = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled, along_axis=patch)
+    return SceneValidator(scene_detector(job, card, net, job.split.val, spacing), settings)
 
 
-def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list[Callback]:
+def hard_negatives(cfg: DictConfig, job: TrainingMaterial, card: ModelCard, net: Net) -> list[Callback]:
     """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
     apart = float(cfg.data.match_radius)
     if card.kind == "patch":
@@ -112,20 +112,20 @@ def hard_negatives(cfg: DictConfig, job: Job, card: ModelCard, net: Net) -> list
     mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), apart)
     if not 0 < cfg.data.mine_score < 1:
         raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
-    if job.split is None or job.task.look_alikes is None or not mining.moments:
+    if job.split is None or job.task.hard_negatives is None or not mining.moments:
         return []
     if len(mining.epochs(cfg.trainer.max_epochs)) < len(mining.moments):
         logger.info("data.mine_at: of %d epochs only some moments are left for mining", cfg.trainer.max_epochs)
-    finder = scene_finder(job, card, net, job.split.train)
+    finder = scene_detector(job, card, net, job.split.train)
 
     def find(net: Net) -> Mapping[str, Detections]:
         return finder.find(net, ROUGH, [finder.strongest], float(cfg.data.mine_score))[finder.strongest]
 
-    return [HardNegatives(find, job.split.train, job.task.look_alikes, mining)]
+    return [MineHardNegatives(find, job.split.train, job.task.hard_negatives, mining)]
 
 
 def measured_halo(
-    net: Net, card: ModelCard, job: Job, scenes: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
+    net: Net, card: ModelCard, job: TrainingMaterial, scenes: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
 ) -> ModelCard:
     """Measure on the validation images how much context is enough, and keep it on the card."""
     if job.split is None or job.source is None or card.halo is None:

@@ -8,7 +8,7 @@ from detect.assembly.settings import auto
 from detect.learning.mixing import BatchMixer, Mix
 from detect.samples.augment import Augment
 from detect.samples.labelled_scenes import SceneSplit
-from detect.samples.pasting.collage import Collage, Pasting, point_size
+from detect.samples.pasting.collage import PasteObjects, PasteSettings, point_size
 from detect.samples.pixel_cache import PixelSource
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def augment_of(cfg: DictConfig, *, bare: bool) -> Augment | None:
     return Augment(transforms) if transforms else None  # type: ignore[arg-type]
 
 
-def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest: int) -> Collage | None:
+def paste_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest: int) -> PasteObjects | None:
     """Make what lays objects and ground onto crops; None where none is asked for.
 
     Args:
@@ -42,14 +42,14 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
         source: their pixels.
         greatest: side in pixels of what a point stands for, at most, unless `net.object_size` says.
     """
-    objects, ground = pasting_of(cfg), cfg.augment.background
-    empty = Pasting(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
+    objects, ground = paste_settings(cfg), cfg.augment.background
+    empty = PasteSettings(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
     if not (objects.p or empty.p):
         return None
     size = auto(cfg, "net.object_size", point_size(split.train, greatest))
     if not size > 0:
         raise ValueError(f"net.object_size must be positive, or auto, got {cfg.net.object_size}")
-    made = Collage(split.train, source, objects, empty, size, cfg.data.balance)
+    made = PasteObjects(split.train, source, objects, empty, size, cfg.data.balance)
     if made.stock is not None:
         points = split.train[0].objects.wh is None
         of = sum(len(labelled.objects) for labelled in split.train)
@@ -62,10 +62,10 @@ def collage_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest
     return made
 
 
-def pasting_of(cfg: DictConfig) -> Pasting:
+def paste_settings(cfg: DictConfig) -> PasteSettings:
     """Check how labelled objects are laid onto other ground."""
     paste = cfg.augment.superimpose
-    return Pasting(paste.p, tuple(paste.objects), paste.feather)
+    return PasteSettings(paste.p, tuple(paste.objects), paste.feather)
 
 
 def mixer_of(cfg: DictConfig, classes: int, *, scenes: bool) -> BatchMixer | None:

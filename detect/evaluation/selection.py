@@ -27,7 +27,7 @@ class Selection:
 
     Attributes:
         threshold: objects with this score or more are kept.
-        suppression: the suppression radius in pixels, or the IoU of NMS.
+        separation: the separation radius in pixels, or the IoU of NMS.
         f1: of the kept objects.
         precision: of the kept objects.
         recall: of the kept objects.
@@ -35,7 +35,7 @@ class Selection:
     """
 
     threshold: float
-    suppression: float
+    separation: float
     f1: float
     precision: float
     recall: float
@@ -44,9 +44,9 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Thresholds for one way of suppression, descending, with kept objects and pairs at each."""
+    """Thresholds for one way of separation, descending, with kept objects and pairs at each."""
 
-    suppression: float
+    separation: float
     place: int
     threshold: NDArray[np.float64]
     kept: NDArray[np.int64]
@@ -61,7 +61,7 @@ class _Curve:
         kept, hits = int(self.kept[row]), int(self.hits[row])
         return Selection(
             threshold=float(self.threshold[row]),
-            suppression=self.suppression,
+            separation=self.separation,
             f1=float(self.f1[row]),
             precision=hits / kept,
             recall=hits / self.n_truth,
@@ -75,23 +75,23 @@ def select_threshold(
     criterion: Criterion,
     select: Literal["f1", "count"] = "f1",
 ) -> Selection:
-    """Choose the threshold and the suppression (radius, or IoU of NMS) that serve best on labelled images.
+    """Choose the threshold and the separation (radius, or IoU of NMS) that serve best on labelled images.
 
     Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200: three quarters
     of them keep up to three times as many objects as there are.
     Objects are matched as in `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the first suppression whose highest F1 is within one standard error of the highest of all:
+    `f1` takes the first separation whose highest F1 is within one standard error of the highest of all:
     sqrt(F1 (1 - F1) / n) of n true objects, at most 0.05; and there the middle, in log odds, of the range of thresholds
     around its own best whose F1 is within that, too. A few labelled objects cannot tell such settings apart
     (the one-standard-error rule, Breiman et al. 1984), so that what was thought best beforehand stands, and the
     threshold farthest from where F1 falls off carries over best to images in which objects look more or less sure.
 
     `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
-    then the higher F1, the earlier suppression, the higher threshold.
+    then the higher F1, the earlier separation, the higher threshold.
 
     Args:
-        candidates: for each suppression, the likeliest first, what is found in each image at a very low threshold.
+        candidates: for each separation, the likeliest first, what is found in each image at a very low threshold.
         truth: the annotated objects of the same images.
         criterion: when an object is found.
         select: `f1` or `count`.
@@ -117,7 +117,7 @@ def select_threshold(
 
 def _curve(
     place: int,
-    suppression: float,
+    separation: float,
     found: Mapping[str, Detections],
     truth: Mapping[str, Detections],
     criterion: Criterion,
@@ -131,7 +131,7 @@ def _curve(
     graph = _graph(found, truth, names, criterion)[order]
     threshold, kept = _candidates(score[order], graph.shape[1])
     hits = [int((maximum_bipartite_matching(graph[:k], perm_type="column") >= 0).sum()) for k in kept]
-    return _Curve(float(suppression), place, threshold, kept, np.array(hits, np.int64), graph.shape[1])
+    return _Curve(float(separation), place, threshold, kept, np.array(hits, np.int64), graph.shape[1])
 
 
 def _graph(

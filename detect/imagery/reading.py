@@ -130,15 +130,15 @@ class SceneReader:
 
     def _resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
         """Read a window of what is seen of the file, in strips of whole rows that bound what is decoded at once."""
-        rows, cols = zoom.taps(window)
+        rows, cols = zoom.filters(window)
         widest = max((cols.stop - cols.start) / zoom.factor_xy[1], window.width)
         step = max(1, int(STRIP_PIXELS / widest))
         result = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
         for top in range(0, window.height, step):
             strip = rows.part(top, top + step)
             box = Window(strip.start, cols.start, strip.stop - strip.start, cols.stop - cols.start)
-            taps = strip.shifted(-box.row), cols.shifted(-box.col)
-            result[:, top : top + step] = resampled(self._stored(box), *taps, self.scene.nodata)
+            filters = strip.shifted(-box.row), cols.shifted(-box.col)
+            result[:, top : top + step] = resampled(self._stored(box), *filters, self.scene.nodata)
         return result
 
     def _stored(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:

@@ -36,15 +36,15 @@ class Zoom:
         """Seen pixels per pixel of the file, along x and along y."""
         return self.shape[1] / self.source.width, self.shape[0] / self.source.height
 
-    def taps(self, window: Window) -> tuple["Taps", "Taps"]:
+    def filters(self, window: Window) -> tuple["ResampleFilter", "ResampleFilter"]:
         """Give what makes the rows and the columns of a window that lies in what is seen."""
-        rows = axis_taps(window.row, window.row_stop, self.source.height, self.shape[0])
-        cols = axis_taps(window.col, window.col_stop, self.source.width, self.shape[1])
+        rows = axis_filter(window.row, window.row_stop, self.source.height, self.shape[0])
+        cols = axis_filter(window.col, window.col_stop, self.source.width, self.shape[1])
         return rows.shifted(self.source.row), cols.shifted(self.source.col)
 
 
 @dataclass(frozen=True, eq=False)
-class Taps:
+class ResampleFilter:
     """What makes the pixels along one axis: each is a weighted sum of k pixels of the source.
 
     Attributes:
@@ -65,13 +65,13 @@ class Taps:
         """One more than the last position that is needed."""
         return int(self.index.max()) + 1
 
-    def shifted(self, by: int) -> "Taps":
+    def shifted(self, by: int) -> "ResampleFilter":
         """Move the positions."""
-        return Taps(self.index + by, self.weight)
+        return ResampleFilter(self.index + by, self.weight)
 
-    def part(self, start: int, stop: int) -> "Taps":
-        """Give the taps of some of the pixels."""
-        return Taps(self.index[start:stop], self.weight[start:stop])
+    def part(self, start: int, stop: int) -> "ResampleFilter":
+        """Give the filters of some of the pixels."""
+        return ResampleFilter(self.index[start:stop], self.weight[start:stop])
 
     def __call__(self, pixels: NDArray[np.generic], axis: int) -> NDArray[np.floating]:
         """Sum up along an axis of `pixels`, in float32, or float64 for numbers that float32 does not hold."""
@@ -86,7 +86,7 @@ class Taps:
         return total
 
 
-def axis_taps(start: int, stop: int, length: int, target: int) -> Taps:
+def axis_filter(start: int, stop: int, length: int, target: int) -> ResampleFilter:
     """Say what makes the pixels start..stop-1 of an axis of `length` pixels that is seen as `target` pixels.
 
     Where it shrinks, a pixel is the average of what it covers, parts of pixels by their part; where it grows, it lies
@@ -110,10 +110,12 @@ def axis_taps(start: int, stop: int, length: int, target: int) -> Taps:
         index = np.stack([first, first + 1], axis=1)
         share = (middle - first * 2 * target) / (2 * target)
         weight = np.stack([1 - share, share], axis=1)
-    return Taps(np.clip(index, 0, length - 1), weight)
+    return ResampleFilter(np.clip(index, 0, length - 1), weight)
 
 
-def resampled(pixels: NDArray[np.generic], rows: Taps, cols: Taps, nodata: float | None = None) -> NDArray[np.generic]:
+def resampled(
+    pixels: NDArray[np.generic], rows: ResampleFilter, cols: ResampleFilter, nodata: float | None = None
+) -> NDArray[np.generic]:
     """Resample pixels along both axes; whole numbers are rounded.
 
     Args:

@@ -56,7 +56,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Tiling:
     """The tiles of a scene: cores that cover every pixel once, each with a halo of context around it.
 
     All tiles have one size, `tile_hw`, so that a network is compiled for one shape; those at the right and lower edge

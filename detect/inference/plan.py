@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from detect.imagery.scenes import Scene, SceneError
-from detect.imagery.windows import Grid
-from detect.inference.stitching import Stitcher, tile_grid
+from detect.imagery.windows import Tiling
+from detect.inference.stitching import Stitcher, make_tiling
 
 logger = logging.getLogger(__name__)
 
@@ -59,16 +59,16 @@ class Plan:
     folder: Path | None = None
     align: int | None = None
 
-    def grid(self, shape: tuple[int, int]) -> Grid:
+    def grid(self, shape: tuple[int, int]) -> Tiling:
         """Lay tiles over a scene."""
-        return tile_grid(shape, self.tile, self.halo, self.stride, self.area, self.align)
+        return make_tiling(shape, self.tile, self.halo, self.stride, self.area, self.align)
 
-    def batch(self, grid: Grid) -> int:
+    def batch(self, grid: Tiling) -> int:
         """Give how many tiles of a grid make a batch: as many as have the pixels of the largest tile."""
         height, width = grid.tile_hw
         return int(np.clip(self.area // (height * width), 1, MOST_IN_BATCH))
 
-    def stitcher(self, grid: Grid, channels: int) -> Stitcher:
+    def stitcher(self, grid: Tiling, channels: int) -> Stitcher:
         """Make room for a map, in memory or in a file."""
         size = 4 * channels * grid.map_shape[0] * grid.map_shape[1]
         folder = self.folder or Path(tempfile.gettempdir())
@@ -124,7 +124,7 @@ def make_plan(
     least = 2 * halo + max(4 * stride, align or stride)
     area = min(int(LAYERS * budget / bytes_per_pixel), LARGEST_AREA)
     if tile is not None:
-        tile_grid((1, 1), tile, halo, stride, align=align)
+        make_tiling((1, 1), tile, halo, stride, align=align)
         if tile * tile * bytes_per_pixel > LAYERS * budget:
             logger.warning(
                 "tile=%d takes about %d MiB, more than max_memory", tile, tile * tile * bytes_per_pixel / 2**20

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.scenes import Scene, SceneError, open_scene
-from detect.inference.decoding.decoder import suppression_of
-from detect.inference.decoding.geometry import in_file
+from detect.inference.decoding.decoder import separation_of
+from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.stitching import Stitcher
-from detect.inference.tiles import Ending, Failure, Source, ahead, grouped, read_tiles
+from detect.inference.tiles import Failure, ImageEnd, Source, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
 
 logger = logging.getLogger(__name__)
@@ -135,12 +135,12 @@ def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progre
     """Yield the stitched map of every image, or why there is none."""
     maps: dict[str, Stitcher] = {}
     broken: set[str] = set()
-    with closing(ahead(read_tiles(units, engine.card.bands, engine.plan))) as steps:
+    with closing(prefetch(read_tiles(units, engine.card.bands, engine.plan))) as steps:
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
                 yield step
-            elif isinstance(step, Ending):
+            elif isinstance(step, ImageEnd):
                 if step.source.name in broken:
                     continue
                 logits = maps.pop(step.source.name).finished()
@@ -168,9 +168,11 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
     geometry = engine.geometry(scene)
     rows = engine.plan.rows(*item.logits.shape[::2])
     detections = engine.decoder.detections(
-        item.logits, geometry, suppression=suppression_of(engine.card), threshold=engine.card.threshold, rows=rows
+        item.logits, geometry, separation=separation_of(engine.card), threshold=engine.card.threshold, rows=rows
     )
-    return SceneResult(in_file(detections, scene), geometry, item.preview, item.logits, rows, engine.decoder.heat)
+    return SceneResult(
+        to_file_pixels(detections, scene), geometry, item.preview, item.logits, rows, engine.decoder.heat
+    )
 
 
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 
 Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
 """Maps a batch of tiles (B, bands, H, W) to (B, K, H / stride, W / stride)."""
@@ -29,7 +29,7 @@ class Stitcher:
         folder: where a nameless file holds the map instead of memory; None keeps it in memory.
     """
 
-    def __init__(self, grid: Grid, channels: int, folder: Path | None = None) -> None:
+    def __init__(self, grid: Tiling, channels: int, folder: Path | None = None) -> None:
         self.grid = grid
         shape = (channels, *grid.map_shape)
         self._map: NDArray[np.float32]
@@ -80,9 +80,9 @@ def release(array: NDArray[np.float32]) -> None:
         held.madvise(mmap.MADV_DONTNEED)
 
 
-def tile_grid(
+def make_tiling(
     shape: tuple[int, int], tile: int, halo: int, stride: int, area: int | None = None, align: int | None = None
-) -> Grid:
+) -> Tiling:
     """Lay tiles, halo included, over a scene, all of one size and with the least pixels in all.
 
     Args:
@@ -109,17 +109,17 @@ def tile_grid(
     step = -(-SIZE_STEP // align) * align
     single = (min(most, -(-shape[0] // step) * step), min(most, -(-shape[1] // step) * step))
     if single[0] >= shape[0] and single[1] >= shape[1] and _pixels(single, halo) <= area:
-        return Grid(shape, single, halo, stride)
+        return Tiling(shape, single, halo, stride)
     rows, cols = (_cores(length, most, max(align, int(area**0.5) - 2 * halo), align) for length in shape)
     sizes = [(row, col) for row in rows for col in cols if _pixels((row, col), halo) <= area]
     if not sizes:
-        return Grid(shape, (min(rows), min(cols)), halo, stride)
+        return Tiling(shape, (min(rows), min(cols)), halo, stride)
 
     def cost(core: tuple[int, int]) -> tuple[int, int]:
         tiles = -(-shape[0] // core[0]) * -(-shape[1] // core[1])
         return tiles * _pixels(core, halo), tiles
 
-    return Grid(shape, min(sizes, key=cost), halo, stride)
+    return Tiling(shape, min(sizes, key=cost), halo, stride)
 
 
 def _cores(length: int, most: int, usual: int, stride: int) -> list[int]:
@@ -136,7 +136,7 @@ def map_scene(
     scene: Scene,
     bands: Sequence[int],
     runtime: Runtime,
-    grid: Grid,
+    grid: Tiling,
     advance: Callable[[int], None] = lambda pixels: None,
     read: Callable[[Window], NDArray[np.generic]] | None = None,
 ) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.thumbnails import Preview
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 from detect.inference.plan import Plan
 
 T = TypeVar("T")
@@ -46,12 +46,12 @@ class Source:
 class TileBatch:
     """Tiles of one size, with the core that each is read for."""
 
-    cores: Sequence[tuple[Source, Grid, Window]]
+    cores: Sequence[tuple[Source, Tiling, Window]]
     pixels: NDArray[np.generic]
 
 
 @dataclass(frozen=True, eq=False)
-class Ending:
+class ImageEnd:
     """The last tile of an image has been read."""
 
     source: Source
@@ -78,7 +78,7 @@ def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
 
 def read_tiles(
     units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan
-) -> Iterator[TileBatch | Ending | Failure]:
+) -> Iterator[TileBatch | ImageEnd | Failure]:
     """Read the tiles of units of images, batch by batch."""
     for unit in units:
         if len(unit) == 1:
@@ -87,7 +87,7 @@ def read_tiles(
             yield from _tiles_of_small(unit, bands, plan)
 
 
-def _tiles_of_large(source: Source, bands: Sequence[int], plan: Plan) -> Iterator[TileBatch | Ending | Failure]:
+def _tiles_of_large(source: Source, bands: Sequence[int], plan: Plan) -> Iterator[TileBatch | ImageEnd | Failure]:
     grid = plan.grid(source.scene.shape)
     cores = list(grid)
     size = plan.batch(grid)
@@ -105,12 +105,14 @@ def _tiles_of_large(source: Source, bands: Sequence[int], plan: Plan) -> Iterato
                         inner = tile[:shown, grid.halo :, grid.halo :]
                         preview.add(core, inner[:, : core.height, : core.width])
                 yield TileBatch([(source, grid, core) for core in chosen], pixels)
-            yield Ending(source, reader.preview(PREVIEW_SIDE) if preview is None else preview.finished())
+            yield ImageEnd(source, reader.preview(PREVIEW_SIDE) if preview is None else preview.finished())
     except SceneError as error:
         yield Failure(source.name, str(error))
 
 
-def _tiles_of_small(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> Iterator[TileBatch | Ending | Failure]:
+def _tiles_of_small(
+    unit: Sequence[Source], bands: Sequence[int], plan: Plan
+) -> Iterator[TileBatch | ImageEnd | Failure]:
     cores, pixels, endings = [], [], []
     for source in unit:
         try:
@@ -124,7 +126,7 @@ def _tiles_of_small(unit: Sequence[Source], bands: Sequence[int], plan: Plan) ->
             continue
         pixels.append(tile)
         cores.append((source, grid, core))
-        endings.append(Ending(source, preview))
+        endings.append(ImageEnd(source, preview))
     if pixels:
         yield TileBatch(cores, np.stack(pixels))
     yield from endings
@@ -139,7 +141,7 @@ def _hold(reader: SceneReader, plan: Plan) -> bool:
     return whole
 
 
-def ahead(items: Iterator[T], depth: int = AHEAD) -> Generator[T]:
+def prefetch(items: Iterator[T], depth: int = AHEAD) -> Generator[T]:
     """Yield items that a thread makes, up to `depth` of them before they are asked for.
 
     An error in the making is raised here; when the consumer leaves, the thread ends after the item it is at.

@@ -58,7 +58,7 @@ class Views:
         found = np.flip(self.runtime(np.ascontiguousarray(np.flip(shown, flipped))), flipped)
         if self.on_corner:
             found = np.roll(found, 1, flipped) if flipped else found
-        return self.decoder.laid_back(np.swapaxes(found, 2, 3) if swap else found, turn)
+        return self.decoder.turned_back(np.swapaxes(found, 2, 3) if swap else found, turn)
 
 
 def check_views(tta: str, combine: str) -> None:

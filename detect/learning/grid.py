@@ -48,7 +48,7 @@ class GridLoss(nn.Module):
 
         Args:
             raw: (B, slots * 5 + C, h, w) of the net.
-            targets: of an `Encoder`, batched.
+            targets: of an `TargetEncoder`, batched.
         """
         channels = self.grid.slots * PER_SLOT
         slots = raw[:, :channels].unflatten(1, (self.grid.slots, PER_SLOT)).float()

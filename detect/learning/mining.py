@@ -8,13 +8,13 @@ import pytorch_lightning as pl
 
 from detect.labels.detections import Detections
 from detect.nets.modelfile import Net
-from detect.samples.hard_negatives import LookAlikes, Mining, false_alarms
+from detect.samples.hard_negatives import HardNegatives, Mining, false_alarms
 from detect.samples.labelled_scenes import LabelledScene
 
 logger = logging.getLogger(__name__)
 
 
-class HardNegatives(pl.Callback):
+class MineHardNegatives(pl.Callback):
     """Lets the network look over its training scenes, and makes its false alarms backgrounds of the next epochs.
 
     Online hard-example mining by rounds, as in bootstrapped detectors (Sung and Poggio 1998, Felzenszwalb et al. 2010).
@@ -23,7 +23,7 @@ class HardNegatives(pl.Callback):
     Args:
         find: gives what the network finds in every scene, by the scene's name.
         scenes: those that train.
-        look_alikes: of the sampler that draws the epochs.
+        hard_negatives: of the sampler that draws the epochs.
         mining: when and what.
     """
 
@@ -31,12 +31,12 @@ class HardNegatives(pl.Callback):
         self,
         find: Callable[[Net], Mapping[str, Detections]],
         scenes: Sequence[LabelledScene],
-        look_alikes: LookAlikes,
+        hard_negatives: HardNegatives,
         mining: Mining,
     ) -> None:
         self.find = find
         self.scenes = scenes
-        self.look_alikes = look_alikes
+        self.hard_negatives = hard_negatives
         self.mining = mining
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -48,7 +48,7 @@ class HardNegatives(pl.Callback):
         found = self.find(net.eval())
         net.train(was)
         alarms = false_alarms(self.scenes, found, self.mining.apart)
-        self.look_alikes.mined = self.look_alikes.mined + alarms
+        self.hard_negatives.mined = self.hard_negatives.mined + alarms
         logger.info(
             "%d false alarms in the training images join the backgrounds (epoch %d)",
             len(alarms),
@@ -57,8 +57,8 @@ class HardNegatives(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Give the places."""
-        return {"mined": [[*place, score] for place, score in self.look_alikes.mined]}
+        return {"mined": [[*place, score] for place, score in self.hard_negatives.mined]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the places up again."""
-        self.look_alikes.mined = [((int(i), x, y), score) for i, x, y, score in state_dict["mined"]]
+        self.hard_negatives.mined = [((int(i), x, y), score) for i, x, y, score in state_dict["mined"]]

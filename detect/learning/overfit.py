@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from detect.samples.epochs import Task
+from detect.samples.epochs import Samples
 from detect.samples.loading import Loading, PatchData
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Losses(pl.Callback):
             logger.info("step %4d  loss %.4f", len(self.values), self.values[-1])
 
 
-def one_batch(task: Task, loading: Loading) -> PatchData:
+def one_batch(task: Samples, loading: Loading) -> PatchData:
     """Make an epoch of one batch, the same in every epoch: the first of the training, read once.
 
     Raises:

@@ -6,7 +6,7 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from detect.nets.card import BackboneSpec
-from detect.nets.features import anatomy, make_body
+from detect.nets.features import backbone_info, make_body
 from detect.nets.weights import WeightsError, normalisation, pretrained_state
 
 LITE_OFFSET, LITE_SCALE = 127.0, 128.0
@@ -61,7 +61,7 @@ class Pyramid(nn.Module):
 
     def __init__(self, spec: BackboneSpec, deepest: int, drop_path: float = 0.0) -> None:
         super().__init__()
-        strides = anatomy(spec.name).strides
+        strides = backbone_info(spec.name).strides
         wanted = [spec.stride << level for level in range(max(1, (deepest // spec.stride).bit_length()))]
         missing = sorted({*wanted, deepest} - set(strides))
         if missing or wanted[-1] != deepest:
@@ -82,7 +82,7 @@ class Pyramid(nn.Module):
 
 
 def _cut(spec: BackboneSpec, drop_path: float) -> Any:
-    strides = anatomy(spec.name).strides
+    strides = backbone_info(spec.name).strides
     if spec.stride not in strides:
         raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
     natural = len(strides) - strides[::-1].index(spec.stride)

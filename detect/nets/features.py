@@ -16,7 +16,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from detect.nets.lenet import lenet5
 from detect.nets.padding import exact, pad_evenly
 
-TAPS: dict[str, tuple[tuple[str, int, int], ...]] = {
+FEATURE_LAYERS: dict[str, tuple[tuple[str, int, int], ...]] = {
     "lenet5": (("c1", 6, 1), ("c3", 16, 2), ("f6", 84, 4)),
     "torchvision/alexnet": (
         ("features.1", 64, 4),
@@ -35,11 +35,11 @@ TAPS: dict[str, tuple[tuple[str, int, int], ...]] = {
 """Networks that timm has not: the layer, channels and stride of each of their features."""
 
 
-class TappedNet(nn.Module):
-    """A network of `TAPS`, cut after the deepest feature wanted, with the face of timm's feature extractors.
+class FeatureNet(nn.Module):
+    """A network of `FEATURE_LAYERS`, cut after the deepest feature wanted, with the face of timm's feature extractors.
 
     Args:
-        name: the network, a key of `TAPS`.
+        name: the network, a key of `FEATURE_LAYERS`.
         bands: number of input bands.
         places: which of its features, in ascending order; None for all.
 
@@ -50,7 +50,9 @@ class TappedNet(nn.Module):
 
     def __init__(self, name: str, bands: int, places: Sequence[int] | None) -> None:
         super().__init__()
-        entries = [{"module": module, "num_chs": width, "reduction": stride} for module, width, stride in TAPS[name]]
+        entries = [
+            {"module": module, "num_chs": width, "reduction": stride} for module, width, stride in FEATURE_LAYERS[name]
+        ]
         wanted = tuple(range(len(entries))) if places is None else tuple(places)
         self.feature_info = FeatureInfo(entries, wanted)
         nodes = {module: str(place) for place, module in enumerate(self.feature_info.module_name())}
@@ -68,7 +70,7 @@ class TappedNet(nn.Module):
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class BackboneInfo:
     """What is known of a network before it is made.
 
     Attributes:
@@ -81,7 +83,7 @@ class Anatomy:
 
 
 @lru_cache(maxsize=64)
-def anatomy(name: str) -> Anatomy:
+def backbone_info(name: str) -> BackboneInfo:
     """Look at a network without computing anything.
 
     Raises:
@@ -96,9 +98,9 @@ def anatomy(name: str) -> Anatomy:
     strides = tuple(body.feature_info.reduction())
     try:
         if exact(body, strides):
-            return Anatomy(strides, even=False)
+            return BackboneInfo(strides, even=False)
     except (AssertionError, RuntimeError):  # for images of one size only; that no tile has it `receptive_halo` says
-        return Anatomy(strides, even=False)
+        return BackboneInfo(strides, even=False)
     pad_evenly(body)
     try:
         fits = exact(body, strides)
@@ -109,7 +111,7 @@ def anatomy(name: str) -> Anatomy:
             f"the maps of net.backbone={name} are not the image's size over {list(strides)}, nor are they with even "
             "padding, so cells do not lie over their pixels; choose another network (for inception_v3, inception_v4)"
         )
-    return Anatomy(strides, even=True)
+    return BackboneInfo(strides, even=True)
 
 
 def make_body(
@@ -118,9 +120,9 @@ def make_body(
     """Make a network's layers up to the deepest of the features wanted, with new weights.
 
     Args:
-        name: timm's name of the network, or one of `TAPS`.
+        name: timm's name of the network, or one of `FEATURE_LAYERS`.
         bands: number of input bands.
-        places: which of the `anatomy`'s features, in ascending order.
+        places: which of the `backbone_info`'s features, in ascending order.
         drop_path: share of residual branches dropped while training, in [0, 1): stochastic depth (Huang et al. 2016),
             rising with the depth as timm has it.
         output_stride: layers that would go beyond this stride are dilated instead; None leaves them.
@@ -132,7 +134,7 @@ def make_body(
     Raises:
         ValueError: the network has no such form.
     """
-    known = anatomy(name)
+    known = backbone_info(name)
     options: dict[str, Any] = {}
     if drop_path:
         _check_drop_path(name, drop_path)
@@ -149,12 +151,12 @@ def make_body(
 
 
 def _check_known(name: str) -> None:
-    if name in TAPS or timm.is_model(name):
+    if name in FEATURE_LAYERS or timm.is_model(name):
         return
-    near = [*(other for other in TAPS if name in other), *timm.list_models(f"*{name[:6]}*")[:8]]
+    near = [*(other for other in FEATURE_LAYERS if name in other), *timm.list_models(f"*{name[:6]}*")[:8]]
     raise ValueError(
         f"net.backbone={name} is not a network of timm; near: {', '.join(near) or 'see timm.list_models()'}; "
-        f"not timm's are {', '.join(TAPS)}"
+        f"not timm's are {', '.join(FEATURE_LAYERS)}"
     )
 
 
@@ -172,16 +174,16 @@ def _check_drop_path(name: str, rate: float) -> None:
 
 
 def _create(name: str, bands: int, places: Sequence[int] | None, options: dict[str, Any]) -> Any:
-    if name in TAPS:
+    if name in FEATURE_LAYERS:
         if options:
             raise TypeError(f"{name} takes no {', '.join(options)}")
-        return TappedNet(name, bands, places)
+        return FeatureNet(name, bands, places)
     chosen: dict[str, Any] = {} if places is None else {"out_indices": tuple(places)}
     return timm.create_model(name, features_only=True, feature_cls="getter", in_chans=bands, **chosen, **options)
 
 
 def _whole(name: str, bands: int) -> nn.Module:
-    """Make a network of `TAPS` with new weights, without auxiliary heads."""
+    """Make a network of `FEATURE_LAYERS` with new weights, without auxiliary heads."""
     if name == "lenet5":
         return lenet5(bands)
     options = {"aux_logits": False, "init_weights": False} if name == "torchvision/googlenet" else {}

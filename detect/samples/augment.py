@@ -115,7 +115,7 @@ class Augment:
         everything = np.ones(shape, bool) if valid is None else valid
         if self._points is None or (valid is None and not len(xy)):
             return xy, everything
-        _sow(self._points, seed)
+        _seed_each(self._points, seed)
         flat = everything.astype(np.uint8)
         moved = self._points(image=flat[..., None], mask=flat, keypoints=xy - 0.5)
         return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
@@ -127,7 +127,7 @@ def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.
     Raises:
         ValueError: it changes the image's size or kind of number.
     """
-    _sow(chain, seed)
+    _seed_each(chain, seed)
     varied = np.asarray(chain(image=image)["image"])
     varied = varied.reshape(*varied.shape[:2], image.shape[2])
     if sorted(varied.shape) != sorted(image.shape) or varied.dtype != image.dtype:
@@ -139,7 +139,7 @@ def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.
     return varied
 
 
-def _sow(chain: A.Compose, seed: int) -> None:
+def _seed_each(chain: A.Compose, seed: int) -> None:
     """Give every transform a seed of its own; `Compose.set_random_seed` gives all the same, so that all draw alike."""
     for place, transform in enumerate(chain.transforms):
         transform.set_random_seed(seed * MOST + place)

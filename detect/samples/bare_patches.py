@@ -15,10 +15,10 @@ from detect.imagery.scenes import open_scene
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import ModelCard
 from detect.samples.augment import Augment
-from detect.samples.epochs import SEED_STEP, Task, balanced
+from detect.samples.epochs import SEED_STEP, Samples, balanced
 from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
-from detect.samples.pasting.transplant import Transplant
+from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.patches import _varied
 
 
@@ -59,7 +59,7 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         files: reads them; shared, so that a file is read once.
         augment: applied to every patch; None for validation and test.
         seed: with an item's place it decides its augmentation.
-        transplant: lays objects onto empty patches; those of output 0 are left alone. None for validation and test.
+        paste: lays objects onto empty patches; those of output 0 are left alone. None for validation and test.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         files: PatchFiles,
         augment: Augment | None = None,
         seed: int = 0,
-        transplant: Transplant | None = None,
+        paste: PasteOnOtherGround | None = None,
     ) -> None:
         self.paths = paths
         self.outputs = outputs
         self.files = files
         self.augment = augment
         self.seed = seed
-        self.transplant = transplant
+        self.paste = paste
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -84,8 +84,8 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Give (pixels (bands, side, side) in the image's dtype, output)."""
         path, output = self.paths[index], int(self.outputs[index])
-        if self.transplant is not None and output:
-            pixels = self.transplant(path, output, self.seed + index)
+        if self.paste is not None and output:
+            pixels = self.paste(path, output, self.seed + index)
         else:
             pixels = self.files.read(path)
         return _varied(pixels, self.augment, self.seed + index), output
@@ -133,7 +133,7 @@ def folder_outputs(folder: PatchFolder, card: ModelCard, negative_labels: Sequen
 
 
 @dataclass(frozen=True)
-class FolderRecipe:
+class FolderDraw:
     """How patches of a folder are used.
 
     Attributes:
@@ -150,7 +150,9 @@ class FolderRecipe:
     superimpose: float = 0.0
 
 
-def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderRecipe, seed: int) -> Task:
+def folder_samples_of(
+    folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderDraw, seed: int
+) -> Samples:
     """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
@@ -170,7 +172,7 @@ def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, r
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
 
     files = PatchFiles(card)
-    transplant, told = _transplant(folder, files, train, outputs, recipe)
+    paste, told = _transplant(folder, files, train, outputs, recipe)
     notes += told
     size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
     share = size**-recipe.balance / (size**-recipe.balance).sum()
@@ -182,11 +184,11 @@ def folder_task(folder: PatchFolder, card: ModelCard, augment: Augment | None, r
         rng = np.random.default_rng((seed, epoch))
         even = len(set(size.tolist())) == 1
         order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
-        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), transplant)
+        return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), paste)
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
     drawn = balanced(list(number.values()), recipe.balance)
-    return Task(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
+    return Samples(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
 
 
 def _transplant(
@@ -194,8 +196,8 @@ def _transplant(
     files: PatchFiles,
     train: NDArray[np.intp],
     outputs: NDArray[np.int64],
-    recipe: FolderRecipe,
-) -> tuple[Transplant | None, list[str]]:
+    recipe: FolderDraw,
+) -> tuple[PasteOnOtherGround | None, list[str]]:
     """Make what lays objects onto empty patches, where that is asked for, and say what comes of it."""
     card, share = files.card, recipe.superimpose
     if not share:
@@ -204,5 +206,5 @@ def _transplant(
     if not ground:
         return None, ["augment.superimpose: there are no empty patches (data.negative_labels): not used here"]
     objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
-    made = Transplant(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground])
+    made = PasteOnOtherGround(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground])
     return made, [f"superimposition: {made.pieces.told(card.outputs)}"]

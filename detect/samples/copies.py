@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Filed:
+class SplitFile:
     """A file on a side of the split.
 
     Attributes:
@@ -33,7 +33,7 @@ class Filed:
     side: str
 
 
-def check_copies(files: Sequence[Filed], policy: str = "error") -> None:
+def check_copies(files: Sequence[SplitFile], policy: str = "error") -> None:
     """See that no image is on two sides of a split under two names; copies on one side are a warning.
 
     Images are the same where their files are, byte for byte; a copy that was encoded anew is not noticed.
@@ -48,7 +48,7 @@ def check_copies(files: Sequence[Filed], policy: str = "error") -> None:
     """
     if policy not in ("error", "warn"):
         raise ValueError(f"data.copies must be error or warn, got {policy}")
-    by_path: dict[Path, list[Filed]] = defaultdict(list)
+    by_path: dict[Path, list[SplitFile]] = defaultdict(list)
     for each in files:
         by_path[each.path].append(each)
     alike = [[each for path in paths for each in by_path[path]] for paths in same_files(by_path)]

@@ -13,13 +13,13 @@ from torch.utils.data import Dataset
 
 from detect.imagery.windows import Window
 from detect.samples.augment import Augment
-from detect.samples.epochs import SEED_STEP, CropRecipe, Task, _check_objects, _objects_and_notes, balanced
-from detect.samples.hard_negatives import LookAlikes, Place
+from detect.samples.epochs import SEED_STEP, CropDraw, Samples, _check_objects, _objects_and_notes, balanced
+from detect.samples.hard_negatives import HardNegatives, Place
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
-from detect.samples.pasting.collage import Collage
+from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Encoder, Objects
+from detect.samples.targets import Objects, TargetEncoder
 
 TRIES = 20
 """Crops drawn to find an empty one before any is taken."""
@@ -55,12 +55,12 @@ class CropSampler:
         ValueError: no objects at all.
     """
 
-    def __init__(self, scenes: Sequence[LabelledScene], recipe: CropRecipe, seed: int) -> None:
+    def __init__(self, scenes: Sequence[LabelledScene], recipe: CropDraw, seed: int) -> None:
         self.scenes = scenes
         self.recipe = recipe
         self.seed = seed
         self._objects = [(i, *xy) for i, s in enumerate(scenes) for xy in s.objects.xy.tolist()]
-        self.look_alikes = LookAlikes(scenes)
+        self.hard_negatives = HardNegatives(scenes)
         if not self._objects:
             raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
         label = np.concatenate([s.objects.label for s in scenes])
@@ -73,10 +73,10 @@ class CropSampler:
         """Draw the crops of an epoch, shuffled."""
         rng = default_rng((self.seed, epoch))
         empty = round(self.recipe.samples * self.recipe.empty_fraction)
-        negative = self.look_alikes.most(round(empty * self.recipe.negative_fraction))
+        negative = self.hard_negatives.most(round(empty * self.recipe.negative_fraction))
         chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
         crops = [self._around(self._objects[i], rng) for i in chosen]
-        crops += [self._around(place, rng) for place in self.look_alikes.draw(negative, rng)]
+        crops += [self._around(place, rng) for place in self.hard_negatives.draw(negative, rng)]
         crops += [self._empty(rng) for _ in range(empty - negative)]
         return [crops[i] for i in rng.permutation(len(crops))]
 
@@ -126,7 +126,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         encoder: makes the targets.
         augment: applied to every crop; None for validation.
         seed: with an item's place it decides its augmentation.
-        collage: lays other objects and ground onto a crop before that; None for validation.
+        paste: lays other objects and ground onto a crop before that; None for validation.
     """
 
     def __init__(
@@ -134,10 +134,10 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         scenes: Sequence[LabelledScene],
         crops: Sequence[Crop],
         source: PixelSource,
-        encoder: Encoder,
+        encoder: TargetEncoder,
         augment: Augment | None = None,
         seed: int = 0,
-        collage: Collage | None = None,
+        paste: PasteObjects | None = None,
     ) -> None:
         self.scenes = scenes
         self.crops = crops
@@ -145,7 +145,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         self.encoder = encoder
         self.augment = augment
         self.seed = seed
-        self.collage = collage
+        self.paste = paste
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -160,20 +160,20 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         crop = self.crops[index]
         labelled, window = self.scenes[crop.scene], crop.window
         pixels = self.source.read(labelled.scene, window)
-        objects = objects_in(labelled, window)
+        objects = objects_in_window(labelled, window)
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
         valid = inside[0][:, None] & inside[1][None, :]
         if labelled.scene.nodata is not None:
             valid &= (pixels != labelled.scene.nodata).any(axis=0)
-        if self.collage is not None:
-            pixels, objects = self.collage(pixels, objects, valid, self.seed + index)
+        if self.paste is not None:
+            pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
             pixels, objects, valid = varied(pixels, objects, valid, self.augment, self.seed + index)
         return pixels, objects, valid
 
 
-def objects_in(labelled: LabelledScene, window: Window) -> Objects:
+def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
     """Give the objects whose centre lies in a window or up to half its side away, in pixels of the window."""
     around = window.grown(window.width // 2)
     near = labelled.objects[around.contains_xy(labelled.objects.xy)]
@@ -209,32 +209,32 @@ def varied(
     return pixels, Objects(xy, wh, objects.label, ignored), valid
 
 
-def grid_task(
+def crop_samples_of(
     split: SceneSplit,
     source: PixelSource,
-    encoder: Encoder,
-    recipe: CropRecipe,
+    encoder: TargetEncoder,
+    recipe: CropDraw,
     augment: Augment | None,
     seed: int,
-    collage: Collage | None = None,
-) -> Task:
-    """Learn from crops of scenes, around objects and on empty ground; those that train may get a collage."""
+    paste: PasteObjects | None = None,
+) -> Samples:
+    """Learn from crops of scenes, around objects and on empty ground; those that train may get pasted objects."""
     _check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
     held = CropSampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
-        return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, collage)
+        return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, paste)
 
     number, notes = _objects_and_notes(split)
     note = _close_objects(split.train, encoder)
     drawn = balanced(list(number.values()), recipe.balance)
     val = CropDataset(split.val, held.fixed(), source, encoder)
-    return Task(train, val, number, notes + ((note,) if note else ()), drawn, sampler.look_alikes)
+    return Samples(train, val, number, notes + ((note,) if note else ()), drawn, sampler.hard_negatives)
 
 
-def _close_objects(scenes: Sequence[LabelledScene], encoder: Encoder) -> str | None:
+def _close_objects(scenes: Sequence[LabelledScene], encoder: TargetEncoder) -> str | None:
     """Say how many objects lie so close to another that the head may take both for one."""
     close = total = 0
     for labelled in scenes:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.samples.hard_negatives import LookAlikes
+from detect.samples.hard_negatives import HardNegatives
 from detect.samples.labelled_scenes import SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.sizes import ObjectSizes
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PatchDraw:
     """How an epoch's patches are drawn.
 
     Attributes:
@@ -49,7 +49,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class CropRecipe:
+class CropDraw:
     """How an epoch's crops are drawn.
 
     Attributes:
@@ -81,7 +81,7 @@ SEED_STEP = 1_000_003
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Samples:
     """A training run's material.
 
     Attributes:
@@ -90,7 +90,7 @@ class Task:
         outputs: how many training patches or objects each output of the network has.
         notes: sentences for the log and the report.
         drawn: how many of each output of the network are drawn, relative to one another.
-        look_alikes: of the sampler that draws the epochs; None for bare patches.
+        hard_negatives: of the sampler that draws the epochs; None for bare patches.
         warnings: the same, on what does not suit the objects.
         sizes: how large the training objects are; None for bare patches, and where points have no neighbours.
     """
@@ -100,11 +100,11 @@ class Task:
     outputs: dict[str, int]
     notes: tuple[str, ...]
     drawn: NDArray[np.float64]
-    look_alikes: LookAlikes | None = None
+    hard_negatives: HardNegatives | None = None
     warnings: tuple[str, ...] = ()
     sizes: ObjectSizes | None = None
 
-    def told(self, sizes: ObjectSizes | None, note: str, warnings: tuple[str, ...]) -> "Task":
+    def told(self, sizes: ObjectSizes | None, note: str, warnings: tuple[str, ...]) -> "Samples":
         """Add what there is to say on the objects' sizes."""
         return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
 

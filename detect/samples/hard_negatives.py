@@ -22,7 +22,7 @@ Place = tuple[int, float, float]
 """A scene's position in the list, and x and y in its pixels."""
 
 
-class LookAlikes:
+class HardNegatives:
     """The places of training scenes that are background worth learning from.
 
     Args:

@@ -57,7 +57,7 @@ class LabelledScene:
             ignored=np.concatenate([self.ignored, halves[touching]]) - np.tile(corners[:2], 2),
         )
 
-    def learnable(self) -> "LabelledScene":
+    def without_ignored(self) -> "LabelledScene":
         """Leave out the objects and look-alikes that lie in ignored regions."""
         x1, y1, x2, y2 = self.ignored.T
         x, y = self.negatives[:, 0, None], self.negatives[:, 1, None]
@@ -80,7 +80,7 @@ class SceneSplit:
     note: str
 
 
-def seen_split(split: SceneSplit, resolution: Resolution) -> SceneSplit:
+def resampled_split(split: SceneSplit, resolution: Resolution) -> SceneSplit:
     """Give the scenes of a split as the network sees them, with all that is labelled in them.
 
     Raises:

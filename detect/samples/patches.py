@@ -15,14 +15,14 @@ from detect.imagery.windows import Window
 from detect.samples.augment import Augment
 from detect.samples.epochs import (
     SEED_STEP,
+    PatchDraw,
     PatchSettings,
-    Recipe,
-    Task,
+    Samples,
     _check_objects,
     _objects_and_notes,
     balanced,
 )
-from detect.samples.hard_negatives import LookAlikes
+from detect.samples.hard_negatives import HardNegatives
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.pixel_cache import PixelSource
@@ -53,7 +53,7 @@ class Sampler:
         ValueError: no objects at all.
     """
 
-    def __init__(self, scenes: Sequence[LabelledScene], recipe: Recipe, seed: int) -> None:
+    def __init__(self, scenes: Sequence[LabelledScene], recipe: PatchDraw, seed: int) -> None:
         self.scenes = scenes
         self.recipe = recipe
         self.seed = seed
@@ -62,7 +62,7 @@ class Sampler:
             for i, labelled in enumerate(scenes)
             for (x, y), label in zip(labelled.objects.xy, labelled.objects.label, strict=True)
         ]
-        self.look_alikes = LookAlikes(scenes)
+        self.hard_negatives = HardNegatives(scenes)
         if not self.positives:
             raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
         self._trees = [cKDTree(s.objects.xy) if len(s.objects) else None for s in scenes]
@@ -93,9 +93,9 @@ class Sampler:
         ]
 
     def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
-        n_negative = self.look_alikes.most(round(number * self.recipe.negative_fraction))
+        n_negative = self.hard_negatives.most(round(number * self.recipe.negative_fraction))
         n_near = round((number - n_negative) * self.recipe.near_fraction)
-        samples = [Sample(scene, x, y, 0) for scene, x, y in self.look_alikes.draw(n_negative, rng)]
+        samples = [Sample(scene, x, y, 0) for scene, x, y in self.hard_negatives.draw(n_negative, rng)]
         samples += self._away(n_near, rng, near=True)
         return samples + self._away(number - len(samples), rng, near=False)
 
@@ -192,9 +192,14 @@ def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> 
     return torch.from_numpy(np.ascontiguousarray(pixels))
 
 
-def scene_task(
-    split: SceneSplit, source: PixelSource, patches: PatchSettings, recipe: Recipe, augment: Augment | None, seed: int
-) -> Task:
+def patch_samples_of(
+    split: SceneSplit,
+    source: PixelSource,
+    patches: PatchSettings,
+    recipe: PatchDraw,
+    augment: Augment | None,
+    seed: int,
+) -> Samples:
     """Learn from patches drawn around the objects of scenes and away from them."""
     _check_objects(split)
     sampler = Sampler(split.train, recipe, seed)
@@ -208,4 +213,4 @@ def scene_task(
     drawn = balanced(list(number.values()), recipe.balance)
     empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
     val = SampleDataset(split.val, held.fixed(), source, patches.side)
-    return Task(train, val, number, notes, np.array([empty, *drawn]), sampler.look_alikes)
+    return Samples(train, val, number, notes, np.array([empty, *drawn]), sampler.hard_negatives)

@@ -36,7 +36,7 @@ class Objects:
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TargetEncoder:
     """Turns the objects of a crop into targets.
 
     The cell that holds a centre is positive (1); cells around it get exp(-d^2 / 2 spread^2), d in cells from their

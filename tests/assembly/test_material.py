@@ -12,10 +12,10 @@ from PIL import Image
 
 from detect.assembly.command import conf_folder
 from detect.assembly.given_labels import labels_aside, read_labels
-from detect.assembly.material import Job, training_job
+from detect.assembly.material import TrainingMaterial, training_material
 from detect.assembly.sides import sides_of_model
 from detect.assembly.trainer import make_module
-from detect.assembly.validation import HALO_TOLERANCE, completed_card, measured_halo, scene_counter
+from detect.assembly.validation import HALO_TOLERANCE, completed_card, measured_halo, scene_validator
 from detect.learning.grid import GridModule
 from detect.learning.patch import ClassifierModule
 from detect.nets.card import GridSpec
@@ -65,8 +65,8 @@ def settings(data: Path, table: str, *overrides: str) -> DictConfig:
         return compose("train", given)
 
 
-def job_of(cfg: DictConfig) -> Job:
-    return training_job(cfg, read_labels(cfg))
+def job_of(cfg: DictConfig) -> TrainingMaterial:
+    return training_material(cfg, read_labels(cfg))
 
 
 def test_boxes_are_learnt_where_boxes_are_labelled_and_points_where_points_are(data: Path) -> None:
@@ -147,7 +147,7 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
     cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
     job = job_of(cfg)
     net = build_net(job.card)
-    counter = scene_counter(cfg, job, completed_card(cfg, job, net), net)
+    counter = scene_validator(cfg, job, completed_card(cfg, job, net), net)
     assert counter is not None
     assert (counter.settings.criterion.radius, counter.settings.criterion.iou) == (12, wanted)
     plan = counter.finder.plan(net, 1e-2)
@@ -166,7 +166,7 @@ def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
         job = job_of(cfg)
         made = build_net(job.card)
         with pytest.raises(ValueError, match=r"data\.match_iou=0.4 is for boxes found by net=grid; leave it out"):
-            scene_counter(cfg, job, completed_card(cfg, job, made), made)
+            scene_validator(cfg, job, completed_card(cfg, job, made), made)
 
 
 def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Counting whole labelled scenes: the choice of threshold and suppression, and the scores at it."""
+"""Counting whole labelled scenes: the choice of threshold and separation, and the scores at it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from detect.evaluation.matching import Criterion
-from detect.evaluation.scene_validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneCounter, SceneFinder
+from detect.evaluation.scene_validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
@@ -40,14 +40,14 @@ def marks(seed: int) -> tuple[np.ndarray, Objects]:
 
 def counter(
     card: ModelCard, images: dict[str, np.ndarray], scenes: list[LabelledScene], iou: float | None = None
-) -> SceneCounter:
+) -> SceneValidator:
     plan = make_plan(1 << 30, 200.0, 0, card.backbone.stride, align=card.align)
 
     def read(scene: Scene, window: Window) -> np.ndarray:
         return cut(images[scene.path.name], window)
 
-    finder = SceneFinder(scenes, read, card, lambda net, tolerance: plan)
-    return SceneCounter(finder, CountSettings(Criterion(5.0, iou)))
+    finder = SceneDetector(scenes, read, card, lambda net, tolerance: plan)
+    return SceneValidator(finder, CountSettings(Criterion(5.0, iou)))
 
 
 def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) -> LabelledScene:
@@ -99,19 +99,19 @@ def test_points_are_parted_by_a_radius_and_have_no_average_precision() -> None:
     made = counter(card, {"1.png": image}, [labelled("1.png", truth(things, points=True))])
     chosen, scores, _ = made.score(MarkNet(None))  # type: ignore[arg-type]
     assert scores["f1"] == 1 and "map" not in scores
-    assert chosen.nms_iou is None and chosen.radius in made.finder.suppressions
+    assert chosen.nms_iou is None and chosen.radius in made.finder.separations
     assert made(MarkNet(None))["f1"] == 1  # type: ignore[arg-type]
 
 
 def test_the_strongest_suppression_is_tried_first() -> None:
     """Cells of 16 pixels for points, and for a patch classifier; IoUs for boxes, of which a low one is strong."""
     for card in (mark_card(None), lively()[1]):
-        assert counter(card, {}, []).finder.suppressions == (64.0, 48.0, 32.0, 16.0)
-    assert counter(mark_card(24.0), {}, []).finder.suppressions == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+        assert counter(card, {}, []).finder.separations == (64.0, 48.0, 32.0, 16.0)
+    assert counter(mark_card(24.0), {}, []).finder.separations == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 @pytest.mark.parametrize(
-    ("size", "crowded", "tried", "strongest"),
+    ("size", "spacing", "tried", "strongest"),
     [
         (None, 50.0, (48, 32, 16, 64), 64),
         (None, 48.0, (48, 32, 16, 64), 64),
@@ -122,12 +122,12 @@ def test_the_strongest_suppression_is_tried_first() -> None:
     ],
 )
 def test_what_keeps_labelled_neighbours_apart_is_tried_first(
-    size: float | None, crowded: float, tried: tuple[float, ...], strongest: float
+    size: float | None, spacing: float, tried: tuple[float, ...], strongest: float
 ) -> None:
     """Radii up to the distance of neighbours, the largest first, and overlaps from theirs up, the least first."""
     made = counter(mark_card(size), {}, []).finder
-    made.crowded = crowded
-    assert made.suppressions == tried and made.strongest == strongest
+    made.spacing = spacing
+    assert made.separations == tried and made.strongest == strongest
 
 
 @pytest.mark.parametrize("away", [(40.0, 0.0), (48.0, 0.0), (63.0, 63.0), (64.0, 5.0), (80.0, 80.0)])
@@ -135,14 +135,14 @@ def test_a_patch_classifiers_first_radius_spares_labelled_neighbours(away: tuple
     """Two dots, sure at their cells of 16 pixels, wherever they lie on the grid of cells, are both found."""
     card = lively()[1]
     made = counter(card, {}, []).finder
-    made.crowded = max(away)
+    made.spacing = max(away)
     geometry = CellGeometry(16, 7.5, SHAPE)
     for shift in range(0, 16, 3):
         logits = np.zeros((3, 14, 20), np.float32)
         logits[0] = 9
         for x, y in ((20.0 + shift, 20.0 + shift), (20 + shift + away[0], 20 + shift + away[1])):
             logits[1, int(y / 16), int(x / 16)] = 20
-        found = made.decoder.detections(logits, geometry, suppression=made.suppressions[0], threshold=0.5)
+        found = made.decoder.detections(logits, geometry, separation=made.separations[0], threshold=0.5)
         assert len(found) == 2
 
 

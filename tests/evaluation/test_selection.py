@@ -29,7 +29,7 @@ def test_true_and_false_are_parted_in_the_middle() -> None:
     found = scored([(0, 0.9), (10, 0.7), (50, 0.3), (60, 0.1)])
     chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, NEAR)
     assert chosen.threshold == (0.7 + 0.3) / 2
-    assert (chosen.suppression, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
+    assert (chosen.separation, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
 
 def test_of_equals_the_middle_one_is_taken() -> None:
@@ -73,26 +73,26 @@ def test_a_good_range_ends_where_f1_falls_off() -> None:
 def test_of_equal_suppressions_the_first_is_taken(order: tuple[float, ...]) -> None:
     found = {"i": scored([(0, 0.9), (2, 0.4)])}
     for select in ("f1", "count"):
-        assert select_threshold(dict.fromkeys(order, found), {"i": true(0)}, NEAR, select).suppression == order[0]
+        assert select_threshold(dict.fromkeys(order, found), {"i": true(0)}, NEAR, select).separation == order[0]
 
 
 def test_a_better_suppression_goes_before_an_earlier_one() -> None:
     good, bad = {"i": scored([(0, 0.9), (10, 0.8)])}, {"i": scored([(0, 0.9)])}
-    assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR).suppression == 4
+    assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR).separation == 4
 
 
 @pytest.mark.parametrize(("alarms", "chosen"), [(4, 4.0), (12, 8.0)])
 def test_an_earlier_suppression_stands_within_one_standard_error(alarms: int, chosen: float) -> None:
     """Of 100 objects 50 are found, F1 100 / 150 = 0.667, one standard error sqrt(0.667 * 0.333 / 100) = 0.047.
 
-    The first suppression has false alarms as sure as its hits: four of them give 100 / 154 = 0.649, which is as good;
+    The first separation has false alarms as sure as its hits: four of them give 100 / 154 = 0.649, which is as good;
     twelve 100 / 162 = 0.617, which is not.
     """
     hits = [(10.0 * i, 0.9) for i in range(50)]
     truth = {"i": true(*(10.0 * i for i in range(100)))}
     worse = scored(hits + [(10_000.0 + 10 * i, 0.9) for i in range(alarms)])
     candidates = {4.0: {"i": worse}, 8.0: {"i": scored(hits)}}
-    assert select_threshold(candidates, truth, NEAR).suppression == chosen
+    assert select_threshold(candidates, truth, NEAR).separation == chosen
 
 
 def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:

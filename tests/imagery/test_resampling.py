@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detect.imagery import reading
 from detect.imagery.reading import SceneReader, read_window
-from detect.imagery.resampling import Zoom, axis_taps, resampled
+from detect.imagery.resampling import Zoom, axis_filter, resampled
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene, original, view
 from detect.imagery.windows import Window
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 def row(values: list[float], target: int, dtype: str = "float64", nodata: float | None = None) -> list[float]:
     """One row of pixels seen as `target` pixels."""
     pixels = np.array(values, dtype).reshape(1, 1, -1)
-    return resampled(pixels, axis_taps(0, 1, 1, 1), axis_taps(0, target, len(values), target), nodata)[0, 0].tolist()
+    return resampled(pixels, axis_filter(0, 1, 1, 1), axis_filter(0, target, len(values), target), nodata)[
+        0, 0
+    ].tolist()
 
 
 def test_where_it_shrinks_a_pixel_is_the_average_of_what_it_covers() -> None:
@@ -70,9 +72,9 @@ def test_weights_add_up_and_lie_where_the_pixel_does(length: int, target: int, d
     """
     start = data.draw(st.integers(0, target - 1))
     stop = data.draw(st.integers(start + 1, target))
-    taps, whole = axis_taps(start, stop, length, target), axis_taps(0, target, length, target)
-    np.testing.assert_array_equal(taps.index, whole.index[start:stop])
-    np.testing.assert_array_equal(taps.weight, whole.weight[start:stop])
+    filters, whole = axis_filter(start, stop, length, target), axis_filter(0, target, length, target)
+    np.testing.assert_array_equal(filters.index, whole.index[start:stop])
+    np.testing.assert_array_equal(filters.weight, whole.weight[start:stop])
     np.testing.assert_allclose(whole.weight.sum(axis=1), 1)
     assert (whole.weight >= 0).all() and whole.start >= 0 and whole.stop <= length
     if target < length:

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.imagery.thumbnails import Preview
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 
 
 def together(pixels: np.ndarray, core: tuple[int, int], longest_side: int, order: Random) -> np.ndarray:
     preview = Preview(len(pixels), pixels.shape[1:], longest_side, str(pixels.dtype))
-    cores = list(Grid(pixels.shape[1:], core))
+    cores = list(Tiling(pixels.shape[1:], core))
     order.shuffle(cores)
     for at in cores:
         preview.add(at, pixels[:, at.row : at.row_stop, at.col : at.col_stop])

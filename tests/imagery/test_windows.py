@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detect.imagery.windows import Grid, Window, reflect
+from detect.imagery.windows import Tiling, Window, reflect
 
 
 @given(length=st.integers(1, 12), before=st.integers(0, 60), after=st.integers(0, 60))
@@ -72,7 +72,7 @@ def test_sizes_that_make_no_grid(
     shape: tuple[int, int], core: int | tuple[int, int], halo: int, stride: int, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Grid(shape, core, halo, stride)
+        Tiling(shape, core, halo, stride)
 
 
 def test_a_grid_by_hand() -> None:
@@ -81,7 +81,7 @@ def test_a_grid_by_hand() -> None:
     At stride 16 the map has ceil(50 / 16) = 4 rows and ceil(33 / 16) = 3 columns; the last core is 2 rows and 1 column
     of cells, its tile as large as all others, 32 pixels and 16 of halo all around, and hangs over the scene.
     """
-    grid = Grid((50, 33), 32, 16, 16)
+    grid = Tiling((50, 33), 32, 16, 16)
     assert list(grid) == [Window(0, 0, 32, 32), Window(0, 32, 32, 1), Window(32, 0, 18, 32), Window(32, 32, 18, 1)]
     assert grid.map_shape == (4, 3)
     last = Window(32, 32, 18, 1)
@@ -92,7 +92,7 @@ def test_a_grid_by_hand() -> None:
 
 def test_a_core_may_be_higher_than_wide() -> None:
     """50 x 33 pixels in cores of 32 x 16: two rows by three columns, the last ones 18 high and 1 wide."""
-    grid = Grid((50, 33), (32, 16), 8, 8)
+    grid = Tiling((50, 33), (32, 16), 8, 8)
     assert len(grid) == len(list(grid)) == 6
     assert list(grid)[-1] == Window(32, 32, 18, 1)
     assert (grid.core_hw, grid.tile_hw) == ((32, 16), (48, 32))

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.imagery.scenes import Scene
-from detect.imagery.windows import Grid, Window
-from detect.inference.stitching import Stitcher, map_scene, tile_grid
+from detect.imagery.windows import Tiling, Window
+from detect.inference.stitching import Stitcher, make_tiling, map_scene
 
-GRID = Grid((20, 25), 16, 8, 8)
+GRID = Tiling((20, 25), 16, 8, 8)
 """Cores of 16 at (0, 0), (0, 16), (16, 0), (16, 16); the first one's tile is 4 x 4 cells, 2 x 2 of them its own."""
 
 
@@ -58,7 +58,7 @@ def test_a_map_is_not_given_before_it_is_finished() -> None:
 def test_cores_by_hand_for_a_halo_of_176_and_a_stride_of_16(
     shape: tuple[int, int], tile: int, core: tuple[int, int]
 ) -> None:
-    grid = tile_grid(shape, tile, 176, 16)
+    grid = make_tiling(shape, tile, 176, 16)
     assert (grid.core_hw, grid.halo, grid.stride) == (core, 176, 16)
 
 
@@ -81,26 +81,26 @@ def test_tiles_keep_their_bounds_and_cost_no_more_than_those_of_whole_cores(
     align = times * stride
     halo, room = align * cells[0], align * cells[1]
     side = room + 2 * halo + align - 1
-    grid = tile_grid(shape, side, halo, stride, align=None if times == 1 else align)
+    grid = make_tiling(shape, side, halo, stride, align=None if times == 1 else align)
     assert max(grid.tile_hw) <= side and grid.stride == stride
     for core in grid:
         tile = grid.tile(core)
         assert not any(place % align for place in (tile.row, tile.col, tile.height, tile.width))
     assert {(grid.tile(core).height, grid.tile(core).width) for core in grid} == {grid.tile_hw}
-    filled = Grid(shape, room, halo, stride)
+    filled = Tiling(shape, room, halo, stride)
     if len(grid) > 1:
         assert len(grid) * np.prod(grid.tile_hw) <= len(filled) * np.prod(filled.tile_hw)
     area = (2 * halo + align * max(1, cells[1] // narrow)) ** 2
-    assert np.prod(tile_grid(shape, side, halo, stride, area, align).tile_hw) <= area
+    assert np.prod(make_tiling(shape, side, halo, stride, area, align).tile_hw) <= area
 
 
 def test_a_tile_without_room_for_a_core() -> None:
     with pytest.raises(ValueError, match="tile must be 368 or more with a halo of 176 and a stride of 16, got 367"):
-        tile_grid((100, 100), 367, 176, 16)
+        make_tiling((100, 100), 367, 176, 16)
     with pytest.raises(ValueError, match="tile must be 320 or more with a halo of 128 and a stride of 64, got 319"):
-        tile_grid((100, 100), 319, 128, 8, align=64)
+        make_tiling((100, 100), 319, 128, 8, align=64)
     with pytest.raises(ValueError, match="halo must be a multiple of 32, on which tiles begin, got 40"):
-        tile_grid((100, 100), 1000, 40, 8, align=32)
+        make_tiling((100, 100), 1000, 40, 8, align=32)
 
 
 def test_progress_adds_up_to_the_scene() -> None:

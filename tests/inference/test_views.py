@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from detect.imagery.scenes import Scene
 from detect.inference.decoding.patch import PatchDecoder
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import Runtime, map_scene, tile_grid
+from detect.inference.stitching import Runtime, make_tiling, map_scene
 from detect.inference.views import Views
 from tests.engines import disc_net
 from tests.laws.nets import cut, random_net
@@ -91,7 +91,7 @@ def test_the_map_of_a_turned_image_is_the_turned_map(cells: int, combine: str) -
 
 def stitched(runtime: Runtime, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
     scene = Scene(Path("memory"), image.shape[1:], "uint8", len(image))
-    grid = tile_grid(scene.shape, tile, halo, 16)
+    grid = make_tiling(scene.shape, tile, halo, 16)
     return map_scene(scene, (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from detect.imagery.scenes import Scene, open_scene, view
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.grid import turned_channels
 from detect.inference.run import count_scene
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import Runtime, map_scene, tile_grid
+from detect.inference.stitching import Runtime, make_tiling, map_scene
 from detect.nets.heads.grid import GridDetector
 from detect.samples.targets import Objects
 from tests.engines import assert_same_objects, coarse, write
@@ -118,7 +118,7 @@ def test_the_targets_of_a_turned_crop_are_the_turned_targets(
     np.testing.assert_allclose(back[0].reshape(wanted.shape), wanted, rtol=0, atol=1e-6)
 
 
-def stitched(runtime: Runtime, image: np.ndarray, grid: Grid) -> np.ndarray:
+def stitched(runtime: Runtime, image: np.ndarray, grid: Tiling) -> np.ndarray:
     """The map of an image (bands, H, W) in memory."""
     return map_scene(memory_scene(image.shape[1:]), (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))
 
@@ -153,7 +153,7 @@ def test_a_planted_perfect_map_gives_exact_counts_for_every_tile_size(boxes: boo
     for halo in (0, 32, 96):
         for room in (32, 64, 77, 128, 160, 250, 1000):
             runtime = CutMap(whole, 8, halo)
-            grid = tile_grid(shape, room + 2 * halo, halo, 8, align=card.align)
+            grid = make_tiling(shape, room + 2 * halo, halo, 8, align=card.align)
             found = decode(stitched(runtime, image, grid), card, shape)
             assert runtime.tiles == len(grid)
             tiles.add(len(grid))
@@ -219,7 +219,7 @@ def test_law_3_the_stitched_map_of_a_grid_head_is_that_of_one_pass(
     whole = one_pass(net, image, card.halo)
     assert whole.shape == (5 * slots + 2, -(-shape[0] // 8), -(-shape[1] // 8))
     for room in (32, 48, 71, 96, 1000):
-        grid = tile_grid(shape, 2 * card.halo + room, card.halo, 8, align=card.align)
+        grid = make_tiling(shape, 2 * card.halo + room, card.halo, 8, align=card.align)
         found = stitched(plain(net), image, grid)
         np.testing.assert_allclose(found, whole, rtol=0, atol=1e-4 * max(1.0, np.ptp(whole)))
 
@@ -231,7 +231,7 @@ def test_law_3_fails_with_tiles_that_begin_between_the_deepest_cells() -> None:
     shape = (75, 133)
     image = np.moveaxis(coarse(*shape, seed=1), 2, 0)
     whole = one_pass(net, image, card.halo)
-    good, bad = (stitched(plain(net), image, Grid(shape, core, card.halo, 8)) for core in (48, 24))
+    good, bad = (stitched(plain(net), image, Tiling(shape, core, card.halo, 8)) for core in (48, 24))
     np.testing.assert_allclose(good, whole, rtol=0, atol=1e-4 * np.ptp(whole))
     assert np.abs(bad - whole).max() > 1e-2
 

@@ -13,20 +13,20 @@ from torch import nn
 
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, open_scene
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import Runtime, Stitcher, map_scene, tile_grid
+from detect.inference.stitching import Runtime, Stitcher, make_tiling, map_scene
 from detect.nets.receptive import receptive_halo
 from tests.laws.nets import cut, one_pass, plain, random_net, run
 
 
 @st.composite
-def grids(draw: st.DrawFn) -> Grid:
+def grids(draw: st.DrawFn) -> Tiling:
     stride = draw(st.integers(1, 7))
     shape = draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
     sides = st.integers(1, 6).map(lambda cells: cells * stride)
-    return Grid(shape, draw(sides | st.tuples(sides, sides)), stride * draw(st.integers(0, 4)), stride)
+    return Tiling(shape, draw(sides | st.tuples(sides, sides)), stride * draw(st.integers(0, 4)), stride)
 
 
 def memory_scene(image: np.ndarray) -> Scene:
@@ -46,7 +46,7 @@ def assert_same_map(found: np.ndarray, wanted: np.ndarray, share: float = 1e-4) 
 
 @given(grid=grids())
 @settings(deadline=None)
-def test_law_1_cores_cover_every_pixel_once_and_lie_in_the_scene(grid: Grid) -> None:
+def test_law_1_cores_cover_every_pixel_once_and_lie_in_the_scene(grid: Tiling) -> None:
     pixels, cells = np.zeros(grid.shape, int), np.zeros(grid.map_shape, int)
     for core in grid:
         assert core.inside(grid.shape)
@@ -60,7 +60,7 @@ def test_law_1_cores_cover_every_pixel_once_and_lie_in_the_scene(grid: Grid) -> 
 
 @given(grid=grids())
 @settings(deadline=None)
-def test_law_1_a_tile_holds_its_core_and_halo_and_lies_on_the_net_grid(grid: Grid) -> None:
+def test_law_1_a_tile_holds_its_core_and_halo_and_lies_on_the_net_grid(grid: Tiling) -> None:
     """All tiles have one size; those of cores that are cut at the scene's edge hang over it."""
     for core in grid:
         tile = grid.tile(core)
@@ -70,29 +70,29 @@ def test_law_1_a_tile_holds_its_core_and_halo_and_lies_on_the_net_grid(grid: Gri
         assert not any(side % grid.stride for side in (tile.row, tile.col, tile.height, tile.width))
 
 
-@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("to_file_pixels", [False, True])
 @given(grid=grids(), order=st.randoms(use_true_random=False), seed=st.integers(0, 99))
 @settings(deadline=None)
 def test_law_2_an_identity_net_gives_the_image_back_in_any_order(
-    in_file: bool, grid: Grid, order: Random, seed: int, tmp_path_factory: pytest.TempPathFactory
+    to_file_pixels: bool, grid: Tiling, order: Random, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """At a stride s the identity keeps every s-th pixel, the first of each cell; the file of a map has no name."""
     folder = tmp_path_factory.getbasetemp() / "maps"
     folder.mkdir(exist_ok=True)
     image = noise(seed, 2, *grid.shape).astype(np.float32)
-    stitcher = Stitcher(grid, 2, folder if in_file else None)
+    stitcher = Stitcher(grid, 2, folder if to_file_pixels else None)
     cores = list(grid)
     order.shuffle(cores)
     for core in cores:
         stitcher.put(core, cut(image, grid.tile(core))[:, :: grid.stride, :: grid.stride])
     found = stitcher.finished()
-    assert isinstance(found, np.memmap) is in_file and not list(folder.iterdir())
+    assert isinstance(found, np.memmap) is to_file_pixels and not list(folder.iterdir())
     np.testing.assert_array_equal(found, image[:, :: grid.stride, :: grid.stride])
 
 
 @given(grid=grids(), seed=st.integers(0, 99))
 @settings(deadline=None)
-def test_law_2_cells_at_the_edge_see_the_mirrored_image(grid: Grid, seed: int) -> None:
+def test_law_2_cells_at_the_edge_see_the_mirrored_image(grid: Tiling, seed: int) -> None:
     """A net that sums each cell's pixels: cells that hang over the scene take numpy's `reflect` padding."""
     image = noise(seed, 1, *grid.shape).astype(np.float32)
 
@@ -125,7 +125,7 @@ def test_law_3_the_stitched_map_is_the_map_of_one_pass(name: str) -> None:
     whole = one_pass(net, image, card.halo, 16)
     assert whole.shape == (3, -(-shape[0] // 16), -(-shape[1] // 16))
     for room in rooms:
-        grid = tile_grid(shape, 2 * card.halo + room, card.halo, 16)
+        grid = make_tiling(shape, 2 * card.halo + room, card.halo, 16)
         assert len(grid) > 1
         found = map_scene(memory_scene(image), (1, 2, 3), plain(net), grid, read=lambda at: cut(image, at))
         assert_same_map(found, whole)
@@ -137,7 +137,7 @@ def test_law_3_holds_for_files_and_the_runtime(tmp_path: Path) -> None:
     net, card = random_net("test_resnet", 2, 3)
     assert card.halo is not None
     whole = one_pass(net, np.moveaxis(image, 2, 0), card.halo, 16)
-    grid = tile_grid((100, 148), 2 * card.halo + 48, card.halo, 16)
+    grid = make_tiling((100, 148), 2 * card.halo + 48, card.halo, 16)
     runtime = TorchRuntime(net, torch.device("cpu"))
     assert_same_map(map_scene(open_scene(tmp_path / "a.png"), (1, 2, 3), runtime, grid), whole)
 
@@ -179,7 +179,7 @@ def test_law_3_fails_with_a_halo_one_stride_too_small(strides: tuple[int, ...], 
     whole = one_pass(net, image, halo, 4)
 
     def stitched(context: int) -> np.ndarray:
-        grid = Grid((45, 30), 12, context, 4)
+        grid = Tiling((45, 30), 12, context, 4)
         return map_scene(memory_scene(image), (1,), plain(net), grid, read=lambda at: cut(image, at))
 
     assert_same_map(stitched(halo), whole)
@@ -209,7 +209,7 @@ def test_law_5_dense_evaluation_equals_sliding(tmp_path: Path, backbone: str, ce
     runtime: Runtime = TorchRuntime(net, torch.device("cpu"))
     if openvino:
         runtime = OpenVinoRuntime(net, 3, 16, "uint8", "32")
-    dense = map_scene(scene, card.bands, runtime, tile_grid(scene.shape, 2 * card.halo + 48, card.halo, 16))
+    dense = map_scene(scene, card.bands, runtime, make_tiling(scene.shape, 2 * card.halo + 48, card.halo, 16))
     assert dense.shape == (3, 5, 6)
     slid = np.empty_like(dense)
     for i, j in np.ndindex(5, 6):

@@ -16,12 +16,12 @@ from detect.learning.imbalance import ClassLoss
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.samples.augment import Augment
-from detect.samples.crops import grid_task
-from detect.samples.epochs import CropRecipe, Task
+from detect.samples.crops import crop_samples_of
+from detect.samples.epochs import CropDraw, Samples
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import Loading, PatchData
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Encoder
+from detect.samples.targets import TargetEncoder
 from tests.grids import encode, grid_card, objects
 
 pytestmark = [
@@ -74,19 +74,24 @@ def boxed(scene: LabelledScene) -> LabelledScene:
 
 
 @pytest.fixture
-def task(scene) -> Task:
+def task(scene) -> Samples:
     """Two scenes of noise, with everything random."""
     train = boxed(scene("1.png", [(30, 30, "a"), (60, 70, "b"), (80, 20, "a"), (82, 21, "a")]))
     val = boxed(scene("22.png", [(50, 50, "a"), (20, 80, "b")]))
     assert CARD.grid is not None
     augment = Augment({"SquareSymmetry": {"p": 1.0}, "RandomBrightnessContrast": {"p": 0.7}})
-    recipe = CropRecipe(16, 64, 0.25, 0.0, 0.5)
-    return grid_task(
-        SceneSplit((train,), (val,), (), ""), PixelSource((1, 2, 3)), Encoder(CARD.grid, 8, 0.8), recipe, augment, 7
+    recipe = CropDraw(16, 64, 0.25, 0.0, 0.5)
+    return crop_samples_of(
+        SceneSplit((train,), (val,), (), ""),
+        PixelSource((1, 2, 3)),
+        TargetEncoder(CARD.grid, 8, 0.8),
+        recipe,
+        augment,
+        7,
     )
 
 
-def fit(folder: Path, task: Task, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
+def fit(folder: Path, task: Samples, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
     best = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
     )
@@ -109,7 +114,7 @@ class Kill(pl.Callback):
             raise RuntimeError("killed")
 
 
-def test_law_7_a_grid_run_killed_and_resumed_ends_as_one_that_was_not(tmp_path: Path, task: Task) -> None:
+def test_law_7_a_grid_run_killed_and_resumed_ends_as_one_that_was_not(tmp_path: Path, task: Samples) -> None:
     """Every term of the loss is in the table; drawn crops, augmentation and dropout are those of the epoch."""
     whole = fresh(dropout=0.5)
     fit(tmp_path / "whole", task, whole)

@@ -9,8 +9,8 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
-from detect.learning.mining import HardNegatives
-from detect.samples.hard_negatives import LookAlikes, Mining, false_alarms
+from detect.learning.mining import MineHardNegatives
+from detect.samples.hard_negatives import HardNegatives, Mining, false_alarms
 from detect.samples.labelled_scenes import LabelledScene
 
 
@@ -44,22 +44,22 @@ def test_the_distance_is_in_pixels_of_the_file() -> None:
 
 def test_a_single_false_alarm_does_not_fill_the_whole_share() -> None:
     """Four times each place that was mined; labelled ones are drawn as often as is asked for."""
-    places = LookAlikes([scene("b", [])])
+    places = HardNegatives([scene("b", [])])
     assert places.most(100) == 0
     places.mined = [((0, 1.0, 1.0), 0.25), ((0, 2.0, 2.0), 0.75)]
     assert (places.most(100), places.most(5)) == (8, 5)
-    assert LookAlikes(SCENES).most(100) == 100
+    assert HardNegatives(SCENES).most(100) == 100
 
 
 def test_look_alikes_are_drawn_by_their_score() -> None:
     """Weights 1 (labelled), 0.25 and 0.75: shares 1 / 2, 1 / 8 and 3 / 8 of 8,000 draws, within 4 deviations."""
-    places = LookAlikes(SCENES)
+    places = HardNegatives(SCENES)
     assert len(places) == 1 and places.draw(2, np.random.default_rng(0)) == [(0, 90.0, 90.0)] * 2
     places.mined = [((0, 1.0, 1.0), 0.25), ((1, 2.0, 2.0), 0.75)]
     drawn = places.draw(8000, np.random.default_rng(0))
     for place, share in (((0, 90.0, 90.0), 0.5), ((0, 1.0, 1.0), 0.125), ((1, 2.0, 2.0), 0.375)):
         assert abs(drawn.count(place) - 8000 * share) < 4 * (8000 * share * (1 - share)) ** 0.5
-    assert LookAlikes([scene("b", [])]).draw(0, np.random.default_rng(0)) == []
+    assert HardNegatives([scene("b", [])]).draw(0, np.random.default_rng(0)) == []
 
 
 def test_moments_are_ends_of_epochs() -> None:
@@ -94,8 +94,8 @@ def test_the_net_looks_when_it_is_time_and_a_resumed_run_knows_what_it_saw() -> 
         looked.append(net.training)
         return FOUND
 
-    places = LookAlikes(SCENES)
-    callback = HardNegatives(find, SCENES, places, Mining((0.5,), 20.0))  # type: ignore[arg-type]
+    places = HardNegatives(SCENES)
+    callback = MineHardNegatives(find, SCENES, places, Mining((0.5,), 20.0))  # type: ignore[arg-type]
     trainer, module = Trainer(), Module()
     for trainer.current_epoch in range(4):
         callback.on_validation_end(trainer, module)  # type: ignore[arg-type]
@@ -103,6 +103,6 @@ def test_the_net_looks_when_it_is_time_and_a_resumed_run_knows_what_it_saw() -> 
     assert looked == [False] and module.net.training
     callback.on_validation_end(TrainerAt(1), module)  # type: ignore[arg-type]
     assert len(places.mined) == 4  # a second look adds to the first
-    again = HardNegatives(find, SCENES, LookAlikes(SCENES), Mining((0.5,), 20.0))  # type: ignore[arg-type]
+    again = MineHardNegatives(find, SCENES, HardNegatives(SCENES), Mining((0.5,), 20.0))  # type: ignore[arg-type]
     again.load_state_dict(callback.state_dict())
-    assert again.look_alikes.mined == places.mined
+    assert again.hard_negatives.mined == places.mined

@@ -14,17 +14,17 @@ from detect.labels.detections import Detections
 from detect.learning.callbacks import AveragedWeights, EpochLog
 from detect.learning.hyperparameters import ClassBalance, Schedule
 from detect.learning.imbalance import ClassLoss
-from detect.learning.mining import HardNegatives
+from detect.learning.mining import MineHardNegatives
 from detect.learning.patch import ClassifierModule
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
 from detect.samples.augment import Augment
-from detect.samples.epochs import PatchSettings, Recipe
+from detect.samples.epochs import PatchDraw, PatchSettings
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import SceneSplit
 from detect.samples.loading import Loading, PatchData
-from detect.samples.patches import scene_task
+from detect.samples.patches import patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from tests.patches import coloured
 
@@ -199,18 +199,18 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     """
     train = scene("1.png", [(30, 30, "a"), (60, 70, "b"), (80, 20, "a")])
     val = scene("22.png", [(50, 50, "a"), (20, 80, "b")])
-    recipe = Recipe(24, 0.5, 0.5, 0.5, 3.0, 10.0, 0.5)
+    recipe = PatchDraw(24, 0.5, 0.5, 0.5, 3.0, 10.0, 0.5)
     augment = Augment({"SquareSymmetry": {}, "RandomBrightnessContrast": {"p": 0.7}})
     split = SceneSplit((train,), (val,), (), "")
-    task = scene_task(split, PixelSource((1, 2, 3)), PatchSettings(16, 8), recipe, augment, 7)
+    task = patch_samples_of(split, PixelSource((1, 2, 3)), PatchSettings(16, 8), recipe, augment, 7)
     schedule = Schedule(**{**vars(FULL), "label_smoothing": 0.1, "score_every": 3, "unfreeze_at": 0.5})
     module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, PLAIN, Counts())
     best = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
     )
     run = trainer(epochs, best, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks)
-    assert task.look_alikes is not None
-    mined = HardNegatives(alarm, split.train, task.look_alikes, Mining((0.3,), 1.0))
+    assert task.hard_negatives is not None
+    mined = MineHardNegatives(alarm, split.train, task.hard_negatives, Mining((0.3,), 1.0))
     run.callbacks.insert(0, mined)  # type: ignore[attr-defined]
     last = folder / "last.ckpt" if resume else None
     run.fit(module, PatchData(task.train, task.val, LOADING), ckpt_path=last, weights_only=False)

@@ -13,7 +13,7 @@ from detect.learning.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
-from detect.samples.epochs import Task
+from detect.samples.epochs import Samples
 from detect.samples.loading import Loading, PatchData
 from tests.patches import coloured
 
@@ -100,14 +100,14 @@ def test_spans_that_cannot_be(least: float, most: float, steps: int) -> None:
 
 
 def test_one_batch_is_the_same_in_every_step_and_can_be_learned(tmp_path: Path) -> None:
-    task = Task(lambda epoch: coloured(20, epoch), coloured(8), {}, (), np.ones(3))
+    task = Samples(lambda epoch: coloured(20, epoch), coloured(8), {}, (), np.ones(3))
     data = one_batch(task, LOADING)
     assert data.train(0) is data.train(7) and [label for _, label in data.train(0)] == [0, 1, 2, 0, 1, 2, 0, 1]
     losses = Losses()
     trainer(30, tmp_path, losses).fit(module(), data)
     assert len(losses.values) == 30 and learned(losses.values)
     with pytest.raises(ValueError, match="a batch has 8 patches, and there are 5"):
-        one_batch(Task(lambda epoch: coloured(5), coloured(8), {}, (), np.ones(3)), LOADING)
+        one_batch(Samples(lambda epoch: coloured(5), coloured(8), {}, (), np.ones(3)), LOADING)
 
 
 def test_learned_is_a_twentieth_of_the_loss_at_the_start() -> None:

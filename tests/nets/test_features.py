@@ -10,7 +10,7 @@ from timm.layers import DropPath
 from torch import Tensor
 
 from detect.nets.card import BackboneSpec, GridSpec, ModelCard
-from detect.nets.features import TAPS, anatomy, make_body
+from detect.nets.features import FEATURE_LAYERS, backbone_info, make_body
 from detect.nets.modelfile import Net, build_net, load_model, save_model
 from detect.nets.receptive import receptive_halo
 
@@ -123,7 +123,7 @@ def test_grid_heads_of_large_networks(name: str) -> None:
 )
 def test_networks_are_padded_evenly_where_their_maps_do_not_fit_and_nowhere_else(name: str, even: bool) -> None:
     """GoogLeNet's maps have the right size, by pools that round up, whose windows lie to one side of their cells."""
-    assert anatomy(name).even is even
+    assert backbone_info(name).even is even
 
 
 @pytest.mark.parametrize("name", SQUEEZED)
@@ -146,11 +146,11 @@ def test_squeeze_and_excitation_is_refused_for_tiles_with_networks_to_take_inste
 )
 def test_networks_that_cannot_be_had(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        anatomy(name)
+        backbone_info(name)
 
 
 @pytest.mark.parametrize("kind", ["patch", "grid"])
-@pytest.mark.parametrize("name", TAPS)
+@pytest.mark.parametrize("name", FEATURE_LAYERS)
 def test_networks_that_timm_has_not_are_saved_and_loaded(tmp_path: Path, name: str, kind: str) -> None:
     """With four bands; the loaded model computes what the saved one did."""
     torch.manual_seed(0)

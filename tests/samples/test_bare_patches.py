@@ -9,11 +9,11 @@ from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.bare_patches import (
     FolderDataset,
-    FolderRecipe,
+    FolderDraw,
     PatchFiles,
     folder_card,
     folder_outputs,
-    folder_task,
+    folder_samples_of,
 )
 
 CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
@@ -83,8 +83,8 @@ def counts(patches: FolderDataset) -> dict[str, int]:
 def test_a_quarter_of_every_class_validates(folder) -> None:
     """12, 8 and 4 patches: 3, 2 and 1 of them."""
     card = folder_card(folder, ["ground"], CARD)
-    recipe = FolderRecipe(("ground",), 0.25, 0)
-    task = folder_task(folder, card, None, recipe, 5)
+    recipe = FolderDraw(("ground",), 0.25, 0)
+    task = folder_samples_of(folder, card, None, recipe, 5)
     train, val = task.train(0), task.val
     assert isinstance(train, FolderDataset) and isinstance(val, FolderDataset)
     assert counts(val) == {"cow": 3, "ground": 2, "sheep": 1}
@@ -92,7 +92,7 @@ def test_a_quarter_of_every_class_validates(folder) -> None:
     assert set(train.paths).isdisjoint(val.paths)
     assert [card.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
     assert "6 validation patches drawn with seed 5" in task.notes[0]
-    again = folder_task(folder, card, None, recipe, 5)
+    again = folder_samples_of(folder, card, None, recipe, 5)
     assert (again.val.paths, again.train(3).paths) == (val.paths, task.train(3).paths)
     assert task.train(1).paths != train.paths
 
@@ -100,7 +100,7 @@ def test_a_quarter_of_every_class_validates(folder) -> None:
 def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
     root = patches(tmp_path, "train/a/1.png", "train/b/2.png", "val/a/3.png", "test/b/4.png")
     folder = read_patch_folder(root)
-    task = folder_task(folder, folder_card(folder, [], CARD), None, FolderRecipe((), 0.25, 0.5), 0)
+    task = folder_samples_of(folder, folder_card(folder, [], CARD), None, FolderDraw((), 0.25, 0.5), 0)
     assert [path.name for path in task.val.paths] == ["3.png"]
     assert sorted(path.name for path in task.train(0).paths) == ["1.png", "2.png"]
     assert task.notes == ("validation patches from the folder's own val",)
@@ -109,13 +109,13 @@ def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
 def test_a_folder_without_training_patches(tmp_path: Path) -> None:
     folder = read_patch_folder(patches(tmp_path, "val/a/1.png", "val/b/2.png"))
     with pytest.raises(ValueError, match="the folder has no training patches"):
-        folder_task(folder, folder_card(folder, [], CARD), None, FolderRecipe((), 0.25, 0.5), 0)
+        folder_samples_of(folder, folder_card(folder, [], CARD), None, FolderDraw((), 0.25, 0.5), 0)
 
 
 def test_unequal_classes_are_drawn_equally_often_where_asked(folder) -> None:
     """Balance 1: of 18 patches an epoch each class is a third in the long run, though sheep are 3 of them."""
     card = folder_card(folder, ["ground"], CARD)
-    task = folder_task(folder, card, None, FolderRecipe(("ground",), 0.25, 1), 0)
+    task = folder_samples_of(folder, card, None, FolderDraw(("ground",), 0.25, 1), 0)
     drawn = [path.parent.name for epoch in range(100) for path in task.train(epoch).paths]
     assert all(abs(drawn.count(name) / len(drawn) - 1 / 3) < 0.04 for name in ("cow", "ground", "sheep"))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from detect.samples import copies
-from detect.samples.copies import EDGE, Filed, check_copies, same_files
+from detect.samples.copies import EDGE, SplitFile, check_copies, same_files
 
 
 def write(folder: Path, **contents: bytes) -> dict[str, Path]:
@@ -13,8 +13,8 @@ def write(folder: Path, **contents: bytes) -> dict[str, Path]:
     return {name: folder / name for name in contents}
 
 
-def filed(paths: dict[str, Path], **sides: str) -> list[Filed]:
-    return [Filed(name, paths[name], side) for name, side in sides.items()]
+def filed(paths: dict[str, Path], **sides: str) -> list[SplitFile]:
+    return [SplitFile(name, paths[name], side) for name, side in sides.items()]
 
 
 def test_copies_on_two_sides_are_an_error_that_names_both(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -37,14 +37,14 @@ def test_copies_on_one_side_are_a_warning(tmp_path: Path, caplog: pytest.LogCapt
 
 def test_parts_of_one_image_are_no_copies_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, one=b"abcd")["one"]
-    check_copies([Filed("one [rows 0-9]", path, "train"), Filed("one [rows 20-29]", path, "val")])
+    check_copies([SplitFile("one [rows 0-9]", path, "train"), SplitFile("one [rows 20-29]", path, "val")])
     assert not caplog.records
 
 
 def test_copies_that_are_both_cut_into_parts_are_on_two_sides(tmp_path: Path) -> None:
     """What of the one trains may be what of the other validates."""
     paths = write(tmp_path, one=b"abcd", copy=b"abcd")
-    files = [Filed(f"{name} {side}", path, side) for name, path in paths.items() for side in ("train", "val")]
+    files = [SplitFile(f"{name} {side}", path, side) for name, path in paths.items() for side in ("train", "val")]
     with pytest.raises(ValueError, match=r"are the same image, .* \(2 such pairs\)"):
         check_copies(files)
 

@@ -12,16 +12,16 @@ from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.samples.augment import Augment
-from detect.samples.crops import FIXED, INNER, Crop, CropDataset, CropSampler, objects_in, varied
-from detect.samples.epochs import CropRecipe
+from detect.samples.crops import FIXED, INNER, Crop, CropDataset, CropSampler, objects_in_window, varied
+from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Encoder
+from detect.samples.targets import TargetEncoder
 from tests.grids import grid_card, objects
 
 CARD = grid_card(16.0)
-ENCODER = Encoder(CARD.grid, 8, 0.8)
-RECIPE = CropRecipe(samples=40, side=64, empty_fraction=0.25, negative_fraction=0.4, balance=0.0)
+ENCODER = TargetEncoder(CARD.grid, 8, 0.8)
+RECIPE = CropDraw(samples=40, side=64, empty_fraction=0.25, negative_fraction=0.4, balance=0.0)
 SYMMETRY = Augment({"SquareSymmetry": {"p": 1.0}})
 
 
@@ -46,13 +46,13 @@ def number_in(scene: LabelledScene, window: Window) -> int:
 
 def test_an_epoch_has_its_share_of_empty_crops_and_the_others_hold_an_object() -> None:
     """Of 40 crops 10 are empty, 4 of these around look-alikes; objects lie in the scene's left half alone."""
-    look_alikes = np.array([(450.0, 40.0), (350.0, 350.0)])
-    scene = labelled((400, 500), crowd(30, (400, 220)), None, look_alikes)
+    hard_negatives = np.array([(450.0, 40.0), (350.0, 350.0)])
+    scene = labelled((400, 500), crowd(30, (400, 220)), None, hard_negatives)
     crops = CropSampler([scene], RECIPE, 0).draw(0)
     assert len(crops) == 40
     empty = [crop.window for crop in crops if not number_in(scene, crop.window)]
     assert len(empty) == 10
-    assert sum(window.contains_xy(look_alikes).any() for window in empty) >= 4
+    assert sum(window.contains_xy(hard_negatives).any() for window in empty) >= 4
     none = replace(RECIPE, empty_fraction=0.0)
     assert all(number_in(scene, crop.window) for crop in CropSampler([scene], none, 0).draw(0))
     plain = CropSampler([replace(scene, negatives=np.empty((0, 2)))], RECIPE, 0).draw(0)
@@ -152,7 +152,7 @@ def test_a_window_brings_the_objects_of_half_a_side_around() -> None:
     """A window of 64 from (100, 200): those up to 32 beyond its edges, in its own pixels, ignored boxes too."""
     xy = np.array([(200.0, 100.0), (264.0, 120.0), (295.9, 120.0), (296.0, 120.0), (168.0, 68.0), (167.9, 68.0)])
     scene = replace(labelled((400, 400), xy), ignored=np.array([(190.0, 90.0, 210.0, 95.0)]))
-    found = objects_in(scene, Window(100, 200, 64, 64))
+    found = objects_in_window(scene, Window(100, 200, 64, 64))
     np.testing.assert_allclose(found.xy, [(0, 0), (64, 20), (95.9, 20), (-32, -32)])
     assert found.wh is not None and found.wh.shape == (4, 2) and len(found.label) == 4
     assert found.ignored.tolist() == [[-10, -10, 10, -5]]
@@ -161,7 +161,7 @@ def test_a_window_brings_the_objects_of_half_a_side_around() -> None:
 def test_an_object_on_the_far_edge_of_its_scene_is_in_the_last_cell() -> None:
     """Annotations may lie at x = width; such an object is a positive of the crop that ends there."""
     scene = labelled((64, 64), np.array([(64.0, 20.0), (20.0, 64.0)]))
-    things = objects_in(scene, Window(0, 0, 64, 64))
+    things = objects_in_window(scene, Window(0, 0, 64, 64))
     targets = ENCODER(things, np.ones((64, 64), bool))
     assert np.argwhere(targets["objectness"][0].numpy() == 1).tolist() == [[2, 7], [7, 2]]
 

@@ -9,16 +9,16 @@ from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
 from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
-from detect.samples.crops import CropDataset, grid_task
-from detect.samples.epochs import CropRecipe, PatchSettings, Recipe
+from detect.samples.crops import CropDataset, crop_samples_of
+from detect.samples.epochs import CropDraw, PatchDraw, PatchSettings
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit, image_kind
 from detect.samples.loading import measure_normalisation
-from detect.samples.patches import Sample, SampleDataset, scene_task
+from detect.samples.patches import Sample, SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Encoder
+from detect.samples.targets import TargetEncoder
 
 CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
-RECIPE = Recipe(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
+RECIPE = PatchDraw(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
@@ -60,7 +60,7 @@ def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
 def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
     split = SceneSplit((full,), (other,), (), "drawn by hand")
-    task = scene_task(split, PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 3)
+    task = patch_samples_of(split, PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 3)
     first, second = task.train(0), task.train(1)
     assert (
         isinstance(first, SampleDataset) and isinstance(second, SampleDataset) and isinstance(task.val, SampleDataset)
@@ -73,7 +73,7 @@ def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
-CROPS = CropRecipe(12, 32, 0.25, 0.0, 0.0)
+CROPS = CropDraw(12, 32, 0.25, 0.0, 0.0)
 
 
 def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
@@ -81,7 +81,7 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
     full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
     split = SceneSplit((full,), (other,), (), "drawn by hand")
     augment = Augment({"SquareSymmetry": {"p": 1.0}})
-    task = grid_task(split, PixelSource((1, 2, 3)), Encoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
+    task = crop_samples_of(split, PixelSource((1, 2, 3)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
     first, second = task.train(0), task.train(1)
     assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(task.val, CropDataset)
     assert len(first) == 12 and first.crops == task.train(0).crops != second.crops
@@ -100,8 +100,8 @@ def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(s
     """The nearest others of six objects are 1.5, 1.5, 2.5, 6, 6 and 14 pixels away."""
     places = [(1, 1), (2.5, 1), (5, 1), (40, 40), (46, 40), (60, 40)]
     train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
-    encoder = Encoder(GridSpec(16), stride, 0.8)
-    notes = grid_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
+    encoder = TargetEncoder(GridSpec(16), stride, 0.8)
+    notes = crop_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
     told = [note for note in notes if "from another" in note]
     assert len(told) == (close > 0)
     if close:
@@ -114,7 +114,7 @@ def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
     with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.val"):
-        grid_task(split, PixelSource((1,)), Encoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
+        crop_samples_of(split, PixelSource((1,)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
@@ -122,7 +122,7 @@ def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     train, val = (bare, full) if empty == "training" else (full, bare)
     with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
-        scene_task(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 0)
+        patch_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 0)
 
 
 def test_pixels_that_are_no_number_cannot_be_normalised() -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detect.samples.epochs import Recipe
+from detect.samples.epochs import PatchDraw
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.patches import Sampler
 
-RECIPE = Recipe(
+RECIPE = PatchDraw(
     samples=200,
     background_fraction=0.4,
     near_fraction=0.5,
@@ -48,11 +48,11 @@ def test_shares_are_kept(scenes) -> None:
     """Of 200, 40 % are background, 80; of these 25 % are look-alikes, 20, half the rest are near objects, 30."""
     drawn = Sampler(scenes, RECIPE, 0).draw(0)
     background = [s for s in drawn if s.output == 0]
-    look_alikes = [s for s in background if (s.x, s.y) in {(5.0, 95.0), (190.0, 5.0)}]
+    hard_negatives = [s for s in background if (s.x, s.y) in {(5.0, 95.0), (190.0, 5.0)}]
     near = [
-        s for s in background if s not in look_alikes and nearest(scenes[s.scene], s.x, s.y) <= 2 * RECIPE.exclusion
+        s for s in background if s not in hard_negatives and nearest(scenes[s.scene], s.x, s.y) <= 2 * RECIPE.exclusion
     ]
-    assert (len(drawn), len(background), len(look_alikes)) == (200, 80, 20)
+    assert (len(drawn), len(background), len(hard_negatives)) == (200, 80, 20)
     assert len(near) >= 30
     only_near = Sampler(scenes, replace(RECIPE, near_fraction=1.0, negative_fraction=0.0), 0).draw(0)
     for s in only_near:

@@ -7,7 +7,7 @@ import pytest
 
 from detect.imagery.resolution import Resolution
 from detect.labels.detections import Detections
-from detect.samples.labelled_scenes import LabelledScene, SceneSplit, seen_split
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit, resampled_split
 from detect.samples.sizes import ObjectSizes, fitted_patch, grid_warnings, object_sizes, patch_warnings
 
 AS_THEY_ARE = Resolution()
@@ -63,7 +63,7 @@ def test_everything_labelled_is_seen_where_the_pixels_are(scene) -> None:
         ignored=np.array([[4.0, 8.0, 40.0, 80.0]]),
         objects=Detections.truth(np.array([[40.0, 60.0]]), ["a"], ("a",), np.array([[8.0, 4.0]])),
     )
-    split = seen_split(SceneSplit((whole,), (whole,), (whole,), "told"), Resolution(0.25))
+    split = resampled_split(SceneSplit((whole,), (whole,), (whole,), "told"), Resolution(0.25))
     assert split.note == "told"
     for (seen,) in (split.train, split.val, split.test):
         assert seen.scene.shape == (25, 25) and seen.name == "1.png"

@@ -169,8 +169,8 @@ def test_a_single_image_is_cut_into_strips_with_a_guard_band(image, down: bool) 
     along = [10, 20, 90, 110, 190, 215, 240, 399]
     places = [(7.0, float(at), "a") if down else (float(at), 7.0, "a") for at in along]
     height, width = (400, 60) if down else (60, 400)
-    look_alikes = np.array([(3.0, 150.0), (3.0, 300.0)])[:, :: 1 if down else -1]
-    whole = image("1.png", places, height=height, width=width, negatives=look_alikes)
+    hard_negatives = np.array([(3.0, 150.0), (3.0, 300.0)])[:, :: 1 if down else -1]
+    whole = image("1.png", places, height=height, width=width, negatives=hard_negatives)
     split = split_scenes(annotations(whole), guard=30)
     axis = 0 if down else 1
     assert spans(split.val, axis) == [(60, 160)] and spans(split.train, axis) == [(0, 30), (190, 400)]

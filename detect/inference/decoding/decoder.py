@@ -23,13 +23,13 @@ class Decoder(Protocol):
         logits: NDArray[np.float32],
         geometry: CellGeometry,
         *,
-        suppression: float,
+        separation: float,
         threshold: float,
         rows: int | None = None,
     ) -> Detections:
-        """Find the objects; `suppression` is a radius in pixels, or for boxes an IoU."""
+        """Find the objects; `separation` is a radius in pixels, or for boxes an IoU."""
 
-    def laid_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
+    def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Make what a mirrored tile's maps (B, K, h, w) say right, once their cells lie where they belong."""
 
     def combined(self, maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ def decoder_of(card: ModelCard) -> Decoder:
     return PatchDecoder(card) if card.grid is None else GridDecoder(card)
 
 
-def suppression_of(card: ModelCard) -> float:
+def separation_of(card: ModelCard) -> float:
     """Give the IoU, or the radius in pixels, that parts a model's detections."""
     if card.boxes:
         assert card.nms_iou is not None

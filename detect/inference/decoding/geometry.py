@@ -29,7 +29,7 @@ class CellGeometry:
     shape: tuple[int, int]
 
 
-def in_file(found: Detections, scene: Scene) -> Detections:
+def to_file_pixels(found: Detections, scene: Scene) -> Detections:
     """Take what was found in a scene to pixels of its file: from the resampled size back to the original's."""
     if scene.zoom is None:
         return found

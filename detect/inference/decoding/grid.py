@@ -37,7 +37,7 @@ def decode_grid(
     card: ModelCard,
     geometry: CellGeometry,
     *,
-    suppression: float,
+    separation: float,
     threshold: float,
     rows: int | None = None,
 ) -> Detections:
@@ -52,7 +52,7 @@ def decode_grid(
         logits: (slots * 5 + C, h, w) of `GridDetector`.
         card: the classes and the head.
         geometry: where the cells lie.
-        suppression: IoU in [0, 1] for boxes, radius in pixels for points.
+        separation: IoU in [0, 1] for boxes, radius in pixels for points.
         threshold: least score in [0, 1]; the score is the probability that an object's centre lies in the cell.
         rows: rows of the map that are worked on at once, all by default; the outcome does not depend on it.
 
@@ -79,7 +79,7 @@ def decode_grid(
     place, value = place[reading], value[:, reading]
     found = _placed(place[:, :2], value, card, geometry)
     order = np.argsort(-np.round(value[0].astype(np.float32) * LEVELS), kind="stable")
-    kept = _far_points(found, order, suppression) if size is None else _apart_boxes(found, order, suppression)
+    kept = _separated_points(found, order, separation) if size is None else _separated_boxes(found, order, separation)
     return found[kept]
 
 
@@ -127,7 +127,7 @@ def _placed(
     return Detections((low + high) / 2, score, label, card.classes, high - low)
 
 
-def _apart_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
+def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
     """Give, ascending, the boxes that NMS leaves; it goes by the order, not by the last digits of scores."""
     rank = np.empty(len(found))
     rank[order] = np.arange(len(found), 0, -1)
@@ -135,7 +135,7 @@ def _apart_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDAr
     return np.sort(batched_nms(boxes, torch.from_numpy(rank), label, iou).numpy())
 
 
-def _far_points(found: Detections, order: NDArray[np.intp], radius: float) -> NDArray[np.intp]:
+def _separated_points(found: Detections, order: NDArray[np.intp], radius: float) -> NDArray[np.intp]:
     """Give, ascending, the points that remain when each drops those closer than `radius` that come after it."""
     if radius <= 0 or len(found) < 2:
         return np.arange(len(found))
@@ -213,14 +213,14 @@ class GridDecoder:
         logits: NDArray[np.float32],
         geometry: CellGeometry,
         *,
-        suppression: float,
+        separation: float,
         threshold: float,
         rows: int | None = None,
     ) -> Detections:
         """Find boxes or points; see `decode_grid`."""
-        return decode_grid(logits, self.card, geometry, suppression=suppression, threshold=threshold, rows=rows)
+        return decode_grid(logits, self.card, geometry, separation=separation, threshold=threshold, rows=rows)
 
-    def laid_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
+    def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Turn offsets and sizes back; see `turned_channels`."""
         return turned_channels(maps, self.slots, turn)
 

@@ -141,14 +141,14 @@ class PatchDecoder:
         logits: NDArray[np.float32],
         geometry: CellGeometry,
         *,
-        suppression: float,
+        separation: float,
         threshold: float,
         rows: int | None = None,
     ) -> Detections:
         """Find points; see `decode_patches`."""
-        return decode_patches(logits, self.card, geometry, radius=suppression, threshold=threshold, rows=rows)
+        return decode_patches(logits, self.card, geometry, radius=separation, threshold=threshold, rows=rows)
 
-    def laid_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
+    def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Logits of classes know no direction."""
         return maps
 

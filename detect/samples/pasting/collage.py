@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from detect.imagery.windows import Window
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.cutouts import CutOut, cut_ground
-from detect.samples.pasting.stock import LEAST, Stock, boxes_of, touched
+from detect.samples.pasting.stock import LEAST, SceneCutouts, boxes_of, count_overlaps
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import Objects
 
@@ -32,7 +32,7 @@ Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pasting:
+class PasteSettings:
     """How often and how many cut-outs are laid onto a crop.
 
     Attributes:
@@ -66,7 +66,7 @@ class Pasting:
             )
 
 
-class Collage:
+class PasteObjects:
     """Lays empty ground, then labelled objects, of the training scenes onto crops (Dwibedi et al. 2017).
 
     An object is mirrored, turned by quarters, resized by `SCALE` and, in photographs (uint8, 1 or 3 bands), brightened
@@ -90,14 +90,14 @@ class Collage:
         self,
         scenes: Sequence[LabelledScene],
         source: PixelSource,
-        objects: Pasting,
-        ground: Pasting,
+        objects: PasteSettings,
+        ground: PasteSettings,
         size: float,
         balance: float,
     ) -> None:
         self.scenes, self.source = scenes, source
         self.objects, self.ground, self.size = objects, ground, size
-        self.stock = Stock(scenes, source, size, objects.feather, balance) if objects.p else None
+        self.stock = SceneCutouts(scenes, source, size, objects.feather, balance) if objects.p else None
         self._boxes = [boxes_of(s.objects.xy, s.objects.wh, size) for s in scenes]
         area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
         self._area = area / area.sum()
@@ -163,7 +163,7 @@ class Collage:
                 continue
             row, col = rng.integers((height - side + 1, width - side + 1)).tolist()
             window = Window(row, col, side, side)
-            if touched(window, self._boxes[scene]) or touched(window, labelled.ignored):
+            if count_overlaps(window, self._boxes[scene]) or count_overlaps(window, labelled.ignored):
                 continue
             pixels = self.source.read(labelled.scene, window)
             if labelled.scene.nodata is not None and (pixels == labelled.scene.nodata).all(axis=0).any():
@@ -188,6 +188,6 @@ def _room(
     for row, col in rng.integers(0, np.array(most) + 1, size=(TRIES, 2)).tolist():
         window = Window(row, col, *piece.hw)
         whole = valid[row : window.row_stop, col : window.col_stop].all()
-        if whole and not touched(window, taken) and piece.shows_on(pixels, (row, col)):
+        if whole and not count_overlaps(window, taken) and piece.shows_on(pixels, (row, col)):
             return row, col
     return None

@@ -1,4 +1,4 @@
-"""Pieces of scenes and patches that are cut out with a soft rim, varied, and laid onto other pixels."""
+"""ObjectCutouts of scenes and patches that are cut out with a soft rim, varied, and laid onto other pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -19,7 +19,7 @@ PIECE = 0.4
 Key = TypeVar("Key")
 
 
-class Pieces(Generic[Key]):
+class ObjectCutouts(Generic[Key]):
     """Cuts out objects, and tells whole ones from pieces by what some of their class cover.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detect.imagery.windows import Window
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.cutouts import CutOut, cut_box, cut_object
-from detect.samples.pasting.pieces import Pieces
+from detect.samples.pasting.pieces import ObjectCutouts
 from detect.samples.pixel_cache import PixelSource
 
 LEAST = 4
@@ -25,7 +25,7 @@ DRAWS = 25
 """Objects drawn for one that can be cut out, before it is given up."""
 
 
-class Stock:
+class SceneCutouts:
     """Cuts out objects of `LEAST` pixels or more that stand free: in their scene, with nothing else beside them.
 
     What cannot be told from its ground comes with the ground in its box; where points are labelled it is not used, and
@@ -51,7 +51,7 @@ class Stock:
         self.free = [(i, n) for i in range(len(scenes)) for n in self._standing_free(i)]
         label = np.array([scenes[i].objects.label[n] for i, n in self.free], int)
         members = {int(k): [self.free[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
-        self.pieces = Pieces(self._told_apart, members)
+        self.pieces = ObjectCutouts(self._told_apart, members)
         weight = np.bincount(label)[label].astype(np.float64) ** -balance
         if any(s.objects.wh is None for s in scenes):
             rates = np.array([self.pieces.rates[k] for k in label.tolist()])
@@ -77,7 +77,11 @@ class Stock:
         for i in range(len(boxes)):
             near = _window(boxes[i], self.feather)
             inside = near.inside(labelled.scene.shape) and (boxes[i, 2:] - boxes[i, :2]).min() >= LEAST
-            if inside and touched(near, boxes) == 1 and not touched(self._window(scene, i), labelled.ignored):
+            if (
+                inside
+                and count_overlaps(near, boxes) == 1
+                and not count_overlaps(self._window(scene, i), labelled.ignored)
+            ):
                 found.append(i)
         return found
 
@@ -125,7 +129,7 @@ def boxes_of(xy: NDArray[np.float64], wh: NDArray[np.float64] | None, size: floa
     return np.concatenate([xy - half, xy + half], axis=1)
 
 
-def touched(window: Window, boxes: NDArray[np.float64]) -> int:
+def count_overlaps(window: Window, boxes: NDArray[np.float64]) -> int:
     """Count the boxes that a window overlaps."""
     x1, y1, x2, y2 = boxes.T
     hit = (x1 < window.col_stop) & (window.col < x2) & (y1 < window.row_stop) & (window.row < y2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detect.samples.pasting.collage import GAIN
 from detect.samples.pasting.cutouts import CutOut, cut_object
-from detect.samples.pasting.pieces import Pieces
+from detect.samples.pasting.pieces import ObjectCutouts
 
 SIZE = 0.55
 """Side of the object in a bare patch, about, as a part of the patch's: some ground is around it."""
@@ -27,7 +27,7 @@ SALT = 0x7A9
 Pixels = NDArray[Any]
 
 
-class Transplant:
+class PasteOnOtherGround:
     """Lays the objects of some bare patches onto empty patches (Dwibedi et al., Cut, Paste and Learn, 2017).
 
     So that a class that was photographed on one kind of ground is not told by it. The empty patch is mirrored and
@@ -56,7 +56,7 @@ class Transplant:
         self.share, self.size, self.empty = share, SIZE * side, empty
         self._read = read
         self._cut: dict[Path, CutOut | None] = {}
-        self.pieces = Pieces(self._middle, objects)
+        self.pieces = ObjectCutouts(self._middle, objects)
 
     def __call__(self, path: Path, output: int, seed: int) -> Pixels:
         """Give the pixels of a patch with an object, on its own ground or on other.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detect.inference.decoding.decoder import decoder_of, suppression_of
+from detect.inference.decoding.decoder import decoder_of, separation_of
 from detect.inference.decoding.grid import GridDecoder, combined_grids, grid_heat, turned_channels
 from detect.inference.decoding.patch import PatchDecoder, posteriors
 from tests.engines import lively
@@ -18,9 +18,9 @@ def test_each_family_has_its_decoder() -> None:
 
 
 def test_boxes_are_parted_by_iou_and_points_by_radius() -> None:
-    assert suppression_of(grid_card(24.0, nms_iou=0.35, radius=7.0)) == 0.35
-    assert suppression_of(grid_card(None, radius=7.0)) == 7.0
-    assert suppression_of(lively()[1]) == 16.0
+    assert separation_of(grid_card(24.0, nms_iou=0.35, radius=7.0)) == 0.35
+    assert separation_of(grid_card(None, radius=7.0)) == 7.0
+    assert separation_of(lively()[1]) == 16.0
 
 
 @pytest.mark.parametrize("kind", ["patch", "boxes", "points"])
@@ -38,7 +38,7 @@ def test_a_grids_views_are_turned_and_combined_by_its_slots() -> None:
     decoder = decoder_of(grid_card(24.0, 2))
     given = maps(12)
     for turn in D4:
-        np.testing.assert_array_equal(decoder.laid_back(given[0], turn), turned_channels(given[0], 2, turn))
+        np.testing.assert_array_equal(decoder.turned_back(given[0], turn), turned_channels(given[0], 2, turn))
     for how in ("mean", "vote"):
         np.testing.assert_array_equal(decoder.combined(given, how), combined_grids(given, 2, how))
 
@@ -46,7 +46,7 @@ def test_a_grids_views_are_turned_and_combined_by_its_slots() -> None:
 def test_classes_of_a_patch_know_no_direction() -> None:
     given = maps(3)[0]
     for turn in D4:
-        np.testing.assert_array_equal(decoder_of(lively()[1]).laid_back(given, turn), given)
+        np.testing.assert_array_equal(decoder_of(lively()[1]).turned_back(given, turn), given)
 
 
 def test_the_suppression_of_the_caller_goes_before_the_cards() -> None:
@@ -56,4 +56,4 @@ def test_the_suppression_of_the_caller_goes_before_the_cards() -> None:
     logits[0, 2, [2, 4]] = (2, 1)
     card = grid_card(24.0, nms_iou=0.5)
     assert len(decode(logits, card, (48, 64))) == 2
-    assert len(decode(logits, card, (48, 64), suppression=0.1)) == 1
+    assert len(decode(logits, card, (48, 64), separation=0.1)) == 1

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from detect.imagery.windows import Grid, Window
+from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import FLAT, decode_patches, find_peaks, foreground, posteriors
 from detect.inference.stitching import Stitcher
@@ -270,7 +270,7 @@ def test_last_digits_do_not_decide_on_flat_ground() -> None:
 
 def test_a_map_in_a_file_is_decoded_as_one_in_memory(tmp_path: Path) -> None:
     logits = hilly(1, 50, 70, 4)
-    grid = Grid((400, 560), 64, 0, 8)
+    grid = Tiling((400, 560), 64, 0, 8)
     maps = []
     for folder in (None, tmp_path):
         stitcher = Stitcher(grid, 3, folder)
@@ -282,7 +282,7 @@ def test_a_map_in_a_file_is_decoded_as_one_in_memory(tmp_path: Path) -> None:
     assert isinstance(maps[1], np.memmap) and not isinstance(maps[0], np.memmap)
     geometry = CellGeometry(8, 4.0, (400, 560))
     in_memory = decode_patches(maps[0], CARD, geometry, radius=16, threshold=0.3)
-    in_file = decode_patches(maps[1], CARD, geometry, radius=16, threshold=0.3, rows=7)
+    to_file_pixels = decode_patches(maps[1], CARD, geometry, radius=16, threshold=0.3, rows=7)
     assert len(in_memory) > 20
-    assert_identical(in_file, in_memory)
+    assert_identical(to_file_pixels, in_memory)
     np.testing.assert_array_equal(maps[1], logits)

@@ -10,18 +10,18 @@ from scipy.ndimage import label
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
-from detect.samples.crops import Crop, CropDataset, grid_task
-from detect.samples.epochs import CropRecipe
+from detect.samples.crops import Crop, CropDataset, crop_samples_of
+from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
-from detect.samples.pasting.collage import Collage, Pasting, point_size
+from detect.samples.pasting.collage import PasteObjects, PasteSettings, point_size
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Encoder, Objects
+from detect.samples.targets import Objects, TargetEncoder
 from tests.grids import grid_card, objects
 
 SIDE = 160
-NEVER = Pasting(0.0, (1, 1), 0.3)
-OFTEN = Pasting(1.0, (2, 3), 0.3)
-GROUND = Pasting(1.0, (2, 3), 0.7, (0.2, 0.4))
+NEVER = PasteSettings(0.0, (1, 1), 0.3)
+OFTEN = PasteSettings(1.0, (2, 3), 0.3)
+GROUND = PasteSettings(1.0, (2, 3), 0.7, (0.2, 0.4))
 SOURCE = PixelSource((1, 2, 3))
 
 
@@ -67,11 +67,11 @@ def colour_of(pixels: np.ndarray, xy: np.ndarray) -> int:
 def test_pasted_objects_are_where_their_labels_say(tmp_path: Path, points: bool) -> None:
     """Discs on flat ground: each label lies on its colour's middle, its box around what is coloured, within a pixel."""
     scene = write_scene(tmp_path / "a.png", [(40, 40), (120, 50), (50, 120), (118, 122)], points=points)
-    collage = Collage([scene], SOURCE, OFTEN, NEVER, 16.0, 0.0)
-    assert len(collage.stock.free) == 4
+    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 16.0, 0.0)
+    assert len(paste.stock.free) == 4
     number = 0
     for seed in range(12):
-        pixels, found = collage(empty(60), none(points), np.ones((96, 96), bool), seed)
+        pixels, found = paste(empty(60), none(points), np.ones((96, 96), bool), seed)
         assert 2 <= len(found.xy) <= 3 and len(found.label) == len(found.xy)
         assert (found.wh is None) == points
         for i, xy in enumerate(found.xy):
@@ -91,10 +91,10 @@ def test_nothing_is_laid_over_objects_ignored_regions_or_what_is_not_of_the_imag
     valid = np.ones((96, 96), bool)
     valid[:, 80:] = False
     things = objects([(20, 20)], [(24, 24)], [1], [(8, 50, 40, 90)])
-    collage = Collage([scene], SOURCE, replace(OFTEN, number=(3, 5)), GROUND, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(3, 5)), GROUND, 12.0, 0.0)
     changed = np.zeros((96, 96), bool)
     for seed in range(30):
-        pixels, found = collage(empty(90), things, valid, seed)
+        pixels, found = paste(empty(90), things, valid, seed)
         changed |= (pixels != 90).any(axis=0)
         np.testing.assert_array_equal(found.xy[0], (20, 20))
         assert found.ignored.tolist() == [[8, 50, 40, 90]]
@@ -111,21 +111,23 @@ def test_objects_are_cut_only_where_they_stand_free(tmp_path: Path) -> None:
     """Of five one hangs over the edge, two are neighbours 13 pixels apart, one lies in an ignored region."""
     places = [(3, 80), (60, 60), (73, 60), (120, 120), (120, 30)]
     scene = write_scene(tmp_path / "a.png", places, ignored=[(110, 110, 130, 130)])
-    assert Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0).stock.free == [(0, 4)]
+    assert PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0).stock.free == [(0, 4)]
 
 
 def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp_path: Path) -> None:
     valid = np.ones((96, 96), bool)
     full = objects([(48, 48)], [(96, 96)])
-    for collage, things in (
-        (Collage([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0), full),
-        (Collage([write_scene(tmp_path / "none.png", [])], SOURCE, OFTEN, NEVER, 12.0, 0.0), none()),
-        (Collage([scene], SOURCE, NEVER, NEVER, 12.0, 0.0), none()),
+    for paste, things in (
+        (PasteObjects([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0), full),
+        (PasteObjects([write_scene(tmp_path / "none.png", [])], SOURCE, OFTEN, NEVER, 12.0, 0.0), none()),
+        (PasteObjects([scene], SOURCE, NEVER, NEVER, 12.0, 0.0), none()),
     ):
-        pixels, found = collage(empty(60), things, valid, 3)
+        pixels, found = paste(empty(60), things, valid, 3)
         np.testing.assert_array_equal(pixels, empty(60))
         assert len(found.xy) == len(things.xy)
-    small, found = Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)(empty(60, 8), none(), np.ones((8, 8), bool), 0)
+    small, found = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)(
+        empty(60, 8), none(), np.ones((8, 8), bool), 0
+    )
     assert (small == 60).all() and not len(found.xy)
 
 
@@ -133,8 +135,8 @@ def test_an_object_that_would_not_show_is_not_pasted(tmp_path: Path) -> None:
     """A red disc on red ground: half of its contrast with its own ground is wanted."""
     scene = write_scene(tmp_path / "a.png", [(40, 40)])
     red = np.broadcast_to(np.array([220, 30, 30], np.uint8)[:, None, None], (3, 96, 96))
-    collage = Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
-    assert not len(collage(red, none(), np.ones((96, 96), bool), 0)[1].xy)
+    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
+    assert not len(paste(red, none(), np.ones((96, 96), bool), 0)[1].xy)
 
 
 def test_long_objects_of_points_are_not_laid_over_one_another(tmp_path: Path) -> None:
@@ -143,9 +145,9 @@ def test_long_objects_of_points_are_not_laid_over_one_another(tmp_path: Path) ->
     pixels = np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)
     pixels[76:84, 62:98] = 220
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    collage = Collage([scene], SOURCE, replace(OFTEN, number=(5, 5)), NEVER, 24.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(5, 5)), NEVER, 24.0, 0.0)
     for seed in range(10):
-        laid, found = collage(empty(60, 160), none(True), np.ones((160, 160), bool), seed)
+        laid, found = paste(empty(60, 160), none(True), np.ones((160, 160), bool), seed)
         parts, number = label(laid[0] > 120)
         assert number == len(found.xy) > 1
         assert all(90 < (parts == part).sum() < 600 for part in range(1, number + 1))
@@ -157,9 +159,9 @@ def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(
     place = [(40, 40)]
     scene = write_scene(tmp_path / "a.png", place, points=points)
     Image.fromarray(np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)).save(tmp_path / "a.png")
-    collage = Collage([scene], SOURCE, replace(OFTEN, number=(1, 1)), NEVER, 12.0, 0.0)
-    assert collage.stock.free == [(0, 0)] and collage.stock.pieces.rates == {0: 0.0}
-    pixels, found = collage(empty(140), none(points), np.ones((96, 96), bool), 0)
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(1, 1)), NEVER, 12.0, 0.0)
+    assert paste.stock.free == [(0, 0)] and paste.stock.pieces.rates == {0: 0.0}
+    pixels, found = paste(empty(140), none(points), np.ones((96, 96), bool), 0)
     rows, cols = np.nonzero((pixels < 100).all(axis=0))
     assert len(found.xy) == (not points) and len(rows) == pytest.approx(0 if points else found.wh.prod(), rel=0.4)
     if not points:
@@ -170,10 +172,10 @@ def test_ground_is_empty_ground(tmp_path: Path) -> None:
     """Red discs everywhere but in the scene's right third: no red is ever laid, what is laid is of its grey."""
     places = [(x, y) for x in range(10, 100, 20) for y in range(10, 160, 20)]
     scene = write_scene(tmp_path / "a.png", places, grey=120)
-    collage = Collage([scene], SOURCE, NEVER, GROUND, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, NEVER, GROUND, 12.0, 0.0)
     seen = np.zeros((96, 96), bool)
     for seed in range(10):
-        pixels, found = collage(empty(60), none(), np.ones((96, 96), bool), seed)
+        pixels, found = paste(empty(60), none(), np.ones((96, 96), bool), seed)
         assert not len(found.xy) and np.ptp(pixels.astype(int), axis=0).max() < 40
         assert pixels.min() >= 59 and pixels.max() <= 140
         seen |= pixels[0] > 100
@@ -182,14 +184,18 @@ def test_ground_is_empty_ground(tmp_path: Path) -> None:
 
 def test_a_seed_decides(scene: LabelledScene) -> None:
     valid = np.ones((96, 96), bool)
-    one, other = (Collage([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0) for _ in range(2))
+    one, other = (PasteObjects([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0) for _ in range(2))
     first, again, next_one = (c(empty(60), none(), valid, seed) for c, seed in ((one, 5), (other, 5), (one, 6)))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1].xy, again[1].xy)
     assert (first[0] != next_one[0]).any()
     share = np.mean(
         [
-            len(Collage([scene], SOURCE, replace(OFTEN, p=0.3), NEVER, 12.0, 0.0)(empty(60), none(), valid, seed)[1].xy)
+            len(
+                PasteObjects([scene], SOURCE, replace(OFTEN, p=0.3), NEVER, 12.0, 0.0)(empty(60), none(), valid, seed)[
+                    1
+                ].xy
+            )
             > 0
             for seed in range(100)
         ]
@@ -209,10 +215,10 @@ def test_points_stand_for_squares_as_wide_as_their_neighbours_are_far(tmp_path: 
 def test_law_8_validation_gets_no_collage(scene: LabelledScene, tmp_path: Path) -> None:
     """Training crops hold more than is labelled in them; those that validate are the image's own."""
     other = write_scene(tmp_path / "v.png", [(80, 80)], grey=100)
-    collage = Collage([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0)
-    recipe = CropRecipe(6, 64, 0.0, 0.0, 0.0)
-    encoder = Encoder(grid_card(16.0).grid, 8, 0.8)
-    task = grid_task(SceneSplit((scene,), (other,), (), ""), SOURCE, encoder, recipe, None, 0, collage)
+    paste = PasteObjects([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0)
+    recipe = CropDraw(6, 64, 0.0, 0.0, 0.0)
+    encoder = TargetEncoder(grid_card(16.0).grid, 8, 0.8)
+    task = crop_samples_of(SceneSplit((scene,), (other,), (), ""), SOURCE, encoder, recipe, None, 0, paste)
     train, val = task.train(0), task.val
     assert isinstance(train, CropDataset) and isinstance(val, CropDataset)
     added = 0
@@ -227,16 +233,16 @@ def test_law_8_validation_gets_no_collage(scene: LabelledScene, tmp_path: Path) 
         assert len(val.sample(i)[1].xy) <= 1
 
 
-def replace_collage(data: CropDataset, collage: Collage | None) -> CropDataset:
-    return CropDataset(data.scenes, data.crops, data.source, data.encoder, data.augment, data.seed, collage)
+def replace_collage(data: CropDataset, paste: PasteObjects | None) -> CropDataset:
+    return CropDataset(data.scenes, data.crops, data.source, data.encoder, data.augment, data.seed, paste)
 
 
 def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None:
     """The targets of an empty crop hold as many positives as were pasted."""
     ground = write_scene(tmp_path / "g.png", [])
-    collage = Collage([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
     crops = [Crop(0, Window(16, 16, 128, 128))] * 4
-    data = CropDataset([ground], crops, SOURCE, Encoder(grid_card(16.0).grid, 8, 0.8), None, 0, collage)
+    data = CropDataset([ground], crops, SOURCE, TargetEncoder(grid_card(16.0).grid, 8, 0.8), None, 0, paste)
     for i in range(4):
         assert int((data[i][1]["objectness"] == 1).sum()) == len(data.sample(i)[1].xy) >= 2
 
@@ -244,13 +250,16 @@ def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Pasting(1.5, (1, 2), 0.3), r"p and augment\.background\.p must be in \[0, 1\], got 1.5"),
-        (lambda: Pasting(0.5, (0, 2), 0.3), r"the least, 1 or more, and the most, got \[0, 2\]"),
-        (lambda: Pasting(0.5, (3, 2), 0.3), r"the least, 1 or more, and the most, got \[3, 2\]"),
-        (lambda: Pasting(0.5, (1, 2), 0.0), r"feather must be in \(0, 2\], got 0.0"),
-        (lambda: Pasting(0.5, (1, 2), 0.3, (0.5, 0.2)), r"side must be the least and the greatest.* got \[0.5, 0.2\]"),
+        (lambda: PasteSettings(1.5, (1, 2), 0.3), r"p and augment\.background\.p must be in \[0, 1\], got 1.5"),
+        (lambda: PasteSettings(0.5, (0, 2), 0.3), r"the least, 1 or more, and the most, got \[0, 2\]"),
+        (lambda: PasteSettings(0.5, (3, 2), 0.3), r"the least, 1 or more, and the most, got \[3, 2\]"),
+        (lambda: PasteSettings(0.5, (1, 2), 0.0), r"feather must be in \(0, 2\], got 0.0"),
+        (
+            lambda: PasteSettings(0.5, (1, 2), 0.3, (0.5, 0.2)),
+            r"side must be the least and the greatest.* got \[0.5, 0.2\]",
+        ),
     ],
 )
-def test_pastings_that_cannot_be(make: Callable[[], Pasting], message: str) -> None:
+def test_pastings_that_cannot_be(make: Callable[[], PasteSettings], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

@@ -9,9 +9,9 @@ from PIL import Image
 
 from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec, ModelCard
-from detect.samples.bare_patches import FolderDataset, FolderRecipe, PatchFiles, folder_card, folder_task
+from detect.samples.bare_patches import FolderDataset, FolderDraw, PatchFiles, folder_card, folder_samples_of
 from detect.samples.pasting.cutouts import CutOut, cut_object
-from detect.samples.pasting.transplant import Transplant
+from detect.samples.pasting.transplant import PasteOnOtherGround
 
 SIDE = 64
 CARD = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
@@ -64,16 +64,18 @@ def test_what_cannot_be_told_from_its_ground_is_not_cut_out() -> None:
     assert cut(patch(), 2 * SIDE) is None
 
 
-def transplant(patches: dict[str, NDArray[np.generic]], empty: NDArray[np.generic], share: float = 1.0) -> Transplant:
+def paste(
+    patches: dict[str, NDArray[np.generic]], empty: NDArray[np.generic], share: float = 1.0
+) -> PasteOnOtherGround:
     """One that reads from memory; all patches are of output 1."""
     held = {Path(name): pixels for name, pixels in patches.items()} | {Path("empty"): empty}
     objects = {1: [Path(name) for name in patches]}
-    return Transplant(share, SIDE, held.__getitem__, objects, [Path("empty")])
+    return PasteOnOtherGround(share, SIDE, held.__getitem__, objects, [Path("empty")])
 
 
 def test_an_object_is_laid_onto_other_ground() -> None:
     pixels, other = patch(), grounds(100)
-    move = transplant({"a": pixels}, other)
+    move = paste({"a": pixels}, other)
     core = inside(length=0.3, width=0.1)
     seen = set()
     for seed in range(8):
@@ -90,7 +92,7 @@ def test_an_object_is_laid_onto_other_ground() -> None:
 def test_what_cannot_be_cut_out_stays_and_a_share_of_the_others_moves() -> None:
     """Half the patches have no object; every second of the others moves, 200 of 400."""
     flat = np.full((3, SIDE, SIDE), 60, np.uint8)
-    move = transplant({"a": patch(), "b": flat}, grounds(100), share=0.5)
+    move = paste({"a": patch(), "b": flat}, grounds(100), share=0.5)
     assert move.pieces.rates == {1: 0.5}
     moved = sum(move(Path("a"), 1, seed)[0, 0, 0] >= 100 for seed in range(400))
     assert 150 < moved < 250  # 5 standard deviations of 10
@@ -101,16 +103,14 @@ def test_a_piece_of_an_object_is_not_taken_for_one() -> None:
     """Of three patches one holds something of a sixteenth of the others' area."""
     small = np.full((3, SIDE, SIDE), 60, np.uint8)
     small[:, 27:37, 27:37] = 180
-    move = transplant({"a": patch(), "b": small, "c": patch()}, grounds(100))
-    assert move.pieces.rates == {1: pytest.approx(2 / 3)} and transplant({"b": small}, grounds(100)).pieces.rates == {
-        1: 1
-    }
+    move = paste({"a": patch(), "b": small, "c": patch()}, grounds(100))
+    assert move.pieces.rates == {1: pytest.approx(2 / 3)} and paste({"b": small}, grounds(100)).pieces.rates == {1: 1}
     assert all((move(Path("b"), 1, seed) == small).all() for seed in range(8))
 
 
 def test_an_object_that_would_not_show_stays() -> None:
     pixels = patch()
-    assert transplant({"a": pixels}, np.full((3, SIDE, SIDE), 180, np.uint8))(Path("a"), 1, 0) is pixels
+    assert paste({"a": pixels}, np.full((3, SIDE, SIDE), 180, np.uint8))(Path("a"), 1, 0) is pixels
 
 
 def write(folder: Path) -> None:
@@ -127,7 +127,7 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
     write(tmp_path)
     folder = read_patch_folder(tmp_path)
     card = folder_card(folder, negative, CARD)
-    task = folder_task(folder, card, None, FolderRecipe(negative, 0.25, 0.5, 1.0), 0)
+    task = folder_samples_of(folder, card, None, FolderDraw(negative, 0.25, 0.5, 1.0), 0)
     for patches in (task.train(0), task.val):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
