@@ -1,4 +1,4 @@
-"""Files written whole or not at all: a reader never sees half of one, and a killed run leaves the old one in place."""
+"""Files written whole or not at all: a reader never finds half of one, and a killed run leaves the old file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from uuid import uuid4
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to, and move it over `path` when the block ends well.
+    """Yield a temporary path beside `path` to write to, and move it to `path` when the block ends without an error.
 
-    The folder is made if need be. If the block raises, the temporary file is removed and `path` stays as it was.
+    The folder is made if it is missing. If the block raises, the temporary file is removed and `path` is unchanged.
 
     Args:
         path: the file to write.

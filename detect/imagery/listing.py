@@ -11,14 +11,14 @@ def list_images(images: Path) -> list[tuple[str, Path]]:
     """Find the images of a folder (and the folders below it), a file, or a glob pattern.
 
     Args:
-        images: what the user named.
+        images: a folder, a file or a glob pattern.
 
     Returns:
         (name, path) sorted by name; the name is the path below the folder (for a file or a pattern, below the deepest
         folder that holds them all), with forward slashes.
 
     Raises:
-        FileNotFoundError: nothing is there, or no file has an image's ending.
+        FileNotFoundError: the path does not exist, or no file has an image's ending (`SUFFIXES`).
     """
     if images.is_dir():
         paths = [path for path in images.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
@@ -34,6 +34,7 @@ def list_images(images: Path) -> list[tuple[str, Path]]:
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:
+    """Find the deepest folder that holds all files; the current folder for none."""
     folders = {path.parent for path in paths}
     if not folders:
         return Path()

@@ -1,4 +1,4 @@
-"""Rasters that the project writes, and small views of rasters too large to look at."""
+"""Writing stitched maps as GeoTIFFs, and reading rasters at a reduced size."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterWindow
 from detect.imagery.files import replace_file
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset
 
-BLOCK = 256
+BLOCK_SIDE_PX = 256
 """Side in pixels of the blocks of a written GeoTIFF."""
 
 
@@ -23,10 +23,10 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
     Args:
         path: any image or raster.
         longest_side: bound for height and width in pixels; a smaller image keeps its size.
-        bands: band numbers from 1, all by default.
+        bands: band numbers from 1; None for all.
 
     Returns:
-        (C, h, w) in the file's dtype, averaged where it is reduced.
+        (C, h, w) in the file's dtype, averages of the pixels where it is reduced.
 
     Raises:
         SceneError: the file is missing or damaged, or lacks one of the bands.
@@ -48,18 +48,18 @@ def write_map(
     """Write a stitched map, strip by strip, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
 
     Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
-    is the posterior at the pixel position `offset + stride * (j, i)` of the scene; the georeference, where it has one,
-    puts the cell's centre there. The tags `stride` and `offset` say the same in pixels of the image file: a number, or
-    two, for x and for y, where the image was resampled by unequal factors. Overviews are averages by 2, 4, 8, ...
-    down to a block.
+    is the posterior at the pixel position `offset + stride * (j, i)` of the scene. Where the scene has a georeference,
+    the map has one that puts the cell's centre at that position. The tags `stride` and `offset` are in pixels of the
+    image file: one number, or two, for x and for y, where the image was resampled by unequal factors. Overviews are
+    averages by 2, 4, 8, ... down to one block.
 
     Args:
         path: the file; its folder is made.
-        strips: (C, rows, w) each, in [0, 1], from the top; all together ceil(height / stride) rows.
+        strips: (C, rows, w) float32 each, in [0, 1], from the top; together ceil(height / stride) rows.
         scene: the source, for its size and georeference.
-        stride: pixels per cell.
+        stride: pixels of the scene per cell.
         names: C band names.
-        offset: pixel position of the centre of cell 0, along both axes.
+        offset: pixel position in the scene of the centre of cell 0, along both axes.
 
     Raises:
         ValueError: the strips' rows do not add up to the map's.
@@ -72,8 +72,8 @@ def write_map(
         "height": height,
         "width": width,
         "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
+        "blockxsize": BLOCK_SIDE_PX,
+        "blockysize": BLOCK_SIDE_PX,
         "compress": "deflate",
         "predictor": 3,
         "zlevel": 4,
@@ -90,8 +90,8 @@ def write_map(
                 target.write(strip.astype(np.float32, copy=False), window=RasterWindow(0, row, width, strip.shape[1]))
                 row += strip.shape[1]
             if row != height:
-                raise ValueError(f"a map of {height} rows was given {row}")
-            lengths = {name: _in_the_file(value, scene) for name, value in (("stride", stride), ("offset", offset))}
+                raise ValueError(f"the strips of the map {path} have {row} rows together, it needs {height}")
+            lengths = {name: _file_length(value, scene) for name, value in (("stride", stride), ("offset", offset))}
             target.update_tags(**lengths, classes=", ".join(names))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)
@@ -99,7 +99,7 @@ def write_map(
 
 
 def georeference(scene: Scene) -> Affine:
-    """Give what takes a scene's own pixels to map coordinates; the scene must have a transform."""
+    """Return the transform from a scene's own pixels to map coordinates; `scene.transform` must not be None."""
     assert scene.transform is not None
     placed = Affine(*scene.transform)
     if scene.zoom is not None:
@@ -108,14 +108,15 @@ def georeference(scene: Scene) -> Affine:
     return placed @ Affine.translation(scene.origin[1], scene.origin[0])
 
 
-def _in_the_file(length: float, scene: Scene) -> str:
-    """Write a length in pixels of the file; two, for x and y, where they differ."""
+def _file_length(length: float, scene: Scene) -> str:
+    """Write a length of the scene in pixels of the file: one number, or two, for x and y, where they differ."""
     return " ".join(dict.fromkeys(str(length if factor == 1 else length / factor) for factor in scene.factor_xy))
 
 
 def _add_overviews(path: Path, longest_side: int) -> None:
+    """Add overviews by 2, 4, 8, ... until the longer side (in pixels) fits into one block."""
     factors: list[int] = []
-    while longest_side > BLOCK << len(factors):
+    while longest_side > BLOCK_SIDE_PX << len(factors):
         factors.append(2 << len(factors))
     if factors:
         with open_dataset(path, "r+") as target:

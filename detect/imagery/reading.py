@@ -1,4 +1,4 @@
-"""Reading windows of scenes, mirrored beyond their edges and resampled where they are seen at another size."""
+"""Reading windows of scenes, mirrored beyond their edges, and resampled where the scene has a `Zoom`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,19 +10,19 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from detect.imagery.resampling import Zoom, resampled
+from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset, original
 from detect.imagery.thumbnails import Preview
 from detect.imagery.windows import Window, reflect
 
 STRIP_PIXELS = 1 << 21
-"""Pixels that are resampled at once, at most, of the file and of what is seen, as far as whole rows allow."""
+"""Most pixels that are resampled at once, of the file and of the resampled image; at least one row is."""
 
 
 def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[np.generic]:
-    """Read a window that may hang over the scene's edges, where the scene is mirrored.
+    """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
 
-    Only the part of the file under the window is asked for; a tiled TIFF decodes just its blocks there.
+    Only the part of the file under the window is read; of a tiled TIFF, only the blocks there are decoded.
 
     Args:
         scene: the source.
@@ -40,24 +40,27 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
 
 
 class SceneReader:
-    """Reads windows of one scene from a file that stays open, so that its blocks are decoded once; a context manager.
+    """A context manager that reads windows of one scene from a file kept open, so that its blocks are decoded once.
 
     Args:
         scene: the source.
         bands: band numbers from 1, in the order wanted.
+        pixels: (bands, height, width) of the whole scene where they are in memory already; the file is not opened.
 
     Raises:
         SceneError: the file is damaged or lacks one of the bands.
     """
 
-    def __init__(self, scene: Scene, bands: Sequence[int]) -> None:
+    def __init__(self, scene: Scene, bands: Sequence[int], pixels: NDArray[np.generic] | None = None) -> None:
         check_bands(scene.path, scene.bands, bands)
         self.scene = scene
         self.bands = list(bands)
-        self._resident: NDArray[np.generic] | None = None
+        self._resident = pixels
         self._source: Any = None
 
     def __enter__(self) -> "SceneReader":
+        if self.resident:
+            return self
         try:
             with gdal_options():
                 self._source = open_dataset(self.scene.path)
@@ -66,17 +69,23 @@ class SceneReader:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._source.close()
+        if self._source is not None:
+            self._source.close()
         self._resident = None
 
     @property
+    def resident(self) -> bool:
+        """Whether the whole scene is in memory."""
+        return self._resident is not None
+
+    @property
     def nbytes(self) -> int:
-        """Bytes of the whole scene when decoded: as it is seen, or as it lies in the file where that is more."""
+        """Bytes of the whole scene when decoded: at the scene's size, or at the file's where that is larger."""
         pixels = max(self.scene.shape[0] * self.scene.shape[1], self.scene.file_pixels)
         return len(self.bands) * pixels * np.dtype(self.scene.dtype).itemsize
 
     def hold(self) -> None:
-        """Decode the whole scene now and keep it: what JPEG and PNG need, which start from the top for every window.
+        """Decode the whole scene and keep it in memory, for JPEG and PNG, which are decoded from the top every time.
 
         Raises:
             SceneError: the file is damaged, or holds NaN.
@@ -84,10 +93,10 @@ class SceneReader:
         self._resident = self._decode(self.scene.window)
 
     def read(self, window: Window) -> NDArray[np.generic]:
-        """Read a window that may hang over the scene's edges, where the scene is mirrored.
+        """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
 
         Returns:
-            (bands, window.height, window.width) in the scene's dtype; it may share memory with what is held.
+            (bands, window.height, window.width) in the scene's dtype; it may share memory with the pixels of `hold`.
 
         Raises:
             SceneError: the file is damaged, or holds NaN.
@@ -106,7 +115,10 @@ class SceneReader:
         return _mirrored(pixels, inner, window, rows, cols)
 
     def preview(self, longest_side: int) -> NDArray[np.generic]:
-        """Give the scene reduced to at most `longest_side` pixels, (bands, h, w) in the scene's dtype, averaged.
+        """Read the scene reduced to at most `longest_side` pixels along its longer side.
+
+        Returns:
+            (bands, h, w) in the scene's dtype, averages of the pixels.
 
         Raises:
             SceneError: the file is damaged.
@@ -121,15 +133,15 @@ class SceneReader:
             bands = [Image.fromarray(band).resize((width, height), Image.Resampling.BOX) for band in self._resident]
             return np.stack([np.asarray(band) for band in bands])
         whole = original(self.scene)
-        return self._stored(whole.window.shifted(*whole.origin), (height, width))
+        return self._read_file(whole.window.shifted(*whole.origin), (height, width))
 
     def _decode(self, window: Window) -> NDArray[np.generic]:
-        """Read a window that lies in the scene, (bands, h, w)."""
-        placed = window.shifted(*self.scene.origin)
-        return self._stored(placed) if self.scene.zoom is None else self._resampled(self.scene.zoom, placed)
+        """Read a window inside the scene, (bands, h, w)."""
+        shifted = window.shifted(*self.scene.origin)
+        return self._read_file(shifted) if self.scene.zoom is None else self._read_resampled(self.scene.zoom, shifted)
 
-    def _resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
-        """Read a window of what is seen of the file, in strips of whole rows that bound what is decoded at once."""
+    def _read_resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
+        """Read a window of the resampled image, in strips of whole rows of at most `STRIP_PIXELS` pixels."""
         rows, cols = zoom.filters(window)
         widest = max((cols.stop - cols.start) / zoom.factor_xy[1], window.width)
         step = max(1, int(STRIP_PIXELS / widest))
@@ -138,11 +150,11 @@ class SceneReader:
             strip = rows.part(top, top + step)
             box = Window(strip.start, cols.start, strip.stop - strip.start, cols.stop - cols.start)
             filters = strip.shifted(-box.row), cols.shifted(-box.col)
-            result[:, top : top + step] = resampled(self._stored(box), *filters, self.scene.nodata)
+            result[:, top : top + step] = resample(self._read_file(box), *filters, self.scene.nodata)
         return result
 
-    def _stored(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
-        """Read a window of the file, in its own pixels, or reduced to a shape."""
+    def _read_file(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
+        """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given."""
         box = RasterWindow(window.col, window.row, window.width, window.height)
         reduced = None if shape is None else (len(self.bands), *shape)
         try:
@@ -160,7 +172,19 @@ class SceneReader:
 def _mirrored(
     pixels: NDArray[np.generic], inner: Window, window: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
 ) -> NDArray[np.generic]:
-    """Lay the pixels of the part `inner` of a scene out over a window; only what lies over the edge is gathered."""
+    """Fill a window from the pixels of `inner`, the part of the scene that it needs, mirrored beyond the scene.
+
+    Args:
+        pixels: (bands, inner.height, inner.width).
+        inner: a window inside the scene that holds all `rows` and `cols`.
+        window: the window to fill.
+        rows: (window.height,) the scene's row of each row of the window, by `reflect`.
+        cols: (window.width,) the scene's column of each column of the window, by `reflect`.
+
+    Returns:
+        (bands, window.height, window.width); the part inside the scene is copied by slices, which is faster than by
+        index.
+    """
     own_rows, own_cols = (
         np.flatnonzero(places == np.arange(start, start + len(places)))
         for places, start in ((rows, window.row), (cols, window.col))

@@ -1,7 +1,7 @@
 """Resampling: which pixels of a file make a pixel of a resampled scene, and with what weight.
 
-Where a pixel comes from follows from its own number by whole-number arithmetic, so the pixels of a window are those of
-the whole, whichever window is asked for.
+The source of a pixel follows from its own position by integer arithmetic, so that the pixels of a window are those of
+the whole resampled image, whichever window is read.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from detect.imagery.windows import Window
 
 @dataclass(frozen=True)
 class Zoom:
-    """A rectangle of a file seen at another size; its edges stay where they are.
+    """A rectangle of a file resampled to another size; the edges of both coincide.
 
     Attributes:
         source: the rectangle, in the file's pixels.
-        shape: (height, width) in pixels of what is seen of it.
+        shape: (height, width) in pixels of the resampled image.
 
     Raises:
         ValueError: a side of `shape` is less than 1.
@@ -33,11 +33,11 @@ class Zoom:
 
     @property
     def factor_xy(self) -> tuple[float, float]:
-        """Seen pixels per pixel of the file, along x and along y."""
+        """Pixels of the resampled image per pixel of the file, along x and along y."""
         return self.shape[1] / self.source.width, self.shape[0] / self.source.height
 
     def filters(self, window: Window) -> tuple["ResampleFilter", "ResampleFilter"]:
-        """Give what makes the rows and the columns of a window that lies in what is seen."""
+        """Return the filters of the rows and of the columns of a window inside the resampled image."""
         rows = axis_filter(window.row, window.row_stop, self.source.height, self.shape[0])
         cols = axis_filter(window.col, window.col_stop, self.source.width, self.shape[1])
         return rows.shifted(self.source.row), cols.shifted(self.source.col)
@@ -45,7 +45,7 @@ class Zoom:
 
 @dataclass(frozen=True, eq=False)
 class ResampleFilter:
-    """What makes the pixels along one axis: each is a weighted sum of k pixels of the source.
+    """The filter of the pixels along one axis: each is a weighted sum of k pixels of the source.
 
     Attributes:
         index: (n, k) int64, positions in the source.
@@ -57,24 +57,24 @@ class ResampleFilter:
 
     @property
     def start(self) -> int:
-        """The first position that is needed."""
+        """The first source position that is read."""
         return int(self.index.min())
 
     @property
     def stop(self) -> int:
-        """One more than the last position that is needed."""
+        """One more than the last source position that is read."""
         return int(self.index.max()) + 1
 
     def shifted(self, by: int) -> "ResampleFilter":
-        """Move the positions."""
+        """Move the source positions by `by`."""
         return ResampleFilter(self.index + by, self.weight)
 
     def part(self, start: int, stop: int) -> "ResampleFilter":
-        """Give the filters of some of the pixels."""
+        """Return the filter of the pixels start..stop-1."""
         return ResampleFilter(self.index[start:stop], self.weight[start:stop])
 
     def __call__(self, pixels: NDArray[np.generic], axis: int) -> NDArray[np.floating]:
-        """Sum up along an axis of `pixels`, in float32, or float64 for numbers that float32 does not hold."""
+        """Compute the weighted sums along an axis, in float32, or in float64 for dtypes that need it."""
         number = np.result_type(pixels.dtype, np.float32)
         shape = [-1 if i == axis % pixels.ndim else 1 for i in range(pixels.ndim)]
         total: NDArray[np.floating] | None = None
@@ -87,25 +87,26 @@ class ResampleFilter:
 
 
 def axis_filter(start: int, stop: int, length: int, target: int) -> ResampleFilter:
-    """Say what makes the pixels start..stop-1 of an axis of `length` pixels that is seen as `target` pixels.
+    """Return the filter of the pixels start..stop-1 of an axis resampled from `length` to `target` pixels.
 
-    Where it shrinks, a pixel is the average of what it covers, parts of pixels by their part; where it grows, it lies
-    between the two pixels whose middles are nearest (linear), at the ends on the last one.
+    Where the axis is reduced, a pixel is the average of the source pixels that it covers, each weighted by the part
+    covered. Where it is enlarged, a pixel is interpolated linearly between the two source pixels with the nearest
+    centres; beyond the centres of the first and the last one it equals that one.
 
     Args:
         start: in [0, target).
         stop: in (start, target].
-        length: pixels of the source.
-        target: pixels that are seen of it.
+        length: number of pixels of the source.
+        target: number of pixels of the resampled axis.
     """
-    place = np.arange(start, stop, dtype=np.int64)
+    position = np.arange(start, stop, dtype=np.int64)
     if target < length:
-        low = place * length
+        low = position * length
         index = (low // target)[:, None] + np.arange(-(-length // target) + 1)
         covered = np.minimum((low + length)[:, None], (index + 1) * target) - np.maximum(low[:, None], index * target)
         weight = np.maximum(covered, 0) / length
     else:
-        middle = (2 * place + 1) * length - target
+        middle = (2 * position + 1) * length - target
         first = middle // (2 * target)
         index = np.stack([first, first + 1], axis=1)
         share = (middle - first * 2 * target) / (2 * target)
@@ -113,16 +114,16 @@ def axis_filter(start: int, stop: int, length: int, target: int) -> ResampleFilt
     return ResampleFilter(np.clip(index, 0, length - 1), weight)
 
 
-def resampled(
+def resample(
     pixels: NDArray[np.generic], rows: ResampleFilter, cols: ResampleFilter, nodata: float | None = None
 ) -> NDArray[np.generic]:
-    """Resample pixels along both axes; whole numbers are rounded.
+    """Resample pixels along both axes; integers are rounded.
 
     Args:
-        pixels: (C, H, W), of which `rows` and `cols` speak.
-        rows: what makes the rows.
-        cols: what makes the columns.
-        nodata: a value that means nothing; whatever any of it goes into becomes it.
+        pixels: (C, H, W), the source of `rows` and `cols`.
+        rows: the filter of the rows, h of them.
+        cols: the filter of the columns, w of them.
+        nodata: the value of pixels without data; a result to which any of them contributes has this value too.
 
     Returns:
         (C, h, w) in the dtype of `pixels`.

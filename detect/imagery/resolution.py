@@ -1,4 +1,4 @@
-"""Resolution: at what size a network sees images, as a factor or as metres per pixel on the ground."""
+"""Resolution: the size at which a network reads images, as a factor or as metres per pixel on the ground."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,41 +12,44 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
 
-LARGEST = 32.0
-"""Greatest factor by which images are enlarged or reduced; beyond, a unit is wrong."""
+LARGEST_FACTOR = 32.0
+"""Greatest factor by which images are enlarged or reduced; a greater one means that a unit is wrong."""
 
-EQUATOR, FLATTENING = 6_378_137.0, 1 / 298.257223563
-"""Radius in metres and flattening of the WGS 84 ellipsoid."""
+EQUATOR_RADIUS_M, FLATTENING = 6_378_137.0, 1 / 298.257223563
+"""Radius at the equator in metres, and flattening, of the WGS 84 ellipsoid."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """At what size images are seen: resampled by a factor, or to a ground sample distance.
+    """The size at which images are read: resampled by a factor, or to a ground sample distance.
 
     Attributes:
-        scale: pixels seen per pixel of the file; 1 takes images as they are.
-        gsd: metres on the ground per pixel seen; every image is resampled from its own. None goes by `scale`.
+        scale: pixels of the resampled image per pixel of the file, in [1/`LARGEST_FACTOR`, `LARGEST_FACTOR`]; 1 reads
+            images unchanged.
+        gsd: metres on the ground per pixel of the resampled image; every image is resampled from its own ground sample
+            distance. None resamples by `scale`.
 
     Raises:
-        ValueError: not positive numbers, a factor beyond `LARGEST`, or both.
+        ValueError: a number out of its range, or both `gsd` and a `scale` other than 1.
     """
 
     scale: float = 1.0
     gsd: float | None = None
 
     def __post_init__(self) -> None:
-        if not 1 / LARGEST <= self.scale <= LARGEST:
-            raise ValueError(f"data.scale must be in [1/{LARGEST:g}, {LARGEST:g}], got {self.scale}")
+        if not 1 / LARGEST_FACTOR <= self.scale <= LARGEST_FACTOR:
+            raise ValueError(f"data.scale must be in [1/{LARGEST_FACTOR:g}, {LARGEST_FACTOR:g}], got {self.scale}")
         if self.gsd is not None and not 0 < self.gsd < math.inf:
             raise ValueError(f"data.gsd must be a positive number of metres per pixel, got {self.gsd}")
         if self.gsd is not None and self.scale != 1:
-            raise ValueError(f"data.gsd={self.gsd:g} decides the size of images; leave data.scale={self.scale:g} out")
+            raise ValueError(f"data.gsd={self.gsd:g} sets the size of images; remove data.scale={self.scale:g}")
 
-    def seen(self, scene: Scene) -> Scene:
-        """Give a scene as the network sees it: resampled, or the same where nothing is asked for.
+    def resampled(self, scene: Scene) -> Scene:
+        """Return the scene at this resolution; the same scene if its size does not change.
 
         Raises:
-            SceneError: with `gsd`, an image whose own is not known, or differs by more than a factor of `LARGEST`.
+            SceneError: with `gsd`, an image whose own ground sample distance is not known, or differs by more than
+                `LARGEST_FACTOR`.
             ValueError: the scene is resampled already.
         """
         if scene.zoom is not None:
@@ -58,14 +61,15 @@ class Resolution:
         return replace(scene, shape=shape, origin=(0, 0), zoom=Zoom(Window(*scene.origin, *scene.shape), shape))
 
     def _factor_xy(self, scene: Scene) -> tuple[float, float]:
+        """Return the factors of the scene's width and height."""
         if self.gsd is None:
             return self.scale, self.scale
         x, y = (own / self.gsd for own in ground_sample_distance(scene))
-        if min(x, y) < 1 / LARGEST or max(x, y) > LARGEST:
+        if min(x, y) < 1 / LARGEST_FACTOR or max(x, y) > LARGEST_FACTOR:
             raise SceneError(
                 f"{scene.path}: resampling to {self.gsd:g} metres a pixel would change its size by a factor of {x:.3g} "
-                f"along x and {y:.3g} along y, and {LARGEST:g} is the most; are its georeference and "
-                "data.gsd in the right unit?"
+                f"along x and {y:.3g} along y, and {LARGEST_FACTOR:g} is the largest factor; check that its "
+                "georeference and data.gsd are in metres"
             )
         return x, y
 
@@ -76,9 +80,9 @@ class Resolution:
 def ground_sample_distance(scene: Scene) -> tuple[float, float]:
     """Measure the metres on the ground that a pixel in the middle of a scene spans, along x and along y.
 
-    The pixel's edges are taken to longitude and latitude, and from there to metres on the WGS 84 ellipsoid, so that
-    degrees, feet and the stretch of a map's projection (Web Mercator's above all) come out right. A system that is tied
-    to no place on the earth counts by its own unit.
+    The pixel's edges are converted to longitude and latitude, and from there to metres on the WGS 84 ellipsoid, which
+    accounts for degrees, feet and the stretch of a map projection (Web Mercator doubles lengths at 60 degrees). A local
+    coordinate system, without a position on the earth, is measured in its own unit.
 
     Raises:
         SceneError: no georeference, no coordinate system, or one that gives no distance.
@@ -86,17 +90,18 @@ def ground_sample_distance(scene: Scene) -> tuple[float, float]:
     if scene.transform is None or scene.crs is None:
         raise SceneError(
             f"{scene.path}: the image has no georeference with a coordinate system, so that its metres per pixel are "
-            "not known; give it one, or train with data.scale, or without data.gsd"
+            "not known; add one, or train with data.scale instead of data.gsd"
         )
     row, col = scene.origin[0] + scene.shape[0] / 2, scene.origin[1] + scene.shape[1] / 2
-    places = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)]
-    at = np.array([Affine(*scene.transform) @ place for place in places])
+    edges_xy = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)]
+    map_xy = np.array([Affine(*scene.transform) @ edge for edge in edges_xy])
     try:
         crs = CRS.from_wkt(scene.crs)
         if crs.is_geographic or crs.is_projected:
-            metres = _on_the_ground(*(np.array(each) for each in transform(crs, CRS.from_epsg(4326), *at.T)[:2]))
+            degrees = transform(crs, CRS.from_epsg(4326), *map_xy.T)[:2]
+            metres = _metres_from_first(*(np.array(each) for each in degrees))
         else:
-            metres = at * crs.units_factor[1]
+            metres = map_xy * crs.units_factor[1]
     except Exception as error:  # GDAL's own are no RasterioError
         raise SceneError(f"{scene.path}: its coordinate system gives no metres per pixel ({error})") from error
     x, y = (float(np.hypot(*(metres[i + 1] - metres[i]))) for i in (0, 2))
@@ -105,11 +110,20 @@ def ground_sample_distance(scene: Scene) -> tuple[float, float]:
     return x, y
 
 
-def _on_the_ground(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Give metres (N, 2) east and north of the first of places a few metres apart, on the WGS 84 ellipsoid."""
+def _metres_from_first(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Convert points a few metres apart to metres east and north of the first, on the WGS 84 ellipsoid.
+
+    Args:
+        longitude: (N,) in degrees.
+        latitude: (N,) in degrees.
+
+    Returns:
+        (N, 2) in metres, by the ellipsoid's two radii of curvature at the mean latitude.
+    """
     middle = math.radians(float(latitude.mean()))
     squared = FLATTENING * (2 - FLATTENING)
     bend = 1 - squared * math.sin(middle) ** 2
-    north, east = EQUATOR * (1 - squared) / bend**1.5, EQUATOR / bend**0.5 * math.cos(middle)
+    north = EQUATOR_RADIUS_M * (1 - squared) / bend**1.5
+    east = EQUATOR_RADIUS_M / bend**0.5 * math.cos(middle)
     turned = (longitude - longitude[0] + 180) % 360 - 180
     return np.stack([np.radians(turned) * east, np.radians(latitude - latitude[0]) * north], axis=1)

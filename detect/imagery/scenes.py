@@ -13,14 +13,13 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.windows import Window
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
-"""File name endings taken for images when a folder is searched; upper case too."""
+"""File name endings of images when a folder is searched, in lower or upper case."""
 
+WHOLE_IMAGE_DRIVERS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+"""GDAL's names of formats that are decoded from the top, whichever part is read."""
 
-WHOLE = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-"""GDAL's names of formats that are decoded from the top, whichever part is asked for."""
-
-BLOCK_CACHE = 64 << 20
-"""Bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
+BLOCK_CACHE_BYTES = 64 << 20
+"""Most bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
 
 class SceneError(OSError):
@@ -29,7 +28,7 @@ class SceneError(OSError):
 
 @dataclass(frozen=True)
 class Scene:
-    """One source image, or a rectangle of one, as it lies in the file or resampled; no pixels are held.
+    """One source image, or a rectangle of one, in the file's pixels or resampled; it holds no pixels.
 
     Attributes:
         path: the image file.
@@ -39,10 +38,10 @@ class Scene:
         transform: affine coefficients (a, b, c, d, e, f) from the file's pixels to map coordinates, None without a
             georeference.
         crs: coordinate reference system as WKT, None without one.
-        nodata: the value of pixels that hold nothing, None without one.
-        origin: (row, col) of the scene's top left pixel in the file, or in what is seen of it; (0, 0) for all of it.
-        block_pixels: pixels that are decoded for any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
-        zoom: how the file is resampled; None takes its pixels as they are.
+        nodata: the value of pixels without data, None without one.
+        origin: (row, col) of the scene's top left pixel in the file, or in the resampled image where there is a `zoom`.
+        block_pixels: pixels that are decoded to read any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
+        zoom: how the file is resampled; None reads the file's own pixels.
     """
 
     path: Path
@@ -58,7 +57,7 @@ class Scene:
 
     @property
     def windowed(self) -> bool:
-        """Whether a part can be read without decoding much more."""
+        """Whether a part can be read alone: what is decoded for one pixel is at most a quarter of the scene."""
         return 0 < 4 * self.block_pixels <= self.file_pixels
 
     @property
@@ -79,24 +78,24 @@ class Scene:
 
 
 def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
-    """Open a rasterio dataset without the warning that photographs have no georeference."""
+    """Open a rasterio dataset, without the warning that a photograph has no georeference."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path, mode, **profile)
 
 
 def gdal_options() -> rasterio.Env:
-    """Make a broken JPEG or PNG an error (GDAL would fill what is missing), write no side-cars, bound the cache."""
+    """Return GDAL options that make a damaged JPEG or PNG an error, write no side-car files and bound the cache."""
     return rasterio.Env(
         GDAL_ERROR_ON_LIBJPEG_WARNING=True,
         GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
         GDAL_PAM_ENABLED=False,
-        GDAL_CACHEMAX=BLOCK_CACHE,
+        GDAL_CACHEMAX=BLOCK_CACHE_BYTES,
     )
 
 
 def open_scene(path: Path) -> Scene:
-    """Describe an image file without reading its pixels.
+    """Read the description of an image file, without its pixels.
 
     Raises:
         SceneError: the file is missing, empty, not an image, or has colours by palette.
@@ -123,24 +122,25 @@ def open_scene(path: Path) -> Scene:
 
 
 def _block_pixels(source: Any) -> int:
-    height, width = source.shape if source.driver in WHOLE else source.block_shapes[0]
+    """Count the pixels that are decoded to read any one."""
+    height, width = source.shape if source.driver in WHOLE_IMAGE_DRIVERS else source.block_shapes[0]
     return int(height * width)
 
 
 def view(scene: Scene, window: Window) -> Scene:
-    """Take a rectangle of a scene as a scene of its own, mirrored at its own edges.
+    """Return a rectangle of a scene as a scene of its own, mirrored at its own edges.
 
     Raises:
-        ValueError: `window` does not lie in the scene.
+        ValueError: `window` reaches beyond the scene.
     """
     if not window.inside(scene.shape):
-        raise ValueError(f"{scene.path}: {window} does not lie in the scene of {scene.shape} (height, width)")
+        raise ValueError(f"{scene.path}: {window} reaches beyond the scene of {scene.shape} (height, width)")
     origin = (scene.origin[0] + window.row, scene.origin[1] + window.col)
     return replace(scene, shape=(window.height, window.width), origin=origin)
 
 
 def original(scene: Scene) -> Scene:
-    """Give the same place in the file's own pixels; a part of a resampled scene is taken to the nearest of them."""
+    """Return the same rectangle in the file's own pixels; edges between two of them are rounded to the nearest."""
     if scene.zoom is None:
         return scene
     source, (x, y) = scene.zoom.source, scene.factor_xy
@@ -151,15 +151,25 @@ def original(scene: Scene) -> Scene:
 
 
 def check_bands(path: Path, number: int, bands: Sequence[int]) -> None:
-    """See that an image of so many bands has those asked for.
+    """Check that an image has the bands that are to be read.
+
+    Args:
+        path: the image, for the message.
+        number: of its bands.
+        bands: band numbers from 1.
 
     Raises:
-        SceneError: it lacks one of them, or none is asked for.
+        SceneError: the image lacks one of them, or `bands` is empty.
     """
     if not bands or min(bands) < 1:
         raise SceneError(f"{path}: bands are numbered from 1 to {number}, asked for {list(bands)}")
     if max(bands) > number:
         raise SceneError(
             f"{path}: band {max(bands)} is asked for, the image has {number}; "
-            "use a model of its kind, or convert the image"
+            "use a model for images of this kind, or convert the image"
         )
+
+
+def display_bands(number: int) -> tuple[int, ...]:
+    """Return the bands to show of an image of `number` bands: 1, 2, 3 (red, green, blue), or 1 (grey) of fewer."""
+    return (1, 2, 3) if number >= 3 else (1,)

@@ -1,6 +1,6 @@
-"""Integer window geometry: the windows of a scene, and the grid of cores and halos that covers it.
+"""Integer window geometry: the windows of a scene, and the tiling of cores and halos that covers it.
 
-Everything is (row, col), half-open, in pixels; pixel i spans [i, i + 1).
+Windows are (row, col), points are (x, y); all are half-open, in pixels; pixel i spans [i, i + 1).
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 class Window:
     """A half-open rectangle of pixels: rows [row, row + height), columns [col, col + width).
 
-    `row` and `col` may be negative (a tile's halo reaches over the image's edge); `height` and `width` are 1 or more.
+    `row` and `col` may be negative (a tile's halo reaches beyond the image's edge).
+
+    Raises:
+        ValueError: `height` or `width` is less than 1.
     """
 
     row: int
@@ -46,11 +49,11 @@ class Window:
         return Window(self.row - before, self.col - before, self.height + before + after, self.width + before + after)
 
     def inside(self, shape: tuple[int, int]) -> bool:
-        """Say whether the window lies wholly in a scene of `shape` (height, width)."""
+        """Return whether the whole window is in a scene of `shape` (height, width)."""
         return self.row >= 0 and self.col >= 0 and self.row_stop <= shape[0] and self.col_stop <= shape[1]
 
     def contains_xy(self, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Mark the points `xy` (N, 2), x to the right and y down in pixels, that lie in the window."""
+        """Mark the points `xy` (N, 2), x to the right and y down in pixels, that are in the window."""
         x, y = xy[:, 0], xy[:, 1]
         return (x >= self.col) & (x < self.col_stop) & (y >= self.row) & (y < self.row_stop)
 
@@ -60,13 +63,13 @@ class Tiling:
     """The tiles of a scene: cores that cover every pixel once, each with a halo of context around it.
 
     All tiles have one size, `tile_hw`, so that a network is compiled for one shape; those at the right and lower edge
-    hang over the scene.
+    reach beyond the scene.
 
     Args:
         shape: (height, width) of the scene in pixels.
         core: side of a core in pixels, or (height, width), multiples of `stride`; the last row and column of cores are
             cut to the scene.
-        halo: context in pixels on every side, a multiple of `stride`, so that a tile starts on the net's grid.
+        halo: context in pixels on every side, a multiple of `stride`, so that a tile starts at a cell's edge.
         stride: the net's input pixels per output cell; 1 for plain tiles.
 
     Raises:
@@ -110,18 +113,18 @@ class Tiling:
 
     @property
     def map_shape(self) -> tuple[int, int]:
-        """(height, width) in cells of the stitched map; a cell at the edge may hang over the scene."""
+        """(height, width) in cells of the stitched map; a cell at the edge may reach beyond the scene."""
         return -(-self.shape[0] // self.stride), -(-self.shape[1] // self.stride)
 
     def cells(self, core: Window) -> Window:
-        """Give the window of map cells that `core` fills."""
+        """Return the window of map cells that `core` fills."""
         row, col = core.row // self.stride, core.col // self.stride
         return Window(row, col, -(-core.row_stop // self.stride) - row, -(-core.col_stop // self.stride) - col)
 
     def tile(self, core: Window) -> Window:
-        """Give the window to read for `core`: a whole core and the halo; it may hang over the scene's edges.
+        """Return the window to read for `core`: a whole core and the halo; it may reach beyond the scene's edges.
 
-        Its corner and size are multiples of the stride, so that strided layers with 'same' padding fall on the same
+        Its corner and size are multiples of the stride, so that strided layers with 'same' padding sample the same
         pixels in every tile as in the whole image.
         """
         return Window(core.row, core.col, *self.core_hw).grown(self.halo)
@@ -130,10 +133,26 @@ class Tiling:
 def reflect(start: int, stop: int, length: int) -> NDArray[np.intp]:
     """Map the positions start..stop-1 into [0, length) by mirroring at the ends without repeating the edge.
 
-    The pattern goes on for any distance (numpy's `reflect` padding); a length of 1 repeats its one pixel.
+    The pattern repeats for any distance (numpy's `reflect` padding); a length of 1 repeats its one pixel.
     """
     if length == 1:
         return np.zeros(stop - start, dtype=np.intp)
     period = 2 * (length - 1)
     position = np.abs(np.arange(start, stop)) % period
     return np.where(position < length, position, period - position).astype(np.intp)
+
+
+def clamp_far_edges(xy: NDArray[np.floating], shape: tuple[float, float]) -> NDArray[np.float64]:
+    """Move points on or beyond the right and lower edges of a scene to the last float64 before those edges.
+
+    Edges are half-open, so that a point on the right or lower edge, which annotations may hold, is in no window.
+
+    Args:
+        xy: (N, 2), in pixels.
+        shape: (height, width) of the scene in the same pixels; a resampled scene's may be fractions of file pixels.
+
+    Returns:
+        (N, 2) float64; coordinates inside the scene, and negative ones, are unchanged.
+    """
+    height, width = shape
+    return np.minimum(xy, np.nextafter((width, height), 0.0))

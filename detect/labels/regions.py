@@ -92,7 +92,20 @@ def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float
 
 
 def outside(found: Detections, regions: NDArray[np.float64]) -> Detections:
-    """Keep the objects whose centre lies in none of the regions (M, 4) x1, y1, x2, y2."""
-    x, y = found.xy[:, 0, None], found.xy[:, 1, None]
-    within = (x >= regions[:, 0]) & (x < regions[:, 2]) & (y >= regions[:, 1]) & (y < regions[:, 3])
-    return found[np.flatnonzero(~within.any(axis=1))]
+    """Return the objects whose centre is in none of the regions (M, 4) x1, y1, x2, y2."""
+    return found[np.flatnonzero(~inside_regions(found.xy, regions))]
+
+
+def inside_regions(xy: NDArray[np.floating], regions: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the points that are in at least one region: x1 <= x < x2 and y1 <= y < y2.
+
+    Args:
+        xy: (N, 2), in pixels.
+        regions: (M, 4) x1, y1, x2, y2 in the same pixels.
+
+    Returns:
+        (N,) bool; all False without regions.
+    """
+    x, y = xy[:, 0, None], xy[:, 1, None]
+    x1, y1, x2, y2 = regions.T
+    return ((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)).any(axis=1)

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, view
-from detect.imagery.windows import Window
+from detect.imagery.scenes import Scene, display_bands, view
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
-from detect.labels.regions import outside
+from detect.labels.regions import inside_regions, outside
 
 PART = " [rows "
 """What follows the image's name in the name of a part of it."""
@@ -59,15 +59,12 @@ class LabelledScene:
 
     def without_ignored(self) -> "LabelledScene":
         """Leave out the objects and look-alikes that lie in ignored regions."""
-        x1, y1, x2, y2 = self.ignored.T
-        x, y = self.negatives[:, 0, None], self.negatives[:, 1, None]
-        within = ((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)).any(axis=1)
+        within = inside_regions(self.negatives, self.ignored)
         return replace(self, objects=outside(self.objects, self.ignored), negatives=self.negatives[~within])
 
     def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the points of a window; one on the scene's right or lower edge is in the window that ends there."""
-        height, width = self.scene.shape
-        return window.contains_xy(np.minimum(xy, np.nextafter((width, height), 0.0)))
+        return window.contains_xy(clamp_far_edges(xy, self.scene.shape))
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def resampled_split(split: SceneSplit, resolution: Resolution) -> SceneSplit:
 
 
 def _seen(labelled: LabelledScene, resolution: Resolution) -> LabelledScene:
-    scene = resolution.seen(labelled.scene)
+    scene = resolution.resampled(labelled.scene)
     x, y = scene.factor_xy
     return replace(
         labelled,
@@ -109,7 +106,7 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tu
         ValueError: images of several dtypes, or too few bands.
     """
     first = scenes[0]
-    chosen = tuple(bands) if bands else ((1, 2, 3) if first.bands >= 3 else (1,))
+    chosen = tuple(bands) if bands else display_bands(first.bands)
     if min(chosen) < 1:
         raise ValueError(f"data.bands are numbered from 1, got {list(chosen)}")
     for scene in scenes:

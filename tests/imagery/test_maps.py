@@ -50,7 +50,7 @@ def test_a_map_comes_back_bit_for_bit_with_its_tags_and_names(tmp_path: Path) ->
 
 @pytest.mark.parametrize("offset", [0.0, 8.0])
 @pytest.mark.parametrize("origin", [(0, 0), (10, 20)])
-def test_the_centre_of_a_cell_lies_at_the_pixel_position_stated(
+def test_the_centre_of_a_cell_is_at_the_stated_pixel_position(
     tmp_path: Path, offset: float, origin: tuple[int, int]
 ) -> None:
     """Cell (3, 5) at stride 16: x = offset + 80 and y = offset + 48 in the scene, 20 and 10 more in the file of a view.
@@ -70,11 +70,11 @@ def test_a_write_that_fails_leaves_the_old_map_and_nothing_else(tmp_path: Path) 
     scene, folder = photograph(tmp_path), tmp_path / "maps"
     write_map(folder / "a.tif", [heat()], scene, 16, ("a", "b"), 0.0)
     before = (folder / "a.tif").read_bytes()
-    for strips, names in (
-        ([heat() * 2], ("a", "b", "one too many")),
-        ([heat()[:, :3], heat()[:, 3:4]], ("a", "b")),
+    for strips, names, message in (
+        ([heat() * 2], ("a", "b", "one too many"), r"\b3\b"),
+        ([heat()[:, :3], heat()[:, 3:4]], ("a", "b"), r"a\.tif.*\b4\b.*\b5\b"),
     ):
-        with pytest.raises(ValueError, match=r"inconsistent with given indexes|a map of 5 rows was given 4"):
+        with pytest.raises(ValueError, match=message):
             write_map(folder / "a.tif", strips, scene, 16, names, 0.0)
         assert [entry.name for entry in folder.iterdir()] == ["a.tif"]
         assert (folder / "a.tif").read_bytes() == before
@@ -117,42 +117,44 @@ def test_a_preview_of_a_small_or_narrow_image(tmp_path: Path) -> None:
 def test_previews_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     for name, data in {"text.jpg": b"text", "empty.png": b""}.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(SceneError, match=f"{name}: damaged or unreadable"):
+        with pytest.raises(SceneError, match=name):
             read_preview(tmp_path / name, 10)
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(SceneError, match="band 3 is asked for, the image has 1"):
+    with pytest.raises(SceneError, match=r"a\.png.*\b3\b.*\b1\b"):
         read_preview(tmp_path / "a.png", 4, (1, 2, 3))
     for name in ("cut.jpg", "cut.png"):
         Image.effect_noise((200, 200), 90).save(tmp_path / name)
         data = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(data[: len(data) // 2])
-        with pytest.raises(SceneError, match=f"{name}: damaged"):
+        with pytest.raises(SceneError, match=name):
             read_preview(tmp_path / name, 50)
 
 
 @pytest.mark.parametrize("origin", [(0, 0), (10, 20)])
-def test_the_map_of_a_resampled_scene_lies_on_the_same_ground(tmp_path: Path, origin: tuple[int, int]) -> None:
-    """60 x 90 pixels of the file seen as 30 x 60, x by 2/3 and y by 1/2: cell (1, 2) at stride 16 is at x = 8 + 32.
+def test_the_map_of_a_resampled_scene_covers_the_same_ground(tmp_path: Path, origin: tuple[int, int]) -> None:
+    """60 x 90 file pixels resampled to 30 x 60, x by 2/3 and y by 1/2: cell (1, 2) at stride 16 is at x = 8 + 32.
 
     Those are 60 pixels of the file, and y = 8 + 16 are 48; on the ground 1000 + x / 2 and 2000 - y / 2.
     """
     part = Window(*origin, 60, 90)
-    seen = replace(located(tmp_path), shape=(30, 60), zoom=Zoom(part, (30, 60)))
-    write_map(tmp_path / "a.tif", [heat()[:, :2, :4]], seen, 16, ("a", "b"), 8.0)
+    scaled = replace(located(tmp_path), shape=(30, 60), zoom=Zoom(part, (30, 60)))
+    write_map(tmp_path / "a.tif", [heat()[:, :2, :4]], scaled, 16, ("a", "b"), 8.0)
     with rasterio.open(tmp_path / "a.tif") as source:
         assert source.xy(1, 2) == pytest.approx((1000 + (60 + origin[1]) / 2, 2000 - (48 + origin[0]) / 2))
         assert source.xy(0, 0) == pytest.approx((1000 + (12 + origin[1]) / 2, 2000 - (16 + origin[0]) / 2))
     tags = read_tags(tmp_path / "a.tif")
     assert (tags["stride"], tags["offset"]) == ("24.0 32.0", "12.0 16.0")
     write_map(
-        tmp_path / "b.tif", [heat()[:, :1, :2]], replace(seen, shape=(15, 20), origin=(6, 8)), 16, ("a", "b"), 8.0
+        tmp_path / "b.tif", [heat()[:, :1, :2]], replace(scaled, shape=(15, 20), origin=(6, 8)), 16, ("a", "b"), 8.0
     )
     with rasterio.open(tmp_path / "b.tif") as source:
         assert source.xy(0, 0) == pytest.approx((1000 + (24 + origin[1]) / 2, 2000 - (28 + origin[0]) / 2))
 
 
 def test_the_tags_of_an_evenly_resampled_map_are_a_number_each(tmp_path: Path) -> None:
-    """At a half, cells of 16 seen pixels are 32 pixels of the file."""
-    write_map(tmp_path / "a.tif", [heat()[:, :3, :4]], Resolution(0.5).seen(photograph(tmp_path)), 16, ("a", "b"), 8.0)
+    """At a half, cells of 16 scaled pixels are 32 pixels of the file."""
+    write_map(
+        tmp_path / "a.tif", [heat()[:, :3, :4]], Resolution(0.5).resampled(photograph(tmp_path)), 16, ("a", "b"), 8.0
+    )
     tags = read_tags(tmp_path / "a.tif")
     assert (tags["stride"], tags["offset"]) == ("32.0", "16.0")

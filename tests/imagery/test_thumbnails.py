@@ -1,4 +1,4 @@
-"""The small picture of a scene, put together from the cores of tiles."""
+"""The preview of a scene, made of the cores of tiles."""
 
 from random import Random
 
@@ -58,13 +58,13 @@ def test_flat_ground_stays_what_it_is_at_any_reduction(side: int) -> None:
 
 
 def test_large_squares_are_averages_of_part_of_their_pixels() -> None:
-    """A ramp from 0 to 239 in columns, at a tenth: squares of 10, of which columns 0, 2, 4, 6, 8 are looked at."""
+    """A ramp from 0 to 239 in columns, at a tenth: squares of 10, of which columns 0, 2, 4, 6, 8 are sampled."""
     pixels = np.broadcast_to(np.arange(240, dtype=np.float32), (1, 240, 240)).copy()
     found = together(pixels, (70, 50), 24, Random(3))
     np.testing.assert_allclose(found[0, 0], np.arange(24) * 10 + 4)
 
 
-def test_a_window_between_the_pixels_that_are_looked_at_adds_nothing() -> None:
+def test_a_window_without_sampled_pixels_adds_nothing() -> None:
     preview = Preview(1, (100, 100), 10, "uint8")
     before = Window(1, 1, 1, 1)
     preview.add(before, np.full((1, 1, 1), 200, np.uint8))

@@ -35,7 +35,7 @@ def test_it_reads_what_the_file_says(files, name: str, budget: int, data: st.Dat
     source = PixelSource((3, 1), budget)
     row, col = data.draw(st.integers(0, 39)), data.draw(st.integers(0, 29))
     part = view(scene, Window(row, col, data.draw(st.integers(1, 40 - row)), data.draw(st.integers(1, 30 - col))))
-    seen = [Resolution(data.draw(st.sampled_from([0.4, 1.0, 1.7]))).seen(each) for each in (scene, part)]
+    seen = [Resolution(data.draw(st.sampled_from([0.4, 1.0, 1.7]))).resampled(each) for each in (scene, part)]
     inner = view(seen[1], Window(0, 0, *(-(-side // 2) for side in seen[1].shape)))
     for each in (scene, part, *seen, inner, scene):
         at = Window(

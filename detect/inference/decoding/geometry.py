@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detect.imagery.scenes import Scene
+from detect.imagery.windows import clamp_far_edges
 from detect.labels.detections import Detections
 
 Turn = tuple[bool, bool, bool]
@@ -35,5 +36,4 @@ def to_file_pixels(found: Detections, scene: Scene) -> Detections:
         return found
     x, y = scene.factor_xy
     back = found.scaled(1 / x, 1 / y)
-    last = np.nextafter((scene.shape[1] / x, scene.shape[0] / y), 0)
-    return replace(back, xy=np.minimum(back.xy, last))
+    return replace(back, xy=clamp_far_edges(back.xy, (scene.shape[0] / y, scene.shape[1] / x)))

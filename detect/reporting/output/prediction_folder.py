@@ -73,8 +73,7 @@ class PredictionFolder:
             self.card.classes,
             result.geometry.offset,
         )
-        shown = result.preview[:3] if len(result.preview) >= 3 else result.preview[:1]
-        pixels = to_display(shown, nodata=scene.nodata)
+        pixels = to_display(result.preview, nodata=scene.nodata)
         scale = pixels.shape[1] / original(scene).shape[1]
         picture = overlay(pixels, result.detections, scale, self.card.patch_size / 2 / scene.factor_xy[0])
         write_picture(picture, overlay_path(self.folder, name))

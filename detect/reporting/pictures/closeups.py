@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene
+from detect.imagery.scenes import Scene, display_bands
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.reporting.pictures.captions import INK, PAPER, caption_font, shorten
@@ -45,9 +45,8 @@ def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.ui
     Raises:
         SceneError: the image is damaged.
     """
-    bands = (1, 2, 3) if scene.bands >= 3 else (1,)
     corners = np.floor(detections.xy).astype(int) - side // 2
-    squares = [read_window(scene, Window(int(y), int(x), side, side), bands) for x, y in corners]
+    squares = [read_window(scene, Window(int(y), int(x), side, side), display_bands(scene.bands)) for x, y in corners]
     if not squares:
         return np.empty((0, side, side, 3), np.uint8)
     return to_display(np.concatenate(squares, axis=1), nodata=scene.nodata).reshape(-1, side, side, 3)

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
+from detect.imagery.scenes import display_bands
+
 Colour = tuple[int, int, int]
 """Red, green and blue from 0 to 255."""
 
@@ -65,7 +67,7 @@ def to_display(
     """
     if pixels.ndim != 3 or not pixels.size:
         raise ValueError(f"pixels must be (bands, height, width) and not empty, got shape {pixels.shape}")
-    chosen = tuple(bands) if bands is not None else ((1, 2, 3) if len(pixels) >= 3 else (1,))
+    chosen = tuple(bands) if bands is not None else display_bands(len(pixels))
     if len(chosen) not in (1, 3) or not all(1 <= band <= len(pixels) for band in chosen):
         raise ValueError(f"bands must be one or three numbers in [1, {len(pixels)}], got {list(chosen)}")
     planes = [_to_bytes(pixels[band - 1], nodata) for band in chosen]

@@ -82,8 +82,7 @@ def draw_worst(
     if not len(worst):
         return False
     squares = [patches[int(i)][0].numpy() for i in worst]
-    bands = slice(0, 3) if len(squares[0]) >= 3 else slice(0, 1)
-    row = to_display(np.concatenate([square[bands] for square in squares], axis=1))
+    row = to_display(np.concatenate(squares, axis=1))
     shown = row.reshape(len(worst), *squares[0].shape[1:], 3)
     places = Detections(np.zeros((len(worst), 2)), np.minimum(sure[worst], 1.0), found[worst], tuple(names))
     write_picture(crops_sheet(shown, places, captions=[f"is {names[truth[i]]}" for i in worst]), path)

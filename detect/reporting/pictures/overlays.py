@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from detect.imagery.maps import read_preview
-from detect.imagery.scenes import open_scene
+from detect.imagery.scenes import display_bands, open_scene
 from detect.labels.detections import Detections
 from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours, to_display
 
@@ -30,8 +30,7 @@ def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
         SceneError: the image is missing, damaged, or of a kind that is not read.
     """
     scene = open_scene(path)
-    bands = (1, 2, 3) if scene.bands >= 3 else (1,)
-    return to_display(read_preview(path, longest_side, bands), nodata=scene.nodata)
+    return to_display(read_preview(path, longest_side, display_bands(scene.bands)), nodata=scene.nodata)
 
 
 def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> Image.Image:

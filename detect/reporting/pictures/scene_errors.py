@@ -9,7 +9,7 @@ from PIL import Image
 
 from detect.evaluation.matching import Criterion
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene, original
+from detect.imagery.scenes import Scene, display_bands, original
 from detect.labels.detections import Detections
 from detect.reporting.pictures.captions import with_legend
 from detect.reporting.pictures.closeups import choose, crops_sheet, read_crops
@@ -46,7 +46,7 @@ def draw_scenes(
     """
     for number, (name, seen, truth) in enumerate(scenes, start=1):
         scene, ring = original(seen), radius / seen.factor_xy[0]
-        pixels = to_display(read_window(scene, scene.window, (1, 2, 3) if scene.bands >= 3 else (1,)))
+        pixels = to_display(read_window(scene, scene.window, display_bands(scene.bands)))
         scale = min(1.0, LONGEST / max(scene.shape))
         size = (max(1, round(scene.shape[1] * scale)), max(1, round(scene.shape[0] * scale)))
         small = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))

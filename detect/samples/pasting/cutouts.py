@@ -10,6 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
+from detect.imagery.scenes import display_bands
+
 SHOWN = 0.5
 """Part of its contrast with its own ground that an object must have with another."""
 
@@ -230,7 +232,7 @@ def _from_its_ground(
 
 def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Give (H, W, 3) of a patch (C, H, W); of another dtype, all but 1 % at either end of each band is stretched."""
-    shown = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
+    shown = np.broadcast_to(pixels[: len(display_bands(len(pixels)))], (3, *pixels.shape[1:]))
     if shown.dtype != np.uint8:
         low, high = np.percentile(shown.astype(np.float64), (1, 99), axis=(1, 2), keepdims=True)
         shown = np.rint(np.clip((shown - low) / np.maximum(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+import pytest
+
+from detect.imagery.scenes import Scene, open_scene
+from tests.imagery.rasters import write
+
+
+@pytest.fixture(params=["a.jpg", "a.png", "a.tif", "a.bmp"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
+    return open_scene(write(tmp_path / request.param))
