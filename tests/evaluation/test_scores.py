@@ -3,8 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from detect.evaluation.scores import score_patches, score_points
 from detect.labels.detections import Detections
@@ -105,30 +103,6 @@ def test_undefined_numbers_are_null(names: list[str]) -> None:
     undefined = ["f1", "precision", "recall", "f1_classwise", "macro_f1", "balanced_accuracy", "count_bias_percent"]
     assert [scores[name] for name in [*undefined, "mean_distance"]] == [None] * 8
     assert scores["count_mae"] == (0 if names else None)
-    json.dumps(scores, allow_nan=False)
-
-
-tables = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(CLASSES)), max_size=5).map(lambda rows: points(*rows))
-
-
-@given(found=st.tuples(tables, tables), truth=st.tuples(tables, tables))
-@settings(max_examples=50, deadline=None)
-def test_law_9_counts_add_up_and_sides_are_symmetric(
-    found: tuple[Detections, ...], truth: tuple[Detections, ...]
-) -> None:
-    found_by, truth_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
-    scores = score_points(found_by, truth_by, CLASSES, radius=2)
-    for side, total in (("true", "objects"), ("found", "found")):
-        assert sum(each[side] for each in scores["per_class"].values()) == scores[total]
-        assert sum(each[side] for each in scores["per_image"].values()) == scores[total]
-        for each in scores["per_image"].values():
-            assert sum(one[side] for one in each["per_class"].values()) == each[side]
-    matrix = np.array(scores["confusion"]["matrix"])
-    assert matrix[:-1].sum() == scores["objects"] and matrix[:, :-1].sum() == scores["found"]
-    back = score_points(truth_by, found_by, CLASSES, radius=2)
-    assert (scores["f1"], scores["precision"], scores["recall"]) == (back["f1"], back["recall"], back["precision"])
-    assert scores["count_mae"] == back["count_mae"]
-    assert (scores["f1_classwise"] or 0) <= (scores["f1"] or 0)
     json.dumps(scores, allow_nan=False)
 
 

@@ -1,4 +1,7 @@
-"""Law 7 of prediction: killed, interrupted, started twice or with other settings, a folder ends right or is refused."""
+"""Law 7: a run that was killed and resumed writes the same files as one that was not.
+
+Killed, interrupted, started twice or with other settings, a folder ends right or is refused.
+"""
 
 import json
 import os
@@ -159,7 +162,7 @@ def test_law_7_killed_at_twenty_random_moments(
 
 
 def die(zygote: Zygote, out: Path, overrides: list[str], numbers: list[int]) -> list[int]:
-    """Run and die before the n-th file is moved into place, for each n; give the images recorded after each."""
+    """Run and die before the n-th file is moved into place, for each n; the images recorded after each."""
     done = []
     for number in numbers:
         log = out.with_suffix(".log")

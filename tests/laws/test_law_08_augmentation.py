@@ -1,4 +1,4 @@
-"""Law 8: augmentation moves pixels and labels together, and never touches validation."""
+"""Law 8: augmentation moves pixels and labels together, and never touches validation or test."""
 
 import warnings
 from functools import cache
@@ -14,6 +14,7 @@ from PIL import Image
 
 from detect.assembly.command import conf_folder
 from detect.imagery.scenes import Scene, open_scene
+from detect.inference.decoding.grid import turned_channels
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec, ModelCard
@@ -23,6 +24,9 @@ from detect.samples.epochs import PatchDraw, PatchSettings
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.patches import Sample, SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import Objects
+from tests.grids import D4, encode, grid_card, objects, turned_image, turned_objects
+from tests.laws.planted import planted_objects
 
 SIDE = 81
 MIRRORED = 4  # OpenCV's BORDER_REFLECT_101
@@ -270,3 +274,30 @@ def test_a_transform_must_keep_the_size_and_the_kind_of_number() -> None:
     for transforms in ({"Normalize": {"p": 1.0}}, {"Rotate": {"limit": [30, 30], "crop_border": True, "p": 1.0}}):
         with pytest.raises(ValueError, match="must keep an image's size and kind of number"):
             Augment(transforms)(image, np.empty((0, 2)), 0)
+
+
+@given(
+    case=planted_objects(boxes=True),
+    turn=st.sampled_from(D4),
+    slots=st.integers(1, 2),
+    ignored=st.lists(st.tuples(*[st.integers(0, 90)] * 4), max_size=2),
+)
+@settings(deadline=None, max_examples=60)
+def test_the_targets_of_a_turned_crop_are_the_turned_targets(
+    case: tuple[Objects, tuple[int, int]], turn: tuple[bool, bool, bool], slots: int, ignored: list[tuple[int, ...]]
+) -> None:
+    """Cells lie where the turn takes them; offsets change their signs and sizes their places, as of a mirrored tile."""
+    things = case[0]
+    regions = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1) for a, b, c, d in ignored]
+    things = objects(things.xy, things.wh, things.label, regions)
+    shape, card = (128, 136), grid_card(17.0, slots)
+    plain_targets = encode(things, card, shape)
+    turned = encode(turned_objects(things, turn, shape), card, shape[::-1] if turn[0] else shape)
+    for name in ("objectness", "weight", "label", "seen"):
+        np.testing.assert_allclose(turned[name], turned_image(plain_targets[name], turn), rtol=0, atol=1e-6)
+    assert turned["lost"] == plain_targets["lost"]
+    box = np.concatenate([turned["objectness"][:, None], turned["box"]], axis=1).reshape(1, -1, *turned["label"].shape)
+    back = turned_image(box, (False, *turn[1:]))
+    back = turned_channels(np.swapaxes(back, 2, 3) if turn[0] else back, slots, turn)
+    wanted = np.concatenate([plain_targets["objectness"][:, None], plain_targets["box"]], axis=1)
+    np.testing.assert_allclose(back[0].reshape(wanted.shape), wanted, rtol=0, atol=1e-6)

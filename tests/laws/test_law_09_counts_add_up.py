@@ -1,0 +1,143 @@
+"""Law 9: counts add up: over classes, over disjoint regions, in every file that a run writes."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detect.evaluation.scores import score_points
+from detect.imagery.windows import Tiling
+from detect.labels.detections import Detections
+from detect.nets.modelfile import save_model
+from detect.reporting.tables import counts_table
+from tests.commands import call
+from tests.engines import lively, write
+from tests.laws.tilings import tilings
+
+CLASSES = ("a", "b")
+
+
+def points(*rows: tuple[float, str]) -> Detections:
+    """Objects on a line."""
+    xy = np.array([[row[0], 0] for row in rows]).reshape(-1, 2)
+    return Detections.truth(xy, [row[1] for row in rows], CLASSES)
+
+
+@given(st.lists(st.lists(st.integers(0, 1), max_size=20), max_size=5))
+def test_law_9_over_classes_and_images(labels_by_image: list[list[int]]) -> None:
+    found = {
+        str(i): Detections(np.zeros((len(labels), 2)), np.ones(len(labels)), np.array(labels, int), CLASSES)
+        for i, labels in enumerate(labels_by_image)
+    }
+    table = counts_table(found, CLASSES)
+    assert (table["a"] + table["b"] == table["total"]).all()
+    assert table["total"].sum() == sum(map(len, labels_by_image))
+    for i, labels in enumerate(labels_by_image):
+        counts = found[str(i)].counts()
+        assert sum(counts.values()) == len(labels)
+        assert table.loc[table["image"] == str(i), ["a", "b"]].to_numpy().tolist() == [[counts["a"], counts["b"]]]
+
+
+@given(tiling=tilings(), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_law_9_over_disjoint_regions(tiling: Tiling, seed: int) -> None:
+    """The cores of a tiling: objects on the line between two are in one of them, as pixel i spans [i, i + 1)."""
+    rng = np.random.default_rng(seed)
+    height, width = tiling.shape
+    inside = rng.uniform((0, 0), (width, height), (20, 2))
+    xy = np.concatenate([inside, np.floor(inside), np.floor(inside) + 0.5])
+    things = Detections(xy, np.ones(len(xy)), rng.integers(0, 2, len(xy)), CLASSES)
+    parts = [things[core.contains_xy(things.xy)].counts() for core in tiling]
+    assert {name: sum(part[name] for part in parts) for name in CLASSES} == things.counts()
+
+
+tables = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(CLASSES)), max_size=5).map(lambda rows: points(*rows))
+
+
+@given(found=st.tuples(tables, tables), truth=st.tuples(tables, tables))
+@settings(max_examples=50, deadline=None)
+def test_law_9_in_the_scores_and_sides_are_symmetric(
+    found: tuple[Detections, ...], truth: tuple[Detections, ...]
+) -> None:
+    found_by, truth_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
+    scores = score_points(found_by, truth_by, CLASSES, radius=2)
+    for side, total in (("true", "objects"), ("found", "found")):
+        assert sum(each[side] for each in scores["per_class"].values()) == scores[total]
+        assert sum(each[side] for each in scores["per_image"].values()) == scores[total]
+        for each in scores["per_image"].values():
+            assert sum(one[side] for one in each["per_class"].values()) == each[side]
+    matrix = np.array(scores["confusion"]["matrix"])
+    assert matrix[:-1].sum() == scores["objects"] and matrix[:, :-1].sum() == scores["found"]
+    back = score_points(truth_by, found_by, CLASSES, radius=2)
+    assert (scores["f1"], scores["precision"], scores["recall"]) == (back["f1"], back["recall"], back["precision"])
+    assert scores["count_mae"] == back["count_mae"]
+    assert (scores["f1_classwise"] or 0) <= (scores["f1"] or 0)
+    json.dumps(scores, allow_nan=False)
+
+
+def page_counts(page: Path) -> dict[str, list[int]]:
+    """The rows of the page's table of images: the counts of each class and the total."""
+    body = re.search(r'<table class="data sortable">(.*?)</table>', page.read_text(encoding="utf-8"), re.S)
+    assert body is not None
+    rows = [
+        [re.sub(r"<.*?>", "", cell).strip() for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row, re.S)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body[1], re.S)
+    ]
+    assert rows[0][1 : len(CLASSES) + 2] == [*CLASSES, "Total"]
+    return {row[0]: [int(cell) for cell in row[1 : len(CLASSES) + 2]] for row in rows[1:]}
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run over three images in which a random net finds things of two classes, and a broken one."""
+    root = tmp_path_factory.mktemp("run")
+    (root / "images/deep").mkdir(parents=True)
+    for number, name in enumerate(("0.png", "1.png", "deep/2.png")):
+        write(root / "images" / name, 150 + 40 * number, 170, number)
+    (root / "images/3.png").write_bytes((root / "images/0.png").read_bytes()[:500])
+    save_model(root / "model.safetensors", *lively())
+    done = call("predict", f"model={root / 'model.safetensors'}", f"images={root / 'images'}", f"output={root / 'out'}")
+    assert done.code == 3, done.log
+    return root / "out"
+
+
+def test_law_9_in_the_files_of_a_run(predicted: Path) -> None:
+    """Tables, page and record say the same of every image, by class and in all."""
+    counts = pd.read_csv(predicted / "counts.csv").set_index("image")
+    assert list(counts.columns) == [*CLASSES, "total"] and (counts.sum() > 0).all()
+    assert (counts[list(CLASSES)].sum(axis=1) == counts["total"]).all()
+    found = pd.read_csv(predicted / "detections.csv")
+    assert len(found) == counts["total"].sum() and set(found["image"]) <= set(counts.index)
+    for image, row in counts.iterrows():
+        assert [((found["image"] == image) & (found["label"] == name)).sum() for name in CLASSES] == list(row[:-1])
+    wanted = {**{image: list(row) for image, row in counts.iterrows()}, "All images": list(counts.sum())}
+    assert page_counts(predicted / "report.html") == wanted
+    images = json.loads((predicted / "run.json").read_text())["images"]
+    failures = pd.read_csv(predicted / "failures.csv")
+    assert images == {"done": len(counts), "failed": len(failures)} and list(failures["image"]) == ["3.png"]
+
+
+def test_law_9_in_the_scores_of_a_run(predicted: Path, tmp_path: Path) -> None:
+    """Against an annotation of one object an image, `scores.json` counts what `counts.csv` does."""
+    counts = pd.read_csv(predicted / "counts.csv")
+    truth = pd.DataFrame({"image": counts["image"], "x": 50, "y": 60, "label": "a"})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    done = call(
+        "evaluate",
+        f"predictions={predicted}",
+        f"annotations={tmp_path / 'truth.csv'}",
+        f"output={tmp_path / 'out'}",
+        "radius=10",
+    )
+    assert done.code == 0, done.log
+    scores = json.loads((tmp_path / "out/scores.json").read_text())
+    assert (scores["found"], scores["objects"]) == (counts["total"].sum(), len(counts))
+    assert {name: each["found"] for name, each in scores["per_class"].items()} == dict(counts[list(CLASSES)].sum())
+    assert {name: each["found"] for name, each in scores["per_image"].items()} == dict(
+        zip(counts["image"], counts["total"], strict=True)
+    )
