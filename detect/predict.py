@@ -23,14 +23,12 @@ from detect.inference.engine import Engine
 from detect.inference.run import predict_images
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import load_model
-from detect.reporting.output.journal import RUN, keep_settings, locked
+from detect.reporting.output import layout
+from detect.reporting.output.journal import keep_settings, lock_folder
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.progress import ImageProgress
 
 logger = logging.getLogger("detect.predict")
-
-
-WRITTEN = ("counts.csv", "detections.csv", "failures.csv", "run.json", "report.html", "scores.json")
 
 
 def run(cfg: DictConfig) -> int:
@@ -43,12 +41,13 @@ def run(cfg: DictConfig) -> int:
         card = replace(card, threshold=float(cfg.threshold))
     images = list_images(Path(str(cfg.images)).expanduser())
     folder = output(cfg)
-    with locked(folder):
-        engine = make_engine(cfg, net, card, folder / RUN)
+    with lock_folder(folder):
+        paths = layout.PredictionPaths(folder)
+        engine = make_engine(cfg, net, card, paths.state)
         settings = result_settings(cfg, engine)
         if cfg.overwrite:
-            clear(folder / RUN, ("thumbnails",), ("journal.jsonl", "settings.json"))
-            clear(folder, ("heatmaps", "overlays"), WRITTEN)
+            clear(paths.state, (layout.THUMBNAILS,), layout.STATE_FILES)
+            clear(folder, layout.PICTURE_FOLDERS, layout.RESULT_FILES)
         goes_on = keep_settings(folder, {"model": digest(model), **settings})
         sink = PredictionFolder(folder, card, images)
         if goes_on:
@@ -97,10 +96,10 @@ def output(cfg: DictConfig) -> Path:
         )
     if (path / "model.safetensors").exists():
         raise FileExistsError(f"output={path} is the folder of a trained model; name another one")
-    remembered = (path / RUN / "settings.json").exists()
+    remembered = layout.PredictionPaths(path).settings.exists()
     return output_folder(
         path,
-        results=("run.json", "heatmaps"),
+        results=(layout.RUN_FACTS, layout.HEATMAPS),
         allowed=cfg.overwrite or remembered,
         way_out="overwrite=true replaces it, or name another folder",
     )

@@ -54,7 +54,7 @@ from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
-from detect.reporting.output.journal import RUN
+from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.writing import write_json
 
@@ -160,7 +160,7 @@ def from_file_to_counts(made: Engine, photograph: Path) -> None:
     images = [(f"{number}{photograph.suffix}", photograph) for number in range(COPIES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / RUN).mkdir()
+        (folder / STATE).mkdir()
         sink = PredictionFolder(folder, made.card, images)
         predict_images(images, made, sink, Silent())
         sink.write_tables({})

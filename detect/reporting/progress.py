@@ -10,18 +10,25 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 20.0
-"""Without a terminal, a line is logged at most this often."""
+MIN_SECONDS_BETWEEN_LINES = 20.0
+"""Without a terminal, the progress is logged at most this often."""
+
+
+MAX_DESCRIPTION_LENGTH = 60
+"""Characters of the image's number and name beside the bar; a longer text is cut."""
 
 
 class ImageProgress:
-    """Shows images done, megapixels per second and the time left; a context manager."""
+    """A display of images done, megapixels per second and the time left; a context manager.
+
+    On a terminal it is a bar on the standard error stream, elsewhere a line in the log now and then.
+    """
 
     def __init__(self) -> None:
         self.images, self.pixels = 0, 1
-        self.begun = 0
-        self.done = 0
-        self.started = self.said = time.monotonic()
+        self.images_begun = 0
+        self.pixels_done = 0
+        self.started = self.last_line = time.monotonic()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -44,32 +51,33 @@ class ImageProgress:
     @property
     def rate(self) -> float:
         """Megapixels per second so far."""
-        return self.done / 1e6 / max(1e-9, time.monotonic() - self.started)
+        return self.pixels_done / 1e6 / max(1e-9, time.monotonic() - self.started)
 
     def expect(self, images: int, pixels: int) -> None:
-        """Say how many images there are, and how many pixels they have together."""
+        """Set the number of images and of their pixels together, and start the clock."""
         self.images, self.pixels = images, max(1, pixels)
-        self.started = self.said = time.monotonic()
+        self.started = self.last_line = time.monotonic()
         self._bar.update(self._task, total=self.pixels)
 
     def start(self, name: str) -> None:
-        """Begin an image."""
-        self.begun += 1
-        self._bar.update(self._task, description=f"{self.begun}/{self.images} {name}"[:60].replace("[", "\\["))
+        """Begin an image, and show its name."""
+        self.images_begun += 1
+        text = f"{self.images_begun}/{self.images} {name}"[:MAX_DESCRIPTION_LENGTH]
+        self._bar.update(self._task, description=text.replace("[", "\\["))
 
     def advance(self, pixels: int) -> None:
-        """Count pixels done."""
-        self.done += pixels
-        self._bar.update(self._task, completed=self.done, rate=f"{self.rate:.1f} Mpx/s")
+        """Add pixels to those that are done."""
+        self.pixels_done += pixels
+        self._bar.update(self._task, completed=self.pixels_done, rate=f"{self.rate:.1f} Mpx/s")
         now = time.monotonic()
-        if self._bar.disable and now - self.said > EVERY_SECONDS:
-            self.said = now
-            left = (self.pixels - self.done) / 1e6 / self.rate
+        if self._bar.disable and now - self.last_line > MIN_SECONDS_BETWEEN_LINES:
+            self.last_line = now
+            seconds_left = (self.pixels - self.pixels_done) / 1e6 / self.rate
             logger.info(
                 "image %d of %d, %.0f %% of the pixels, %.1f Mpx/s, %.1f min left",
-                self.begun,
+                self.images_begun,
                 self.images,
-                100 * self.done / self.pixels,
+                100 * self.pixels_done / self.pixels,
                 self.rate,
-                left / 60,
+                seconds_left / 60,
             )

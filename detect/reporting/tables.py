@@ -9,15 +9,15 @@ from detect.imagery.files import replace_file
 from detect.labels.detections import Detections
 
 IMAGE, TOTAL = "image", "total"
-"""The columns of a table of counts that are not classes: the first and the last."""
+"""The first and the last column of a table of counts; those between are the classes."""
 
 
 def counts_table(detections_by_image: Mapping[str, Detections], classes: Sequence[str]) -> pd.DataFrame:
     """Count the detections of every image and class.
 
     Args:
-        detections_by_image: image name to what was found on it; an image with nothing on it has a row of zeros.
-        classes: the columns wanted, in order; must hold every class in use.
+        detections_by_image: the detections of each image by its name; an image without any has a row of zeros.
+        classes: the class names in the order of the columns; every class in use must be among them.
 
     Returns:
         A row per image, sorted by name: `image`, a column of integers per class, and `total`, their sum.
@@ -40,7 +40,11 @@ def counts_table(detections_by_image: Mapping[str, Detections], classes: Sequenc
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV (UTF-8, comma, a header line, no index), whole or not at all.
 
-    Names are written as they are, so that reading gives them back, bytes of odd file names too.
+    Names are written unchanged, and bytes of file names that are not UTF-8 come back when they are read.
+
+    Args:
+        frame: the table.
+        path: the file to write.
     """
     with replace_file(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n", errors="surrogateescape")
@@ -74,7 +78,13 @@ def read_counts(path: Path) -> pd.DataFrame:
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
-    """Read a CSV file with every cell as the text it is: names such as `NA`, `007` or `1e5` stay names.
+    """Read a CSV file with every cell as text: names such as `NA`, `007` or `1e5` stay names.
+
+    Args:
+        path: the CSV file, UTF-8 with a header line.
+
+    Returns:
+        The table, every column of `str` objects; an empty cell is an empty text.
 
     Raises:
         FileNotFoundError: no such file.

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from detect.imagery.files import replace_file
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def write_bytes(data: bytes, path: Path) -> None:
@@ -19,8 +21,8 @@ def write_bytes(data: bytes, path: Path) -> None:
 def write_text(text: str, path: Path) -> None:
     """Write text as UTF-8, whole or not at all.
 
-    File names may hold bytes that are no text (Python's lone surrogates); they are written as backslash escapes, which
-    inside a JSON string give the same name back.
+    Bytes of file names that are not UTF-8 (lone surrogates in Python) are written as backslash escapes, which a JSON
+    reader turns back into the same name.
     """
     write_bytes(text.encode("utf-8", "backslashreplace"), path)
 
@@ -29,12 +31,12 @@ def write_json(data: Any, path: Path) -> None:
     """Write plain data, numpy numbers and arrays, and paths as JSON, whole or not at all.
 
     Args:
-        data: what to write; dictionary keys keep their order.
+        data: the value to write; dictionary keys keep their order.
         path: the file to write.
 
     Raises:
         TypeError: a value has no form in JSON.
-        ValueError: a number is NaN or infinite; say `None` for a number that is not known.
+        ValueError: a number is NaN or infinite; a number that is not known must be `None`.
     """
     try:
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
@@ -43,12 +45,12 @@ def write_json(data: Any, path: Path) -> None:
     write_text(text + "\n", path)
 
 
-def write_picture(image: Image.Image, path: Path, quality: int = 90) -> None:
+def write_picture(image: "Image.Image", path: Path, quality: int = 90) -> None:
     """Write a picture as JPEG, whole or not at all.
 
     Args:
         image: RGB or grey picture.
-        path: the file to write; its ending does not matter.
+        path: the file to write, with any extension.
         quality: JPEG quality from 1 to 95.
     """
     with replace_file(path) as temporary:
@@ -56,6 +58,7 @@ def write_picture(image: Image.Image, path: Path, quality: int = 90) -> None:
 
 
 def _plain(value: Any) -> Any:
+    """Return the form in JSON of a value that `json` does not know."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

@@ -11,7 +11,7 @@ from detect.imagery.maps import write_map
 from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import write_detections
-from detect.reporting.output.predictions import heatmap_path, overlay_path
+from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.pictures.overlays import overlay
 from detect.reporting.tables import counts_table, write_table
 from detect.reporting.writing import write_json, write_picture
@@ -27,18 +27,19 @@ def detections(points, classes=CLASSES):
 
 def fill_folder(root: Path, found: dict[str, Detections], classes) -> Path:
     folder = root / "predictions"
+    paths = PredictionPaths(folder)
     sources = {}
     for number, (name, objects) in enumerate(found.items()):
         source = root / f"source{number}.png"
         pixels = np.full((60, 80, 3), 90 + number, np.uint8)
         Image.fromarray(pixels).save(source)
         sources[name] = str(source)
-        write_picture(overlay(pixels, objects, scale=1, radius=5), overlay_path(folder, name))
+        write_picture(overlay(pixels, objects, scale=1, radius=5), paths.overlay(name))
         heat = np.full((len(classes), 8, 10), 0.05, np.float32)
-        write_map(heatmap_path(folder, name), [heat], open_scene(source), 8, classes, 4.0)
-    write_table(counts_table(found, classes), folder / "counts.csv")
-    write_detections(found, folder / "detections.csv")
-    (folder / "failures.csv").write_text("image,error\n", encoding="utf-8")
+        write_map(paths.heatmap(name), [heat], open_scene(source), 8, classes, 4.0)
+    write_table(counts_table(found, classes), paths.counts)
+    write_detections(found, paths.detections)
+    paths.failures.write_text("image,error\n", encoding="utf-8")
     run = {
         "version": "0.1.0",
         "model": {"path": "runs/a/model.safetensors", "classes": list(classes), "threshold": 0.5, "radius": 5},
@@ -46,7 +47,7 @@ def fill_folder(root: Path, found: dict[str, Detections], classes) -> Path:
         "notes": ["Counted on a Tuesday."],
         "sources": sources,
     }
-    write_json(run, folder / "run.json")
+    write_json(run, paths.run_facts)
     return folder
 
 

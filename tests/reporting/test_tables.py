@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 import pytest
 
@@ -16,7 +18,7 @@ def test_rows_are_sorted_and_an_image_without_objects_has_zeros():
     assert table.to_dict("list") == {"image": ["a", "b"], "cow": [0, 1], "sheep": [0, 0], "total": [0, 1]}
 
 
-def test_no_images_give_the_header_alone(tmp_path):
+def test_a_table_of_no_images_is_the_header_alone(tmp_path):
     write_table(counts_table({}, CLASSES), tmp_path / "counts.csv")
     assert (tmp_path / "counts.csv").read_text() == "image,cow,sheep,total\n"
     assert len(read_counts(tmp_path / "counts.csv")) == 0
@@ -24,12 +26,12 @@ def test_no_images_give_the_header_alone(tmp_path):
 
 @pytest.mark.parametrize("classes", [("cow", "total"), ("image",), ("cow", "cow")])
 def test_class_names_must_not_clash_with_the_other_columns(classes):
-    with pytest.raises(ValueError, match="must differ"):
+    with pytest.raises(ValueError, match=f"'image'.*'total'.*{re.escape(str(list(classes)))}"):
         counts_table({}, classes)
 
 
 def test_a_class_in_use_cannot_be_left_out(found):
-    with pytest.raises(ValueError, match="unknown labels"):
+    with pytest.raises(ValueError, match="'sheep'"):
         counts_table(found, ["cow"])
 
 
@@ -65,15 +67,15 @@ def test_a_table_that_fails_leaves_no_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "named"),
     [
-        ("", "not a table"),
-        ("image,cow\na,1\n", "columns must be"),
-        ("image,cow,total\na,1.5,1.5\n", "whole numbers"),
-        ("image,cow,total\na,1,1\nb,1,2\n", "do not add up to the total for 'b'"),
+        ("", ""),
+        ("image,cow\na,1\n", r"'total'.*\['image', 'cow'\]"),
+        ("image,cow,total\na,1.5,1.5\n", "'1.5'"),
+        ("image,cow,total\na,1,1\nb,1,2\n", "total.*'b'"),
     ],
 )
-def test_a_table_that_is_wrong_is_refused(tmp_path, text, message):
+def test_a_table_that_is_wrong_is_refused(tmp_path, text, named):
     (tmp_path / "counts.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"counts\.csv.*{named}"):
         read_counts(tmp_path / "counts.csv")

@@ -12,7 +12,7 @@ from detect.reporting.writing import write_json, write_picture, write_text
 def test_a_write_that_fails_leaves_the_old_file_and_no_partial_one(tmp_path):
     path = tmp_path / "run.json"
     write_json({"good": 1}, path)
-    with pytest.raises(TypeError, match="object has no form in JSON"):
+    with pytest.raises(TypeError, match="object"):
         write_json({"first": 1, "bad": object()}, path)
     assert json.loads(path.read_text()) == {"good": 1}
     assert list(tmp_path.iterdir()) == [path]
@@ -25,7 +25,7 @@ def test_a_block_that_raises_after_writing_leaves_nothing(tmp_path):
     assert list((tmp_path / "deep").iterdir()) == []
 
 
-def test_a_reader_sees_the_old_file_until_the_block_ends(tmp_path):
+def test_the_old_file_stays_until_the_block_ends(tmp_path):
     path = tmp_path / "a.txt"
     write_text("old", path)
     with replace_file(path) as temporary:
@@ -48,8 +48,8 @@ def test_json_takes_numpy_and_paths(tmp_path):
     }
 
 
-def test_json_refuses_what_it_cannot_say(tmp_path):
-    with pytest.raises(ValueError, match="use None for an unknown number"):
+def test_json_refuses_nan(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.json.*NaN.*None"):
         write_json({"f1": float("nan")}, tmp_path / "a.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""What makes a run safe to kill: a lock, the settings it began with, and a journal of the images that are done."""
+"""The state of a run that may be killed: a lock, the settings it began with, and a journal of the images done."""
 
 import json
 import os
@@ -12,22 +12,24 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from detect.labels.detections import Detections
+from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.writing import write_json
-
-RUN = ".run"
-"""Folder, inside an output folder, of what a run remembers."""
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of an output folder; the system opens the lock when the process ends, however it ends.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other runs out of an output folder; the system releases the lock when the process ends, however it ends.
+
+    Args:
+        folder: the output folder; its state folder is made.
 
     Raises:
         ValueError: another run is writing there.
     """
-    (folder / RUN).mkdir(parents=True, exist_ok=True)
+    paths = PredictionPaths(folder)
+    paths.state.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / RUN / "lock", timeout=0):
+        with FileLock(paths.lock, timeout=0):
             yield
     except Timeout as error:
         raise ValueError(
@@ -36,19 +38,19 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def keep_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Remember what a run's results depend on, or see that a run that goes on has the same.
+    """Write the settings that a run's results depend on, or check that a continued run has the same ones.
 
     Args:
         folder: the output folder.
         settings: plain values by name.
 
     Returns:
-        Whether an earlier run is gone on with.
+        Whether an earlier run is continued.
 
     Raises:
         FileExistsError: the folder's results were made with other settings; the message shows the difference.
     """
-    path = folder / RUN / "settings.json"
+    path = PredictionPaths(folder).settings
     now = json.loads(json.dumps(settings))
     if not path.exists():
         write_json(now, path)
@@ -75,10 +77,11 @@ class Record:
     """An image that is done.
 
     Attributes:
-        path: the source, as text.
-        size, mtime_ns: the source file's bytes and time of change, by which another file of its name is told.
-        pixels: of the image file.
-        detections: what was found.
+        path: the full path of the source file.
+        size: of the source file in bytes.
+        mtime_ns: time of the source file's last change in nanoseconds; with the size it identifies the file's content.
+        pixels: number of pixels of the image file.
+        detections: what was found, in file pixels.
     """
 
     path: str
@@ -87,13 +90,13 @@ class Record:
     pixels: int
     detections: Detections
 
-    def of(self, path: Path) -> bool:
-        """Say whether a file is the one that the record is about."""
+    def describes(self, path: Path) -> bool:
+        """Return whether a file is the recorded one, unchanged."""
         return (self.path, self.size, self.mtime_ns) == signature(path)
 
 
 def signature(path: Path) -> tuple[str, int, int]:
-    """Give the full path, size in bytes and time of change in nanoseconds of a file; -1 where it is not there."""
+    """Return the full path, size in bytes and time of change in nanoseconds of a file; -1 for both if it is missing."""
     try:
         facts = path.stat()
     except OSError:
@@ -102,17 +105,20 @@ def signature(path: Path) -> tuple[str, int, int]:
 
 
 class Journal:
-    """The records of a run, a line of JSON each, appended and synced once an image's files are there.
+    """The records of a run, appended and synced to disk when the files of an image are complete.
 
-    Format: UTF-8 JSON lines, a line an image, the last of a name counts; numbers in full precision. A last line
-    that was not finished is dropped.
+    Format: UTF-8 JSON lines, one line per image; of several lines with one name the last counts; numbers in full
+    precision. An unfinished last line is dropped.
 
     Args:
         folder: the output folder.
+
+    Raises:
+        ValueError: a finished line cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / RUN / "journal.jsonl"
+        self.path = PredictionPaths(folder).journal
         self.records: dict[str, Record] = {}
         if not self.path.exists():
             return
@@ -128,7 +134,7 @@ class Journal:
             os.truncate(self.path, whole)
 
     def add(self, name: str, record: Record) -> None:
-        """Append a record, and wait until the disk has it."""
+        """Append an image's record, and wait until it is on the disk."""
         detections = record.detections
         facts = {key: getattr(record, key) for key in ("path", "size", "mtime_ns", "pixels")}
         wh = None if detections.wh is None else detections.wh.tolist()
@@ -143,6 +149,7 @@ class Journal:
 
 
 def _parse(line: bytes) -> tuple[str, Record]:
+    """Return the image name and the record that a line of the journal holds."""
     data = json.loads(line)
     classes = tuple(str(name) for name in data["classes"])
     wh = None if data["wh"] is None else np.array(data["wh"], np.float64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Predictions: what a run of `detect.predict` left in its folder, read back for the report."""
+"""Predictions: the tables that a run of `detect.predict` wrote, read back for the report."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
-from detect.reporting.output.journal import RUN
+from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths
 from detect.reporting.tables import IMAGE, read_counts, read_text_table
 
 
@@ -20,12 +20,12 @@ class Predictions:
     """The content of a predictions folder; pictures stay in their files.
 
     Attributes:
-        folder: where it lies.
+        folder: the predictions folder.
         counts: `image`, a column per class, `total`; a row per image that was done.
-        failures: (image, error) of each image that was not.
+        failures: (image, error) of each image that failed.
         run: `run.json`, empty where that is missing.
-        scores: (N,) score of every detection, None where `detections.csv` is missing.
-        remarks: sentences about what is missing or does not fit together.
+        scores: (N,) float64 in [0, 1], the score of every detection; None where `detections.csv` is missing.
+        remarks: sentences about files that are missing or disagree.
     """
 
     folder: Path
@@ -36,71 +36,51 @@ class Predictions:
     remarks: list[str] = field(default_factory=list)
 
     @property
+    def paths(self) -> PredictionPaths:
+        """The paths of the folder's files."""
+        return PredictionPaths(self.folder)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The class names, in the order of the table's columns."""
         return tuple(self.counts.columns[1:-1])
 
     @property
     def model(self) -> dict[str, Any]:
-        """What `run.json` says of the model, empty where it says nothing."""
+        """The model's entry of `run.json`, empty where there is none."""
         model = self.run.get("model")
         return model if isinstance(model, dict) else {}
 
     def source(self, image: str) -> Path | None:
-        """Give the source file of an image, None where the run did not say."""
+        """Return the source file of an image, None where `run.json` does not name it."""
         sources = self.run.get("sources")
         path = sources.get(image) if isinstance(sources, dict) else None
         return Path(path) if isinstance(path, str) else None
-
-
-def overlay_path(folder: Path, image: str) -> Path:
-    """Name the file with an image's detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
-    return folder / "overlays" / f"{image}.jpg"
-
-
-def heatmap_path(folder: Path, image: str) -> Path:
-    """Name the file with an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
-    return folder / "heatmaps" / f"{image}.tif"
-
-
-def thumbnail_path(folder: Path, image: str) -> Path:
-    """Name the file with a small picture of an image by itself, which saves the report from reading the image again."""
-    return folder / RUN / "thumbnails" / f"{image}.jpg"
 
 
 def read_predictions(folder: Path) -> Predictions:
     """Read the tables of a predictions folder; only `counts.csv` must be there.
 
     Args:
-        folder: what `detect.predict` wrote.
+        folder: the output folder of `detect.predict`.
 
     Raises:
         FileNotFoundError: there is no `counts.csv`.
         ValueError: a file is damaged, the counts do not add up, or an image's name leads out of the folder.
     """
-    if not (folder / "counts.csv").is_file():
+    paths = PredictionPaths(folder)
+    if not paths.counts.is_file():
         raise FileNotFoundError(
-            f"{folder / 'counts.csv'} is missing, so there is nothing to report: name a folder that detect.predict "
+            f"{paths.counts} is missing, so there is nothing to report: name a folder that detect.predict "
             f"finished, or fill this one with `python -m detect.predict model=FILE images=DIR output={folder}`"
         )
-    counts = read_counts(folder / "counts.csv")
+    counts = read_counts(paths.counts)
     for name in counts[IMAGE]:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise ValueError(
-                f"{folder / 'counts.csv'}: image names must be paths inside the images folder, got {name!r}"
-            )
-    remarks = [
-        f"{name} is missing from the folder, {without}."
-        for name, without in (
-            ("run.json", "so the model and its settings are not known"),
-            ("detections.csv", "so the scores are not shown"),
-            ("failures.csv", "so it is not known whether every image was done"),
-        )
-        if not (folder / name).is_file()
-    ]
-    scores, disagreements = _read_scores(folder / "detections.csv", counts)
-    failures, run = _read_failures(folder / "failures.csv"), _read_run(folder / "run.json")
-    return Predictions(folder, counts, failures, run, scores, remarks + disagreements)
+            raise ValueError(f"{paths.counts}: image names must be paths inside the images folder, got {name!r}")
+    scores, disagreements = _read_scores(paths.detections, counts)
+    failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
+    return Predictions(folder, counts, failures, run, scores, _remarks_on_missing(folder) + disagreements)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -119,11 +99,26 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return data
 
 
+def _remarks_on_missing(folder: Path) -> list[str]:
+    """Return a sentence for each file that is missing and not required."""
+    return [
+        f"{name} is missing from the folder, {consequence}."
+        for name, consequence in (
+            (RUN_FACTS, "so the model and its settings are not known"),
+            (DETECTIONS, "so the scores are not shown"),
+            (FAILURES, "so it is not known whether every image was done"),
+        )
+        if not (folder / name).is_file()
+    ]
+
+
 def _read_run(path: Path) -> dict[str, Any]:
+    """Read `run.json`; a missing file is empty."""
     return read_json_object(path) if path.is_file() else {}
 
 
 def _read_failures(path: Path) -> list[tuple[str, str]]:
+    """Read (image, error) of each image that failed; a missing file holds none."""
     if not path.is_file():
         return []
     table = read_text_table(path)
@@ -133,7 +128,7 @@ def _read_failures(path: Path) -> list[tuple[str, str]]:
 
 
 def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] | None, list[str]]:
-    """Read the score of every detection, and say so where an image's detections are not those counted."""
+    """Read the score of every detection, with a remark where an image's detections differ from its counts."""
     if not path.is_file():
         return None, []
     classes = list(counts.columns[1:-1])
@@ -149,4 +144,4 @@ def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] 
     if not wrong:
         return scores, []
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return scores, [f"counts.csv and detections.csv do not agree on {wrong[0]}{more}: run the images again."]
+    return scores, [f"{COUNTS} and {DETECTIONS} do not agree on {wrong[0]}{more}: run the images again."]

@@ -1,4 +1,4 @@
-"""The report: one HTML page with everything inside, to read, print and pass on."""
+"""The report: one self-contained HTML page, to read, print and pass on."""
 
 import base64
 import hashlib
@@ -10,18 +10,21 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from detect.reporting.output.predictions import Predictions, overlay_path, read_predictions
+from detect.reporting.output.layout import PredictionPaths, overlay_address
+from detect.reporting.output.predictions import Predictions, read_predictions
 from detect.reporting.page.figures import Figures, draw_figures
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
 from detect.reporting.pictures.colours import PALETTE, class_colours
 from detect.reporting.tables import IMAGE, TOTAL
 from detect.reporting.writing import write_text
 
-BINS = 20
-"""Bars of the picture of scores."""
+HISTOGRAM_BARS = 20
+"""Number of equal ranges of score in the histogram."""
+
+
+HIDDEN_RUN_FACTS = ("sources", "notes", "seconds", "megapixels_per_second", "peak_memory_mib")
+"""Entries of `run.json` that are not listed among the settings: shown elsewhere, or different in every run."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Row:
         counts: per class.
         total: their sum.
         truth: objects annotated on it, None where that is not known.
-        overlay: address of the overlay file from the page, None where there is none.
-        figures: its pictures, None beyond the limit of pictures in the page.
+        overlay: quoted address of the overlay file relative to the page, None where the file is missing.
+        figures: its pictures, None for an image whose pictures are not embedded.
     """
 
     number: int
@@ -47,19 +50,15 @@ class Row:
     figures: Figures | None
 
 
-UNSHOWN = ("sources", "notes", "seconds", "megapixels_per_second", "peak_memory_mib")
-"""Entries of `run.json` that are not among the settings on the page: shown elsewhere, or other in every run."""
-
-
 def write_report(predictions: Path, scores: Path | None = None, embed_limit: int = 200) -> Path:
-    """Write `report.html` into a predictions folder, from what lies in it.
+    """Write `report.html` into a predictions folder, from the files in it.
 
     The page needs no network and no other file. Names and texts from files are shown as text, never as HTML.
 
     Args:
         predictions: a folder that `detect.predict` wrote.
         scores: a `scores.json` that `detect.evaluate` wrote for it, None to leave accuracy out.
-        embed_limit: images whose pictures are put into the page; those after it only link to their overlay files.
+        embed_limit: number of images whose pictures are embedded in the page; later ones only link to their overlays.
 
     Returns:
         The path of the page.
@@ -72,13 +71,16 @@ def write_report(predictions: Path, scores: Path | None = None, embed_limit: int
         raise ValueError(f"embed_limit must be 0 or more, got {embed_limit}")
     content = read_predictions(predictions)
     scorecard = read_scorecard(scores) if scores is not None else None
-    page = predictions / "report.html"
+    page = PredictionPaths(predictions).report
     write_text(render(content, scorecard, embed_limit), page)
     return page
 
 
 def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> str:
-    """Fill the template; see `write_report`."""
+    """Return the page's HTML; see `write_report`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
     environment = Environment(
         loader=PackageLoader("detect.reporting.page"),
         autoescape=True,
@@ -98,7 +100,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         rows=_rows(content, scorecard, embed_limit),
         embed_limit=embed_limit,
         facts=_facts(content),
-        settings=flatten({key: value for key, value in content.run.items() if key not in UNSHOWN}),
+        settings=flatten({key: value for key, value in content.run.items() if key not in HIDDEN_RUN_FACTS}),
         notes=_notes(content, scorecard),
         scorecard=scorecard,
         histogram=_histogram(content),
@@ -119,7 +121,7 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def format_value(value: Any) -> str:
-    """Write a setting or a count for people: commas in large numbers, four digits that matter, yes and no."""
+    """Format a setting or a count: commas in large numbers, four significant digits, `yes` and `no`."""
     if value is None or value == "":
         return DASH
     if isinstance(value, list | tuple):
@@ -130,6 +132,7 @@ def format_value(value: Any) -> str:
 
 
 def _format_number(value: float) -> str:
+    """Format one number or truth value."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -138,16 +141,17 @@ def _format_number(value: float) -> str:
 
 
 def _class_totals(content: Predictions) -> list[tuple[str, str, int]]:
-    """List (class, colour in CSS, total)."""
+    """Return (class, colour in CSS, total over all images) in the order of the classes."""
     colours = class_colours(content.classes)
     return [(name, f"rgb{colours[name]}", int(content.counts[name].sum())) for name in content.classes]
 
 
 def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> list[Row]:
+    """Return a row per image, in the order of the table of counts."""
     rows = []
     for number, record in enumerate(content.counts.itertuples(index=False, name=None), start=1):
         name, *counts, total = record
-        there = overlay_path(content.folder, name).is_file()
+        has_overlay = content.paths.overlay(name).is_file()
         rows.append(
             Row(
                 number=number,
@@ -155,7 +159,7 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
                 counts=[int(count) for count in counts],
                 total=int(total),
                 truth=scorecard.truth.get(name) if scorecard else None,
-                overlay=quote(f"overlays/{name}.jpg", errors="surrogateescape") if there else None,
+                overlay=quote(overlay_address(name), errors="surrogateescape") if has_overlay else None,
                 figures=draw_figures(content, name) if number <= embed_limit else None,
             )
         )
@@ -163,9 +167,10 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
 
 
 def _facts(content: Predictions) -> list[tuple[str, str]]:
-    """List what a reader asks first: with what, how, how much.
+    """Return (name, value as text) of the model, its settings and the amount of data.
 
-    Speed and date are in `run.json`: a run that was killed and went on has the same page as one that was not.
+    Speed and date are in `run.json` alone: the page of a run that was killed and continued is the same as that of one
+    that was not.
     """
     run, model = content.run, content.model
     facts = [
@@ -184,6 +189,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
 
 
 def _runtime(settings: Any) -> str | None:
+    """Return runtime, precision, device and test-time augmentation in one line, None where they are not known."""
     if not isinstance(settings, dict) or "runtime" not in settings:
         return None
     names = ("runtime", "precision", "device")
@@ -194,11 +200,12 @@ def _runtime(settings: Any) -> str | None:
 
 
 def _megapixels(pixels: Any) -> str | None:
+    """Format a number of pixels as megapixels, None where it is not known."""
     return f"{format_value(pixels / 1e6)} megapixels" if isinstance(pixels, int | float) else None
 
 
 def _notes(content: Predictions, scorecard: Scorecard | None) -> list[str]:
-    """List what is missing or does not fit together, then what the run itself says."""
+    """Return remarks on files that are missing or disagree, then the run's own notes."""
     counted = dict(zip(content.counts[IMAGE], content.counts[TOTAL], strict=True))
     measured = scorecard.found if scorecard else {}
     other = [name for name, number in measured.items() if counted.get(name) != number]
@@ -211,12 +218,18 @@ def _notes(content: Predictions, scorecard: Scorecard | None) -> list[str]:
 
 
 def _histogram(content: Predictions) -> dict[str, Any] | None:
-    """Count the detections in `BINS` equal ranges of score, with the bars' heights in percent of the highest."""
+    """Count the detections in `HISTOGRAM_BARS` equal ranges of score.
+
+    Returns:
+        `bars` of (range, number, height in percent of the highest bar), `highest`, the number of the highest bar, and
+        `threshold`, None where it is not known; None where there are no scores.
+    """
     if content.scores is None or not len(content.scores):
         return None
-    counts, _ = np.histogram(content.scores, bins=BINS, range=(0, 1))
+    counts, edges = np.histogram(content.scores, bins=HISTOGRAM_BARS, range=(0, 1))
     bars = [
-        (f"{i / BINS:.2f}–{(i + 1) / BINS:.2f}", int(n), 100 * int(n) / int(counts.max())) for i, n in enumerate(counts)
+        (f"{low:.2f}–{high:.2f}", int(number), 100 * int(number) / int(counts.max()))
+        for low, high, number in zip(edges[:-1], edges[1:], counts, strict=True)
     ]
     threshold = content.model.get("threshold")
     known = isinstance(threshold, int | float) and 0 <= threshold <= 1

@@ -1,4 +1,4 @@
-"""A scorecard: what `detect.evaluate` measured, with each number in plain words."""
+"""A scorecard: the measures that `detect.evaluate` wrote, each with a plain explanation."""
 
 import math
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Any
 from detect.reporting.output.predictions import read_json_object
 
 DASH = "–"
-"""Stands for a number that is not known."""
+"""The text shown for a number that is not known."""
 
 
-WORDS: dict[str, tuple[str, str]] = {
+MEASURES: dict[str, tuple[str, str]] = {
     "f1": ("F1", "Recall and precision in one number: 1 is perfect, 0 is useless."),
     "precision": ("Precision", "The share of the detections that are real objects. The rest are false alarms."),
     "recall": ("Recall", "The share of the annotated objects that were found. The rest were missed."),
@@ -33,12 +33,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "roc_auc": ("ROC AUC", "How well scores rank objects above the rest: 1 is perfect, 0.5 is chance."),
     "pr_auc": ("PR AUC", "Precision averaged over every possible recall: 1 is perfect."),
 }
-"""The measures shown, in this order: the name a reader sees and what the number says."""
+"""The measures shown, in this order, by their keys in `scores.json`: the name shown and the explanation."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of the scorecard: its name, the number as text, and what it says."""
+    """One number of the scorecard: its name, the number as text, and its explanation."""
 
     name: str
     value: str
@@ -47,11 +47,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What was measured against annotations.
+    """The measures of predictions against annotations.
 
     Attributes:
         measures: the main numbers.
-        radius: pixels within which a detection counts as right, as text; None where that is not said.
+        radius: file pixels within which a detection counts as right, as text; None where boxes are matched by IoU.
         columns: names of the numbers per class.
         per_class: (class, numbers as text).
         truth: image name to the number of objects annotated on it.
@@ -80,7 +80,7 @@ def read_scorecard(path: Path) -> Scorecard:
     data = read_json_object(path)
     measures = [
         Measure(name, format_measure(key, data[key]), meaning)
-        for key, (name, meaning) in WORDS.items()
+        for key, (name, meaning) in MEASURES.items()
         if _is_number(data.get(key))
     ]
     classes = _objects(data.get("per_class"))
@@ -90,11 +90,11 @@ def read_scorecard(path: Path) -> Scorecard:
     iou = f"{data['iou']:g}" if _is_number(data.get("iou")) else None
     images = _objects(data.get("per_image"))
     columns = [_heading(key) for key in keys]
-    return Scorecard(measures, radius, columns, rows, _whole(images, "true"), _whole(images, "found"), iou)
+    return Scorecard(measures, radius, columns, rows, _integers(images, "true"), _integers(images, "found"), iou)
 
 
 def format_measure(key: str, value: Any) -> str:
-    """Write a number as its measure wants it: whole counts with commas, percentages with a sign, others short."""
+    """Format a number by its measure: counts with commas, percentages with a sign, others with few digits."""
     if not _is_number(value):
         return DASH
     if key.endswith("_percent"):
@@ -106,21 +106,23 @@ def format_measure(key: str, value: Any) -> str:
 
 
 def _heading(key: str) -> str:
-    if key in WORDS:
-        return WORDS[key][0]
+    """Return the column heading of a number per class."""
+    if key in MEASURES:
+        return MEASURES[key][0]
     return "Annotated" if key == "true" else key.replace("_", " ").capitalize()
 
 
 def _is_number(value: Any) -> bool:
+    """Return whether a value of a JSON file is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
-    """Keep the entries of an object that are objects themselves."""
+    """Return the entries of a JSON object that are objects themselves; none if it is not an object."""
     items = value.items() if isinstance(value, dict) else ()
     return {str(name): entry for name, entry in items if isinstance(entry, dict)}
 
 
-def _whole(images: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:
-    """Take one whole number of each image that has it."""
+def _integers(images: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:
+    """Return the integer under a key of each image that has one."""
     return {name: int(entry[key]) for name, entry in images.items() if isinstance(entry.get(key), int)}

@@ -1,4 +1,4 @@
-"""Crops: a closer look at single detections, the surest or the doubtful ones, side by side."""
+"""Close-ups: crops of single detections side by side, those of the highest scores or near a threshold."""
 
 from collections.abc import Sequence
 
@@ -19,28 +19,28 @@ def choose(detections: Detections, number: int, threshold: float | None = None) 
 
     Args:
         detections: of one scene.
-        number: how many are wanted; fewer come back where there are fewer.
-        threshold: a score; None for the highest scoring.
+        number: how many are wanted; all are returned where there are fewer.
+        threshold: a score in [0, 1]; None for the highest scoring.
 
     Returns:
-        The chosen ones, surest or nearest first; equal ones in their own order.
+        The chosen ones, the highest scoring or nearest first; equal ones in their own order.
     """
     rank = -detections.score if threshold is None else np.abs(detections.score - threshold)
     return detections[np.argsort(rank, kind="stable")[:number]]
 
 
 def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.uint8]:
-    """Read a square around each detection; beyond the scene's edge it is mirrored.
+    """Read a square around each detection, mirrored at the scene's edge.
 
-    Pixels that are not bytes are stretched over all the crops together, so that they can be compared.
+    Values other than bytes are stretched over all the crops together, which makes them comparable.
 
     Args:
-        scene: the source.
-        detections: on that scene.
-        side: of the squares, in pixels.
+        scene: the scene to read.
+        detections: in pixels of that scene.
+        side: of the squares, in pixels of that scene.
 
     Returns:
-        (N, side, side, 3) pictures.
+        (N, side, side, 3) uint8.
 
     Raises:
         SceneError: the image is damaged.
@@ -59,14 +59,14 @@ def crops_sheet(
     cell: int = 160,
     captions: Sequence[str] | None = None,
 ) -> Image.Image:
-    """Lay crops out in rows, each framed in its class's colour, with score and class below.
+    """Draw crops in rows, each framed in its class's colour, with score and class below.
 
     Args:
-        crops: N pictures (side, side, 3), as `read_crops` gives.
+        crops: N pictures (side, side, 3) uint8, such as `read_crops` returns.
         detections: the N detections that they show, in the same order.
-        columns: crops in a row.
-        cell: side at which a crop is shown, in pixels.
-        captions: a line for each crop; the class then stands beside the score.
+        columns: number of crops in a row.
+        cell: side in pixels of a crop on the sheet.
+        captions: a second line for each crop; score and class are then on the first line.
 
     Returns:
         An RGB picture.
@@ -75,12 +75,7 @@ def crops_sheet(
         ValueError: crops, detections and captions differ in number, there are none, or `columns` or `cell` is not
             positive.
     """
-    if columns < 1 or cell < 1:
-        raise ValueError(f"columns and cell must be 1 or more, got {columns} and {cell}")
-    if len(crops) != len(detections) or not len(detections):
-        raise ValueError(f"give one crop for each of 1 or more detections, got {len(crops)} for {len(detections)}")
-    if captions is not None and len(captions) != len(crops):
-        raise ValueError(f"give one caption for each of {len(crops)} crops, got {len(captions)}")
+    _check_sheet(len(crops), len(detections), columns, cell, captions)
     gap, text = max(6, cell // 16), max(11, cell // 12)
     pitch_x, pitch_y = cell + gap, cell + gap + 3 * text
     columns = min(columns, len(crops))
@@ -89,14 +84,31 @@ def crops_sheet(
     draw, font = ImageDraw.Draw(sheet), caption_font(text)
     colours = list(class_colours(detections.classes).values())
     line = max(2, cell // 50)
+    lines = _caption_lines(detections, captions)
     for i, crop in enumerate(crops):
         x, y = gap + i % columns * pitch_x, gap + i // columns * pitch_y
         sheet.paste(Image.fromarray(crop).resize((cell, cell), Image.Resampling.BICUBIC), (x, y))
         draw.rectangle((x - 1, y - 1, x + cell, y + cell), outline=DARK, width=line + 2)
         draw.rectangle((x, y, x + cell - 1, y + cell - 1), outline=colours[detections.label[i]], width=line)
-        below = (x, y + cell + text // 3)
-        score, name = f"{detections.score[i]:.2f}", detections.names[i]
-        first, second = (score, name) if captions is None else (f"{score} {name}", captions[i])
-        draw.text(below, shorten(first, cell, font), fill=INK, font=font)
-        draw.text((x, below[1] + 1.3 * text), shorten(second, cell, font), fill=INK, font=font)
+        below, (first, second) = y + cell + text // 3, lines[i]
+        draw.text((x, below), shorten(first, cell, font), fill=INK, font=font)
+        draw.text((x, below + 1.3 * text), shorten(second, cell, font), fill=INK, font=font)
     return sheet
+
+
+def _check_sheet(crops: int, detections: int, columns: int, cell: int, captions: Sequence[str] | None) -> None:
+    """Check that the numbers of crops, detections and captions agree, and that the sheet's sizes are positive."""
+    if columns < 1 or cell < 1:
+        raise ValueError(f"columns and cell must be 1 or more, got {columns} and {cell}")
+    if crops != detections or not detections:
+        raise ValueError(f"give one crop for each of 1 or more detections, got {crops} for {detections}")
+    if captions is not None and len(captions) != crops:
+        raise ValueError(f"give one caption for each of {crops} crops, got {len(captions)}")
+
+
+def _caption_lines(detections: Detections, captions: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return the two lines of text below each crop."""
+    scored = [(f"{score:.2f}", name) for score, name in zip(detections.score, detections.names, strict=True)]
+    if captions is None:
+        return scored
+    return [(f"{score} {name}", caption) for (score, name), caption in zip(scored, captions, strict=True)]

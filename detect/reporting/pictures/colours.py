@@ -1,9 +1,8 @@
-"""Colours: of the classes, of probabilities, and of pixels that are not yet a picture."""
+"""Colours: of the classes, of probabilities, and of image bands turned into a picture."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from detect.imagery.scenes import display_bands
@@ -22,15 +21,15 @@ PALETTE: tuple[Colour, ...] = (
     (255, 255, 255),
     (0, 114, 178),
 )
-"""Colours that people with any colour vision tell apart (Okabe and Ito 2008, with white for black)."""
+"""Colours that differ for people with any colour vision (Okabe and Ito 2008, with white for black)."""
 
 
 DARK: Colour = (12, 14, 18)
-"""The outline around every bright mark, so that it is seen on bright ground too."""
+"""The outline of every bright mark, which keeps it visible on a bright background."""
 
 
 def class_colours(classes: Sequence[str]) -> dict[str, Colour]:
-    """Give each class its colour, by position; they repeat after `len(PALETTE)` classes."""
+    """Return the colour of each class, by position; colours repeat after `len(PALETTE)` classes."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(classes)}
 
 
@@ -41,15 +40,17 @@ def probability_colours(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
         probability: (H, W) in [0, 1].
 
     Returns:
-        (H, W, 3).
+        (H, W, 3) uint8.
     """
+    from matplotlib import colormaps
+
     return np.asarray(colormaps["inferno"](probability, bytes=True)[..., :3], np.uint8)
 
 
 def to_display(
     pixels: NDArray[np.generic], bands: Sequence[int] | None = None, nodata: float | None = None
 ) -> NDArray[np.uint8]:
-    """Turn the bands of an image into a picture for the eye.
+    """Make a picture of the bands of an image.
 
     Bytes stay as they are. Other types are stretched, band by band, so that the 1st and 99th percentile of the band's
     values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black.
@@ -57,10 +58,10 @@ def to_display(
     Args:
         pixels: (C, H, W), any real type.
         bands: one (grey) or three (red, green, blue) band numbers from 1; by default 1, 2, 3, or 1 of fewer than three.
-        nodata: the value of pixels that hold nothing.
+        nodata: the value of pixels without data.
 
     Returns:
-        (H, W, 3).
+        (H, W, 3) uint8.
 
     Raises:
         ValueError: `pixels` is not (C, H, W), or the bands are not one or three of its bands.
@@ -75,6 +76,7 @@ def to_display(
 
 
 def _to_bytes(plane: NDArray[np.generic], nodata: float | None) -> NDArray[np.uint8]:
+    """Return one band (H, W) as uint8; see `to_display`."""
     if plane.dtype == np.uint8:
         return np.asarray(plane, np.uint8)
     values = plane.astype(np.float64)

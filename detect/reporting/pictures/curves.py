@@ -1,18 +1,25 @@
 """Curves of a training run: losses and scores over the epochs, the loss over the learning rates."""
 
 from pathlib import Path
-
-import matplotlib
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from detect.imagery.files import replace_file
-from detect.learning.rates import RateCurve
 
-matplotlib.use("Agg")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from detect.learning.rates import RateCurve
 
 
 def draw_curves(metrics: Path, path: Path) -> None:
-    """Draw the losses and the scores of every epoch, from `metrics.csv`, as a PNG."""
+    """Draw the losses and the scores of every epoch as a PNG.
+
+    Args:
+        metrics: a table in CSV with a column `epoch` from 0; columns whose names end in `loss` are drawn on the left,
+            those of scores in [0, 1] on the right.
+        path: the file to write.
+    """
+    import pandas as pd
     from matplotlib.figure import Figure
 
     table = pd.read_csv(metrics)
@@ -26,12 +33,16 @@ def draw_curves(metrics: Path, path: Path) -> None:
         axes.legend(frameon=False, fontsize=8)
         axes.grid(alpha=0.25)
     right.set_ylim(0, 1)
-    with replace_file(path) as part:
-        figure.savefig(part, format="png", dpi=130)
+    _write_png(figure, path)
 
 
-def draw_rates(curve: RateCurve, path: Path) -> None:
-    """Draw the loss over the factor of the learning rates, and the factor that it suggests, as a PNG."""
+def draw_rates(curve: "RateCurve", path: Path) -> None:
+    """Draw the loss over the factor of the learning rates, with the suggested factor, as a PNG.
+
+    Args:
+        curve: the factors, the losses of their batches, and the suggestion.
+        path: the file to write.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
@@ -45,5 +56,10 @@ def draw_rates(curve: RateCurve, path: Path) -> None:
     axes.set_xlabel("factor of the learning rates")
     axes.set_ylabel("training loss")
     axes.grid(alpha=0.25)
+    _write_png(figure, path)
+
+
+def _write_png(figure: "Figure", path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all."""
     with replace_file(path) as part:
         figure.savefig(part, format="png", dpi=130)

@@ -1,4 +1,4 @@
-"""Pictures of a scene: what was found drawn on it, and how sure the net was where."""
+"""Pictures of a scene: its detections drawn on it, and its heatmap."""
 
 import math
 from pathlib import Path
@@ -12,8 +12,8 @@ from detect.imagery.scenes import display_bands, open_scene
 from detect.labels.detections import Detections
 from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours, to_display
 
-THIN = 1 / 12
-"""Greatest width of a box's line, as a part of the typical box's shorter side."""
+MAX_BOX_LINE_SHARE = 1 / 12
+"""Greatest width of a box's line as a share of the median of the boxes' shorter sides."""
 
 
 def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
@@ -24,10 +24,10 @@ def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
         longest_side: of the picture, in pixels; a smaller image is not enlarged.
 
     Returns:
-        (H, W, 3).
+        (H, W, 3) uint8.
 
     Raises:
-        SceneError: the image is missing, damaged, or of a kind that is not read.
+        SceneError: the image is missing, damaged, or of a kind that cannot be read.
     """
     scene = open_scene(path)
     return to_display(read_preview(path, longest_side, display_bands(scene.bands)), nodata=scene.nodata)
@@ -36,12 +36,12 @@ def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
 def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> Image.Image:
     """Draw detections on a picture: points as circles, boxes as rectangles, in their class's colour on a dark outline.
 
-    Lines grow with the picture, so that they can still be seen when it is shown at a third of its size; those of boxes
-    are no wider than a twelfth of the shorter side of a typical box, so that they leave the object free. A circle is
-    never drawn smaller than two lines across, whatever its radius.
+    Lines are wider on a larger picture, which keeps them visible when it is shown at a third of its size; those of
+    boxes are at most `MAX_BOX_LINE_SHARE` of a typical box's shorter side, which leaves small objects visible. The
+    radius of a circle is at least two line widths.
 
     Args:
-        pixels: (H, W, 3) picture.
+        pixels: (H, W, 3) uint8 picture.
         detections: in pixels of the image that the picture was made from.
         scale: picture pixels per image pixel.
         radius: of the circles, in image pixels.
@@ -61,19 +61,20 @@ def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, rad
     colours = [palette[i] for i in detections.label]
     if detections.wh is not None:
         sides = detections.wh.min(axis=1) * scale
-        thin = min(line, max(1.0, THIN * float(np.median(sides)))) if len(sides) else line
-        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(thin))
+        limit = max(1.0, MAX_BOX_LINE_SHARE * float(np.median(sides))) if len(sides) else line
+        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(min(line, limit)))
     return _draw_circles(pixels, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
 
 
 def line_width(longest_side: int) -> float:
-    """Give the width of a line, in pixels, on a picture with that longest side: 1/360 of it, at least 1.5."""
+    """Return the width of a line, in pixels, on a picture with that longest side: 1/360 of it, at least 1.5."""
     return max(1.5, longest_side / 360)
 
 
 def _draw_boxes(
     pixels: NDArray[np.uint8], boxes_xyxy: NDArray[np.float64], colours: list[Colour], line: int
 ) -> Image.Image:
+    """Draw (N, 4) boxes in picture pixels, first all outlines, then all lines."""
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     edge = max(1, line // 2)
@@ -89,6 +90,7 @@ def _draw_boxes(
 def _draw_circles(
     pixels: NDArray[np.uint8], xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
 ) -> Image.Image:
+    """Draw circles around (N, 2) centres in picture pixels, first all outlines, then all lines."""
     canvas = pixels.copy()
     for centre in xy.tolist():
         _blend_ring(canvas, centre, radius, 1.7 * line, DARK)
@@ -98,7 +100,7 @@ def _draw_circles(
 
 
 def _blend_ring(canvas: NDArray[np.uint8], xy: list[float], radius: float, line: float, colour: Colour) -> None:
-    """Draw one smooth-edged circle onto `canvas`, each pixel by how much of it the line covers."""
+    """Draw one antialiased circle onto `canvas`, blending each pixel by the share of it that the line covers."""
     x, y = xy
     reach = radius + line / 2 + 1
     top, left = max(0, int(y - reach)), max(0, int(x - reach))
@@ -114,39 +116,49 @@ def _blend_ring(canvas: NDArray[np.uint8], xy: list[float], radius: float, line:
 def heat_picture(
     heatmap: NDArray[np.floating],
     under: NDArray[np.uint8] | None = None,
-    span: tuple[float, float, float, float] | None = None,
+    span_xyxy: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """Colour a heatmap by the probability that something is there, of any class.
+    """Draw a heatmap in the colours of the probability of an object of any class.
 
-    The probability is the sum over the class bands, bounded to [0, 1]; cells that are not a number count as 0.
+    The probability is the sum over the class bands, bounded to [0, 1]; NaN counts as 0.
 
     Args:
         heatmap: (C, h, w) class probabilities in [0, 1], without the background.
-        under: (H, W, 3) picture of the same scene to lay the colours over, in grey; clear where the probability is 0.
-        span: what the picture shows, as x1, y1, x2, y2 in cells, cell i spanning [i, i + 1); beyond the heatmap its
-            outermost cells go on. By default the whole heatmap.
+        under: (H, W, 3) uint8 picture of the same scene, drawn in grey under the colours, which are transparent where
+            the probability is 0.
+        span_xyxy: the part of the heatmap to show, x1, y1, x2, y2 in cells of `heatmap`, cell i spanning [i, i + 1);
+            outside the heatmap its outermost cells are repeated. By default the whole heatmap.
 
     Returns:
         An RGB picture of the size of `under`, or of the heatmap.
 
     Raises:
-        ValueError: `heatmap` is not (C, h, w), or `span` is empty.
+        ValueError: `heatmap` is not (C, h, w), or the span is empty.
     """
     if heatmap.ndim != 3 or not heatmap.size:
         raise ValueError(f"a heatmap must be (classes, rows, columns) and not empty, got shape {heatmap.shape}")
-    x1, y1, x2, y2 = span if span is not None else (0, 0, heatmap.shape[2], heatmap.shape[1])
+    span = span_xyxy if span_xyxy is not None else (0, 0, heatmap.shape[2], heatmap.shape[1])
+    x1, y1, x2, y2 = span
     if not (x1 < x2 and y1 < y2):
         raise ValueError(f"span must be x1, y1, x2, y2 in cells with x1 < x2 and y1 < y2, got {span}")
-    foreground = np.clip(np.nan_to_num(heatmap.astype(np.float32), nan=0.0).sum(axis=0), 0, 1)
-    rows, cols = foreground.shape
-    rim = math.ceil(max(0, -x1, -y1, x2 - cols, y2 - rows))
     shape = under.shape[:2] if under is not None else (max(1, round(y2 - y1)), max(1, round(x2 - x1)))
-    cells = Image.fromarray(np.pad(foreground, rim, mode="edge"))
-    box = (x1 + rim, y1 + rim, x2 + rim, y2 + rim)
-    probability = np.clip(np.asarray(cells.resize(shape[::-1], Image.Resampling.BILINEAR, box=box)), 0, 1)
+    foreground = np.clip(np.nan_to_num(heatmap.astype(np.float32), nan=0.0).sum(axis=0), 0, 1)
+    probability = _resize_span(foreground, span, shape)
     colours = probability_colours(probability)
     if under is None:
         return Image.fromarray(colours)
     grey = np.asarray(Image.fromarray(under).convert("L"), np.float32)[..., None]
     cover = 0.9 * np.sqrt(probability)[..., None]
     return Image.fromarray(np.round(grey * (1 - cover) + colours * cover).astype(np.uint8))
+
+
+def _resize_span(
+    probability: NDArray[np.float32], span_xyxy: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return a span of a map (h, w), in its cells, resized to (H, W) by bilinear interpolation."""
+    x1, y1, x2, y2 = span_xyxy
+    rows, cols = probability.shape
+    rim = math.ceil(max(0, -x1, -y1, x2 - cols, y2 - rows))
+    cells = Image.fromarray(np.pad(probability, rim, mode="edge"))
+    box = (x1 + rim, y1 + rim, x2 + rim, y2 + rim)
+    return np.clip(np.asarray(cells.resize(shape[::-1], Image.Resampling.BILINEAR, box=box)), 0, 1)

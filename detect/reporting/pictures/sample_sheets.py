@@ -1,4 +1,4 @@
-"""A sheet of training samples, enlarged, with their labels: what a network sees."""
+"""Sheets of training samples, enlarged, with their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ GAP = 8
 """Pixels between the cells of a sheet."""
 
 
-BEYOND = (150, 150, 150)
-"""The colour of objects whose centre lies outside their crop or its image."""
+OUTSIDE_COLOUR = (150, 150, 150)
+"""The colour of objects whose centre is outside their crop or its image."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledCrop:
-    """A crop as it trains.
+    """A training crop of the grid head, with its labels.
 
     Attributes:
-        pixels: (C, H, W).
-        objects: in pixels of the crop, also those whose centre lies beyond its edge.
-        ignored: (M, 4) boxes x1, y1, x2, y2 where nothing is learned.
-        valid: (H, W), which pixels are of the image.
+        pixels: (C, H, W), any real type.
+        objects: in pixels of the crop, including those whose centre is outside it.
+        ignored: (M, 4) boxes x1, y1, x2, y2 in pixels of the crop whose inside has no loss.
+        valid: (H, W), true for pixels inside the image.
     """
 
     pixels: NDArray[np.generic]
@@ -38,32 +38,32 @@ class LabelledCrop:
 
 
 def crop_samples(crops: Sequence[LabelledCrop], radius: float, columns: int = 6, cell: int = 512) -> Image.Image:
-    """Draw crops with their boxes or points and class names, what is not learned from hatched, a legend below.
+    """Draw crops with their boxes or points, class names and a legend; pixels without a loss are hatched.
 
-    Objects whose centre lies outside a crop or its image, which train nothing there, are grey and without a name.
+    Objects whose centre is outside a crop or its image have no loss there: their boxes are grey and without a name.
 
     Args:
-        crops: one or more, of one size and kind.
+        crops: one or more, all of one shape and type.
         radius: of the rings around points, in pixels of the crops.
-        columns: crops in a row.
-        cell: side at which a crop is shown, in pixels.
+        columns: number of crops in a row.
+        cell: side in pixels of a crop on the sheet.
 
     Returns:
         An RGB picture.
     """
-    seen = [crop.objects[_within(crop)] for crop in crops]
+    inside = [crop.objects[_is_inside(crop)] for crop in crops]
     pictures = [
-        _drawn(crop, shown, picture, radius)
-        for crop, shown, picture in zip(crops, seen, _enlarged([c.pixels for c in crops], cell), strict=True)
+        _draw_crop(crop, objects, picture, radius)
+        for crop, objects, picture in zip(crops, inside, _enlarge([c.pixels for c in crops], cell), strict=True)
     ]
-    sheet = _sheet(pictures, [""] * len(pictures), columns)
-    every = Detections(
-        np.concatenate([shown.xy for shown in seen]),
-        np.concatenate([shown.score for shown in seen]),
-        np.concatenate([shown.label for shown in seen]),
+    sheet = _arrange(pictures, [""] * len(pictures), columns)
+    all_objects = Detections(
+        np.concatenate([objects.xy for objects in inside]),
+        np.concatenate([objects.score for objects in inside]),
+        np.concatenate([objects.label for objects in inside]),
         crops[0].objects.classes,
     )
-    return with_legend(sheet, every)
+    return with_legend(sheet, all_objects)
 
 
 def patch_samples(
@@ -72,60 +72,65 @@ def patch_samples(
     """Draw patches with their class names below, and a frame around the part that is classified.
 
     Args:
-        patches: one or more (C, side, side), of one size and kind.
-        names: what is written below each, in one or more lines.
-        inner: side in pixels of the middle part that is classified; the rest is context.
-        columns: patches in a row.
-        cell: side at which a patch is shown, in pixels.
+        patches: one or more (C, side, side), all of one shape and type.
+        names: the text below each, in one or more lines.
+        inner: side, in pixels of the patch, of the central part that is classified; the rest is context.
+        columns: number of patches in a row.
+        cell: side in pixels of a patch on the sheet.
 
     Returns:
         An RGB picture.
     """
     side = patches[0].shape[-1]
     pictures = []
-    for picture in _enlarged(patches, cell):
+    for picture in _enlarge(patches, cell):
         if inner < side:
             edge = (1 - inner / side) / 2 * cell
             box = (round(edge), round(edge), round(cell - edge) - 1, round(cell - edge) - 1)
             ImageDraw.Draw(picture).rectangle(box, outline=PAPER, width=1)
         pictures.append(picture)
-    return _sheet(pictures, names, columns)
+    return _arrange(pictures, names, columns)
 
 
-def _enlarged(samples: Sequence[NDArray[np.generic]], cell: int) -> list[Image.Image]:
+def _enlarge(samples: Sequence[NDArray[np.generic]], cell: int) -> list[Image.Image]:
     """Make pictures of samples; values other than bytes are stretched over all of them together."""
     side = samples[0].shape[-1]
-    shown = to_display(np.concatenate(samples, axis=1)).reshape(len(samples), -1, side, 3)
-    return [Image.fromarray(each).resize((cell, cell), Image.Resampling.BICUBIC) for each in shown]
+    pictures = to_display(np.concatenate(samples, axis=1)).reshape(len(samples), -1, side, 3)
+    return [Image.fromarray(picture).resize((cell, cell), Image.Resampling.BICUBIC) for picture in pictures]
 
 
-def _within(crop: LabelledCrop) -> NDArray[np.bool_]:
+def _is_inside(crop: LabelledCrop) -> NDArray[np.bool_]:
+    """Return (N,), true for each object whose centre is inside the crop and its image."""
     col, row = np.floor(crop.objects.xy).astype(int).T
     height, width = crop.valid.shape
     inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
     return np.asarray(inside & crop.valid[np.clip(row, 0, height - 1), np.clip(col, 0, width - 1)])
 
 
-def _drawn(crop: LabelledCrop, shown: Detections, picture: Image.Image, radius: float) -> Image.Image:
+def _draw_crop(crop: LabelledCrop, inside: Detections, picture: Image.Image, radius: float) -> Image.Image:
+    """Draw the labels of a crop on its enlarged picture, with the names of the objects inside."""
     scale = picture.width / crop.valid.shape[1]
-    hatched = _hatched(np.array(picture), _unlearned(crop, scale, picture.size))
-    picture = overlay(hatched, shown, scale, radius)
+    hatched = _hatch(np.array(picture), _without_loss(crop, scale, picture.size))
+    picture = overlay(hatched, inside, scale, radius)
     draw, font = ImageDraw.Draw(picture), caption_font(13)
-    beyond = crop.objects[~_within(crop)]
-    if beyond.wh is not None:
-        for box in (beyond.boxes_xyxy * scale).tolist():
-            draw.rectangle(box, outline=BEYOND)
-    colours = list(class_colours(shown.classes).values())
-    corners = shown.xy * scale + (radius * scale, -6) if shown.wh is None else shown.boxes_xyxy[:, :2] * scale - (0, 15)
-    for (x, y), label, name in zip(corners.tolist(), shown.label, shown.names, strict=True):
+    outside = crop.objects[~_is_inside(crop)]
+    if outside.wh is not None:
+        for box in (outside.boxes_xyxy * scale).tolist():
+            draw.rectangle(box, outline=OUTSIDE_COLOUR)
+    colours = list(class_colours(inside.classes).values())
+    if inside.wh is None:
+        corners = inside.xy * scale + (radius * scale, -6)
+    else:
+        corners = inside.boxes_xyxy[:, :2] * scale - (0, 15)
+    for (x, y), label, name in zip(corners.tolist(), inside.label, inside.names, strict=True):
         at = (min(max(1.0, x), picture.width - 20.0), min(max(1.0, y), picture.height - 15.0))
         text = shorten(name, picture.width - at[0], font)
         draw.text(at, text, fill=colours[label], font=font, stroke_width=1, stroke_fill=DARK)
     return picture
 
 
-def _unlearned(crop: LabelledCrop, scale: float, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Mark the pixels of an enlarged crop that are ignored or not of the image."""
+def _without_loss(crop: LabelledCrop, scale: float, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which pixels of an enlarged crop are ignored or outside the image."""
     valid = Image.fromarray(crop.valid.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
     hidden = Image.fromarray(np.where(np.asarray(valid), 0, 255).astype(np.uint8))
     for box in (crop.ignored * scale).tolist():
@@ -133,16 +138,16 @@ def _unlearned(crop: LabelledCrop, scale: float, size: tuple[int, int]) -> NDArr
     return np.asarray(hidden) > 0
 
 
-def _hatched(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Darken pixels to a half, with brighter stripes every 12."""
+def _hatch(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Darken pixels to half their value, with brighter diagonal stripes every 12 pixels."""
     rows, cols = np.indices(where.shape)
     stripe = (rows + cols) % 12 < 2
     shaded = pixels // 2 + np.where(stripe, 70, 0)[..., None].astype(np.uint8)
     return np.where(where[..., None], shaded, pixels)
 
 
-def _sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int) -> Image.Image:
-    """Lay pictures of one size out in rows, each with its caption below where any has one."""
+def _arrange(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int) -> Image.Image:
+    """Arrange pictures of one size in rows on a sheet, each with its caption below."""
     columns = min(columns, len(pictures))
     width, height = pictures[0].size
     text = max(12, width // 14)

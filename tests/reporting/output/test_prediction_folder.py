@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,9 +22,8 @@ from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
 from detect.nets.card import BackboneSpec, ModelCard
-from detect.reporting.output.journal import RUN
+from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
-from detect.reporting.output.predictions import heatmap_path, overlay_path
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard("patch", BackboneSpec(), CLASSES, "ground", (1, 2, 3), "uint8", (), (), 32, 0)
@@ -40,7 +41,7 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    (tmp_path / "out" / RUN).mkdir(parents=True)
+    (tmp_path / "out" / STATE).mkdir(parents=True)
     return tmp_path / "out"
 
 
@@ -69,7 +70,7 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
     """Written in three sittings and in another order of images, the tables and the report have the same bytes."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):
-        (folder / RUN).mkdir(parents=True)
+        (folder / STATE).mkdir(parents=True)
     sink = PredictionFolder(whole, CARD, named(images))
     for number, name in enumerate(NAMES):
         keep(sink, images, name, number)
@@ -79,7 +80,7 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
         keep(sink, images, name, NAMES.index(name))
     assert sorted(sink.found) == sorted(NAMES)
     sink.finish({"version": "1"})
-    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and RUN not in path.parts]
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and STATE not in path.parts]
     assert len(files) == 2 * len(NAMES) + 5
     for path in files:
         assert (whole / path).read_bytes() == (parts / path).read_bytes(), path
@@ -91,7 +92,7 @@ def test_an_image_is_done_when_its_pictures_and_its_record_are_there(images: Pat
     keep(sink, images, "a.png", 2)
     again = PredictionFolder(out, CARD, named(images))
     assert again.has("a.png", images / "a.png") and not again.has("d.png", images / "d.png")
-    for path in (heatmap_path(out, "a.png"), overlay_path(out, "a.png")):
+    for path in (PredictionPaths(out).heatmap("a.png"), PredictionPaths(out).overlay("a.png")):
         data = path.read_bytes()
         path.unlink()
         assert not PredictionFolder(out, CARD, named(images)).has("a.png", images / "a.png")
@@ -116,7 +117,7 @@ def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkey
     sink = PredictionFolder(out, CARD, named(images))
 
     def killed(*arguments: object) -> None:
-        assert heatmap_path(out, "a.png").is_file() and overlay_path(out, "a.png").is_file()
+        assert PredictionPaths(out).heatmap("a.png").is_file() and PredictionPaths(out).overlay("a.png").is_file()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sink.journal, "add", killed)
@@ -158,7 +159,7 @@ def test_half_written_pictures_are_removed_and_nothing_else_is(images: Path, out
     (out / "overlays" / "mine.part").write_bytes(b"not ours")
     PredictionFolder(out, CARD, named(images))
     assert [path.name for path in out.rglob("*.part")] == ["mine.part"]
-    assert heatmap_path(out, "b/c.png").is_file() and overlay_path(out, "b/c.png").is_file()
+    assert PredictionPaths(out).heatmap("b/c.png").is_file() and PredictionPaths(out).overlay("b/c.png").is_file()
 
 
 def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,5 +215,13 @@ def test_a_model_of_one_band_has_its_picture_in_grey(images: Path, out: Path) ->
     sink = PredictionFolder(out, CARD, named(images))
     grey = replace(result(0), preview=np.full((1, 64, 96), 90, np.uint8))
     sink.write("a.png", open_scene(images / "a.png"), grey)
-    with Image.open(overlay_path(out, "a.png")) as picture:
+    with Image.open(PredictionPaths(out).overlay("a.png")) as picture:
         assert picture.size == (96, 64) and set(picture.getpixel((5, 5))) == {90}
+
+
+def test_importing_it_loads_no_network_and_no_plots() -> None:
+    """The command answers a wrong setting at once; the module imports the page, the tables and the pictures."""
+    code = "import sys, detect.reporting.output.prediction_folder; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    heavy = {"torch", "matplotlib", "sklearn", "pytorch_lightning", "albumentations", "jinja2"}
+    assert not (heavy | {"detect.samples", "detect.learning", "detect.inference"}) & set(done.stdout.split())

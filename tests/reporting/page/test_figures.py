@@ -8,7 +8,8 @@ from PIL import Image
 from detect.imagery.maps import write_map
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import open_scene
-from detect.reporting.output.predictions import heatmap_path, overlay_path, read_predictions
+from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.predictions import read_predictions
 from detect.reporting.page.figures import draw_figures
 from detect.reporting.writing import write_picture
 
@@ -26,13 +27,13 @@ def test_all_three_pictures(folder):
 
 
 def test_large_overlays_are_reduced(folder):
-    write_picture(Image.new("RGB", (1800, 600)), overlay_path(folder, "c.jpg"))
+    write_picture(Image.new("RGB", (1800, 600)), PredictionPaths(folder).overlay("c.jpg"))
     assert picture(draw_figures(read_predictions(folder), "c.jpg").overlay).size == (900, 300)
 
 
-def test_missing_pictures_are_said_to_be_missing(folder):
-    overlay_path(folder, "a/b.jpg").unlink()
-    heatmap_path(folder, "a/b.jpg").unlink()
+def test_missing_pictures_are_listed(folder):
+    PredictionPaths(folder).overlay("a/b.jpg").unlink()
+    PredictionPaths(folder).heatmap("a/b.jpg").unlink()
     read_predictions(folder).source("a/b.jpg").unlink()
     figures = draw_figures(read_predictions(folder), "a/b.jpg")
     assert figures.thumbnail is None and figures.heat is None and figures.overlay is None
@@ -41,36 +42,36 @@ def test_missing_pictures_are_said_to_be_missing(folder):
     assert len(figures.missing) == 3
 
 
-def test_damaged_pictures_are_said_to_be_damaged(folder):
-    overlay_path(folder, "c.jpg").write_bytes(b"no picture")
-    heatmap_path(folder, "c.jpg").write_bytes(b"no raster")
+def test_damaged_pictures_are_listed(folder):
+    PredictionPaths(folder).overlay("c.jpg").write_bytes(b"no picture")
+    PredictionPaths(folder).heatmap("c.jpg").write_bytes(b"no raster")
     figures = draw_figures(read_predictions(folder), "c.jpg")
     assert figures.thumbnail is not None
     assert len(figures.missing) == 2 and all("could not be read" in sentence for sentence in figures.missing)
 
 
-def test_the_heatmap_lies_on_the_image(folder):
+def test_the_heatmap_is_drawn_at_its_place_on_the_image(folder):
     content = read_predictions(folder)
     heatmap = np.zeros((1, 8, 10), np.float32)
     heatmap[0, 2, 7] = 1
-    write_map(heatmap_path(folder, "c.jpg"), [heatmap], open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
+    write_map(PredictionPaths(folder).heatmap("c.jpg"), [heatmap], open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     # the cell (2, 7) is centred at pixel 4 + 8 * 7 = 60 across and 4 + 8 * 2 = 20 down; it is 8 pixels wide
     assert abs(row - 20) <= 6 and abs(col - 60) <= 6
 
 
-def test_the_heatmap_of_a_resampled_image_lies_on_the_image(folder):
-    """60 x 80 pixels seen as 45 x 30: the cell (3, 2) at stride 8 is centred at 20 across and 28 down of these.
+def test_the_heatmap_of_a_resampled_image_is_drawn_at_its_place_on_the_image(folder):
+    """Of 60 x 80 file pixels, resampled to 45 x 30, cell (3, 2) at stride 8 is centred at 20 across and 28 down.
 
-    In the image that is 20 * 80 / 30 = 53 across and 28 * 60 / 45 = 37 down; it is 21 pixels wide and 11 high.
+    In file pixels that is 20 * 80 / 30 = 53 across and 28 * 60 / 45 = 37 down; it is 21 pixels wide and 11 high.
     """
     content = read_predictions(folder)
     heatmap = np.zeros((1, 6, 4), np.float32)
     heatmap[0, 3, 2] = 1
     scene = open_scene(content.source("c.jpg"))
-    seen = replace(scene, shape=(45, 30), zoom=Zoom(scene.window, (45, 30)))
-    write_map(heatmap_path(folder, "c.jpg"), [heatmap], seen, 8, ["cow"], 4.0)
+    resampled = replace(scene, shape=(45, 30), zoom=Zoom(scene.window, (45, 30)))
+    write_map(PredictionPaths(folder).heatmap("c.jpg"), [heatmap], resampled, 8, ["cow"], 4.0)
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     assert abs(row - 37) <= 5 and abs(col - 53) <= 8

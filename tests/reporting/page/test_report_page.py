@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from detect.reporting.output.predictions import overlay_path
+from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import flatten, format_value, write_report
 from detect.reporting.tables import write_table
 from tests.reporting.conftest import detections, fill_folder
@@ -53,7 +53,7 @@ def cells(source):
     ]
 
 
-def test_the_page_lies_in_the_folder_and_counts_add_up(folder):
+def test_the_page_is_in_the_folder_and_counts_add_up(folder):
     path = write_report(folder)
     assert path == folder / "report.html"
     source, page = read(path)
@@ -129,7 +129,7 @@ def test_failures_come_first(folder):
     assert text.index("could not be counted") < text.index("Totals") < text.index("Counts by image")
 
 
-def test_scores_are_explained_and_the_truth_stands_beside_the_count(folder, scores):
+def test_scores_are_explained_and_the_truth_is_beside_the_count(folder, scores):
     source, page = read(write_report(folder, scores))
     assert "within 30 pixels" in page.text and "The rest were missed" in page.text
     assert cells(source)[1] == ["a/b.jpg", "3", "1", "4", "6", "−2", "open"]
@@ -152,8 +152,8 @@ def test_scores_of_another_run_are_remarked(folder, scores):
     assert "measured on other counts of a/b.jpg: evaluate" in read(write_report(folder, scores))[1].text
 
 
-def test_missing_pictures_are_said_and_the_page_is_written(folder):
-    overlay_path(folder, "c.jpg").unlink()
+def test_missing_pictures_are_listed_and_the_page_is_written(folder):
+    PredictionPaths(folder).overlay("c.jpg").unlink()
     source, page = read(write_report(folder))
     assert cells(source)[2][-1] == "missing"
     assert "There is no overlay: overlays/c.jpg.jpg is missing." in page.text
@@ -166,7 +166,7 @@ def test_beyond_the_limit_rows_link_to_files(folder):
     assert "overlays/c.jpg.jpg" in page.links
     source, page = read(write_report(folder, embed_limit=0))
     assert "<article" not in source and "pictures of none of its 2 images" in page.text
-    with pytest.raises(ValueError, match="embed_limit must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=r"embed_limit.*-1"):
         write_report(folder, embed_limit=-1)
 
 
@@ -191,7 +191,7 @@ def test_many_images_and_classes(tmp_path):
 
 
 def test_without_counts_there_is_no_page(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"counts\.csv is missing"):
+    with pytest.raises(FileNotFoundError, match=r"counts\.csv"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

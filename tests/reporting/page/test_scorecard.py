@@ -28,8 +28,8 @@ def test_an_empty_scorecard(tmp_path):
     assert card.measures == [] and card.per_class == [] and card.truth == {} and card.radius is None
 
 
-def test_a_missing_file_says_the_way_out(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"detect\.evaluate"):
+def test_a_missing_file_is_an_error_that_names_it_and_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"scores\.json.*detect\.evaluate"):
         read_scorecard(tmp_path / "scores.json")
 
 

@@ -11,12 +11,12 @@ from tests.reporting.conftest import CLASSES, detections
 FOUND = detections([(10, 5, 0, 0.2), (30, 5, 0, 0.9), (50, 5, 1, 0.55), (70, 5, 1, 0.48)])
 
 
-def test_choose_the_surest():
+def test_choose_the_highest_scores():
     assert choose(FOUND, 2).score.tolist() == [0.9, 0.55]
     assert len(choose(FOUND, 10)) == 4
 
 
-def test_choose_the_doubtful():
+def test_choose_the_scores_nearest_to_a_threshold():
     # distances to 0.5 are 0.3, 0.4, 0.05, 0.02
     assert choose(FOUND, 3, threshold=0.5).score.tolist() == [0.48, 0.55, 0.2]
 
@@ -60,7 +60,9 @@ def test_the_sheet_has_a_cell_for_each_crop_in_its_colour():
 
 
 def test_the_sheet_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match="one crop for each"):
+    with pytest.raises(ValueError, match="1 for 4"):
         crops_sheet(np.zeros((1, 8, 8, 3), np.uint8), FOUND)
-    with pytest.raises(ValueError, match="1 or more"):
+    with pytest.raises(ValueError, match=r"columns.* 0 and 160"):
         crops_sheet(np.zeros((4, 8, 8, 3), np.uint8), FOUND, columns=0)
+    with pytest.raises(ValueError, match=r"4 crops.* 1$"):
+        crops_sheet(np.zeros((4, 8, 8, 3), np.uint8), FOUND, captions=["one"])

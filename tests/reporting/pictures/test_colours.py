@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_two_bands_show_the_first_in_grey():
 def test_the_first_and_99th_percentile_become_black_and_white():
     pixels = np.arange(101, dtype=np.uint16).reshape(1, 1, 101) * 100
     shown = to_display(pixels)[0, :, 0]
-    # percentiles of 0, 100 .. 10000 are 100 and 9900; 5000 lies (5000 - 100) / 9800 = 0.5 of the way: 127.5
+    # percentiles of 0, 100 .. 10000 are 100 and 9900; 5000 is (5000 - 100) / 9800 = 0.5 between them: 127.5
     assert shown[1] == 0 and shown[99] == 255 and shown[100] == 255 and shown[50] in (127, 128)
     assert (np.diff(shown.astype(int)) >= 0).all()
 
@@ -41,13 +43,13 @@ def test_a_constant_image_is_grey(dtype):
     assert (to_display(np.ones((1, 3, 3), dtype)) == 128).all()
 
 
-def test_a_mask_with_few_true_pixels_is_seen():
+def test_a_mask_with_few_true_pixels_is_visible():
     mask = np.zeros((1, 20, 20), bool)
     mask[0, 3, 4] = True
     assert to_display(mask)[3, 4, 0] == 255 and to_display(mask)[0, 0, 0] == 0
 
 
-def test_what_is_no_number_or_no_data_is_black_and_stretches_nothing():
+def test_nan_infinity_and_nodata_are_black_and_do_not_change_the_stretch():
     pixels = np.array([[[np.nan, np.inf, -9999.0, 0.0, 1.0]]])
     shown = to_display(pixels, nodata=-9999.0)[0, :, 0]
     assert shown.tolist() == [0, 0, 0, 0, 255]
@@ -56,10 +58,10 @@ def test_what_is_no_number_or_no_data_is_black_and_stretches_nothing():
 
 @pytest.mark.parametrize("bands", [(1, 2), (0,), (4,), ()])
 def test_bands_that_make_no_picture_are_refused(bands):
-    with pytest.raises(ValueError, match=r"bands must be one or three numbers in \[1, 3\]"):
+    with pytest.raises(ValueError, match=rf"bands.*\[1, 3\].*{re.escape(str(list(bands)))}"):
         to_display(np.zeros((3, 2, 2), np.uint8), bands)
 
 
 def test_a_plane_without_bands_is_refused():
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match=r"\(2, 2\)"):
         to_display(np.zeros((2, 2), np.uint8))

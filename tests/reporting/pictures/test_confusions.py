@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from detect.reporting.pictures import confusions as classified
+from detect.reporting.pictures import confusions
 from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 
 
@@ -13,13 +13,13 @@ def test_the_worst_are_the_wrong_ones_by_confidence(tmp_path: Path, monkeypatch)
     truth = np.array([0, 0, 1, 1, 0])
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
     patches = [(torch.full((3, 8, 8), 10 * i, dtype=torch.uint8), int(t)) for i, t in enumerate(truth)]
-    seen = []
-    real = classified.crops_sheet
+    calls = []
+    real = confusions.crops_sheet
     monkeypatch.setattr(
-        classified, "crops_sheet", lambda *args, **more: seen.append((*args, more)) or real(*args, **more)
+        confusions, "crops_sheet", lambda *args, **more: calls.append((*args, more)) or real(*args, **more)
     )
     assert draw_worst(tmp_path / "worst.jpg", patches, truth, probabilities, ("a", "b"))
-    crops, shown, more = seen[0]
+    crops, shown, more = calls[0]
     assert crops[:, 0, 0, 0].tolist() == [20, 40, 10] and shown.score.tolist() == [0.9, 0.7, 0.6]
     assert list(shown.names) == ["a", "b", "b"] and more["captions"] == ["is b", "is a", "is a"]
     assert Image.open(tmp_path / "worst.jpg").width > 300

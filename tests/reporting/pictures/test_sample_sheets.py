@@ -19,26 +19,26 @@ def grey(value: int, bands: int = 3) -> np.ndarray:
 
 
 def test_boxes_are_drawn_where_they_are_on_the_enlarged_crop() -> None:
-    """A box from 11 to 21 at four times the size: lines about 44 and 84, after the gap of 8; the middle is free."""
+    """A box from 11 to 21 at four times the size: lines at about 44 and 84, after the gap of 8; no line inside."""
     sheet = np.asarray(crop_samples([crop(grey(100), [(16, 16)])], 8, columns=1, cell=128)).astype(int)
     plain = np.asarray(crop_samples([crop(grey(100), [])], 8, columns=1, cell=128)).astype(int)
     rows, cols = np.nonzero((sheet[: GAP + 128] != plain[: GAP + 128]).any(axis=2))
-    below = rows >= GAP + 44 - 3  # the name stands above
+    below = rows >= GAP + 44 - 3  # the name is above
     assert abs(cols[below].min() - (GAP + 44)) <= 3 and abs(cols[below].max() - (GAP + 83)) <= 3
     assert abs(rows.max() - (GAP + 83)) <= 3 and rows.min() < GAP + 44 - 3
     assert (sheet[GAP + 64, GAP + 64] == 100).all()
 
 
-def test_a_point_is_a_ring_and_a_centre_beyond_the_crop_is_grey_or_nothing() -> None:
+def test_a_point_is_a_ring_and_an_object_outside_the_crop_has_a_grey_box() -> None:
     ring = np.asarray(crop_samples([crop(grey(100), [(16, 16)], boxes=False)], 4, columns=1, cell=128))
     assert (ring[GAP + 64, GAP + 64] == 100).all() and (ring[GAP + 64, GAP + 64 - 16] != 100).any()
-    beyond = np.asarray(crop_samples([crop(grey(100), [(34, 16)])], 4, columns=1, cell=128))[GAP : GAP + 128]
-    changed = beyond[:, GAP : GAP + 128][(beyond[:, GAP : GAP + 128] != 100).any(axis=2)]
+    outside = np.asarray(crop_samples([crop(grey(100), [(34, 16)])], 4, columns=1, cell=128))[GAP : GAP + 128]
+    changed = outside[:, GAP : GAP + 128][(outside[:, GAP : GAP + 128] != 100).any(axis=2)]
     assert len(changed) and (changed == 150).all()
 
 
-def test_what_is_not_learned_from_is_hatched() -> None:
-    """An ignored box from 0 to 8, and rows from 24 on that are not of the image: dark with stripes."""
+def test_pixels_without_a_loss_are_hatched() -> None:
+    """An ignored box from 0 to 8, and rows from 24 on that are outside the image: dark with stripes."""
     one = crop(grey(200), [], ignored=[(0, 0, 8, 8)])
     one.valid[24:] = False
     sheet = np.asarray(crop_samples([one], 4, columns=1, cell=128))[GAP : GAP + 128, GAP : GAP + 128]

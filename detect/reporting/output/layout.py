@@ -1,0 +1,117 @@
+"""Layout: the names and paths of everything in an output folder of `detect.predict`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+COUNTS = "counts.csv"
+DETECTIONS = "detections.csv"
+FAILURES = "failures.csv"
+RUN_FACTS = "run.json"
+SCORES = "scores.json"
+REPORT = "report.html"
+
+HEATMAPS = "heatmaps"
+OVERLAYS = "overlays"
+THUMBNAILS = "thumbnails"
+
+STATE = ".run"
+"""Folder, inside an output folder, of what a later run needs to continue."""
+
+
+SETTINGS = "settings.json"
+JOURNAL = "journal.jsonl"
+LOCK = "lock"
+
+RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, RUN_FACTS, REPORT, SCORES)
+"""The files of an output folder that a run replaces."""
+
+
+PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
+"""The folders of an output folder that hold a file per image."""
+
+
+STATE_FILES = (JOURNAL, SETTINGS)
+"""The files of the state folder that a run which starts afresh removes; the lock stays."""
+
+
+@dataclass(frozen=True)
+class PredictionPaths:
+    """The paths inside one output folder; image names are paths relative to the images folder, such as `a/b.jpg`.
+
+    Attributes:
+        folder: the output folder.
+    """
+
+    folder: Path
+
+    @property
+    def counts(self) -> Path:
+        """The counts of every image and class."""
+        return self.folder / COUNTS
+
+    @property
+    def detections(self) -> Path:
+        """The detections, a row each."""
+        return self.folder / DETECTIONS
+
+    @property
+    def failures(self) -> Path:
+        """The images that failed, with their errors."""
+        return self.folder / FAILURES
+
+    @property
+    def run_facts(self) -> Path:
+        """Versions, model, settings, notes, speed and sources of the run."""
+        return self.folder / RUN_FACTS
+
+    @property
+    def scores(self) -> Path:
+        """The scores that `detect.evaluate` wrote for these predictions, where it was asked to write them here."""
+        return self.folder / SCORES
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.folder / REPORT
+
+    @property
+    def state(self) -> Path:
+        """The folder of what a later run needs to continue."""
+        return self.folder / STATE
+
+    @property
+    def settings(self) -> Path:
+        """The settings that the results depend on."""
+        return self.state / SETTINGS
+
+    @property
+    def journal(self) -> Path:
+        """The records of the images that are done."""
+        return self.state / JOURNAL
+
+    @property
+    def lock(self) -> Path:
+        """The file that the running process locks."""
+        return self.state / LOCK
+
+    @property
+    def picture_folders(self) -> tuple[Path, ...]:
+        """The folders that hold a file per image: heatmaps, overlays and thumbnails."""
+        return (*(self.folder / name for name in PICTURE_FOLDERS), self.state / THUMBNAILS)
+
+    def heatmap(self, image: str) -> Path:
+        """Return the path of an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
+        return self.folder / HEATMAPS / f"{image}.tif"
+
+    def overlay(self, image: str) -> Path:
+        """Return the path of an image with its detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
+        return self.folder / overlay_address(image)
+
+    def thumbnail(self, image: str) -> Path:
+        """Return the path of an image's small picture, with which the report need not read the image again."""
+        return self.state / THUMBNAILS / f"{image}.jpg"
+
+
+def overlay_address(image: str) -> str:
+    """Return the address of an image's overlay relative to the output folder, with forward slashes, not quoted."""
+    return f"{OVERLAYS}/{image}.jpg"
