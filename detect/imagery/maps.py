@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -65,24 +66,7 @@ def write_map(
         ValueError: the strips' rows do not add up to the map's.
     """
     height, width = (-(-side // stride) for side in scene.shape)
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": len(names),
-        "height": height,
-        "width": width,
-        "tiled": True,
-        "blockxsize": BLOCK_SIDE_PX,
-        "blockysize": BLOCK_SIDE_PX,
-        "compress": "deflate",
-        "predictor": 3,
-        "zlevel": 4,
-        "bigtiff": "if_safer",
-    }
-    if scene.transform is not None:
-        corner = offset - stride / 2
-        profile["transform"] = georeference(scene) @ Affine.translation(corner, corner) @ Affine.scale(stride)
-        profile["crs"] = scene.crs
+    profile = _map_profile((len(names), height, width), scene, stride, offset)
     with replace_file(path) as part, gdal_options():
         with open_dataset(part, "w", **profile) as target:
             row = 0
@@ -98,6 +82,29 @@ def write_map(
         _add_overviews(part, max(height, width))
 
 
+def _map_profile(shape: tuple[int, int, int], scene: Scene, stride: int, offset: float) -> dict[str, Any]:
+    """Return the rasterio profile of a map of `shape` (C, h, w), with a georeference where the scene has one."""
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": shape[0],
+        "height": shape[1],
+        "width": shape[2],
+        "tiled": True,
+        "blockxsize": BLOCK_SIDE_PX,
+        "blockysize": BLOCK_SIDE_PX,
+        "compress": "deflate",
+        "predictor": 3,
+        "zlevel": 4,
+        "bigtiff": "if_safer",
+    }
+    if scene.transform is not None:
+        corner = offset - stride / 2
+        profile["transform"] = georeference(scene) @ Affine.translation(corner, corner) @ Affine.scale(stride)
+        profile["crs"] = scene.crs
+    return profile
+
+
 def georeference(scene: Scene) -> Affine:
     """Return the transform from a scene's own pixels to map coordinates; `scene.transform` must not be None."""
     assert scene.transform is not None
@@ -109,7 +116,7 @@ def georeference(scene: Scene) -> Affine:
 
 
 def _file_length(length: float, scene: Scene) -> str:
-    """Write a length of the scene in pixels of the file: one number, or two, for x and y, where they differ."""
+    """Return the text of a length in pixels of the file: one number, or two, for x and y, where they differ."""
     return " ".join(dict.fromkeys(str(length if factor == 1 else length / factor) for factor in scene.factor_xy))
 
 

@@ -1,1 +1,1 @@
-"""Labels: things found or annotated, the one table for both, and the annotations of a set of images."""
+"""Labels: detections, annotated images, and the files that hold them."""

@@ -1,4 +1,4 @@
-"""Annotated images: what a person looked at, what is in it, and where it is not known."""
+"""Annotated images: the objects, look-alikes and ignored regions that a person labelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,24 +11,24 @@ from detect.labels.detections import Detections
 
 
 class AnnotationError(ValueError):
-    """Labels that cannot be used as they stand: the file, the line, what is wrong and the way out."""
+    """Labels that cannot be used; the message names the file, the line, the value and the way out."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedImage:
-    """One image that a person has looked at.
+    """One image that a person has labelled.
 
     Attributes:
         name: the image's path below the data folder, with forward slashes.
         path: the image file.
         shape: (height, width) in pixels.
-        objects: the objects in it, score 1; none is a statement too.
+        objects: the objects in it, score 1; an empty table states that there are none.
         negatives: (M, 2) float64, xy centres in pixels of look-alikes: background worth learning from.
-        split: `train`, `val` or `test`, None where the file does not say.
-        group: images of one group stay on one side of the split; None where the file does not say.
-        negative_names: the label of each look-alike, M of them; empty where nobody needs them.
+        split: `train`, `val` or `test`, None where the file has none.
+        group: images of one group stay on one side of the split; None where the file has none.
+        negative_names: the label of each look-alike, M of them; empty where they are not needed.
         negative_wh: (M, 2) float64, the look-alikes' widths and heights in pixels, None for points.
-        ignored: (M, 4) float64, boxes x1, y1, x2, y2 where it is not known what there is: nothing is learned or scored.
+        ignored: (R, 4) float64, boxes x1, y1, x2, y2 in pixels without labels, where nothing is learned or scored.
 
     Raises:
         ValueError: the lengths of the negatives' arrays disagree.
@@ -78,14 +78,14 @@ class Annotations:
 
 
 def with_ignored(annotations: Annotations, labels: Sequence[str]) -> Annotations:
-    """Turn the look-alikes of some labels into regions that are ignored.
+    """Make the boxes of some negative labels regions that are ignored.
 
     Args:
         annotations: read with these labels among the negative ones.
-        labels: whose boxes are regions where it is not known what there is.
+        labels: labels whose boxes are regions to ignore.
 
     Raises:
-        AnnotationError: points, which have no extent.
+        AnnotationError: the annotations are points, which have no extent.
     """
     images = []
     for image in annotations.images:

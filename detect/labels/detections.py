@@ -39,6 +39,7 @@ class Detections:
         self._check()
 
     def _check(self) -> None:
+        """Check lengths, class names and the range of every number."""
         lengths = {len(self.xy), len(self.score), len(self.label), len(self.xy if self.wh is None else self.wh)}
         if len(lengths) > 1:
             raise ValueError(f"xy, wh, score and label must be of one length, got {sorted(lengths)}")
@@ -92,7 +93,7 @@ class Detections:
         return len(self.xy)
 
     def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Detections":
-        """Select by mask, positions or slice."""
+        """Return the objects chosen by a mask, positions or a slice."""
         wh = None if self.wh is None else self.wh[index]
         return Detections(self.xy[index], self.score[index], self.label[index], self.classes, wh)
 
@@ -101,7 +102,7 @@ class Detections:
         return Detections(self.xy + np.array([x, y]), self.score, self.label, self.classes, self.wh)
 
     def scaled(self, x: float, y: float) -> "Detections":
-        """Take places and sizes times `x` and `y`."""
+        """Multiply centres and sizes by `x` along x and by `y` along y."""
         factors = np.array([x, y])
         wh = None if self.wh is None else self.wh * factors
         return Detections(self.xy * factors, self.score, self.label, self.classes, wh)

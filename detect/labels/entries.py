@@ -1,4 +1,4 @@
-"""Lines of annotation files of any format, and the objects that they make."""
+"""Entries: the lines of annotation files of any format, and the annotated images made of them."""
 
 import logging
 import math
@@ -18,17 +18,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of an annotation file: an object, or the statement that an image holds none.
+    """One line of an annotation file: an object, or the statement that an image has none.
 
     Attributes:
         source: the file.
         line: the line in it, from 1.
         image: the image as the file names it.
-        numbers: (x, y) or (xmin, ymin, xmax, ymax) in pixels; None for an image that holds nothing.
-        label: the class name; empty for an image that holds nothing.
+        numbers: (x, y) or (xmin, ymin, xmax, ymax) in pixels; None for an image without objects.
+        label: the class name; empty for an image without objects.
         split: `train`, `val`, `test`, or None.
         group: the group's name, or None.
-        size: (height, width) that the file claims for the image, or None.
+        size: (height, width) that the file states for the image, or None.
     """
 
     source: Path
@@ -48,11 +48,12 @@ class Entry:
 
 @dataclass
 class Problems:
-    """What is wrong with an annotation file, gathered so that all of it can be told at once.
+    """The problems of an annotation file, collected so that one error lists them together.
 
     Attributes:
         source: the file or folder being read.
-        shown: how many problems a message tells in full.
+        shown: most problems that the error lists in full.
+        found: the problems so far, each with its place.
     """
 
     source: Path
@@ -60,14 +61,14 @@ class Problems:
     found: list[str] = field(default_factory=list)
 
     def add(self, place: str, text: str) -> None:
-        """Note a problem and where it is."""
+        """Add a problem and its place (file and line)."""
         self.found.append(f"{place}: {text}")
 
     def stop(self) -> None:
-        """Go on only if there are none.
+        """Raise the problems found; return if there are none.
 
         Raises:
-            AnnotationError: all that was noted, in one message.
+            AnnotationError: at least one problem; the message lists up to `shown` of them.
         """
         if len(self.found) == 1:
             raise AnnotationError(self.found[0])
@@ -80,7 +81,13 @@ class Problems:
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An image that entries name: how it is called, where it is, and how large; None where no image is looked at."""
+    """An image that entries name.
+
+    Attributes:
+        name: its path below the data folder, with forward slashes.
+        path: the image file.
+        shape: (height, width) in pixels; None where no image file is opened.
+    """
 
     name: str
     path: Path
@@ -90,7 +97,17 @@ class SourceImage:
 def parse_numbers(
     texts: Sequence[str], names: Sequence[str], place: str, problems: Problems
 ) -> tuple[float, ...] | None:
-    """Read coordinates; note those that are not finite numbers, and boxes without a size, and give None for them."""
+    """Read the coordinates of a point or box.
+
+    Args:
+        texts: two or four fields.
+        names: of the fields, for messages.
+        place: file and line, for messages.
+        problems: collects fields that are not finite numbers, and boxes without a size.
+
+    Returns:
+        The numbers in pixels; None if there was a problem.
+    """
     numbers = []
     for text, name in zip(texts, names, strict=True):
         try:
@@ -111,18 +128,24 @@ def parse_numbers(
 def choose_classes(
     entries: Sequence[Entry], negative_labels: Sequence[str], classes: Sequence[str] | None, problems: Problems
 ) -> tuple[str, ...]:
-    """Take the class list, or the sorted labels in use without the negative ones; note labels in neither.
+    """Return the class list: the one given, or the sorted labels in use without the negative ones.
+
+    Args:
+        entries: lines of an annotation file.
+        negative_labels: labels of look-alikes; one that does not occur is a warning in the log.
+        classes: the class list, or None.
+        problems: collects labels that are neither in `classes` nor negative.
 
     Raises:
-        ValueError: a label is called a class and a negative one.
+        ValueError: a label is both a class and a negative label.
     """
     both = sorted(set(negative_labels) & set(classes or ()))
     if both:
         raise ValueError(f"labels {both} are both classes and negative labels; choose one")
     used = {entry.label for entry in entries if entry.numbers is not None}
-    idle = sorted(set(negative_labels) - used)
-    if idle:
-        _log.warning("%s: negative labels %s do not occur; the labels are %s", problems.source, idle, sorted(used))
+    unused = sorted(set(negative_labels) - used)
+    if unused:
+        _log.warning("%s: negative labels %s do not occur; the labels are %s", problems.source, unused, sorted(used))
     if classes is None:
         return tuple(sorted(used - set(negative_labels)))
     known = {*classes, *negative_labels}
@@ -132,18 +155,20 @@ def choose_classes(
     return tuple(classes)
 
 
-def to_image(image: SourceImage, entries: Sequence[Entry], classes: Sequence[str], boxes: bool) -> AnnotatedImage:
-    """Make an image's objects and look-alikes; labels outside `classes` are look-alikes."""
+def annotated_image(
+    image: SourceImage, entries: Sequence[Entry], classes: Sequence[str], boxes: bool
+) -> AnnotatedImage:
+    """Make an annotated image of its entries; those with labels outside `classes` are look-alikes."""
     lines = [entry for entry in entries if entry.numbers is not None]
-    things = [entry for entry in lines if entry.label in classes]
+    objects = [entry for entry in lines if entry.label in classes]
     others = [entry for entry in lines if entry.label not in classes]
-    xy, wh = _centres(things, boxes)
+    xy, wh = _centres(objects, boxes)
     negatives, sizes = _centres(others, boxes)
     return AnnotatedImage(
         name=image.name,
         path=image.path,
         shape=image.shape or (0, 0),
-        objects=Detections.truth(xy, [entry.label for entry in things], classes, wh),
+        objects=Detections.truth(xy, [entry.label for entry in objects], classes, wh),
         negatives=negatives,
         split=entries[0].split,
         group=entries[0].group,
@@ -153,6 +178,7 @@ def to_image(image: SourceImage, entries: Sequence[Entry], classes: Sequence[str
 
 
 def _centres(entries: Sequence[Entry], boxes: bool) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return centres (N, 2) and sizes (N, 2) in pixels; no sizes for points."""
     numbers = np.array([entry.numbers for entry in entries], np.float64).reshape(-1, 4 if boxes else 2)
     if not boxes:
         return numbers, None
@@ -163,7 +189,7 @@ def labelled_objects(image: AnnotatedImage, boxes: bool) -> Iterator[tuple[NDArr
     """Yield (x, y) or (xmin, ymin, xmax, ymax) and label of every object, then of every look-alike.
 
     Raises:
-        ValueError: look-alikes without names, a label that cannot be written, or points where boxes are asked for.
+        ValueError: look-alikes without names, a label that cannot be written, or points among boxes.
     """
     if len(image.negative_names) != len(image.negatives):
         raise ValueError(f"{image.name}: the negatives have no names; give negative_names to write them")

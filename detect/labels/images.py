@@ -1,4 +1,4 @@
-"""How the images that an annotation file names are found, and how names of the same image are paired."""
+"""Finding the images that an annotation file names, and pairing different names of the same image."""
 
 import os
 from collections import defaultdict
@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from detect.labels.annotations import AnnotationError
 
-_SHOWN = 4
+_CANDIDATES_LISTED = 4
+"""Most files that an error lists as candidates for a name."""
 
 
 class ImageFolder:
@@ -27,10 +28,10 @@ class ImageFolder:
         self._found: Mapping[str, list[Path]] | None = None
 
     def find(self, name: str) -> Path:
-        """Find the file that `name` means: `root/name`, or else the only file below whose path ends with it.
+        """Find the file of a name: `root/name`, or else the only file below `root` whose path ends with `name`.
 
         Raises:
-            AnnotationError: no file or several do, or `name` leads out of the folder.
+            AnnotationError: no file or several are found, or `name` is not below the folder.
         """
         parts = _parts(name)
         if not parts or parts[0].startswith("/") or PureWindowsPath(name).drive or ".." in parts:
@@ -43,18 +44,18 @@ class ImageFolder:
             return fitting[0]
         if fitting:
             raise AnnotationError(
-                f"image {name!r} could be any of {self._shown(fitting)} below {self.root}; write more of its path"
+                f"image {name!r} could be any of {self._listed(fitting)} below {self.root}; write more of its path"
             )
         alike = [path for path in self._files(parts[-1]) if path.stem.casefold() == Path(parts[-1]).stem.casefold()]
-        hint = f"; is it {self._shown(alike)}?" if alike else ""
+        hint = f"; is it {self._listed(alike)}?" if alike else ""
         raise AnnotationError(f"image {name!r} is not in {self.root} or the folders below it{hint}")
 
     def name(self, path: Path) -> str:
-        """Give the path of a found file below the folder, with forward slashes."""
+        """Return the path of a found file below the folder, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
     def _files(self, file: str) -> list[Path]:
-        """List the files of the same stem as `file`, in any case, with any ending."""
+        """List the files with the stem of `file`, in lower or upper case, with any ending."""
         if self._found is None:
             found: dict[str, list[Path]] = defaultdict(list)
             for folder, _, files in os.walk(self.root):
@@ -63,45 +64,46 @@ class ImageFolder:
             self._found = {stem: sorted(paths) for stem, paths in found.items()}
         return self._found.get(Path(file).stem.casefold(), [])
 
-    def _shown(self, paths: Sequence[Path]) -> str:
+    def _listed(self, paths: Sequence[Path]) -> str:
+        """Return the names of candidates for a message, at most `_CANDIDATES_LISTED` of them."""
         names = [self.name(path) for path in paths]
-        rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return ", ".join(names[:_SHOWN]) + rest
+        rest = f" and {len(names) - _CANDIDATES_LISTED} more" if len(names) > _CANDIDATES_LISTED else ""
+        return ", ".join(names[:_CANDIDATES_LISTED]) + rest
 
 
 def find_image(root: Path, name: str) -> Path:
-    """Find one image below `root`; for many, keep one `ImageFolder`.
+    """Find one image below `root`; use one `ImageFolder` to find many.
 
     Raises:
-        AnnotationError: the image is missing or ambiguous, or `name` leads out of `root`.
+        AnnotationError: the image is missing or ambiguous, or `name` is not below `root`.
     """
     return ImageFolder(root).find(name)
 
 
 def match_names(predicted: Sequence[str], annotated: Sequence[str]) -> dict[str, str]:
-    """Pair the names that predictions and annotations use for the same images.
+    """Match the names that predictions and annotations use for the same images.
 
-    Two names belong together when their paths are the same, or else when one ends with the other, folder by folder
-    (`5.jpg` and `images/5.jpg`).
+    Two names match when their paths are the same, or else when one ends with the other, folder by folder (`5.jpg` and
+    `images/5.jpg`).
 
     Args:
         predicted: image names of a prediction.
         annotated: image names of annotations.
 
     Returns:
-        The annotated name of every predicted one that has any; a name without a partner is left out, on both sides.
+        The annotated name by the predicted one; names without a match are left out.
 
     Raises:
-        AnnotationError: a name could belong to several.
+        AnnotationError: a name matches several, or one side has two names of one path.
     """
     by_path = {_parts(name): name for name in annotated}
     if len(by_path) < len(set(annotated)) or len({_parts(name) for name in predicted}) < len(set(predicted)):
         raise AnnotationError("the same image is named in two ways on one side; use one spelling of its path")
     exact = {name: by_path[_parts(name)] for name in predicted if _parts(name) in by_path}
-    taken = set(exact.values())
+    matched = set(exact.values())
     open_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for parts, name in by_path.items():
-        if name not in taken:
+        if name not in matched:
             open_names[parts[-1:]].append(name)
     pairs: dict[str, str] = {}
     owner: dict[str, str] = {}
@@ -120,15 +122,17 @@ def match_names(predicted: Sequence[str], annotated: Sequence[str]) -> dict[str,
 
 
 def plain_name(name: str) -> str:
-    """Write an image's path the one way: forward slashes, no `./`."""
+    """Return an image's path with forward slashes and without `./`."""
     return "/".join(_parts(name))
 
 
 def _parts(name: str) -> tuple[str, ...]:
+    """Return the folders and the file of a path, whichever slashes it has."""
     return PurePosixPath(name.replace("\\", "/")).parts
 
 
 def _ends_alike(one: str, other: str) -> bool:
+    """Return whether one path ends with the other, folder by folder."""
     first, second = _parts(one), _parts(other)
     shared = min(len(first), len(second))
     return first[-shared:] == second[-shared:]

@@ -1,31 +1,48 @@
-"""Annotation files of every format, read by their content."""
+"""Annotation files: read by whichever format recognises them, written in the format of their ending."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError, Annotations
-from detect.labels.checks import gather
+from detect.labels.checks import entries_by_image
 from detect.labels.detections import Detections
-from detect.labels.entries import Entry, Problems, choose_classes, to_image
-from detect.labels.formats.csv_table import BOXES, POINTS, _csv_entries, _kind
-from detect.labels.formats.voc import read_voc
-from detect.labels.sheets import read_sheet
+from detect.labels.entries import Entry, Problems, annotated_image, choose_classes
+from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
+from detect.labels.formats.voc import is_voc, read_voc, write_voc
 
-_log = logging.getLogger(__name__)
+Recogniser = Callable[[Path], bool]
+"""Returns whether a path is of a format, by its ending or its content."""
+
+Reader = Callable[[Path, Path | None, Problems], tuple[list[Entry], bool]]
+"""Reads a path, given the data folder (None to open no image) and a collector of problems: entries, whether boxes."""
+
+Writer = Callable[[Annotations, Path], None]
+"""Writes annotations to a file or folder, whole or not at all; a ValueError where the format cannot hold them."""
+
+READERS: Mapping[str, tuple[Recogniser, Reader]] = {
+    "a .csv file": (is_csv_table, read_csv_table),
+    "an .xml file or a folder of .xml files": (is_voc, read_voc),
+}
+"""The formats that are read, as errors name them; the first that recognises a path reads it."""
+
+WRITERS: Mapping[str, Writer] = {
+    ".csv": write_csv_table,
+    "": write_voc,
+}
+"""The formats that are written, by the target's ending; empty for a folder."""
 
 
 def read_annotations(
     path: Path, root: Path, *, negative_labels: Sequence[str] = (), classes: Sequence[str] | None = None
 ) -> Annotations:
-    """Read labelled images: a CSV table of points or boxes, a Pascal VOC file, or a folder of them.
+    """Read labelled images in any format of `READERS`.
 
     A CSV table has the header `image,x,y,label` or `image,xmin,ymin,xmax,ymax,label`, in any order, with optional
-    columns `split` (train, val, test) and `group`. A row with an image and neither coordinates nor label says that the
-    image was looked at and holds nothing. Points lie in their image; boxes may leave it by a pixel.
+    columns `split` (train, val, test) and `group`. A row with an image and neither coordinates nor label states that
+    the image has no objects. Points must be in their image; boxes are cut at its edge.
 
     Args:
-        path: a `.csv` file, an `.xml` file, or a folder of `.xml` files.
+        path: a file or folder of annotations.
         root: the data folder, below which the images are found (`ImageFolder.find`).
         negative_labels: labels of look-alikes: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
@@ -34,55 +51,69 @@ def read_annotations(
         The images in the file's order.
 
     Raises:
-        AnnotationError: up to ten of the problems found, each with its file and line.
+        AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
         ValueError: a negative label is a class too.
     """
-    problems = Problems(path)
-    entries, boxes = _read_entries(path, root, problems)
-    chosen = choose_classes(entries, negative_labels, classes, problems)
-    by_image = gather(entries, root, problems)
-    problems.stop()
-    images = tuple(to_image(image, lines, chosen, boxes) for image, lines in by_image.items())
-    return Annotations(images, chosen, boxes, path)
+    return _read(path, root, negative_labels, classes)
 
 
 def read_truth(
     path: Path, *, negative_labels: Sequence[str] = (), classes: Sequence[str] | None = None
 ) -> dict[str, Detections]:
-    """Read the objects alone, where the images are not at hand: what predictions are compared with.
+    """Read only the objects, without opening an image: the truth that predictions are compared with.
 
-    Names are those in the file (`match_names` pairs them with predictions); coordinates are not held against an image.
+    Names are those in the file (`match_names` pairs them with predictions); coordinates are not checked against images.
 
     Args:
-        path: as for `read_annotations`, and so are `negative_labels` and `classes`.
+        path: a file or folder of annotations, as for `read_annotations`.
         negative_labels: labels that are not objects.
         classes: the class list; None for the sorted labels in use.
 
     Returns:
-        The objects of every image in the file, those without any too.
+        The objects of every image in the file, of those without any too.
 
     Raises:
-        AnnotationError: up to ten of the problems found, each with its file and line.
+        AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
+        ValueError: a negative label is a class too.
     """
+    return _read(path, None, negative_labels, classes).truth
+
+
+def write_annotations(annotations: Annotations, target: Path) -> None:
+    """Write annotations in the format of the target's ending (`WRITERS`).
+
+    `read_annotations` with the same classes and negative labels returns the same annotations.
+
+    Args:
+        annotations: the images.
+        target: a file; or a folder that exists, or a name without an ending for a new one.
+
+    Raises:
+        ValueError: there is no writer for the ending, or the format cannot hold the annotations.
+    """
+    ending = "" if target.is_dir() else target.suffix.lower()
+    if ending not in WRITERS:
+        endings = ", ".join(each or "no ending (a folder)" for each in WRITERS)
+        raise ValueError(f"{target}: no format of annotations is written with the ending {ending!r}; use {endings}")
+    WRITERS[ending](annotations, target)
+
+
+def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes: Sequence[str] | None) -> Annotations:
+    """Read annotations, and check them against the images below `root` if one is given."""
     problems = Problems(path)
-    entries, boxes = _read_entries(path, None, problems)
-    chosen = choose_classes(entries, negative_labels, classes, problems)
-    by_image = gather(entries, None, problems)
-    problems.stop()
-    return {image.name: to_image(image, lines, chosen, boxes).objects for image, lines in by_image.items()}
-
-
-def _read_entries(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
-    """Read the lines of a file and say whether they are boxes."""
-    suffix = path.suffix.lower()
-    if path.is_dir() or suffix == ".xml":
-        entries, boxes = read_voc(path, root, problems), True
-    elif suffix == ".csv":
-        sheet = read_sheet(path)
-        boxes = _kind(sheet) == BOXES
-        entries = list(_csv_entries(sheet, BOXES if boxes else POINTS, problems))
-    else:
-        raise AnnotationError(f"{path}: annotations are a .csv file, an .xml file or a folder of .xml files")
+    entries, boxes = _reader_of(path)(path, root, problems)
     if not entries and not problems.found:
-        raise AnnotationError(f"{path}: no annotations at all: there is a header and nothing below it")
-    return entries, boxes
+        raise AnnotationError(f"{path}: no annotations: the file has a header and no rows")
+    chosen = choose_classes(entries, negative_labels, classes, problems)
+    by_image = entries_by_image(entries, root, problems)
+    problems.stop()
+    images = tuple(annotated_image(image, lines, chosen, boxes) for image, lines in by_image.items())
+    return Annotations(images, chosen, boxes, path)
+
+
+def _reader_of(path: Path) -> Reader:
+    """Find the reader of the first format that recognises a path."""
+    for recognises, read in READERS.values():
+        if recognises(path):
+            return read
+    raise AnnotationError(f"{path}: not a format of annotations that is read; give {', or '.join(READERS)}")

@@ -1,40 +1,47 @@
-"""Regions of images in which nobody labelled: nothing is learned or scored there."""
+"""Regions of images without labels, where nothing is learned or scored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.detections import Detections
+from detect.labels.entries import Problems, parse_numbers
 from detect.labels.images import match_names
+from detect.labels.sheets import read_sheet
 
 COLUMNS = ("image", "xmin", "ymin", "xmax", "ymax")
+"""The columns of a table of regions; others are not used."""
 
 
 def read_regions(path: Path) -> dict[str, list[list[float]]]:
-    """Read a CSV of rectangles, `image,xmin,ymin,xmax,ymax` in pixels.
+    """Read a CSV table of rectangles, `image,xmin,ymin,xmax,ymax` in pixels.
 
     Returns:
         The corners of each image's rectangles by its name.
 
     Raises:
-        AnnotationError: no such table.
+        AnnotationError: no such file, not a CSV table, a column is missing, or a row without an image or a rectangle,
+            with its line.
         OSError: the file cannot be read.
     """
-    try:
-        table = pd.read_csv(path, dtype={"image": str})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path}: not a CSV table ({error})") from error
-    missing = [name for name in COLUMNS if name not in table.columns]
+    sheet = read_sheet(path)
+    missing = [name for name in COLUMNS if name not in sheet.header]
     if missing:
         raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing; it needs {','.join(COLUMNS)}")
+    problems = Problems(path)
     regions: dict[str, list[list[float]]] = {}
-    for row in table[list(COLUMNS)].itertuples(index=False):
-        regions.setdefault(str(row[0]), []).append([row[1], row[2], row[3], row[4]])
+    for line, image, *texts in zip(sheet.lines, *(sheet.column(name) for name in COLUMNS), strict=True):
+        place = f"{path} line {line}"
+        if not image:
+            problems.add(place, "image empty; name the image of the region")
+        numbers = parse_numbers(texts, COLUMNS[1:], place, problems)
+        if numbers is not None:
+            regions.setdefault(image, []).append(list(numbers))
+    problems.stop()
     return regions
 
 
@@ -48,10 +55,10 @@ def regions_of(
         images: names of images.
 
     Returns:
-        The rectangles (M, 4) of every image that has some, and the names that are none of the images.
+        The rectangles (M, 4) of every image that has some, and the names that match no image.
 
     Raises:
-        AnnotationError: a rectangle that is none, or a name that could be several images.
+        AnnotationError: not four numbers, a rectangle without a size, or a name that matches several images.
     """
     corners = {name: _rectangles(name, boxes) for name, boxes in regions.items()}
     pairs = match_names(list(corners), images)
@@ -59,7 +66,7 @@ def regions_of(
 
 
 def with_regions(annotations: Annotations, regions: Mapping[str, NDArray[np.float64]]) -> Annotations:
-    """Add rectangles (M, 4), by the image's name, to those that are ignored."""
+    """Add rectangles (M, 4), by the image's name, to the ignored regions of each image."""
     images = tuple(
         replace(image, ignored=np.concatenate([image.ignored, regions.get(image.name, np.empty((0, 4)))]))
         for image in annotations.images
@@ -68,7 +75,12 @@ def with_regions(annotations: Annotations, regions: Mapping[str, NDArray[np.floa
 
 
 def area_outside(shape: tuple[int, int], regions: NDArray[np.float64]) -> float:
-    """Give the pixels of an image (height, width) that lie in none of the rectangles (M, 4), which may overlap."""
+    """Return the area, in pixels, of the part of an image that is in none of the regions.
+
+    Args:
+        shape: (height, width) of the image in pixels.
+        regions: (M, 4) x1, y1, x2, y2 in pixels; they may overlap and reach beyond the image.
+    """
     height, width = shape
     xs = np.unique(np.clip(np.append(regions[:, [0, 2]].ravel(), (0, width)), 0, width))
     ys = np.unique(np.clip(np.append(regions[:, [1, 3]].ravel(), (0, height)), 0, height))
@@ -79,6 +91,7 @@ def area_outside(shape: tuple[int, int], regions: NDArray[np.float64]) -> float:
 
 
 def _rectangles(name: str, boxes: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Check the rectangles of an image and return them, (M, 4)."""
     try:
         found = np.array([[float(value) for value in box] for box in boxes], np.float64).reshape(len(boxes), 4)
     except (TypeError, ValueError) as error:

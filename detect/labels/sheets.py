@@ -1,4 +1,4 @@
-"""CSV files as sheets of text that know the line number of every row, and files written whole or not at all."""
+"""CSV files as sheets of text with the line number of every row, and text that can be read back unchanged."""
 
 import csv
 import io
@@ -13,13 +13,13 @@ from detect.labels.annotations import AnnotationError
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a CSV file (RFC 4180), stripped of blanks around the fields and of blank rows.
+    """The rows of a CSV file (RFC 4180), without blanks around the fields and without blank rows.
 
     Attributes:
         path: the file.
         header: the names of its columns.
-        lines: the line, from 1, on which each row starts, as an editor shows it.
-        rows: the fields of each row, as many as the header has; those that a short row lacks are empty.
+        lines: the line on which each row starts, from 1, as an editor counts.
+        rows: the fields of each row, one for each column of the header; those that a short row lacks are empty.
     """
 
     path: Path
@@ -28,27 +28,27 @@ class Sheet:
     rows: list[list[str]]
 
     def column(self, name: str) -> list[str]:
-        """Take the fields under `name`; empty ones if there is no such column."""
+        """Return the fields of a column; empty ones if there is no such column."""
         if name not in self.header:
             return [""] * len(self.rows)
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+        position = self.header.index(name)
+        return [row[position] for row in self.rows]
 
 
 def read_sheet(path: Path) -> Sheet:
     """Read a CSV file in UTF-8, with or without a byte order mark.
 
     Raises:
-        AnnotationError: no such file, not UTF-8, no header, a column named twice, a row longer than the header, or a
-            quote that is not closed.
+        AnnotationError: no such file, not UTF-8, an empty file, a column named twice, a row longer than the header, or
+            a quote that is not closed.
     """
     numbered = _records(path)
     if not numbered:
-        raise AnnotationError(f"{path}: no annotations at all: the file is empty")
+        raise AnnotationError(f"{path}: the file is empty; it needs a header and rows")
     header = tuple(numbered[0][1])
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise AnnotationError(f"{path} line {numbered[0][0]}: columns {twice} come twice; keep one of each")
+        raise AnnotationError(f"{path} line {numbered[0][0]}: columns {twice} occur twice; keep one of each")
     lines, rows = [], []
     for line, fields in numbered[1:]:
         if any(fields[len(header) :]):
@@ -59,7 +59,7 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _records(path: Path) -> list[tuple[int, list[str]]]:
-    """Read the rows that are not blank, each with the line it starts on."""
+    """Read the rows that are not blank, each with the line on which it starts."""
     if not path.is_file():
         raise AnnotationError(f"{path}: no such file")
     try:
@@ -95,15 +95,19 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class UnwritableError(ValueError):
-    """A name that a table cannot hold and give back as it is."""
+    """A name that would not be read back from a table as it was written."""
 
 
 def writable(text: str, what: str) -> str:
-    """Pass a name on if it can be written and read back as it is.
+    """Return a name if it can be written and read back unchanged.
+
+    Args:
+        text: the name.
+        what: what the name is of, for the message.
 
     Raises:
-        UnwritableError: it is empty, has blanks at its ends, or holds line breaks, control characters or bytes that are
-            no text.
+        UnwritableError: it is empty, has blanks at its ends, or has line breaks, control characters or bytes that are
+            not text.
     """
     controls = any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
     if not text or text != text.strip() or controls:
@@ -114,5 +118,5 @@ def writable(text: str, what: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """Write a number with all the digits that bring the same one back, whole ones without a point."""
+    """Return the text of a float64 with all the digits needed to read the same one back; integers without a point."""
     return repr(float(value)).removesuffix(".0")

@@ -28,31 +28,31 @@ def test_selection_and_shift_keep_the_rest() -> None:
 
 def test_other_class_lists_keep_the_names() -> None:
     assert some().with_classes(("b", "x", "a")).names == some().names
-    with pytest.raises(ValueError, match=r"unknown labels \['b'\]"):
+    with pytest.raises(ValueError, match=r"\['b'\].*\['a'\]"):
         some().with_classes(("a",))
 
 
 def test_joined_tables_hold_all_rows_in_order() -> None:
     assert concatenate([some(), some()]).names == some().names * 2
-    with pytest.raises(ValueError, match="same classes"):
+    with pytest.raises(ValueError, match="classes"):
         concatenate([some(), Detections.empty(("a", "b"))])
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="one"):
         concatenate([])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"score": [1.5]}, "scores must be in"),
-        ({"label": [2]}, "labels must be in"),
-        ({"label": [-1]}, "labels must be in"),
-        ({"xy": [[np.nan, 0]]}, "finite"),
-        ({"wh": [[0, 1]]}, "positive"),
-        ({"score": [0.5, 0.5]}, "one length"),
-        ({"classes": ("a", "a")}, "must differ"),
+        ({"score": [1.5]}, r"scores.*\[0, 1\].*1\.5"),
+        ({"label": [2]}, r"labels.*\[0, 2\).*2 to 2"),
+        ({"label": [-1]}, r"labels.*\[0, 2\).*-1"),
+        ({"xy": [[np.nan, 0]]}, "coordinates"),
+        ({"wh": [[0, 1]]}, "widths"),
+        ({"score": [0.5, 0.5]}, r"\[1, 2\]"),
+        ({"classes": ("a", "a")}, r"\('a', 'a'\)"),
     ],
 )
-def test_wrong_tables_are_refused(change: dict, message: str) -> None:
+def test_wrong_tables_are_errors_that_name_bound_and_value(change: dict, message: str) -> None:
     right = {"xy": [[1, 2]], "score": [0.5], "label": [0], "classes": ("a", "b")}
     with pytest.raises(ValueError, match=message):
         Detections(**{**right, **change})

@@ -1,4 +1,4 @@
-"""`detections.csv`: the objects that a run found, a row each."""
+"""`detections.csv`: the detections of a run, a row each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ HEADER = ("image", "x", "y", "w", "h", "score", "label")
 def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
     """Write detections, pixels to 3 decimals and scores to 6, whole or not at all.
 
-    A row is an object, so that rows add up to counts; an image without objects leaves no row.
+    A row is an object, so that rows add up to counts; an image without objects has no row.
 
     Raises:
         ValueError: an image or class name cannot be written.
@@ -33,11 +33,12 @@ def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
 
 
 def _fixed(value: float, digits: int) -> str:
+    """Return the text of a number rounded to some decimals, 0 without a sign."""
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
 
 
 def _size(value: float) -> str:
-    """Keep a size positive: one that rounds to nothing is written in full."""
+    """Return the text of a size: 3 decimals, or all digits where those would round it to 0."""
     text = _fixed(value, 3)
     return text if float(text) > 0 else repr(float(value))
 
@@ -50,12 +51,12 @@ def read_detections(path: Path, classes: Sequence[str] | None = None) -> dict[st
         classes: the class list and its order; None for the sorted labels in use.
 
     Returns:
-        The objects of each image that has any, in the file's order, all with the same classes. Images in which nothing
-        was found are not in this file; `counts.csv` has them.
+        The objects of each image that has any, in the file's order, all with the same classes. Images without objects
+        are not in this file but in `counts.csv`.
 
     Raises:
-        AnnotationError: a column is missing, a field is empty or not in its bounds, a label is not in `classes`, or an
-            image has points and boxes; with file and line.
+        AnnotationError: a column is missing, a field is empty or out of its range, a label is not in `classes`, or an
+            image has points and boxes; the message names the file and line.
     """
     sheet = read_sheet(path)
     missing = [name for name in HEADER if name not in sheet.header]
@@ -73,8 +74,8 @@ def read_detections(path: Path, classes: Sequence[str] | None = None) -> dict[st
     wh = np.stack([_numbers(sheet, "w", has_size), _numbers(sheet, "h", has_size)], axis=1)
     for column, values in (("w", wh[:, 0]), ("h", wh[:, 1])):
         _require(sheet, (values > 0) | ~has_size, column, "must be positive")
-    places = {name: i for i, name in enumerate(chosen)}
-    label = np.array([places[name] for name in labels], np.int64)
+    position = {name: i for i, name in enumerate(chosen)}
+    label = np.array([position[name] for name in labels], np.int64)
     return {
         name: Detections(xy[rows], score[rows], label[rows], chosen, wh[rows] if has_size[rows].all() else None)
         for name, rows in _rows_by_image(names).items()
@@ -82,14 +83,15 @@ def read_detections(path: Path, classes: Sequence[str] | None = None) -> dict[st
 
 
 def _rows_by_image(names: Sequence[str]) -> dict[str, NDArray[np.intp]]:
+    """Return the row numbers of each image."""
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         rows.setdefault(name, []).append(row)
-    return {name: np.array(places, np.intp) for name, places in rows.items()}
+    return {name: np.array(numbers, np.intp) for name, numbers in rows.items()}
 
 
 def _has_size(sheet: Sheet) -> NDArray[np.bool_]:
-    """Mark the rows that are boxes; an image has either boxes or points."""
+    """Mark the rows that are boxes, and check that an image has either boxes or points."""
     sized = np.array([bool(text) for text in sheet.column("w")], bool)
     first: dict[str, bool] = {}
     fits = [first.setdefault(name, bool(one)) == one for name, one in zip(sheet.column("image"), sized, strict=True)]
@@ -100,7 +102,7 @@ def _has_size(sheet: Sheet) -> NDArray[np.bool_]:
 
 
 def _numbers(sheet: Sheet, column: str, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Read a column of finite numbers, 0 in the rows left out."""
+    """Return a column of finite numbers, 0 in the rows that are not in `rows`."""
     texts = sheet.column(column)
     wanted = np.ones(len(texts), bool) if rows is None else rows
     values = np.zeros(len(texts))
@@ -114,7 +116,17 @@ def _numbers(sheet: Sheet, column: str, rows: NDArray[np.bool_] | None = None) -
 
 
 def _require(sheet: Sheet, fits: NDArray[np.bool_], column: str, rule: str) -> None:
-    """Raise for the first row in which `column` breaks a rule."""
+    """Check a column: raise for the first row that is not in `fits`.
+
+    Args:
+        sheet: the table.
+        fits: (rows,) bool, whether each row is right.
+        column: its name.
+        rule: what the column must be, for the message.
+
+    Raises:
+        AnnotationError: with the file, line and field of the first wrong row.
+    """
     wrong = np.flatnonzero(~fits)
     if len(wrong):
         value = sheet.column(column)[wrong[0]]

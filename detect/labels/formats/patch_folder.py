@@ -1,4 +1,4 @@
-"""Folders of labelled patches: one sub-folder a class, with or without a folder a side of the split above them."""
+"""Folders of labelled patches: one sub-folder a class, at the root or in a folder for each side of the split."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class PatchFolder:
         paths: the image files, sorted within a class and side.
         label: (N,) int64, positions in `classes`.
         classes: the class names, sorted.
-        split: `train`, `val` or `test` of each patch, None where the folders do not say.
+        split: `train`, `val` or `test` of each patch, None where there are no folders for the sides.
     """
 
     paths: tuple[Path, ...]
@@ -35,21 +35,21 @@ class PatchFolder:
         return len(self.paths)
 
     def side(self, split: str | None) -> "PatchFolder":
-        """Take the patches of one side of the split; the classes stay."""
+        """Return the patches of one side of the split, with the same classes."""
         rows = [row for row, each in enumerate(self.split) if each == split]
         paths = tuple(self.paths[row] for row in rows)
         return PatchFolder(paths, self.label[rows], self.classes, (split,) * len(rows))
 
 
 def read_patch_folder(root: Path) -> PatchFolder:
-    """List the patches under `root/<class>/` or `root/<train, val, test>/<class>/` (`valid`, `validation` are `val`).
+    """Read the list of patches in `root/<class>/` or `root/<side>/<class>/`.
 
-    The first layout is taken unless every sub-folder of `root` is named for a side and one of them holds folders. Files
-    without an image's ending are passed over and counted in the log.
+    A side is a folder `train`, `val` or `test` (`valid` and `validation` are `val`). The second layout is read if a
+    folder of such a name holds folders. Files without an image's ending are skipped; the log has their number.
 
     Raises:
         AnnotationError: no folders, a class folder without images, a side without classes, a class of `val` or `test`
-            that `train` lacks, or other folders beside the sides of a split.
+            that `train` lacks, or other folders beside those of the sides.
     """
     if not root.is_dir():
         raise AnnotationError(f"{root}: no such folder")
@@ -70,7 +70,7 @@ def read_patch_folder(root: Path) -> PatchFolder:
 
 
 def _sides(root: Path) -> list[tuple[str | None, Path]]:
-    """Give the folders that hold class folders: those of a split, or the root itself."""
+    """Return the folders that hold class folders, each with its side: those of a split, or the root itself."""
     folders = _folders(root)
     named = [folder for folder in folders if folder.name.lower() in SPLITS]
     if not any(_folders(folder) for folder in named):
@@ -78,17 +78,19 @@ def _sides(root: Path) -> list[tuple[str | None, Path]]:
     others = [folder.name for folder in folders if folder not in named]
     if others:
         raise AnnotationError(f"{root}: folders {others} beside {[folder.name for folder in named]}; move them away")
-    flat = [folder.name for folder in named if not _folders(folder)]
-    if flat:
-        raise AnnotationError(f"{root}: {flat} hold no folders of classes; remove them, or sort their images by class")
+    empty = [folder.name for folder in named if not _folders(folder)]
+    if empty:
+        raise AnnotationError(f"{root}: {empty} hold no folders of classes; remove them, or sort their images by class")
     return [(SPLITS[folder.name.lower()], folder) for folder in named]
 
 
 def _folders(folder: Path) -> Sequence[Path]:
+    """List the sub-folders that are not hidden, sorted."""
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
 def _images(folder: Path) -> list[Path]:
+    """List the images of a class folder, sorted, and log the number of other files."""
     files = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
     images = [each for each in files if each.suffix.lower() in SUFFIXES and each.is_file()]
     if not images:
@@ -96,6 +98,6 @@ def _images(folder: Path) -> list[Path]:
         raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")
     if len(images) < len(files):
         _log.warning(
-            "%s: %d of %d entries are not images and are passed over", folder, len(files) - len(images), len(files)
+            "%s: %d of %d entries are not images and are skipped", folder, len(files) - len(images), len(files)
         )
     return images

@@ -1,7 +1,7 @@
 """Pascal VOC: one XML file an image, with boxes (Everingham et al. 2010, The Pascal Visual Object Classes Challenge).
 
 The challenge counted pixels from 1 and included the last one. Most programs that write the format today (labelImg,
-DeepForest) count from 0, so corners are read and written as they stand: half-open, in pixels from 0.
+DeepForest) count from 0, so corners are read and written unchanged: half-open, in pixels from 0.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,11 @@ from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbe
 from detect.labels.sheets import number_text, writable, write_whole
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
 _SIDES = ("train", "val", "test")
 
 
 class _Document:
-    """An XML file as a tree whose elements know their line.
+    """An XML file as a tree, with the line of every element.
 
     Args:
         path: the file.
@@ -38,7 +36,7 @@ class _Document:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._builder.end
         self._parser.CharacterDataHandler = self._builder.data
-        self._parser.EntityDeclHandler = self._refuse
+        self._parser.EntityDeclHandler = self._reject_entity
         try:
             self._parser.Parse(path.read_bytes(), True)
         except AnnotationError:
@@ -49,38 +47,48 @@ class _Document:
         self.root: ElementTree.Element = self._builder.close()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Start an element and keep its line."""
         self._lines[self._builder.start(tag, attributes)] = self._parser.CurrentLineNumber
 
-    def _refuse(self, name: str, *_: object) -> None:
+    def _reject_entity(self, name: str, *_: object) -> None:
+        """Raise for an entity that the file declares."""
         line = self._parser.CurrentLineNumber
         raise AnnotationError(f"{self.path} line {line}: declares the entity {name!r}; remove the declaration")
 
     def line(self, element: ElementTree.Element) -> int:
-        """Give the line, from 1, on which `element` starts."""
+        """Return the line, from 1, on which `element` starts."""
         return self._lines[element]
 
     def text(self, element: ElementTree.Element, tag: str) -> str:
-        """Give the text of the child `tag`, stripped; empty if there is none."""
+        """Return the text of the child `tag`, stripped; empty if there is none."""
         return (element.findtext(tag) or "").strip()
 
 
-def read_voc(path: Path, root: Path | None, problems: Problems) -> list[Entry]:
-    """Read the entries of a VOC file, or of every `.xml` below a folder, sorted by path.
+def is_voc(path: Path) -> bool:
+    """Return whether a path is an `.xml` file or a folder."""
+    return path.is_dir() or path.suffix.lower() == ".xml"
 
-    An image is looked for beside its XML file first. `<split>` and `<group>` are read where they occur; `<size>` is
-    held against the image; `<folder>`, `<difficult>` and other elements are not used.
+
+def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+    """Read the entries of a VOC file, or of every `.xml` file below a folder, sorted by path.
+
+    An image beside its XML file has precedence over others of its name. `<split>` and `<group>` are read where they
+    occur; `<size>` is compared with the image; `<folder>`, `<difficult>` and other elements are not used.
 
     Args:
         path: an `.xml` file or a folder.
-        root: the data folder; None if no image is looked at.
-        problems: where what is wrong is noted.
+        root: the data folder; None if no image is opened.
+        problems: collects files and objects that cannot be used.
+
+    Returns:
+        The entries, and True: they are boxes.
 
     Raises:
         AnnotationError: there is no such file, or the folder holds none.
     """
     files = sorted(path.rglob("*.xml")) if path.is_dir() else [path]
     if not files:
-        raise AnnotationError(f"{path}: no annotations at all: the folder holds no .xml files")
+        raise AnnotationError(f"{path}: no annotations: the folder has no .xml files")
     if not path.exists():
         raise AnnotationError(f"{path}: no such file")
     entries: list[Entry] = []
@@ -98,10 +106,11 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> list[Entry]:
             )
             continue
         entries += found
-    return entries
+    return entries, True
 
 
 def _file_entries(document: _Document, root: Path | None, problems: Problems) -> Iterator[Entry]:
+    """Yield an entry for each object of a file, or one for an image without objects."""
     top = document.root
     place = f"{document.path} line {document.line(top)}"
     name = document.text(top, "filename")
@@ -112,38 +121,42 @@ def _file_entries(document: _Document, root: Path | None, problems: Problems) ->
     if side not in {None, *_SIDES}:
         problems.add(place, f"split must be train, val or test, got {side!r}")
         return
-    image = _beside(document.path, name, root)
+    image = _image_name(document.path, name, root)
     group = document.text(top, "group") or None
     empty = Entry(document.path, document.line(top), image, None, "", side, group, _size(document))
     objects = top.findall("object")
     if not objects:
         yield empty
     for each in objects:
-        line = document.line(each)
-        here = f"{document.path} line {line}"
-        box = each.find("bndbox")
-        texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
-        label = document.text(each, "name")
-        lacking = [tag for tag, text in zip((*_CORNERS, "name"), (*texts, label), strict=True) if not text]
-        if lacking:
-            problems.add(
-                here, f"<object> without {', '.join(lacking)}; it needs a <name> and a <bndbox> of four corners"
-            )
-            continue
-        numbers = parse_numbers(texts, _CORNERS, here, problems)
-        if numbers is not None:
-            yield replace(empty, line=line, numbers=numbers, label=label)
+        entry = _object_entry(document, each, empty, problems)
+        if entry is not None:
+            yield entry
 
 
-def _beside(file: Path, name: str, root: Path | None) -> str:
-    """Prefer the image in the XML file's own folder: the same file name may occur in several."""
+def _object_entry(document: _Document, element: ElementTree.Element, image: Entry, problems: Problems) -> Entry | None:
+    """Read one `<object>`: the image's entry with a box and a label; None where a problem was added."""
+    line = document.line(element)
+    place = f"{document.path} line {line}"
+    box = element.find("bndbox")
+    texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
+    label = document.text(element, "name")
+    missing = [tag for tag, text in zip((*_CORNERS, "name"), (*texts, label), strict=True) if not text]
+    if missing:
+        problems.add(place, f"<object> without {', '.join(missing)}; it needs a <name> and a <bndbox> of four corners")
+        return None
+    numbers = parse_numbers(texts, _CORNERS, place, problems)
+    return None if numbers is None else replace(image, line=line, numbers=numbers, label=label)
+
+
+def _image_name(file: Path, name: str, root: Path | None) -> str:
+    """Return the path below `root` of the image in the XML file's own folder, or `name` where there is none."""
     if root is not None and (file.parent / name).is_file() and file.parent.is_relative_to(root):
         return (file.parent.relative_to(root) / name).as_posix()
     return name
 
 
 def _size(document: _Document) -> tuple[int, int] | None:
-    """Read (height, width); None where the file has none or zeros, as some programs write."""
+    """Read (height, width) in pixels; None where the file has none or zeros, as some programs write."""
     size = document.root.find("size")
     if size is None:
         return None
@@ -154,9 +167,9 @@ def _size(document: _Document) -> tuple[int, int] | None:
 
 
 def write_voc(annotations: Annotations, folder: Path) -> None:
-    """Write one XML file an image, under the image's path with the ending `.xml`, each whole or not at all.
+    """Write one XML file an image, at the image's path with the ending `.xml`, each whole or not at all.
 
-    `read_annotations` reads the folder back the same, sorted by path, given the same classes and negative labels.
+    Reading the folder with the same classes and negative labels returns the same annotations, sorted by path.
 
     Raises:
         ValueError: the annotations are points, two images would share a file, or a name cannot be written.
@@ -189,4 +202,5 @@ def write_voc(annotations: Annotations, folder: Path) -> None:
 
 
 def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
+    """Add a child with a text."""
     ElementTree.SubElement(parent, tag).text = text

@@ -64,26 +64,25 @@ def test_nothing_found_is_a_file_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,x,y,score\n", "columns missing: w, h, label"),
-        (HEADER + "a,1,1,,,0.5,t\na,1,1,,,1.5,t", "d.csv line 3: score must be in [0, 1], got '1.5'"),
-        (HEADER + "\na,one,1,,,0.5,t", "d.csv line 3: x must be a finite number, got 'one'"),
-        (HEADER + "a,1,1,0,1,0.5,t", "d.csv line 2: w must be positive, got '0'"),
-        (HEADER + "a,1,1,1,,0.5,t", "d.csv line 2: h must be given where w is"),
-        (HEADER + "a,1,1,1,1,0.5,t\na,1,1,,,0.5,t", "d.csv line 3: w must be given for all objects of an image"),
-        (HEADER + "a,1,1,,,0.5,x", "d.csv line 2: label must be one of ['t'], got 'x'"),
-        (HEADER + ",1,1,,,0.5,t\n,1,1,,,0.5,t", "d.csv line 2: image must not be empty, got '' (and 1 more rows)"),
+        ("image,x,y,score\n", r"d\.csv.* w, h, label;"),
+        (HEADER + "a,1,1,,,0.5,t\na,1,1,,,1.5,t", r"d\.csv line 3: score .*\[0, 1\].*'1\.5'"),
+        (HEADER + "\na,one,1,,,0.5,t", r"d\.csv line 3: x .*'one'"),
+        (HEADER + "a,1,1,0,1,0.5,t", r"d\.csv line 2: w .*'0'"),
+        (HEADER + "a,1,1,1,,0.5,t", r"d\.csv line 2: h .*w.*''"),
+        (HEADER + "a,1,1,1,1,0.5,t\na,1,1,,,0.5,t", r"d\.csv line 3: w .*''"),
+        (HEADER + "a,1,1,,,0.5,x", r"d\.csv line 2: label .*\['t'\].*'x'"),
+        (HEADER + ",1,1,,,0.5,t\n,1,1,,,0.5,t", r"d\.csv line 2: image .*''.*\b1 more"),
     ],
 )
 def test_each_problem_names_file_line_and_value(table: Make, text: str, message: str) -> None:
-    with pytest.raises(AnnotationError) as error:
+    with pytest.raises(AnnotationError, match=message):
         read_detections(table(text, "d.csv"), ["t"])
-    assert message in str(error.value)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text("old")
     bad = Detections(np.ones((1, 2)), np.ones(1), np.zeros(1, np.int64), ("two\nlines",))
-    with pytest.raises(ValueError, match="cannot be written"):
+    with pytest.raises(ValueError, match=r"two\\nlines"):
         write_detections({"a": bad}, path)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,133 @@
+"""Every format of the tables: recognised, read, written, and read back (law 6)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
+from detect.labels.detections import Detections
+from detect.labels.reading import READERS, WRITERS, read_annotations, read_truth, write_annotations
+
+Make = Callable[..., Path]
+POINTS = "image,x,y,label\n"
+NEGATIVE = "look-alike"
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6).filter(
+    lambda text: text == text.strip() and text.isprintable()
+)
+sides = st.sampled_from([None, "train", "val", "test"])
+
+
+@st.composite
+def annotations(draw: st.DrawFn, root: Path, files: list[str], boxes: bool) -> Annotations:
+    classes = tuple(draw(st.lists(names.filter(lambda name: name != NEGATIVE), min_size=1, max_size=3, unique=True)))
+    side = st.floats(0.01, 5)
+    images = []
+    for file in files:
+        rows = draw(
+            st.lists(
+                st.tuples(st.floats(3, 35), st.floats(3, 25), side, side, st.sampled_from([*classes, NEGATIVE])),
+                max_size=4,
+                unique_by=lambda row: (round(row[0], 6), round(row[1], 6)),
+            )
+        )
+        things = [row for row in rows if row[4] != NEGATIVE]
+        others = [row for row in rows if row[4] == NEGATIVE]
+        numbers, rest = (np.array([row[:4] for row in part]).reshape(-1, 4) for part in (things, others))
+        images.append(
+            AnnotatedImage(
+                name=file,
+                path=root / file,
+                shape=(30, 40),
+                objects=Detections.truth(
+                    numbers[:, :2], [row[4] for row in things], classes, numbers[:, 2:] if boxes else None
+                ),
+                negatives=rest[:, :2],
+                split=draw(sides),
+                group=draw(st.none() | st.just(f"group of {file}")),
+                negative_names=(NEGATIVE,) * len(rest),
+                negative_wh=rest[:, 2:] if boxes else None,
+            )
+        )
+    return Annotations(tuple(images), classes, boxes, root)
+
+
+def assert_same(one: Annotations, other: Annotations) -> None:
+    assert one.classes == other.classes and one.boxes == other.boxes
+    assert len(one.images) == len(other.images)
+    for a, b in zip(one.images, other.images, strict=True):
+        assert (a.name, a.path, a.shape, a.split, a.group) == (b.name, b.path, b.shape, b.split, b.group)
+        assert a.objects.names == b.objects.names and a.negative_names == b.negative_names
+        if one.boxes:
+            np.testing.assert_allclose(a.objects.boxes_xyxy, b.objects.boxes_xyxy, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(a.negative_wh, b.negative_wh, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(a.negatives, b.negatives, rtol=0, atol=1e-12)
+        else:
+            np.testing.assert_array_equal(a.objects.xy, b.objects.xy)
+            np.testing.assert_array_equal(a.negatives, b.negatives)
+
+
+@pytest.mark.parametrize(
+    ("ending", "boxes"),
+    [(ending, boxes) for ending in WRITERS for boxes in (False, True) if (ending, boxes) != ("", False)],
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_law_6_annotations_come_back_from_every_format(
+    root: Path, tmp_path: Path, ending: str, boxes: bool, data: st.DataObject
+) -> None:
+    """Pascal VOC, the folder, holds boxes alone."""
+    written = data.draw(annotations(root, ["a.png", "images/5.jpg"], boxes))
+    path = tmp_path / f"out{ending}"
+    write_annotations(written, path)
+    read = read_annotations(path, root, negative_labels=[NEGATIVE], classes=written.classes)
+    assert_same(written, read)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_every_reader_has_a_writer_whose_files_it_alone_recognises(root: Path, tmp_path: Path) -> None:
+    box = Detections.truth(np.full((1, 2), 9.0), ["t"], ("t",), np.ones((1, 2)))
+    image = AnnotatedImage("a.png", root / "a.png", (30, 40), box, np.empty((0, 2)), negative_wh=np.empty((0, 2)))
+    recognised = []
+    for ending in WRITERS:
+        write_annotations(Annotations((image,), ("t",), True, root), tmp_path / f"out{ending}")
+        found = [name for name, (recognises, _) in READERS.items() if recognises(tmp_path / f"out{ending}")]
+        assert len(found) == 1
+        recognised += found
+    assert set(recognised) == set(READERS)
+
+
+def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.csv.*\.xml"):
+        read_annotations(tmp_path / "t.txt", root)
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.csv.*\.xml"):
+        read_truth(tmp_path / "t.txt")
+    with pytest.raises(ValueError, match=r"t\.txt.*'\.txt'.*\.csv.*folder"):
+        write_annotations(Annotations((), (), True, root), tmp_path / "t.txt")
+    assert not (tmp_path / "t.txt").exists()
+
+
+def test_a_folder_that_exists_is_written_to_whatever_its_name(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "v1.2"
+    folder.mkdir()
+    empty = AnnotatedImage("a.png", root / "a.png", (30, 40), Detections.empty((), boxes=True), np.empty((0, 2)))
+    write_annotations(Annotations((empty,), (), True, root), folder)
+    assert [path.name for path in folder.iterdir()] == ["a.xml"]
+
+
+def test_a_missing_file_is_named(root: Path, tmp_path: Path) -> None:
+    for name in ("none.csv", "none.xml"):
+        with pytest.raises(AnnotationError, match=name):
+            read_annotations(tmp_path / name, root)
+
+
+def test_truth_is_read_without_the_images(table: Make) -> None:
+    path = table(POINTS + "gone/b.png,900,1,t\n./c.png,,,\ngone/b.png,2,2,rock\n")
+    truth = read_truth(path, negative_labels=["rock"])
+    assert {name: len(objects) for name, objects in truth.items()} == {"gone/b.png": 1, "c.png": 0}
+    with pytest.raises(AnnotationError, match=r"line 3.*line 2"):
+        read_truth(table(POINTS + "b.png,9,1,t\nb.png,9,1,t\n"))
