@@ -1,4 +1,4 @@
-"""Which found object is which annotated one: optimal one-to-one matching by distance of centres, or IoU of boxes."""
+"""Optimal one-to-one matching of found with annotated objects, by distance of centres or IoU of boxes."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Match:
     Attributes:
         found_index: (P,) int64, the found object of each pair, ascending.
         truth_index: (P,) int64, its annotated object.
-        distance: (P,) float64, pixels between them; 1 - IoU where boxes were matched.
-        n_found: how many objects were found.
-        n_truth: how many there are.
+        distance: (P,) float64, pixels between their centres; 1 - IoU where boxes were matched.
+        n_found: number of found objects.
+        n_truth: number of annotated objects.
     """
 
     found_index: NDArray[np.int64]
@@ -34,25 +34,25 @@ class Match:
 
     @property
     def missed(self) -> NDArray[np.int64]:
-        """The annotated objects without a partner."""
+        """Positions of the annotated objects without a partner, ascending."""
         return np.setdiff1d(np.arange(self.n_truth), self.truth_index)
 
     @property
     def spurious(self) -> NDArray[np.int64]:
-        """The found objects without a partner."""
+        """Positions of the found objects without a partner, ascending."""
         return np.setdiff1d(np.arange(self.n_found), self.found_index)
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """When a found and an annotated object may be one.
+    """The rule by which a found object may be paired with an annotated one.
 
     Attributes:
-        radius: their centres are so many pixels from each other, or less.
-        iou: or, where it is given, their boxes have an IoU of at least this.
+        radius: greatest distance of their centres, in pixels of the objects' coordinates.
+        iou: least IoU of their boxes; where it is given, the radius is not used.
 
     Raises:
-        ValueError: a radius or IoU that is out of range.
+        ValueError: the radius is not positive, or the IoU is outside (0, 1].
     """
 
     radius: float
@@ -69,24 +69,26 @@ class Criterion:
         """The greatest `Match.distance` of a pair."""
         return self.radius if self.iou is None else 1 - self.iou
 
-    def near(self, found: Detections, truth: Detections) -> Match:
-        """List every pair that may be one."""
+    def candidate_pairs(self, found: Detections, truth: Detections) -> Match:
+        """Return every pair that the rule allows, sorted by found, then annotated object; objects may repeat."""
         if self.iou is None:
             return near_pairs(found.xy, truth.xy, self.radius)
         return overlapping_pairs(found, truth, self.iou)
 
     def match(self, found: Detections, truth: Detections, *, same_class: bool = False) -> Match:
-        """Pair found with annotated objects, one to one.
+        """Return a one-to-one matching with the most pairs and, among those, the least total distance.
 
-        Among all pairings it takes one with the most pairs, and among those one with the least total distance. The same
-        input gives the same pairs.
+        The same input always has the same pairs.
 
         Args:
-            found: what a model found.
-            truth: what is there.
+            found: the found objects.
+            truth: the annotated objects.
             same_class: pair only objects whose class names agree.
+
+        Raises:
+            ValueError: an IoU is asked of points.
         """
-        pairs = self.near(found, truth)
+        pairs = self.candidate_pairs(found, truth)
         if same_class:
             names, others = np.array(found.names, object), np.array(truth.names, object)
             agree = names[pairs.found_index] == others[pairs.truth_index]
@@ -97,12 +99,12 @@ class Criterion:
 
 
 def match_points(found: Detections, truth: Detections, radius: float, *, same_class: bool = False) -> Match:
-    """Pair found with annotated objects by the distance of their centres; see `Criterion.match`.
+    """Return a one-to-one matching by the distance of centres; see `Criterion.match`.
 
     Args:
-        found: what a model found.
-        truth: what is there.
-        radius: the largest distance of a pair in pixels, itself included.
+        found: the found objects.
+        truth: the annotated objects.
+        radius: the greatest distance of a pair in pixels, inclusive.
         same_class: pair only objects whose class names agree.
 
     Raises:
@@ -112,7 +114,12 @@ def match_points(found: Detections, truth: Detections, radius: float, *, same_cl
 
 
 def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], radius: float) -> Match:
-    """List every pair within the radius, objects as often as they have neighbours, sorted by found, then true object.
+    """Return every pair within a radius, sorted by found, then annotated object; objects may repeat.
+
+    Args:
+        found_xy: (N, 2) centres of the found objects.
+        truth_xy: (M, 2) centres of the annotated objects.
+        radius: the greatest distance of a pair in pixels, inclusive.
 
     Raises:
         ValueError: `radius` is not a positive number.
@@ -122,7 +129,7 @@ def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], rad
     n_found, n_truth = len(found_xy), len(truth_xy)
     if not (n_found and n_truth):
         return Match(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), n_found, n_truth)
-    # the tree rounds squares; it is asked for a hair more, and the distance itself decides
+    # the tree compares rounded squares: it searches a slightly larger radius, and the exact distance decides
     near = cKDTree(found_xy).sparse_distance_matrix(cKDTree(truth_xy), radius * (1 + 1e-9), output_type="ndarray")
     order = np.lexsort((near["j"], near["i"]))
     i, j = near["i"][order].astype(np.int64), near["j"][order].astype(np.int64)
@@ -132,9 +139,14 @@ def near_pairs(found_xy: NDArray[np.float64], truth_xy: NDArray[np.float64], rad
 
 
 def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match:
-    """List every pair of boxes with at least an IoU, sorted by found, then true object; the distance is 1 - IoU.
+    """Return every pair of boxes with at least an IoU, sorted by found, then annotated object; objects may repeat.
 
-    A box of that IoU with another is at most 1 / IoU as wide and high, which bounds how far their centres are apart.
+    A box of that IoU with another is at most 1 / IoU times as wide and high, which bounds the distance of centres.
+
+    Args:
+        found: the found boxes.
+        truth: the annotated boxes.
+        iou: the least IoU of a pair, inclusive.
 
     Raises:
         ValueError: the objects are points.
@@ -143,8 +155,8 @@ def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match
     if not (len(one) and len(other)):
         return Match(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), len(found), len(truth))
     assert truth.wh is not None
-    reach = float(np.hypot(*truth.wh.T).max()) * (1 + 1 / iou) / 2
-    near = near_pairs(found.xy, truth.xy, reach)
+    max_distance = float(np.hypot(*truth.wh.T).max()) * (1 + 1 / iou) / 2
+    near = near_pairs(found.xy, truth.xy, max_distance)
     i, j = near.found_index, near.truth_index
     sides = np.maximum(np.minimum(one[i, 2:], other[j, 2:]) - np.maximum(one[i, :2], other[j, :2]), 0)
     shared = sides.prod(axis=1)
@@ -155,20 +167,21 @@ def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match
 
 
 def _best_pairs(pairs: Match, radius: float) -> Match:
-    """Choose among the pairs: a full matching in which every found object may also take a costly stand-in of its own.
+    """Choose the best one-to-one matching among pairs no farther apart than `radius`.
 
-    A stand-in costs more than all distances together, so that as few as possible are taken (Jonker and Volgenant's
-    algorithm on the sparse graph). The 1 added to every cost changes no order; scipy takes a zero for no edge.
+    It is a full matching of the sparse graph (Jonker and Volgenant's algorithm) in which every found object may also be
+    paired with a dummy of its own, at a cost above all distances together: as few dummies as possible are used. The 1
+    added to every cost changes no order; scipy reads a zero as no edge.
     """
     used, found = np.unique(pairs.found_index, return_inverse=True)
     wanted, truth = np.unique(pairs.truth_index, return_inverse=True)
     if not len(used):
         return pairs
     rows = np.arange(len(used))
-    stand_in = radius * (min(len(used), len(wanted)) + 1)
+    dummy_cost = radius * (min(len(used), len(wanted)) + 1)
     cost = coo_array(
         (
-            np.concatenate([pairs.distance, np.full(len(used), stand_in)]) + 1,
+            np.concatenate([pairs.distance, np.full(len(used), dummy_cost)]) + 1,
             (np.concatenate([found, rows]), np.concatenate([truth, len(wanted) + rows])),
         ),
         shape=(len(used), len(wanted) + len(used)),

@@ -1,4 +1,4 @@
-"""The scores of several runs, over folds and seeds: mean, spread, and what all their objects together give."""
+"""The scores of several runs, over folds and seeds: mean, deviation, and the scores of all their objects together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from detect.evaluation.scores import overall
+from detect.evaluation.scores import scores_of_counts
 
-SCORES = (
+SCORE_NAMES = (
     "f1",
     "precision",
     "recall",
@@ -24,11 +24,11 @@ SCORES = (
     "pr_auc",
     "false_alarms_per_megapixel",
 )
-"""The numbers of `scores.json` that are summed up, in this order."""
+"""The numbers of `scores.json` that are summarised, in this order."""
 
 
-COUNTS = ("hits", "misses", "false_alarms")
-"""What every run counts, and the sum over runs holds."""
+COUNT_NAMES = ("hits", "misses", "false_alarms")
+"""The numbers of objects that are added up over runs."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class ScoredRun:
 
     Attributes:
         name: of its folder.
-        setting: in what it differs from runs that are no folds or seeds of the same; empty where there are no others.
-        fold: what it tests: `k/n`, or the images that were named; empty where it is no fold.
+        setting: the settings that differ from other runs besides fold and seed; empty where none do.
+        fold: `k/n`, or the names of the tested images; empty for a run that is not a fold.
         seed: of the training.
         scores: as in `scores.json`.
     """
@@ -51,12 +51,14 @@ class ScoredRun:
 
 
 def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
-    """Put the scores of runs in a table, a row a run: `run setting fold seed split`, `SCORES`, and `COUNTS` of objects.
+    """Make a table of the scores of runs.
 
-    Scores that no run has are left out; one that is not defined is NaN.
+    Returns:
+        A row per run: `run setting fold seed split`, `SCORE_NAMES` and `COUNT_NAMES`; a number that no run has is left
+        out, one that is not defined is NaN.
 
     Raises:
-        ValueError: runs of one setting were scored by different rules (radius or IoU), so that no mean is one.
+        ValueError: runs of one setting were scored by different rules (radius or IoU), and have no common mean.
     """
     rules: dict[str, tuple[Any, str]] = {}
     for run in runs:
@@ -68,17 +70,17 @@ def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
             )
     rows = [
         {"run": run.name, "setting": run.setting, "fold": run.fold, "seed": run.seed, "split": run.scores.get("split")}
-        | {name: run.scores.get(name) for name in SCORES}
+        | {name: run.scores.get(name) for name in SCORE_NAMES}
         | _counts(run.scores)
         for run in runs
     ]
     table = pd.DataFrame(rows)
-    numbers = [name for name in (*SCORES, *COUNTS) if name in table and bool(table[name].notna().any())]
+    numbers = [name for name in (*SCORE_NAMES, *COUNT_NAMES) if name in table and bool(table[name].notna().any())]
     return table[["run", "setting", "fold", "seed", "split"]].join(table[numbers].astype("float64"))
 
 
 def _counts(scores: Mapping[str, Any]) -> dict[str, int]:
-    """Take hits, misses and false alarms from the rates, which are ratios of whole numbers."""
+    """Return hits, misses and false alarms, computed from the rates; none where the objects were not counted."""
     if "objects" not in scores or "found" not in scores:
         return {}
     hits = round((scores.get("recall") or 0) * scores["objects"])
@@ -86,15 +88,17 @@ def _counts(scores: Mapping[str, Any]) -> dict[str, int]:
 
 
 def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Sum up runs, a row a setting and score.
-
-    Columns: `setting`, `score`, `runs` (that have it), `mean`, `std` (of the sample, over all runs), `std_over_seeds`
-    (of the seeds' means over their folds), `pooled` (the score of all runs' objects together; for `COUNTS` their sum).
+    """Make a table of means and deviations over runs.
 
     Args:
-        runs: of `runs_table`.
+        runs: a table of `runs_table`.
+
+    Returns:
+        A row per setting and score: `setting`, `score`, `runs` (that have it), `mean`, `std` (of the sample, over all
+        runs), `std_over_seeds` (of the seeds' means over their folds), `pooled` (the score of all runs' objects
+        together; for `COUNT_NAMES` their sum).
     """
-    numbers = [name for name in (*SCORES, *COUNTS) if name in runs]
+    numbers = [name for name in (*SCORE_NAMES, *COUNT_NAMES) if name in runs]
     rows = []
     for setting, group in runs.groupby("setting", sort=False):
         pooled = _pooled(group)
@@ -116,9 +120,11 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
-    """Add up the confusion of the runs of each setting: columns `setting`, `true`, `found`, `number`.
+    """Add up the confusion matrices of the runs of each setting.
 
-    Settings whose runs have no confusion, or confuse other classes, are left out.
+    Returns:
+        A row per setting and pair of classes: `setting`, `true`, `found`, `number`. Settings with a run without a
+        confusion matrix, or with different classes, are left out.
     """
     rows: list[tuple[str, str, str, int]] = []
     for setting in dict.fromkeys(run.setting for run in runs):
@@ -133,8 +139,9 @@ def confusion_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
 
 
 def _pooled(group: pd.DataFrame) -> dict[str, float | None]:
-    """Score the objects of all runs as if one run had found them."""
-    if not set(COUNTS) <= set(group) or bool(group[list(COUNTS)].isna().any(axis=None)):
+    """Return the scores of the objects of all runs together, as if one run had found them."""
+    if not set(COUNT_NAMES) <= set(group) or bool(group[list(COUNT_NAMES)].isna().any(axis=None)):
         return {}
-    hits, misses, alarms = (int(group[name].sum()) for name in COUNTS)
-    return {"hits": hits, "misses": misses, "false_alarms": alarms} | overall(hits, hits + alarms, hits + misses)
+    hits, misses, alarms = (int(group[name].sum()) for name in COUNT_NAMES)
+    counts = {"hits": hits, "misses": misses, "false_alarms": alarms}
+    return counts | scores_of_counts(hits, hits + alarms, hits + misses)

@@ -5,23 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    confusion_matrix,
-    precision_recall_fscore_support,
-    recall_score,
-    roc_auc_score,
-)
 
 from detect.evaluation.matching import Criterion, Match
 from detect.labels.detections import Detections
 
 BACKGROUND = "background"
-"""The confusion matrix's name for nothing there, or nothing found."""
+"""Label of the confusion matrix's last row, false alarms, and last column, missed objects."""
 
-OVERLAP = 0.5
-"""IoU from which boxes are matched for `mean_iou`."""
+MIN_IOU_OF_MEAN = 0.5
+"""Least IoU of the pairs of boxes that `mean_iou` averages."""
 
 _Counts = NDArray[np.int64]
 
@@ -35,71 +27,85 @@ def score_points(
 ) -> dict[str, Any]:
     """Score the objects found in a set of images against the annotated ones, by their centres, or boxes by their IoU.
 
-    `f1`, `precision` and `recall` call an object found whatever its class; their `_classwise` forms match within each
-    class. `macro_f1` is the mean F1 of the classes that occur in the truth. `balanced_accuracy` is that of the class
-    among the pairs of the first matching, which `confusion` shows too: rows true, columns found, missed objects in the
-    last column, false alarms in the last row. Of boxes on both sides, `mean_iou` is that of the pairs that an IoU of
-    0.5 makes, and `f1_points precision_points recall_points` go by their centres even where `iou` is asked for.
-    `count_bias_percent` is 100 (found - true) / true over all images. All
-    are over all images together; a number that is not defined, like the recall of no objects, is None.
+    All numbers are over all images together; one that is not defined, such as the recall of no objects, is None.
 
     Args:
         found: the objects found in each image, an empty table where there are none.
         truth: the annotated ones.
         classes: the class names.
-        radius: the largest distance of a pair in pixels.
-        iou: where it is given, boxes of at least this IoU are pairs instead.
+        radius: the greatest distance of a pair in pixels.
+        iou: where it is given, pairs are boxes of at least this IoU instead.
+
+    Returns:
+        `f1`, `precision` and `recall` of a matching whatever the class, `_classwise` of a matching within each class;
+        `macro_f1`, the mean F1 of the classes that occur in the truth; `balanced_accuracy` of the class among the pairs
+        of the first matching, which is also that of `confusion` (rows true, columns found, missed objects in the last
+        column, false alarms in the last row); `count_bias_percent`, 100 (found - true) / true; `mean_distance` of the
+        pairs in pixels. If all objects are boxes, `mean_iou` of the pairs with an IoU of 0.5 or more, and `_points` of
+        a matching by centres even where `iou` is given.
 
     Raises:
-        ValueError: the two name other images, an object's class is not in `classes`, or an IoU is asked of points.
+        ValueError: the two name different images, an object's class is not in `classes`, or an IoU is asked of points.
     """
     criterion = Criterion(radius, iou)
-    _same_images(found, truth)
-    pairs = [(found[name].with_classes(classes), truth[name].with_classes(classes)) for name in truth]
-    free = [criterion.match(one, other) for one, other in pairs]
-    strict = [criterion.match(one, other, same_class=True) for one, other in pairs]
-    n_found = _tally([one.label for one, _ in pairs], classes)
-    n_truth = _tally([other.label for _, other in pairs], classes)
-    hits = _tally([pair[1].label[match.truth_index] for pair, match in zip(pairs, strict, strict=True)], classes)
-    confusion = np.zeros((len(classes) + 1, len(classes) + 1), np.int64)
-    for (one, other), match in zip(pairs, free, strict=True):
-        confusion += _confusion(one, other, match)
-    classwise = _rates(hits.sum(), n_found.sum(), n_truth.sum())
-    per_class = {name: _class_scores(hits[:, i], n_found[:, i], n_truth[:, i]) for i, name in enumerate(classes)}
-    boxes = all(table.wh is not None for pair in pairs for table in pair)
-    distances = np.concatenate([np.empty(0), *(match.distance for match in free)])
+    _check_same_images(found, truth)
+    tables = [(found[name].with_classes(classes), truth[name].with_classes(classes)) for name in truth]
+    matches = [criterion.match(one, other) for one, other in tables]
+    n_found = _tally([one.label for one, _ in tables], classes)
+    n_truth = _tally([other.label for _, other in tables], classes)
+    boxes = all(table.wh is not None for pair in tables for table in pair)
+    distances = np.concatenate([np.empty(0), *(match.distance for match in matches)])
+    confusion = sum((_confusion(*pair, match) for pair, match in zip(tables, matches, strict=True)), _zeros(classes))
+    classwise, per_class = _classwise_scores(tables, criterion, classes)
     return {
-        **_rates(sum(map(len, free)), n_found.sum(), n_truth.sum()),
-        **{f"{name}_classwise": value for name, value in classwise.items()},
-        "macro_f1": _mean([scores["f1"] for scores in per_class.values() if scores["true"]]),
+        **_rates(sum(map(len, matches)), n_found.sum(), n_truth.sum()),
+        **classwise,
         "balanced_accuracy": _balanced_accuracy(confusion[:-1, :-1]),
         **count_errors(n_found.sum(axis=1), n_truth.sum(axis=1)),
         "mean_distance": float(distances.mean()) if len(distances) and iou is None else None,
-        **(_box_scores(pairs, Criterion(radius), n_found.sum(), n_truth.sum()) if boxes else {}),
-        "images": len(pairs),
+        **(_box_scores(tables, Criterion(radius), n_found.sum(), n_truth.sum()) if boxes else {}),
+        "images": len(tables),
         "objects": int(n_truth.sum()),
         "found": int(n_found.sum()),
         "radius": float(radius) if iou is None else None,
         "iou": iou,
         "per_class": per_class,
-        "per_image": {name: _image_scores(free[i], n_found[i], n_truth[i], classes) for i, name in enumerate(truth)},
+        "per_image": {name: _image_scores(matches[i], n_found[i], n_truth[i], classes) for i, name in enumerate(truth)},
         "confusion": {"labels": [*classes, BACKGROUND], "matrix": confusion.tolist()},
     }
 
 
+def _classwise_scores(
+    tables: Sequence[tuple[Detections, Detections]], criterion: Criterion, classes: Sequence[str]
+) -> tuple[dict[str, float | None], dict[str, dict[str, Any]]]:
+    """Match within each class: return the scores over all classes with `macro_f1`, and those of each class."""
+    matches = [criterion.match(*pair, same_class=True) for pair in tables]
+    hits = _tally([pair[1].label[match.truth_index] for pair, match in zip(tables, matches, strict=True)], classes)
+    found, true = (
+        _tally([one.label for one, _ in tables], classes),
+        _tally([other.label for _, other in tables], classes),
+    )
+    rates = _rates(hits.sum(), found.sum(), true.sum())
+    per_class = {name: _class_scores(hits[:, i], found[:, i], true[:, i]) for i, name in enumerate(classes)}
+    macro_f1 = _mean([scores["f1"] for scores in per_class.values() if scores["true"]])
+    return {**{f"{name}_classwise": value for name, value in rates.items()}, "macro_f1": macro_f1}, per_class
+
+
 def _box_scores(
-    pairs: Sequence[tuple[Detections, Detections]], centres: Criterion, found: int, true: int
+    tables: Sequence[tuple[Detections, Detections]], centres: Criterion, found: int, true: int
 ) -> dict[str, float | None]:
-    """Give how well boxes lie on each other, and their scores as points."""
-    lies = np.concatenate([np.empty(0), *(1 - Criterion(1.0, OVERLAP).match(*pair).distance for pair in pairs)])
-    points = _rates(sum(len(centres.match(*pair)) for pair in pairs), found, true)
+    """Return the mean IoU of matched boxes, and the scores of a matching by centres."""
+    overlap = Criterion(1.0, MIN_IOU_OF_MEAN)
+    ious = np.concatenate([np.empty(0), *(1 - overlap.match(*pair).distance for pair in tables)])
+    points = _rates(sum(len(centres.match(*pair)) for pair in tables), found, true)
     return {
-        "mean_iou": float(lies.mean()) if len(lies) else None,
+        "mean_iou": float(ious.mean()) if len(ious) else None,
         **{f"{name}_points": value for name, value in points.items()},
     }
 
 
-def _same_images(found: Mapping[str, Detections], truth: Mapping[str, Detections]) -> None:
+def _check_same_images(found: Mapping[str, Detections], truth: Mapping[str, Detections]) -> None:
+    """Check that every annotated image has predictions, and the reverse."""
     lacking, extra = sorted(set(truth) - set(found)), sorted(set(found) - set(truth))
     if lacking:
         raise ValueError(
@@ -110,31 +116,39 @@ def _same_images(found: Mapping[str, Detections], truth: Mapping[str, Detections
 
 
 def _tally(labels: Sequence[NDArray[np.int64]], classes: Sequence[str]) -> _Counts:
-    """Count the labels of each image: (images, classes)."""
+    """Return the number of objects of each class in each image: (images, classes)."""
     rows = [np.bincount(label, minlength=len(classes)) for label in labels]
     return np.array(rows, np.int64).reshape(len(labels), len(classes))
 
 
-def _ratio(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole else None
+def _ratio(part: float, total: float) -> float | None:
+    """Return part / total, None where the total is 0."""
+    return float(part / total) if total else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are defined, None where there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def _rates(hits: int, found: int, true: int) -> dict[str, float | None]:
+    """Return F1, precision and recall; None where one is not defined."""
     return {"f1": _ratio(2 * hits, found + true), "precision": _ratio(hits, found), "recall": _ratio(hits, true)}
 
 
-def overall(hits: int, found: int, true: int) -> dict[str, float | None]:
-    """Give F1, precision, recall and count bias in percent from sums; None where one is not defined."""
+def scores_of_counts(hits: int, found: int, true: int) -> dict[str, float | None]:
+    """Return F1, precision, recall and count bias in percent; None where one is not defined."""
     return {**_rates(hits, found, true), "count_bias_percent": _ratio(100 * (found - true), true)}
 
 
 def count_errors(found: _Counts, true: _Counts) -> dict[str, float | None]:
-    """Compare counts image by image: mean absolute and root mean square error; and over all images: bias in percent."""
+    """Return the mean absolute and root mean square error of counts image by image, and their total bias in percent.
+
+    Args:
+        found: (N,) number of objects found in each image.
+        true: (N,) number of objects annotated in each image.
+    """
     error = (found - true).astype(np.float64)
     return {
         "count_mae": float(np.abs(error).mean()) if len(error) else None,
@@ -145,26 +159,33 @@ def count_errors(found: _Counts, true: _Counts) -> dict[str, float | None]:
 
 def _confusion(found: Detections, truth: Detections, match: Match) -> _Counts:
     """Count pairs by true and found class, with missed objects and false alarms in the last column and row."""
-    nothing = len(truth.classes)
-    rows = [truth.label[match.truth_index], truth.label[match.missed], np.full(len(match.spurious), nothing)]
-    cols = [found.label[match.found_index], np.full(len(match.missed), nothing), found.label[match.spurious]]
-    matrix = np.zeros((nothing + 1, nothing + 1), np.int64)
+    background = len(truth.classes)
+    rows = [truth.label[match.truth_index], truth.label[match.missed], np.full(len(match.spurious), background)]
+    cols = [found.label[match.found_index], np.full(len(match.missed), background), found.label[match.spurious]]
+    matrix = _zeros(truth.classes)
     np.add.at(matrix, (np.concatenate(rows), np.concatenate(cols)), 1)
     return matrix
 
 
+def _zeros(classes: Sequence[str]) -> _Counts:
+    """Return a confusion matrix of nothing, with a row and column for the background."""
+    return np.zeros((len(classes) + 1, len(classes) + 1), np.int64)
+
+
 def _balanced_accuracy(matrix: _Counts) -> float | None:
-    """Average the recall of the classes that occur (rows true, columns found)."""
+    """Return the mean recall of the classes that occur (rows true, columns found)."""
     rows = matrix.sum(axis=1)
     return _mean([_ratio(matrix[i, i], rows[i]) for i in range(len(rows))])
 
 
 def _class_scores(hits: _Counts, found: _Counts, true: _Counts) -> dict[str, Any]:
+    """Return the scores of one class from its numbers of objects in each image."""
     total = {"true": int(true.sum()), "found": int(found.sum())}
     return _rates(hits.sum(), found.sum(), true.sum()) | total | count_errors(found, true)
 
 
 def _image_scores(match: Match, found: _Counts, true: _Counts, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of one image from its matching and its numbers of objects of each class."""
     return {
         "true": match.n_truth,
         "found": match.n_found,
@@ -180,7 +201,7 @@ def score_patches(
 
     The class found is the most probable one. `balanced_accuracy`, `macro_f1`, `roc_auc` (one class against the rest)
     and `pr_auc` (average precision) are means over the classes that occur in the truth; a number that is not defined,
-    like the ROC of a single class, is None.
+    such as the ROC of a single class, is None.
 
     Args:
         truth_label: (N,) positions in `classes`.
@@ -190,18 +211,12 @@ def score_patches(
     Raises:
         ValueError: no patches, shapes that disagree, a label outside the classes, or probabilities outside [0, 1].
     """
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
+
     truth_label, probabilities = np.asarray(truth_label, np.int64), np.asarray(probabilities, np.float64)
-    size = len(classes)
-    if not len(truth_label) or probabilities.shape != (len(truth_label), size):
-        raise ValueError(
-            f"expected probabilities of shape ({len(truth_label)}, {size}), 1 row or more, got {probabilities.shape}"
-        )
-    if truth_label.min() < 0 or truth_label.max() >= size:
-        raise ValueError(f"labels must be in [0, {size}), got {truth_label.min()} to {truth_label.max()}")
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError(f"probabilities must be in [0, 1], got {probabilities.min()} to {probabilities.max()}")
+    _check_patches(truth_label, probabilities, len(classes))
     best = probabilities.argmax(axis=1)
-    labels = np.arange(size)
+    labels = np.arange(len(classes))
     _, _, f1, true = precision_recall_fscore_support(truth_label, best, labels=labels, zero_division=0.0)
     matrix = confusion_matrix(truth_label, best, labels=labels)
     areas = [_areas(truth_label == i, probabilities[:, i]) for i in labels]
@@ -225,8 +240,22 @@ def score_patches(
     }
 
 
+def _check_patches(truth_label: NDArray[np.integer], probabilities: NDArray[np.floating], classes: int) -> None:
+    """Check the shapes and ranges of labels and probabilities."""
+    if not len(truth_label) or probabilities.shape != (len(truth_label), classes):
+        raise ValueError(
+            f"expected probabilities of shape ({len(truth_label)}, {classes}), 1 row or more, got {probabilities.shape}"
+        )
+    if truth_label.min() < 0 or truth_label.max() >= classes:
+        raise ValueError(f"labels must be in [0, {classes}), got {truth_label.min()} to {truth_label.max()}")
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(f"probabilities must be in [0, 1], got {probabilities.min()} to {probabilities.max()}")
+
+
 def _areas(positive: NDArray[np.bool_], probability: NDArray[np.floating]) -> dict[str, float | None]:
-    """Take the areas under the ROC and the precision-recall curve of one class against the rest."""
+    """Return the areas under the ROC and the precision-recall curve of one class against the rest."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     some, all_of_them = bool(positive.any()), bool(positive.all())
     return {
         "roc_auc": float(roc_auc_score(positive, probability)) if some and not all_of_them else None,

@@ -1,4 +1,4 @@
-"""The choice of a score threshold and of how detections are kept apart, on labelled images."""
+"""The choice of a score threshold and of a separation of detections, on labelled images."""
 
 import math
 from collections.abc import Mapping
@@ -14,20 +14,29 @@ from scipy.special import logit
 from detect.evaluation.matching import Criterion
 from detect.labels.detections import Detections
 
-_CANDIDATES = 200
-_USUAL = 3
-_F1_SLACK = 0.05
-_SAME = 1e-12
-_SURE = 1e-6
+_MAX_THRESHOLDS = 200
+"""Candidate thresholds that are tried."""
+
+_MAX_KEPT_PER_TRUE = 3
+"""Kept objects per true object up to which thresholds are sampled more densely."""
+
+_MAX_F1_SLACK = 0.05
+"""Greatest difference to the highest F1 of a threshold that may be chosen."""
+
+_F1_TOLERANCE = 1e-12
+"""Rounding error of F1: smaller differences are none."""
+
+_MIN_SCORE_FOR_ODDS = 1e-6
+"""Least score, and least difference to 1, whose log odds are distinguished."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A threshold and what it gives on the images it was chosen on, whatever the objects' classes.
+    """A threshold, a separation and their scores on the images they were chosen on, whatever the objects' classes.
 
     Attributes:
         threshold: objects with this score or more are kept.
-        separation: the separation radius in pixels, or the IoU of NMS.
+        separation: radius in pixels, or greatest IoU of boxes.
         f1: of the kept objects.
         precision: of the kept objects.
         recall: of the kept objects.
@@ -44,10 +53,10 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Thresholds for one way of separation, descending, with kept objects and pairs at each."""
+    """The numbers of kept objects and of pairs at the candidate thresholds, descending, for one separation."""
 
     separation: float
-    place: int
+    rank: int
     threshold: NDArray[np.float64]
     kept: NDArray[np.int64]
     hits: NDArray[np.int64]
@@ -55,9 +64,11 @@ class _Curve:
 
     @property
     def f1(self) -> NDArray[np.float64]:
+        """F1 at each threshold."""
         return 2 * self.hits / (self.kept + self.n_truth)
 
     def selection(self, row: int) -> Selection:
+        """Return one of the thresholds with its scores."""
         kept, hits = int(self.kept[row]), int(self.hits[row])
         return Selection(
             threshold=float(self.threshold[row]),
@@ -75,26 +86,29 @@ def select_threshold(
     criterion: Criterion,
     select: Literal["f1", "count"] = "f1",
 ) -> Selection:
-    """Choose the threshold and the separation (radius, or IoU of NMS) that serve best on labelled images.
+    """Choose the threshold and the separation (radius, or IoU of boxes) with the best scores on labelled images.
 
-    Candidates are the midpoints between neighbouring scores and the lowest score itself, thinned to 200: three quarters
-    of them keep up to three times as many objects as there are.
-    Objects are matched as in `Criterion.match`, whatever their class, over all images together.
+    Candidate thresholds are the midpoints between neighbouring scores and the lowest score, thinned to 200: three
+    quarters of them keep up to three times as many objects as are annotated. Objects are matched as in
+    `Criterion.match`, whatever their class, over all images together.
 
-    `f1` takes the first separation whose highest F1 is within one standard error of the highest of all:
-    sqrt(F1 (1 - F1) / n) of n true objects, at most 0.05; and there the middle, in log odds, of the range of thresholds
-    around its own best whose F1 is within that, too. A few labelled objects cannot tell such settings apart
-    (the one-standard-error rule, Breiman et al. 1984), so that what was thought best beforehand stands, and the
-    threshold farthest from where F1 falls off carries over best to images in which objects look more or less sure.
+    `f1` takes the first separation whose highest F1 is within one standard error of the highest of all,
+    sqrt(F1 (1 - F1) / n) of n true objects, at most 0.05; and of it the middle, in log odds, of the range of thresholds
+    around its own best whose F1 is within that error, too. Differences within one standard error of a few labelled
+    objects are not significant (the one-standard-error rule, Breiman et al. 1984): the earlier separation wins ties,
+    and the middle of the range is the threshold at which F1 depends least on a shift of the scores in other images.
 
     `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
     then the higher F1, the earlier separation, the higher threshold.
 
     Args:
-        candidates: for each separation, the likeliest first, what is found in each image at a very low threshold.
+        candidates: for each separation, the preferred one first, what is found in each image at a very low threshold.
         truth: the annotated objects of the same images.
-        criterion: when an object is found.
+        criterion: the rule by which objects are matched.
         select: `f1` or `count`.
+
+    Returns:
+        The chosen threshold and separation, with their scores on these images.
 
     Raises:
         ValueError: there are no annotated objects, nothing is found at all, the images differ, or `select` is unknown.
@@ -111,68 +125,74 @@ def select_threshold(
         raise ValueError(
             "no threshold can be chosen: nothing was found at any score; train longer, or set the threshold yourself"
         )
-    curves = [_curve(place, value, candidates[value], truth, criterion) for place, value in enumerate(used)]
+    curves = [_curve(rank, value, candidates[value], truth, criterion) for rank, value in enumerate(used)]
     return _best_f1(curves) if select == "f1" else _best_count(curves)
 
 
 def _curve(
-    place: int,
+    rank: int,
     separation: float,
     found: Mapping[str, Detections],
     truth: Mapping[str, Detections],
     criterion: Criterion,
 ) -> _Curve:
-    """Match at every candidate threshold; the images are blocks of one graph, its rows sorted by score."""
+    """Match at every candidate threshold.
+
+    The pairs of all images are one bipartite graph with its rows sorted by score: a threshold keeps its first rows.
+    """
     if set(found) != set(truth):
         raise ValueError(f"found and true objects are of other images: {sorted(set(found) ^ set(truth))}")
     names = list(truth)
     score = np.concatenate([found[name].score for name in names])
     order = np.argsort(-score, kind="stable")
     graph = _graph(found, truth, names, criterion)[order]
-    threshold, kept = _candidates(score[order], graph.shape[1])
+    threshold, kept = _candidate_thresholds(score[order], graph.shape[1])
     hits = [int((maximum_bipartite_matching(graph[:k], perm_type="column") >= 0).sum()) for k in kept]
-    return _Curve(float(separation), place, threshold, kept, np.array(hits, np.int64), graph.shape[1])
+    return _Curve(float(separation), rank, threshold, kept, np.array(hits, np.int64), graph.shape[1])
 
 
 def _graph(
     found: Mapping[str, Detections], truth: Mapping[str, Detections], names: list[str], criterion: Criterion
 ) -> csr_array:
-    """Join the pairs within reach of all images: rows found, columns true objects, in the order of `names`."""
+    """Return the candidate pairs of all images: rows found, columns true objects, in the order of `names`."""
     rows, cols, row, col = [], [], 0, 0
     for name in names:
-        near = criterion.near(found[name], truth[name])
-        rows.append(near.found_index + row)
-        cols.append(near.truth_index + col)
-        row, col = row + near.n_found, col + near.n_truth
-    places = (np.concatenate(rows), np.concatenate(cols))
-    return coo_array((np.ones(len(places[0]), np.int8), places), shape=(row, col)).tocsr()
+        pairs = criterion.candidate_pairs(found[name], truth[name])
+        rows.append(pairs.found_index + row)
+        cols.append(pairs.truth_index + col)
+        row, col = row + pairs.n_found, col + pairs.n_truth
+    entries = (np.concatenate(rows), np.concatenate(cols))
+    return coo_array((np.ones(len(entries[0]), np.int8), entries), shape=(row, col)).tocsr()
 
 
-def _candidates(score: NDArray[np.float64], n_truth: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Give thresholds for scores sorted from the highest, and how many objects each keeps.
+def _candidate_thresholds(score: NDArray[np.float64], n_truth: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return thresholds for scores in descending order, and the number of objects that each keeps.
 
-    Most keep up to `_USUAL` times the number of true objects, where the best F1 lies; the weak rest is thinned more.
+    Most keep up to `_MAX_KEPT_PER_TRUE` times the number of true objects, among which the best F1 is; lower scores are
+    thinned more.
     """
     kept = np.append(np.flatnonzero(score[:-1] > score[1:]) + 1, len(score))
-    usual = int(np.searchsorted(kept, _USUAL * n_truth, side="right"))
-    if len(kept) > _CANDIDATES:
-        rest = _CANDIDATES // 4
-        kept = np.concatenate([_thinned(kept[:usual], _CANDIDATES - rest), _thinned(kept[usual:], rest)])
+    dense = int(np.searchsorted(kept, _MAX_KEPT_PER_TRUE * n_truth, side="right"))
+    if len(kept) > _MAX_THRESHOLDS:
+        rest = _MAX_THRESHOLDS // 4
+        kept = np.concatenate([_thin(kept[:dense], _MAX_THRESHOLDS - rest), _thin(kept[dense:], rest)])
     lower = score[np.minimum(kept, len(score) - 1)]
     upper = score[kept - 1]
     middle = (lower + upper) / 2
     return np.where(middle > lower, middle, upper), kept.astype(np.int64)
 
 
-def _thinned(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    """Return at most `number` of the values, evenly spaced by position, the first and the last among them."""
     if len(kept) <= number:
         return kept
     return kept[np.unique(np.linspace(0, len(kept) - 1, number).round().astype(np.int64))]
 
 
 def _best_f1(curves: list[_Curve]) -> Selection:
+    """Choose by `f1`; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
-    slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), _F1_SLACK) + _SAME
+    slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), _MAX_F1_SLACK) + _F1_TOLERANCE
     curve = next(curve for curve in curves if curve.f1.max() >= best - slack)
     good = curve.f1 >= best - slack
     first = last = int(curve.f1.argmax())
@@ -180,18 +200,19 @@ def _best_f1(curves: list[_Curve]) -> Selection:
         first -= 1
     while last < len(good) - 1 and good[last + 1]:
         last += 1
-    odds = logit(curve.threshold.clip(_SURE, 1 - _SURE))
-    away = np.abs(odds[first : last + 1] - (odds[first] + odds[last]) / 2).round(9)
-    return curve.selection(first + int(np.lexsort((-curve.f1[first : last + 1], away))[0]))
+    log_odds = logit(curve.threshold.clip(_MIN_SCORE_FOR_ODDS, 1 - _MIN_SCORE_FOR_ODDS))
+    from_middle = np.abs(log_odds[first : last + 1] - (log_odds[first] + log_odds[last]) / 2).round(9)
+    return curve.selection(first + int(np.lexsort((-curve.f1[first : last + 1], from_middle))[0]))
 
 
 def _best_count(curves: list[_Curve]) -> Selection:
+    """Choose by `count`; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
-    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - _F1_SLACK).tolist()]
+    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - _MAX_F1_SLACK).tolist()]
 
-    def rank(candidate: tuple[_Curve, int]) -> tuple[float, float, int, float]:
+    def preference(candidate: tuple[_Curve, int]) -> tuple[float, float, int, float]:
         curve, row = candidate
-        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], -curve.place, curve.threshold[row]
+        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], -curve.rank, curve.threshold[row]
 
-    curve, row = max(good, key=rank)
+    curve, row = max(good, key=preference)
     return curve.selection(row)

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_all_found_and_nothing_else_is_one() -> None:
 
 
 def test_half_missed_is_the_share_of_recalls_up_to_a_half() -> None:
-    """Precision is 1 at the recalls 0, 0.01, ..., 0.5, which are 51 of 101, and 0 beyond."""
+    """Precision is 1 at the recalls 0, 0.01, ..., 0.5, which are 51 of 101, and 0 at higher ones."""
     scores = scored(boxes(5), boxes(10))
     assert scores["map50"] == pytest.approx(51 / 101) and scores["map"] == pytest.approx(51 / 101)
 
@@ -64,7 +65,7 @@ def test_a_false_alarm_counts_by_its_rank(alarm: float, wanted: float) -> None:
     assert scored(found, boxes(1))["map50"] == pytest.approx(wanted)
 
 
-def test_boxes_that_lie_badly_count_up_to_their_iou() -> None:
+def test_shifted_boxes_count_up_to_their_iou() -> None:
     """Moved by 23 of 100 pixels: IoU 77 / 123 = 0.626, which is 3 of the 10 thresholds 0.5, 0.55, ..., 0.95."""
     scores = scored(boxes(4, shift=23), boxes(4))
     assert scores["map50"] == 1 and scores["map"] == pytest.approx(0.3)
@@ -102,35 +103,35 @@ def test_what_is_not_defined_is_null() -> None:
     assert average_precision({}, {}, CLASSES) == {**none, "map_from_score": None}
 
 
-def test_the_least_score_among_the_detections_is_told() -> None:
+def test_the_lowest_score_among_the_detections_is_returned() -> None:
     found = {"i": boxes(3, score=0.5), "j": boxes(1, score=0.25), "k": Detections.empty(CLASSES, boxes=True)}
     assert average_precision(found, {name: boxes(3) for name in found}, CLASSES)["map_from_score"] == 0.25
 
 
-def test_too_many_true_boxes_are_said_and_not_scored(
+def test_too_many_true_boxes_are_logged_and_not_scored(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(boxes_module, "MOST", 20)
+    monkeypatch.setattr(boxes_module, "MAX_BOXES_PER_IMAGE", 20)
     few, many = boxes(20), boxes(21)
     with caplog.at_level(logging.WARNING, "detect"):
         assert scored(few, few)["map50"] == 1 and not caplog.text
         scores = scored(few, many)
     assert (scores["map50"], scores["map"], scores["map_from_score"]) == (None, None, 1)
-    assert "mAP is left out: an image holds 21 true boxes, more than 20" in caplog.text
+    assert re.search(r"mAP.*\b21 true boxes.*\b20\b", caplog.text)
 
 
-def test_of_too_many_found_the_weakest_are_left_out_in_all_images(
+def test_of_too_many_found_the_lowest_scores_are_left_out_in_all_images(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Image i holds 5 boxes at 0.9, 0.8, ... 0.5, one too many: 0.5 is left out, in j too, whose box is lost."""
-    monkeypatch.setattr(boxes_module, "MOST", 4)
+    monkeypatch.setattr(boxes_module, "MAX_BOXES_PER_IMAGE", 4)
     many = replace(boxes(5), score=np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
     truth = {"i": boxes(3), "j": boxes(1)}
     with caplog.at_level(logging.WARNING, "detect"):
         scores = average_precision({"i": many, "j": boxes(1, score=0.5)}, truth, CLASSES)
     assert scores["map_from_score"] == 0.6
     assert scores["map50"] == pytest.approx(76 / 101)  # recall reaches 3 of 4, at 76 of COCO's 101 recalls
-    assert "mAP is of boxes that score more than 0.500: below, an image holds more than 4" in caplog.text
+    assert re.search(r"mAP.*\b0\.500\b.*more than 4\b", caplog.text)
 
 
 def test_classes_are_compared_by_name() -> None:
@@ -141,5 +142,5 @@ def test_classes_are_compared_by_name() -> None:
 
 def test_points_have_no_boxes() -> None:
     points = Detections(boxes(1).xy, np.ones(1), np.zeros(1, int), CLASSES)
-    with pytest.raises(ValueError, match="these detections are points and have no boxes"):
+    with pytest.raises(ValueError, match="points"):
         scored(points, boxes(1))

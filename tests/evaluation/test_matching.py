@@ -46,11 +46,11 @@ def test_it_is_as_good_as_trying_every_pairing(found: Detections, truth: Detecti
 
 @given(found=tables, truth=tables, same=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_pairs_are_one_to_one_within_reach_and_symmetric(found: Detections, truth: Detections, same: bool) -> None:
+def test_pairs_are_one_to_one_within_the_radius_and_symmetric(found: Detections, truth: Detections, same: bool) -> None:
     match = match_points(found, truth, RADIUS, same_class=same)
     assert len(set(match.truth_index)) == len(set(match.found_index)) == len(match)
-    apart = np.hypot(*(found.xy[match.found_index] - truth.xy[match.truth_index]).T)
-    np.testing.assert_array_equal(apart, match.distance)
+    distance = np.hypot(*(found.xy[match.found_index] - truth.xy[match.truth_index]).T)
+    np.testing.assert_array_equal(distance, match.distance)
     assert (match.distance <= RADIUS).all()
     assert sorted([*match.missed, *match.truth_index]) == list(range(match.n_truth)) == list(range(len(truth)))
     assert sorted([*match.spurious, *match.found_index]) == list(range(match.n_found)) == list(range(len(found)))
@@ -60,13 +60,13 @@ def test_pairs_are_one_to_one_within_reach_and_symmetric(found: Detections, trut
 
 
 def test_more_pairs_go_before_shorter_ones() -> None:
-    """Found at 0 and 2, true at 2 and 4: the pair of distance 0 would leave the rest 4 apart."""
+    """Found at 0 and 2, true at 2 and 4: the pair of distance 0 would leave the others at a distance of 4."""
     match = match_points(points((0, 0, "a"), (2, 0, "a")), points((2, 0, "a"), (4, 0, "a")), 3)
     assert match.truth_index.tolist() == [0, 1]
     assert match.distance.tolist() == [2, 2]
 
 
-def test_the_radius_itself_is_within_reach() -> None:
+def test_the_radius_is_inclusive() -> None:
     assert len(match_points(points((0, 0, "a")), points((3, 4, "a")), 5)) == 1
     assert len(match_points(points((0, 0, "a")), points((3, 4, "a")), 4.999999)) == 0
 
@@ -83,7 +83,7 @@ def test_classes_are_compared_by_name() -> None:
 
 
 def test_thousands_of_touching_objects_keep_their_partners() -> None:
-    """On a grid of 10 px, moved by 1 px, every object is nearest to itself; the reach of 25 px spans about 20."""
+    """On a grid of 10 px, moved by 1 px, every object is nearest to itself; 25 px around it are about 20."""
     grid = np.stack(np.meshgrid(np.arange(50), np.arange(50)), axis=-1).reshape(-1, 2) * 10.0
     truth = Detections.truth(grid, ["a"] * len(grid), CLASSES)
     match = match_points(truth.shifted(1, 0), truth, 25)
@@ -93,7 +93,7 @@ def test_thousands_of_touching_objects_keep_their_partners() -> None:
 
 @pytest.mark.parametrize("radius", [0, -1, math.nan, math.inf])
 def test_a_radius_must_be_positive(radius: float) -> None:
-    with pytest.raises(ValueError, match=f"positive number of pixels, got {radius}"):
+    with pytest.raises(ValueError, match=f"radius.* {radius}"):
         match_points(points(), points(), radius)
 
 
@@ -179,10 +179,10 @@ def test_boxes_of_other_classes_are_paired_unless_classes_must_agree() -> None:
     assert len(Criterion(1.0, 0.5).match(one, other, same_class=True)) == 0
 
 
-def test_an_iou_asks_for_boxes_and_lies_above_zero() -> None:
+def test_an_iou_is_above_zero_and_only_of_boxes() -> None:
     for iou in (0.0, -0.5, 1.1, math.nan):
-        with pytest.raises(ValueError, match=rf"IoU at which boxes match must be in \(0, 1\], got {iou}"):
+        with pytest.raises(ValueError, match=rf"IoU.*\(0, 1\].* {iou}"):
             Criterion(1.0, iou)
-    with pytest.raises(ValueError, match="points and have no boxes"):
+    with pytest.raises(ValueError, match="points"):
         Criterion(1.0, 0.5).match(points((0, 0, "a")), boxed((0, 0, 1, 1)))
     assert len(Criterion(1.0, 0.5).match(Detections.empty(CLASSES, boxes=True), boxed((0, 0, 1, 1)))) == 0

@@ -39,7 +39,7 @@ def test_the_spread_of_seeds_is_that_of_their_means_over_folds() -> None:
     assert row["std"] == pytest.approx(np.std([0.2, 0.6, 0.4, 0.8], ddof=1)) and np.isnan(row["pooled"])
 
 
-def test_settings_are_summed_up_apart_and_undefined_scores_are_not_counted() -> None:
+def test_settings_are_summarised_separately_and_undefined_scores_are_not_counted() -> None:
     runs = [
         ScoredRun("a", "net=x", "", 0, scored(1, 2, 2)),
         ScoredRun("b", "net=x", "", 1, scored(0, 0, 2)),
@@ -53,7 +53,7 @@ def test_settings_are_summed_up_apart_and_undefined_scores_are_not_counted() -> 
 
 def test_scores_by_different_rules_have_no_mean() -> None:
     runs = [ScoredRun("a", "", "", 0, scored(1, 2, 2)), ScoredRun("b", "", "", 1, scored(1, 2, 2, radius=9.0))]
-    with pytest.raises(ValueError, match=r"a was scored with radius, IoU \(30\.0, None\), b with \(9\.0, None\)"):
+    with pytest.raises(ValueError, match=r"^a .*\(30\.0, None\), b .*\(9\.0, None\)"):
         runs_table(runs)
 
 

@@ -107,11 +107,11 @@ def test_undefined_numbers_are_null(names: list[str]) -> None:
 
 
 def test_other_images_and_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"annotated images without predictions: \['two'\]"):
+    with pytest.raises(ValueError, match=r"without predictions.*\['two'\]"):
         score_points({"one": points()}, {"one": points(), "two": points()}, CLASSES, 3)
-    with pytest.raises(ValueError, match=r"predicted images without annotations: \['two'\]"):
+    with pytest.raises(ValueError, match=r"without annotations.*\['two'\]"):
         score_points({"one": points(), "two": points()}, {"one": points()}, CLASSES, 3)
-    with pytest.raises(ValueError, match=r"unknown labels \['b'\]"):
+    with pytest.raises(ValueError, match=r"\['b'\]"):
         score_points({"one": points((0, "b"))}, {"one": points()}, ["a"], 3)
 
 
@@ -145,14 +145,14 @@ def test_a_single_class_has_no_roc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "probabilities", "message"),
+    ("labels", "probabilities", "named"),
     [
-        ([], np.empty((0, 2)), "1 row or more"),
-        ([0], np.ones((1, 3)), r"shape \(1, 2\).* got \(1, 3\)"),
-        ([2], np.ones((1, 2)), r"labels must be in \[0, 2\), got 2"),
-        ([0], np.array([[math.nan, 1]]), r"probabilities must be in \[0, 1\]"),
+        ([], np.empty((0, 2)), r"probabilities.*\(0, 2\)"),
+        ([0], np.ones((1, 3)), r"\(1, 2\).*\(1, 3\)"),
+        ([2], np.ones((1, 2)), r"labels.*\[0, 2\).* 2"),
+        ([0], np.array([[math.nan, 1]]), r"probabilities.*\[0, 1\].*nan"),
     ],
 )
-def test_wrong_patches_are_refused(labels: list[int], probabilities: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_wrong_patches_are_refused(labels: list[int], probabilities: np.ndarray, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
         score_patches(np.array(labels), probabilities, CLASSES)

@@ -25,7 +25,7 @@ def true(*x: float) -> Detections:
     return scored([(each, 1.0) for each in x])
 
 
-def test_true_and_false_are_parted_in_the_middle() -> None:
+def test_the_threshold_is_in_the_middle_between_true_and_false() -> None:
     found = scored([(0, 0.9), (10, 0.7), (50, 0.3), (60, 0.1)])
     chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, NEAR)
     assert chosen.threshold == (0.7 + 0.3) / 2
@@ -43,7 +43,7 @@ def test_of_equals_the_middle_one_is_taken() -> None:
     assert chosen.threshold == pytest.approx(0.65)
 
 
-def test_the_middle_of_what_one_standard_error_cannot_tell_apart() -> None:
+def test_the_middle_of_the_range_within_one_standard_error_is_taken() -> None:
     """Of 100 true objects 50 are found at 0.9 and up, then there are false alarms between 0.7 and 0.4, five at each.
 
     F1 is 100 / 150 = 0.667 with none, 100 / 155, 100 / 160 = 0.625 with ten and 100 / 165 = 0.606 with fifteen; one
@@ -70,22 +70,22 @@ def test_a_good_range_ends_where_f1_falls_off() -> None:
 
 
 @pytest.mark.parametrize("order", [(8.0, 6.0, 4.0), (0.2, 0.5, 0.7)])
-def test_of_equal_suppressions_the_first_is_taken(order: tuple[float, ...]) -> None:
+def test_of_equal_separations_the_first_is_taken(order: tuple[float, ...]) -> None:
     found = {"i": scored([(0, 0.9), (2, 0.4)])}
     for select in ("f1", "count"):
         assert select_threshold(dict.fromkeys(order, found), {"i": true(0)}, NEAR, select).separation == order[0]
 
 
-def test_a_better_suppression_goes_before_an_earlier_one() -> None:
+def test_a_better_separation_goes_before_an_earlier_one() -> None:
     good, bad = {"i": scored([(0, 0.9), (10, 0.8)])}, {"i": scored([(0, 0.9)])}
     assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR).separation == 4
 
 
 @pytest.mark.parametrize(("alarms", "chosen"), [(4, 4.0), (12, 8.0)])
-def test_an_earlier_suppression_stands_within_one_standard_error(alarms: int, chosen: float) -> None:
+def test_an_earlier_separation_is_kept_within_one_standard_error(alarms: int, chosen: float) -> None:
     """Of 100 objects 50 are found, F1 100 / 150 = 0.667, one standard error sqrt(0.667 * 0.333 / 100) = 0.047.
 
-    The first separation has false alarms as sure as its hits: four of them give 100 / 154 = 0.649, which is as good;
+    The first separation has false alarms with the scores of its hits: four give 100 / 154 = 0.649, which is as good;
     twelve 100 / 162 = 0.617, which is not.
     """
     hits = [(10.0 * i, 0.9) for i in range(50)]
@@ -145,7 +145,7 @@ def test_no_threshold_is_better_by_more_than_the_error(
     assert chosen.f1 >= max(f1(threshold) for threshold in (0.0, 0.2, 0.4, 0.7)) - 0.05 - 1e-9
 
 
-def test_scores_a_hair_apart_are_parted() -> None:
+def test_scores_that_differ_in_the_last_bit_are_separated() -> None:
     high = float(np.nextafter(0.5, 1))
     found = scored([(0, high), (100, 0.5)])
     chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, NEAR)
@@ -162,13 +162,13 @@ def test_thousands_of_detections_take_seconds_at_most() -> None:
     assert time.perf_counter() - start < 5
 
 
-def test_what_cannot_be_chosen_is_told() -> None:
+def test_an_impossible_choice_is_refused() -> None:
     found = {"i": scored([(0, 0.9)])}
-    with pytest.raises(ValueError, match="the 1 images hold no annotated objects; label some"):
+    with pytest.raises(ValueError, match=r"1 images.*no annotated objects"):
         select_threshold({4.0: found}, {"i": true()}, NEAR)
-    with pytest.raises(ValueError, match="nothing was found at any score; train longer"):
+    with pytest.raises(ValueError, match="nothing was found"):
         select_threshold({4.0: {"i": true()}}, {"i": true(0)}, NEAR)
-    with pytest.raises(ValueError, match=r"of other images: \['j'\]"):
+    with pytest.raises(ValueError, match=r"\['j'\]"):
         select_threshold({4.0: found}, {"i": true(0), "j": true()}, NEAR)
-    with pytest.raises(ValueError, match="'f1' or 'count', got 'best'"):
+    with pytest.raises(ValueError, match=r"'f1'.*'count'.*'best'"):
         select_threshold({4.0: found}, {"i": true(0)}, NEAR, "best")  # type: ignore[arg-type]

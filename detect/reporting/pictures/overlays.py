@@ -141,9 +141,9 @@ def heat_picture(
     x1, y1, x2, y2 = span
     if not (x1 < x2 and y1 < y2):
         raise ValueError(f"span must be x1, y1, x2, y2 in cells with x1 < x2 and y1 < y2, got {span}")
-    shape = under.shape[:2] if under is not None else (max(1, round(y2 - y1)), max(1, round(x2 - x1)))
+    height, width = under.shape[:2] if under is not None else (max(1, round(y2 - y1)), max(1, round(x2 - x1)))
     foreground = np.clip(np.nan_to_num(heatmap.astype(np.float32), nan=0.0).sum(axis=0), 0, 1)
-    probability = _resize_span(foreground, span, shape)
+    probability = _resize_span(foreground, span, (width, height))
     colours = probability_colours(probability)
     if under is None:
         return Image.fromarray(colours)
@@ -153,12 +153,12 @@ def heat_picture(
 
 
 def _resize_span(
-    probability: NDArray[np.float32], span_xyxy: tuple[float, float, float, float], shape: tuple[int, ...]
+    probability: NDArray[np.float32], span_xyxy: tuple[float, float, float, float], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Return a span of a map (h, w), in its cells, resized to (H, W) by bilinear interpolation."""
+    """Return a span of a map (h, w), in its cells, resized to (width, height) by bilinear interpolation: (H, W)."""
     x1, y1, x2, y2 = span_xyxy
     rows, cols = probability.shape
     rim = math.ceil(max(0, -x1, -y1, x2 - cols, y2 - rows))
     cells = Image.fromarray(np.pad(probability, rim, mode="edge"))
     box = (x1 + rim, y1 + rim, x2 + rim, y2 + rim)
-    return np.clip(np.asarray(cells.resize(shape[::-1], Image.Resampling.BILINEAR, box=box)), 0, 1)
+    return np.clip(np.asarray(cells.resize(size, Image.Resampling.BILINEAR, box=box)), 0, 1)
