@@ -1,24 +1,24 @@
 """Report: `python -m detect.report predictions=DIR [scores=FILE]` writes the page of a predictions folder anew."""
 
 import logging
-from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING
 
 from detect.assembly.command import DONE, command
-from detect.assembly.settings import given_path
-from detect.reporting.page.report_page import write_report
+
+if TYPE_CHECKING:
+    from detect.assembly.settings import ReportSettings
 
 logger = logging.getLogger("detect.report")
 
 
-def run(cfg: DictConfig) -> int:
+def run(settings: "ReportSettings") -> int:
     """Write `report.html`; see `conf/report.yaml`."""
-    scores = given_path(cfg, "scores", "scores file") if cfg.scores is not None else None
-    logger.info(
-        "report: %s",
-        write_report(given_path(cfg, "predictions", "folder"), Path(scores) if scores else None, cfg.embed_limit),
-    )
+    from detect.assembly.folders import existing
+    from detect.reporting.page.report_page import write_report
+
+    scores = None if settings.scores is None else existing(settings.scores, "scores", "scores file")
+    folder = existing(settings.predictions, "predictions", "folder")
+    logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
     return DONE
 
 

@@ -57,7 +57,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-SMALL = ("trainer.max_epochs=2", "data.samples=96", "data.batch_size=8", "net.patch_size=32", "net.margin=16")
+SMALL = (
+    "trainer.max_epochs=2",
+    "data.sampling.samples=96",
+    "data.loading.batch_size=8",
+    "net.patch_size=32",
+    "net.margin=16",
+)
 
 
 @pytest.fixture(scope="session")

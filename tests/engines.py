@@ -1,5 +1,6 @@
 """Engines for tests: random nets that find much, and a net that finds planted discs and nothing else."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,31 +18,27 @@ from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
+from tests.cards import patch_card
 
 
 def engine(card: ModelCard, runtime: Runtime, tile: int | None = None, budget: int = 1 << 30, folder=None) -> Engine:
     """A runtime with a plan for a net whose layers take 200 bytes a pixel."""
     assert card.halo is not None
-    return Engine(card, runtime, make_plan(budget, 200.0, card.halo, card.backbone.stride, tile, folder))
+    return Engine.of(card, runtime, make_plan(budget, 200.0, card.halo, card.backbone.stride, tile, folder))
 
 
 @cache
 def lively(stride: int = 16, dtype: str = "uint8", name: str = "test_resnet") -> tuple[PatchClassifier, ModelCard]:
     """A random net that finds things: its outputs are scaled to a mean of 0 and a spread of 2 on noise."""
     middle, spread = {"uint8": (127.0, 64.0), "uint16": (1300.0, 700.0), "float32": (0.5, 0.25)}[dtype]
-    card = ModelCard(
-        "patch",
+    card = patch_card(
         BackboneSpec(name, stride),
-        ("a", "b"),
-        "ground",
-        (1, 2, 3),
-        dtype,
-        (middle,) * 3,
-        (spread,) * 3,
-        2 * stride,
-        None,
+        dtype=dtype,
+        offset=(middle,) * 3,
+        scale=(spread,) * 3,
+        patch_size=2 * stride,
         threshold=0.4,
-        radius=float(stride),
+        separation=float(stride),
     )
     torch.manual_seed(2)
     net = build_net(card)
@@ -54,7 +51,7 @@ def lively(stride: int = 16, dtype: str = "uint8", name: str = "test_resnet") ->
         spreads, means = torch.std_mean(logits, dim=(0, 2, 3))
         net.head.weight.mul_((2 / spreads).view(-1, 1, 1, 1))
         net.head.bias.copy_((net.head.bias - means) * 2 / spreads)
-    return net, ModelCard(**{**vars(card), "halo": receptive_halo(net, stride, 3)})
+    return net, replace(card, halo=receptive_halo(net, stride, 3))
 
 
 def coarse(height: int, width: int, seed: int = 0, grain: int = 10) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Tiling heads for tests: planted maps that say just what they should, nets that find marks, and a random net."""
+"""Grid heads for tests: planted maps that say just what they should, nets that find marks, and a random net."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +21,12 @@ from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.inference.views import Views
 from detect.labels.detections import Detections
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.card import BackboneSpec, GridHead, ModelCard
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 from detect.samples.targets import Objects, TargetEncoder
+from tests.cards import card_of, grid_head
 
 SURE = 1e-6
 """Distance of a planted objectness from 0 and 1."""
@@ -33,26 +36,12 @@ D4 = [(swap, rows, cols) for swap in (False, True) for rows in (False, True) for
 
 
 def grid_card(
-    size: float | None = 24.0, slots: int = 1, *, stride: int = 8, deepest: int = 32, halo: int = 0, **more: object
+    size: float | None = 24.0, slots: int = 1, *, stride: int = 8, deepest: int = 32, halo: int = 0, **more: Any
 ) -> ModelCard:
     """A grid head of two classes, for boxes of a typical side, or points; NMS at IoU 0.5, or half a cell."""
-    given = {
-        "kind": "grid",
-        "backbone": BackboneSpec("test_resnet", stride),
-        "classes": ("a", "b"),
-        "background": None,
-        "bands": (1, 2, 3),
-        "dtype": "uint8",
-        "offset": (),
-        "scale": (),
-        "patch_size": 24,
-        "halo": halo,
-        "threshold": 0.5,
-        "radius": 0.0 if size else stride / 2,
-        "nms_iou": 0.5 if size else None,
-        "grid": GridSpec(deepest, 16, slots, size),
-    }
-    return ModelCard(**{**given, **more})  # type: ignore[arg-type]
+    head = grid_head(deepest, 16, slots, size)
+    usual = {"halo": halo, "separation": 0.5 if size else stride / 2}
+    return card_of(head, BackboneSpec("test_resnet", stride), **{**usual, **more})
 
 
 def objects(
@@ -70,10 +59,10 @@ def objects(
 
 def encode(things: Objects, card: ModelCard, shape: tuple[int, int], spread: float = 0.8) -> dict[str, NDArray]:
     """What an encoder wants of a scene of a shape, with cells that hang over its edge."""
-    assert card.grid is not None
-    stride = card.backbone.stride
+    assert isinstance(card.head, GridHead)
+    stride = card.stride
     padded = tuple(-(-side // stride) * stride for side in shape)
-    targets = TargetEncoder(card.grid, stride, spread)(things, np.ones(padded, bool))
+    targets = TargetEncoder(card.head, stride, spread)(things, np.ones(padded, bool))
     return {name: value.numpy() for name, value in targets.items()}
 
 
@@ -97,7 +86,7 @@ def geometry(card: ModelCard, shape: tuple[int, int]) -> CellGeometry:
 
 def decode(logits: NDArray[np.float32], card: ModelCard, shape: tuple[int, int], **options: object) -> Detections:
     """The detections of a map, with the card's separation and threshold unless told otherwise."""
-    usual = {"separation": card.nms_iou if card.boxes else card.radius, "threshold": card.threshold}
+    usual = {"separation": card.separation, "threshold": card.threshold}
     return decoder_of(card).detections(logits, geometry(card, shape), **{**usual, **options})  # type: ignore[arg-type]
 
 
@@ -123,7 +112,7 @@ def grid_engine(card: ModelCard, runtime: Runtime, tile: int | None = None, halo
     plan = make_plan(
         1 << 30, 200.0, card.halo or 0 if halo is None else halo, card.backbone.stride, tile, None, card.align
     )
-    return Engine(card, runtime, plan)
+    return Engine.of(card, runtime, plan)
 
 
 def memory_scene(shape: tuple[int, int], dtype: str = "uint8") -> Scene:
@@ -257,7 +246,7 @@ def lively_grid(size: float | None = 24.0, deepest: int = 16, slots: int = 1) ->
         spreads, means = torch.std_mean(features[0], dim=(0, 2, 3))
         net.head.weight.mul_((1 / spreads).view(-1, 1, 1, 1))
         net.head.bias.copy_((net.head.bias - means) / spreads)
-    return net, ModelCard(**{**vars(card), "halo": receptive_halo(net, 8, 3, deepest)})
+    return net, replace(card, halo=receptive_halo(net, 8, 3, deepest))
 
 
 def turned_image(pixels: NDArray, turn: tuple[bool, bool, bool]) -> NDArray:

@@ -229,8 +229,8 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
                 folder.mkdir(parents=True, exist_ok=True)
                 pixels = np.clip(rng.normal(colour, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
-    data = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[nothing]")
-    more = ("trainer.max_epochs=6", "data.batch_size=6", "trainer.test=true")
+    data = (f"data.root={tmp_path / 'patches'}", "data.labels.negative=[nothing]")
+    more = ("trainer.max_epochs=6", "data.loading.batch_size=6", "trainer.test=true")
     done = call("train", *data, f"output={tmp_path / 'run'}", *more)
     assert done.code == 0, done.log
     assert (tmp_path / "run/validation/confusion.png").exists() and (tmp_path / "run/curves.png").exists()
@@ -240,7 +240,7 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
     assert scores["confusion"]["labels"][0] == "nothing"
     assert np.array(scores["confusion"]["matrix"]).sum() == 18
     assert json.loads((tmp_path / "run/test/scores.json").read_text()) == scores
-    assert call("train", *data, f"output={tmp_path / 'fold'}", "data.fold=1/2").code == 2
+    assert call("train", *data, f"output={tmp_path / 'fold'}", "data.split.fold=1/2").code == 2
 
 
 def test_main_works_when_it_is_imported_from_elsewhere(tmp_path, monkeypatch):
@@ -270,8 +270,8 @@ def test_boxes_smaller_than_the_stride_and_random_weights_train(tmp_path):
         f"output={tmp_path / 'run'}",
         "net.weights=none",
         "trainer.max_epochs=1",
-        "data.samples=32",
-        "data.batch_size=8",
+        "data.sampling.samples=32",
+        "data.loading.batch_size=8",
         "net.margin=16",
     )
     assert done.code == 0, done.log
@@ -382,7 +382,7 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
         f"output={tmp_path / 'run'}",
         *SMALL,
         "data.scale=0.5",
-        "data.match_radius=60",
+        "data.matching.radius=60",
     )
     assert done.code == 0 and "as resampled by data.scale=0.5" in done.log, done.log
     (net, card), (own_net, own) = (load_model(folder / "model.safetensors") for folder in (tmp_path / "run", trained))

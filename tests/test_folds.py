@@ -21,11 +21,11 @@ TINY = (
     "net.stride=8",
     "net.patch_size=24",
     "net.margin=8",
-    "data.samples=48",
-    "data.batch_size=8",
-    "data.match_radius=10",
-    "data.val_from=parts",
-    "data.guard=8",
+    "data.sampling.samples=48",
+    "data.loading.batch_size=8",
+    "data.matching.radius=10",
+    "data.split.val_from=parts",
+    "data.split.guard=8",
     "trainer.max_epochs=2",
     "trainer.patience=9",
     "augment=none",
@@ -53,7 +53,7 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_trains_and_tests_every_fold_and_one_sums_up(discs: Path, tmp_path: Path) -> None:
     data = (f"data.root={discs}", f"data.annotations={discs / 'points.csv'}")
     runs = tmp_path / "runs"
-    done = call("train", "-m", *data, *TINY, "data.fold=1/2,2/2", "trainer.test=true", f"output={runs}")
+    done = call("train", "-m", *data, *TINY, "data.split.fold=1/2,2/2", "trainer.test=true", f"output={runs}")
     assert done.code == 0, done.log
     assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == ["fold-1-2", "fold-2-2"]
     for k in (1, 2):
@@ -65,14 +65,14 @@ def test_one_command_trains_and_tests_every_fold_and_one_sums_up(discs: Path, tm
     model = (f"model={runs / 'fold-1-2/model.safetensors'}", *data, "runtime=torch")
     for name, more, images in (
         ("own", (), ["0.png"]),
-        ("named", ("data.test=[2.png]",), ["2.png"]),
+        ("named", ("data.split.test=[2.png]",), ["2.png"]),
         ("train", ("split=train",), ["1.png"]),
     ):
         done = call("evaluate", *model, *more, f"output={tmp_path / name}")
         assert done.code == 0, done.log
         assert list(json.loads((tmp_path / name / "scores.json").read_text())["per_image"]) == images
-    done = call("evaluate", *model, "data.fold=1/2", f"output={tmp_path / 'no'}")
-    assert done.code == 2 and "data.fold is for training" in done.log
+    done = call("evaluate", *model, "data.split.fold=1/2", f"output={tmp_path / 'no'}")
+    assert done.code == 2 and "data.split.fold is for training" in done.log
 
     done = call("folds", f"runs={runs}", f"output={tmp_path / 'summary'}")
     assert done.code == 0 and "2 runs, scores of the test images" in done.log, done.log
@@ -90,7 +90,14 @@ def test_a_run_that_fails_does_not_stop_the_others_and_a_test_needs_images(discs
     (tmp_path / "points.csv").write_text("image,x,y,label\n0.png,50,50,disc\n1.png,50,50,disc\n")
     data = (f"data.root={discs}", f"data.annotations={tmp_path / 'points.csv'}", f"output={tmp_path / 'runs'}")
     done = call(
-        "train", "-m", *data, *TINY, "data.val=[1.png]", "data.val_from=images", "trainer.test=true", "seed=0,1"
+        "train",
+        "-m",
+        *data,
+        *TINY,
+        "data.split.val=[1.png]",
+        "data.split.val_from=images",
+        "trainer.test=true",
+        "seed=0,1",
     )
     assert done.code == 2 and "2 of 2 runs failed" in done.log
     assert done.log.count("trainer.test=true needs images for the test") == 2
@@ -101,7 +108,7 @@ def test_copies_on_two_sides_stop_a_training(discs: Path, tmp_path: Path) -> Non
     (tmp_path / "1.png").write_bytes((tmp_path / "0.png").read_bytes())
     (tmp_path / "points.csv").write_text("image,x,y,label\n0.png,50,50,disc\n1.png,50,50,disc\n")
     data = (f"data.root={tmp_path}", f"data.annotations={tmp_path / 'points.csv'}", f"output={tmp_path / 'run'}")
-    done = call("train", *data, "data.val=[1.png]", "net.weights=none")
+    done = call("train", *data, "data.split.val=[1.png]", "net.weights=none")
     assert done.code == 2 and "0.png (train) and 1.png (val) are the same image" in done.log
 
 

@@ -26,14 +26,14 @@ TINY = (
     "net.weights=none",
     "net.deepest=8",
     "net.width=16",
-    "data.crop=64",
-    "data.samples=48",
-    "data.batch_size=4",
+    "data.sampling.crop=64",
+    "data.sampling.samples=48",
+    "data.loading.batch_size=4",
     "trainer.max_epochs=2",
     "trainer.ema=null",
     "finetune.lr=0.01",
     "finetune.backbone_lr=0.01",
-    "data.match_iou=0.3",
+    "data.matching.iou=0.3",
 )
 
 
@@ -239,8 +239,8 @@ def test_ignored_labels_of_predictions_are_wrong_use(boxes: Path, tmp_path: Path
     """What lies in those regions was counted already."""
     annotate(read_detections(boxes / "out/detections.csv", ("a", "b")), tmp_path / "t.csv")
     which = (f"predictions={boxes / 'out'}", f"annotations={tmp_path / 't.csv'}", f"output={tmp_path / 's'}")
-    done = call("evaluate", *which, "data.ignore_labels=[b]")
-    assert done.code == 2 and "data.ignore_labels goes with model=FILE" in done.log
+    done = call("evaluate", *which, "data.labels.ignored=[b]")
+    assert done.code == 2 and "data.labels.ignored goes with model=FILE" in done.log
 
 
 def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Path, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Pat
         "iou=0.5",
     )
     options = (f"data.annotations={tmp_path / 't.csv'}", "halo=exact", "runtime=torch")
-    done = call(*model, *options, f"output={tmp_path / 's'}", "data.ignore_labels=[unsure]")
+    done = call(*model, *options, f"output={tmp_path / 's'}", "data.labels.ignored=[unsure]")
     assert done.code == 0, done.log
     scores = json.loads((tmp_path / "s/scores.json").read_text())
     number = sum(len(table) for table in found.values())

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.commands import call
 
-GRID = ("net=grid", "net.deepest=16", "data.crop=64", "data.samples=8")
+GRID = ("net=grid", "net.deepest=16", "data.sampling.crop=64", "data.sampling.samples=8")
 
 
 def bright(path: Path) -> int:
@@ -28,7 +28,7 @@ def test_a_sheet_of_crops_shows_what_is_superimposed(data: tuple[str, str], tmp_
     common = (*data, *GRID, "samples=6", "net.object_size=30")
     done = call("preview", *common, "augment=none", f"output={plain}")
     assert done.code == 0, done.log
-    more = ("augment.superimpose.p=1", "augment.superimpose.objects=[2,2]")
+    more = ("augment.superimpose.p=1", "augment.superimpose.number=[2,2]")
     done = call("preview", *common, "augment=none", *more, f"output={pasted}")
     assert done.code == 0, done.log
     assert "objects stand free (a point stands for 30 pixels: net.object_size)" in done.log
@@ -60,7 +60,9 @@ def test_wrong_use(data: tuple[str, str], override: str, message: str, tmp_path:
 
 
 def test_a_sheet_of_patches_of_scenes(data: tuple[str, str], tmp_path: Path) -> None:
-    done = call("preview", *data, "data.samples=12", "augment=heavy", "samples=8", f"output={tmp_path / 'a.jpg'}")
+    done = call(
+        "preview", *data, "data.sampling.samples=12", "augment=heavy", "samples=8", f"output={tmp_path / 'a.jpg'}"
+    )
     assert done.code == 0, done.log
     assert "augment.superimpose is for net=grid and for folders of patches: not used here" in done.log
     assert "augment.background is for net=grid: not used here" in done.log
@@ -73,7 +75,12 @@ def test_a_sheet_of_mixed_patches_of_a_folder(tmp_path: Path) -> None:
         path = tmp_path / "patches" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((32, 32), 1000 * (i + 1), np.uint16)).save(path)
-    given = (f"data.root={tmp_path / 'patches'}", "samples=6", "data.batch_size=4", f"output={tmp_path / 'a.jpg'}")
+    given = (
+        f"data.root={tmp_path / 'patches'}",
+        "samples=6",
+        "data.loading.batch_size=4",
+        f"output={tmp_path / 'a.jpg'}",
+    )
     done = call("preview", *given, "augment.mixup={p: 0.5, alpha: 1}", "augment.cutmix={p: 0.5, alpha: 1}")
     assert done.code == 0, done.log
     assert (tmp_path / "a.jpg").exists()
@@ -103,7 +110,7 @@ def test_boxes_and_ignored_regions_are_drawn(planted: Path, tmp_path: Path) -> N
     )
     boxes.to_csv(tmp_path / "boxes.csv", index=False)
     given = (f"data.root={planted}", f"data.annotations={tmp_path / 'boxes.csv'}", *GRID, "augment=heavy", "samples=8")
-    done = call("preview", *given, "data.ignore_labels=[crowd]", f"output={tmp_path / 'a.jpg'}")
+    done = call("preview", *given, "data.labels.ignored=[crowd]", f"output={tmp_path / 'a.jpg'}")
     assert done.code == 0, done.log
     assert "boxes at a stride of 8 pixels" in done.log and (tmp_path / "a.jpg").stat().st_size > 10_000
 
@@ -120,7 +127,7 @@ def test_a_sheet_of_patches_of_a_folder_whose_objects_move(tmp_path: Path) -> No
             path = tmp_path / "patches" / name / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(path)
-    given = (f"data.root={tmp_path / 'patches'}", "data.negative_labels=[ground]", "samples=8", "augment=none")
+    given = (f"data.root={tmp_path / 'patches'}", "data.labels.negative=[ground]", "samples=8", "augment=none")
     plain, moved = tmp_path / "plain.jpg", tmp_path / "moved.jpg"
     done = call("preview", *given, f"output={plain}")
     assert done.code == 0 and "superimposition" not in done.log, done.log

@@ -70,9 +70,9 @@ class EpochClock(pl.Callback):
 
 def settings(net: str, folder: Path, overrides: list[str]) -> DictConfig:
     """Compose what a user gets who names nothing but the data."""
-    wanted = [f"net={net}", f"data.root={folder}", f"data.annotations={photographs(folder)}", "data.mine_at=[]"]
+    wanted = [f"net={net}", f"data.root={folder}", f"data.annotations={photographs(folder)}", "data.mining.at=[]"]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("train", [*wanted, f"data.samples={SAMPLES[net]}", *overrides])
+        return compose("train", [*wanted, f"data.sampling.samples={SAMPLES[net]}", *overrides])
 
 
 def loop_rate(cfg: DictConfig, job: TrainingMaterial, rounds: int) -> list[float]:
@@ -90,12 +90,12 @@ def loop_rate(cfg: DictConfig, job: TrainingMaterial, rounds: int) -> list[float
         enable_progress_bar=False,
         enable_model_summary=False,
         limit_val_batches=0,
-        gradient_clip_val=cfg.trainer.clip,
+        gradient_clip_val=cfg.trainer.gradient_clip_val,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
     )
-    trainer.fit(module, PatchData(job.task.train, job.task.val, job.loading))
-    samples = cfg.data.samples // cfg.data.batch_size * cfg.data.batch_size
+    trainer.fit(module, PatchData(job.samples.epoch, material.samples.val, job.loading))
+    samples = cfg.data.sampling.samples // cfg.data.loading.batch_size * cfg.data.loading.batch_size
     return [samples / seconds for seconds in clock.seconds[1:]]
 
 
@@ -111,8 +111,8 @@ def bare_rate(cfg: DictConfig, job: TrainingMaterial) -> float:
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.train()
     module.layers.set(0)
-    batch: Any = next(iter(PatchData(job.task.train, job.task.val, job.loading).train_dataloader()))
-    steps = cfg.data.samples // cfg.data.batch_size
+    batch: Any = next(iter(PatchData(job.samples.epoch, material.samples.val, job.loading).train_dataloader()))
+    steps = cfg.data.sampling.samples // cfg.data.loading.batch_size
     started = time.perf_counter()
     for step in range(steps + 2):
         if step == 2:
@@ -121,7 +121,7 @@ def bare_rate(cfg: DictConfig, job: TrainingMaterial) -> float:
         assert isinstance(loss, Tensor)
         loss.backward()
         module.zero_grad()
-    return steps * cfg.data.batch_size / (time.perf_counter() - started)
+    return steps * cfg.data.loading.batch_size / (time.perf_counter() - started)
 
 
 def main() -> None:
@@ -137,7 +137,7 @@ def main() -> None:
         job = training_material(cfg, read_labels(cfg))
         pairs = [(loop_rate(cfg, job, 1)[0], bare_rate(cfg, job)) for _ in range(known.rounds)]
     loop, bare = (median(pair[i] for pair in pairs) for i in (0, 1))
-    print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {cfg.data.batch_size}")
+    print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {cfg.data.loading.batch_size}")
     print(f"loop {loop:.2f} samples/s, bare {bare:.2f} samples/s, ratio {loop / bare:.2f}")
     if known.json:
         write_json({"net": known.net, "loop": loop, "bare": bare, "ratio": loop / bare, "rounds": pairs}, known.json)

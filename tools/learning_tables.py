@@ -37,7 +37,7 @@ BASE = [
     "net.stride=32",
     "net.margin=0",
     "net.dropout=0.3",
-    f"data.negative_labels=[{BACKGROUND}]",
+    f"data.labels.negative=[{BACKGROUND}]",
     "finetune.weight_decay=0.05",
     "finetune.label_smoothing=0.1",
     "trainer.patience=1000",
@@ -50,8 +50,8 @@ REGIMES = {
 }
 BALANCES = {
     "nothing": [],
-    "balanced sampling 0.5 (default)": ["data.balance=0.5"],
-    "balanced sampling 1": ["data.balance=1"],
+    "balanced sampling 0.5 (default)": ["data.sampling.balance=0.5"],
+    "balanced sampling 1": ["data.sampling.balance=1"],
     "effective number 0.99": ["net.loss.classes.effective=0.99"],
     "focal, gamma 2": ["net.loss.classes.focal=2"],
     "logit adjustment, tau 1": ["net.loss.classes.adjust=1"],
@@ -83,7 +83,7 @@ def cells(table: str, classes: int, held: int) -> list[Cell]:
             for name in ("none", "light", "heavy")
         ]
     shares = tuple(float(share) for share in np.geomspace(1, 1 / RATIO, classes))
-    off = ["data.balance=0"]
+    off = ["data.sampling.balance=0"]
     return [
         Cell(name, f"1:{RATIO}", shares, (*(off if "sampling" not in name else []), *settings, epochs(120)))
         for name, settings in BALANCES.items()

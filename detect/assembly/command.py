@@ -5,86 +5,119 @@ import functools
 import logging
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from rich.console import Console
-from rich.logging import RichHandler
-
-from detect.assembly.settings import check_kinds, default_settings
-
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
 """Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
 
+HELP = ("--help", "-h")
+"""Arguments on which a command prints its settings and ends."""
 
-USER_ERRORS = (ValueError, OSError, OmegaConfBaseException, MisconfigurationException)
-"""Errors that are about the input; they are shown as one message, not as a traceback."""
+logger = logging.getLogger(__name__)
 
 
 def conf_folder() -> Path:
-    """Give the folder of the configuration: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the configuration: inside the installed package, or beside it in a checkout."""
     inside = Path(__file__).parents[1] / "conf"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
 
 
-def command(name: str) -> Callable[[Callable[[DictConfig], int]], Callable[[], None]]:
-    """Make a command of a function that takes the composed configuration and gives an exit code.
+def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
+    """Make a command of a function that takes typed settings and returns an exit code.
 
     Args:
-        name: of the root configuration.
+        name: of the root configuration, and of the settings in `detect.assembly.settings.SETTINGS`.
     """
 
-    def decorate(function: Callable[[DictConfig], int]) -> Callable[[], None]:
+    def decorate(function: Callable[[Any], int]) -> Callable[[], None]:
         @functools.wraps(function)
         def main() -> None:
-            codes: list[int] = []
+            if any(each in HELP for each in sys.argv[1:]):
+                from detect.assembly.help import help_text
 
-            def task(cfg: DictConfig) -> int:
-                codes.append(DONE)
-                codes[-1] = _guarded(function, cfg)
-                if codes[-1] == STOPPED or (codes[-1] and not in_multirun()):
-                    sys.exit(codes[-1])
-                return codes[-1]
-
-            try:
-                hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
-            except SystemExit as stop:
-                if stop.code and not codes:
-                    raise SystemExit(WRONG_USE) from None
-                raise
-            if any(codes):
-                logger.error("%d of %d runs failed", sum(map(bool, codes)), len(codes))
-                sys.exit(max(codes))
+                sys.stdout.write(help_text(name, sys.argv[1:], conf_folder()))
+                return
+            start_log()
+            if not _known_names(sys.argv[1:]):
+                sys.exit(WRONG_USE)
+            _compose_and_run(name, function)
 
         return main
 
     return decorate
 
 
-def _guarded(function: Callable[[DictConfig], int], cfg: DictConfig) -> int:
+def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
+    """Let hydra compose the configuration, once or for each run of `-m`, and end with an exit code."""
+    import hydra
+
+    from detect.assembly.folders import in_multirun
+
+    codes: list[int] = []
+
+    def task(cfg: "DictConfig") -> int:
+        codes.append(DONE)
+        codes[-1] = _guarded(name, function, cfg)
+        if codes[-1] == STOPPED or (codes[-1] and not in_multirun()):
+            sys.exit(codes[-1])
+        return codes[-1]
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+    except SystemExit as stop:
+        if stop.code and not codes:
+            raise SystemExit(WRONG_USE) from None
+        raise
+    if any(codes):
+        logger.error("%d of %d runs failed", sum(map(bool, codes)), len(codes))
+        sys.exit(max(codes))
+
+
+def _known_names(arguments: Sequence[str]) -> bool:
+    """Return whether no setting is given by a name that it had in an earlier version; log its name of today."""
+    from detect.assembly.renamed import RENAMED
+
+    given = [each.lstrip("+~").partition("=")[0] for each in arguments if not each.startswith("-")]
+    old = [name for name in given if name in RENAMED]
+    for name in old:
+        logger.error("%s is called %s now", name, RENAMED[name])
+    return not old
+
+
+def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> int:
+    from omegaconf.errors import OmegaConfBaseException
+
+    from detect.assembly.settings import SETTINGS, checked
+
     start_log()
     keep_freed_memory()
     try:
-        check_kinds(cfg, default_settings())
-        return function(cfg)
-    except USER_ERRORS as error:
-        logger.error("%s", _message(error))
-        logger.debug("where it happened", exc_info=error)
-        return WRONG_USE
+        return function(checked(cfg, SETTINGS[name]))
     except KeyboardInterrupt as stop:
         logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
         return STOPPED
+    except Exception as error:
+        if not isinstance(error, (ValueError, OSError, OmegaConfBaseException, *_lightning_errors())):
+            raise
+        logger.error("%s", _message(error))
+        logger.debug("where it happened", exc_info=error)
+        return WRONG_USE
+
+
+def _lightning_errors() -> tuple[type[Exception], ...]:
+    """Return Lightning's errors about settings, where Lightning was imported."""
+    module = sys.modules.get("pytorch_lightning.utilities.exceptions")
+    return () if module is None else (module.MisconfigurationException,)
 
 
 def _message(error: BaseException) -> str:
+    from omegaconf.errors import OmegaConfBaseException
+
     if isinstance(error, OmegaConfBaseException):
         key = getattr(error, "full_key", None)
         return f"{key} must be given: {key}=..." if "mandatory" in str(error).lower() else str(error).splitlines()[0]
@@ -94,7 +127,7 @@ def _message(error: BaseException) -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed blocks for the next tile or batch instead of handing them back to the system.
+    """Set glibc to keep freed blocks for the next tile or batch instead of handing them back to the system.
 
     A network's activations are large blocks, which would be mapped and zeroed anew for every layer; keeping them made
     torch two to three times as fast on tiles of 1,024 pixels (`tools/bench_allocator.py`). Elsewhere it does nothing.
@@ -109,8 +142,11 @@ def keep_freed_memory() -> None:
 
 
 def start_log() -> None:
-    """Log to the terminal: our decisions and results, libraries from warnings up."""
+    """Set the log to the terminal: our decisions and results, libraries from warnings up."""
     if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.logging import RichHandler
+
         handler: logging.Handler = RichHandler(
             console=Console(stderr=True), show_path=False, show_level=False, markup=False, highlighter=None
         )
@@ -122,11 +158,4 @@ def start_log() -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("detect").setLevel(logging.INFO)
-    for noisy in ("pytorch_lightning", "lightning", "lightning.pytorch"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
-
-
-def in_multirun() -> bool:
-    """Say whether this is one of the runs of hydra's `-m`."""
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

@@ -1,48 +1,112 @@
 """Output folders: what each command writes into its own, and how one is made and cleared."""
 
-import logging
 import re
 import shutil
 import sys
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
-from detect.assembly.command import in_multirun
-
-logger = logging.getLogger(__name__)
-
-LONG = 40
-"""Characters of a setting in the name of a folder."""
+NAME_LENGTH = 40
+"""Characters of a setting in the name of a folder, at most."""
 
 
-def run_folder(output: str) -> Path:
-    """Give the folder that a run writes: `output`, or, of hydra's `-m`, a folder below it named by what is varied.
+@dataclass(frozen=True)
+class TrainingPaths:
+    """What a training run writes into its output folder."""
 
-    `-m data.fold=1/2,2/2 seed=0,1 output=cv` writes `cv/fold-1-2_seed-0` and so on: the same names in every call.
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """Weights and card."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def config(self) -> Path:
+        """The settings of the run."""
+        return self.folder / "config.yaml"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the validation images."""
+        return self.folder / "scores.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A row an epoch."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def curves(self) -> Path:
+        """The metrics as a picture."""
+        return self.folder / "curves.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of Lightning's checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint of the last whole epoch."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def validation(self) -> Path:
+        """Folder of pictures of the validation images."""
+        return self.folder / "validation"
+
+    @property
+    def test(self) -> Path:
+        """Folder of the scores of the test images."""
+        return self.folder / "test"
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote; anything else in the folder stays."""
+        for part in (self.checkpoints, self.validation, self.test, self.folder / "tensorboard"):
+            if part.is_dir():
+                shutil.rmtree(part)
+        for file in (self.model, self.scores, self.metrics, self.curves, self.config):
+            file.unlink(missing_ok=True)
+
+
+def in_multirun() -> bool:
+    """Return whether this is one of the runs of hydra's `-m`."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def run_folder(output: Path) -> Path:
+    """Return the folder that a run writes: `output`, or, of hydra's `-m`, a folder below it named by what is varied.
+
+    `-m data.split.fold=1/2,2/2 seed=0,1 output=cv` writes `cv/fold-1-2_seed-0` and so on: the same names in every call.
     """
     if not in_multirun():
-        return Path(output)
+        return output
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
     parser = OverridesParser.create()
     given = parser.parse_overrides([each for each in sys.argv[1:] if "=" in each and not each.startswith("-")])
     varied = {each.key_or_group for each in given if each.is_sweep_override()} - {"output"}
     pairs = (each.partition("=")[::2] for each in HydraConfig.get().overrides.task)
     name = "_".join(f"{key.rpartition('.')[2]}-{_plain(value)}" for key, value in pairs if key.lstrip("+") in varied)
-    return Path(output) / (name or f"run-{HydraConfig.get().job.num}")
+    return output / (name or f"run-{HydraConfig.get().job.num}")
 
 
 def _plain(value: str) -> str:
     """Make a piece of a folder's name of a setting; where something is left out, with a number that it alone has."""
     text = re.sub(r"[^\w.+]+", "-", value).strip("-")
-    whole = text == value.strip("[]").replace("/", "-") and len(text) <= LONG
-    return text if whole else f"{text[:LONG]}-{zlib.crc32(value.encode()):08x}"
+    whole = text == value.strip("[]").replace("/", "-") and len(text) <= NAME_LENGTH
+    return text if whole else f"{text[:NAME_LENGTH]}-{zlib.crc32(value.encode()):08x}"
 
 
 def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out: str) -> Path:
-    """Make the output folder and see that it can be written and holds no earlier result.
+    """Make the output folder and check that it can be written and holds no earlier result.
 
     Args:
         path: the folder.
@@ -69,14 +133,12 @@ def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out:
     return path
 
 
-def clear(folder: Path, folders: Sequence[str], files: Sequence[str]) -> None:
-    """Remove what an earlier run wrote into its output folder; anything else in it stays."""
-    for name in folders:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
-    for name in files:
-        (folder / name).unlink(missing_ok=True)
+def existing(path: Path, key: str, what: str) -> Path:
+    """Return a path that a setting names, which must be there.
 
-
-TRAINED = ("model.safetensors", "scores.json", "metrics.csv", "curves.png", "config.yaml")
-"""Files that a training run leaves, beside its folders."""
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{key}={path}: no such {what}")
+    return path

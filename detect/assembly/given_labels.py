@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 
-from detect.assembly.settings import given_path, names
+from detect.assembly.folders import existing
+from detect.assembly.settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
 from detect.labels.annotations import Annotations, with_ignored
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
 from detect.labels.reading import read_annotations
@@ -18,37 +19,30 @@ from detect.labels.sheets import writable
 
 logger = logging.getLogger(__name__)
 
-LABELS_ASIDE = ("negative_labels", "ignore_labels")
-"""Settings of `data` that say which labels are no objects; a model keeps them."""
+COUNT_COLUMNS = {"image", "total"}
+"""Columns of counts.csv that are no classes."""
 
 
-def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
-    """Read the annotations, or the folder of patches where none are named."""
-    root = given_path(cfg, "data.root", "folder of images")
-    negatives, ignored = names(cfg.data.negative_labels), names(cfg.data.ignore_labels)
-    if cfg.data.annotations is None:
-        given = [name for name in ("val", "test") if len(cfg.data[name])]
-        given += ["ignored"] if cfg.data.ignored is not None else []
-        given += ["val_from"] if cfg.data.val_from != "images" else []
-        if given:
-            raise ValueError(
-                f"data.{' and data.'.join(given)}: for annotated images, and {root} is read as a folder of patches, "
-                "whose sides are its folders train, valid and test; leave that out, or give data.annotations"
-            )
-        folder = read_patch_folder(root)
-        logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
-        return folder
-    annotations = read_annotations(
-        given_path(cfg, "data.annotations", "annotations"), root, negative_labels=negatives + ignored
-    )
-    annotations = with_ignored(annotations, ignored)
-    annotations = with_regions(annotations, ignored_regions(cfg, [image.name for image in annotations.images]))
+def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
+    """Read the annotations, or the folder of patches where none are named.
+
+    Raises:
+        ValueError: settings that go with the other kind, no objects, or class names that no table can hold.
+    """
+    assert data.root is not None
+    root = existing(data.root, "data.root", "folder of images")
+    if data.annotations is None:
+        return _read_folder(data, root)
+    path = existing(data.annotations, "data.annotations", "annotations")
+    annotations = read_annotations(path, root, negative_labels=data.labels.negative + data.labels.ignored)
+    annotations = with_ignored(annotations, data.labels.ignored)
+    annotations = with_regions(annotations, ignored_regions(data.labels, [image.name for image in annotations.images]))
     number = sum(len(image.objects) for image in annotations.images)
     if not number:
-        raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.negative_labels")
+        raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.labels.negative")
     for name in annotations.classes:
         writable(name, "class name")
-    reserved = sorted({"image", "total"} & set(annotations.classes))
+    reserved = sorted(COUNT_COLUMNS & set(annotations.classes))
     if reserved:
         raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
     kind = "boxes" if annotations.boxes else "points"
@@ -56,25 +50,57 @@ def read_labels(cfg: DictConfig) -> Annotations | PatchFolder:
     return annotations
 
 
-def labels_aside(cfg: DictConfig, record: Mapping[str, Any]) -> None:
-    """Take the labels that are no objects from a model's record, where the configuration names none."""
-    for name in LABELS_ASIDE:
-        if record.get(name) and not len(cfg.data[name]):
-            cfg.data[name] = list(record[name])
-            logger.info("data.%s=[%s], as in training", name, ",".join(record[name]))
+def _read_folder(data: LabelledSettings, root: Path) -> PatchFolder:
+    given = _settings_of_images(data.split)
+    given += ["data.labels.ignored_regions"] if data.labels.ignored_regions is not None else []
+    given += ["data.labels.ignored"] if data.labels.ignored else []
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)}: for annotated images, and {root} is read as a folder of patches, whose sides are "
+            "its folders train, valid and test; leave that out, or give data.annotations"
+        )
+    folder = read_patch_folder(root)
+    logger.info("%d patches of %d classes below %s", len(folder.paths), len(folder.classes), root)
+    return folder
 
 
-def ignored_regions(cfg: DictConfig, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Read the rectangles of `data.ignored`, (M, 4) by image: from a CSV file, or from the configuration itself."""
-    given = cfg.data.ignored
+def _settings_of_images(split: NamedSides) -> list[str]:
+    """Return the names of given settings that divide images."""
+    given = [f"data.split.{name}" for name in ("val", "test") if getattr(split, name)]
+    return given + (["data.split.val_from"] if isinstance(split, SplitSettings) and split.val_from != "images" else [])
+
+
+def with_record(data: LabelledSettings, record: Mapping[str, Any]) -> LabelledSettings:
+    """Return the settings with the model's negative and ignored labels, unless they name their own.
+
+    Args:
+        data: the settings.
+        record: the training record on a model's card.
+    """
+    negative = _own_or_recorded("negative", data.labels.negative, record.get("negative_labels", ()))
+    ignored = _own_or_recorded("ignored", data.labels.ignored, record.get("ignore_labels", ()))
+    return replace(data, labels=replace(data.labels, negative=negative, ignored=ignored))
+
+
+def _own_or_recorded(name: str, own: tuple[str, ...], recorded: Sequence[str]) -> tuple[str, ...]:
+    if own or not recorded:
+        return own
+    logger.info("data.labels.%s=[%s], as in training", name, ",".join(recorded))
+    return tuple(recorded)
+
+
+def ignored_regions(labels: LabelSettings, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the rectangles (M, 4) that are ignored, by image: from a CSV file, or from the settings themselves.
+
+    Args:
+        labels: names the file, or holds the rectangles.
+        images: names of images.
+    """
+    given = labels.ignored_regions
     if given is None:
         return {}
-    regions: Any = read_regions(Path(given)) if isinstance(given, str) else OmegaConf.to_container(given)
-    if not isinstance(regions, dict):
-        raise ValueError(  # noqa: TRY004, a wrong setting, not a wrong type
-            f"data.ignored must be a CSV file, or rectangles by image, got {given}"
-        )
+    regions: Mapping[str, Any] = read_regions(given) if isinstance(given, Path) else given
     found, unknown = regions_of({str(name): boxes for name, boxes in regions.items()}, images)
     if unknown:
-        logger.warning("data.ignored names %s, which are none of these images", ", ".join(unknown))
+        logger.warning("data.labels.ignored_regions names %s, which are none of these images", ", ".join(unknown))
     return found

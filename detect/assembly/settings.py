@@ -1,152 +1,372 @@
-"""Settings held against the kinds of their defaults."""
+"""Typed settings: the one gate through which a composed configuration becomes frozen dataclasses.
 
-import logging
-from pathlib import Path
-from typing import Any
+The dataclasses have the shape of the groups in `conf/`, which holds every default; here stands none.
+"""
 
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
 from omegaconf import DictConfig, OmegaConf
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
-logger = logging.getLogger(__name__)
+from detect.assembly.command import conf_folder
+from detect.assembly.fields import (
+    AutoPixels,
+    AutoWholePixels,
+    ByteSize,
+    FilePath,
+    Halo,
+    IgnoredRegions,
+    Names,
+    OptionalPath,
+    Text,
+    byte_size,
+    sentence,
+)
+from detect.assembly.heads.choice import NetSettings
+from detect.learning.hyperparameters import Mix, RateSpan, Schedule
+from detect.samples.epochs import Loading
+from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 
-FREE = ("augment.transforms", "trainer.clip")
-"""Settings that other libraries read, which take several kinds, or null for none."""
+T = TypeVar("T")
 
 
-FRACTIONAL = ("radius", "data.match_radius")
-"""Settings whose defaults are whole numbers, and which need not be."""
+@dataclass(frozen=True)
+class RuntimeSettings:
+    """What runs a network: `conf/runtime`."""
+
+    runtime: Literal["auto", "torch", "openvino"]
+    device: Text
+    precision: Text
+    compile: bool
 
 
-WHERE_NULL: dict[str, Any] = {
-    "data.bands": [1],
-    "data.gsd": 1.0,
-    "data.match_iou": 0.5,
-    "finetune.top": 1,
-    "net.stages": 1,
-    "threshold": 0.5,
-    "trainer.ema": 0.5,
-    "iou": 0.5,
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How a network is run over scenes."""
+
+    runtime: RuntimeSettings
+    tile: AutoWholePixels
+    halo: Halo
+    max_memory: ByteSize
+    tta: Literal["none", "flips", "d4"]
+    tta_combine: Literal["mean", "vote"]
+
+
+@dataclass(frozen=True)
+class PredictSettings(InferenceSettings):
+    """Settings of `detect.predict`: `conf/predict.yaml`."""
+
+    model: FilePath
+    images: FilePath
+    output: FilePath
+    threshold: float | None
+    overwrite: bool
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must be a number in [0, 1], got {self.threshold}")
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Which labels are no objects."""
+
+    negative: Names
+    ignored: Names
+    ignored_regions: IgnoredRegions
+
+
+@dataclass(frozen=True)
+class NamedSides:
+    """Which images or groups are named for a side, and the fold that is tested."""
+
+    val: Names
+    test: Names
+    fold: Annotated[str | None, BeforeValidator(lambda value: None if value is None else str(value))]
+
+
+@dataclass(frozen=True)
+class SplitSettings(NamedSides):
+    """Which images train, validate and are held back."""
+
+    val_fraction: float
+    val_from: Literal["images", "parts"]
+    fold_seed: int
+    copies: Literal["error", "warn"]
+    guard: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.val_fraction < 1:
+            raise ValueError(f"data.split.val_fraction must be in (0, 1), got {self.val_fraction}")
+
+
+@dataclass(frozen=True)
+class LabelledSettings:
+    """What is labelled: `conf/data/labelled.yaml`."""
+
+    root: OptionalPath
+    annotations: OptionalPath
+    labels: LabelSettings
+    split: NamedSides
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """What an epoch shows."""
+
+    samples: int
+    crop: int
+    empty_fraction: float
+    background_fraction: float
+    near_fraction: float
+    negative_fraction: float
+    balance: float
+    jitter: AutoPixels
+    exclusion: AutoPixels
+
+
+@dataclass(frozen=True)
+class MiningSettings:
+    """When the network looks for its own false alarms, and from which score on."""
+
+    at: tuple[float, ...]
+    score: float
+
+    def __post_init__(self) -> None:
+        if not all(0 < moment < 1 for moment in self.at):
+            raise ValueError(f"data.mining.at must be shares of the epochs in (0, 1), got {list(self.at)}")
+        if not 0 < self.score < 1:
+            raise ValueError(f"data.mining.score must be in (0, 1), got {self.score}")
+
+
+@dataclass(frozen=True)
+class MatchingSettings:
+    """When a detection and an object are one, and how the threshold is chosen."""
+
+    radius: float
+    iou: float | None
+    select: Literal["f1", "count"]
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            raise ValueError(f"data.matching.radius must be positive, got {self.radius}")
+
+
+@dataclass(frozen=True)
+class DataSettings(LabelledSettings):
+    """Labelled data and how a training run draws from it: `conf/data/images.yaml`."""
+
+    root: FilePath
+    split: SplitSettings
+    bands: tuple[int, ...] | None
+    scale: float
+    gsd: float | None
+    sampling: SamplingSettings
+    mining: MiningSettings
+    matching: MatchingSettings
+    loading: Annotated[Loading, BeforeValidator(lambda value: _with_bytes(value, "cache"))]
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How training samples are varied: `conf/augment`."""
+
+    transforms: dict[str, dict[str, Any] | None]
+    superimpose: PasteSettings
+    background: GroundSettings
+    mixup: Mix
+    cutmix: Mix
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """Lightning's Trainer by its own names (None: Lightning's default), and what goes on beside it: `conf/trainer`."""
+
+    max_epochs: int
+    accelerator: Text
+    devices: Any
+    strategy: Text
+    num_nodes: int
+    precision: Text
+    gradient_clip_val: float | None
+    gradient_clip_algorithm: str | None
+    accumulate_grad_batches: int
+    min_epochs: int | None
+    max_steps: int
+    min_steps: int | None
+    max_time: str | None
+    limit_train_batches: int | float | None
+    limit_val_batches: int | float | None
+    deterministic: Any
+    benchmark: bool | None
+    detect_anomaly: bool
+    profiler: str | None
+    sync_batchnorm: bool
+    use_distributed_sampler: bool
+    patience: int
+    ema: float | None
+    logger: Literal["csv", "tensorboard"]
+    test: bool
+    overfit: int
+
+    def __post_init__(self) -> None:
+        if self.max_epochs < 1:
+            raise ValueError(f"trainer.max_epochs must be 1 or more, got {self.max_epochs}")
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """What every command that draws training samples is told."""
+
+    data: DataSettings
+    augment: AugmentSettings
+    finetune: Schedule
+    trainer: TrainerSettings
+    runtime: RuntimeSettings
+    net: NetSettings
+    seed: int
+    output: FilePath
+    overwrite: bool
+    config: dict[str, Any]
+    """The composed configuration as it was given, for `config.yaml`."""
+
+
+@dataclass(frozen=True)
+class TrainSettings(LearningSettings):
+    """Settings of `detect.train`: `conf/train.yaml`."""
+
+    resume: bool
+
+
+@dataclass(frozen=True)
+class FindLrSettings(TrainSettings):
+    """Settings of `detect.find_lr`: `conf/find_lr.yaml`."""
+
+    span: RateSpan
+
+
+@dataclass(frozen=True)
+class PreviewSettings(LearningSettings):
+    """Settings of `detect.preview`: `conf/preview.yaml`."""
+
+    samples: int
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(InferenceSettings):
+    """Settings of `detect.evaluate`: `conf/evaluate.yaml`."""
+
+    predictions: OptionalPath
+    annotations: OptionalPath
+    model: OptionalPath
+    data: LabelledSettings
+    split: Literal["train", "val", "test", "all"]
+    output: FilePath
+    radius: float
+    iou: float | None
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if (self.predictions is None) == (self.model is None):
+            raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
+        if self.predictions is not None and self.annotations is None:
+            raise ValueError("annotations must be given: annotations=FILE")
+        if self.predictions is not None and self.data.labels.ignored:
+            raise ValueError("data.labels.ignored goes with model=FILE data.root=DIR, not with predictions=")
+        if self.model is not None and self.data.root is None:
+            raise ValueError("data.root must be given: data.root=DIR")
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """Settings of `detect.report`: `conf/report.yaml`."""
+
+    predictions: FilePath
+    scores: OptionalPath
+    embed_limit: int
+
+
+@dataclass(frozen=True)
+class FoldsSettings:
+    """Settings of `detect.folds`: `conf/folds.yaml`."""
+
+    runs: FilePath
+    output: FilePath
+    split: Literal["auto", "test", "val"]
+
+
+SETTINGS: dict[str, type] = {
+    "train": TrainSettings,
+    "predict": PredictSettings,
+    "evaluate": EvaluateSettings,
+    "report": ReportSettings,
+    "preview": PreviewSettings,
+    "find_lr": FindLrSettings,
+    "folds": FoldsSettings,
 }
-"""Settings that may be null, and otherwise must be of the kind of these examples."""
+"""The settings of each command, by its name and that of its root configuration."""
 
 
-def default_settings() -> DictConfig:
-    """Compose the running command's configuration of its groups as they are, without an experiment's settings."""
-    settings = HydraConfig.get()
-    groups = [
-        f"{group}={choice}"
-        for group, choice in settings.runtime.choices.items()
-        if choice is not None and group != "experiment" and not group.startswith("hydra/")
-    ]
-    return (
-        GlobalHydra.instance()
-        .config_loader()
-        .load_configuration(config_name=settings.job.config_name, overrides=groups, run_mode=RunMode.RUN)
-    )
+class SettingsError(ValueError):
+    """Settings of the wrong kind or out of bounds: each by its full name, with what it must be and what it is."""
 
 
-def check_kinds(given: DictConfig, defaults: DictConfig) -> None:
-    """See that every setting is of the kind of its default; where that is a word, anything goes.
+def checked(cfg: DictConfig, kind: type[T]) -> T:
+    """Return the composed configuration as typed settings.
 
     Raises:
-        ValueError: a setting is not.
+        SettingsError: a setting is of the wrong kind, out of bounds or unknown.
+        omegaconf.errors.MissingMandatoryValue: a setting that must be given is not.
     """
-    _check(OmegaConf.to_container(given), OmegaConf.to_container(defaults), "")
+    data: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    return checked_data(data, kind)
 
 
-def _check(given: Any, default: Any, name: str) -> None:
-    if name in FREE:
-        return
-    if name in WHERE_NULL:
-        if given is None:
-            return
-        default = WHERE_NULL[name]
-    if isinstance(default, dict):
-        if not isinstance(given, dict):
-            raise ValueError(  # noqa: TRY004, a wrong setting, not a wrong type
-                f"{name} must be a group of settings, {', '.join(map(str, default))}, got {given}"
-            )
-        for key in default.keys() & given.keys():
-            _check(given[key], default[key], f"{name}.{key}".lstrip("."))
-    elif not _alike(given, default, whole=name not in FRACTIONAL):
-        raise ValueError(f"{name} must be {_kind(default, name)}, got {'null' if given is None else given}")
-
-
-def _alike(given: Any, default: Any, *, whole: bool) -> bool:
-    if isinstance(default, bool):
-        return isinstance(given, bool)
-    if isinstance(default, int | float):
-        wanted = int if whole and isinstance(default, int) else int | float
-        return isinstance(given, wanted) and not isinstance(given, bool)
-    if isinstance(default, list):
-        return isinstance(given, list) and (
-            not default or isinstance(default[0], str) or all(_alike(each, default[0], whole=whole) for each in given)
-        )
-    return True
-
-
-def _kind(default: Any, name: str) -> str:
-    if isinstance(default, bool):
-        return "true or false"
-    if isinstance(default, list):
-        what = "numbers, such as [0.4,0.7]" if default and isinstance(default[0], float) else "such as [a,b]"
-        what = "whole numbers, such as [1,2,3]" if default and isinstance(default[0], int) else what
-        return f"a list of {what}" if "numbers" in what else f"a list, {what}"
-    return "a whole number" if isinstance(default, int) and name not in FRACTIONAL else "a number"
-
-
-def given_path(cfg: DictConfig, key: str, what: str) -> Path:
-    """Read a path that must be there.
+def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
+    """Return plain values as typed settings.
 
     Raises:
-        FileNotFoundError: nothing is there.
+        SettingsError: a setting is of the wrong kind, out of bounds or unknown.
     """
-    path = Path(str(OmegaConf.select(cfg, key, throw_on_missing=True))).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(f"{key}={path}: no such {what}")
-    return path
-
-
-def parse_bytes(text: str | int) -> int:
-    """Read a size such as `4GiB`, `500MiB` or a plain number of bytes.
-
-    Raises:
-        ValueError: it is no size.
-    """
-    units = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1}
-    lowered = str(text).strip().lower()
-    for unit, factor in units.items():
-        if lowered.endswith(unit):
-            lowered, scale = lowered[: -len(unit)].strip(), factor
-            break
-    else:
-        scale = 1
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    whole = {**data, "config": data} if "config" in names else data
     try:
-        size = int(float(lowered) * scale)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a size; write 2GiB, 500MiB or a number of bytes") from None
-    if size <= 0:
-        raise ValueError(f"a size must be positive, got {text}")
-    return size
+        made = TypeAdapter(kind).validate_json(json.dumps(whole), strict=True)
+    except ValidationError as error:
+        raise SettingsError("\n".join(dict.fromkeys(sentence(each, whole) for each in error.errors()))) from None
+    unknown = list(_unknown(data, made))
+    if unknown:
+        raise SettingsError(f"unknown settings: {', '.join(unknown)}; --help shows those that there are")
+    return made
 
 
-def auto(cfg: DictConfig, name: str, otherwise: float) -> float:
-    """Read a setting that is a number or `auto`.
+def inference_defaults() -> dict[str, Any]:
+    """Read how a network is run over scenes where nobody says: the defaults of `conf/predict.yaml`."""
+    conf = conf_folder()
+    root = yaml.safe_load((conf / "predict.yaml").read_text(encoding="utf-8"))
+    runtime = yaml.safe_load((conf / "runtime" / "auto.yaml").read_text(encoding="utf-8"))
+    names = {field.name for field in fields(InferenceSettings)} - {"runtime"}
+    return {"runtime": runtime, **{name: root[name] for name in names}}
 
-    Raises:
-        ValueError: it is neither.
-    """
-    value = OmegaConf.select(cfg, name)
-    if value in ("auto", None):
-        return otherwise
+
+def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Any:
+    """Yield the names of given settings that no field takes."""
+    for key, value in data.items():
+        if not hasattr(made, str(key)):
+            yield f"{name}{key}"
+        elif isinstance(value, dict) and is_dataclass(getattr(made, key)):
+            yield from _unknown(value, getattr(made, key), f"{name}{key}.")
+
+
+def _with_bytes(group: Any, key: str) -> Any:
+    """Return a group of settings whose size, such as `4GiB`, is a number of bytes."""
+    if not isinstance(group, dict) or key not in group:
+        return group
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, or auto, got {value}") from None
-
-
-def names(values: Any) -> list[str]:
-    """Read a list of names; hydra takes `[2]` for a number."""
-    return [str(value) for value in values]
+        return {**group, key: byte_size(group[key])}
+    except ValueError as error:
+        raise ValueError(f"data.loading.{key} {error}") from None

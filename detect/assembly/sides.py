@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from omegaconf import DictConfig
-
-from detect.assembly.settings import names
+from detect.assembly.settings import NamedSides, SplitSettings
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.bare_patches import FolderDataset
@@ -19,84 +17,84 @@ from detect.samples.splits import named_sides, split_scenes
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 5
-"""Images that are named in the log."""
-
+MAX_NAMED = 5
+"""Images that are named in the log, at most."""
 
 LEFT_OUT = "left out"
 """The side of images that a run neither learned from nor tests."""
 
 
-def split_images(cfg: DictConfig, annotations: Annotations) -> tuple[SceneSplit, tuple[str, ...]]:
-    """Divide the images, of a fold if one is asked for, and see that no image is on two sides.
+def split_images(split: SplitSettings, annotations: Annotations, seed: int) -> tuple[SceneSplit, tuple[str, ...]]:
+    """Divide the images, of a fold if one is asked for, and check that no image is on two sides.
 
     Returns:
         The split, and the names of the images that no fold uses.
     """
-    val, test = names(cfg.data.val), names(cfg.data.test)
+    val, test = split.val, split.test
     folded = None
-    if cfg.data.fold is not None:
-        folded = fold_images(annotations, Fold.parse(cfg.data.fold, cfg.data.fold_seed), val, test)
-        annotations, val, test = folded.annotations, [], []
-    split = split_scenes(
+    if split.fold is not None:
+        folded = fold_images(annotations, Fold.parse(split.fold, split.fold_seed), val, test)
+        annotations, val, test = folded.annotations, (), ()
+    divided = split_scenes(
         annotations,
         val=val,
         test=test,
-        val_fraction=cfg.data.val_fraction,
-        guard=cfg.data.guard,
-        seed=cfg.seed,
-        val_from=cfg.data.val_from,
+        val_fraction=split.val_fraction,
+        guard=split.guard,
+        seed=seed,
+        val_from=split.val_from,
     )
-    sides = {"train": split.train, "val": split.val, "test": split.test}
+    sides = {"train": divided.train, "val": divided.val, "test": divided.test}
     check_copies(
         [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],
-        cfg.data.copies,
+        split.copies,
     )
     if folded is None:
-        return split, ()
-    return replace(split, note=f"{folded.note}; {split.note}"), folded.left_out
+        return divided, ()
+    return replace(divided, note=f"{folded.note}; {divided.note}"), folded.left_out
 
 
-def check_patches(cfg: DictConfig, folder: PatchFolder, task: Samples) -> None:
-    """See that no patch of a folder is on two sides, those that were drawn for validation too."""
-    if cfg.data.fold is not None:
-        raise ValueError("data.fold divides annotated images; patches of one image would be on both sides")
-    held = set(task.val.paths) if isinstance(task.val, FolderDataset) else set()
+def check_patches(split: SplitSettings, folder: PatchFolder, samples: Samples) -> None:
+    """Check that no patch of a folder is on two sides, those that were drawn for validation too."""
+    if split.fold is not None:
+        raise ValueError("data.split.fold divides annotated images; patches of one image would be on both sides")
+    held = set(samples.val.paths) if isinstance(samples.val, FolderDataset) else set()
     sides = ["val" if path in held else side or "train" for path, side in zip(folder.paths, folder.split, strict=True)]
-    check_copies(
-        [SplitFile(str(path), path, side) for path, side in zip(folder.paths, sides, strict=True)], cfg.data.copies
-    )
+    files = [SplitFile(str(path), path, side) for path, side in zip(folder.paths, sides, strict=True)]
+    check_copies(files, split.copies)
 
 
-def sides_of_model(cfg: DictConfig, annotations: Annotations, record: Mapping[str, Any]) -> dict[str, str]:
-    """Say for every image on which side it was for a model.
+def sides_of_model(named: NamedSides, annotations: Annotations, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return for every image on which side it was for a model.
 
-    Where `data.val` and `data.test` name nobody, the model's record goes before the split column. Where they do, they
-    and the column say; of the other images the record still keeps those that validated or were tested out of `train`.
+    Where `data.split.val` and `test` name nobody, the model's record takes precedence over the split column. Where they
+    do, they and the column decide; the record still keeps other images that validated or were tested out of `train`.
 
     Args:
-        cfg: `data.val` and `data.test`.
+        named: `data.split.val` and `data.split.test`.
         annotations: the images.
-        record: the training summary of a model's card.
+        record: the training record on a model's card.
     """
-    if cfg.data.fold is not None:
-        raise ValueError("data.fold is for training; the model knows which images it was not shown: leave it out")
-    val, test = names(cfg.data.val), names(cfg.data.test)
-    sides = named_sides(annotations, val, test)
+    if named.fold is not None:
+        raise ValueError("data.split.fold is for training; the model knows which images it was not shown: leave it out")
+    sides = named_sides(annotations, named.val, named.test)
     known = dict.fromkeys(record.get("val", ()), "val")
-    known |= dict.fromkeys(record.get("test", ()), LEFT_OUT if test else "test")
+    known |= dict.fromkeys(record.get("test", ()), LEFT_OUT if named.test else "test")
     known |= dict.fromkeys(record.get("left_out", ()), LEFT_OUT)
-    seen = {str(name).partition(PART)[0] for side in ("train", "val") for name in record.get(side, ())}
-    shown = sorted(name for name, side in sides.items() if side == "test" and name in seen and test)
-    if shown:
-        logger.warning("data.test names %s, which the model learned from: the scores flatter", ", ".join(shown))
-    free = not (val or test)
-    changed = {name: known[name] for name, side in sides.items() if name in known and (free or side == "train")}
+    learned = {str(name).partition(PART)[0] for side in ("train", "val") for name in record.get(side, ())}
+    flattering = sorted(name for name, side in sides.items() if side == "test" and name in learned and named.test)
+    if flattering:
+        logger.warning(
+            "data.split.test names %s, which the model learned from: the scores flatter", ", ".join(flattering)
+        )
+    nobody = not (named.val or named.test)
+    changed = {name: known[name] for name, side in sides.items() if name in known and (nobody or side == "train")}
     other = sorted(name for name, side in changed.items() if sides[name] not in ("train", side))
     if other:
         logger.warning(
-            "%s: the model's record says %s, the split column %s; the record counts; data.test=[...] goes before it",
-            ", ".join(other[:SHOWN]),
+            "%s: the model's record says %s, the split column %s; the record counts; data.split.test=[...] goes before "
+            "it",
+            ", ".join(other[:MAX_NAMED]),
             changed[other[0]],
             sides[other[0]],
         )

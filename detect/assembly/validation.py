@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from detect.assembly.material import TrainingMaterial, weights_of
-from detect.assembly.settings import auto
+from detect.assembly.heads.choice import head_builder
+from detect.assembly.material import Scenes, TrainingMaterial, weights_of
+from detect.assembly.settings import LearningSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_validation import ROUGH, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window
@@ -18,124 +18,140 @@ from detect.inference.plan import Plan, layer_bytes, make_plan
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
 from detect.learning.mining import MineHardNegatives
-from detect.nets.card import ModelCard
+from detect.nets.card import NetSpec
 from detect.nets.modelfile import Net
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.loading import measure_normalisation
-from detect.samples.sizes import greatest_overlaps, nearest_others
 
 logger = logging.getLogger(__name__)
 
 VALIDATION_MEMORY = 2 << 30
 """Bytes for the counting of validation images."""
 
+HALO_TOLERANCE = 1e-3
+"""The error of the logits that `halo=auto` allows, as a part of the largest logit."""
 
-HALO_TOLERANCE, HALO_CORE, HALO_SCENES = 1e-3, 192, 4
-"""The error of the logits that `halo=auto` allows; the core in pixels, and the scenes, that it is measured on."""
+HALO_CORE, HALO_SCENES = 192, 4
+"""The core in pixels, and the number of scenes, that the halo is measured on."""
 
 
-def completed_card(cfg: DictConfig, job: TrainingMaterial, net: Net) -> ModelCard:
-    """Add normalisation and halo to the card; pixels other than uint8 are normalised by their own statistics."""
-    if job.card.dtype != "uint8":
-        net.set_normalisation(*measure_normalisation(job.task.train(0)))
-        logger.info("pixels are %s: normalised by the training images' mean and spread", job.card.dtype)
-    bands = len(job.card.bands)
+@dataclass(frozen=True)
+class MeasuredHalo:
+    """A smaller context that is enough, and the error of the logits with it."""
+
+    pixels: int
+    error: float
+
+
+def set_normalisation(net: Net, material: TrainingMaterial) -> None:
+    """Set the normalisation of pixels other than uint8 by the training samples' own statistics."""
+    if material.spec.dtype != "uint8":
+        net.set_normalisation(*measure_normalisation(material.samples.epoch(0)))
+        logger.info("pixels are %s: normalised by the training images' mean and spread", material.spec.dtype)
+
+
+def exact_halo(settings: LearningSettings, net: Net, material: TrainingMaterial) -> int | None:
+    """Return the context in pixels that makes tiles exact; None for a classifier of bare patches where none does.
+
+    Raises:
+        ValueError: an unbounded receptive field, where scenes are to be stitched.
+    """
+    spec = material.spec
     halo: int | None
     try:
-        halo = receptive_halo(net, net.stride, bands, job.card.align)
+        halo = receptive_halo(net, spec.stride, len(spec.bands), spec.align)
     except ValueError as error:
-        if job.split is not None:
+        if material.scenes is not None:
             raise
         logger.warning("%s; as a classifier of patches alone it is fine", error)
         halo = None
-    logger.info(
-        "%s at stride %d, weights %s, halo %s pixels",
-        cfg.net.backbone,
-        net.stride,
-        weights_of(cfg),
-        halo,
-    )
-    flat = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
-    offset, scale = flat
-    return replace(job.card, offset=offset, scale=scale, halo=halo)
+    weights = weights_of(settings)
+    logger.info("%s at stride %d, weights %s, halo %s pixels", spec.backbone.name, spec.stride, weights, halo)
+    return halo
 
 
 def scene_detector(
-    job: TrainingMaterial, card: ModelCard, net: Net, scenes: Sequence[LabelledScene], spacing: float | None = None
+    settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None, scenes: Sequence[LabelledScene]
 ) -> SceneDetector:
-    """Make what looks for objects in labelled scenes with the network as it is.
+    """Make what finds objects in labelled scenes with the network as it is.
 
     Raises:
         ValueError: a network whose tiles cannot be stitched.
     """
-    exact, source = card.halo, job.source
-    if exact is None or source is None:
+    spec, of = material.spec, material.scenes
+    if halo is None or of is None:
         raise ValueError("validation by counting needs a network whose receptive field is bounded")
-    per_pixel = TorchRuntime.spare * layer_bytes(net, len(card.bands))
+    head = head_builder(settings.net)
+    per_pixel = TorchRuntime.spare * layer_bytes(net, len(spec.bands))
 
     def plan(net: Net, tolerance: float) -> Plan:
-        halo = exact if card.kind == "patch" else measured_halo(net, card, job, 1, tolerance).halo_auto
-        made = make_plan(
-            VALIDATION_MEMORY, per_pixel, exact if halo is None else halo, card.backbone.stride, align=card.align
-        )
+        measured = halo if head.exact_while_training else measured_halo(net, spec, of, halo, 1, tolerance).pixels
+        made = make_plan(VALIDATION_MEMORY, per_pixel, measured, spec.stride, align=spec.align)
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
-    return SceneDetector(scenes, source.read, card, plan, spacing)
+    spacing = head.spacing(spec, of.split.train + of.split.val)
+    return SceneDetector(scenes, of.source.open, spec, plan, spacing)
 
 
-def scene_validator(cfg: DictConfig, job: TrainingMaterial, card: ModelCard, net: Net) -> SceneValidator | None:
+def scene_validator(
+    settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None
+) -> SceneValidator | None:
     """Make what counts the validation scenes; None for patches."""
-    if job.split is None:
+    if material.scenes is None:
         return None
-    if not cfg.data.match_radius > 0:
-        raise ValueError(f"data.match_radius must be positive, got {cfg.data.match_radius}")
-    iou = None if cfg.data.match_iou is None else float(cfg.data.match_iou)
-    if iou is not None and not card.boxes:
+    matching = settings.data.matching
+    if matching.iou is not None and not material.spec.head.boxes:
         raise ValueError(
-            f"data.match_iou={iou} is for boxes found by net=grid; leave it out, and set data.match_radius"
+            f"data.matching.iou={matching.iou:g} is for boxes found by net=grid; leave it out, and set "
+            "data.matching.radius"
         )
-    settings = CountSettings(Criterion(cfg.data.match_radius, iou), cfg.data.select)
-    labelled = job.split.train + job.split.val
-    patch = card.kind == "patch"
-    spacing = greatest_overlaps(labelled) if card.boxes else nearest_others(labelled, along_axis=patch)
-    return SceneValidator(scene_detector(job, card, net, job.split.val, spacing), settings)
+    detector = scene_detector(settings, material, net, halo, material.scenes.split.val)
+    return SceneValidator(detector, CountSettings(Criterion(matching.radius, matching.iou), matching.select))
 
 
-def hard_negatives(cfg: DictConfig, job: TrainingMaterial, card: ModelCard, net: Net) -> list[Callback]:
+def hard_negative_mining(
+    settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None
+) -> list[Callback]:
     """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
-    apart = float(cfg.data.match_radius)
-    if card.kind == "patch":
-        apart = max(apart, auto(cfg, "data.exclusion", card.patch_size / 2) / card.image_scale)
-    mining = Mining(tuple(float(moment) for moment in cfg.data.mine_at), apart)
-    if not 0 < cfg.data.mine_score < 1:
-        raise ValueError(f"data.mine_score must be in (0, 1), got {cfg.data.mine_score}")
-    if job.split is None or job.task.hard_negatives is None or not mining.moments:
+    mining = Mining(settings.data.mining.at, material.alarm_distance)
+    hard_negatives = material.samples.hard_negatives
+    if material.scenes is None or hard_negatives is None or not mining.moments:
         return []
-    if len(mining.epochs(cfg.trainer.max_epochs)) < len(mining.moments):
-        logger.info("data.mine_at: of %d epochs only some moments are left for mining", cfg.trainer.max_epochs)
-    finder = scene_detector(job, card, net, job.split.train)
+    epochs = settings.trainer.max_epochs
+    if len(mining.epochs(epochs)) < len(mining.moments):
+        logger.info("data.mining.at: of %d epochs only some moments are left for mining", epochs)
+    train = material.scenes.split.train
+    detector = scene_detector(settings, material, net, halo, train)
 
     def find(net: Net) -> Mapping[str, Detections]:
-        return finder.find(net, ROUGH, [finder.strongest], float(cfg.data.mine_score))[finder.strongest]
+        strongest = detector.strongest
+        return detector.find(net, ROUGH, [strongest], settings.data.mining.score)[strongest]
 
-    return [MineHardNegatives(find, job.split.train, job.task.hard_negatives, mining)]
+    return [MineHardNegatives(find, train, hard_negatives, mining)]
 
 
 def measured_halo(
-    net: Net, card: ModelCard, job: TrainingMaterial, scenes: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
-) -> ModelCard:
-    """Measure on the validation images how much context is enough, and keep it on the card."""
-    if job.split is None or job.source is None or card.halo is None:
-        return card
-    side = -(-(2 * card.halo + HALO_CORE) // card.align) * card.align
+    net: Net, spec: NetSpec, scenes: Scenes, halo: int, number: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
+) -> MeasuredHalo:
+    """Measure on validation scenes how much context is enough.
+
+    Args:
+        net: as it is.
+        spec: stride and alignment.
+        scenes: of the run.
+        halo: the theoretical one in pixels.
+        number: of validation scenes that are measured.
+        tolerance: greatest difference of the logits, as a part of the largest.
+    """
+    side = -(-(2 * halo + HALO_CORE) // spec.align) * spec.align
     tiles = []
-    for labelled in job.split.val[:scenes]:
+    for labelled in scenes.split.val[:number]:
         height, width = labelled.scene.shape
         window = Window((height - side) // 2, (width - side) // 2, side, side)
-        tiles.append(torch.from_numpy(np.ascontiguousarray(job.source.read(labelled.scene, window))))
-    halo, error = effective_halo(net, tiles, card.halo, net.stride, tolerance, card.align)
-    logger.debug("receptive field: %d pixels in theory; %d change the logits by %.1e at most", card.halo, halo, error)
-    return replace(card, halo_auto=halo, halo_error=error)
+        tiles.append(torch.from_numpy(np.ascontiguousarray(scenes.source.read(labelled.scene, window))))
+    pixels, error = effective_halo(net, tiles, halo, spec.stride, tolerance, spec.align)
+    logger.debug("receptive field: %d pixels in theory; %d change the logits by %.1e at most", halo, pixels, error)
+    return MeasuredHalo(pixels, error)

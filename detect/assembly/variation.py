@@ -1,85 +1,78 @@
-"""From a composed configuration to what varies the training data, each decision logged."""
+"""From settings to what varies the training samples, each decision logged."""
 
 import logging
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
-
-from detect.assembly.settings import auto
-from detect.learning.mixing import BatchMixer, Mix
 from detect.samples.augment import Augment
-from detect.samples.labelled_scenes import SceneSplit
-from detect.samples.pasting.collage import PasteObjects, PasteSettings, point_size
-from detect.samples.pixel_cache import PixelSource
+from detect.samples.pasting.collage import PasteObjects, point_size
+
+if TYPE_CHECKING:
+    from detect.assembly.heads.choice import HeadBuilder
+    from detect.assembly.material import Scenes
+    from detect.assembly.settings import AugmentSettings, LearningSettings
+    from detect.learning.mixing import BatchMixer
 
 logger = logging.getLogger(__name__)
 
 
-def augment_of(cfg: DictConfig, *, bare: bool) -> Augment | None:
-    """Make the chain of transforms, None for none; say which other augmentation is not for this network.
+def make_augment(settings: "AugmentSettings", head: "HeadBuilder", *, bare: bool) -> Augment | None:
+    """Make the chain of transforms, None for none; log which other augmentation is not for this network.
 
     Args:
-        cfg: the configuration.
+        settings: of the augmentation.
+        head: the network's.
         bare: whether a folder of patches trains.
     """
-    grid = cfg.net.kind == "grid"
-    other = "net=patch" if grid else "net=grid"
-    unused = dict.fromkeys(("mixup", "cutmix") if grid else ("background",), other)
-    if not (grid or bare):
-        unused["superimpose"] = "net=grid and for folders of patches"
-    for name, suited in unused.items():
-        if cfg.augment[name].p:
+    for name, suited in head.unsuited_augmentations(bare=bare).items():
+        if getattr(settings, name).p:
             logger.info("augment.%s is for %s: not used here", name, suited)
-    transforms = OmegaConf.to_container(cfg.augment.transforms, resolve=True)
-    return Augment(transforms) if transforms else None  # type: ignore[arg-type]
+    transforms = {name: arguments or {} for name, arguments in settings.transforms.items()}
+    return Augment(transforms) if transforms else None
 
 
-def paste_of(cfg: DictConfig, split: SceneSplit, source: PixelSource, greatest: int) -> PasteObjects | None:
-    """Make what lays objects and ground onto crops; None where none is asked for.
+def make_paste(
+    settings: "LearningSettings", scenes: "Scenes", object_size: float | None, greatest: int
+) -> PasteObjects | None:
+    """Make what pastes objects and ground onto crops; None where none is asked for.
 
     Args:
-        cfg: the configuration.
-        split: of the scenes; those that train are cut from.
-        source: their pixels.
-        greatest: side in pixels of what a point stands for, at most, unless `net.object_size` says.
+        settings: of the augmentation, and the balance of classes.
+        scenes: those that train are cut from.
+        object_size: side in pixels of what a point stands for; None measures it.
+        greatest: that side, at most, where it is measured.
     """
-    objects, ground = paste_settings(cfg), cfg.augment.background
-    empty = PasteSettings(ground.p, tuple(ground.patches), ground.feather, tuple(ground.side))
-    if not (objects.p or empty.p):
+    objects, ground = settings.augment.superimpose, settings.augment.background
+    if not (objects.p or ground.p):
         return None
-    size = auto(cfg, "net.object_size", point_size(split.train, greatest))
-    if not size > 0:
-        raise ValueError(f"net.object_size must be positive, or auto, got {cfg.net.object_size}")
-    made = PasteObjects(split.train, source, objects, empty, size, cfg.data.balance)
+    train = scenes.split.train
+    size = point_size(train, greatest) if object_size is None else object_size
+    made = PasteObjects(train, scenes.source, objects, ground, size, settings.data.sampling.balance)
     if made.stock is not None:
-        points = split.train[0].objects.wh is None
-        of = sum(len(labelled.objects) for labelled in split.train)
+        points = train[0].objects.wh is None
+        number = sum(len(labelled.objects) for labelled in train)
         sides = f" (a point stands for {size:.0f} pixels: net.object_size)" if points else ""
-        logger.info("superimposition: %d of %d training objects stand free%s", len(made.stock.free), of, sides)
+        logger.info("superimposition: %d of %d training objects stand free%s", len(made.stock.free), number, sides)
         if made.stock.free:
-            told = made.stock.pieces.told(split.train[0].objects.classes)
+            rates = made.stock.pieces.rates_text(train[0].objects.classes)
             rest = "not used" if points else "laid as whole boxes"
-            logger.info("superimposition: %s; the others are %s", told, rest)
+            logger.info("superimposition: %s; the others are %s", rates, rest)
     return made
 
 
-def paste_settings(cfg: DictConfig) -> PasteSettings:
-    """Check how labelled objects are laid onto other ground."""
-    paste = cfg.augment.superimpose
-    return PasteSettings(paste.p, tuple(paste.objects), paste.feather)
-
-
-def mixer_of(cfg: DictConfig, classes: int, *, scenes: bool) -> BatchMixer | None:
+def make_mixer(settings: "AugmentSettings", classes: int, *, scenes: bool) -> "BatchMixer | None":
     """Make what mixes batches of patches; None where that is not asked for.
 
     Args:
-        cfg: the configuration.
+        settings: of the augmentation.
         classes: outputs of the network.
         scenes: whether the patches are cut from scenes, with a margin.
 
     Raises:
         ValueError: CutMix for patches of scenes.
     """
-    mixup, cutmix = Mix(**cfg.augment.mixup), Mix(**cfg.augment.cutmix)
+    from detect.learning.mixing import BatchMixer
+
+    mixup, cutmix = settings.mixup, settings.cutmix
     if not (mixup.p or cutmix.p):
         return None
     if cutmix.p and scenes:

@@ -1,6 +1,5 @@
 """A model that is ready to run, and what it finds in a scene."""
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,68 +14,83 @@ from detect.inference.decoding.patch import posteriors
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime, release
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard
-
-logger = logging.getLogger(__name__)
+from detect.nets.card import ModelCard, NetSpec
 
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A model made ready to run.
+    """A network made ready to run.
 
     Attributes:
-        card: classes, bands, threshold and radius of the model.
+        spec: head, classes, bands and resolution of the network.
         runtime: maps a batch of tiles.
         plan: tiles and memory.
+        threshold: least score of a detection, in [0, 1].
+        separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
     """
 
-    card: ModelCard
+    spec: NetSpec
     runtime: Runtime
     plan: Plan
+    threshold: float
+    separation: float
+
+    @classmethod
+    def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
+        """Make the engine of a model with the threshold and the separation on its card."""
+        return cls(card, runtime, plan, card.threshold, card.separation)
 
     @cached_property
     def decoder(self) -> Decoder:
-        """What reads the model's maps."""
-        return decoder_of(self.card)
+        """The decoder of the network's maps."""
+        return decoder_of(self.spec)
 
     def geometry(self, scene: Scene) -> CellGeometry:
-        """Say where the cells of a scene's map lie."""
-        return CellGeometry(self.plan.stride, self.card.cell_offset, scene.shape)
+        """Return where the cells of a scene's map lie."""
+        return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape)
 
-    def seen(self, scene: Scene) -> Scene:
-        """Give a scene as the model sees it, which must be of the model's kind; the model must find things in scenes.
+    def prepared(self, scene: Scene) -> Scene:
+        """Return a scene at the network's resolution, once it is known to be of the network's kind.
 
         Raises:
             SceneError: the pixels are of another type than the model's, or their size on the ground is not known.
-            ValueError: the model has no background class.
+            ValueError: the model has no background class and finds nothing in images.
         """
-        if not self.card.finds:
+        if not self.spec.head.finds:
             raise ValueError(
                 "this model tells patches apart and has no background class: it cannot find objects in an image"
             )
-        if scene.dtype != self.card.dtype:
+        if scene.dtype != self.spec.dtype:
             raise SceneError(
-                f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.card.dtype}; convert the image"
+                f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        return self.card.resolution.seen(scene)
+        return self.spec.resolution.resampled(scene)
+
+    def detections(self, logits: NDArray[np.float32], scene: Scene) -> Detections:
+        """Return the objects of a scene's map (K, h, w), in resampled pixels."""
+        rows = self.plan.rows(*logits.shape[::2])
+        return self.decoder.detections(
+            logits, self.geometry(scene), separation=self.separation, threshold=self.threshold, rows=rows
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """What was found in a scene.
+    """The objects found in a scene, with its map.
 
     Attributes:
         detections: the objects, in pixels of the image file.
-        geometry: where the heatmap's cells lie, in pixels of the scene as the model sees it.
-        preview: the scene reduced to a small picture, (bands, h, w), of the model's bands.
+        geometry: where the heatmap's cells lie, in resampled pixels.
+        preview: the scene reduced to a small picture, (bands, h, w), of the model's bands; None where none was
+            asked for.
         logits: (K, h, w), the stitched map, in memory or in a file.
         rows: rows of the map that may be worked on at once.
-        heat: gives the probabilities of the classes from rows of the map.
+        heat: returns the probabilities of the classes from rows of the map.
     """
 
     detections: Detections
     geometry: CellGeometry
-    preview: NDArray[np.generic]
+    preview: NDArray[np.generic] | None
     logits: NDArray[np.float32]
     rows: int
     heat: Callable[[NDArray[np.float32]], NDArray[np.float32]] = posteriors

@@ -59,28 +59,28 @@ class Plan:
     folder: Path | None = None
     align: int | None = None
 
-    def grid(self, shape: tuple[int, int]) -> Tiling:
-        """Lay tiles over a scene."""
+    def tiling(self, shape: tuple[int, int]) -> Tiling:
+        """Return the tiles that cover a scene of (height, width) resampled pixels."""
         return make_tiling(shape, self.tile, self.halo, self.stride, self.area, self.align)
 
-    def batch(self, grid: Tiling) -> int:
-        """Give how many tiles of a grid make a batch: as many as have the pixels of the largest tile."""
-        height, width = grid.tile_hw
+    def batch(self, tiling: Tiling) -> int:
+        """Return how many tiles of a tiling make a batch: as many as have the pixels of the largest tile."""
+        height, width = tiling.tile_hw
         return int(np.clip(self.area // (height * width), 1, MOST_IN_BATCH))
 
-    def stitcher(self, grid: Tiling, channels: int) -> Stitcher:
-        """Make room for a map, in memory or in a file."""
-        size = 4 * channels * grid.map_shape[0] * grid.map_shape[1]
+    def stitcher(self, tiling: Tiling, channels: int) -> Stitcher:
+        """Make a stitcher whose map is in memory, or in a file where it is too large for that."""
+        size = 4 * channels * tiling.map_shape[0] * tiling.map_shape[1]
         folder = self.folder or Path(tempfile.gettempdir())
-        return Stitcher(grid, channels, folder if size > self.stitched else None)
+        return Stitcher(tiling, channels, folder if size > self.stitched else None)
 
     def rows(self, channels: int, width: int) -> int:
-        """Give how many rows of a map of `width` cells may be decoded at once."""
+        """Return how many rows of a map of `width` cells may be decoded at once."""
         per_cell = 16 * channels + 48
         return max(1, self.stitched // 2 // (per_cell * width) // STRIP) * STRIP
 
     def check(self, scene: Scene, nbytes: int) -> None:
-        """See that an image can be decoded.
+        """Check that an image can be decoded.
 
         Raises:
             SceneError: it must be decoded whole, and is too large for that.
@@ -104,7 +104,7 @@ def make_plan(
     folder: Path | None = None,
     align: int | None = None,
 ) -> Plan:
-    """Share out a memory budget.
+    """Make the plan for a memory budget.
 
     Five eighths are for the network's layers and the tiles on their way to it, which sets the tile; a quarter for a
     decoded photograph; the rest for the map (if it is larger than a 32nd, it goes to a file) and what is made from it.

@@ -1,9 +1,9 @@
-"""The batch run: images in, detections and heatmaps out, while the next image is read and the last one written."""
+"""The run over images: detections and maps out, while the next image is read and the last one written."""
 
 import errno
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.scenes import Scene, SceneError, open_scene
-from detect.inference.decoding.decoder import separation_of
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.stitching import Stitcher
-from detect.inference.tiles import Failure, ImageEnd, Source, grouped, prefetch, read_tiles
+from detect.inference.tiles import PREVIEW_SIDE, Failure, ImageEnd, Source, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
 
 logger = logging.getLogger(__name__)
@@ -43,20 +42,20 @@ class Sink(Protocol):
     """Takes the results of a run, in the order of the images."""
 
     def has(self, name: str, path: Path) -> bool:
-        """Say whether the result of an image was kept by an earlier run that this one goes on with."""
+        """Return whether the result of an image was kept by the earlier run that this one resumes."""
 
     def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        """Keep the result of an image; the scene is as the model sees it."""
+        """Write the result of an image; the scene is at the network's resolution."""
 
     def fail(self, failure: Failure) -> None:
-        """Keep the failure of an image."""
+        """Record the failure of an image."""
 
 
 class Progress(Protocol):
-    """Is told how far a run is."""
+    """Shows how far a run is."""
 
     def expect(self, images: int, pixels: int) -> None:
-        """Say how much there is to do."""
+        """Set how much there is to do."""
 
     def start(self, name: str) -> None:
         """Begin an image."""
@@ -67,11 +66,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stitched:
-    """The whole map of an image."""
+    """The whole map (K, h, w) of an image, and its preview where one was asked for."""
 
     source: Source
     logits: NDArray[np.float32]
-    preview: NDArray[np.generic]
+    preview: NDArray[np.generic] | None
 
 
 def predict_images(
@@ -86,7 +85,7 @@ def predict_images(
         images: (name, path).
         engine: the model.
         sink: takes every result as soon as it is there.
-        progress: is told how far the run is.
+        progress: shows how far the run is.
 
     Returns:
         The pixels done, of the image files, and the failures.
@@ -114,28 +113,41 @@ def predict_images(
     return done, failures
 
 
-def count_scene(
-    scene: Scene, engine: Engine, advance: Callable[[int], None] = lambda pixels: None, name: str = ""
-) -> SceneResult:
+def count_scene(scene: Scene, engine: Engine, name: str = "") -> SceneResult:
     """Find the objects of one scene, resampled as the model asks for: tiles, map, detections.
 
     Raises:
         SceneError: the image is damaged, or not of the kind that the model was trained on.
         ValueError: the model has no background class.
     """
-    quiet = _Quiet(advance)
-    with closing(stitched([[Source(name, engine.seen(scene))]], engine, quiet)) as maps:
+    return decoded(map_scene(Source(name, engine.prepared(scene)), engine), engine)
+
+
+def map_scene(source: Source, engine: Engine, preview_side: int | None = PREVIEW_SIDE) -> Stitched:
+    """Return the stitched map of one scene: the way from scene to map of prediction, evaluation and validation.
+
+    Args:
+        source: the scene, at the network's resolution.
+        engine: runtime and plan.
+        preview_side: longest side in pixels of the picture of the scene that comes along; None makes none.
+
+    Raises:
+        SceneError: the image is damaged, or the network's outputs are not finite.
+    """
+    with closing(stitched([[source]], engine, _Quiet(), preview_side)) as maps:
         item = next(maps)
     if isinstance(item, Failure):
         raise SceneError(item.error)
-    return decoded(item, engine)
+    return item
 
 
-def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progress) -> Generator[Stitched | Failure]:
+def stitched(
+    units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = PREVIEW_SIDE
+) -> Generator[Stitched | Failure]:
     """Yield the stitched map of every image, or why there is none."""
     maps: dict[str, Stitcher] = {}
     broken: set[str] = set()
-    with closing(prefetch(read_tiles(units, engine.card.bands, engine.plan))) as steps:
+    with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side))) as steps:
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
@@ -147,7 +159,7 @@ def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progre
                 yield Stitched(step.source, logits, step.preview)
             else:
                 tile_maps = engine.runtime(step.pixels)
-                for (source, grid, core), tile_map in zip(step.cores, tile_maps, strict=True):
+                for (source, tiling, core), tile_map in zip(step.cores, tile_maps, strict=True):
                     if source.name in broken:
                         continue
                     if not np.isfinite(tile_map).all():
@@ -157,21 +169,21 @@ def stitched(units: Iterable[Sequence[Source]], engine: Engine, progress: Progre
                         continue
                     if source.name not in maps:
                         progress.start(source.name)
-                        maps[source.name] = engine.plan.stitcher(grid, len(tile_map))
+                        maps[source.name] = engine.plan.stitcher(tiling, len(tile_map))
                     maps[source.name].put(core, tile_map)
                     progress.advance(core.height * core.width)
 
 
 def decoded(item: Stitched, engine: Engine) -> SceneResult:
-    """Turn the map of an image into its detections."""
+    """Return the detections of an image's map, in pixels of the image file, with the map."""
     scene = item.source.scene
-    geometry = engine.geometry(scene)
-    rows = engine.plan.rows(*item.logits.shape[::2])
-    detections = engine.decoder.detections(
-        item.logits, geometry, separation=separation_of(engine.card), threshold=engine.card.threshold, rows=rows
-    )
     return SceneResult(
-        to_file_pixels(detections, scene), geometry, item.preview, item.logits, rows, engine.decoder.heat
+        to_file_pixels(engine.detections(item.logits, scene), scene),
+        engine.geometry(scene),
+        item.preview,
+        item.logits,
+        engine.plan.rows(*item.logits.shape[::2]),
+        engine.decoder.heat,
     )
 
 
@@ -180,14 +192,14 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
     for name, path in images:
         try:
             writable(name, "image name")
-            sources.append(Source(name, engine.seen(open_scene(path))))
+            sources.append(Source(name, engine.prepared(open_scene(path))))
         except (SceneError, UnwritableError, UnicodeError) as error:
             failures.append(Failure(name, str(error)))
     return sources, failures
 
 
 def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
-    """Decode and keep the result of an image; what is wrong with the image alone is a failure."""
+    """Decode and write the result of an image; return what is wrong with the image alone as a failure."""
     source = item.source
     try:
         if not sink.has(source.name, source.scene.path):
@@ -215,13 +227,13 @@ def _pixels(scene: Scene) -> int:
 
 
 class _Quiet:
-    """Progress of a single image, for a function that counts pixels."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self.advance = advance
+    """Progress that is not shown."""
 
     def expect(self, images: int, pixels: int) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
 
     def start(self, name: str) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
+
+    def advance(self, pixels: int) -> None:
+        """Show nothing."""

@@ -2,14 +2,12 @@
 
 import mmap
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene
 from detect.imagery.windows import Tiling, Window
 
 Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
@@ -24,36 +22,36 @@ class Stitcher:
     """Collects the maps of tiles, in any order, into the map of the scene.
 
     Args:
-        grid: the tiles.
+        tiling: the tiles.
         channels: K of the maps.
         folder: where a nameless file holds the map instead of memory; None keeps it in memory.
     """
 
-    def __init__(self, grid: Tiling, channels: int, folder: Path | None = None) -> None:
-        self.grid = grid
-        shape = (channels, *grid.map_shape)
+    def __init__(self, tiling: Tiling, channels: int, folder: Path | None = None) -> None:
+        self.tiling = tiling
+        shape = (channels, *tiling.map_shape)
         self._map: NDArray[np.float32]
         if folder is None:
             self._map = np.empty(shape, np.float32)
         else:
             with tempfile.TemporaryFile(dir=folder) as file:
                 self._map = np.memmap(file, np.float32, "w+", shape=shape)
-        self._missing = set(grid)
+        self._missing = set(tiling)
 
     def put(self, core: Window, tile_map: NDArray[np.float32]) -> None:
         """Keep the core of a tile's map and drop its halo.
 
         Args:
-            core: one of the grid's windows.
-            tile_map: (K, h, w) of `grid.tile(core)`.
+            core: one of the tiling's windows.
+            tile_map: (K, h, w) of `tiling.tile(core)`.
 
         Raises:
-            ValueError: not a core of the grid or put before, or a map of another size than the tile's.
+            ValueError: not a core of the tiling or put before, or a map of another size than the tile's.
         """
         if core not in self._missing:
-            raise ValueError(f"{core} is not a core of the grid, or was put before")
-        cells, halo = self.grid.cells(core), self.grid.halo // self.grid.stride
-        height, width = (side // self.grid.stride for side in self.grid.tile_hw)
+            raise ValueError(f"{core} is not a core of the tiling, or was put before")
+        cells, halo = self.tiling.cells(core), self.tiling.halo // self.tiling.stride
+        height, width = (side // self.tiling.stride for side in self.tiling.tile_hw)
         if tile_map.shape != (len(self._map), height, width):
             wanted = (len(self._map), height, width)
             raise ValueError(f"the tile of {core} must give a map of {wanted}, got {tile_map.shape}")
@@ -63,7 +61,7 @@ class Stitcher:
         self._missing.remove(core)
 
     def finished(self) -> NDArray[np.float32]:
-        """Give the map (K, h, w).
+        """Return the map (K, h, w).
 
         Raises:
             ValueError: cores are missing.
@@ -83,7 +81,7 @@ def release(array: NDArray[np.float32]) -> None:
 def make_tiling(
     shape: tuple[int, int], tile: int, halo: int, stride: int, area: int | None = None, align: int | None = None
 ) -> Tiling:
-    """Lay tiles, halo included, over a scene, all of one size and with the least pixels in all.
+    """Return tiles, halo included, that cover a scene: all of one size, and with the least pixels in all.
 
     Args:
         shape: (height, width) of the scene in pixels.
@@ -123,44 +121,10 @@ def make_tiling(
 
 
 def _cores(length: int, most: int, usual: int, stride: int) -> list[int]:
-    """Give the sides of cores that part a length evenly: into as few as allowed, up to more than the usual needs."""
+    """Return the sides of cores that part a length evenly: into as few as allowed, up to more than the usual needs."""
     numbers = range(-(-length // most), -(-length // min(most, usual)) + 2)
     return [-(-length // (number * stride)) * stride for number in numbers]
 
 
 def _pixels(core: tuple[int, int], halo: int) -> int:
     return (core[0] + 2 * halo) * (core[1] + 2 * halo)
-
-
-def map_scene(
-    scene: Scene,
-    bands: Sequence[int],
-    runtime: Runtime,
-    grid: Tiling,
-    advance: Callable[[int], None] = lambda pixels: None,
-    read: Callable[[Window], NDArray[np.generic]] | None = None,
-) -> NDArray[np.float32]:
-    """Run a network over a scene, tile by tile, and stitch.
-
-    Args:
-        scene: the pixels.
-        bands: band numbers from 1.
-        runtime: maps a batch of tiles.
-        grid: the tiles.
-        advance: told the pixels of every core done.
-        read: gives the pixels of a window, instead of reading them from the scene.
-
-    Returns:
-        (K, h, w) float32; for a halo of the receptive field and more, the map of the whole scene in one pass.
-    """
-    if read is None:
-        with SceneReader(scene, bands) as reader:
-            return map_scene(scene, bands, runtime, grid, advance, reader.read)
-    stitcher: Stitcher | None = None
-    for core in grid:
-        tile_map = runtime(read(grid.tile(core))[None])[0]
-        stitcher = stitcher or Stitcher(grid, len(tile_map))
-        stitcher.put(core, tile_map)
-        advance(core.height * core.width)
-    assert stitcher is not None
-    return stitcher.finished()

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.thumbnails import Preview
 from detect.imagery.windows import Tiling, Window
 from detect.inference.plan import Plan
@@ -36,10 +36,17 @@ class Failure:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An image of a run: its name and its scene."""
+    """An image of a run.
+
+    Attributes:
+        name: by which it is reported.
+        scene: the image as the network sees it.
+        open: makes the reader of the scene for some bands; by default its file is opened.
+    """
 
     name: str
     scene: Scene
+    open: Callable[[Scene, Sequence[int]], SceneReader] = SceneReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +59,28 @@ class TileBatch:
 
 @dataclass(frozen=True, eq=False)
 class ImageEnd:
-    """The last tile of an image has been read."""
+    """The last tile of an image has been read.
+
+    Attributes:
+        source: the image.
+        preview: the scene reduced to a small picture, (bands, h, w); None where none was asked for.
+    """
 
     source: Source
-    preview: NDArray[np.generic]
+    preview: NDArray[np.generic] | None
 
 
 def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
-    """Put neighbouring images together that are one tile each, of the same size, as many as make a batch.
+    """Return the images in units: neighbours that are one tile each, of the same size, as many as make a batch.
 
-    The groups depend on the images alone, not on what was done before, so that a run that goes on computes each image
-    in the company that it had.
+    The units depend on the images alone, not on what was done before, so that a resumed run forms the same batches.
     """
     units: list[list[Source]] = []
     for source in sources:
-        grid = plan.grid(source.scene.shape)
-        before = plan.grid(units[-1][0].scene.shape) if units else grid
-        alike = len(before) == len(grid) == 1 and before.tile_hw == grid.tile_hw
-        if units and alike and plan.batch(grid) > len(units[-1]):
+        tiling = plan.tiling(source.scene.shape)
+        before = plan.tiling(units[-1][0].scene.shape) if units else tiling
+        alike = len(before) == len(tiling) == 1 and before.tile_hw == tiling.tile_hw
+        if units and alike and plan.batch(tiling) > len(units[-1]):
             units[-1].append(source)
         else:
             units.append([source])
@@ -77,63 +88,80 @@ def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
 
 
 def read_tiles(
-    units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan
+    units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan, preview_side: int | None = PREVIEW_SIDE
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
-    """Read the tiles of units of images, batch by batch."""
+    """Yield the tiles of units of images, batch by batch, and the end of every image.
+
+    Args:
+        units: images whose tiles share batches.
+        bands: band numbers from 1.
+        plan: tiles, batches and memory.
+        preview_side: longest side in pixels of the picture of each scene; None makes none.
+    """
     for unit in units:
         if len(unit) == 1:
-            yield from _tiles_of_large(unit[0], bands, plan)
+            yield from _tiles_of_large(unit[0], bands, plan, preview_side)
         else:
-            yield from _tiles_of_small(unit, bands, plan)
+            yield from _tiles_of_small(unit, bands, plan, preview_side)
 
 
-def _tiles_of_large(source: Source, bands: Sequence[int], plan: Plan) -> Iterator[TileBatch | ImageEnd | Failure]:
-    grid = plan.grid(source.scene.shape)
-    cores = list(grid)
-    size = plan.batch(grid)
+def _tiles_of_large(
+    source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None
+) -> Iterator[TileBatch | ImageEnd | Failure]:
+    tiling = plan.tiling(source.scene.shape)
+    cores = list(tiling)
+    size = plan.batch(tiling)
     try:
-        with SceneReader(source.scene, bands) as reader:
+        with source.open(source.scene, bands) as reader:
             held = _hold(reader, plan)
-            shown = 3 if len(bands) >= 3 else 1
-            preview = None if held else Preview(shown, source.scene.shape, PREVIEW_SIDE, source.scene.dtype)
+            shown = len(display_bands(len(bands)))
+            gathered = None
+            if preview_side is not None and not held:
+                gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
             for first in range(0, len(cores), size):
                 chosen = cores[first : first + size]
-                tiles = [reader.read(grid.tile(core)) for core in chosen]
+                tiles = [reader.read(tiling.tile(core)) for core in chosen]
                 pixels = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
-                if preview is not None:
+                if gathered is not None:
                     for core, tile in zip(chosen, pixels, strict=True):
-                        inner = tile[:shown, grid.halo :, grid.halo :]
-                        preview.add(core, inner[:, : core.height, : core.width])
-                yield TileBatch([(source, grid, core) for core in chosen], pixels)
-            yield ImageEnd(source, reader.preview(PREVIEW_SIDE) if preview is None else preview.finished())
+                        inner = tile[:shown, tiling.halo :, tiling.halo :]
+                        gathered.add(core, inner[:, : core.height, : core.width])
+                yield TileBatch([(source, tiling, core) for core in chosen], pixels)
+            yield ImageEnd(source, _preview(reader, preview_side) if gathered is None else gathered.finished())
     except SceneError as error:
         yield Failure(source.name, str(error))
 
 
 def _tiles_of_small(
-    unit: Sequence[Source], bands: Sequence[int], plan: Plan
+    unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
-    cores, pixels, endings = [], [], []
+    cores, pixels, ends = [], [], []
     for source in unit:
         try:
-            with SceneReader(source.scene, bands) as reader:
+            with source.open(source.scene, bands) as reader:
                 _hold(reader, plan)
-                grid = plan.grid(source.scene.shape)
-                (core,) = grid
-                tile, preview = reader.read(grid.tile(core)), reader.preview(PREVIEW_SIDE)
+                tiling = plan.tiling(source.scene.shape)
+                (core,) = tiling
+                tile, preview = reader.read(tiling.tile(core)), _preview(reader, preview_side)
         except SceneError as error:
             yield Failure(source.name, str(error))
             continue
         pixels.append(tile)
-        cores.append((source, grid, core))
-        endings.append(ImageEnd(source, preview))
+        cores.append((source, tiling, core))
+        ends.append(ImageEnd(source, preview))
     if pixels:
         yield TileBatch(cores, np.stack(pixels))
-    yield from endings
+    yield from ends
+
+
+def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | None:
+    return None if side is None else reader.preview(side)
 
 
 def _hold(reader: SceneReader, plan: Plan) -> bool:
-    """Decode an image whole where its format asks for that, or it is small; say whether."""
+    """Decode an image whole where its format asks for that, or it is small; return whether it is in memory."""
+    if reader.resident:
+        return True
     plan.check(reader.scene, reader.nbytes)
     whole = not reader.scene.windowed or reader.nbytes <= plan.photograph // 4
     if whole:

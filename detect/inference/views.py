@@ -1,4 +1,4 @@
-"""Test-time augmentation: a tile seen mirrored and turned, the views' maps laid back and combined."""
+"""Test-time augmentation: a tile seen mirrored and turned, the views' maps turned back and combined."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ COMBINE = ("mean", "vote")
 
 
 class Views:
-    """A runtime that shows the network several views of every tile and combines what it says of them.
+    """A runtime that maps several views of every tile and combines their maps.
 
     Tiles begin and end on multiples of the strides, so a mirrored tile has the alignment that it has in the mirrored
     scene, and the combined map is stitched as exactly as a single view's. Where cell c of the map stands for the
@@ -27,7 +27,7 @@ class Views:
 
     Args:
         runtime: maps a batch of tiles.
-        decoder: knows what the maps mean.
+        decoder: of the network's head.
         tta: `none`, `flips` or `d4`.
         combine: `mean` averages the views' posteriors; `vote` counts for how many views a class is the likeliest.
         on_corner: whether cells stand for the corner of their pixels instead of the middle.
@@ -36,9 +36,7 @@ class Views:
         ValueError: unknown `tta` or `combine`.
     """
 
-    def __init__(
-        self, runtime: Runtime, decoder: Decoder, tta: str, combine: str = "mean", on_corner: bool = False
-    ) -> None:
+    def __init__(self, runtime: Runtime, decoder: Decoder, tta: str, combine: str, on_corner: bool = False) -> None:
         check_views(tta, combine)
         self.runtime = runtime
         self.decoder = decoder
@@ -62,7 +60,7 @@ class Views:
 
 
 def check_views(tta: str, combine: str) -> None:
-    """See that views and their combination are known.
+    """Check that views and their combination are known.
 
     Raises:
         ValueError: one is not.

@@ -10,7 +10,7 @@ from torchvision.ops import generalized_box_iou_loss
 from detect.learning.hyperparameters import LossWeights, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets.card import GridSpec
+from detect.nets.card import GridHead
 from detect.nets.heads.grid import PER_SLOT, GridDetector
 
 SIZES = 4.0
@@ -36,7 +36,7 @@ class GridLoss(nn.Module):
         label: the loss of the classes.
     """
 
-    def __init__(self, grid: GridSpec, stride: int, weights: LossWeights, label: ClassLoss) -> None:
+    def __init__(self, grid: GridHead, stride: int, weights: LossWeights, label: ClassLoss) -> None:
         super().__init__()
         self.grid = grid
         self.cell = None if grid.object_size is None else stride / grid.object_size

@@ -1,7 +1,7 @@
 """Hyperparameters of learning: rates over time, weights of losses and classes, the span of a search."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,32 @@ class Schedule:
     """How the weights move.
 
     Attributes:
+        pretrained: whether the backbone begins with pretrained weights, if its `weights` name any.
         lr: learning rate of the head at its highest.
         backbone_lr: that of the backbone's deepest layers; 0 keeps the backbone as it is.
+        decay: factor of the backbone's rate from each stage to the one before it, toward the input, in (0, 1].
+        unfreeze_at: share of the epochs in which the head learns alone, in [0, 1).
+        top: number of the backbone's last stages that learn; None for all.
+        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
+        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
         weight_decay: AdamW's; not applied to biases and normalisation layers.
         warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
         label_smoothing: of the cross-entropy, in [0, 1).
         score_every: epochs between counts of the validation scenes.
-        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
-        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
-        decay: factor of the backbone's rate from each stage to the one before it, toward the input, in (0, 1].
-        unfreeze_at: share of the epochs in which the head learns alone, in [0, 1).
-        top: number of the backbone's last stages that learn; None for all.
     """
 
+    pretrained: bool
     lr: float
     backbone_lr: float
+    decay: float
+    unfreeze_at: float
+    top: int | None
+    keep: int
+    freeze_bn: bool
     weight_decay: float
     warmup: float
     label_smoothing: float
     score_every: int
-    keep: int = 0
-    freeze_bn: bool = False
-    decay: float = 1.0
-    unfreeze_at: float = 0.0
-    top: int | None = None
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.backbone_lr < 0:
@@ -53,7 +55,7 @@ class Schedule:
             raise ValueError(f"finetune.top must be 1 or more, or null for all stages, got {self.top}")
 
     def factor(self, step: int, steps: int, start: int = 0) -> float:
-        """Give the share of the highest rate at a step, for layers that begin to learn at `start`.
+        """Return the share of the highest rate at a step, for layers that begin to learn at `start`.
 
         Args:
             step: from 0.
@@ -77,12 +79,12 @@ class ClassBalance:
             [0, 1) and n their number (Cui et al. 2019); 0 weighs them as they occur.
         focal: exponent gamma by which samples that are right already are passed over (Lin et al. 2017), 0 for none.
         adjust: tau of the logit adjustment: tau log(share of the class) is added while training, so that the network
-            itself says what would be if classes were equally frequent (Menon et al. 2021); 0 for none.
+            itself predicts what it would if classes were equally frequent (Menon et al. 2021); 0 for none.
     """
 
-    effective: float = 0.0
-    focal: float = 0.0
-    adjust: float = 0.0
+    effective: float
+    focal: float
+    adjust: float
 
     def __post_init__(self) -> None:
         if not 0 <= self.effective < 1:
@@ -93,7 +95,7 @@ class ClassBalance:
             raise ValueError(f"net.loss.classes.adjust must be 0 or more, got {self.adjust}")
 
     def weights(self, number: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the weight of each class, 1 on average over the samples.
+        """Return the weight of each class, 1 on average over the samples.
 
         Args:
             number: (C,) how many samples of each class are drawn; one without any is weighed as if it had one.
@@ -117,12 +119,12 @@ class LossWeights:
         classes: how the class term makes up for unequal numbers.
     """
 
-    objectness: float = 1.0
-    box: float = 1.0
-    label: float = 1.0
-    gamma: float = 2.0
-    beta: float = 4.0
-    classes: ClassBalance = field(default_factory=ClassBalance)
+    objectness: float
+    box: float
+    label: float
+    gamma: float
+    beta: float
+    classes: ClassBalance
 
     def __post_init__(self) -> None:
         for name in ("objectness", "box", "label", "gamma", "beta"):
@@ -150,3 +152,23 @@ class RateSpan:
             raise ValueError(f"span.least and span.most must be positive and rise, got {self.least} and {self.most}")
         if self.steps < 20:
             raise ValueError(f"span.steps must be 20 or more, got {self.steps}")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often batches are mixed, and how much.
+
+    Attributes:
+        p: share of the batches.
+        alpha: of the Beta(alpha, alpha) from which the weight of the second patch is drawn: 0.2 is mostly near 0 or 1,
+            1 anything.
+    """
+
+    p: float
+    alpha: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"augment.mixup.p and augment.cutmix.p must be in [0, 1], got {self.p}")
+        if not self.alpha > 0:
+            raise ValueError(f"augment.mixup.alpha and augment.cutmix.alpha must be positive, got {self.alpha}")

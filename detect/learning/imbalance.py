@@ -21,7 +21,7 @@ class ClassLoss(nn.Module):
     weight: Tensor
     shift: Tensor
 
-    def __init__(self, balance: ClassBalance, number: NDArray[np.float64], smoothing: float = 0.0) -> None:
+    def __init__(self, balance: ClassBalance, number: NDArray[np.float64], smoothing: float) -> None:
         super().__init__()
         drawn = np.asarray(number, np.float64)
         held = np.maximum(drawn, 1.0)

@@ -1,30 +1,10 @@
 """MixUp and CutMix: batches of patches blended pairwise, with soft targets, over torchvision's transforms."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-
-@dataclass(frozen=True)
-class Mix:
-    """How often batches are mixed, and how much.
-
-    Attributes:
-        p: share of the batches.
-        alpha: of the Beta(alpha, alpha) from which the weight of the second patch is drawn: 0.2 is mostly near 0 or 1,
-            1 anything.
-    """
-
-    p: float
-    alpha: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"augment.mixup.p and augment.cutmix.p must be in [0, 1], got {self.p}")
-        if not self.alpha > 0:
-            raise ValueError(f"augment.mixup.alpha and augment.cutmix.alpha must be positive, got {self.alpha}")
+from detect.learning.hyperparameters import Mix
 
 
 class BatchMixer:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from detect.samples.epochs import Samples
-from detect.samples.loading import Loading, PatchData
+from detect.samples.epochs import Loading, Samples
+from detect.samples.loading import PatchData
 
 logger = logging.getLogger(__name__)
 
@@ -31,18 +31,18 @@ class Losses(pl.Callback):
             logger.info("step %4d  loss %.4f", len(self.values), self.values[-1])
 
 
-def one_batch(task: Samples, loading: Loading) -> PatchData:
+def one_batch(samples: Samples, loading: Loading) -> PatchData:
     """Make an epoch of one batch, the same in every epoch: the first of the training, read once.
 
     Raises:
         ValueError: fewer patches than a batch.
     """
-    patches = task.train(0)
+    patches = samples.epoch(0)
     number = loading.batch_size
     if len(patches) < number:  # type: ignore[arg-type]
-        raise ValueError(f"a batch has {number} patches, and there are {len(patches)}; lower data.batch_size")  # type: ignore[arg-type]
+        raise ValueError(f"a batch has {number} patches, and there are {len(patches)}; lower data.loading.batch_size")  # type: ignore[arg-type]
     fixed = [patches[i] for i in range(number)]
-    return PatchData(lambda epoch: fixed, fixed, Loading(number, 0))  # type: ignore[arg-type, return-value]
+    return PatchData(lambda epoch: fixed, fixed, Loading(number, 0, loading.cache))  # type: ignore[arg-type, return-value]
 
 
 def learned(losses: Sequence[float]) -> bool:

@@ -122,7 +122,7 @@ def build_pyramid(spec: BackboneSpec, deepest: int, weights: str = "none", drop_
 
 
 def fill(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
-    """Give a backbone or pyramid pretrained weights.
+    """Fill a backbone or pyramid with pretrained weights.
 
     The normalisation is set to what the weights were trained with: their mean and std (times 255) for the hub and
     for files, (x - 127) / 128 for the bundled ones and for none. For other than three bands the first convolution is
@@ -163,7 +163,7 @@ def _for_bands(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
 
 
 def stage_layers(backbone: Backbone | Pyramid) -> list[tuple[int, list[nn.Module]]]:
-    """Give the layers of each stage of a backbone, from the input on: its stride and its modules.
+    """Return the layers of each stage of a backbone, from the input on: its stride and its modules.
 
     A stage ends with the last features of a stride; what comes after the deepest belongs to it. Modules are as large
     as can be without reaching into another stage, and together hold every parameter once.

@@ -2,10 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
 
 from detect.imagery.resolution import Resolution
+
+FORMAT = "detect/2"
+"""Version of the header; a reader refuses what it does not know."""
+
+OLD_FORMAT = "detect/1"
+"""Version before heads were things of their own; it is read, and no longer written."""
+
+
+class ModelFileError(ValueError):
+    """A file that is not a model of this program, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +29,13 @@ class BackboneSpec:
             instead (timm's `output_stride`). None keeps the stages up to the deepest one that has the stride by
             itself: fast, with a small receptive field.
         bands: number of input bands.
+
+    Raises:
+        ValueError: less than one stage or band.
     """
 
-    name: str = "tf_efficientnet_lite0"
-    stride: int = 16
+    name: str
+    stride: int
     stages: int | None = None
     bands: int = 3
 
@@ -34,20 +47,74 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True)
-class GridSpec:
-    """What shapes a grid head.
+class PatchHead:
+    """A classifier of squares, run densely: in every cell the logits of the background, if any, and of the classes.
+
+    Attributes:
+        patch_size: side of the square in resampled pixels.
+        background: name of the background, which is the first output; None for a classifier of patches alone.
+    """
+
+    name: ClassVar = "patch"
+
+    patch_size: int
+    background: str | None
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it finds boxes; else points."""
+        return False
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds objects in images; a classifier of patches without a background cannot."""
+        return self.background is not None
+
+    @property
+    def square_separation(self) -> bool:
+        """Whether the separation of points is a square of whole cells; else a circle."""
+        return True
+
+    @property
+    def typical_size(self) -> int:
+        """Side of a typical object in resampled pixels, as far as it is known."""
+        return self.patch_size
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the network's outputs, the background first."""
+        return classes if self.background is None else (self.background, *classes)
+
+    def alignment(self, stride: int) -> int:
+        """Return the pixels on whose multiples tiles begin, so that all strided layers fall as in the whole image."""
+        return stride
+
+    def cell_offset(self, stride: int) -> float:
+        """Return the pixel position, along both axes, of what cell 0 of the map describes."""
+        return self.patch_size // stride % 2 * stride / 2
+
+
+@dataclass(frozen=True)
+class GridHead:
+    """A grid on a feature pyramid: whether an object's centre lies in a cell, where, how large, and of which class.
 
     Attributes:
         deepest: stride of the pyramid's coarsest level; it decides the context and the alignment of tiles.
         width: channels of the pyramid and the head.
         slots: objects that a cell can hold.
-        object_size: side in pixels that a size of 0 stands for; None for points.
+        object_size: side in resampled pixels that a size of 0 stands for; None for points.
+        typical_size: side of a typical object in resampled pixels, as far as it is known.
+
+    Raises:
+        ValueError: a number below its least.
     """
 
+    name: ClassVar = "grid"
+
     deepest: int
-    width: int = 96
-    slots: int = 1
-    object_size: float | None = None
+    width: int
+    slots: int
+    object_size: float | None
+    typical_size: int
 
     def __post_init__(self) -> None:
         if self.deepest < 1:
@@ -57,126 +124,186 @@ class GridSpec:
         if self.width < 8:
             raise ValueError(f"net.width must be 8 or more, got {self.width}")
         if self.object_size is not None and not self.object_size > 0:
-            raise ValueError(f"the objects' size must be positive, got {self.object_size}")
-
-
-FORMAT = "detect/1"
-"""Version of the header; a reader refuses what it does not know."""
-
-
-class ModelFileError(ValueError):
-    """A file that is not a model of this program, with the reason."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What prediction needs to know beside the weights; the header of a model file.
-
-    Attributes:
-        kind: family of the network: `patch` or `grid`.
-        backbone: the network's name, stride, depth and number of bands.
-        classes: names of the things to find, without the background.
-        background: the background's name (a patch classifier's first output), None for a classifier of patches alone,
-            and for a grid head, which has none.
-        bands: band numbers, from 1, of the images.
-        dtype: numpy name of the training images' pixels.
-        offset, scale: normalisation (x - offset) / scale, a number a band.
-        patch_size: side in pixels of a patch; of a grid head's typical object. This and the other lengths are in
-            pixels of what the network sees.
-        halo: context in pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
-        halo_auto: a smaller context that was measured to be enough, None where it was not measured.
-        halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
-        threshold: least score of a detection, in [0, 1].
-        radius: no two detections are closer than this, in pixels; of a grid head, no two points.
-        nms_iou: no two boxes of a class that a grid head finds overlap by more than this IoU.
-        grid: what shapes a grid head, None for a patch classifier.
-        calibration: parameters that turn scores into probabilities, None where there are none.
-        training: how it was made and validated, for the record.
-        image_scale: images are resampled by this factor before the network sees them.
-        gsd: or from their own metres per pixel to these; None goes by `image_scale`.
-
-    Raises:
-        ValueError: `image_scale` or `gsd` is no resolution.
-    """
-
-    kind: str
-    backbone: BackboneSpec
-    classes: tuple[str, ...]
-    background: str | None
-    bands: tuple[int, ...]
-    dtype: str
-    offset: tuple[float, ...]
-    scale: tuple[float, ...]
-    patch_size: int
-    halo: int | None
-    threshold: float = 0.5
-    radius: float = 0.0
-    halo_auto: int | None = None
-    halo_error: float | None = None
-    calibration: Mapping[str, float] | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    grid: GridSpec | None = None
-    nms_iou: float | None = None
-    image_scale: float = 1.0
-    gsd: float | None = None
-
-    def __post_init__(self) -> None:
-        Resolution(self.image_scale, self.gsd)
-
-    @property
-    def resolution(self) -> Resolution:
-        """At what size the network sees images."""
-        return Resolution(self.image_scale, self.gsd)
-
-    @property
-    def finds(self) -> bool:
-        """Whether the model finds objects in images; a classifier of patches without a background cannot."""
-        return self.kind == "grid" or self.background is not None
+            raise ValueError(f"net.object_size must be positive, or auto, got {self.object_size}")
 
     @property
     def boxes(self) -> bool:
         """Whether it finds boxes; else points."""
-        return self.grid is not None and self.grid.object_size is not None
+        return self.object_size is not None
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds objects in images: always."""
+        return True
+
+    @property
+    def square_separation(self) -> bool:
+        """Whether the separation of points is a square of whole cells; else a circle."""
+        return False
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the classes; there is no background among them."""
+        return classes
+
+    def alignment(self, stride: int) -> int:
+        """Return the pixels on whose multiples tiles begin, so that all strided layers fall as in the whole image."""
+        return self.deepest
+
+    def cell_offset(self, stride: int) -> float:
+        """Return the pixel position, along both axes, of what cell 0 of the map describes."""
+        return stride / 2
+
+
+Head = PatchHead | GridHead
+"""What a network says of its features; every choice by it is a `match` that ends in `assert_never`."""
+
+HEADS: dict[str, type[PatchHead] | type[GridHead]] = {"patch": PatchHead, "grid": GridHead}
+"""Heads by the name that they have in every room and in model files."""
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """What a network is built from, and what it is shown.
+
+    Attributes:
+        head: what it says of its features.
+        backbone: the network's name, stride, depth and number of bands.
+        classes: names of the things to find, without the background.
+        bands: band numbers, from 1, of the images.
+        dtype: numpy name of the training images' pixels.
+        resolution: at what size the network sees images.
+    """
+
+    head: Head
+    backbone: BackboneSpec
+    classes: tuple[str, ...]
+    bands: tuple[int, ...]
+    dtype: str
+    resolution: Resolution
+
+    @property
+    def stride(self) -> int:
+        """Resampled pixels per cell of the map."""
+        return self.backbone.stride
 
     @property
     def align(self) -> int:
-        """Pixels: a tile must begin and end on multiples of it, so that all strided layers fall as in the image."""
-        return self.backbone.stride if self.grid is None else self.grid.deepest
+        """Resampled pixels on whose multiples a tile must begin and end."""
+        return self.head.alignment(self.stride)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's classes, the background first."""
-        return ((self.background,) if self.background is not None else ()) + self.classes
+        return self.head.outputs(self.classes)
 
     @property
     def cell_offset(self) -> float:
-        """Pixel position, along both axes, of what cell 0 of the map stands for."""
-        stride = self.backbone.stride
-        if self.grid is not None:
-            return stride / 2
-        return self.patch_size // stride % 2 * stride / 2
+        """Position in resampled pixels, along both axes, of what cell 0 of the map describes."""
+        return self.head.cell_offset(self.stride)
+
+
+@dataclass(frozen=True)
+class ModelCard(NetSpec):
+    """What prediction needs to know beside the weights; the header of a model file.
+
+    Attributes:
+        offset, scale: normalisation (x - offset) / scale, a number a band.
+        halo: context in resampled pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
+        halo_auto: a smaller context that was measured to be enough, None where it was not measured.
+        halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
+        threshold: least score of a detection, in [0, 1].
+        separation: what two detections keep: boxes of a class overlap by no more than this IoU; points are no closer
+            than this radius in resampled pixels.
+        calibration: parameters that turn scores into probabilities, None where there are none.
+        training: how it was made and validated, for the record.
+    """
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+    halo: int | None
+    halo_auto: int | None
+    halo_error: float | None
+    threshold: float
+    separation: float
+    calibration: Mapping[str, float] | None
+    training: Mapping[str, Any]
+
+    @property
+    def radius(self) -> float:
+        """Least distance of two points in resampled pixels; 0 where boxes are found."""
+        return 0.0 if self.head.boxes else self.separation
+
+    @property
+    def nms_iou(self) -> float | None:
+        """Greatest IoU of two boxes of a class; None where points are found."""
+        return self.separation if self.head.boxes else None
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
         """Read a header.
 
         Raises:
-            ModelFileError: it is no header of this format.
+            ModelFileError: it is no header of a known format, or of a head that is not known here.
         """
         try:
             data = json.loads(text)
-            if data.pop("format", None) != FORMAT:
-                raise ModelFileError(f"the header is not of format {FORMAT}")
-            unknown = set(data) - {entry.name for entry in fields(cls)}
-            if unknown:
-                raise ModelFileError(f"unknown entries in the header: {sorted(unknown)}")
-            data["backbone"] = BackboneSpec(**data["backbone"])
-            data["grid"] = GridSpec(**data["grid"]) if data.get("grid") else None
-            lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
-            return cls(**{**data, **lists})
+            version = data.pop("format", None)
+            if version == OLD_FORMAT:
+                data = _from_first_format(data)
+            elif version != FORMAT:
+                raise ModelFileError(f"the header is of format {version!r}, not of {FORMAT} or {OLD_FORMAT}")
+            return cls._from_data(data)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
             raise ModelFileError(f"the header cannot be read ({error})") from error
 
+    @classmethod
+    def _from_data(cls, data: dict[str, Any]) -> "ModelCard":
+        unknown = set(data) - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise ModelFileError(f"unknown entries in the header: {sorted(unknown)}")
+        made = {
+            "head": _head(data.pop("head")),
+            "backbone": BackboneSpec(**data.pop("backbone")),
+            "resolution": Resolution(**data.pop("resolution")),
+        }
+        lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+        return cls(**{**data, **lists, **made})
+
     def to_json(self) -> str:
-        """Write the header."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+        """Return the header as text."""
+        data = asdict(self)
+        data["head"] = {"name": self.head.name, **data["head"]}
+        return json.dumps({"format": FORMAT, **data}, sort_keys=True)
+
+
+def _head(data: dict[str, Any]) -> Head:
+    name = data.pop("name")
+    if name not in HEADS:
+        raise ModelFileError(f"unknown head {name!r}; this version knows {', '.join(HEADS)}")
+    return HEADS[name](**data)
+
+
+def _from_first_format(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of a header of `detect/1` as today's.
+
+    Raises:
+        ModelFileError: a kind of network that is not known, or a grid head without its shape.
+    """
+    kind, size, grid = data.pop("kind"), data.pop("patch_size"), data.pop("grid", None)
+    background, radius, nms_iou = data.pop("background"), data.pop("radius", 0.0), data.pop("nms_iou", None)
+    if kind == "patch" and grid is None:
+        head = {"name": "patch", "patch_size": size, "background": background}
+    elif kind == "grid" and grid is not None:
+        head = {"name": "grid", **grid, "typical_size": size}
+    else:
+        raise ModelFileError(f"unknown kind of network {kind!r}, expected patch, or grid with its head")
+    optional: dict[str, Any] = {
+        "halo_auto": None,
+        "halo_error": None,
+        "calibration": None,
+        "training": {},
+        "threshold": 0.5,
+    }
+    resolution = {"scale": data.pop("image_scale", 1.0), "gsd": data.pop("gsd", None)}
+    separation = radius if nms_iou is None else nms_iou
+    return {**optional, **data, "head": head, "resolution": resolution, "separation": separation}

@@ -84,7 +84,7 @@ class BackboneInfo:
 
 @lru_cache(maxsize=64)
 def backbone_info(name: str) -> BackboneInfo:
-    """Look at a network without computing anything.
+    """Return the strides of a network, made without computing anything.
 
     Raises:
         ValueError: an unknown network, or one whose maps cannot be made to fit the image.

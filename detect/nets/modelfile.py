@@ -1,6 +1,7 @@
 """`model.safetensors`: weights and everything that prediction needs, in one file that runs no code."""
 
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -9,34 +10,35 @@ from torch import Tensor, nn
 
 from detect.imagery.files import replace_file
 from detect.nets.backbones import build_backbone, build_pyramid
-from detect.nets.card import ModelCard, ModelFileError
+from detect.nets.card import GridHead, ModelCard, ModelFileError, NetSpec, PatchHead
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 
 Net = PatchClassifier | GridDetector
-"""Both families take raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
+"""Every network maps raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
 
 
-def build_net(card: ModelCard, weights: str = "none", dropout: float = 0.0, drop_path: float = 0.0) -> Net:
-    """Build the network that a card describes, with pretrained backbone weights if asked for.
+def build_net(spec: NetSpec, weights: str = "none", dropout: float = 0.0, drop_path: float = 0.0) -> Net:
+    """Build the network of a head, with pretrained backbone weights if asked for.
 
     Args:
-        card: the network's family, backbone and classes.
+        spec: head, backbone and classes; a model's card also sets the normalisation.
         weights: as of `fill`.
         dropout: share of the head's features dropped while training.
         drop_path: share of the backbone's residual branches dropped while training.
     """
     net: Net
-    if card.kind == "grid" and card.grid is not None:
-        pyramid = build_pyramid(card.backbone, card.grid.deepest, weights, drop_path)
-        net = GridDetector(pyramid, card.grid, len(card.classes), dropout)
-    elif card.kind == "patch" and card.grid is None:
-        backbone = build_backbone(card.backbone, weights, drop_path)
-        net = PatchClassifier(backbone, len(card.outputs), card.patch_size, dropout)
-    else:
-        raise ModelFileError(f"unknown kind of network {card.kind!r}, expected patch, or grid with its head")
-    if card.scale:
-        net.set_normalisation(card.offset, card.scale)
+    match spec.head:
+        case PatchHead(patch_size=patch_size):
+            backbone = build_backbone(spec.backbone, weights, drop_path)
+            net = PatchClassifier(backbone, len(spec.outputs), patch_size, dropout)
+        case GridHead(deepest=deepest):
+            pyramid = build_pyramid(spec.backbone, deepest, weights, drop_path)
+            net = GridDetector(pyramid, spec.head, len(spec.classes), dropout)
+        case _:
+            assert_never(spec.head)
+    if isinstance(spec, ModelCard) and spec.scale:
+        net.set_normalisation(spec.offset, spec.scale)
     return net
 
 

@@ -16,7 +16,7 @@ SIDED = "Same"
 
 
 def exact(body: nn.Module, strides: Sequence[int]) -> bool:
-    """Tell whether features have H / stride x W / stride cells; a network on torch's `meta` device computes nothing.
+    """Return whether features have H / stride x W / stride cells; a network on torch's `meta` device computes nothing.
 
     Args:
         body: maps (B, 3, H, W) to features of each stride.
@@ -37,7 +37,7 @@ def exact(body: nn.Module, strides: Sequence[int]) -> bool:
 
 
 def pad_evenly(body: nn.Module) -> None:
-    """Give every convolution and pool the padding that keeps its cells over the pixels they come from.
+    """Set the padding of every convolution and pool so that its cells stay over the pixels they come from.
 
     A kernel of k pixels, d apart, gets d * (k - 1) // 2 on either side where k is odd, and pools no longer round up:
     an even number of cells at a stride of 2 then becomes exactly half of them. Layers with an even kernel as wide as

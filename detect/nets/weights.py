@@ -58,7 +58,7 @@ def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
 
 
 def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Give the mean and the standard deviation of pixels in [0, 1], a number a band, of a network's weights."""
+    """Return the mean and the standard deviation of pixels in [0, 1], a number a band, of a network's weights."""
     if timm.is_model(backbone):
         cfg = timm.get_pretrained_cfg(backbone)
         return (cfg.mean, cfg.std) if cfg is not None else MIDDLE

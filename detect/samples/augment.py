@@ -4,11 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import albumentations as A
 import numpy as np
 from numpy.typing import NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version on import
+
+import albumentations as A
 
 GEOMETRIC = (
     "D4",

@@ -1,7 +1,7 @@
 """Folders of bare patches, a file each: the patches, the model's outputs for them, and what a training run is given."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery.reading import read_window
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import ModelCard
+from detect.nets.card import BackboneSpec, NetSpec, PatchHead
 from detect.samples.augment import Augment
-from detect.samples.epochs import SEED_STEP, Samples, balanced
+from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
@@ -26,27 +27,27 @@ class PatchFiles:
     """Reads bare patches, a file each, all of one size and kind; each once in a process.
 
     Args:
-        card: bands, dtype and patch size that every patch must have.
+        spec: bands, dtype, resolution and patch size that every patch must have.
     """
 
-    def __init__(self, card: ModelCard) -> None:
-        self.card = card
+    def __init__(self, spec: NetSpec) -> None:
+        self.spec = spec
         self._pixels: dict[Path, NDArray[np.generic]] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
-        """Give a file's pixels (bands, side, side).
+        """Return a file's pixels (bands, side, side).
 
         Raises:
             ValueError: another size or dtype than the others'.
         """
         if path not in self._pixels:
-            scene = self.card.resolution.seen(open_scene(path))
-            side = (self.card.patch_size, self.card.patch_size)
-            if (scene.shape, scene.dtype) != (side, self.card.dtype):
+            scene = self.spec.resolution.resampled(open_scene(path))
+            side = (self.spec.head.typical_size,) * 2
+            if (scene.shape, scene.dtype) != (side, self.spec.dtype):
                 raise ValueError(
-                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.card.dtype}, {side}; make them alike"
+                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; make them alike"
                 )
-            self._pixels[path] = read_window(scene, scene.window, self.card.bands)
+            self._pixels[path] = read_window(scene, scene.window, self.spec.bands)
         return self._pixels[path]
 
 
@@ -82,7 +83,7 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        """Return (pixels (bands, side, side) in the image's dtype, output)."""
         path, output = self.paths[index], int(self.outputs[index])
         if self.paste is not None and output:
             pixels = self.paste(path, output, self.seed + index)
@@ -91,44 +92,51 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         return _varied(pixels, self.augment, self.seed + index), output
 
 
-def folder_card(folder: PatchFolder, negative_labels: Sequence[str], card: ModelCard) -> ModelCard:
-    """Complete a card for a folder of patches: classes, background, bands, dtype and patch size.
+def folder_spec(
+    folder: PatchFolder,
+    negative_labels: Sequence[str],
+    backbone: Callable[[int], BackboneSpec],
+    bands: Sequence[int] | None,
+    resolution: Resolution,
+) -> NetSpec:
+    """Return what a classifier of a folder's patches is built from; their side is that of the first.
+
+    Args:
+        folder: the patches.
+        negative_labels: folders that are background; the first names it.
+        backbone: makes the backbone's spec for a number of bands.
+        bands: band numbers from 1; None takes the first three, or the one there is.
+        resolution: at what size the network sees patches.
 
     Raises:
         ValueError: a negative label that is no class folder, or patches that are not square.
     """
     unknown = sorted(set(negative_labels) - set(folder.classes))
     if unknown:
-        raise ValueError(f"data.negative_labels names {unknown}; the folders are {list(folder.classes)}")
-    first = card.resolution.seen(open_scene(folder.paths[0]))
+        raise ValueError(f"data.labels.negative names {unknown}; the folders are {list(folder.classes)}")
+    first = resolution.resampled(open_scene(folder.paths[0]))
     if first.shape[0] != first.shape[1]:
         raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
-    bands, dtype = image_kind([first], card.bands or None)
-    return replace(
-        card,
-        classes=tuple(name for name in folder.classes if name not in negative_labels),
-        background=negative_labels[0] if negative_labels else None,
-        bands=bands,
-        dtype=dtype,
-        backbone=replace(card.backbone, bands=len(bands)),
-        patch_size=first.shape[0],
-    )
+    chosen, dtype = image_kind([first], bands)
+    head = PatchHead(first.shape[0], negative_labels[0] if negative_labels else None)
+    classes = tuple(name for name in folder.classes if name not in negative_labels)
+    return NetSpec(head, backbone(len(chosen)), classes, chosen, dtype, resolution)
 
 
-def folder_outputs(folder: PatchFolder, card: ModelCard, negative_labels: Sequence[str] = ()) -> NDArray[np.int64]:
-    """Give the network's output for every patch of a folder; all negative labels share the background's.
+def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str] = ()) -> NDArray[np.int64]:
+    """Return the network's output (N,) for every patch of a folder; all negative labels share the background's.
 
     Raises:
         ValueError: a class that the model does not know and that is no negative label.
     """
-    first = 0 if card.background is None else 1
-    background = set() if card.background is None else {card.background, *negative_labels}
-    unknown = [name for name in folder.classes if name not in card.classes and name not in background]
+    first = len(spec.outputs) - len(spec.classes)
+    background = {*spec.outputs[:first], *(negative_labels if first else ())}
+    unknown = [name for name in folder.classes if name not in spec.classes and name not in background]
     if unknown:
         raise ValueError(
-            f"unknown classes {unknown}; the model knows {list(card.outputs)}; background goes to data.negative_labels"
+            f"unknown classes {unknown}; the model knows {list(spec.outputs)}; background goes to data.labels.negative"
         )
-    places = [card.classes.index(name) + first if name in card.classes else 0 for name in folder.classes]
+    places = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
     return np.array(places, np.int64)[folder.label]
 
 
@@ -147,13 +155,13 @@ class FolderDraw:
     negative_labels: tuple[str, ...]
     val_fraction: float
     balance: float
-    superimpose: float = 0.0
+    superimpose: float
 
 
 def folder_samples_of(
-    folder: PatchFolder, card: ModelCard, augment: Augment | None, recipe: FolderDraw, seed: int
+    folder: PatchFolder, spec: NetSpec, augment: Augment | None, recipe: FolderDraw, seed: int
 ) -> Samples:
-    """Learn from bare patches, a file each; without a `val` folder a stratified part of `train` validates.
+    """Make the samples of bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
     as there are. Where they are of one size, each comes once.
@@ -161,7 +169,7 @@ def folder_samples_of(
     Raises:
         ValueError: nothing to train on, or an unknown class.
     """
-    outputs = folder_outputs(folder, card, recipe.negative_labels)
+    outputs = folder_outputs(folder, spec, recipe.negative_labels)
     side = np.array([name or "train" for name in folder.split])
     train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
     notes = ["validation patches from the folder's own val"]
@@ -171,40 +179,42 @@ def folder_samples_of(
         train, val = train_test_split(train, test_size=recipe.val_fraction, random_state=seed, stratify=outputs[train])
         notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
 
-    files = PatchFiles(card)
-    paste, told = _transplant(folder, files, train, outputs, recipe)
-    notes += told
-    size = np.bincount(outputs[train], minlength=len(card.outputs))[outputs[train]].astype(np.float64)
-    share = size**-recipe.balance / (size**-recipe.balance).sum()
+    files = PatchFiles(spec)
+    paste, remarks = _moved_objects(folder, files, train, outputs, recipe)
+    notes += remarks
+    sizes = np.bincount(outputs[train])
+    weight = class_weights(outputs[train], recipe.balance)
 
     def patches(chosen: NDArray[np.intp]) -> tuple[list[Path], NDArray[np.int64], PatchFiles]:
         return [folder.paths[i] for i in chosen], outputs[chosen], files
 
     def epoch_patches(epoch: int) -> PatchSet:
         rng = np.random.default_rng((seed, epoch))
-        even = len(set(size.tolist())) == 1
-        order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=share)
+        even = len(set(sizes[sizes > 0].tolist())) == 1
+        order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=weight / weight.sum())
         return FolderDataset(*patches(order), augment, (seed + 1) * SEED_STEP + epoch * len(train), paste)
 
-    number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(card.outputs)}
+    number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(spec.outputs)}
     drawn = balanced(list(number.values()), recipe.balance)
     return Samples(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
 
 
-def _transplant(
+def _moved_objects(
     folder: PatchFolder,
     files: PatchFiles,
     train: NDArray[np.intp],
     outputs: NDArray[np.int64],
     recipe: FolderDraw,
 ) -> tuple[PasteOnOtherGround | None, list[str]]:
-    """Make what lays objects onto empty patches, where that is asked for, and say what comes of it."""
-    card, share = files.card, recipe.superimpose
+    """Make what pastes objects onto empty patches, where that is asked for; return it with notes for the log."""
+    spec, share = files.spec, recipe.superimpose
     if not share:
         return None, []
-    ground = [i for i in train if folder.classes[folder.label[i]] == card.background]
+    background = set(spec.outputs) - set(spec.classes)
+    ground = [i for i in train if folder.classes[folder.label[i]] in background]
     if not ground:
-        return None, ["augment.superimpose: there are no empty patches (data.negative_labels): not used here"]
+        return None, ["augment.superimpose: there are no empty patches (data.labels.negative): not used here"]
     objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
-    made = PasteOnOtherGround(share, card.patch_size, files.read, objects, [folder.paths[i] for i in ground])
-    return made, [f"superimposition: {made.pieces.told(card.outputs)}"]
+    empty = [folder.paths[i] for i in ground]
+    made = PasteOnOtherGround(share, spec.head.typical_size, files.read, objects, empty)
+    return made, [f"superimposition: {made.pieces.rates_text(spec.outputs)}"]

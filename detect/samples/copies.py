@@ -47,7 +47,7 @@ def check_copies(files: Sequence[SplitFile], policy: str = "error") -> None:
         ValueError: an unknown policy, or two files on different sides are the same.
     """
     if policy not in ("error", "warn"):
-        raise ValueError(f"data.copies must be error or warn, got {policy}")
+        raise ValueError(f"data.split.copies must be error or warn, got {policy}")
     by_path: dict[Path, list[SplitFile]] = defaultdict(list)
     for each in files:
         by_path[each.path].append(each)
@@ -61,7 +61,7 @@ def check_copies(files: Sequence[SplitFile], policy: str = "error") -> None:
             f"of the split ({len(torn)} such pairs); remove one, or put both in one group"
         )
         if policy == "error":
-            raise ValueError(f"{message}; data.copies=warn goes on all the same")
+            raise ValueError(f"{message}; data.split.copies=warn goes on all the same")
         logger.warning("%s", message)
     within = [group for group in alike if len({each.side for each in group}) == 1]
     if within:

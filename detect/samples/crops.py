@@ -7,18 +7,26 @@ import numpy as np
 import torch
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from detect.imagery.windows import Window
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.samples.augment import Augment
-from detect.samples.epochs import SEED_STEP, CropDraw, Samples, _check_objects, _objects_and_notes, balanced
+from detect.samples.epochs import (
+    SEED_STEP,
+    CropDraw,
+    Samples,
+    balanced,
+    check_objects,
+    class_weights,
+    objects_and_notes,
+)
 from detect.samples.hard_negatives import HardNegatives, Place
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
+from detect.samples.sizes import nearest_distances
 from detect.samples.targets import Objects, TargetEncoder
 
 TRIES = 20
@@ -62,9 +70,9 @@ class CropSampler:
         self._objects = [(i, *xy) for i, s in enumerate(scenes) for xy in s.objects.xy.tolist()]
         self.hard_negatives = HardNegatives(scenes)
         if not self._objects:
-            raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
+            raise ValueError("the training images hold no objects; label some, or check data.split")
         label = np.concatenate([s.objects.label for s in scenes])
-        weight = np.bincount(label)[label].astype(np.float64) ** -recipe.balance
+        weight = class_weights(label, recipe.balance)
         self._weight = weight / weight.sum()
         area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
         self._area = area / area.sum()
@@ -177,8 +185,7 @@ def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
     """Give the objects whose centre lies in a window or up to half its side away, in pixels of the window."""
     around = window.grown(window.width // 2)
     near = labelled.objects[around.contains_xy(labelled.objects.xy)]
-    height, width = labelled.scene.shape
-    xy = np.minimum(near.xy, np.nextafter((width, height), 0.0)) - (window.col, window.row)
+    xy = clamp_far_edges(near.xy, labelled.scene.shape) - (window.col, window.row)
     ignored = labelled.ignored - np.array([window.col, window.row] * 2, np.float64)
     return Objects(xy, near.wh, near.label, ignored)
 
@@ -219,7 +226,7 @@ def crop_samples_of(
     paste: PasteObjects | None = None,
 ) -> Samples:
     """Learn from crops of scenes, around objects and on empty ground; those that train may get pasted objects."""
-    _check_objects(split)
+    check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
     held = CropSampler(split.val, recipe, seed)
 
@@ -227,7 +234,7 @@ def crop_samples_of(
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, paste)
 
-    number, notes = _objects_and_notes(split)
+    number, notes = objects_and_notes(split)
     note = _close_objects(split.train, encoder)
     drawn = balanced(list(number.values()), recipe.balance)
     val = CropDataset(split.val, held.fixed(), source, encoder)
@@ -236,12 +243,8 @@ def crop_samples_of(
 
 def _close_objects(scenes: Sequence[LabelledScene], encoder: TargetEncoder) -> str | None:
     """Say how many objects lie so close to another that the head may take both for one."""
-    close = total = 0
-    for labelled in scenes:
-        xy = labelled.objects.xy
-        total += len(xy)
-        if len(xy) > 1:
-            close += int((cKDTree(xy).query(xy, k=2)[0][:, 1] < encoder.stride).sum())
+    total = sum(len(labelled.objects) for labelled in scenes)
+    close = int((nearest_distances(scenes) < encoder.stride).sum())
     if not close:
         return None
     return (

@@ -28,7 +28,7 @@ class Fold:
 
     def __post_init__(self) -> None:
         if self.of < 2 or not 1 <= self.number <= self.of:
-            raise ValueError(f"data.fold must be k/n with n of 2 or more and k from 1 to n, got {self}")
+            raise ValueError(f"data.split.fold must be k/n with n of 2 or more and k from 1 to n, got {self}")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -42,7 +42,7 @@ class Fold:
         """
         found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", str(text))
         if found is None:
-            raise ValueError(f"data.fold must be k/n, such as 2/4 for the second of four parts, got {text}")
+            raise ValueError(f"data.split.fold must be k/n, such as 2/4 for the second of four parts, got {text}")
         return cls(int(found[1]), int(found[2]), seed)
 
 
@@ -81,8 +81,8 @@ def fold_images(annotations: Annotations, fold: Fold, val: Sequence[str], test: 
     groups = sorted({group_of(image) for image in free})
     if fold.of > len(groups):
         raise ValueError(
-            f"data.fold={fold} divides images or groups in {fold.of}, and there are {len(groups)} without a side of "
-            "their own; divide in fewer, or name fewer in data.val, data.test and the split column"
+            f"data.split.fold={fold} divides images or groups in {fold.of}, and there are {len(groups)} without a "
+            "side of their own; divide in fewer, or name fewer in data.split.val, data.split.test and the split column"
         )
     tested = {groups[i] for i in deal(class_counts(free, groups), fold.of, fold.seed)[fold.number - 1]}
     left_out = tuple(image.name for image in annotations.images if sides[image.name] == "test")

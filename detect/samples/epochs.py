@@ -2,14 +2,40 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.samples.hard_negatives import HardNegatives
-from detect.samples.labelled_scenes import SceneSplit
-from detect.samples.loading import PatchSet
-from detect.samples.sizes import ObjectSizes
+if TYPE_CHECKING:
+    from detect.samples.hard_negatives import HardNegatives
+    from detect.samples.labelled_scenes import SceneSplit
+    from detect.samples.loading import PatchSet
+    from detect.samples.sizes import ObjectSizes
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How batches are put together.
+
+    Attributes:
+        batch_size: samples a batch.
+        workers: processes that cut and augment samples; 0 does it in the main process.
+        cache: bytes of decoded photographs that are kept in memory.
+
+    Raises:
+        ValueError: a number below its least.
+    """
+
+    batch_size: int
+    workers: int
+    cache: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 2:
+            raise ValueError(f"data.loading.batch_size must be 2 or more (batch normalisation), got {self.batch_size}")
+        if self.workers < 0:
+            raise ValueError(f"data.loading.workers must be 0 or more, got {self.workers}")
 
 
 @dataclass(frozen=True)
@@ -39,13 +65,13 @@ class PatchDraw:
         shares = ("near_fraction", "negative_fraction", "balance")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+                raise ValueError(f"data.sampling.{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.background_fraction < 1:
-            raise ValueError(f"data.background_fraction must be in [0, 1), got {self.background_fraction}")
+            raise ValueError(f"data.sampling.background_fraction must be in [0, 1), got {self.background_fraction}")
         if self.samples < 1:
-            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+            raise ValueError(f"data.sampling.samples must be 1 or more, got {self.samples}")
         if not 0 <= self.jitter < self.exclusion:
-            raise ValueError(f"data.jitter must be in [0, exclusion {self.exclusion}), got {self.jitter}")
+            raise ValueError(f"data.sampling.jitter must be in [0, exclusion {self.exclusion}), got {self.jitter}")
 
 
 @dataclass(frozen=True)
@@ -68,12 +94,12 @@ class CropDraw:
 
     def __post_init__(self) -> None:
         if self.samples < 1:
-            raise ValueError(f"data.samples must be 1 or more, got {self.samples}")
+            raise ValueError(f"data.sampling.samples must be 1 or more, got {self.samples}")
         if not 0 <= self.empty_fraction < 1:
-            raise ValueError(f"data.empty_fraction must be in [0, 1), got {self.empty_fraction}")
+            raise ValueError(f"data.sampling.empty_fraction must be in [0, 1), got {self.empty_fraction}")
         for name in ("negative_fraction", "balance"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"data.{name} must be in [0, 1], got {getattr(self, name)}")
+                raise ValueError(f"data.sampling.{name} must be in [0, 1], got {getattr(self, name)}")
 
 
 SEED_STEP = 1_000_003
@@ -82,11 +108,11 @@ SEED_STEP = 1_000_003
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A training run's material.
+    """What a network is shown in a training run.
 
     Attributes:
-        train: gives the patches of an epoch.
-        val: the patches that validate.
+        epoch: returns the samples of an epoch, from 0.
+        val: the samples that validate.
         outputs: how many training patches or objects each output of the network has.
         notes: sentences for the log and the report.
         drawn: how many of each output of the network are drawn, relative to one another.
@@ -95,22 +121,22 @@ class Samples:
         sizes: how large the training objects are; None for bare patches, and where points have no neighbours.
     """
 
-    train: Callable[[int], PatchSet]
-    val: PatchSet
+    epoch: Callable[[int], "PatchSet"]
+    val: "PatchSet"
     outputs: dict[str, int]
     notes: tuple[str, ...]
     drawn: NDArray[np.float64]
-    hard_negatives: HardNegatives | None = None
+    hard_negatives: "HardNegatives | None" = None
     warnings: tuple[str, ...] = ()
-    sizes: ObjectSizes | None = None
+    sizes: "ObjectSizes | None" = None
 
-    def told(self, sizes: ObjectSizes | None, note: str, warnings: tuple[str, ...]) -> "Samples":
-        """Add what there is to say on the objects' sizes."""
+    def with_notes(self, sizes: "ObjectSizes | None", note: str, warnings: tuple[str, ...]) -> "Samples":
+        """Return these samples with the objects' sizes, a note and warnings on them."""
         return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
 
 
 @dataclass(frozen=True)
-class PatchSettings:
+class PatchGeometry:
     """The geometry of training patches, in pixels: their side and the margin of context around them."""
 
     patch_size: int
@@ -118,25 +144,40 @@ class PatchSettings:
 
     @property
     def side(self) -> int:
-        """Side in pixels of what the network sees."""
+        """Side in pixels of a patch with its margin."""
         return self.patch_size + 2 * self.margin
 
 
+def class_weights(label: NDArray[np.integer], balance: float) -> NDArray[np.float64]:
+    """Return the weight (N,) with which each object is drawn, by the number of its class to the power of -balance.
+
+    Args:
+        label: (N,) class numbers.
+        balance: 0 draws classes as they occur, 1 all equally often.
+    """
+    return np.bincount(label)[label].astype(np.float64) ** -balance
+
+
 def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
-    """Give how often classes are drawn, as many in all as there are: `balance` 0 as they occur, 1 equally often."""
+    """Return how often classes are drawn, as many in all as there are: `balance` 0 as they occur, 1 equally often."""
     held = np.array(number, np.float64)
     share = np.where(held > 0, np.maximum(held, 1) ** (1 - balance), 0)
     return share * held.sum() / max(share.sum(), 1)
 
 
-def _check_objects(split: SceneSplit) -> None:
+def check_objects(split: "SceneSplit") -> None:
+    """Check that there are objects to train on and to validate with.
+
+    Raises:
+        ValueError: there are none.
+    """
     for side, scenes in (("training", split.train), ("validation", split.val)):
         if not any(len(labelled.objects) for labelled in scenes):
-            raise ValueError(f"the {side} images hold no objects; choose them with data.val and data.test")
+            raise ValueError(f"the {side} images hold no objects; choose them with data.split.val and data.split.test")
 
 
-def _objects_and_notes(split: SceneSplit) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Count the training objects of each class, and say what a reader of the report should know."""
+def objects_and_notes(split: "SceneSplit") -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the number of training objects of each class, and notes for the reader of the report."""
     classes = split.train[0].objects.classes
     number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
     unseen = [name for name, n in number.items() if not n]

@@ -67,7 +67,7 @@ class Mining:
 
     def __post_init__(self) -> None:
         if not all(0 < moment < 1 for moment in self.moments):
-            raise ValueError(f"data.mine_at must be shares of the epochs in (0, 1), got {list(self.moments)}")
+            raise ValueError(f"data.mining.at must be shares of the epochs in (0, 1), got {list(self.moments)}")
 
     def epochs(self, number: int) -> set[int]:
         """Give the epochs, from 0, at whose end the network looks, of `number`; after the last it would be too late."""

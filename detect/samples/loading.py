@@ -1,7 +1,6 @@
 """Batches of samples: how they are loaded, the Lightning data module, and the normalisation of what they hold."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,34 +8,17 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from detect.samples.epochs import Loading
+
 PatchSet = Dataset[Any]
 """Pairs of pixels and what is wanted: an output's number, or a grid's targets."""
-
-
-@dataclass(frozen=True)
-class Loading:
-    """How batches are put together.
-
-    Attributes:
-        batch_size: patches a batch.
-        workers: processes that cut and augment patches; 0 does it in the main process.
-    """
-
-    batch_size: int
-    workers: int
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 2:
-            raise ValueError(f"data.batch_size must be 2 or more (batch normalisation), got {self.batch_size}")
-        if self.workers < 0:
-            raise ValueError(f"data.workers must be 0 or more, got {self.workers}")
 
 
 class PatchData(pl.LightningDataModule):
     """Patches for training and validation.
 
     Args:
-        train: gives the patches of an epoch, in order; the same epoch gives the same patches.
+        train: returns the patches of an epoch, in order; the same epoch has the same patches.
         val: the patches that validate.
         loading: batch size and workers.
     """

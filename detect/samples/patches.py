@@ -12,15 +12,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery.windows import Window
+from detect.labels.regions import inside_regions
 from detect.samples.augment import Augment
 from detect.samples.epochs import (
     SEED_STEP,
     PatchDraw,
-    PatchSettings,
+    PatchGeometry,
     Samples,
-    _check_objects,
-    _objects_and_notes,
     balanced,
+    check_objects,
+    class_weights,
+    objects_and_notes,
 )
 from detect.samples.hard_negatives import HardNegatives
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
@@ -64,11 +66,11 @@ class Sampler:
         ]
         self.hard_negatives = HardNegatives(scenes)
         if not self.positives:
-            raise ValueError("the training images hold no objects; label some, or check data.val and data.test")
+            raise ValueError("the training images hold no objects; label some, or check data.split")
         self._trees = [cKDTree(s.objects.xy) if len(s.objects) else None for s in scenes]
         outputs = np.array([sample.output for sample in self.positives])
-        number = np.bincount(outputs)[outputs].astype(np.float64)
-        self._weight = number**-recipe.balance / (number**-recipe.balance).sum()
+        weight = class_weights(outputs, recipe.balance)
+        self._weight = weight / weight.sum()
 
     def draw(self, epoch: int) -> list[Sample]:
         """Draw the patches of an epoch, shuffled."""
@@ -126,7 +128,7 @@ class Sampler:
         if len(samples) < number:
             raise ValueError(
                 f"only {len(samples)} of {number} backgrounds lie {self.recipe.exclusion:g} pixels from every object; "
-                "the images are crowded: lower data.exclusion, or add an image with empty ground"
+                "the images are crowded: lower data.sampling.exclusion, or add an image with empty ground"
             )
         return samples
 
@@ -134,8 +136,7 @@ class Sampler:
         height, width = self.scenes[scene].scene.shape
         if not (0 <= xy[0] < width and 0 <= xy[1] < height):
             return False
-        x1, y1, x2, y2 = self.scenes[scene].ignored.T
-        if ((x1 <= xy[0]) & (xy[0] < x2) & (y1 <= xy[1]) & (xy[1] < y2)).any():
+        if inside_regions(xy[None], self.scenes[scene].ignored)[0]:
             return False
         tree = self._trees[scene]
         return tree is None or tree.query(xy)[0] >= self.recipe.exclusion
@@ -195,13 +196,13 @@ def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> 
 def patch_samples_of(
     split: SceneSplit,
     source: PixelSource,
-    patches: PatchSettings,
+    patches: PatchGeometry,
     recipe: PatchDraw,
     augment: Augment | None,
     seed: int,
 ) -> Samples:
     """Learn from patches drawn around the objects of scenes and away from them."""
-    _check_objects(split)
+    check_objects(split)
     sampler = Sampler(split.train, recipe, seed)
     held = Sampler(split.val, recipe, seed)
 
@@ -209,7 +210,7 @@ def patch_samples_of(
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return SampleDataset(split.train, sampler.draw(epoch), source, patches.side, augment, seeds)
 
-    number, notes = _objects_and_notes(split)
+    number, notes = objects_and_notes(split)
     drawn = balanced(list(number.values()), recipe.balance)
     empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
     val = SampleDataset(split.val, held.fixed(), source, patches.side)

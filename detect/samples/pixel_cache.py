@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.reading import read_window
+from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window, reflect
@@ -29,7 +29,7 @@ class PixelSource:
         budget: bytes of decoded images to keep in memory.
     """
 
-    def __init__(self, bands: Sequence[int], budget: int = 4 << 30) -> None:
+    def __init__(self, bands: Sequence[int], budget: int) -> None:
         self.bands = tuple(bands)
         self.budget = budget
         self.held = 0
@@ -47,6 +47,19 @@ class PixelSource:
         rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
         return np.asarray(image[:, rows[:, None], cols[None, :]])
+
+    def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
+        """Make a reader of a scene, whose photograph is decoded once; it is a context manager.
+
+        Args:
+            scene: the scene.
+            bands: band numbers from 1, those of this source.
+        """
+        if scene.path.suffix.lower() in RANDOM_ACCESS:
+            return SceneReader(scene, bands)
+        held = scene.window.shifted(*scene.origin)
+        pixels = self._image(scene)[:, held.row : held.row_stop, held.col : held.col_stop]
+        return SceneReader(scene, bands, pixels)
 
     def preload(self, scenes: Sequence[Scene]) -> None:
         """Decode every photograph now, so that a damaged one is reported before training starts."""

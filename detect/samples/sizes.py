@@ -65,7 +65,7 @@ def object_sizes(scenes: Sequence[LabelledScene]) -> ObjectSizes | None:
     parts = [scene for scene in scenes if len(scene.objects) > (0 if boxes else 1)]
     if not parts:
         return None
-    size = np.concatenate([_sides(scene) if boxes else _distances(scene) for scene in parts])
+    size = np.concatenate([_sides(scene) if boxes else nearest_distances([scene]) for scene in parts])
     label = np.concatenate([scene.objects.label for scene in parts])
     low, median, high = np.percentile(size, (5, 50, 95)).tolist()
     names = parts[0].objects.classes
@@ -76,11 +76,6 @@ def object_sizes(scenes: Sequence[LabelledScene]) -> ObjectSizes | None:
 def _sides(labelled: LabelledScene) -> NDArray[np.float64]:
     assert labelled.objects.wh is not None
     return np.sqrt(labelled.objects.wh.prod(axis=1))
-
-
-def _distances(labelled: LabelledScene) -> NDArray[np.float64]:
-    xy = labelled.objects.xy
-    return np.asarray(cKDTree(xy).query(xy, k=2)[0][:, 1])
 
 
 def grid_warnings(
@@ -101,8 +96,9 @@ def grid_warnings(
     if sizes.boxes and 2 * sizes.high > crop:
         fitting = math.ceil(2 * sizes.high / deepest) * deepest
         told += (
-            f"the largest 5 % of objects are {sizes.high:.3g} pixels wide or more, over half of data.crop={crop}: few "
-            f"crops hold one whole; set data.crop={fitting}, or {_resized(resolution, crop / 2 / sizes.high)}",
+            f"the largest 5 % of objects are {sizes.high:.3g} pixels wide or more, over half of "
+            f"data.sampling.crop={crop}: few crops hold one whole; set data.sampling.crop={fitting}, or "
+            f"{_resized(resolution, crop / 2 / sizes.high)}",
         )
     return told
 
@@ -175,6 +171,18 @@ ROWS = 128
 """Boxes that are compared with all others at once: memory for a few hundred megabytes where there are 100,000."""
 
 
+def nearest_distances(scenes: Sequence[LabelledScene], *, along_axis: bool = False) -> NDArray[np.float64]:
+    """Return the distance (N,) in resampled pixels of every object from the nearest other one of its scene.
+
+    Args:
+        scenes: what is labelled; the objects of scenes that hold a single one are left out.
+        along_axis: measure the greater of the distances in x and in y, instead of the straight line.
+    """
+    places = [scene.objects.xy for scene in scenes if len(scene.objects) > 1]
+    norm = np.inf if along_axis else 2
+    return np.concatenate([np.empty(0), *(cKDTree(xy).query(xy, k=2, p=norm)[0][:, 1] for xy in places)])
+
+
 def nearest_others(scenes: Sequence[LabelledScene], *, along_axis: bool = False) -> float | None:
     """Give the distance in pixels of the scenes below which only the most crowded 5 % of objects have another.
 
@@ -185,12 +193,8 @@ def nearest_others(scenes: Sequence[LabelledScene], *, along_axis: bool = False)
     Returns:
         None where no scene has two objects.
     """
-    crowds = [scene.objects.xy for scene in scenes if len(scene.objects) > 1]
-    if not crowds:
-        return None
-    norm = np.inf if along_axis else 2
-    distance = np.concatenate([cKDTree(xy).query(xy, k=2, p=norm)[0][:, 1] for xy in crowds])
-    return float(np.percentile(distance, CROWDED))
+    distance = nearest_distances(scenes, along_axis=along_axis)
+    return float(np.percentile(distance, CROWDED)) if len(distance) else None
 
 
 def greatest_overlaps(scenes: Sequence[LabelledScene]) -> float | None:

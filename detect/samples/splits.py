@@ -50,18 +50,18 @@ def split_scenes(
             to be cut.
     """
     if not 0 < val_fraction < 1:
-        raise ValueError(f"data.val_fraction must be in (0, 1), got {val_fraction}")
+        raise ValueError(f"data.split.val_fraction must be in (0, 1), got {val_fraction}")
     if val_from not in ("images", "parts"):
-        raise ValueError(f"data.val_from must be images or parts, got {val_from}")
+        raise ValueError(f"data.split.val_from must be images or parts, got {val_from}")
     sides = named_sides(annotations, val, test)
     images = {side: [i for i in annotations.images if sides[i.name] == side] for side in ("train", "val", "test")}
     if not images["train"]:
-        raise ValueError("no image is left to train on; name fewer in data.val and data.test")
-    note = "validation images named by data.val or the split column"
+        raise ValueError("no image is left to train on; name fewer in data.split.val and data.split.test")
+    note = "validation images named by data.split.val or the split column"
     if val_from == "parts":
         if images["val"]:
             raise ValueError(
-                "data.val_from=parts cuts the training images; leave data.val and the split column's val out"
+                "data.split.val_from=parts cuts the training images; leave data.split.val and the table's val out"
             )
     elif not images["val"] and len({group_of(i) for i in images["train"]}) > 1:
         images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
@@ -90,12 +90,12 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
     keys = {image.name: {image.name, image.path.name, group_of(image)} for image in annotations.images}
     unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
-        raise ValueError(f"data.val or data.test names {unknown}, which are no images or groups of the annotations")
+        raise ValueError(f"data.split.val or test names {unknown}, which are no images or groups of the annotations")
     sides: dict[str, str] = {}
     for image in annotations.images:
         named = [side for side, names in {"val": val, "test": test}.items() if keys[image.name] & set(names)]
         if len(named) > 1:
-            raise ValueError(f"{image.name} is named in data.val and in data.test; an image can be on one side only")
+            raise ValueError(f"{image.name} is named in data.split.val and test; an image can be on one side only")
         sides[image.name] = named[0] if named else (image.split or "train")
     by_group: dict[str, set[str]] = {}
     for image in annotations.images:
@@ -179,7 +179,7 @@ def _chosen_strip(labelled: LabelledScene, guard: int) -> Strip:
     if first is None:
         raise ValueError(
             f"{labelled.name} ({height} x {width}) is too small to be cut in two for training and validation with "
-            f"a guard band of {guard} pixels; label a second image, or name one in data.val"
+            f"a guard band of {guard} pixels; label a second image, or name one in data.split.val"
         )
     return first if least is None else least[1]
 

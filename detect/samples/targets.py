@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detect.nets.card import GridSpec
+from detect.nets.card import GridHead
 from detect.nets.heads.grid import REACH
 
 SOFTEST = 0.99
@@ -52,7 +52,7 @@ class TargetEncoder:
         spread: standard deviation, in cells, of the soft objectness around a centre.
     """
 
-    grid: GridSpec
+    grid: GridHead
     stride: int
     spread: float
 

@@ -24,7 +24,7 @@ from detect.nets.modelfile import build_net
 from detect.samples.crops import CropDataset
 
 torch.set_num_threads(1)
-SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.crop=64")
+SMALL = ("net.backbone=test_resnet", "net.weights=none", "net.deepest=16", "net.width=16", "data.sampling.crop=64")
 ROWS = [
     ("0.png", 20, 30, "a"),
     ("0.png", 70, 60, "b"),
@@ -76,9 +76,9 @@ def test_boxes_are_learnt_where_boxes_are_labelled_and_points_where_points_are(d
     assert not points.card.boxes and points.card.grid == GridSpec(16, 16, 1, None)
     for job in (boxes, points):
         assert (job.card.kind, job.card.classes, job.card.background) == ("grid", ("a", "b"), None)
-        assert job.card.finds and job.task.outputs == {"a": 2, "b": 1}
-        assert isinstance(job.task.val, CropDataset) and job.task.val.crops[0].window.height == 64
-        assert len(job.task.train(0)) == 240
+        assert job.card.finds and material.samples.outputs == {"a": 2, "b": 1}
+        assert isinstance(material.samples.val, CropDataset) and material.samples.val.crops[0].window.height == 64
+        assert len(job.samples.epoch(0)) == 240
     own = job_of(settings(data, "boxes.csv", "net.object_size=33", "net.slots=2", "net.stride=4"))
     assert own.card.grid == GridSpec(16, 16, 2, 33.0) and own.card.backbone.stride == 4
 
@@ -86,13 +86,19 @@ def test_boxes_are_learnt_where_boxes_are_labelled_and_points_where_points_are(d
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("data.crop=72",), r"data\.crop must be a multiple of net\.deepest=16, twice or more, got 72"),
-        (("data.crop=16",), r"data\.crop must be a multiple of net\.deepest=16, twice or more, got 16"),
+        (
+            ("data.sampling.crop=72",),
+            r"data\.sampling\.crop must be a multiple of net\.deepest=16, twice or more, got 72",
+        ),
+        (
+            ("data.sampling.crop=16",),
+            r"data\.sampling\.crop must be a multiple of net\.deepest=16, twice or more, got 16",
+        ),
         (("net.slots=0",), r"net\.slots must be 1 or more, got 0"),
         (("net.object_size=-3",), r"must be positive, got -3"),
         (("net.spread=0",), r"net\.spread must be positive, got 0"),
-        (("data.empty_fraction=1",), r"data\.empty_fraction must be in \[0, 1\), got 1"),
-        (("data.ignore_labels=[c]", "data.negative_labels=[a,b]"), "no annotated objects"),
+        (("data.sampling.empty_fraction=1",), r"data\.sampling\.empty_fraction must be in \[0, 1\), got 1"),
+        (("data.labels.ignored=[c]", "data.labels.negative=[a,b]"), "no annotated objects"),
     ],
 )
 def test_settings_of_a_grid_that_cannot_be(data: Path, overrides: tuple[str, ...], message: str) -> None:
@@ -111,21 +117,21 @@ def test_bare_patches_go_to_the_patch_classifier(data: Path) -> None:
 
 def test_ignored_and_negative_labels_are_no_objects(data: Path) -> None:
     """Boxes of b around (70, 60) and (99, 9): look-alikes to learn from, or regions to leave out."""
-    negative = job_of(settings(data, "boxes.csv", "data.negative_labels=[b]"))
-    ignored = job_of(settings(data, "boxes.csv", "data.ignore_labels=[b]"))
+    negative = job_of(settings(data, "boxes.csv", "data.labels.negative=[b]"))
+    ignored = job_of(settings(data, "boxes.csv", "data.labels.ignored=[b]"))
     for job in (negative, ignored):
-        assert job.card.classes == ("a",) and job.task.outputs == {"a": 2}
+        assert job.card.classes == ("a",) and material.samples.outputs == {"a": 2}
         assert job.split is not None and [len(side[0].objects) for side in (job.split.train, job.split.val)] == [2, 1]
     assert negative.split is not None and ignored.split is not None
     first = negative.split.train[0]
     assert first.negatives.tolist() == [[70, 60]] and len(first.ignored) == 0
     first = ignored.split.train[0]
     assert len(first.negatives) == 0 and first.ignored.tolist() == [[62, 47.5, 78, 72.5]]
-    dataset = ignored.task.train(0)
+    dataset = ignored.samples.epoch(0)
     assert isinstance(dataset, CropDataset)
     assert min(float(dataset[i][1]["seen"].min()) for i in range(8)) == 0
     with pytest.raises(ValueError, match="regions to ignore must be boxes"):
-        job_of(settings(data, "points.csv", "data.ignore_labels=[b]"))
+        job_of(settings(data, "points.csv", "data.labels.ignored=[b]"))
 
 
 def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path) -> None:
@@ -144,7 +150,7 @@ def test_the_card_learns_where_tiles_begin_and_how_far_the_net_looks(data: Path)
     ("table", "iou", "wanted"), [("boxes.csv", "0.4", 0.4), ("boxes.csv", "null", None), ("points.csv", "null", None)]
 )
 def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, iou: str, wanted: float | None) -> None:
-    cfg = settings(data, table, f"data.match_iou={iou}", "data.match_radius=12", "data.select=count")
+    cfg = settings(data, table, f"data.matching.iou={iou}", "data.matching.radius=12", "data.matching.select=count")
     job = job_of(cfg)
     net = build_net(job.card)
     counter = scene_validator(cfg, job, completed_card(cfg, job, net), net)
@@ -158,29 +164,35 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
 def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
     """Points have none, and a patch classifier finds points."""
     for table, net in (("points.csv", "grid"), ("boxes.csv", "patch")):
-        cfg = settings(data, table, "data.match_iou=0.4")
+        cfg = settings(data, table, "data.matching.iou=0.4")
         if net == "patch":
             with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-                own = ["net.backbone=test_resnet", "net.weights=none", "data.match_iou=0.4"]
+                own = ["net.backbone=test_resnet", "net.weights=none", "data.matching.iou=0.4"]
                 cfg = compose("train", [f"data.root={data}", f"data.annotations={data / table}", *own])
         job = job_of(cfg)
         made = build_net(job.card)
-        with pytest.raises(ValueError, match=r"data\.match_iou=0.4 is for boxes found by net=grid; leave it out"):
+        with pytest.raises(ValueError, match=r"data\.matching\.iou=0.4 is for boxes found by net=grid; leave it out"):
             scene_validator(cfg, job, completed_card(cfg, job, made), made)
 
 
 def test_regions_to_ignore_are_no_matter_of_bare_patches(data: Path) -> None:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        cfg = compose("train", [f"data.root={data / 'patches'}", "data.ignore_labels=[x]"])
+        cfg = compose("train", [f"data.root={data / 'patches'}", "data.labels.ignored=[x]"])
     for name in ("x", "y"):
         (data / "patches" / name).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(data / "patches" / name / "0.png")
-    with pytest.raises(ValueError, match=r"data\.ignore_labels is for annotated images"):
+    with pytest.raises(ValueError, match=r"data\.labels\.ignored is for annotated images"):
         job_of(cfg)
 
 
 @pytest.mark.parametrize(
-    "given", ["data.test=[a.png]", "data.val=[a.png]", "data.ignored=regions.csv", "data.val_from=parts"]
+    "given",
+    [
+        "data.split.test=[a.png]",
+        "data.split.val=[a.png]",
+        "data.labels.ignored_regions=regions.csv",
+        "data.split.val_from=parts",
+    ],
 )
 def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(data: Path, given: str) -> None:
     """They would be passed over, and someone would believe that a test was held back."""
@@ -200,24 +212,24 @@ def test_labels_that_are_no_objects_are_known_to_the_model(data: Path) -> None:
     record = {"negative_labels": ["b"], "ignore_labels": []}
     cfg = settings(data, "boxes.csv")
     labels_aside(cfg, record)
-    assert cfg.data.negative_labels == ["b"] and cfg.data.ignore_labels == []
-    cfg = settings(data, "boxes.csv", "data.negative_labels=[a]")
+    assert cfg.data.labels.negative == ["b"] and cfg.data.labels.ignored == []
+    cfg = settings(data, "boxes.csv", "data.labels.negative=[a]")
     labels_aside(cfg, record)
-    assert cfg.data.negative_labels == ["a"]
+    assert cfg.data.labels.negative == ["a"]
 
 
 def test_a_photograph_that_was_cut_into_strips_is_known_as_learned_from(
     data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The record of a run with `data.val_from=parts` names strips; the warning is of the photograph."""
+    """The record of a run with `data.split.val_from=parts` names strips; the warning is of the photograph."""
     cfg = settings(data, "boxes.csv")
     annotations = read_labels(cfg)
     name = annotations.images[0].name
-    cfg.data.test = [name]
+    cfg.data.split.test = [name]
     record = {"train": [f"{name} [rows 0-40, columns 0-120]"], "val": [f"{name} [rows 60-80, columns 0-120]"]}
     with caplog.at_level("WARNING"):
         assert sides_of_model(cfg, annotations, record)[name] == "test"
-    assert f"data.test names {name}, which the model learned from" in caplog.text
+    assert f"data.split.test names {name}, which the model learned from" in caplog.text
 
 
 def test_a_patch_is_of_whole_pixels(data: Path) -> None:
@@ -231,9 +243,9 @@ def test_a_patch_is_of_whole_pixels(data: Path) -> None:
 def test_a_module_is_of_its_networks_family_and_rare_classes_weigh_more(data: Path) -> None:
     """2 of a, 1 of b, b = 0.5: effective numbers 1 - 0.25 and 1 - 0.5 over 0.5, so b weighs 1.5 times as much as a.
 
-    Drawn equally often (`data.balance=1`) both would weigh the same.
+    Drawn equally often (`data.sampling.balance=1`) both would weigh the same.
     """
-    cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.balance=0", "net.loss.classes.effective=0.5")
+    cfg = settings(data, "boxes.csv", "net.loss.box=3.0", "data.sampling.balance=0", "net.loss.classes.effective=0.5")
     job = job_of(cfg)
     net = build_net(job.card)
     module = make_module(cfg, net, job, None)
@@ -276,11 +288,11 @@ def test_resampled_images_and_what_is_labelled_in_them(data: Path, caplog: pytes
     (scene,) = job.split.train
     assert scene.scene.shape == (240, 240) and scene.objects.xy.tolist() == [[40, 60], [140, 120], [180, 180]]
     assert job.source.read(scene.scene, scene.scene.window).shape == (3, 240, 240)
-    assert job.task.sizes is not None and job.task.sizes.median == 40
-    assert job.task.notes[-1].startswith("objects are 40 pixels wide: median of 3")
-    assert job.task.notes[-1].endswith("(as resampled by data.scale=2)")
-    (warning,) = job.task.warnings
-    assert "over half of data.crop=64" in warning and "set data.crop=80, or data.scale=1" in warning
+    assert material.samples.sizes is not None and material.samples.sizes.median == 40
+    assert material.samples.notes[-1].startswith("objects are 40 pixels wide: median of 3")
+    assert material.samples.notes[-1].endswith("(as resampled by data.scale=2)")
+    (warning,) = material.samples.warnings
+    assert "over half of data.sampling.crop=64" in warning and "set data.sampling.crop=80, or data.scale=1" in warning
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [warning]
 
 

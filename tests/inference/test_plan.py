@@ -135,8 +135,8 @@ def test_rasters_larger_than_the_budget_are_counted_as_if_there_were_no_bound(tm
         "planes": write_tiff(tmp_path / "planes.tif", pixels, blockysize=48, interleave="band"),
     }
     write_tiff(tmp_path / "whole.tif", pixels, blockysize=1088)
-    roomy = Engine(card, runtime, make_plan(1 << 30, 10.0, 4, 4, None, tmp_path))
-    tight = Engine(card, runtime, make_plan(2 * MIB, 10.0, 4, 4, None, tmp_path))
+    roomy = Engine.of(card, runtime, make_plan(1 << 30, 10.0, 4, 4, None, tmp_path))
+    tight = Engine.of(card, runtime, make_plan(2 * MIB, 10.0, 4, 4, None, tmp_path))
     wanted = count_scene(open_scene(tmp_path / "a.png"), roomy)
     assert len(wanted.detections) > 300 and not isinstance(wanted.logits, np.memmap)
     for name in ("a.png", "a.jpg", "whole.tif"):
@@ -157,6 +157,6 @@ def test_a_scene_of_one_tile_counts_the_same_as_tiff_and_png(tmp_path: Path) -> 
     Image.fromarray(pixels).save(tmp_path / "a.png")
     write_tiff(tmp_path / "a.tif", pixels, tiled=True, blockxsize=64, blockysize=64)
     assert card.halo is not None
-    model = Engine(card, TorchRuntime(net, torch.device("cpu")), make_plan(1 << 30, 200.0, card.halo, 16))
+    model = Engine.of(card, TorchRuntime(net, torch.device("cpu")), make_plan(1 << 30, 200.0, card.halo, 16))
     png, tiff = (count_scene(open_scene(tmp_path / name), model) for name in ("a.png", "a.tif"))
     np.testing.assert_array_equal(png.logits, tiff.logits)

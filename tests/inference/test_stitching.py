@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Tiling, Window
-from detect.inference.stitching import Stitcher, make_tiling, map_scene
+from detect.inference.stitching import Stitcher, make_tiling
+from tests.maps import map_tiles
 
 GRID = Tiling((20, 25), 16, 8, 8)
 """Cores of 16 at (0, 0), (0, 16), (16, 0), (16, 16); the first one's tile is 4 x 4 cells, 2 x 2 of them its own."""
@@ -106,7 +107,7 @@ def test_a_tile_without_room_for_a_core() -> None:
 def test_progress_adds_up_to_the_scene() -> None:
     done: list[int] = []
     scene = Scene(Path("none"), (20, 25), "uint8", 1)
-    found = map_scene(
+    found = map_tiles(
         scene,
         (1,),
         lambda tile: tile[:, :, ::8, ::8],

@@ -12,10 +12,11 @@ from torch.nn import functional as F
 from detect.imagery.scenes import Scene
 from detect.inference.decoding.patch import PatchDecoder
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import Runtime, make_tiling, map_scene
+from detect.inference.stitching import Runtime, make_tiling
 from detect.inference.views import Views
 from tests.engines import disc_net
 from tests.laws.nets import cut, random_net
+from tests.maps import map_tiles
 
 CPU = torch.device("cpu")
 D4 = [(swap, rows, cols) for swap in (False, True) for rows in (False, True) for cols in (False, True)]
@@ -92,7 +93,7 @@ def test_the_map_of_a_turned_image_is_the_turned_map(cells: int, combine: str) -
 def stitched(runtime: Runtime, image: np.ndarray, tile: int, halo: int) -> np.ndarray:
     scene = Scene(Path("memory"), image.shape[1:], "uint8", len(image))
     grid = make_tiling(scene.shape, tile, halo, 16)
-    return map_scene(scene, (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))
+    return map_tiles(scene, (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))
 
 
 @pytest.mark.parametrize(("cells", "combine"), [(1, "mean"), (2, "mean"), (2, "vote")])

@@ -1,5 +1,7 @@
 """Nets and reads that the laws share, written without the code under test where that can be."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
+from tests.cards import patch_card
 
 
 def random_net(name: str, cells: int, seed: int, stages: int | None = None) -> tuple[PatchClassifier, ModelCard]:
@@ -18,9 +21,7 @@ def random_net(name: str, cells: int, seed: int, stages: int | None = None) -> t
     that zeros at an edge are no fixed point of any layer."""
     torch.manual_seed(seed)
     spec = BackboneSpec(name, 16, stages)
-    card = ModelCard(
-        "patch", spec, ("a", "b"), "ground", (1, 2, 3), "uint8", (127.0,) * 3, (128.0,) * 3, 16 * cells, None
-    )
+    card = patch_card(spec, offset=(127.0,) * 3, scale=(128.0,) * 3, patch_size=16 * cells)
     net = build_net(card)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -28,7 +29,7 @@ def random_net(name: str, cells: int, seed: int, stages: int | None = None) -> t
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
     nn.init.normal_(net.head.bias)
-    card = ModelCard(**{**vars(card), "halo": receptive_halo(net, 16, 3)})
+    card = replace(card, halo=receptive_halo(net, 16, 3))
     return net.eval(), card
 
 

@@ -4,13 +4,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from detect.imagery.windows import Tiling
-from detect.inference.stitching import Runtime, map_scene
+from detect.inference.stitching import Runtime
 from detect.samples.targets import Objects
 from tests.grids import (
     memory_scene,
     objects,
 )
 from tests.laws.nets import cut
+from tests.maps import map_tiles
 
 
 @st.composite
@@ -64,4 +65,4 @@ def cut_at_the_edge(things: Objects, shape: tuple[int, int]) -> Objects:
 
 def stitched_map(runtime: Runtime, image: np.ndarray, grid: Tiling) -> np.ndarray:
     """The map of an image (bands, H, W) in memory."""
-    return map_scene(memory_scene(image.shape[1:]), (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))
+    return map_tiles(memory_scene(image.shape[1:]), (1, 2, 3), runtime, grid, read=lambda at: cut(image, at))

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.imagery.windows import Tiling, Window
-from detect.inference.stitching import Stitcher, map_scene
+from detect.inference.stitching import Stitcher
 from tests.laws.nets import cut
 from tests.laws.tilings import memory_scene, noise, tilings
+from tests.maps import map_tiles
 
 
 @pytest.mark.parametrize("to_file", [False, True])
@@ -45,5 +46,5 @@ def test_law_2_cells_at_the_edge_see_the_mirrored_image(tiling: Tiling, seed: in
 
     rows, cols = tiling.map_shape
     whole = cut(image, Window(0, 0, rows * tiling.stride, cols * tiling.stride))
-    found = map_scene(memory_scene(image), (1,), sums, tiling, read=lambda window: cut(image, window))
+    found = map_tiles(memory_scene(image), (1,), sums, tiling, read=lambda window: cut(image, window))
     np.testing.assert_array_equal(found, sums(whole[None])[0])

@@ -13,7 +13,7 @@ from torch import nn
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Tiling, Window
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import make_tiling, map_scene
+from detect.inference.stitching import make_tiling
 from detect.nets.heads.grid import GridDetector
 from detect.nets.receptive import receptive_halo
 from tests.engines import coarse
@@ -21,6 +21,7 @@ from tests.grids import lively_grid
 from tests.laws.nets import cut, one_pass, plain, random_net, run
 from tests.laws.planted import stitched_map
 from tests.laws.tilings import assert_same_map, memory_scene, noise
+from tests.maps import map_tiles
 
 NETS = {
     "lite0": ("tf_efficientnet_lite0", 2, None, (131, 167), (50, 96, 160)),
@@ -43,7 +44,7 @@ def test_law_3_the_stitched_map_is_the_map_of_one_pass(name: str) -> None:
     for room in rooms:
         grid = make_tiling(shape, 2 * card.halo + room, card.halo, 16)
         assert len(grid) > 1
-        found = map_scene(memory_scene(image), (1, 2, 3), plain(net), grid, read=lambda at: cut(image, at))
+        found = map_tiles(memory_scene(image), (1, 2, 3), plain(net), grid, read=lambda at: cut(image, at))
         assert_same_map(found, whole)
 
 
@@ -55,7 +56,7 @@ def test_law_3_holds_for_files_and_the_runtime(tmp_path: Path) -> None:
     whole = one_pass(net, np.moveaxis(image, 2, 0), card.halo, 16)
     grid = make_tiling((100, 148), 2 * card.halo + 48, card.halo, 16)
     runtime = TorchRuntime(net, torch.device("cpu"))
-    assert_same_map(map_scene(open_scene(tmp_path / "a.png"), (1, 2, 3), runtime, grid), whole)
+    assert_same_map(map_tiles(open_scene(tmp_path / "a.png"), (1, 2, 3), runtime, grid), whole)
 
 
 @given(data=st.data(), seed=st.integers(0, 9))
@@ -96,7 +97,7 @@ def test_law_3_fails_with_a_halo_one_stride_too_small(strides: tuple[int, ...], 
 
     def stitched(context: int) -> np.ndarray:
         grid = Tiling((45, 30), 12, context, 4)
-        return map_scene(memory_scene(image), (1,), plain(net), grid, read=lambda at: cut(image, at))
+        return map_tiles(memory_scene(image), (1,), plain(net), grid, read=lambda at: cut(image, at))
 
     assert_same_map(stitched(halo), whole)
     assert_same_map(stitched(halo + 4), whole)

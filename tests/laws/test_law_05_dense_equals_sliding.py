@@ -12,9 +12,10 @@ from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.inference.stitching import Runtime, make_tiling, map_scene
+from detect.inference.stitching import Runtime, make_tiling
 from tests.laws.nets import random_net
 from tests.laws.tilings import assert_same_map, noise
+from tests.maps import map_tiles
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_law_5_dense_evaluation_equals_sliding(tmp_path: Path, backbone: str, ce
     runtime: Runtime = TorchRuntime(net, torch.device("cpu"))
     if openvino:
         runtime = OpenVinoRuntime(net, 3, 16, "uint8", "32")
-    dense = map_scene(scene, card.bands, runtime, make_tiling(scene.shape, 2 * card.halo + 48, card.halo, 16))
+    dense = map_tiles(scene, card.bands, runtime, make_tiling(scene.shape, 2 * card.halo + 48, card.halo, 16))
     assert dense.shape == (3, 5, 6)
     slid = np.empty_like(dense)
     for i, j in np.ndindex(5, 6):

@@ -20,7 +20,7 @@ from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.samples.augment import GEOMETRIC, Augment
 from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_card, folder_samples_of
-from detect.samples.epochs import PatchDraw, PatchSettings
+from detect.samples.epochs import PatchDraw, PatchGeometry
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.patches import Sample, SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
@@ -222,13 +222,13 @@ def plain_crop(scene: Scene, sample: Sample, side: int) -> np.ndarray:
 
 def test_validation_patches_of_scenes_are_the_file_s_own_pixels(tmp_path: Path) -> None:
     train, val = labelled(tmp_path / "t.png", 0), labelled(tmp_path / "v.png", 1)
-    recipe = PatchDraw(8, 0.5, 0.0, 0.0, 0.0, 20.0, 0.0)
+    draw = PatchDraw(8, 0.5, 0.0, 0.0, 0.0, 20.0, 0.0)
     split = SceneSplit((train,), (val,), (), "")
-    task = patch_samples_of(split, PixelSource((1, 2, 3)), PatchSettings(32, 16), recipe, Augment(LIGHT), 0)
-    assert isinstance(task.val, SampleDataset) and len(task.val) == 4
-    for i, sample in enumerate(task.val.samples):
-        np.testing.assert_array_equal(task.val[i][0].numpy(), plain_crop(val.scene, sample, 64))
-    drawn = task.train(0)
+    samples = patch_samples_of(split, PixelSource((1, 2, 3)), PatchGeometry(32, 16), draw, Augment(LIGHT), 0)
+    assert isinstance(samples.val, SampleDataset) and len(samples.val) == 4
+    for i, sample in enumerate(samples.val.samples):
+        np.testing.assert_array_equal(samples.val[i][0].numpy(), plain_crop(val.scene, sample, 64))
+    drawn = samples.epoch(0)
     assert isinstance(drawn, SampleDataset)
     overlapping = [
         (drawn[i][0].numpy() != plain_crop(train.scene, sample, 64)).any() for i, sample in enumerate(drawn.samples)
@@ -245,8 +245,8 @@ def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path)
     folder = read_patch_folder(tmp_path)
     card = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
     card = folder_card(folder, [], card)
-    task = folder_samples_of(folder, card, Augment(LIGHT), FolderDraw((), 0.25, 0.5), 0)
-    for patches, same in ((task.val, True), (task.train(0), False)):
+    samples = folder_samples_of(folder, card, Augment(LIGHT), FolderDraw((), 0.25, 0.5), 0)
+    for patches, same in ((samples.val, True), (samples.epoch(0), False)):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
             file = np.moveaxis(np.asarray(Image.open(path)), 2, 0)

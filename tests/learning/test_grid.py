@@ -17,9 +17,9 @@ from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.samples.augment import Augment
 from detect.samples.crops import crop_samples_of
-from detect.samples.epochs import CropDraw, Samples
+from detect.samples.epochs import CropDraw, Loading, Samples
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
-from detect.samples.loading import Loading, PatchData
+from detect.samples.loading import PatchData
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import TargetEncoder
 from tests.grids import encode, grid_card, objects
@@ -99,7 +99,7 @@ def fit(folder: Path, task: Samples, net: GridDetector, *callbacks: pl.Callback,
     made = module(net, scores=lambda each: {"f1": float(each.head.bias[0])})
     run.fit(
         made,
-        PatchData(task.train, task.val, Loading(4, 0)),
+        PatchData(samples.epoch, task.val, Loading(4, 0)),
         ckpt_path=folder / "last.ckpt" if resume else None,
         weights_only=False,
     )

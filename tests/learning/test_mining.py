@@ -68,7 +68,7 @@ def test_moments_are_ends_of_epochs() -> None:
     assert Mining((0.01, 0.99), 1.0).epochs(3) == {0}
     assert Mining((0.5,), 1.0).epochs(1) == set()
     for wrong in (0.0, 1.0, -0.5):
-        with pytest.raises(ValueError, match=r"data\.mine_at must be shares of the epochs in \(0, 1\), got"):
+        with pytest.raises(ValueError, match=r"data\.mining\.at must be shares of the epochs in \(0, 1\), got"):
             Mining((wrong,), 1.0)
 
 

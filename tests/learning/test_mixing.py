@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from detect.learning.mixing import BatchMixer, Mix
+from detect.learning.hyperparameters import Mix
+from detect.learning.mixing import BatchMixer
 from detect.learning.patch import ClassifierModule
 from tests.learning.test_module import FULL, PLAIN, coloured, coloured_data, fresh, trainer
 

@@ -20,10 +20,10 @@ from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
 from detect.samples.augment import Augment
-from detect.samples.epochs import PatchDraw, PatchSettings
+from detect.samples.epochs import Loading, PatchDraw, PatchGeometry
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import SceneSplit
-from detect.samples.loading import Loading, PatchData
+from detect.samples.loading import PatchData
 from detect.samples.patches import patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from tests.patches import coloured
@@ -154,9 +154,9 @@ def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:
 
 
 def test_numbers_that_make_no_batches() -> None:
-    with pytest.raises(ValueError, match=r"data\.batch_size must be 2 or more .*, got 1"):
+    with pytest.raises(ValueError, match=r"data\.loading\.batch_size must be 2 or more .*, got 1"):
         Loading(1, 0)
-    with pytest.raises(ValueError, match=r"data\.workers must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=r"data\.loading\.workers must be 0 or more, got -1"):
         Loading(8, -1)
 
 
@@ -202,7 +202,7 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     recipe = PatchDraw(24, 0.5, 0.5, 0.5, 3.0, 10.0, 0.5)
     augment = Augment({"SquareSymmetry": {}, "RandomBrightnessContrast": {"p": 0.7}})
     split = SceneSplit((train,), (val,), (), "")
-    task = patch_samples_of(split, PixelSource((1, 2, 3)), PatchSettings(16, 8), recipe, augment, 7)
+    task = patch_samples_of(split, PixelSource((1, 2, 3)), PatchGeometry(16, 8), recipe, augment, 7)
     schedule = Schedule(**{**vars(FULL), "label_smoothing": 0.1, "score_every": 3, "unfreeze_at": 0.5})
     module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, PLAIN, Counts())
     best = ModelCheckpoint(
@@ -213,7 +213,7 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     mined = MineHardNegatives(alarm, split.train, task.hard_negatives, Mining((0.3,), 1.0))
     run.callbacks.insert(0, mined)  # type: ignore[attr-defined]
     last = folder / "last.ckpt" if resume else None
-    run.fit(module, PatchData(task.train, task.val, LOADING), ckpt_path=last, weights_only=False)
+    run.fit(module, PatchData(samples.epoch, task.val, LOADING), ckpt_path=last, weights_only=False)
     return {name: value.clone() for name, value in module.net.state_dict().items()}
 
 

@@ -13,8 +13,8 @@ from detect.learning.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
-from detect.samples.epochs import Samples
-from detect.samples.loading import Loading, PatchData
+from detect.samples.epochs import Loading, Samples
+from detect.samples.loading import PatchData
 from tests.patches import coloured
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*does not have many workers")]

@@ -85,7 +85,7 @@ def test_a_quarter_of_every_class_validates(folder) -> None:
     card = folder_card(folder, ["ground"], CARD)
     recipe = FolderDraw(("ground",), 0.25, 0)
     task = folder_samples_of(folder, card, None, recipe, 5)
-    train, val = task.train(0), task.val
+    train, val = samples.epoch(0), task.val
     assert isinstance(train, FolderDataset) and isinstance(val, FolderDataset)
     assert counts(val) == {"cow": 3, "ground": 2, "sheep": 1}
     assert task.outputs == {"cow": 9, "ground": 6, "sheep": 3} and len(train) == 18
@@ -93,8 +93,8 @@ def test_a_quarter_of_every_class_validates(folder) -> None:
     assert [card.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
     assert "6 validation patches drawn with seed 5" in task.notes[0]
     again = folder_samples_of(folder, card, None, recipe, 5)
-    assert (again.val.paths, again.train(3).paths) == (val.paths, task.train(3).paths)
-    assert task.train(1).paths != train.paths
+    assert (again.val.paths, again.train(3).paths) == (val.paths, samples.epoch(3).paths)
+    assert samples.epoch(1).paths != train.paths
 
 
 def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
     folder = read_patch_folder(root)
     task = folder_samples_of(folder, folder_card(folder, [], CARD), None, FolderDraw((), 0.25, 0.5), 0)
     assert [path.name for path in task.val.paths] == ["3.png"]
-    assert sorted(path.name for path in task.train(0).paths) == ["1.png", "2.png"]
+    assert sorted(path.name for path in samples.epoch(0).paths) == ["1.png", "2.png"]
     assert task.notes == ("validation patches from the folder's own val",)
 
 
@@ -116,7 +116,7 @@ def test_unequal_classes_are_drawn_equally_often_where_asked(folder) -> None:
     """Balance 1: of 18 patches an epoch each class is a third in the long run, though sheep are 3 of them."""
     card = folder_card(folder, ["ground"], CARD)
     task = folder_samples_of(folder, card, None, FolderDraw(("ground",), 0.25, 1), 0)
-    drawn = [path.parent.name for epoch in range(100) for path in task.train(epoch).paths]
+    drawn = [path.parent.name for epoch in range(100) for path in samples.epoch(epoch).paths]
     assert all(abs(drawn.count(name) / len(drawn) - 1 / 3) < 0.04 for name in ("cow", "ground", "sheep"))
 
 

@@ -24,7 +24,7 @@ def test_copies_on_two_sides_are_an_error_that_names_both(tmp_path: Path, caplog
         check_copies(files)
     check_copies(files, "warn")
     assert "one (train) and copy (test)" in caplog.text
-    with pytest.raises(ValueError, match=r"data\.copies must be error or warn, got ignore"):
+    with pytest.raises(ValueError, match=r"data\.split\.copies must be error or warn, got ignore"):
         check_copies(files, "ignore")
 
 

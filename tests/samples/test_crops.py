@@ -137,10 +137,10 @@ def test_nothing_to_draw() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"samples": 0}, r"data\.samples must be 1 or more, got 0"),
-        ({"empty_fraction": 1.0}, r"data\.empty_fraction must be in \[0, 1\), got 1"),
-        ({"negative_fraction": -0.1}, r"data\.negative_fraction must be in \[0, 1\], got -0.1"),
-        ({"balance": 1.5}, r"data\.balance must be in \[0, 1\], got 1.5"),
+        ({"samples": 0}, r"data\.sampling\.samples must be 1 or more, got 0"),
+        ({"empty_fraction": 1.0}, r"data\.sampling\.empty_fraction must be in \[0, 1\), got 1"),
+        ({"negative_fraction": -0.1}, r"data\.sampling\.negative_fraction must be in \[0, 1\], got -0.1"),
+        ({"balance": 1.5}, r"data\.sampling\.balance must be in \[0, 1\], got 1.5"),
     ],
 )
 def test_shares_that_cannot_be(change: dict, message: str) -> None:

@@ -86,11 +86,11 @@ def test_named_images_validate_in_every_fold_or_are_left_out_of_all() -> None:
 
 @pytest.mark.parametrize("text", ["2", "0/4", "5/4", "1/1", "a/b", "1/2/3", "-1/4", "0.5"])
 def test_what_is_no_fold_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"data\.fold must be k/n"):
+    with pytest.raises(ValueError, match=r"data\.split\.fold must be k/n"):
         Fold.parse(text, 0)
 
 
 def test_more_folds_than_images_are_refused() -> None:
     table = annotations(image("0.png", group="g"), image("1.png", group="g"), image("2.png"))
-    with pytest.raises(ValueError, match=r"data\.fold=1/3 divides images or groups in 3, and there are 2"):
+    with pytest.raises(ValueError, match=r"data\.split\.fold=1/3 divides images or groups in 3, and there are 2"):
         fold_images(table, Fold.parse("1/3", 0), [], [])

@@ -10,7 +10,7 @@ from detect.labels.detections import Detections
 from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
-from detect.samples.epochs import CropDraw, PatchDraw, PatchSettings
+from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit, image_kind
 from detect.samples.loading import measure_normalisation
 from detect.samples.patches import Sample, SampleDataset, patch_samples_of
@@ -60,13 +60,13 @@ def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
 def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
     split = SceneSplit((full,), (other,), (), "drawn by hand")
-    task = patch_samples_of(split, PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 3)
-    first, second = task.train(0), task.train(1)
+    task = patch_samples_of(split, PixelSource((1,)), PatchGeometry(16, 8), RECIPE, None, 3)
+    first, second = samples.epoch(0), samples.epoch(1)
     assert (
         isinstance(first, SampleDataset) and isinstance(second, SampleDataset) and isinstance(task.val, SampleDataset)
     )
     assert (len(first), first.side) == (50, 32)
-    assert first.samples == task.train(0).samples != second.samples
+    assert first.samples == samples.epoch(0).samples != second.samples
     assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
     assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
     assert task.outputs == {"a": 2, "b": 0}
@@ -82,9 +82,9 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
     split = SceneSplit((full,), (other,), (), "drawn by hand")
     augment = Augment({"SquareSymmetry": {"p": 1.0}})
     task = crop_samples_of(split, PixelSource((1, 2, 3)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
-    first, second = task.train(0), task.train(1)
+    first, second = samples.epoch(0), samples.epoch(1)
     assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(task.val, CropDataset)
-    assert len(first) == 12 and first.crops == task.train(0).crops != second.crops
+    assert len(first) == 12 and first.crops == samples.epoch(0).crops != second.crops
     assert {first.seed + i for i in range(12)}.isdisjoint(second.seed + i for i in range(12))
     assert first.augment is augment and task.val.augment is None
     assert list(first.scenes) == [full] and list(task.val.scenes) == [other]
@@ -113,7 +113,7 @@ def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(s
 def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene, empty: str) -> None:
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
-    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.val"):
+    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.split.val"):
         crop_samples_of(split, PixelSource((1,)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
 
 
@@ -122,7 +122,7 @@ def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     train, val = (bare, full) if empty == "training" else (full, bare)
     with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
-        patch_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchSettings(16, 8), RECIPE, None, 0)
+        patch_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchGeometry(16, 8), RECIPE, None, 0)
 
 
 def test_pixels_that_are_no_number_cannot_be_normalised() -> None:

@@ -110,9 +110,9 @@ def test_a_strip_of_every_training_image_validates_where_that_is_asked_for(image
         assert held[1] - held[0] == 100
         assert all(stop <= held[0] - 30 or start >= held[1] + 30 for start, stop in around)
     assert "flatter" in split.note
-    with pytest.raises(ValueError, match=r"val_from=parts cuts the training images; leave data\.val"):
+    with pytest.raises(ValueError, match=r"val_from=parts cuts the training images; leave data\.split\.val"):
         split_scenes(table, val=["1.png"], val_from="parts")
-    with pytest.raises(ValueError, match=r"data\.val_from must be images or parts, got strips"):
+    with pytest.raises(ValueError, match=r"data\.split\.val_from must be images or parts, got strips"):
         split_scenes(table, val_from="strips")
 
 
@@ -141,7 +141,7 @@ def test_errors_name_what_is_wrong(image) -> None:
     for options, message in (
         ({"val": ["7.png"]}, r"names \['7.png'\], which are no images or groups"),
         ({"val": ["1.png"]}, r"group g is on several sides \(train, val\); keep it on one"),
-        ({"val": ["1.png"], "test": ["1.png"]}, "1.png is named in data.val and in data.test"),
+        ({"val": ["1.png"], "test": ["1.png"]}, "1.png is named in data.split.val and in data.split.test"),
         ({"val": ["g"]}, "no image is left to train on"),
         ({"val_fraction": 0.0}, r"val_fraction must be in \(0, 1\), got 0"),
         ({"val_fraction": 1.0}, r"val_fraction must be in \(0, 1\), got 1"),

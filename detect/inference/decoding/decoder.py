@@ -1,6 +1,6 @@
-"""What a stitched map means: one decoder for each family of networks."""
+"""What a stitched map means: one decoder for each head."""
 
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,14 @@ from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard
+from detect.nets.card import GridHead, NetSpec, PatchHead
 
 
 class Decoder(Protocol):
-    """Reads the maps of one family of networks."""
+    """Reads the maps of networks with one head."""
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the probability of every class in each cell: (K, h, w) to (C, h, w) in [0, 1]."""
+        """Return the probability of every class in each cell: (K, h, w) to (C, h, w) in [0, 1]."""
 
     def detections(
         self,
@@ -30,20 +30,18 @@ class Decoder(Protocol):
         """Find the objects; `separation` is a radius in pixels, or for boxes an IoU."""
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
-        """Make what a mirrored tile's maps (B, K, h, w) say right, once their cells lie where they belong."""
+        """Map the channels of a mirrored tile's output (B, K, h, w) back to the tile's orientation."""
 
     def combined(self, maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
         """Combine the maps (V, B, K, h, w) of several views by `mean` or `vote`."""
 
 
-def decoder_of(card: ModelCard) -> Decoder:
-    """Give the decoder of a model's family."""
-    return PatchDecoder(card) if card.grid is None else GridDecoder(card)
-
-
-def separation_of(card: ModelCard) -> float:
-    """Give the IoU, or the radius in pixels, that parts a model's detections."""
-    if card.boxes:
-        assert card.nms_iou is not None
-        return card.nms_iou
-    return card.radius
+def decoder_of(spec: NetSpec) -> Decoder:
+    """Return the decoder of a network's head."""
+    match spec.head:
+        case PatchHead():
+            return PatchDecoder(spec)
+        case GridHead():
+            return GridDecoder(spec, spec.head)
+        case _:
+            assert_never(spec.head)

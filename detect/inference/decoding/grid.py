@@ -7,50 +7,53 @@ from scipy.spatial import cKDTree
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 from torchvision.ops import batched_nms
 
+from detect.imagery.windows import clamp_far_edges
 from detect.inference.decoding.geometry import LEVELS, CellGeometry, Turn
 from detect.inference.stitching import release
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard
+from detect.nets.card import GridHead, NetSpec
 from detect.nets.heads.grid import PER_SLOT
 
-SIZES = (-6.0, 6.0)
-"""Bounds of the logarithm of a box's side over the typical object's; beyond, a net that is not trained yet says it."""
+LOG_SIZE_BOUNDS = (-6.0, 6.0)
+"""Bounds of the logarithm of a box's side over the typical object's; a net that is not trained yet exceeds them."""
 
 
-SURE = 1e-6
+VOTE_MARGIN = 1e-6
 """Least distance of a share of votes from 0 and 1, so that its log odds are finite."""
 
 
 def objectness(logits: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
-    """Give the log odds that a cell holds an object, (slots, h, w), of a map (slots * 5 + C, h, w)."""
+    """Return the log odds that a cell holds an object, (slots, h, w), of a map (slots * 5 + C, h, w)."""
     return logits[: slots * PER_SLOT : PER_SLOT]
 
 
 def grid_heat(logits: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
-    """Give the probability of an object of each class in every cell, (C, h, w) in [0, 1]."""
+    """Return the probability of an object of each class in every cell, (C, h, w) in [0, 1]."""
     there = expit(objectness(logits, slots).max(axis=0))
     return np.asarray(there * softmax(logits[slots * PER_SLOT :], axis=0), np.float32)
 
 
 def decode_grid(
     logits: NDArray[np.float32],
-    card: ModelCard,
+    head: GridHead,
+    classes: tuple[str, ...],
     geometry: CellGeometry,
     *,
     separation: float,
     threshold: float,
     rows: int | None = None,
 ) -> Detections:
-    """Turn the stitched map of a grid head into boxes or points.
+    """Decode the stitched map of a grid head into boxes or points.
 
-    Cells that speak for an object of their own (`find_centres`, objectness in steps of 1/1024 of log odds) say where
-    its centre lies and how large it is; boxes are cut at the scene's edge. Then, from the highest objectness down, of
+    Cells with an object of their own (`find_centres`, objectness in steps of 1/1024 of log odds) give its centre and
+    size; boxes are cut at the scene's edge. Then, from the highest objectness down, of
     boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS), and of points closer
     than a radius, whatever their class. There is no limit on their number.
 
     Args:
         logits: (slots * 5 + C, h, w) of `GridDetector`.
-        card: the classes and the head.
+        head: slots, and the size that a logarithm of 0 stands for.
+        classes: the class names.
         geometry: where the cells lie.
         separation: IoU in [0, 1] for boxes, radius in pixels for points.
         threshold: least score in [0, 1]; the score is the probability that an object's centre lies in the cell.
@@ -59,8 +62,7 @@ def decode_grid(
     Returns:
         Boxes or points in pixels of the scene, in reading order of their cells.
     """
-    assert card.grid is not None
-    slots, size = card.grid.slots, card.grid.object_size
+    slots, size = head.slots, head.object_size
     step = rows or logits.shape[1]
     places, values = [], []
     for top in range(0, logits.shape[1], step):
@@ -77,17 +79,17 @@ def decode_grid(
     place, value = np.concatenate(places), np.concatenate(values, axis=1)
     reading = np.lexsort(place.T[::-1])
     place, value = place[reading], value[:, reading]
-    found = _placed(place[:, :2], value, card, geometry)
+    found = _placed(place[:, :2], value, head, classes, geometry)
     order = np.argsort(-np.round(value[0].astype(np.float32) * LEVELS), kind="stable")
     kept = _separated_points(found, order, separation) if size is None else _separated_boxes(found, order, separation)
     return found[kept]
 
 
 def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the cells that speak for an object of their own.
+    """Find the cells with an object of their own.
 
-    A cell gives way to a neighbour (of the eight) of higher objectness, or of equal and before it in reading order, if
-    both mean the same place: centres less than one cell apart. Two objects in neighbouring cells both stand.
+    A cell is dropped for a neighbour (of the eight) of higher objectness, or of equal and before it in reading order,
+    if their centres are less than one cell apart. Two objects in neighbouring cells are both kept.
 
     Args:
         slot: (5, h, w), one slot of a map.
@@ -100,35 +102,37 @@ def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[n
     row, col = np.nonzero(score >= threshold)
     levels = np.pad(np.round(slot[0] * LEVELS), 1, constant_values=-np.inf)
     dx, dy = np.pad(slot[1], 1), np.pad(slot[2], 1)
-    stands = np.ones(len(row), bool)
+    kept = np.ones(len(row), bool)
     own = levels[row + 1, col + 1]
     for down, right in ((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)):
         at = (row + 1 + down, col + 1 + right)
         higher = (levels[at] >= own) if (down, right) < (0, 0) else (levels[at] > own)
         away = np.hypot(right + dx[at] - dx[row + 1, col + 1], down + dy[at] - dy[row + 1, col + 1])
-        stands &= ~(higher & (away < 1))
-    return row[stands], col[stands]
+        kept &= ~(higher & (away < 1))
+    return row[kept], col[kept]
 
 
 def _placed(
-    cells: NDArray[np.intp], values: NDArray[np.float64], card: ModelCard, geometry: CellGeometry
+    cells: NDArray[np.intp],
+    values: NDArray[np.float64],
+    head: GridHead,
+    classes: tuple[str, ...],
+    geometry: CellGeometry,
 ) -> Detections:
-    """Turn (N, 2) cells and what the map says there, (5 + C, N), into detections."""
-    assert card.grid is not None
+    """Return the detections of (N, 2) cells with the map's values there, (5 + C, N)."""
     height, width = geometry.shape
-    last = np.array([np.nextafter(width, 0), np.nextafter(height, 0)])
     xy = geometry.offset + geometry.stride * (cells[:, ::-1] + values[1:3].T)
-    xy = np.clip(xy, 0, last)
+    xy = np.maximum(clamp_far_edges(xy, geometry.shape), 0)
     score, label = expit(values[0]), values[PER_SLOT:].argmax(axis=0)
-    if card.grid.object_size is None:
-        return Detections(xy, score, label, card.classes)
-    half = card.grid.object_size * np.exp(np.clip(values[3:PER_SLOT].T, *SIZES)) / 2
+    if head.object_size is None:
+        return Detections(xy, score, label, classes)
+    half = head.object_size * np.exp(np.clip(values[3:PER_SLOT].T, *LOG_SIZE_BOUNDS)) / 2
     low, high = np.clip(xy - half, 0, (width, height)), np.clip(xy + half, 0, (width, height))
-    return Detections((low + high) / 2, score, label, card.classes, high - low)
+    return Detections((low + high) / 2, score, label, classes, high - low)
 
 
 def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
-    """Give, ascending, the boxes that NMS leaves; it goes by the order, not by the last digits of scores."""
+    """Return the boxes that NMS leaves, ascending; it goes by the order, not by the last digits of scores."""
     rank = np.empty(len(found))
     rank[order] = np.arange(len(found), 0, -1)
     boxes, label = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(found.label)
@@ -136,25 +140,25 @@ def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> 
 
 
 def _separated_points(found: Detections, order: NDArray[np.intp], radius: float) -> NDArray[np.intp]:
-    """Give, ascending, the points that remain when each drops those closer than `radius` that come after it."""
+    """Return the points that remain, ascending, when each drops those closer than `radius` that come after it."""
     if radius <= 0 or len(found) < 2:
         return np.arange(len(found))
     tree = cKDTree(found.xy)
-    standing = np.ones(len(found), bool)
+    kept = np.ones(len(found), bool)
     for place in order.tolist():
-        if standing[place]:
+        if kept[place]:
             near = np.array(tree.query_ball_point(found.xy[place], radius), np.intp)
             closer = np.hypot(*(found.xy[near] - found.xy[place]).T) < radius
-            standing[near[closer]] = False
-            standing[place] = True
-    return np.flatnonzero(standing)
+            kept[near[closer]] = False
+            kept[place] = True
+    return np.flatnonzero(kept)
 
 
 def turned_channels(maps: NDArray[np.float32], slots: int, turn: tuple[bool, bool, bool]) -> NDArray[np.float32]:
-    """Make (B, K, h, w) maps of a mirrored tile, laid back, say offsets and sizes as the tile itself would.
+    """Map offsets and sizes in the (B, K, h, w) maps of a mirrored tile back to the tile's orientation.
 
     Args:
-        maps: whose cells lie where they belong already.
+        maps: with the cells in the tile's own places already.
         slots: of the head.
         turn: transpose, then flip of rows, then flip of columns, as the tile was shown.
     """
@@ -174,7 +178,7 @@ def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[n
     """Combine (V, B, K, h, w) maps of several views: objectness by `mean` or `vote`.
 
     Offsets and sizes are averaged with each view's objectness as weight, posteriors of the classes evenly. In a vote, a
-    view is for an object from a probability of a half; their mean is one more voice.
+    view votes for an object from a probability of a half; their mean is one more vote.
     """
     result = np.empty(maps.shape[1:], np.float32)
     voices = np.log(len(maps))
@@ -186,7 +190,7 @@ def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[n
             result[:, first] = mean[0] - mean[1]
         else:
             share = ((logits >= 0).sum(axis=0) + np.exp(mean[0])) / (len(maps) + 1)
-            result[:, first] = logit(np.clip(share, SURE, 1 - SURE))
+            result[:, first] = logit(np.clip(share, VOTE_MARGIN, 1 - VOTE_MARGIN))
         weight = softmax(there, axis=0)
         result[:, first + 1 : first + PER_SLOT] = np.einsum(
             "vbhw,vbkhw->bkhw", weight, maps[:, :, first + 1 : first + PER_SLOT]
@@ -199,14 +203,13 @@ def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[n
 class GridDecoder:
     """Maps of a grid head: slots of objectness, offsets and sizes, then class logits."""
 
-    def __init__(self, card: ModelCard) -> None:
-        assert card.grid is not None
-        self.card = card
-        self.slots = card.grid.slots
+    def __init__(self, spec: NetSpec, head: GridHead) -> None:
+        self.head = head
+        self.classes = spec.classes
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the probability of an object of each class; see `grid_heat`."""
-        return grid_heat(logits, self.slots)
+        """Return the probability of an object of each class; see `grid_heat`."""
+        return grid_heat(logits, self.head.slots)
 
     def detections(
         self,
@@ -218,12 +221,14 @@ class GridDecoder:
         rows: int | None = None,
     ) -> Detections:
         """Find boxes or points; see `decode_grid`."""
-        return decode_grid(logits, self.card, geometry, separation=separation, threshold=threshold, rows=rows)
+        return decode_grid(
+            logits, self.head, self.classes, geometry, separation=separation, threshold=threshold, rows=rows
+        )
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
-        """Turn offsets and sizes back; see `turned_channels`."""
-        return turned_channels(maps, self.slots, turn)
+        """Map offsets and sizes back; see `turned_channels`."""
+        return turned_channels(maps, self.head.slots, turn)
 
     def combined(self, maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
         """Combine objectness, offsets, sizes and classes; see `combined_grids`."""
-        return combined_grids(maps, self.slots, how)
+        return combined_grids(maps, self.head.slots, how)

@@ -7,17 +7,18 @@ from scipy.ndimage import minimum_filter
 from scipy.special import expit, log_softmax, logsumexp, softmax
 from torch.nn import functional as F
 
+from detect.imagery.windows import clamp_far_edges
 from detect.inference.decoding.geometry import LEVELS, CellGeometry, Turn
 from detect.inference.stitching import release
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard
+from detect.nets.card import NetSpec
 
 FLAT = 2e-2
 """Added to a peak's curvature, so that a flat top is not moved by the last digits of its neighbours."""
 
 
 def foreground(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the log odds of 'any class' against the background: (K, h, w) logits, background first, to (h, w).
+    """Return the log odds of 'any class' against the background: (K, h, w) logits, background first, to (h, w).
 
     The probability saturates at 1 where the log odds still tell the middle of an object from its rim.
     """
@@ -25,7 +26,7 @@ def foreground(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def posteriors(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the posterior of every class but the background, which comes first: (K, h, w) to (K - 1, h, w) in [0, 1]."""
+    """Return the posterior of every class but the background, the first: (K, h, w) to (K - 1, h, w) in [0, 1]."""
     return np.asarray(softmax(logits, axis=0)[1:], np.float32)
 
 
@@ -54,14 +55,14 @@ def find_peaks(heat: NDArray[np.float32], radius: int) -> NDArray[np.intp]:
 
 def decode_patches(
     logits: NDArray[np.float32],
-    card: ModelCard,
+    classes: tuple[str, ...],
     geometry: CellGeometry,
     *,
     radius: float,
     threshold: float,
     rows: int | None = None,
 ) -> Detections:
-    """Turn the stitched logits of a patch classifier into points.
+    """Decode the stitched logits of a patch classifier into points.
 
     Peaks of the foreground's log odds, in steps of 1/1024 (the last digits depend on the shape of the tiles, and would
     decide on flat ground), refined to a part of a cell by a parabola through each peak and its neighbours along each
@@ -69,7 +70,7 @@ def decode_patches(
 
     Args:
         logits: (K, h, w), background first.
-        card: the classes.
+        classes: the class names, without the background.
         geometry: where the cells lie; cells whose centre is outside the scene are left out.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
@@ -78,7 +79,6 @@ def decode_patches(
     Returns:
         Points in pixels of the scene, in reading order.
     """
-    height, width = geometry.shape
     reach = max(1, round(radius / geometry.stride))
     step = rows or logits.shape[1]
     found = []
@@ -91,14 +91,14 @@ def decode_patches(
         release(logits)
     cells, score, label, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
     at = geometry.offset + geometry.stride * (cells + shift)
-    xy = np.clip(at[:, ::-1], 0, (np.nextafter(width, 0), np.nextafter(height, 0)))
-    return Detections(xy, score, label, card.classes)
+    xy = np.maximum(clamp_far_edges(at[:, ::-1], geometry.shape), 0)
+    return Detections(xy, score, label, classes)
 
 
 def _peaks_of(
     logits: NDArray[np.float32], top: int, geometry: CellGeometry, reach: int, threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """Give cells (in the whole map), scores, classes and shifts of the peaks in the strip that begins at row `top`."""
+    """Return cells (in the whole map), scores, classes and shifts of the peaks in a strip from row `top` on."""
     height, width = geometry.shape
     heat = foreground(logits)
     rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
@@ -112,7 +112,7 @@ def _peaks_of(
 
 
 def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Shift each peak, by at most half a cell along each axis, to the top of its parabola."""
+    """Return the shift of each peak, at most half a cell along each axis, to the top of its parabola."""
     padded = np.pad(heat.astype(np.float64), 1, constant_values=-np.inf)
     row, col = (cells + 1).T
     middle = padded[row, col]
@@ -129,11 +129,11 @@ def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.f
 class PatchDecoder:
     """Maps of a patch classifier: logits of the background and the classes."""
 
-    def __init__(self, card: ModelCard) -> None:
-        self.card = card
+    def __init__(self, spec: NetSpec) -> None:
+        self.classes = spec.classes
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the posteriors of the classes."""
+        """Return the posteriors of the classes."""
         return posteriors(logits)
 
     def detections(
@@ -146,17 +146,17 @@ class PatchDecoder:
         rows: int | None = None,
     ) -> Detections:
         """Find points; see `decode_patches`."""
-        return decode_patches(logits, self.card, geometry, radius=separation, threshold=threshold, rows=rows)
+        return decode_patches(logits, self.classes, geometry, radius=separation, threshold=threshold, rows=rows)
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
-        """Logits of classes know no direction."""
+        """Return the maps as they are: logits of classes have no direction."""
         return maps
 
     def combined(self, maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
-        """Give the logarithms of the mean posteriors, or of the shares of votes.
+        """Return the logarithms of the mean posteriors, or of the shares of votes.
 
-        In a vote, a view is for its likeliest class, and the mean posterior is one more voice, so that it breaks ties
-        and tells the middle of an object.
+        In a vote, a view votes for its likeliest class, and the mean posterior is one more vote, so that it breaks ties
+        and peaks in the middle of an object.
         """
         mean = logsumexp(log_softmax(maps, axis=2), axis=0) - np.log(len(maps))
         if how == "mean":

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detect.nets.backbones import Pyramid
-from detect.nets.card import GridSpec
+from detect.nets.card import GridHead
 
 PER_SLOT = 5
 """Outputs of a slot: objectness, x and y from the cell's middle, logarithms of width and height."""
@@ -33,7 +33,7 @@ class GridDetector(nn.Module):
 
     Args:
         pyramid: the backbone's features.
-        spec: the head.
+        spec: the shape of the head.
         classes: number of classes C.
         dropout: share of the head's features dropped while training.
     """
@@ -41,7 +41,7 @@ class GridDetector(nn.Module):
     offset: Tensor
     scale: Tensor
 
-    def __init__(self, pyramid: Pyramid, spec: GridSpec, classes: int, dropout: float = 0.0) -> None:
+    def __init__(self, pyramid: Pyramid, spec: GridHead, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
         if classes < 1:
             raise ValueError(f"a grid head needs a class or more, got {classes}")

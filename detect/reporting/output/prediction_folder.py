@@ -93,9 +93,10 @@ class PredictionFolder:
 
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult") -> None:
         """Write the overlay and the thumbnail of an image, both from its preview."""
+        assert result.preview is not None
         preview = to_display(result.preview, nodata=scene.nodata)
         preview_per_file_px = preview.shape[1] / original(scene).shape[1]
-        radius_file_px = self.card.patch_size / 2 / scene.factor_xy[0]
+        radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
         picture = overlay(preview, result.detections, preview_per_file_px, radius_file_px)
         write_picture(picture, self.paths.overlay(name))
         small = Image.fromarray(preview)

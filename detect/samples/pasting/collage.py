@@ -1,19 +1,20 @@
 """Superimposition: labelled objects, and patches of empty ground, cut out softly and laid onto other ground."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from detect.imagery.windows import Window
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.cutouts import CutOut, cut_ground
+from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.pasting.stock import LEAST, SceneCutouts, boxes_of, count_overlaps
 from detect.samples.pixel_cache import PixelSource
+from detect.samples.sizes import nearest_distances
 from detect.samples.targets import Objects
 
 TRIES = 25
@@ -29,41 +30,6 @@ SALT = 0x5EED
 
 
 Boxes = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class PasteSettings:
-    """How often and how many cut-outs are laid onto a crop.
-
-    Attributes:
-        p: share of the crops.
-        number: least and most.
-        feather: width of the soft rim of ground and of boxes, as a part of the half side of what is within it; nothing
-            else lies so near an object that is cut out.
-        side: for empty ground: least and greatest side, as parts of the crop's.
-    """
-
-    p: float
-    number: tuple[int, int]
-    feather: float
-    side: tuple[float, float] = (0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"augment.superimpose.p and augment.background.p must be in [0, 1], got {self.p}")
-        if not 1 <= self.number[0] <= self.number[1]:
-            raise ValueError(
-                "augment.superimpose.objects and augment.background.patches must be the least, 1 or more, and the "
-                f"most, got {list(self.number)}"
-            )
-        if not 0 < self.feather <= 2:
-            raise ValueError(
-                f"augment.superimpose.feather and augment.background.feather must be in (0, 2], got {self.feather}"
-            )
-        if not 0 <= self.side[0] <= self.side[1] <= 1:
-            raise ValueError(
-                f"augment.background.side must be the least and the greatest, in [0, 1], got {list(self.side)}"
-            )
 
 
 class PasteObjects:
@@ -91,7 +57,7 @@ class PasteObjects:
         scenes: Sequence[LabelledScene],
         source: PixelSource,
         objects: PasteSettings,
-        ground: PasteSettings,
+        ground: GroundSettings,
         size: float,
         balance: float,
     ) -> None:
@@ -174,8 +140,8 @@ class PasteObjects:
 
 def point_size(scenes: Sequence[LabelledScene], greatest: float) -> float:
     """Give the side of the square that a labelled point stands for: the median distance to the next point, limited."""
-    near = [cKDTree(s.objects.xy).query(s.objects.xy, k=2)[0][:, 1] for s in scenes if len(s.objects) > 1]
-    return max(LEAST, min(greatest, float(np.median(np.concatenate(near))))) if near else greatest
+    distance = nearest_distances(scenes)
+    return max(LEAST, min(greatest, float(np.median(distance)))) if len(distance) else greatest
 
 
 def _room(

@@ -53,7 +53,7 @@ class ObjectCutouts(Generic[Key]):
             return None
         return piece
 
-    def told(self, names: Sequence[str]) -> str:
+    def rates_text(self, names: Sequence[str]) -> str:
         """Say how many can be cut out."""
         rates = ", ".join(f"{rate:.0%} of {names[number]}" for number, rate in self.rates.items())
         return f"objects that can be cut out, of up to {SAMPLE} looked at: {rates}"

@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
+from detect.samples.epochs import class_weights
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.cutouts import CutOut, cut_box, cut_object
 from detect.samples.pasting.pieces import ObjectCutouts
@@ -52,7 +53,7 @@ class SceneCutouts:
         label = np.array([scenes[i].objects.label[n] for i, n in self.free], int)
         members = {int(k): [self.free[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
         self.pieces = ObjectCutouts(self._told_apart, members)
-        weight = np.bincount(label)[label].astype(np.float64) ** -balance
+        weight = class_weights(label, balance)
         if any(s.objects.wh is None for s in scenes):
             rates = np.array([self.pieces.rates[k] for k in label.tolist()])
             weight = np.where(rates > 0, weight / np.maximum(rates, 1e-9), 0)

@@ -16,17 +16,34 @@ import pytest
 from PIL import Image
 
 from detect.imagery import maps as rasters
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import BackboneSpec, ModelCard, PatchHead
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from tests.reporting.conftest import CLASSES, detections
 
-CARD = ModelCard("patch", BackboneSpec(), CLASSES, "ground", (1, 2, 3), "uint8", (), (), 32, 0)
+CARD = ModelCard(
+    head=PatchHead(patch_size=32, background="ground"),
+    backbone=BackboneSpec("tf_efficientnet_lite0", stride=16),
+    classes=CLASSES,
+    bands=(1, 2, 3),
+    dtype="uint8",
+    resolution=Resolution(),
+    offset=(0.0, 0.0, 0.0),
+    scale=(1.0, 1.0, 1.0),
+    halo=0,
+    halo_auto=None,
+    halo_error=None,
+    threshold=0.5,
+    separation=8.0,
+    calibration=None,
+    training={},
+)
 NAMES = ("a.png", "b/c.png", "d.png")
 
 

@@ -13,7 +13,8 @@ from detect.labels.detections import Detections
 from detect.samples.crops import Crop, CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
-from detect.samples.pasting.collage import PasteObjects, PasteSettings, point_size
+from detect.samples.pasting.collage import PasteObjects, point_size
+from detect.samples.pasting.paste_settings import PasteSettings
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import Objects, TargetEncoder
 from tests.grids import grid_card, objects
@@ -219,7 +220,7 @@ def test_law_8_validation_gets_no_collage(scene: LabelledScene, tmp_path: Path) 
     recipe = CropDraw(6, 64, 0.0, 0.0, 0.0)
     encoder = TargetEncoder(grid_card(16.0).grid, 8, 0.8)
     task = crop_samples_of(SceneSplit((scene,), (other,), (), ""), SOURCE, encoder, recipe, None, 0, paste)
-    train, val = task.train(0), task.val
+    train, val = samples.epoch(0), task.val
     assert isinstance(train, CropDataset) and isinstance(val, CropDataset)
     added = 0
     for i in range(6):

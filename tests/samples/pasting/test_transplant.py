@@ -128,7 +128,7 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
     folder = read_patch_folder(tmp_path)
     card = folder_card(folder, negative, CARD)
     task = folder_samples_of(folder, card, None, FolderDraw(negative, 0.25, 0.5, 1.0), 0)
-    for patches in (task.train(0), task.val):
+    for patches in (samples.epoch(0), task.val):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
             pixels, output = patches[i]

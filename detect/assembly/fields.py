@@ -1,0 +1,200 @@
+"""Kinds of settings beyond numbers and words, and what is said of a setting that is of another kind."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainValidator
+
+UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1, "": 1}
+"""Bytes of the units that a size may be written in."""
+
+
+class Bytes(int):
+    """A number of bytes that remembers how it was written."""
+
+    text: str
+
+
+def byte_size(text: Any) -> Bytes:
+    """Read a size such as `4GiB`, `500MiB` or a plain number of bytes.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = re.fullmatch(r"\s*([\d.]+)\s*([a-z]*)\s*", str(text).lower())
+    try:
+        size = int(float(found[1]) * UNITS[found[2]]) if found else 0
+    except (ValueError, KeyError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise ValueError(f"must be a positive size, such as 2GiB, 500MiB or a number of bytes, got {text!r}")
+    made = Bytes(size)
+    made.text = str(text)
+    return made
+
+
+def _text(value: Any) -> Any:
+    """Return a word; hydra takes `2` for a number."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _path(value: Any) -> Path:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Path(str(value)).expanduser()
+    raise ValueError(f"must be a path, got {_shown(value)}")
+
+
+def _path_or_none(value: Any) -> Path | None:
+    return None if value is None else _path(value)
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    if isinstance(values, list) and all(isinstance(_text(value), str) for value in values):
+        return tuple(_text(value) for value in values)
+    raise ValueError(f"must be a list, such as [a,b], got {_shown(values)}")
+
+
+def _number_or_auto(value: Any) -> float | None:
+    if value in ("auto", None):
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"must be a number, or auto, got {value}")
+
+
+def _pixels_or_auto(value: Any) -> float | None:
+    number = _number_or_auto(value)
+    if number is not None and not number >= 0:
+        raise ValueError(f"must be auto or a number of pixels, got {value}")
+    return number
+
+
+def _whole_pixels_or_auto(value: Any) -> int | None:
+    if value in ("auto", None):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"must be whole pixels, or auto, got {value}")
+    return value
+
+
+def _halo(value: Any) -> int | str:
+    if value in ("auto", "exact"):
+        return str(value)
+    if value is None:
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"must be auto, exact or a number of pixels, got {value}")
+    return value
+
+
+def _ignored_regions(value: Any) -> Any:
+    if value is None or isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"must be a CSV file, or rectangles by image, got {value}")  # noqa: TRY004, a wrong setting
+    return Path(value).expanduser()
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""A word; a number is taken for one."""
+
+Names = Annotated[tuple[str, ...], PlainValidator(_names)]
+"""A list of names; numbers are taken for names."""
+
+FilePath = Annotated[Path, PlainValidator(_path)]
+"""A file or folder; `~` is the user's home."""
+
+OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
+"""A file or folder, or None."""
+
+ByteSize = Annotated[Bytes, PlainValidator(byte_size)]
+"""Bytes, written as `2GiB` or a number."""
+
+AutoNumber = Annotated[float | None, PlainValidator(_number_or_auto)]
+"""A number, None for `auto`."""
+
+AutoPixels = Annotated[float | None, PlainValidator(_pixels_or_auto)]
+"""A number of pixels, None for `auto`."""
+
+AutoWholePixels = Annotated[int | None, PlainValidator(_whole_pixels_or_auto)]
+"""A whole number of pixels, None for `auto`."""
+
+Halo = Annotated[int | str, PlainValidator(_halo)]
+"""A whole number of pixels, `auto` or `exact`."""
+
+IgnoredRegions = Annotated[Path | dict[str, Any] | None, PlainValidator(_ignored_regions)]
+"""A CSV file of rectangles, or rectangles by image, or None."""
+
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a word",
+    "dict": "a group of settings",
+    "dataclass": "a group of settings",
+    "tuple": "a list, such as [a,b]",
+    "list": "a list, such as [a,b]",
+    "too": "a list of two, the least and the most",
+    "missing": "given",
+}
+"""What a setting must be, by the beginning of pydantic's name of the error."""
+
+
+LISTS = {
+    KINDS["int"]: "a list of whole numbers, such as [1,2,3]",
+    KINDS["float"]: "a list of numbers, such as [0.4,0.7]",
+    KINDS["string"]: "a list of names, such as [a,b]",
+}
+"""What a list must be whose element is of another kind, by what the element must be."""
+
+
+def sentence(error: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return what is wrong with a setting: its full name, what it must be, and what it is.
+
+    Args:
+        error: of pydantic's `ValidationError.errors()`.
+        data: the settings as they were given.
+    """
+    path = _path_of(error["loc"], data)
+    name = ".".join(path)
+    kind = error["type"]
+    if kind == "value_error":
+        text = str(error["ctx"]["error"])
+        return f"{name} {text}" if text.startswith("must ") else text
+    if kind in ("literal_error", "union_tag_invalid"):
+        wanted = error["ctx"].get("expected") or error["ctx"]["expected_tags"]
+        choices = re.findall(r"'([^']*)'", str(wanted))
+        value = _value(path, data)
+        if kind == "union_tag_invalid":
+            name, value = f"{name}.kind", error["ctx"]["tag"]
+        return f"{name} must be one of {', '.join(choices)}, got {_shown(value)}"
+    must = next((text for start, text in KINDS.items() if kind.startswith(start)), error["msg"])
+    value = _value(path, data)
+    if isinstance(value, list):
+        must = LISTS.get(must, must)
+    return f"{name} must be {must}, got {_shown(value)}"
+
+
+def _path_of(loc: tuple[Any, ...], data: Any) -> list[str]:
+    """Return the names of groups down to a setting: pydantic also says which kind it tried, and places in lists."""
+    path: list[str] = []
+    for part in loc:
+        if not isinstance(data, dict) or part not in data:
+            if not isinstance(data, dict):
+                break
+            continue
+        path.append(str(part))
+        data = data[part]
+    return path
+
+
+def _value(path: list[str], data: Any) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,155 @@
+"""The patch classifier: its settings, and what a training run of it is assembled from."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from detect.assembly.fields import AutoPixels, Text
+from detect.learning.hyperparameters import ClassBalance
+from detect.nets.card import BackboneSpec, NetSpec, PatchHead
+from detect.samples.epochs import PatchDraw
+
+if TYPE_CHECKING:
+    from detect.assembly.material import Scenes, TrainingMaterial
+    from detect.assembly.settings import LearningSettings
+    from detect.labels.formats.patch_folder import PatchFolder
+    from detect.learning.module import CountingModule, SceneScores
+    from detect.nets.heads.patch import PatchClassifier
+    from detect.samples.augment import Augment
+    from detect.samples.labelled_scenes import LabelledScene
+
+logger = logging.getLogger(__name__)
+
+BACKGROUND = "background"
+"""Name of the output for patches of scenes without an object."""
+
+POINT_PATCH = 64
+"""Side in pixels of a patch where points give no hint of the objects' size."""
+
+
+@dataclass(frozen=True)
+class PatchLoss:
+    """The loss of `net=patch`."""
+
+    classes: ClassBalance
+
+
+@dataclass(frozen=True)
+class PatchNet:
+    """Settings of `net=patch`: `conf/net/patch.yaml`."""
+
+    kind: Literal["patch"]
+    backbone: str
+    weights: Text
+    stride: int
+    stages: int | None
+    patch_size: AutoPixels
+    margin: int
+    dropout: float
+    drop_path: float
+    loss: PatchLoss
+
+    def __post_init__(self) -> None:
+        if self.patch_size is not None and self.patch_size != int(self.patch_size):
+            raise ValueError(f"net.patch_size must be whole pixels, or auto, got {self.patch_size:g}")
+
+    def backbone_spec(self, bands: int) -> BackboneSpec:
+        """Return what names the backbone for a number of bands."""
+        return BackboneSpec(self.backbone, self.stride, self.stages, bands)
+
+
+class PatchBuilder:
+    """Assembles a training run of a patch classifier."""
+
+    exact_while_training = True
+
+    def __init__(self, net: PatchNet) -> None:
+        self.net = net
+
+    def unsuited_augmentations(self, *, bare: bool) -> dict[str, str]:
+        """Return the groups of `augment` that are not used, with what they are for."""
+        unsuited = {"background": "net=grid"}
+        return unsuited if bare else {**unsuited, "superimpose": "net=grid and for folders of patches"}
+
+    def scene_material(
+        self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
+    ) -> "TrainingMaterial":
+        """Decide on the patch, its margin and how patches are drawn."""
+        from detect.assembly.material import TrainingMaterial, size_note
+        from detect.samples.epochs import PatchGeometry
+        from detect.samples.patches import patch_samples_of
+        from detect.samples.sizes import fitted_patch, object_sizes, patch_warnings
+
+        stride, sampling = self.net.stride, settings.data.sampling
+        sizes = object_sizes(scenes.split.train)
+        fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
+        side = fitted if self.net.patch_size is None else int(self.net.patch_size)
+        patch = PatchGeometry(side, -(-self.net.margin // stride) * stride)
+        exclusion = side / 2 if sampling.exclusion is None else sampling.exclusion
+        draw = PatchDraw(
+            samples=sampling.samples,
+            background_fraction=sampling.background_fraction,
+            near_fraction=sampling.near_fraction,
+            negative_fraction=sampling.negative_fraction,
+            jitter=min(stride, exclusion) / 2 if sampling.jitter is None else sampling.jitter,
+            exclusion=exclusion,
+            balance=sampling.balance,
+        )
+        logger.info(
+            "patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
+            side,
+            patch.margin,
+            exclusion,
+        )
+        samples = patch_samples_of(scenes.split, scenes.source, patch, draw, augment, settings.seed)
+        warnings = patch_warnings(sizes, stride, side, scenes.resolution)
+        spec = scenes.spec(PatchHead(side, BACKGROUND), self.net.backbone_spec)
+        alarms = max(settings.data.matching.radius, exclusion / scenes.resolution.scale)
+        return TrainingMaterial(
+            spec=spec,
+            samples=samples.with_notes(sizes, size_note(sizes, scenes.resolution), warnings),
+            loading=settings.data.loading,
+            scenes=scenes,
+            alarm_distance=alarms,
+        )
+
+    def folder_material(
+        self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
+    ) -> "TrainingMaterial":
+        """Make the material of a folder of bare patches, whose side is that of the files."""
+        from detect.assembly.material import TrainingMaterial
+        from detect.imagery.resolution import Resolution
+        from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec
+
+        data = settings.data
+        negative = data.labels.negative
+        draw = FolderDraw(negative, data.split.val_fraction, data.sampling.balance, settings.augment.superimpose.p)
+        resolution = Resolution(data.scale, data.gsd)
+        spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
+        samples = folder_samples_of(folder, spec, augment, draw, settings.seed)
+        return TrainingMaterial(spec, samples, data.loading, scenes=None, alarm_distance=data.matching.radius)
+
+    def module(
+        self,
+        settings: "LearningSettings",
+        net: "PatchClassifier",
+        material: "TrainingMaterial",
+        scene_scores: "SceneScores | None",
+    ) -> "CountingModule":
+        """Make the Lightning module."""
+        from detect.assembly.trainer import schedule_of
+        from detect.assembly.variation import make_mixer
+        from detect.learning.imbalance import ClassLoss
+        from detect.learning.patch import ClassifierModule
+
+        schedule = schedule_of(settings)
+        loss = ClassLoss(self.net.loss.classes, material.samples.drawn, schedule.label_smoothing)
+        mixer = make_mixer(settings.augment, len(material.spec.outputs), scenes=material.scenes is not None)
+        return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)
+
+    def spacing(self, spec: NetSpec, scenes: "Sequence[LabelledScene]") -> float | None:
+        """Return how near labelled objects lie along an axis, in resampled pixels."""
+        from detect.samples.sizes import nearest_others
+
+        return nearest_others(scenes, along_axis=True)

@@ -1,0 +1,151 @@
+"""The end of a training run: the model's card, made once and whole, its scores, its record and the pictures."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from detect import __version__
+from detect.assembly.engine import separation_text
+from detect.assembly.folders import TrainingPaths
+from detect.assembly.material import TrainingMaterial
+from detect.assembly.settings import TrainSettings
+from detect.assembly.validation import MeasuredHalo, measured_halo
+from detect.evaluation.classification import classify
+from detect.evaluation.scene_scores import verdict
+from detect.evaluation.scene_validation import SceneValidator
+from detect.evaluation.scores import score_patches
+from detect.inference.runtimes.torch_runtime import pick_device
+from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.nets.card import ModelCard
+from detect.nets.modelfile import Net, save_model
+from detect.reporting.pictures.confusions import draw_confusion, draw_worst
+from detect.reporting.pictures.curves import draw_curves
+from detect.reporting.pictures.scene_errors import draw_scenes
+from detect.reporting.writing import write_json
+
+logger = logging.getLogger(__name__)
+
+UNCHOSEN = 0.5
+"""The threshold on the card of a classifier of bare patches, which none is chosen for."""
+
+
+def check_test_images(settings: TrainSettings, labels: Annotations | PatchFolder, material: TrainingMaterial) -> None:
+    """Check that there are images for the test, where one is asked for.
+
+    Raises:
+        ValueError: there are none.
+    """
+    there = "test" in labels.split if isinstance(labels, PatchFolder) else bool(material.sides["test"])
+    if settings.trainer.test and not there:
+        raise ValueError(
+            "trainer.test=true needs images for the test: data.split.test, data.split.fold, a split column or folder"
+        )
+
+
+def finish(
+    settings: TrainSettings,
+    material: TrainingMaterial,
+    net: Net,
+    halo: int | None,
+    validator: SceneValidator | None,
+    paths: TrainingPaths,
+    started: float,
+) -> None:
+    """Score the best epoch, and write model, scores and pictures.
+
+    Args:
+        settings: of the run.
+        material: what was learned from.
+        net: with the weights of the best epoch.
+        halo: the exact one in pixels.
+        validator: of the scenes; None for patches.
+        paths: the output folder.
+        started: when the run began, of the monotonic clock.
+    """
+    if validator is None:
+        scores = _scored_patches(settings, net, material, paths)
+        card = _card(settings, material, net, halo, None, (UNCHOSEN, 0.0), scores)
+    else:
+        assert material.scenes is not None and halo is not None
+        choice = validator.score(net)
+        measured = measured_halo(net, material.spec, material.scenes, halo)
+        logger.info(
+            "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
+            halo,
+            measured.pixels,
+            measured.error,
+        )
+        scenes = [(each.name, each.scene, validator.truth[each.name]) for each in validator.scenes]
+        radius = material.spec.head.typical_size / 2
+        draw_scenes(paths.validation, scenes, choice.found, radius, validator.settings.criterion)
+        scores = dict(choice.scores)
+        card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
+    draw_confusion(scores["confusion"], paths.validation / "confusion.png")
+    save_model(paths.model, net, card)
+    told = {"split": "val", "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
+    write_json({**scores, **told}, paths.scores)
+    draw_curves(paths.metrics, paths.curves)
+    logger.info("%s", verdict(scores, card.threshold, separation_text(card)))
+
+
+def _scored_patches(
+    settings: TrainSettings, net: Any, material: TrainingMaterial, paths: TrainingPaths
+) -> dict[str, Any]:
+    """Classify the validation patches, and draw the worst."""
+    val, outputs = material.samples.val, material.spec.outputs
+    classified = classify(
+        net,
+        material.spec,
+        val,
+        device=pick_device(settings.runtime.device),
+        batch_size=settings.data.loading.batch_size,
+        tta="none",
+        tta_combine="mean",
+    )
+    draw_worst(paths.validation / "worst.jpg", val, *classified, outputs)
+    return score_patches(*classified, outputs)
+
+
+def _card(
+    settings: TrainSettings,
+    material: TrainingMaterial,
+    net: Net,
+    halo: int | None,
+    measured: MeasuredHalo | None,
+    chosen: tuple[float, float],
+    scores: Mapping[str, Any],
+) -> ModelCard:
+    """Make the card of what was known before the training and what the training measured."""
+    offset, scale = (tuple(values.flatten().tolist()) for values in (net.offset, net.scale))
+    return ModelCard(
+        **vars(material.spec),
+        offset=offset,
+        scale=scale,
+        halo=halo,
+        halo_auto=None if measured is None else measured.pixels,
+        halo_error=None if measured is None else measured.error,
+        threshold=chosen[0],
+        separation=chosen[1],
+        calibration=None,
+        training=_record(settings, material, scores),
+    )
+
+
+def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model remembers of its training."""
+    samples, labels = material.samples, settings.data.labels
+    return {
+        "version": __version__,
+        "objects": samples.outputs,
+        "sizes": None if samples.sizes is None else asdict(samples.sizes),
+        "notes": [*samples.notes, *samples.warnings],
+        **material.sides,
+        "negative_labels": list(labels.negative),
+        "ignore_labels": list(labels.ignored),
+        "fold": settings.data.split.fold,
+        "seed": settings.seed,
+        "validation": scores,
+    }

@@ -1,0 +1,56 @@
+"""The check before a training: whether one batch can be learned by heart."""
+
+import logging
+from dataclasses import replace
+
+import pytorch_lightning as pl
+
+from detect.assembly.command import DONE, SOME_FAILED
+from detect.assembly.given_labels import read_labels
+from detect.assembly.heads.choice import head_builder
+from detect.assembly.material import training_material, weights_of
+from detect.assembly.settings import AugmentSettings, TrainSettings
+from detect.assembly.trainer import tool_trainer
+from detect.assembly.validation import exact_halo, set_normalisation
+from detect.learning.overfit import Losses, learned, one_batch
+from detect.nets.modelfile import build_net
+
+logger = logging.getLogger(__name__)
+
+
+def check_overfit(settings: TrainSettings) -> int:
+    """Learn one batch by heart and return whether that went; see `conf/trainer/overfit.yaml`."""
+    settings = _without_regularisation(settings)
+    pl.seed_everything(settings.seed, verbose=False)
+    material = training_material(settings, read_labels(settings.data))
+    net = build_net(material.spec, weights_of(settings))
+    set_normalisation(net, material)
+    exact_halo(settings, net, material)
+    module = head_builder(settings.net).module(settings, net, material, None)
+    noted = Losses()
+    tool_trainer(settings.trainer, None, noted).fit(module, one_batch(material.samples, material.loading))
+    losses = noted.values
+    good = learned(losses)
+    logger.info(
+        "one batch of %d: loss %.4f at the start, %.4f at the end: %s",
+        material.loading.batch_size,
+        losses[0],
+        losses[-1],
+        "learned" if good else "NOT learned; more steps (trainer.overfit), or look at labels, rates and layers",
+    )
+    return DONE if good else SOME_FAILED
+
+
+def _without_regularisation(settings: TrainSettings) -> TrainSettings:
+    """Return the settings without augmentation, dropout, weight decay, label smoothing and late layers."""
+    given = settings.augment
+    augment = AugmentSettings(
+        {},
+        replace(given.superimpose, p=0.0),
+        replace(given.background, p=0.0),
+        replace(given.mixup, p=0.0),
+        replace(given.cutmix, p=0.0),
+    )
+    finetune = replace(settings.finetune, label_smoothing=0.0, weight_decay=0.0, unfreeze_at=0.0)
+    trainer = replace(settings.trainer, max_epochs=settings.trainer.overfit)
+    return replace(settings, augment=augment, finetune=finetune, trainer=trainer)

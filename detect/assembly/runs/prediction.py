@@ -1,0 +1,194 @@
+"""A run of predictions: its folder, what its results depend on, and the loop over the images."""
+
+import hashlib
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detect import __version__
+from detect.assembly.command import DONE, SOME_FAILED
+from detect.assembly.folders import output_folder
+from detect.assembly.settings import InferenceSettings, PredictSettings
+from detect.reporting.output import layout
+from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.progress import ImageProgress
+
+if TYPE_CHECKING:
+    from detect.inference.engine import Engine
+    from detect.nets.card import ModelCard
+    from detect.reporting.output.prediction_folder import PredictionFolder
+
+logger = logging.getLogger(__name__)
+
+
+def check_model_file(model: Path) -> None:
+    """Check that there is a file, before anything heavy is imported to read it.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not model.is_file():
+        raise FileNotFoundError(f"model={model}: no such file; it is the model.safetensors that detect.train writes")
+
+
+def prediction_folder(settings: PredictSettings) -> PredictionPaths:
+    """Make the output folder.
+
+    Raises:
+        ValueError: it lies among the images, so that the next run would count its pictures.
+        FileExistsError: it holds results that no run remembers, and `overwrite` is not set.
+    """
+    path, images = settings.output, settings.images
+    if images.is_dir() and images.resolve() in (path.resolve(), *path.resolve().parents):
+        raise ValueError(
+            f"output={path} lies inside images={images}; name a folder outside, or its pictures are counted"
+        )
+    if (path / "model.safetensors").exists():
+        raise FileExistsError(f"output={path} is the folder of a trained model; name another one")
+    paths = PredictionPaths(path)
+    output_folder(
+        path,
+        results=(layout.RUN_FACTS, layout.HEATMAPS),
+        allowed=settings.overwrite or paths.settings.exists(),
+        way_out="overwrite=true replaces it, or name another folder",
+    )
+    return paths
+
+
+def start_afresh(paths: PredictionPaths) -> None:
+    """Remove what an earlier run wrote into its output folder; anything else in it stays."""
+    for folder in paths.picture_folders:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    for file in (*(paths.folder / name for name in layout.RESULT_FILES), paths.settings, paths.journal):
+        file.unlink(missing_ok=True)
+
+
+def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelCard") -> dict[str, Any]:
+    """Return what the results depend on beside the model.
+
+    Memory and tiles are not among it with an exact halo; with a smaller one the last digits of the logits depend on
+    them.
+    """
+    runtime: Any = getattr(engine.runtime, "runtime", engine.runtime)
+    exact = card.halo is not None and engine.plan.halo >= card.halo
+    combine = {} if settings.tta == "none" else {"tta_combine": settings.tta_combine}
+    tiles = {} if exact else {"tile_pixels": engine.plan.area}
+    return {
+        **combine,
+        **tiles,
+        "threshold": engine.threshold,
+        "halo": engine.plan.halo,
+        "tta": settings.tta,
+        "runtime": runtime.name,
+        "precision": runtime.precision,
+        "device": runtime.device.type,
+        "version": __version__,
+    }
+
+
+def run_facts(
+    settings: PredictSettings, engine: "Engine", card: "ModelCard", results: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what `run.json` says of versions, model and settings."""
+    import timm
+    import torch
+
+    return {
+        "version": __version__,
+        "versions": {"torch": torch.__version__, "timm": timm.__version__},
+        "model": {"path": str(settings.model), **model_facts(card, engine.threshold)},
+        "settings": {"images": str(settings.images), **results, "max_memory": settings.max_memory.text},
+        "notes": list(card.training.get("notes", ())),
+    }
+
+
+def predict_folder(
+    images: Sequence[tuple[str, Path]],
+    engine: "Engine",
+    sink: "PredictionFolder",
+    facts: dict[str, Any],
+    overwrite: bool,
+) -> int:
+    """Count what is in images and write what is found; broken off, the tables of what is done are written.
+
+    Args:
+        images: (name, path).
+        engine: the model.
+        sink: the output folder.
+        facts: for `run.json`.
+        overwrite: whether the run started afresh, which the same command would do again.
+
+    Returns:
+        The exit code.
+    """
+    from detect.inference.run import predict_images
+
+    started = time.monotonic()
+    try:
+        with ImageProgress() as progress:
+            pixels, failures = predict_images(images, engine, sink, progress)
+    except (KeyboardInterrupt, OSError, RuntimeError):
+        left = len(images) - len(sink.found) - len(sink.failures)
+        note = f"the run was broken off: {left} of {len(images)} images were not looked at"
+        sink.finish({**facts, "notes": [*facts["notes"], note]})
+        way = "without overwrite=true the" if overwrite else "the"
+        logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
+        raise
+    report = sink.finish(facts, lambda: speed(pixels, time.monotonic() - started))
+    counted = sum(len(record.detections) for record in sink.found.values())
+    logger.info("%d objects in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
+    return SOME_FAILED if failures else DONE
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
+    """Return what a reader of the report wants to know of a model.
+
+    Args:
+        card: the model's.
+        threshold: least score of a detection in this run.
+    """
+    return {
+        "kind": card.head.name,
+        "backbone": asdict(card.backbone),
+        "classes": card.classes,
+        "patch_size": card.head.typical_size,
+        "threshold": threshold,
+        "radius": card.radius,
+        "nms_iou": card.nms_iou,
+        "bands": card.bands,
+        "image_scale": card.resolution.scale,
+        "gsd": card.resolution.gsd,
+    }
+
+
+def speed(pixels: int, seconds: float) -> dict[str, Any]:
+    """Return seconds, megapixels per second and the process's peak memory in MiB."""
+    rate = pixels / 1e6 / seconds if pixels and seconds > 0 else None
+    return {
+        "seconds": round(seconds, 2),
+        "megapixels_per_second": None if rate is None else round(rate, 3),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def peak_memory_mib() -> int:
+    """Return the most memory that the process has held, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) >> 10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10)

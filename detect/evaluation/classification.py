@@ -1,0 +1,69 @@
+"""Classifying bare patches with a patch classifier, and the scores of that."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch.utils.data import DataLoader
+
+from detect.evaluation.scores import score_patches
+from detect.inference.decoding.decoder import decoder_of
+from detect.inference.views import Views
+from detect.nets.card import NetSpec
+from detect.nets.heads.patch import PatchClassifier
+from detect.samples.loading import PatchSet
+
+
+def classify(
+    net: PatchClassifier,
+    spec: NetSpec,
+    patches: PatchSet,
+    *,
+    device: torch.device,
+    batch_size: int,
+    tta: str,
+    tta_combine: str,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Classify patches.
+
+    Args:
+        net: the network.
+        spec: its outputs.
+        patches: what it is shown.
+        device: where to run.
+        batch_size: patches at once.
+        tta: the views of every patch.
+        tta_combine: how views are combined.
+
+    Returns:
+        Their true outputs (N,), and the probabilities (N, K).
+    """
+    net = net.eval().to(device)
+
+    def as_map(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+        logits = net.classify(torch.from_numpy(pixels).to(device)).float()
+        return np.asarray(logits.cpu().numpy()[..., None, None], np.float32)
+
+    views = Views(as_map, decoder_of(spec), tta, tta_combine)
+    truth: list[int] = []
+    logits = []
+    with torch.inference_mode():
+        for pixels, output in DataLoader(patches, batch_size=batch_size):
+            logits.append(views(pixels.numpy())[..., 0, 0])
+            truth.extend(output.tolist())
+    return np.array(truth, np.int64), np.asarray(softmax(np.concatenate(logits), axis=1), np.float32)
+
+
+def score_classifier(net: Any, spec: NetSpec, patches: PatchSet, **options: Any) -> dict[str, Any]:
+    """Return the scores of a network on bare patches; options as of `classify`.
+
+    Raises:
+        ValueError: the network finds objects in images and classifies no patches.
+    """
+    if not isinstance(net, PatchClassifier):
+        raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
+            f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
+        )
+    return score_patches(*classify(net, spec, patches, **options), spec.outputs)

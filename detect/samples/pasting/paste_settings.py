@@ -1,0 +1,56 @@
+"""Settings of pasting: how often, how many, and how softly cut-outs are laid onto crops."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PasteSettings:
+    """How often and how many objects are pasted onto a crop.
+
+    Attributes:
+        p: share of the crops; in a folder of patches how often an object is moved to an empty patch.
+        number: least and most.
+        feather: width of the soft rim of ground and of boxes, as a part of the half side of what is within it; nothing
+            else is so near to an object that is cut out.
+
+    Raises:
+        ValueError: a share, number or width out of range.
+    """
+
+    p: float
+    number: tuple[int, int]
+    feather: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"augment.superimpose.p and augment.background.p must be in [0, 1], got {self.p}")
+        if not 1 <= self.number[0] <= self.number[1]:
+            raise ValueError(
+                "augment.superimpose.number and augment.background.number must be the least, 1 or more, and the most, "
+                f"got {list(self.number)}"
+            )
+        if not 0 < self.feather <= 2:
+            raise ValueError(
+                f"augment.superimpose.feather and augment.background.feather must be in (0, 2], got {self.feather}"
+            )
+
+
+@dataclass(frozen=True)
+class GroundSettings(PasteSettings):
+    """How often and how many patches of empty ground are pasted onto a crop.
+
+    Attributes:
+        side: least and greatest side, as parts of the crop's.
+
+    Raises:
+        ValueError: sides that are none.
+    """
+
+    side: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.side[0] <= self.side[1] <= 1:
+            raise ValueError(
+                f"augment.background.side must be the least and the greatest, in [0, 1], got {list(self.side)}"
+            )

@@ -1,0 +1,51 @@
+"""The map of a scene over tiles that a test lays itself, by the way that every command goes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.reading import SceneReader
+from detect.imagery.scenes import Scene
+from detect.imagery.windows import Tiling, Window
+from detect.inference.engine import Engine
+from detect.inference.plan import Plan
+from detect.inference.run import map_scene
+from detect.inference.stitching import Runtime
+from detect.inference.tiles import Source
+from detect.nets.card import BackboneSpec
+from tests.cards import patch_card
+
+Read = Callable[[Window], NDArray[np.generic]]
+
+
+class OneTiling(Plan):
+    """A plan that lays the same tiles over every scene, one a batch."""
+
+    def tiling(self, shape: tuple[int, int]) -> Tiling:
+        assert shape == self.tiles.shape
+        return self.tiles
+
+    def batch(self, tiling: Tiling) -> int:
+        return 1
+
+
+class Given(SceneReader):
+    """A reader of pixels that a test gives, window by window."""
+
+    def __init__(self, scene: Scene, bands: Sequence[int], read: Read) -> None:
+        super().__init__(scene, bands, np.empty(0))
+        self.read = read  # type: ignore[method-assign]
+
+
+def map_tiles(
+    scene: Scene, bands: tuple[int, ...], runtime: Runtime, tiling: Tiling, read: Read | None = None
+) -> NDArray[np.float32]:
+    """The stitched map (K, h, w) of a scene over given tiles; `read` gives the pixels of a window."""
+    plan = OneTiling(1, 1, tiling.halo, tiling.stride, 1 << 40, 1 << 40)
+    object.__setattr__(plan, "tiles", tiling)
+    card = patch_card(BackboneSpec("test_resnet", tiling.stride), bands=bands)
+    engine = Engine.of(card, runtime, plan, 0.5, 1.0)
+    opened: dict[str, Any] = {} if read is None else {"open": lambda of, chosen: Given(of, chosen, read)}
+    return map_scene(Source("scene", scene, **opened), engine, preview_side=None).logits
