@@ -90,12 +90,16 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
     keys = {image.name: {image.name, image.path.name, group_of(image)} for image in annotations.images}
     unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
-        raise ValueError(f"data.split.val or test names {unknown}, which are no images or groups of the annotations")
+        raise ValueError(
+            f"data.split.val or data.split.test names {unknown}, which are no images or groups of the annotations"
+        )
     sides: dict[str, str] = {}
     for image in annotations.images:
         named = [side for side, names in {"val": val, "test": test}.items() if keys[image.name] & set(names)]
         if len(named) > 1:
-            raise ValueError(f"{image.name} is named in data.split.val and test; an image can be on one side only")
+            raise ValueError(
+                f"{image.name} is named in data.split.val and in data.split.test; an image can be on one side only"
+            )
         sides[image.name] = named[0] if named else (image.split or "train")
     by_group: dict[str, set[str]] = {}
     for image in annotations.images:

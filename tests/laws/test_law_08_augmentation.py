@@ -13,13 +13,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from detect.assembly.command import conf_folder
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.inference.decoding.grid import turned_channels
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import BackboneSpec
 from detect.samples.augment import GEOMETRIC, Augment
-from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_card, folder_samples_of
+from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_samples_of, folder_spec
 from detect.samples.epochs import PatchDraw, PatchGeometry
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.patches import Sample, SampleDataset, patch_samples_of
@@ -224,7 +225,7 @@ def test_validation_patches_of_scenes_are_the_file_s_own_pixels(tmp_path: Path) 
     train, val = labelled(tmp_path / "t.png", 0), labelled(tmp_path / "v.png", 1)
     draw = PatchDraw(8, 0.5, 0.0, 0.0, 0.0, 20.0, 0.0)
     split = SceneSplit((train,), (val,), (), "")
-    samples = patch_samples_of(split, PixelSource((1, 2, 3)), PatchGeometry(32, 16), draw, Augment(LIGHT), 0)
+    samples = patch_samples_of(split, PixelSource((1, 2, 3), 1 << 30), PatchGeometry(32, 16), draw, Augment(LIGHT), 0)
     assert isinstance(samples.val, SampleDataset) and len(samples.val) == 4
     for i, sample in enumerate(samples.val.samples):
         np.testing.assert_array_equal(samples.val[i][0].numpy(), plain_crop(val.scene, sample, 64))
@@ -243,9 +244,8 @@ def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path)
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
     folder = read_patch_folder(tmp_path)
-    card = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
-    card = folder_card(folder, [], card)
-    samples = folder_samples_of(folder, card, Augment(LIGHT), FolderDraw((), 0.25, 0.5), 0)
+    spec = folder_spec(folder, [], lambda bands: BackboneSpec("test_resnet", 16, bands=bands), None, Resolution())
+    samples = folder_samples_of(folder, spec, Augment(LIGHT), FolderDraw((), 0.25, 0.5, 0), 0)
     for patches, same in ((samples.val, True), (samples.epoch(0), False)):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):

@@ -5,21 +5,21 @@ import torch
 from torch import nn
 
 from detect.learning.finetuning import Layers
-from detect.learning.hyperparameters import Schedule
 from detect.nets.backbones import build_pyramid, parameters_of, stage_layers
-from detect.nets.card import BackboneSpec, GridSpec
+from detect.nets.card import BackboneSpec
 from detect.nets.heads.grid import GridDetector
+from tests.cards import grid_head, schedule
 
-RATES = {"lr": 0.01, "backbone_lr": 0.004, "weight_decay": 0.1, "warmup": 0.1, "label_smoothing": 0.0, "score_every": 1}
+RATES = {"lr": 0.01, "backbone_lr": 0.004, "weight_decay": 0.1, "warmup": 0.1}
 
 
 def detector() -> GridDetector:
     torch.manual_seed(0)
-    return GridDetector(build_pyramid(BackboneSpec("test_resnet", 8), 32), GridSpec(32, 16), 2)
+    return GridDetector(build_pyramid(BackboneSpec("test_resnet", 8), 32), grid_head(), 2)
 
 
 def layers(net: GridDetector, epochs: int = 10, **change: object) -> Layers:
-    return Layers(net, Schedule(**RATES | change), epochs)  # type: ignore[arg-type]
+    return Layers(net, schedule(**RATES | change), epochs)
 
 
 def learning(net: GridDetector) -> list[int]:
@@ -110,11 +110,11 @@ def test_statistics_stay_while_weights_learn() -> None:
 
 def test_late_layers_join_the_cosine_with_a_warm_up_of_their_own() -> None:
     """100 steps, a warm-up of 10; layers that begin at 40 rise over steps 40 to 49 to the curve of the others."""
-    schedule = Schedule(**RATES)  # type: ignore[arg-type]
+    rates = schedule(**RATES)
     cosine = [0.5 * (1 + math.cos(math.pi * (step - 10) / 90)) for step in range(100)]
     for step in range(10, 100):
-        assert schedule.factor(step, 100) == pytest.approx(cosine[step])
-        late = schedule.factor(step, 100, 40)
+        assert rates.factor(step, 100) == pytest.approx(cosine[step])
+        late = rates.factor(step, 100, 40)
         assert late == pytest.approx(0 if step < 40 else cosine[step] * min(1, (step - 39) / 10))
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,18 @@ from torch import Tensor
 from detect.labels.detections import Detections
 from detect.learning.callbacks import EpochLog
 from detect.learning.grid import GridLoss, GridModule
-from detect.learning.hyperparameters import ClassBalance, LossWeights, Schedule
+from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_net
 from detect.samples.augment import Augment
 from detect.samples.crops import crop_samples_of
-from detect.samples.epochs import CropDraw, Loading, Samples
+from detect.samples.epochs import CropDraw, Samples
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchData
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import TargetEncoder
+from tests.cards import EVEN, LOADING, loss_weights, schedule
 from tests.grids import encode, grid_card, objects
 
 pytestmark = [
@@ -31,7 +33,8 @@ pytestmark = [
 ]
 
 CARD = grid_card(20.0, stride=8, deepest=16, offset=(127.0,) * 3, scale=(64.0,) * 3)
-SCHEDULE = Schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.1, label_smoothing=0.0, score_every=1)
+SCHEDULE = schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.1)
+LOADING = replace(LOADING, batch_size=4)
 TERMS = {"loss", "objectness", "box", "label", "lost"}
 
 
@@ -42,11 +45,9 @@ def fresh(seed: int = 0, dropout: float = 0.0) -> GridDetector:
     return net
 
 
-def module(net: GridDetector, schedule: Schedule = SCHEDULE, scores=None) -> GridModule:
-    assert CARD.grid is not None
-    return GridModule(
-        net, schedule, 7, GridLoss(CARD.grid, 8, LossWeights(), ClassLoss(ClassBalance(), np.ones(2))), scores
-    )
+def module(net: GridDetector, rates: Schedule = SCHEDULE, scores=None) -> GridModule:
+    loss = GridLoss(CARD.head, 8, loss_weights(), ClassLoss(EVEN, np.ones(2), 0.0))
+    return GridModule(net, rates, 7, loss, scores)
 
 
 def trainer(epochs: int, *callbacks: pl.Callback) -> pl.Trainer:
@@ -74,24 +75,23 @@ def boxed(scene: LabelledScene) -> LabelledScene:
 
 
 @pytest.fixture
-def task(scene) -> Samples:
+def samples(scene) -> Samples:
     """Two scenes of noise, with everything random."""
     train = boxed(scene("1.png", [(30, 30, "a"), (60, 70, "b"), (80, 20, "a"), (82, 21, "a")]))
     val = boxed(scene("22.png", [(50, 50, "a"), (20, 80, "b")]))
-    assert CARD.grid is not None
     augment = Augment({"SquareSymmetry": {"p": 1.0}, "RandomBrightnessContrast": {"p": 0.7}})
     recipe = CropDraw(16, 64, 0.25, 0.0, 0.5)
     return crop_samples_of(
         SceneSplit((train,), (val,), (), ""),
-        PixelSource((1, 2, 3)),
-        TargetEncoder(CARD.grid, 8, 0.8),
+        PixelSource((1, 2, 3), 1 << 30),
+        TargetEncoder(CARD.head, 8, 0.8),
         recipe,
         augment,
         7,
     )
 
 
-def fit(folder: Path, task: Samples, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
+def fit(folder: Path, samples: Samples, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
     best = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
     )
@@ -99,7 +99,7 @@ def fit(folder: Path, task: Samples, net: GridDetector, *callbacks: pl.Callback,
     made = module(net, scores=lambda each: {"f1": float(each.head.bias[0])})
     run.fit(
         made,
-        PatchData(samples.epoch, task.val, Loading(4, 0)),
+        PatchData(samples.epoch, samples.val, LOADING),
         ckpt_path=folder / "last.ckpt" if resume else None,
         weights_only=False,
     )
@@ -114,14 +114,14 @@ class Kill(pl.Callback):
             raise RuntimeError("killed")
 
 
-def test_law_7_a_grid_run_killed_and_resumed_ends_as_one_that_was_not(tmp_path: Path, task: Samples) -> None:
+def test_law_7_a_grid_run_killed_and_resumed_ends_as_one_that_was_not(tmp_path: Path, samples: Samples) -> None:
     """Every term of the loss is in the table; drawn crops, augmentation and dropout are those of the epoch."""
     whole = fresh(dropout=0.5)
-    fit(tmp_path / "whole", task, whole)
+    fit(tmp_path / "whole", samples, whole)
     with pytest.raises(RuntimeError, match="killed"):
-        fit(tmp_path / "torn", task, fresh(dropout=0.5), Kill())
+        fit(tmp_path / "torn", samples, fresh(dropout=0.5), Kill())
     resumed = fresh(seed=99, dropout=0.5)
-    fit(tmp_path / "torn", task, resumed, resume=True)
+    fit(tmp_path / "torn", samples, resumed, resume=True)
     assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())
     one, other = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("whole", "torn"))
     pd.testing.assert_frame_equal(one, other)
@@ -158,7 +158,7 @@ def test_a_few_crops_are_learnt_by_heart() -> None:
     net = fresh()
     items = shapes()
     losses = Losses()
-    trainer(50, losses).fit(module(net), PatchData(lambda epoch: items, items, Loading(4, 0)))
+    trainer(50, losses).fit(module(net), PatchData(lambda epoch: items, items, LOADING))
     assert losses.values[-1] < losses.values[0] / 20
     with torch.inference_mode():
         found = net.eval()(torch.stack([pixels for pixels, _ in items]))
@@ -173,8 +173,8 @@ def test_layers_that_are_kept_keep_weights_and_statistics(keep: int, rate: float
     net = fresh()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     items = shapes()
-    schedule = Schedule(**{**vars(SCHEDULE), "keep": keep, "backbone_lr": rate})
-    trainer(1).fit(module(net, schedule), PatchData(lambda epoch: items, items, Loading(4, 0)))
+    rates = replace(SCHEDULE, keep=keep, backbone_lr=rate)
+    trainer(1).fit(module(net, rates), PatchData(lambda epoch: items, items, LOADING))
     same = {name for name, value in net.state_dict().items() if torch.equal(value, before[name])}
     backbone = {name for name in before if name.startswith("backbone.")}
     early = {name for name in backbone if ".layer2" not in name and ".layer3" not in name and ".layer4" not in name}

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from detect.learning.grid import GridLoss
-from detect.learning.hyperparameters import ClassBalance, LossWeights
+from detect.learning.hyperparameters import LossWeights
 from detect.learning.imbalance import ClassLoss
 from detect.nets.card import ModelCard
 from detect.samples.targets import Objects
+from tests.cards import EVEN, loss_weights
 from tests.grids import encode, grid_card, objects
 
 SHAPE = (48, 64)
@@ -32,11 +33,10 @@ def perfect(card: ModelCard, wanted: dict[str, Tensor], sure: float = 20.0) -> T
 
 
 def loss_of(card: ModelCard, weights: LossWeights | None = None, classes: tuple[float, ...] = (1.0, 1.0)) -> GridLoss:
-    assert card.grid is not None
-    weights = weights or LossWeights()
-    label = ClassLoss(weights.classes, np.ones(len(classes)))
+    weights = weights or loss_weights()
+    label = ClassLoss(weights.classes, np.ones(len(classes)), 0.0)
     label.weight = torch.tensor(classes)
-    return GridLoss(card.grid, card.backbone.stride, weights, label)
+    return GridLoss(card.head, card.stride, weights, label)
 
 
 @pytest.mark.parametrize("slots", [1, 2])
@@ -103,7 +103,7 @@ def test_the_objectness_by_hand() -> None:
     soft = math.exp(-1 / 1.28)
     by_hand = math.log(2) / 4 * (1 + (1 - soft) ** 4)
     assert float(loss_of(card)(raw, wanted)["objectness"]) == pytest.approx(by_hand, rel=1e-5)
-    plain = LossWeights(objectness=3.0, gamma=0.0, beta=0.0)
+    plain = loss_weights(objectness=3.0, gamma=0.0, beta=0.0)
     assert float(loss_of(card, plain)(raw, wanted)["objectness"]) == pytest.approx(3 * 2 * math.log(2), rel=1e-5)
 
 
@@ -230,11 +230,10 @@ def test_sizes_beyond_all_bounds_are_drawn_back() -> None:
 def test_smoothed_labels_leave_room_for_the_others() -> None:
     """With a smoothing of 0.2 the best guess of two classes is 0.9 and 0.1, which loses their entropy."""
     card = grid_card(16.0)
-    assert card.grid is not None
     wanted = targets(card)
     raw = perfect(card, wanted)
     raw[:, 5:] = torch.where(raw[:, 5:] > 0, math.log(9), 0.0)
-    smooth = GridLoss(card.grid, 8, LossWeights(), ClassLoss(ClassBalance(), np.ones(2), 0.2))
+    smooth = GridLoss(card.head, 8, loss_weights(), ClassLoss(EVEN, np.ones(2), 0.2))
     entropy = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
     assert float(smooth(raw, wanted)["label"]) == pytest.approx(entropy, rel=1e-4)
     assert float(smooth(perfect(card, wanted), wanted)["label"]) > 1
@@ -248,10 +247,10 @@ def test_smoothed_labels_leave_room_for_the_others() -> None:
 )
 def test_exponents_that_cannot_be(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        LossWeights(**change)
+        loss_weights(**change)
 
 
 @pytest.mark.parametrize("name", ["objectness", "box", "label", "gamma", "beta"])
 def test_weights_must_not_be_negative(name: str) -> None:
     with pytest.raises(ValueError, match=rf"net\.loss\.{name} must be 0 or more, got -0.1"):
-        LossWeights(**{name: -0.1})
+        loss_weights(**{name: -0.1})

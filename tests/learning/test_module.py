@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from torch.nn import functional as F
 
 from detect.labels.detections import Detections
 from detect.learning.callbacks import AveragedWeights, EpochLog
-from detect.learning.hyperparameters import ClassBalance, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mining import MineHardNegatives
 from detect.learning.patch import ClassifierModule
@@ -26,6 +26,7 @@ from detect.samples.labelled_scenes import SceneSplit
 from detect.samples.loading import PatchData
 from detect.samples.patches import patch_samples_of
 from detect.samples.pixel_cache import PixelSource
+from tests.cards import EVEN, LOADING, schedule
 from tests.patches import coloured
 
 pytestmark = [
@@ -34,9 +35,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory"),
 ]
 
-FULL = Schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.2, label_smoothing=0.0, score_every=1)
-PLAIN = ClassLoss(ClassBalance(), np.ones(3))
-LOADING = Loading(batch_size=8, workers=0)
+FULL = schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.2)
+PLAIN = ClassLoss(EVEN, np.ones(3), 0.0)
 
 
 def fresh(dropout: float = 0.0, seed: int = 0) -> PatchClassifier:
@@ -78,7 +78,7 @@ def test_it_learns_to_tell_colours_in_seconds() -> None:
 def test_a_frozen_backbone_keeps_its_weights_and_statistics() -> None:
     net = fresh()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    frozen = Schedule(lr=0.01, backbone_lr=0.0, weight_decay=0.1, warmup=0.0, label_smoothing=0.0, score_every=1)
+    frozen = schedule(lr=0.01, backbone_lr=0.0, weight_decay=0.1)
     trainer(2).fit(ClassifierModule(net, frozen, 0, PLAIN), coloured_data())
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"head.weight", "head.bias"}
@@ -150,14 +150,14 @@ def test_validation_by_hand() -> None:
 )
 def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Schedule(**{**vars(FULL), **change})
+        replace(FULL, **change)
 
 
 def test_numbers_that_make_no_batches() -> None:
     with pytest.raises(ValueError, match=r"data\.loading\.batch_size must be 2 or more .*, got 1"):
-        Loading(1, 0)
+        Loading(1, 0, 0)
     with pytest.raises(ValueError, match=r"data\.loading\.workers must be 0 or more, got -1"):
-        Loading(8, -1)
+        Loading(8, -1, 0)
 
 
 @pytest.mark.parametrize(("patches", "batches"), [(20, [8, 8]), (16, [8, 8]), (5, [5])])
@@ -202,18 +202,18 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     recipe = PatchDraw(24, 0.5, 0.5, 0.5, 3.0, 10.0, 0.5)
     augment = Augment({"SquareSymmetry": {}, "RandomBrightnessContrast": {"p": 0.7}})
     split = SceneSplit((train,), (val,), (), "")
-    task = patch_samples_of(split, PixelSource((1, 2, 3)), PatchGeometry(16, 8), recipe, augment, 7)
-    schedule = Schedule(**{**vars(FULL), "label_smoothing": 0.1, "score_every": 3, "unfreeze_at": 0.5})
-    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), schedule, 7, PLAIN, Counts())
+    samples = patch_samples_of(split, PixelSource((1, 2, 3), 1 << 30), PatchGeometry(16, 8), recipe, augment, 7)
+    rates = replace(FULL, label_smoothing=0.1, score_every=3, unfreeze_at=0.5)
+    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), rates, 7, PLAIN, Counts())
     best = ModelCheckpoint(
         dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
     )
     run = trainer(epochs, best, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks)
-    assert task.hard_negatives is not None
-    mined = MineHardNegatives(alarm, split.train, task.hard_negatives, Mining((0.3,), 1.0))
+    assert samples.hard_negatives is not None
+    mined = MineHardNegatives(alarm, split.train, samples.hard_negatives, Mining((0.3,), 1.0))
     run.callbacks.insert(0, mined)  # type: ignore[attr-defined]
     last = folder / "last.ckpt" if resume else None
-    run.fit(module, PatchData(samples.epoch, task.val, LOADING), ckpt_path=last, weights_only=False)
+    run.fit(module, PatchData(samples.epoch, samples.val, LOADING), ckpt_path=last, weights_only=False)
     return {name: value.clone() for name, value in module.net.state_dict().items()}
 
 

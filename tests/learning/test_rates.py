@@ -5,7 +5,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from detect.learning.hyperparameters import ClassBalance, RateSpan, Schedule
+from detect.learning.hyperparameters import RateSpan
 from detect.learning.imbalance import ClassLoss
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.learning.patch import ClassifierModule
@@ -13,20 +13,20 @@ from detect.learning.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
-from detect.samples.epochs import Loading, Samples
+from detect.samples.epochs import Samples
 from detect.samples.loading import PatchData
+from tests.cards import EVEN, LOADING, schedule
 from tests.patches import coloured
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*does not have many workers")]
 
-SCHEDULE = Schedule(lr=0.02, backbone_lr=0.005, weight_decay=0.0, warmup=0.1, label_smoothing=0.0, score_every=1)
-LOADING = Loading(batch_size=8, workers=0)
+SCHEDULE = schedule(lr=0.02, backbone_lr=0.005, warmup=0.1)
 
 
 def module() -> ClassifierModule:
     torch.manual_seed(0)
     net = PatchClassifier(build_backbone(BackboneSpec("test_resnet", 8)), 3, 16)
-    return ClassifierModule(net, SCHEDULE, 0, ClassLoss(ClassBalance(), np.ones(3)))
+    return ClassifierModule(net, SCHEDULE, 0, ClassLoss(EVEN, np.ones(3), 0.0))
 
 
 def trainer(epochs: int, folder: Path, *callbacks: pl.Callback) -> pl.Trainer:
@@ -100,8 +100,8 @@ def test_spans_that_cannot_be(least: float, most: float, steps: int) -> None:
 
 
 def test_one_batch_is_the_same_in_every_step_and_can_be_learned(tmp_path: Path) -> None:
-    task = Samples(lambda epoch: coloured(20, epoch), coloured(8), {}, (), np.ones(3))
-    data = one_batch(task, LOADING)
+    samples = Samples(lambda epoch: coloured(20, epoch), coloured(8), {}, (), np.ones(3))
+    data = one_batch(samples, LOADING)
     assert data.train(0) is data.train(7) and [label for _, label in data.train(0)] == [0, 1, 2, 0, 1, 2, 0, 1]
     losses = Losses()
     trainer(30, tmp_path, losses).fit(module(), data)

@@ -1,22 +1,37 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.imagery.resolution import Resolution
+from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
+from detect.nets.card import BackboneSpec, NetSpec
 from detect.samples.bare_patches import (
     FolderDataset,
     FolderDraw,
     PatchFiles,
-    folder_card,
     folder_outputs,
     folder_samples_of,
+    folder_spec,
 )
+from tests.cards import patch_card
 
-CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
+AS_THEY_ARE = Resolution()
+
+
+def backbone(bands: int) -> BackboneSpec:
+    return BackboneSpec("test_resnet", 16, bands=bands)
+
+
+def spec_of(
+    folder: PatchFolder,
+    negatives: list[str],
+    bands: tuple[int, ...] | None = None,
+    resolution: Resolution = AS_THEY_ARE,
+) -> NetSpec:
+    """What a classifier of a folder is built from, on the smallest backbone."""
+    return folder_spec(folder, negatives, backbone, bands, resolution)
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
@@ -38,41 +53,41 @@ def folder(tmp_path: Path):
     return read_patch_folder(patches(tmp_path, *(f"{name}/{i}.png" for name, n in number.items() for i in range(n))))
 
 
-def test_a_card_is_completed_from_a_folder(folder) -> None:
-    card = folder_card(folder, [], replace(CARD, background="x"))
-    assert (card.classes, card.background, card.outputs) == (
+def test_a_folder_decides_what_its_classifier_is_built_from(folder) -> None:
+    spec = spec_of(folder, [])
+    assert (spec.classes, spec.head.background, spec.outputs) == (
         ("cow", "ground", "sheep"),
         None,
         ("cow", "ground", "sheep"),
     )
-    assert (card.bands, card.dtype, card.patch_size, card.backbone.bands) == ((1, 2, 3), "uint8", 32, 3)
-    card = folder_card(folder, ["ground"], replace(CARD, bands=(2,)))
-    assert card.outputs == ("ground", "cow", "sheep") and (card.bands, card.backbone.bands) == ((2,), 1)
+    assert (spec.bands, spec.dtype, spec.head.patch_size, spec.backbone.bands) == ((1, 2, 3), "uint8", 32, 3)
+    spec = spec_of(folder, ["ground"], (2,))
+    assert spec.outputs == ("ground", "cow", "sheep") and (spec.bands, spec.backbone.bands) == ((2,), 1)
 
 
 def test_negative_labels_share_the_background(folder) -> None:
     """Outputs of cow, ground, sheep: without negatives 0, 1, 2; with ground 1, 0, 2; with sheep and ground 1, 0, 0."""
     for negatives, wanted in (([], [0, 1, 2]), (["ground"], [1, 0, 2]), (["sheep", "ground"], [1, 0, 0])):
-        outputs = folder_outputs(folder, folder_card(folder, negatives, CARD), negatives)
+        outputs = folder_outputs(folder, spec_of(folder, negatives), negatives)
         assert outputs.tolist() == np.repeat(wanted, [12, 8, 4]).tolist()
 
 
 def test_a_class_that_the_model_does_not_know(folder) -> None:
     with pytest.raises(ValueError, match=r"unknown classes \['ground', 'sheep'\]; the model knows \['cow'\]"):
-        folder_outputs(folder, replace(CARD, classes=("cow",), background=None))
+        folder_outputs(folder, patch_card(classes=("cow",), background=None), [])
 
 
 def test_a_negative_label_that_is_no_folder(folder) -> None:
     with pytest.raises(
-        ValueError, match=r"negative_labels names \['soil'\]; the folders are \['cow', 'ground', 'sheep'\]"
+        ValueError, match=r"data.labels.negative names \['soil'\]; the folders are \['cow', 'ground', 'sheep'\]"
     ):
-        folder_card(folder, ["ground", "soil"], CARD)
+        spec_of(folder, ["ground", "soil"])
 
 
 def test_patches_must_be_square(tmp_path: Path) -> None:
     root = patches(tmp_path, "a/1.png", "b/2.png", shape=(32, 30, 3))
     with pytest.raises(ValueError, match=r"1\.png: patches must be square, got \(32, 30\)"):
-        folder_card(read_patch_folder(root), [], CARD)
+        spec_of(read_patch_folder(root), [])
 
 
 def counts(patches: FolderDataset) -> dict[str, int]:
@@ -82,40 +97,40 @@ def counts(patches: FolderDataset) -> dict[str, int]:
 
 def test_a_quarter_of_every_class_validates(folder) -> None:
     """12, 8 and 4 patches: 3, 2 and 1 of them."""
-    card = folder_card(folder, ["ground"], CARD)
-    recipe = FolderDraw(("ground",), 0.25, 0)
-    task = folder_samples_of(folder, card, None, recipe, 5)
-    train, val = samples.epoch(0), task.val
+    spec = spec_of(folder, ["ground"])
+    recipe = FolderDraw(("ground",), 0.25, 0, 0)
+    samples = folder_samples_of(folder, spec, None, recipe, 5)
+    train, val = samples.epoch(0), samples.val
     assert isinstance(train, FolderDataset) and isinstance(val, FolderDataset)
     assert counts(val) == {"cow": 3, "ground": 2, "sheep": 1}
-    assert task.outputs == {"cow": 9, "ground": 6, "sheep": 3} and len(train) == 18
+    assert samples.outputs == {"cow": 9, "ground": 6, "sheep": 3} and len(train) == 18
     assert set(train.paths).isdisjoint(val.paths)
-    assert [card.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
-    assert "6 validation patches drawn with seed 5" in task.notes[0]
-    again = folder_samples_of(folder, card, None, recipe, 5)
-    assert (again.val.paths, again.train(3).paths) == (val.paths, samples.epoch(3).paths)
+    assert [spec.outputs[output] for output in train.outputs] == [path.parent.name for path in train.paths]
+    assert "6 validation patches drawn with seed 5" in samples.notes[0]
+    again = folder_samples_of(folder, spec, None, recipe, 5)
+    assert (again.val.paths, again.epoch(3).paths) == (val.paths, samples.epoch(3).paths)
     assert samples.epoch(1).paths != train.paths
 
 
 def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
     root = patches(tmp_path, "train/a/1.png", "train/b/2.png", "val/a/3.png", "test/b/4.png")
     folder = read_patch_folder(root)
-    task = folder_samples_of(folder, folder_card(folder, [], CARD), None, FolderDraw((), 0.25, 0.5), 0)
-    assert [path.name for path in task.val.paths] == ["3.png"]
+    samples = folder_samples_of(folder, spec_of(folder, []), None, FolderDraw((), 0.25, 0.5, 0), 0)
+    assert [path.name for path in samples.val.paths] == ["3.png"]
     assert sorted(path.name for path in samples.epoch(0).paths) == ["1.png", "2.png"]
-    assert task.notes == ("validation patches from the folder's own val",)
+    assert samples.notes == ("validation patches from the folder's own val",)
 
 
 def test_a_folder_without_training_patches(tmp_path: Path) -> None:
     folder = read_patch_folder(patches(tmp_path, "val/a/1.png", "val/b/2.png"))
     with pytest.raises(ValueError, match="the folder has no training patches"):
-        folder_samples_of(folder, folder_card(folder, [], CARD), None, FolderDraw((), 0.25, 0.5), 0)
+        folder_samples_of(folder, spec_of(folder, []), None, FolderDraw((), 0.25, 0.5, 0), 0)
 
 
 def test_unequal_classes_are_drawn_equally_often_where_asked(folder) -> None:
     """Balance 1: of 18 patches an epoch each class is a third in the long run, though sheep are 3 of them."""
-    card = folder_card(folder, ["ground"], CARD)
-    task = folder_samples_of(folder, card, None, FolderDraw(("ground",), 0.25, 1), 0)
+    spec = spec_of(folder, ["ground"])
+    samples = folder_samples_of(folder, spec, None, FolderDraw(("ground",), 0.25, 1, 0), 0)
     drawn = [path.parent.name for epoch in range(100) for path in samples.epoch(epoch).paths]
     assert all(abs(drawn.count(name) / len(drawn) - 1 / 3) < 0.04 for name in ("cow", "ground", "sheep"))
 
@@ -125,8 +140,8 @@ def test_bare_patches_are_resampled_too(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     path = save(tmp_path / "cow" / "0.png", pixels)
     patches(tmp_path, "ground/0.png")
-    card = folder_card(read_patch_folder(tmp_path), ["ground"], replace(CARD, image_scale=0.5))
-    assert card.patch_size == 16
-    seen = FolderDataset([path], np.array([1]), PatchFiles(card))[0][0].numpy()
+    spec = spec_of(read_patch_folder(tmp_path), ["ground"], resolution=Resolution(0.5))
+    assert spec.head.patch_size == 16
+    seen = FolderDataset([path], np.array([1]), PatchFiles(spec))[0][0].numpy()
     wanted = pixels.reshape(16, 2, 16, 2, 3).astype(float).mean(axis=(1, 3)).transpose(2, 0, 1)
     np.testing.assert_array_equal(seen, np.rint(wanted))

@@ -20,7 +20,7 @@ from detect.samples.targets import TargetEncoder
 from tests.grids import grid_card, objects
 
 CARD = grid_card(16.0)
-ENCODER = TargetEncoder(CARD.grid, 8, 0.8)
+ENCODER = TargetEncoder(CARD.head, 8, 0.8)
 RECIPE = CropDraw(samples=40, side=64, empty_fraction=0.25, negative_fraction=0.4, balance=0.0)
 SYMMETRY = Augment({"SquareSymmetry": {"p": 1.0}})
 
@@ -243,7 +243,7 @@ def test_a_crop_larger_than_its_image_sees_the_image_alone(tiny: LabelledScene) 
     Cells are 8 pixels: of row 2 (16 to 23) 7 are of the image, of row 5 (40 to 47) 7; of column 1 (8 to 15) 6, of
     column 6 (48 to 55) 6.
     """
-    data = CropDataset([tiny], [Crop(0, Window(-17, -10, 64, 64))], PixelSource((1, 2, 3)), ENCODER)
+    data = CropDataset([tiny], [Crop(0, Window(-17, -10, 64, 64))], PixelSource((1, 2, 3), 1 << 30), ENCODER)
     pixels, targets = data[0]
     assert pixels.shape == (3, 64, 64) and str(pixels.dtype) == "torch.uint8"
     seen = targets["seen"].numpy()
@@ -256,17 +256,17 @@ def test_a_crop_larger_than_its_image_sees_the_image_alone(tiny: LabelledScene) 
 def test_look_alikes_and_ignored_boxes_teach_what_they_should(tiny: LabelledScene) -> None:
     """A look-alike at (36, 20) is no object, and is seen; an ignored box there would hide it."""
     crop = Crop(0, Window(0, 0, 48, 48))
-    plain = CropDataset([tiny], [crop], PixelSource((1, 2, 3)), ENCODER)[0][1]
+    plain = CropDataset([tiny], [crop], PixelSource((1, 2, 3), 1 << 30), ENCODER)[0][1]
     assert float(plain["objectness"][0, 2, 4]) < 0.05 and float(plain["seen"][2, 4]) == 1
     hidden = replace(tiny, ignored=np.array([(33.0, 17.0, 39.0, 23.0)]))
-    ignored = CropDataset([hidden], [crop], PixelSource((1, 2, 3)), ENCODER)[0][1]
+    ignored = CropDataset([hidden], [crop], PixelSource((1, 2, 3), 1 << 30), ENCODER)[0][1]
     assert float(ignored["seen"][2, 4]) == 0 and float(ignored["seen"][1, 2]) == 1
 
 
 def test_an_item_depends_on_its_place_and_seed_alone(tiny: LabelledScene) -> None:
     """Law 8: without augmentation, as in validation, the pixels and labels are the image's own."""
     crops = [Crop(0, Window(0, 0, 32, 32))] * 6
-    source = PixelSource((1, 2, 3))
+    source = PixelSource((1, 2, 3), 1 << 30)
     one, other = (CropDataset([tiny], crops, source, ENCODER, SYMMETRY, seed) for seed in (5, 6))
     np.testing.assert_array_equal(one[3][0], one[3][0])
     np.testing.assert_array_equal(one[3][0], other[2][0])

@@ -7,7 +7,6 @@ from PIL import Image
 
 from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry
@@ -16,8 +15,8 @@ from detect.samples.loading import measure_normalisation
 from detect.samples.patches import Sample, SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import TargetEncoder
+from tests.cards import grid_head
 
-CARD = ModelCard("patch", BackboneSpec(), (), "background", (), "uint8", (), (), 0, None)
 RECIPE = PatchDraw(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
 
 
@@ -52,7 +51,7 @@ def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
     opened = open_scene(save(tmp_path / "a.png", pixels))
     labelled = LabelledScene("a", opened, Detections.empty(("a",)), np.empty((0, 2)))
     places = [Sample(0, x, 256.0, 0) for x in (100.0, 200.0)]
-    mean, spread = measure_normalisation(SampleDataset([labelled], places, PixelSource((1, 2)), 64))
+    mean, spread = measure_normalisation(SampleDataset([labelled], places, PixelSource((1, 2), 1 << 30), 64))
     np.testing.assert_allclose(mean, (20, 7), atol=0.1)
     np.testing.assert_allclose(spread, (10, 1e-6), atol=0.01)
 
@@ -60,17 +59,19 @@ def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
 def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
     split = SceneSplit((full,), (other,), (), "drawn by hand")
-    task = patch_samples_of(split, PixelSource((1,)), PatchGeometry(16, 8), RECIPE, None, 3)
+    samples = patch_samples_of(split, PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 3)
     first, second = samples.epoch(0), samples.epoch(1)
     assert (
-        isinstance(first, SampleDataset) and isinstance(second, SampleDataset) and isinstance(task.val, SampleDataset)
+        isinstance(first, SampleDataset)
+        and isinstance(second, SampleDataset)
+        and isinstance(samples.val, SampleDataset)
     )
     assert (len(first), first.side) == (50, 32)
     assert first.samples == samples.epoch(0).samples != second.samples
     assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
-    assert (task.val.samples[0].x, task.val.samples[0].y) == (50, 50) and len(task.val) == 2
-    assert task.outputs == {"a": 2, "b": 0}
-    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+    assert (samples.val.samples[0].x, samples.val.samples[0].y) == (50, 50) and len(samples.val) == 2
+    assert samples.outputs == {"a": 2, "b": 0}
+    assert samples.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
 CROPS = CropDraw(12, 32, 0.25, 0.0, 0.0)
@@ -81,18 +82,20 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
     full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
     split = SceneSplit((full,), (other,), (), "drawn by hand")
     augment = Augment({"SquareSymmetry": {"p": 1.0}})
-    task = crop_samples_of(split, PixelSource((1, 2, 3)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, augment, 3)
+    samples = crop_samples_of(
+        split, PixelSource((1, 2, 3), 1 << 30), TargetEncoder(grid_head(16), 8, 0.8), CROPS, augment, 3
+    )
     first, second = samples.epoch(0), samples.epoch(1)
-    assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(task.val, CropDataset)
+    assert isinstance(first, CropDataset) and isinstance(second, CropDataset) and isinstance(samples.val, CropDataset)
     assert len(first) == 12 and first.crops == samples.epoch(0).crops != second.crops
     assert {first.seed + i for i in range(12)}.isdisjoint(second.seed + i for i in range(12))
-    assert first.augment is augment and task.val.augment is None
-    assert list(first.scenes) == [full] and list(task.val.scenes) == [other]
-    assert task.val.crops[0].window.contains_xy(other.objects.xy).all()
+    assert first.augment is augment and samples.val.augment is None
+    assert list(first.scenes) == [full] and list(samples.val.scenes) == [other]
+    assert samples.val.crops[0].window.contains_xy(other.objects.xy).all()
     pixels, targets = first[0]
     assert pixels.shape == (3, 32, 32) and targets["objectness"].shape == (1, 4, 4)
-    assert task.outputs == {"a": 2, "b": 0}
-    assert task.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+    assert samples.outputs == {"a": 2, "b": 0}
+    assert samples.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
 @pytest.mark.parametrize(("stride", "close"), [(8, 5), (4, 3), (2, 2), (1, 0), (16, 6)])
@@ -100,8 +103,10 @@ def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(s
     """The nearest others of six objects are 1.5, 1.5, 2.5, 6, 6 and 14 pixels away."""
     places = [(1, 1), (2.5, 1), (5, 1), (40, 40), (46, 40), (60, 40)]
     train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
-    encoder = TargetEncoder(GridSpec(16), stride, 0.8)
-    notes = crop_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), encoder, CROPS, None, 0).notes
+    encoder = TargetEncoder(grid_head(16), stride, 0.8)
+    notes = crop_samples_of(
+        SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), encoder, CROPS, None, 0
+    ).notes
     told = [note for note in notes if "from another" in note]
     assert len(told) == (close > 0)
     if close:
@@ -114,7 +119,7 @@ def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
     with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.split.val"):
-        crop_samples_of(split, PixelSource((1,)), TargetEncoder(GridSpec(16), 8, 0.8), CROPS, None, 0)
+        crop_samples_of(split, PixelSource((1,), 1 << 30), TargetEncoder(grid_head(16), 8, 0.8), CROPS, None, 0)
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
@@ -122,7 +127,9 @@ def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     train, val = (bare, full) if empty == "training" else (full, bare)
     with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
-        patch_samples_of(SceneSplit((train,), (val,), (), ""), PixelSource((1,)), PatchGeometry(16, 8), RECIPE, None, 0)
+        patch_samples_of(
+            SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 0
+        )
 
 
 def test_pixels_that_are_no_number_cannot_be_normalised() -> None:

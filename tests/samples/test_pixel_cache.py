@@ -62,4 +62,4 @@ def test_a_damaged_photograph_is_found_before_training(files, tmp_path: Path) ->
     data = files["jpg"].read_bytes()
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 3 // 4])
     with pytest.raises(SceneError, match=r"cut\.jpg: damaged"):
-        PixelSource((1,)).preload([open_scene(tmp_path / "cut.jpg")])
+        PixelSource((1,), 1 << 30).preload([open_scene(tmp_path / "cut.jpg")])

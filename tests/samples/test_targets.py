@@ -107,7 +107,7 @@ def test_cells_mostly_outside_the_image_are_not_seen() -> None:
     valid = np.zeros((8, 32), bool)
     valid[:, :13] = True
     valid[:, 16:20] = True
-    found = TargetEncoder(CARD.grid, 8, 0.8)(objects(np.empty((0, 2)), np.empty((0, 2))), valid)
+    found = TargetEncoder(CARD.head, 8, 0.8)(objects(np.empty((0, 2)), np.empty((0, 2))), valid)
     assert found["seen"].tolist() == [[1, 1, 0, 0]]
     assert float(found["objectness"].sum()) == float(found["weight"].sum()) == float(found["lost"]) == 0
 
@@ -131,4 +131,4 @@ def test_targets_can_be_batched() -> None:
 @pytest.mark.parametrize("spread", [0.0, -1.0, math.nan])
 def test_a_spread_must_be_positive(spread: float) -> None:
     with pytest.raises(ValueError, match=f"net.spread must be positive, got {spread}"):
-        TargetEncoder(CARD.grid, 8, spread)
+        TargetEncoder(CARD.head, 8, spread)

@@ -14,7 +14,7 @@ from detect.samples.crops import Crop, CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.pasting.collage import PasteObjects, point_size
-from detect.samples.pasting.paste_settings import PasteSettings
+from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import Objects, TargetEncoder
 from tests.grids import grid_card, objects
@@ -22,8 +22,9 @@ from tests.grids import grid_card, objects
 SIDE = 160
 NEVER = PasteSettings(0.0, (1, 1), 0.3)
 OFTEN = PasteSettings(1.0, (2, 3), 0.3)
-GROUND = PasteSettings(1.0, (2, 3), 0.7, (0.2, 0.4))
-SOURCE = PixelSource((1, 2, 3))
+GROUND = GroundSettings(1.0, (2, 3), 0.7, (0.2, 0.4))
+BARE = GroundSettings(0.0, (1, 1), 0.3, (0.2, 0.4))
+SOURCE = PixelSource((1, 2, 3), 1 << 30)
 
 
 def write_scene(
@@ -68,7 +69,7 @@ def colour_of(pixels: np.ndarray, xy: np.ndarray) -> int:
 def test_pasted_objects_are_where_their_labels_say(tmp_path: Path, points: bool) -> None:
     """Discs on flat ground: each label lies on its colour's middle, its box around what is coloured, within a pixel."""
     scene = write_scene(tmp_path / "a.png", [(40, 40), (120, 50), (50, 120), (118, 122)], points=points)
-    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 16.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, OFTEN, BARE, 16.0, 0.0)
     assert len(paste.stock.free) == 4
     number = 0
     for seed in range(12):
@@ -112,7 +113,7 @@ def test_objects_are_cut_only_where_they_stand_free(tmp_path: Path) -> None:
     """Of five one hangs over the edge, two are neighbours 13 pixels apart, one lies in an ignored region."""
     places = [(3, 80), (60, 60), (73, 60), (120, 120), (120, 30)]
     scene = write_scene(tmp_path / "a.png", places, ignored=[(110, 110, 130, 130)])
-    assert PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0).stock.free == [(0, 4)]
+    assert PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0).stock.free == [(0, 4)]
 
 
 def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp_path: Path) -> None:
@@ -120,15 +121,13 @@ def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp
     full = objects([(48, 48)], [(96, 96)])
     for paste, things in (
         (PasteObjects([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0), full),
-        (PasteObjects([write_scene(tmp_path / "none.png", [])], SOURCE, OFTEN, NEVER, 12.0, 0.0), none()),
-        (PasteObjects([scene], SOURCE, NEVER, NEVER, 12.0, 0.0), none()),
+        (PasteObjects([write_scene(tmp_path / "none.png", [])], SOURCE, OFTEN, BARE, 12.0, 0.0), none()),
+        (PasteObjects([scene], SOURCE, NEVER, BARE, 12.0, 0.0), none()),
     ):
         pixels, found = paste(empty(60), things, valid, 3)
         np.testing.assert_array_equal(pixels, empty(60))
         assert len(found.xy) == len(things.xy)
-    small, found = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)(
-        empty(60, 8), none(), np.ones((8, 8), bool), 0
-    )
+    small, found = PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0)(empty(60, 8), none(), np.ones((8, 8), bool), 0)
     assert (small == 60).all() and not len(found.xy)
 
 
@@ -136,7 +135,7 @@ def test_an_object_that_would_not_show_is_not_pasted(tmp_path: Path) -> None:
     """A red disc on red ground: half of its contrast with its own ground is wanted."""
     scene = write_scene(tmp_path / "a.png", [(40, 40)])
     red = np.broadcast_to(np.array([220, 30, 30], np.uint8)[:, None, None], (3, 96, 96))
-    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0)
     assert not len(paste(red, none(), np.ones((96, 96), bool), 0)[1].xy)
 
 
@@ -146,7 +145,7 @@ def test_long_objects_of_points_are_not_laid_over_one_another(tmp_path: Path) ->
     pixels = np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)
     pixels[76:84, 62:98] = 220
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(5, 5)), NEVER, 24.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(5, 5)), BARE, 24.0, 0.0)
     for seed in range(10):
         laid, found = paste(empty(60, 160), none(True), np.ones((160, 160), bool), seed)
         parts, number = label(laid[0] > 120)
@@ -160,7 +159,7 @@ def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(
     place = [(40, 40)]
     scene = write_scene(tmp_path / "a.png", place, points=points)
     Image.fromarray(np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)).save(tmp_path / "a.png")
-    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(1, 1)), NEVER, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(1, 1)), BARE, 12.0, 0.0)
     assert paste.stock.free == [(0, 0)] and paste.stock.pieces.rates == {0: 0.0}
     pixels, found = paste(empty(140), none(points), np.ones((96, 96), bool), 0)
     rows, cols = np.nonzero((pixels < 100).all(axis=0))
@@ -193,7 +192,7 @@ def test_a_seed_decides(scene: LabelledScene) -> None:
     share = np.mean(
         [
             len(
-                PasteObjects([scene], SOURCE, replace(OFTEN, p=0.3), NEVER, 12.0, 0.0)(empty(60), none(), valid, seed)[
+                PasteObjects([scene], SOURCE, replace(OFTEN, p=0.3), BARE, 12.0, 0.0)(empty(60), none(), valid, seed)[
                     1
                 ].xy
             )
@@ -218,9 +217,9 @@ def test_law_8_validation_gets_no_collage(scene: LabelledScene, tmp_path: Path) 
     other = write_scene(tmp_path / "v.png", [(80, 80)], grey=100)
     paste = PasteObjects([scene], SOURCE, OFTEN, GROUND, 12.0, 0.0)
     recipe = CropDraw(6, 64, 0.0, 0.0, 0.0)
-    encoder = TargetEncoder(grid_card(16.0).grid, 8, 0.8)
-    task = crop_samples_of(SceneSplit((scene,), (other,), (), ""), SOURCE, encoder, recipe, None, 0, paste)
-    train, val = samples.epoch(0), task.val
+    encoder = TargetEncoder(grid_card(16.0).head, 8, 0.8)
+    samples = crop_samples_of(SceneSplit((scene,), (other,), (), ""), SOURCE, encoder, recipe, None, 0, paste)
+    train, val = samples.epoch(0), samples.val
     assert isinstance(train, CropDataset) and isinstance(val, CropDataset)
     added = 0
     for i in range(6):
@@ -241,9 +240,9 @@ def replace_collage(data: CropDataset, paste: PasteObjects | None) -> CropDatase
 def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None:
     """The targets of an empty crop hold as many positives as were pasted."""
     ground = write_scene(tmp_path / "g.png", [])
-    paste = PasteObjects([scene], SOURCE, OFTEN, NEVER, 12.0, 0.0)
+    paste = PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0)
     crops = [Crop(0, Window(16, 16, 128, 128))] * 4
-    data = CropDataset([ground], crops, SOURCE, TargetEncoder(grid_card(16.0).grid, 8, 0.8), None, 0, paste)
+    data = CropDataset([ground], crops, SOURCE, TargetEncoder(grid_card(16.0).head, 8, 0.8), None, 0, paste)
     for i in range(4):
         assert int((data[i][1]["objectness"] == 1).sum()) == len(data.sample(i)[1].xy) >= 2
 
@@ -256,7 +255,7 @@ def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None
         (lambda: PasteSettings(0.5, (3, 2), 0.3), r"the least, 1 or more, and the most, got \[3, 2\]"),
         (lambda: PasteSettings(0.5, (1, 2), 0.0), r"feather must be in \(0, 2\], got 0.0"),
         (
-            lambda: PasteSettings(0.5, (1, 2), 0.3, (0.5, 0.2)),
+            lambda: GroundSettings(0.5, (1, 2), 0.3, (0.5, 0.2)),
             r"side must be the least and the greatest.* got \[0.5, 0.2\]",
         ),
     ],

@@ -12,7 +12,7 @@ from detect.samples.pasting.stock import SceneCutouts
 from detect.samples.pixel_cache import PixelSource
 
 SIDE = 240
-SOURCE = PixelSource((1, 2, 3))
+SOURCE = PixelSource((1, 2, 3), 1 << 30)
 
 
 def scene(

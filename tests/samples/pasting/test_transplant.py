@@ -7,14 +7,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec, ModelCard
-from detect.samples.bare_patches import FolderDataset, FolderDraw, PatchFiles, folder_card, folder_samples_of
+from detect.imagery.resolution import Resolution
+from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.samples.bare_patches import FolderDataset, FolderDraw, PatchFiles, folder_samples_of, folder_spec
 from detect.samples.pasting.cutouts import CutOut, cut_object
 from detect.samples.pasting.transplant import PasteOnOtherGround
 
 SIDE = 64
-CARD = ModelCard("patch", BackboneSpec(), (), None, (), "uint8", (), (), 0, None)
+
+
+def spec_of(folder: PatchFolder, negative: tuple[str, ...]) -> NetSpec:
+    """What a classifier of a folder is built from, on the smallest backbone."""
+    return folder_spec(folder, negative, lambda bands: BackboneSpec("test_resnet", 16, bands=bands), None, Resolution())
 
 
 def inside(side: int = SIDE, length: float = 0.45, width: float = 0.2) -> NDArray[np.bool_]:
@@ -126,23 +131,22 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
     """Stones are look-alikes: neither do they move, nor is anything laid onto them. Without a background nothing is."""
     write(tmp_path)
     folder = read_patch_folder(tmp_path)
-    card = folder_card(folder, negative, CARD)
-    task = folder_samples_of(folder, card, None, FolderDraw(negative, 0.25, 0.5, 1.0), 0)
-    for patches in (samples.epoch(0), task.val):
+    samples = folder_samples_of(folder, spec_of(folder, negative), None, FolderDraw(negative, 0.25, 0.5, 1.0), 0)
+    for patches in (samples.epoch(0), samples.val):
         assert isinstance(patches, FolderDataset)
         for i, path in enumerate(patches.paths):
             pixels, output = patches[i]
             own = np.moveaxis(np.asarray(Image.open(path)), 2, 0)
-            moved = bool(negative) and patches is not task.val and path.parent.name == "animals"
+            moved = bool(negative) and patches is not samples.val and path.parent.name == "animals"
             assert (output == 0) == (path.parent.name in (negative or ("animals",)))
             assert (pixels.numpy() == own).all() == (not moved)
             if moved:
                 assert pixels[:, 0, 0].min() >= 60 and pixels[:, SIDE // 2, SIDE // 2].min() > 120
     told = "100% of animals" if negative else "there are no empty patches"
-    assert [told in note for note in task.notes] == [False, True]
+    assert [told in note for note in samples.notes] == [False, True]
 
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
     write(tmp_path)
-    files = PatchFiles(folder_card(read_patch_folder(tmp_path), ("ground",), CARD))
+    files = PatchFiles(spec_of(read_patch_folder(tmp_path), ("ground",)))
     assert files.read(tmp_path / "animals/0.png") is files.read(tmp_path / "animals/0.png")
