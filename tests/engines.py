@@ -84,9 +84,7 @@ class DiscNet(nn.Module):
 
 def disc_net() -> tuple[DiscNet, ModelCard]:
     """The net with its card: a stride of 4, the halo of the one cell that smoothing sees, a reach of one cell."""
-    card = ModelCard(
-        "patch", BackboneSpec("test_resnet", 4), ("disc",), "ground", (1, 2, 3), "uint8", (), (), 4, 4, radius=4.0
-    )
+    card = patch_card(BackboneSpec("test_resnet", 4), ("disc",), patch_size=4, halo=4, separation=4.0)
     return DiscNet().eval(), card
 
 

@@ -39,13 +39,17 @@ class Given(SceneReader):
         self.read = read  # type: ignore[method-assign]
 
 
+def tiled_engine(bands: tuple[int, ...], runtime: Runtime, tiling: Tiling) -> Engine:
+    """An engine whose plan has one tiling, whatever the scene."""
+    plan = OneTiling(1, 1, tiling.halo, tiling.stride, 1 << 40, 1 << 40)
+    object.__setattr__(plan, "tiles", tiling)
+    return Engine.of(patch_card(BackboneSpec("test_resnet", tiling.stride), bands=bands), runtime, plan)
+
+
 def map_tiles(
     scene: Scene, bands: tuple[int, ...], runtime: Runtime, tiling: Tiling, read: Read | None = None
 ) -> NDArray[np.float32]:
     """The stitched map (K, h, w) of a scene over given tiles; `read` gives the pixels of a window."""
-    plan = OneTiling(1, 1, tiling.halo, tiling.stride, 1 << 40, 1 << 40)
-    object.__setattr__(plan, "tiles", tiling)
-    card = patch_card(BackboneSpec("test_resnet", tiling.stride), bands=bands)
-    engine = Engine.of(card, runtime, plan, 0.5, 1.0)
+    engine = tiled_engine(bands, runtime, tiling)
     opened: dict[str, Any] = {} if read is None else {"open": lambda of, chosen: Given(of, chosen, read)}
     return map_scene(Source("scene", scene, **opened), engine, preview_side=None).logits

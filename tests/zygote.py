@@ -12,8 +12,30 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+IMPORTED_FIRST = (
+    "hydra",
+    "jinja2",
+    "matplotlib.cm",
+    "pydantic.dataclasses",
+    "timm",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "detect.predict",
+    "detect.assembly.settings",
+    "detect.assembly.engine",
+    "detect.assembly.runs.prediction",
+    "detect.imagery.listing",
+    "detect.inference.run",
+    "detect.nets.modelfile",
+    "detect.reporting.output.journal",
+    "detect.reporting.output.prediction_folder",
+    "detect.reporting.page.report_page",
+)
+"""What `detect.predict` imports while it runs: a child that had to would spend most of its time on it."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +149,8 @@ def _child(request: dict[str, Any]) -> int:
 def _serve() -> None:
     import torch
 
-    import detect.predict  # noqa: F401
-
+    for name in IMPORTED_FIRST:
+        import_module(name)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in iter(sys.stdin.readline, ""):

@@ -289,6 +289,9 @@ def _from_first_format(data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ModelFileError: a kind of network that is not known, or a grid head without its shape.
     """
+    later = sorted({"head", "resolution", "separation"} & set(data))
+    if later:
+        raise ModelFileError(f"entries in a header of {OLD_FORMAT} that it does not have: {later}")
     kind, size, grid = data.pop("kind"), data.pop("patch_size"), data.pop("grid", None)
     background, radius, nms_iou = data.pop("background"), data.pop("radius", 0.0), data.pop("nms_iou", None)
     if kind == "patch" and grid is None:

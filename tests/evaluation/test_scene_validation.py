@@ -1,5 +1,6 @@
 """Counting whole labelled scenes: the choice of threshold and separation, and the scores at it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import torch
 
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneDetector, SceneValidator
+from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
+from detect.inference.decoding.decoder import decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.plan import Plan, make_plan
 from detect.labels.detections import Detections
@@ -21,7 +24,6 @@ from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.targets import Objects
 from tests.engines import lively
 from tests.grids import MarkNet, draw_marks, mark_card, scattered
-from tests.laws.nets import cut
 
 torch.set_num_threads(1)
 SHAPE = (224, 320)
@@ -43,11 +45,11 @@ def counter(
 ) -> SceneValidator:
     plan = make_plan(1 << 30, 200.0, 0, card.backbone.stride, align=card.align)
 
-    def read(scene: Scene, window: Window) -> np.ndarray:
-        return cut(images[scene.path.name], window)
+    def opened(scene: Scene, bands: Sequence[int]) -> SceneReader:
+        return SceneReader(scene, bands, images[scene.path.name])
 
-    finder = SceneDetector(scenes, read, card, lambda net, tolerance: plan)
-    return SceneValidator(finder, CountSettings(Criterion(5.0, iou)))
+    detector = SceneDetector(scenes, opened, card, lambda net, tolerance: plan)
+    return SceneValidator(detector, CountSettings(Criterion(5.0, iou), "f1"))
 
 
 def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) -> LabelledScene:
@@ -56,19 +58,20 @@ def labelled(name: str, objects: Detections, ignored: np.ndarray | None = None) 
 
 
 @pytest.mark.parametrize("iou", [None, 0.5])
-def test_a_perfect_net_is_scored_as_such_and_its_choice_goes_to_the_card(iou: float | None) -> None:
+def test_a_perfect_net_is_scored_as_such_and_its_choice_is_the_strongest(iou: float | None) -> None:
     """Of boxes that are apart every IoU of NMS does as well: the first, strongest, is taken."""
-    card = mark_card(24.0, nms_iou=None)
+    card = mark_card(24.0, separation=0.5)
     drawn = {f"{i}.png": marks(i) for i in (1, 2)}
     scenes = [labelled(name, truth(things)) for name, (_, things) in drawn.items()]
-    chosen, scores, found = counter(card, {name: image for name, (image, _) in drawn.items()}, scenes, iou).score(
+    chosen = counter(card, {name: image for name, (image, _) in drawn.items()}, scenes, iou).score(
         MarkNet(24.0)  # type: ignore[arg-type]
     )
+    scores = chosen.scores
     assert scores["f1"] == scores["f1_classwise"] == scores["map50"] == 1 and scores["map"] > 0.99
     assert (scores["iou"], scores["radius"]) == (iou, 5.0 if iou is None else None)
-    assert (chosen.nms_iou, chosen.radius) == (OVERLAPS[0], 0.0)
+    assert chosen.separation == OVERLAPS[0]
     assert 0.02 < chosen.threshold <= 1 / (1 + np.exp(-8)) + 1e-6
-    assert {name: len(table) for name, table in found.items()} == {s.name: len(s.objects) for s in scenes}
+    assert {name: len(table) for name, table in chosen.found.items()} == {s.name: len(s.objects) for s in scenes}
 
 
 class Doubtful(MarkNet):
@@ -87,9 +90,10 @@ def test_average_precision_is_of_all_scores_and_the_counts_of_those_above_the_th
     wanted = objects[objects.label == 0]
     assert 0 < len(wanted) < len(objects)
     made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", wanted)], 0.5)
-    chosen, scores, found = made.score(Doubtful(24.0))  # type: ignore[arg-type]
+    chosen = made.score(Doubtful(24.0))  # type: ignore[arg-type]
+    scores = chosen.scores
     low = 1 / (1 + np.exp(2.0))
-    assert chosen.threshold > low and len(found["1.png"]) == scores["found"] == len(wanted)
+    assert chosen.threshold > low and len(chosen.found["1.png"]) == scores["found"] == len(wanted)
     assert scores["map_from_score"] == pytest.approx(low, abs=1e-5) and scores["map50"] == 1
 
 
@@ -97,17 +101,17 @@ def test_points_are_parted_by_a_radius_and_have_no_average_precision() -> None:
     card = mark_card(None)
     image, things = marks(1)
     made = counter(card, {"1.png": image}, [labelled("1.png", truth(things, points=True))])
-    chosen, scores, _ = made.score(MarkNet(None))  # type: ignore[arg-type]
-    assert scores["f1"] == 1 and "map" not in scores
-    assert chosen.nms_iou is None and chosen.radius in made.finder.separations
+    chosen = made.score(MarkNet(None))  # type: ignore[arg-type]
+    assert chosen.scores["f1"] == 1 and "map" not in chosen.scores
+    assert chosen.separation in made.detector.separations
     assert made(MarkNet(None))["f1"] == 1  # type: ignore[arg-type]
 
 
-def test_the_strongest_suppression_is_tried_first() -> None:
+def test_the_strongest_separation_is_tried_first() -> None:
     """Cells of 16 pixels for points, and for a patch classifier; IoUs for boxes, of which a low one is strong."""
     for card in (mark_card(None), lively()[1]):
-        assert counter(card, {}, []).finder.separations == (64.0, 48.0, 32.0, 16.0)
-    assert counter(mark_card(24.0), {}, []).finder.separations == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+        assert counter(card, {}, []).detector.separations == (64.0, 48.0, 32.0, 16.0)
+    assert counter(mark_card(24.0), {}, []).detector.separations == (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_what_keeps_labelled_neighbours_apart_is_tried_first(
     size: float | None, spacing: float, tried: tuple[float, ...], strongest: float
 ) -> None:
     """Radii up to the distance of neighbours, the largest first, and overlaps from theirs up, the least first."""
-    made = counter(mark_card(size), {}, []).finder
+    made = counter(mark_card(size), {}, []).detector
     made.spacing = spacing
     assert made.separations == tried and made.strongest == strongest
 
@@ -134,7 +138,7 @@ def test_what_keeps_labelled_neighbours_apart_is_tried_first(
 def test_a_patch_classifiers_first_radius_spares_labelled_neighbours(away: tuple[float, float]) -> None:
     """Two dots, sure at their cells of 16 pixels, wherever they lie on the grid of cells, are both found."""
     card = lively()[1]
-    made = counter(card, {}, []).finder
+    made = counter(card, {}, []).detector
     made.spacing = max(away)
     geometry = CellGeometry(16, 7.5, SHAPE)
     for shift in range(0, 16, 3):
@@ -142,7 +146,7 @@ def test_a_patch_classifiers_first_radius_spares_labelled_neighbours(away: tuple
         logits[0] = 9
         for x, y in ((20.0 + shift, 20.0 + shift), (20 + shift + away[0], 20 + shift + away[1])):
             logits[1, int(y / 16), int(x / 16)] = 20
-        found = made.decoder.detections(logits, geometry, separation=made.separations[0], threshold=0.5)
+        found = decoder_of(card).detections(logits, geometry, separation=made.separations[0], threshold=0.5)
         assert len(found) == 2
 
 
@@ -158,8 +162,8 @@ def test_touching_boxes_choose_an_iou_that_keeps_them() -> None:
     image[:, 70:79, 71:80] = image[:, 70:79, 103:112] = 100
     boxes = Detections.truth(np.array([(75.5, 74.5), (107.5, 74.5)]), ["a", "a"], ("a", "b"), np.full((2, 2), 54.0))
     made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", boxes)], 0.5)
-    chosen, scores, _ = made.score(Larger(24.0))  # type: ignore[arg-type]
-    assert scores["f1"] == 1 and chosen.nms_iou == 0.3
+    chosen = made.score(Larger(24.0))  # type: ignore[arg-type]
+    assert chosen.scores["f1"] == 1 and chosen.separation == 0.3
 
 
 def test_ignored_regions_are_not_scored() -> None:
@@ -172,12 +176,13 @@ def test_ignored_regions_are_not_scored() -> None:
     regions = np.concatenate([objects.xy[: half + 1] - 3, objects.xy[: half + 1] + 3], axis=1)
     card = mark_card(24.0)
     made = counter(card, {"1.png": image}, [labelled("1.png", objects[half:], regions)], 0.5)
-    _, scores, found = made.score(MarkNet(24.0))  # type: ignore[arg-type]
-    assert len(found["1.png"]) == number - half - 1
+    chosen = made.score(MarkNet(24.0))  # type: ignore[arg-type]
+    scores = chosen.scores
+    assert len(chosen.found["1.png"]) == number - half - 1
     assert (scores["precision"], scores["recall"], scores["map50"]) == (1, 1, 1)
     assert (scores["objects"], scores["count_bias_percent"]) == (number - half - 1, 0)
     plain = counter(card, {"1.png": image}, [labelled("1.png", objects[half:])], 0.5)
-    assert plain.score(MarkNet(24.0))[1]["precision"] < 1  # type: ignore[arg-type]
+    assert plain.score(MarkNet(24.0)).scores["precision"] < 1  # type: ignore[arg-type]
 
 
 class Blind(MarkNet):
@@ -202,13 +207,13 @@ def test_a_network_is_counted_roughly_while_it_learns_and_finely_for_its_choice(
     image, things = marks(1)
     made = counter(mark_card(24.0), {"1.png": image}, [labelled("1.png", truth(things))])
     asked: list[tuple[object, float]] = []
-    plan = made.finder.plan
+    plan = made.detector.plan
 
     def noted(net: Net, tolerance: float) -> Plan:
         asked.append((net, tolerance))
         return plan(net, tolerance)
 
-    made.finder.plan = noted
+    made.detector.plan = noted
     net = MarkNet(24.0)
     made(net)  # type: ignore[arg-type]
     made.score(net)  # type: ignore[arg-type]
@@ -222,12 +227,13 @@ def test_resampled_scenes_are_scored_in_the_files_pixels(radius: float, f1: floa
     image, things = marks(1)
     seen = replace(labelled("1.png", truth(things)).scene, zoom=Zoom(Window(0, 0, 3 * SHAPE[0], 2 * SHAPE[1]), SHAPE))
     scene = replace(labelled("1.png", truth(things).shifted(1, 0)), scene=seen)
-    card = mark_card(24.0, nms_iou=None)
+    card = mark_card(24.0, separation=0.5)
     made = counter(card, {"1.png": image}, [scene])
     made.settings = replace(made.settings, criterion=Criterion(radius - 1e-6))
     np.testing.assert_allclose(made.truth["1.png"].xy, (things.xy + np.array([1, 0])) * (2, 3))
-    _, scores, found = made.score(MarkNet(24.0))  # type: ignore[arg-type]
-    assert scores["f1"] == f1
+    chosen = made.score(MarkNet(24.0))  # type: ignore[arg-type]
+    found = chosen.found
+    assert chosen.scores["f1"] == f1
     order = np.lexsort(found["1.png"].xy.T)
     np.testing.assert_allclose(found["1.png"].xy[order], (things.xy * (2, 3))[np.lexsort(things.xy.T)], atol=1e-3)
     assert things.wh is not None and found["1.png"].wh is not None

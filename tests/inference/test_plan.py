@@ -27,7 +27,7 @@ def test_a_tile_takes_five_eighths_of_the_budget_at_most_and_shrinks_with_it() -
         plan = make_plan(mib * MIB, 100.0, 64, 16)
         assert plan.area * 100 <= mib * MIB * 5 / 8
         assert (plan.photograph, plan.stitched) == (mib * MIB // 4, mib * MIB // 32)
-        height, width = plan.grid((30000, 20000)).tile_hw
+        height, width = plan.tiling((30000, 20000)).tile_hw
         assert plan.area * 0.5 < height * width <= plan.area * 1.1
         areas.append(plan.area)
     assert areas[0] == 16 * MIB * 5 // 800 and areas == sorted(areas) and len(set(areas)) == 6
@@ -40,12 +40,12 @@ def test_a_budget_too_small_is_refused_with_the_one_that_does() -> None:
         make_plan(100 * MIB, 1000.0, 176, 16)
     with pytest.raises(ValueError, match="give 265MiB"):
         make_plan(264 * MIB, 1000.0, 176, 16)
-    assert make_plan(265 * MIB, 1000.0, 176, 16).grid((5000, 5000)).core_hw[0] >= 16
+    assert make_plan(265 * MIB, 1000.0, 176, 16).tiling((5000, 5000)).core_hw[0] >= 16
 
 
 def test_a_tile_that_the_user_asks_for_is_kept() -> None:
     plan = make_plan(1 * MIB, 1000.0, 64, 16, 500)
-    assert (plan.tile, plan.area) == (500, 250_000) and max(plan.grid((5000, 5000)).tile_hw) <= 500
+    assert (plan.tile, plan.area) == (500, 250_000) and max(plan.tiling((5000, 5000)).tile_hw) <= 500
 
 
 def test_tiles_of_a_plan_begin_where_the_deepest_features_do() -> None:
@@ -57,27 +57,27 @@ def test_tiles_of_a_plan_begin_where_the_deepest_features_do() -> None:
     for tile in (None, 500):
         plan = make_plan(256 * MIB, 1000.0, 128, 8, tile, align=64)
         for shape in ((5000, 7777), (300, 20), (64, 64)):
-            grid = plan.grid(shape)
+            grid = plan.tiling(shape)
             assert grid.stride == 8 and not any(side % 64 for side in grid.core_hw)
             assert tile is None or max(grid.tile_hw) <= 500
     with pytest.raises(ValueError, match=r"whose tiles need 192 pixels; give 57MiB or more"):
         make_plan(56 * MIB, 1000.0, 64, 8, align=64)
-    assert make_plan(57 * MIB, 1000.0, 64, 8, align=64).grid((900, 900)).core_hw == (64, 64)
-    make_plan(56 * MIB, 1000.0, 64, 8).grid((900, 900))
+    assert make_plan(57 * MIB, 1000.0, 64, 8, align=64).tiling((900, 900)).core_hw == (64, 64)
+    make_plan(56 * MIB, 1000.0, 64, 8).tiling((900, 900))
 
 
 def test_small_scenes_share_a_batch_of_no_more_pixels_than_the_largest_tile() -> None:
     """5/8 MiB at 2 bytes a pixel are 327,680 pixels, 80 tiles of 64 x 64 for scenes of 50 x 60; at most 64."""
     plan = make_plan(MIB, 2.0, 0, 16)
-    assert plan.batch(plan.grid((50, 60))) == 64
-    assert plan.batch(plan.grid((50, 70))) == 40
-    assert plan.batch(plan.grid((500, 500))) == 1
+    assert plan.batch(plan.tiling((50, 60))) == 64
+    assert plan.batch(plan.tiling((50, 70))) == 40
+    assert plan.batch(plan.tiling((500, 500))) == 1
 
 
 def test_a_map_too_large_for_memory_goes_to_a_nameless_file(tmp_path: Path) -> None:
     """1 MiB leaves 32 KiB: 3 classes of 4 bytes in 50 x 50 cells are 30,000 bytes, in 60 x 50 36,000."""
     plan = make_plan(MIB, 2.0, 0, 16, folder=tmp_path)
-    small, large = (plan.stitcher(plan.grid((16 * rows, 800)), 3)._map for rows in (50, 60))
+    small, large = (plan.stitcher(plan.tiling((16 * rows, 800)), 3)._map for rows in (50, 60))
     assert isinstance(large, np.memmap) and not isinstance(small, np.memmap)
     assert not list(tmp_path.iterdir())
 

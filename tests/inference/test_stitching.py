@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -5,20 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Tiling, Window
+from detect.inference.run import Stitched, stitched
 from detect.inference.stitching import Stitcher, make_tiling
-from tests.maps import map_tiles
+from detect.inference.tiles import Source
+from tests.maps import tiled_engine
 
-GRID = Tiling((20, 25), 16, 8, 8)
+TILING = Tiling((20, 25), 16, 8, 8)
 """Cores of 16 at (0, 0), (0, 16), (16, 0), (16, 16); the first one's tile is 4 x 4 cells, 2 x 2 of them its own."""
 
 
 def test_only_the_core_is_kept() -> None:
-    stitcher = Stitcher(GRID, 1)
-    for core in GRID:
+    stitcher = Stitcher(TILING, 1)
+    for core in TILING:
         tile = np.full(
-            (1, *(side // 8 for side in (GRID.tile(core).height, GRID.tile(core).width))), np.nan, np.float32
+            (1, *(side // 8 for side in (TILING.tile(core).height, TILING.tile(core).width))), np.nan, np.float32
         )
         tile[:, 1:-1, 1:-1] = core.row + core.col
         stitcher.put(core, tile)
@@ -27,21 +31,21 @@ def test_only_the_core_is_kept() -> None:
 
 
 def test_windows_that_are_no_core_and_cores_put_twice() -> None:
-    stitcher = Stitcher(GRID, 1)
+    stitcher = Stitcher(TILING, 1)
     stitcher.put(Window(0, 0, 16, 16), np.zeros((1, 4, 4), np.float32))
     for core in (Window(0, 0, 16, 16), Window(0, 8, 16, 16), Window(16, 16, 16, 16)):
-        with pytest.raises(ValueError, match="is not a core of the grid, or was put before"):
+        with pytest.raises(ValueError, match="is not a core of the tiling, or was put before"):
             stitcher.put(core, np.zeros((1, 4, 4), np.float32))
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 5), (1, 2, 2), (2, 4, 4)])
 def test_maps_of_another_size(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must give a map of \(1, 4, 4\), got"):
-        Stitcher(GRID, 1).put(Window(0, 0, 16, 16), np.zeros(shape, np.float32))
+        Stitcher(TILING, 1).put(Window(0, 0, 16, 16), np.zeros(shape, np.float32))
 
 
 def test_a_map_is_not_given_before_it_is_finished() -> None:
-    stitcher = Stitcher(GRID, 1)
+    stitcher = Stitcher(TILING, 1)
     stitcher.put(Window(0, 0, 16, 16), np.zeros((1, 4, 4), np.float32))
     with pytest.raises(ValueError, match=r"3 cores are missing from the map, such as Window.row=0, col=16"):
         stitcher.finished()
@@ -105,14 +109,24 @@ def test_a_tile_without_room_for_a_core() -> None:
 
 
 def test_progress_adds_up_to_the_scene() -> None:
-    done: list[int] = []
-    scene = Scene(Path("none"), (20, 25), "uint8", 1)
-    found = map_tiles(
-        scene,
-        (1,),
-        lambda tile: tile[:, :, ::8, ::8],
-        GRID,
-        done.append,
-        lambda at: np.zeros((1, at.height, at.width), np.float32),
-    )
-    assert found.shape == (1, 3, 4) and sum(done) == 20 * 25 and len(done) == 4
+    """The pixels of each core that are in the scene, tile by tile."""
+    done, begun = [], []
+
+    class Noted:
+        def expect(self, images: int, pixels: int) -> None:
+            raise AssertionError
+
+        def start(self, name: str) -> None:
+            begun.append(name)
+
+        def advance(self, pixels: int) -> None:
+            done.append(pixels)
+
+    def blank(scene: Scene, bands: Sequence[int]) -> SceneReader:
+        return SceneReader(scene, bands, np.zeros((1, *scene.shape), np.uint8))
+
+    source = Source("a", Scene(Path("none"), (20, 25), "uint8", 1), blank)
+    engine = tiled_engine((1,), lambda tiles: tiles[:, :, ::8, ::8].astype(np.float32), TILING)
+    (found,) = stitched([[source]], engine, Noted(), None)
+    assert isinstance(found, Stitched) and found.logits.shape == (1, 3, 4) and found.preview is None
+    assert begun == ["a"] and done == [16 * 16, 16 * 9, 4 * 16, 4 * 9] and sum(done) == 20 * 25

@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from torch import nn
 
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, open_scene, view
 from detect.imagery.windows import Window
 from detect.inference.decoding.grid import turned_channels
@@ -129,7 +130,7 @@ def test_law_4_of_clusters_of_touching_discs(planted: tuple[Path, np.ndarray], n
 def test_law_4_of_resampled_images(tmp_path: Path, scale: float, suffix: str) -> None:
     """The same at any scale, whether an image is decoded whole or by window, and in the file's pixels."""
     net, card = lively(8)
-    card = replace(card, image_scale=scale)
+    card = replace(card, resolution=Resolution(scale=scale))
     assert card.halo is not None
     shape = round(400 / scale), round(467 / scale)
     path = tmp_path / f"a{suffix}"
@@ -161,7 +162,8 @@ def test_an_image_of_larger_pixels_has_the_same_objects_at_larger_places(tmp_pat
     Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1)).save(tmp_path / "large.png")
     runtime = TorchRuntime(net, torch.device("cpu"))
     plain = count_scene(open_scene(tmp_path / "a.png"), engine(card, runtime, 101))
-    large = count_scene(open_scene(tmp_path / "large.png"), engine(replace(card, image_scale=1 / factor), runtime, 101))
+    reduced = replace(card, resolution=Resolution(scale=1 / factor))
+    large = count_scene(open_scene(tmp_path / "large.png"), engine(reduced, runtime, 101))
     np.testing.assert_array_equal(large.logits, plain.logits)
     np.testing.assert_array_equal(large.preview, plain.preview)
     assert len(plain.detections) == len(places)
@@ -171,6 +173,7 @@ def test_an_image_of_larger_pixels_has_the_same_objects_at_larger_places(tmp_pat
 def test_images_of_other_metres_per_pixel_have_the_same_objects(tmp_path: Path) -> None:
     """A model that sees half a metre a pixel; 17 discs in pixels of 0.5 m, and the same ground in pixels of 0.25 m."""
     net, card = disc_net()
+    in_metres = replace(card, resolution=Resolution(gsd=0.5))
     places = hexagons(200, 260, 16.0, seed=1, clusters=1)
     pixels = np.moveaxis(discs(200, 260, places, 8.0), 2, 0)
     runtime = TorchRuntime(net, torch.device("cpu"))
@@ -178,12 +181,12 @@ def test_images_of_other_metres_per_pixel_have_the_same_objects(tmp_path: Path) 
     for metres, image in ((0.5, pixels), (0.25, pixels.repeat(2, axis=1).repeat(2, axis=2))):
         path = tmp_path / f"{metres}.tif"
         write_tiff(path, image, crs='LOCAL_CS["mine",UNIT["metre",1]]', transform=Affine(metres, 0, 0, 0, -metres, 0))
-        found.append(count_scene(open_scene(path), engine(replace(card, gsd=0.5), runtime)).detections)
+        found.append(count_scene(open_scene(path), engine(in_metres, runtime)).detections)
     assert len(found[0]) == len(places)
     np.testing.assert_allclose(found[1].xy, 2 * found[0].xy, rtol=0, atol=1e-9)
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     with pytest.raises(SceneError, match="no georeference"):
-        count_scene(open_scene(tmp_path / "a.png"), engine(replace(card, gsd=0.5), runtime))
+        count_scene(open_scene(tmp_path / "a.png"), engine(in_metres, runtime))
 
 
 @pytest.mark.parametrize("boxes", [True, False])
@@ -273,7 +276,7 @@ def test_the_objects_of_a_turned_image_are_the_turned_objects(turn: tuple[bool, 
     """A net that turns with the image, without any views, finds what the labels of the turned image say."""
     shape = (160, 208)
     image, things = draw_marks(shape, scattered(shape, 3), 4)
-    card = mark_card(24.0, nms_iou=1.0)
+    card = mark_card(24.0, separation=1.0)
     turned = turned_image(np.moveaxis(image, 2, 0), turn)
     found = decode(run(MarkNet(24.0), turned), card, turned.shape[1:])
     assert_finds(found, cut_at_the_edge(turned_objects(things, turn, shape), turned.shape[1:]))
@@ -304,7 +307,7 @@ def test_encode_then_decode_gives_the_objects_back(
 ) -> None:
     """Places and sizes to the digits of float32, classes exactly; however many rows are decoded at once."""
     things, shape = case
-    card = grid_card(None if things.wh is None else 17.0, slots, radius=8.0)
+    card = grid_card(None, slots, separation=8.0) if things.wh is None else grid_card(17.0, slots)
     logits = planted_map(things, card, shape)
     found = decode(logits, card, shape)
     assert_finds(found, things)

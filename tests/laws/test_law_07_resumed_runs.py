@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -271,7 +272,7 @@ def test_changed_settings_are_refused_with_both_values_and_overwrite_starts_afre
     shutil.copytree(whole[0], out)
     net, card = lively()
     other = tmp_path / "other.safetensors"
-    save_model(other, net, type(card)(**{**vars(card), "radius": 48.0}))
+    save_model(other, net, replace(card, separation=48.0))
     digest = json.loads((out / ".run/settings.json").read_text())["model"]
     for more, words in {
         ("threshold=0.7", "tta=flips"): ("threshold: 0.4 then, 0.7 now", "tta: 'none' then, 'flips' now"),

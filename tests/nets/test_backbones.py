@@ -45,14 +45,14 @@ def test_more_stages_make_a_larger_network_of_the_same_stride() -> None:
 )
 def test_networks_that_cannot_be_had(spec: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build_backbone(BackboneSpec(**{"name": "test_resnet", **spec}))
+        build_backbone(BackboneSpec(**{"name": "test_resnet", "stride": 16, **spec}))
 
 
 def test_numbers_that_name_no_backbone() -> None:
     with pytest.raises(ValueError, match=r"net\.stages must be 1 or more, or null, got 0"):
-        BackboneSpec(stages=0)
+        BackboneSpec("test_resnet", 16, stages=0)
     with pytest.raises(ValueError, match="1 band or more, got 0"):
-        BackboneSpec(bands=0)
+        BackboneSpec("test_resnet", 16, bands=0)
 
 
 @pytest.mark.parametrize(

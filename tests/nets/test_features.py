@@ -9,10 +9,11 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor
 
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.card import BackboneSpec, GridHead, ModelCard, PatchHead
 from detect.nets.features import FEATURE_LAYERS, backbone_info, make_body
 from detect.nets.modelfile import Net, build_net, load_model, save_model
 from detect.nets.receptive import receptive_halo
+from tests.cards import card_of
 
 PLAIN = [
     "lenet5",
@@ -45,12 +46,10 @@ def card(name: str, kind: str, bands: int = 3) -> ModelCard:
     stride, deepest = (8, 32) if name != "lenet5" else (2, 4)
     if kind == "patch" and name in ("lenet5", "nasnetalarge"):
         stride = 4
-    classes, background = (("a", "b"), "ground") if kind == "patch" else (("a", "b", "c"), None)
-    grid = GridSpec(deepest, 16) if kind == "grid" else None
-    spec = BackboneSpec(name, stride, bands=bands)
-    return ModelCard(
-        kind, spec, classes, background, tuple(range(1, bands + 1)), "uint8", (), (), 2 * stride, None, grid=grid
-    )
+    spec, numbers = BackboneSpec(name, stride, bands=bands), tuple(range(1, bands + 1))
+    if kind == "patch":
+        return card_of(PatchHead(2 * stride, "ground"), spec, ("a", "b"), numbers)
+    return card_of(GridHead(deepest, 16, 1, None, 2 * stride), spec, ("a", "b", "c"), numbers)
 
 
 @lru_cache

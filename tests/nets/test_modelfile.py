@@ -1,6 +1,6 @@
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,29 +9,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from detect.imagery.resolution import Resolution
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard, ModelFileError
+from detect.nets.card import BackboneSpec, GridHead, ModelFileError, PatchHead
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net, load_model, save_model
-from tests.grids import grid_card, lively_grid
-
-CARD = ModelCard(
-    kind="patch",
-    backbone=BackboneSpec("test_resnet", 16, 5, 4),
-    classes=("cow", "Trøndersau"),
-    background="ground",
-    bands=(4, 3, 2, 1),
-    dtype="uint16",
-    offset=(0.1, 1 / 3, 1e-7, 127.0),
-    scale=(1.0, 2.0, 3.0, 1e6),
-    patch_size=48,
-    halo=96,
-    threshold=0.1 + 0.2,
-    radius=31.4,
-    calibration={"slope": 1.5, "offset": -0.25},
-    training={"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
-)
+from tests.commands import Called
+from tests.conftest import plant, scatter
+from tests.grids import lively_grid
+from tests.nets.test_card import CARD, OLD_GRID, OLD_PATCH
 
 
 @pytest.fixture
@@ -85,15 +70,13 @@ def test_a_net_in_another_memory_format_comes_back_too(tmp_path: Path, net: Patc
 
 
 def test_a_classifier_of_patches_alone_has_no_background() -> None:
-    card = replace(CARD, background=None, halo=None, calibration=None)
-    assert card.outputs == ("cow", "Trøndersau")
-    assert ModelCard.from_json(card.to_json()) == card
-    assert build_net(card).head.out_channels == 2
+    assert build_net(CARD).head.out_channels == 3
+    assert build_net(replace(CARD, head=PatchHead(48, None))).head.out_channels == 2
 
 
 def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
     """The bundled weights bring (x - 127) / 128; an empty card takes it, a card with its own keeps its own."""
-    lite = replace(CARD, backbone=BackboneSpec(), bands=(1, 2, 3))
+    lite = replace(CARD, backbone=BackboneSpec("tf_efficientnet_lite0", 16), bands=(1, 2, 3))
     empty = build_net(replace(lite, offset=(), scale=()), "bundled")
     own = build_net(replace(lite, offset=(1.0, 2.0, 3.0), scale=(4.0, 5.0, 6.0)), "bundled")
     assert (empty.offset.flatten().tolist(), empty.scale.flatten().tolist()) == ([127.0] * 3, [128.0] * 3)
@@ -102,8 +85,9 @@ def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
 
 def test_the_header_needs_no_part_of_this_program(path: Path) -> None:
     header = header_of(path)
-    assert header["format"] == "detect/1"
-    assert (header["classes"], header["patch_size"], header["backbone"]["stride"]) == (["cow", "Trøndersau"], 48, 16)
+    assert header["format"] == "detect/2"
+    assert (header["classes"], header["head"]["patch_size"]) == (["cow", "Trøndersau"], 48)
+    assert header["backbone"]["stride"] == 16
 
 
 @pytest.fixture
@@ -155,21 +139,20 @@ def test_weights_of_another_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "names"),
     [
-        ({"format": "detect/99"}, "not of format detect/1"),
-        ({"format": None}, "not of format detect/1"),
-        ({"colour": "red"}, r"unknown entries in the header: \['colour'\]"),
-        ({"backbone": {"name": "test_resnet", "colour": "red"}}, "header cannot be read"),
+        ({"format": "detect/99"}, "detect/99"),
+        ({"colour": "red"}, "colour"),
         ({"backbone": None}, "header cannot be read"),
-        ({"kind": "grid"}, "unknown kind of network 'grid'"),
-        ({"patch_size": 50}, "patch_size must be a positive multiple"),
-        ({"backbone": {"name": "nothing", "stride": 16, "stages": None, "bands": 4}}, "not a network of timm"),
+        ({"head": {"name": "density", "patch_size": 48, "background": "ground"}}, "density"),
+        ({"head": {"name": "patch", "patch_size": 50, "background": "ground"}}, r"patch_size.* 16, got 50"),
+        ({"backbone": {"name": "nothing", "stride": 16, "stages": None, "bands": 4}}, r"net\.backbone=nothing"),
+        ({"resolution": {"scale": 0, "gsd": None}}, r"data\.scale.*got 0"),
     ],
 )
-def test_headers_that_cannot_be_used(path: Path, change: dict, message: str) -> None:
+def test_headers_that_cannot_be_used_are_an_error_of_their_file(path: Path, change: dict, names: str) -> None:
     rewrite(path, {**header_of(path), **change})
-    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
+    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{names}"):
         load_model(path)
 
 
@@ -180,7 +163,7 @@ def test_headers_that_are_no_header(path: Path, header: str) -> None:
         load_model(path)
 
 
-@pytest.mark.parametrize("entry", ["classes", "patch_size", "backbone", "offset"])
+@pytest.mark.parametrize("entry", ["classes", "head", "backbone", "offset"])
 def test_a_header_without_an_entry(path: Path, entry: str) -> None:
     header = header_of(path)
     del header[entry]
@@ -199,82 +182,61 @@ def test_tensors_that_do_not_fit(path: Path, bias: torch.Tensor | None) -> None:
 @pytest.mark.parametrize("size", [None, 31.25])
 def test_a_grid_head_and_its_card_come_back_bit_for_bit(tmp_path: Path, size: float | None) -> None:
     net, card = lively_grid(size, 16, 2)
-    card = replace(card, nms_iou=None if size is None else 0.1 + 0.2, radius=31.4, halo_auto=48, halo_error=1e-4)
+    card = replace(card, separation=31.4 if size is None else 0.1 + 0.2, halo_auto=48, halo_error=1e-4)
     save_model(tmp_path / "model.safetensors", net, card)
     loaded, read = load_model(tmp_path / "model.safetensors")
     assert read == card and isinstance(loaded, GridDetector) and not loaded.training
-    assert (read.boxes, read.finds, read.align, read.outputs) == (size is not None, True, 16, ("a", "b"))
-    assert (loaded.stride, loaded.align, loaded.spec) == (8, 16, GridSpec(16, 16, 2, size))
+    assert (read.head.boxes, read.align, read.outputs) == (size is not None, 16, ("a", "b"))
+    assert (loaded.stride, loaded.align, loaded.spec) == (8, 16, GridHead(16, 16, 2, size, 24))
     pixels = torch.randint(0, 256, (1, 3, 64, 96))
     with torch.inference_mode():
         assert torch.equal(loaded(pixels), net(pixels))
 
 
-def test_what_a_card_says_of_cells_and_tiles() -> None:
-    """A grid's cell stands for its middle; its tiles begin where the deepest features do. A patch of 3 cells, too,
-    stands for the middle of one, and its tiles begin on the stride."""
-    grid = grid_card(24.0, stride=8, deepest=32)
-    assert (grid.cell_offset, grid.align, grid.boxes, grid.finds) == (4.0, 32, True, True)
-    assert not grid_card(None).boxes
-    patch = replace(CARD, patch_size=48)
-    assert (patch.cell_offset, patch.align, patch.boxes, patch.finds) == (8.0, 16, False, True)
-    assert not replace(CARD, background=None).finds
-
-
-def test_a_header_written_before_there_were_grids_is_read(path: Path) -> None:
-    header = header_of(path)
-    for entry in ("grid", "nms_iou"):
-        del header[entry]
-    rewrite(path, header)
-    assert load_model(path)[1] == CARD
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"grid": None}, "unknown kind of network 'grid', expected patch, or grid with its head"),
-        ({"kind": "patch"}, "unknown kind of network 'patch'"),
-        ({"grid": {"deepest": 16, "colour": "red"}}, "header cannot be read"),
-        ({"grid": {"deepest": 64}}, "net.deepest=64"),
-        ({"grid": {"deepest": 16, "slots": 0}}, "net.slots must be 1 or more"),
-    ],
-)
-def test_headers_of_grids_that_cannot_be_used(tmp_path: Path, change: dict, message: str) -> None:
+@pytest.mark.parametrize("deepest", [64, 24])
+def test_a_grid_head_whose_pyramid_cannot_be_had(tmp_path: Path, deepest: int) -> None:
     net, card = lively_grid(24.0, 16, 2)
     path = tmp_path / "model.safetensors"
     save_model(path, net, card)
-    rewrite(path, {**header_of(path), **change})
-    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
-        load_model(path)
-
-
-def test_the_size_at_which_images_are_seen_comes_back(tmp_path: Path, net: PatchClassifier) -> None:
-    for seen in ({"image_scale": 1 / 3}, {"gsd": 0.1}):
-        card = replace(CARD, **seen)
-        save_model(tmp_path / "a.safetensors", net, card)
-        read = load_model(tmp_path / "a.safetensors")[1]
-        assert read == card and read.resolution == Resolution(card.image_scale, card.gsd)
-
-
-def test_a_header_written_before_images_were_resampled_takes_them_as_they_are(path: Path) -> None:
     header = header_of(path)
-    for entry in ("image_scale", "gsd"):
-        del header[entry]
-    rewrite(path, header)
-    read = load_model(path)[1]
-    assert read == CARD and read.resolution == Resolution(1.0, None)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"image_scale": 0}, r"data\.scale must be in"),
-        ({"gsd": -1}, r"data\.gsd must be a positive number"),
-        ({"gsd": 1, "image_scale": 2}, r"leave data\.scale=2 out"),
-        ({"image_scale": "half"}, "header cannot be read"),
-    ],
-)
-def test_headers_whose_images_cannot_be_resampled(path: Path, change: dict, message: str) -> None:
-    rewrite(path, {**header_of(path), **change})
-    with pytest.raises(ModelFileError, match=rf"(?s)model\.safetensors: .*{message}"):
+    rewrite(path, {**header, "head": {**header["head"], "deepest": deepest}})
+    with pytest.raises(ModelFileError, match=rf"model\.safetensors: .*net\.deepest={deepest}"):
         load_model(path)
+
+
+def test_a_model_of_the_first_format_of_headers_is_read(path: Path, net: PatchClassifier) -> None:
+    """Whatever the header says, the weights have the same names."""
+    rewrite(path, OLD_PATCH)
+    loaded, card = load_model(path)
+    assert card == CARD
+    assert all(torch.equal(loaded.state_dict()[name], value) for name, value in net.state_dict().items())
+    rewrite(path, {**OLD_PATCH, "kind": "density"})
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: .*density"):
+        load_model(path)
+    rewrite(path, OLD_GRID)
+    with pytest.raises(ModelFileError, match=r"(?s)model\.safetensors: .*Missing key"):
+        load_model(path)
+
+
+OLD_MODELS = Path(__file__).parent / "old_models"
+"""Model files and tables that the version before `detect/2` wrote."""
+
+
+@pytest.mark.parametrize("name", ["patch", "grid"])
+def test_a_model_file_of_an_earlier_version_finds_what_it_found_then(
+    tmp_path: Path, run: Callable[..., Called], name: str
+) -> None:
+    """On the four planted images, byte by byte; LeNet-5 at a stride of 2, trained on two of them."""
+    for i in range(4):
+        plant(tmp_path / "images" / f"{i}.png", scatter(i, 10), i)
+    done = run(
+        "predict",
+        f"model={OLD_MODELS / name}.safetensors",
+        f"images={tmp_path / 'images'}",
+        f"output={tmp_path / 'out'}",
+        "runtime=torch",
+        "runtime.device=cpu",
+    )
+    assert done.code == 0, done.log
+    assert (tmp_path / "out/detections.csv").read_bytes() == (OLD_MODELS / f"{name}.csv").read_bytes()
+    assert load_model(OLD_MODELS / f"{name}.safetensors")[1].head.name == name

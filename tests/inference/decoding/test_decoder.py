@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detect.inference.decoding.decoder import decoder_of, separation_of
+from detect.inference.decoding.decoder import decoder_of
 from detect.inference.decoding.grid import GridDecoder, combined_grids, grid_heat, turned_channels
 from detect.inference.decoding.patch import PatchDecoder, posteriors
 from tests.engines import lively
@@ -17,10 +17,11 @@ def test_each_family_has_its_decoder() -> None:
     assert isinstance(decoder_of(grid_card()), GridDecoder)
 
 
-def test_boxes_are_parted_by_iou_and_points_by_radius() -> None:
-    assert separation_of(grid_card(24.0, nms_iou=0.35, radius=7.0)) == 0.35
-    assert separation_of(grid_card(None, radius=7.0)) == 7.0
-    assert separation_of(lively()[1]) == 16.0
+def test_a_card_tells_the_iou_of_boxes_from_the_radius_of_points() -> None:
+    boxes, points, patch = grid_card(24.0, separation=0.35), grid_card(None, separation=7.0), lively()[1]
+    assert (boxes.nms_iou, boxes.radius) == (0.35, 0.0)
+    assert (points.nms_iou, points.radius) == (None, 7.0)
+    assert (patch.nms_iou, patch.radius) == (None, 16.0)
 
 
 @pytest.mark.parametrize("kind", ["patch", "boxes", "points"])
@@ -49,11 +50,11 @@ def test_classes_of_a_patch_know_no_direction() -> None:
         np.testing.assert_array_equal(decoder_of(lively()[1]).turned_back(given, turn), given)
 
 
-def test_the_suppression_of_the_caller_goes_before_the_cards() -> None:
+def test_the_separation_of_the_caller_goes_before_the_cards() -> None:
     """Two boxes of 24 x 24 pixels 16 apart have an IoU of 8 / 40 = 0.2: at 0.1 they are one."""
     logits = np.zeros((7, 6, 8), np.float32)
     logits[0] = -9
     logits[0, 2, [2, 4]] = (2, 1)
-    card = grid_card(24.0, nms_iou=0.5)
+    card = grid_card(24.0, separation=0.5)
     assert len(decode(logits, card, (48, 64))) == 2
     assert len(decode(logits, card, (48, 64), separation=0.1)) == 1

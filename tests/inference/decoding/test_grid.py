@@ -83,10 +83,10 @@ def test_cells_two_apart_do_not_give_way_to_one_another() -> None:
     logits = blank()
     put(logits, (2, 2), 2.0, away=(1.5, 0))
     put(logits, (2, 4), 1.0, away=(-0.5, 0))
-    assert len(decode(logits, grid_card(24.0, nms_iou=1.0), SHAPE)) == 2
+    assert len(decode(logits, grid_card(24.0, separation=1.0), SHAPE)) == 2
     assert len(decode(logits, grid_card(24.0), SHAPE)) == 1
-    assert len(decode(logits, grid_card(None, radius=0.0), SHAPE)) == 2
-    assert len(decode(logits, grid_card(None, radius=4.0), SHAPE)) == 1
+    assert len(decode(logits, grid_card(None, separation=0.0), SHAPE)) == 2
+    assert len(decode(logits, grid_card(None, separation=4.0), SHAPE)) == 1
 
 
 @pytest.mark.parametrize(("threshold", "number"), [(0.01, 3), (expit(1.0), 2), (expit(1.0) + 1e-9, 1), (1.0, 0)])
@@ -105,7 +105,7 @@ def test_boxes_that_overlap_by_more_than_the_iou_are_one(shift: float, number: i
         logits = blank()
         put(logits, (2, 2), first, away=(0.5, 0))
         put(logits, (2, 4), second, away=((shift - 12) / 8, 0))
-        found = decode(logits, grid_card(24.0, nms_iou=0.5), SHAPE)
+        found = decode(logits, grid_card(24.0, separation=0.5), SHAPE)
         assert len(found) == number
         if number == 1:
             assert found.score[0] == pytest.approx(expit(2.0))
@@ -113,7 +113,7 @@ def test_boxes_that_overlap_by_more_than_the_iou_are_one(shift: float, number: i
     logits = blank()
     put(logits, (2, 2), 2.0)
     put(logits, (2, 4), 1.0, away=(-1.5, 0), kind=1)
-    assert len(decode(logits, grid_card(24.0, nms_iou=0.5), SHAPE)) == 2  # one of another class stands beside it
+    assert len(decode(logits, grid_card(24.0, separation=0.5), SHAPE)) == 2  # one of another class stands beside it
 
 
 def test_a_box_falls_to_one_that_stands_alone() -> None:
@@ -121,7 +121,7 @@ def test_a_box_falls_to_one_that_stands_alone() -> None:
     logits = blank()
     for col, odds, x in ((1, 3.0, 12.0), (3, 2.0, 19.0), (5, 1.0, 32.0)):
         put(logits, (2, col), odds, away=((x - 8 * col - 4) / 8, 0))
-    found = decode(logits, grid_card(24.0, nms_iou=0.25), SHAPE)
+    found = decode(logits, grid_card(24.0, separation=0.25), SHAPE)
     assert found.xy[:, 0].tolist() == [12, 32]
 
 
@@ -139,7 +139,7 @@ def spots(places: list[tuple[float, float]], odds: list[float], kinds: list[int]
 def test_points_closer_than_the_radius_are_one_whatever_their_class(x: float, number: int) -> None:
     """At the radius itself, 20 pixels, both stand."""
     logits = spots([(20.0, 20.0), (x, 20.0)], [2.0, 1.0], [0, 1])
-    found = decode(logits, grid_card(None, radius=20.0), (128, 128))
+    found = decode(logits, grid_card(None, separation=20.0), (128, 128))
     assert len(found) == number and found.names[0] == "a"
 
 
@@ -149,9 +149,9 @@ def test_of_equal_points_the_first_in_reading_order_stands() -> None:
     Differences below 1/1024 are the digits that depend on tiles, and decide nothing.
     """
     for odds in ([1.0, 1.0, 1.0], [1.0, 1.0002, 1.0001]):
-        found = decode(spots([(20, 20), (37, 20), (54, 20)], odds), grid_card(None, radius=20.0), (128, 128))
+        found = decode(spots([(20, 20), (37, 20), (54, 20)], odds), grid_card(None, separation=20.0), (128, 128))
         assert found.xy[:, 0].tolist() == [20, 54]
-    found = decode(spots([(20, 20), (37, 20), (54, 20)], [1.0, 1.1, 1.0]), grid_card(None, radius=20.0), (128, 128))
+    found = decode(spots([(20, 20), (37, 20), (54, 20)], [1.0, 1.1, 1.0]), grid_card(None, separation=20.0), (128, 128))
     assert found.xy[:, 0].tolist() == [37]
 
 
@@ -173,7 +173,7 @@ def test_what_stands_is_what_a_plain_loop_leaves(
     Points by their distance; boxes of 24 x 24 by an IoU of 0.32. Cells two apart do not give way to one another.
     """
     places, odds = case
-    card: ModelCard = grid_card(24.0 if boxes else None, radius=radius, nms_iou=0.3183 if boxes else None)
+    card: ModelCard = grid_card(24.0 if boxes else None, separation=0.3183 if boxes else radius)
     found = decode(spots(places, odds), card, (1000, 1000))
     order = sorted(range(len(places)), key=lambda i: (-odds[i], places[i][1] // 8, places[i][0] // 8))
     standing: list[int] = []
@@ -204,7 +204,7 @@ def test_the_outcome_does_not_depend_on_the_rows_at_once_or_the_order_of_reading
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1, (7, 17, 23)).astype(np.float32)
     logits[0] = np.round(logits[0])
-    card = grid_card(24.0 if kind == "boxes" else None, radius=13.0)
+    card = grid_card(24.0, separation=0.5) if kind == "boxes" else grid_card(None, separation=13.0)
     whole = decode(logits, card, (17 * 8, 23 * 8), threshold=0.3)
     assert len(whole) > 15
     for rows in (1, 2, 3, 5, 8, 17, 40):

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from detect.nets.backbones import build_pyramid
-from detect.nets.card import BackboneSpec, GridSpec
+from detect.nets.card import BackboneSpec
 from detect.nets.heads.grid import REACH, GridDetector
 from detect.nets.modelfile import build_net
+from tests.cards import grid_head
 from tests.grids import grid_card, lively_grid
 
 
@@ -20,7 +21,7 @@ def test_a_map_has_a_cell_a_stride_and_five_numbers_a_slot_and_one_a_class(
 ) -> None:
     """S x S x (B * 5 + C) of an image whose sides are any multiples of the deepest features' stride."""
     pyramid = build_pyramid(BackboneSpec("test_resnet", stride, bands=bands), deepest)
-    net = GridDetector(pyramid, GridSpec(deepest, 16, slots), classes).eval()
+    net = GridDetector(pyramid, grid_head(deepest, 16, slots), classes).eval()
     assert (net.stride, net.align, net.classes) == (stride, deepest, classes)
     with torch.inference_mode():
         found = net(torch.zeros(2, bands, 2 * deepest, 3 * deepest, dtype=torch.uint8))
@@ -86,7 +87,7 @@ class Levels(nn.Module):
 def test_the_finest_level_hears_of_the_deepest() -> None:
     """Without a pyramid the finest level, zeros throughout, would say the same everywhere."""
     torch.manual_seed(0)
-    net = GridDetector(Levels(), GridSpec(16, 8), 1).eval()  # type: ignore[arg-type]
+    net = GridDetector(Levels(), grid_head(16, 8), 1).eval()  # type: ignore[arg-type]
     nn.init.normal_(net.head.weight)
     with torch.inference_mode():
         dark, bright = (net(torch.full((1, 1, 128, 128), value)) for value in (0.0, 50.0))
@@ -99,15 +100,15 @@ def test_the_finest_level_hears_of_the_deepest() -> None:
     [
         ({"slots": 0}, r"net\.slots must be 1 or more, got 0"),
         ({"width": 4}, r"net\.width must be 8 or more, got 4"),
-        ({"object_size": 0.0}, "size must be positive, got 0.0"),
-        ({"object_size": math.nan}, "size must be positive, got nan"),
+        ({"object_size": 0.0}, r"net\.object_size must be positive, .*got 0\.0"),
+        ({"object_size": math.nan}, r"net\.object_size must be positive, .*got nan"),
     ],
 )
 def test_numbers_that_make_no_head(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        GridSpec(**{"deepest": 32, **change})
+        grid_head(**change)
 
 
 def test_a_head_without_classes() -> None:
     with pytest.raises(ValueError, match="a grid head needs a class or more, got 0"):
-        GridDetector(build_pyramid(BackboneSpec("test_resnet", 8), 8), GridSpec(8), 0)
+        GridDetector(build_pyramid(BackboneSpec("test_resnet", 8), 8), grid_head(8), 0)
