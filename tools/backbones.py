@@ -22,8 +22,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from detect.assembly.command import keep_freed_memory
+from detect.imagery.resolution import Resolution
 from detect.nets.backbones import parameters_of
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.card import BackboneSpec, GridHead, Head, NetSpec, PatchHead
 from detect.nets.features import backbone_info
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import Net, build_net
@@ -54,6 +55,9 @@ FAMILIES = (
 DEEPEST, FINEST = {"patch": 16, "grid": 32}, 8
 """Stride of the deepest features, and of a grid head's map; half of the deepest in networks that do not go so deep."""
 
+PYRAMID_WIDTH = 96
+"""Channels of a grid head, as in `conf/net/grid.yaml`."""
+
 HEADER = "| network | stride | parameters, M | multiply-adds, G/megapixel | receptive field, ± pixels | megapixels/s |"
 
 
@@ -82,12 +86,12 @@ def make_net(name: str, kind: str) -> Net:
         ValueError: one that cannot be had, or has no features at these strides.
     """
     deepest = min(DEEPEST[kind], max(backbone_info(name).strides))
-    grid = GridSpec(deepest) if kind == "grid" else None
-    stride = deepest if grid is None else min(FINEST, deepest // 2)
-    background = "background" if grid is None else None
-    spec = BackboneSpec(name, stride)
-    card = ModelCard(kind, spec, ("object",), background, (1, 2, 3), "uint8", (), (), stride, None, grid=grid)
-    return build_net(card).eval()
+    stride = deepest if kind == "patch" else min(FINEST, deepest // 2)
+    head: Head = PatchHead(stride, "background")
+    if kind == "grid":
+        head = GridHead(deepest, width=PYRAMID_WIDTH, slots=1, object_size=None, typical_size=stride)
+    spec = NetSpec(head, BackboneSpec(name, stride), ("object",), (1, 2, 3), "uint8", Resolution())
+    return build_net(spec).eval()
 
 
 def multiply_adds(net: Net, tile: Tensor) -> float:

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    net = PatchClassifier(build_backbone(BackboneSpec()), outputs=2, patch_size=64).eval()
+    net = PatchClassifier(build_backbone(BackboneSpec("tf_efficientnet_lite0", 16)), outputs=2, patch_size=64).eval()
     net = net.to(memory_format=torch.channels_last)
     before = megapixels_per_second(net, options.tile, options.repeats)
     keep_freed_memory()

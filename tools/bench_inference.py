@@ -43,6 +43,7 @@ from rasterio.windows import Window as RasterWindow
 
 from detect.assembly.command import keep_freed_memory
 from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
@@ -50,7 +51,7 @@ from detect.inference.plan import layer_bytes, make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import BackboneSpec, ModelCard, PatchHead
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
@@ -122,18 +123,21 @@ def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
     """Make a network with a random head, its halo measured on the photograph and its threshold set for `OBJECTS`."""
     torch.manual_seed(0)
     card = ModelCard(
-        "patch",
-        BackboneSpec(),
-        ("a", "b", "c", "d", "e"),
-        "background",
-        (1, 2, 3),
-        "uint8",
-        (127.0,) * 3,
-        (128.0,) * 3,
-        48,
-        None,
-        radius=32.0,
+        head=PatchHead(48, "background"),
+        backbone=BackboneSpec("tf_efficientnet_lite0", 16),
+        classes=("a", "b", "c", "d", "e"),
+        bands=(1, 2, 3),
+        dtype="uint8",
+        resolution=Resolution(),
+        offset=(127.0,) * 3,
+        scale=(128.0,) * 3,
+        halo=None,
+        halo_auto=None,
+        halo_error=None,
         threshold=0.0,
+        separation=32.0,
+        calibration=None,
+        training={},
     )
     net = build_net(card, "bundled").eval()
     assert isinstance(net, PatchClassifier)
@@ -152,16 +156,16 @@ def engine(card: ModelCard, net: PatchClassifier, runtime: Any) -> Engine:
     """Make an engine as `detect.predict` makes it by default."""
     halo = card.halo if card.halo_auto is None else card.halo_auto
     assert halo is not None
-    return Engine(card, runtime, make_plan(BUDGET, runtime.spare * layer_bytes(net, 3), halo, net.stride))
+    return Engine.of(card, runtime, make_plan(BUDGET, runtime.spare * layer_bytes(net, 3), halo, net.stride))
 
 
-def from_file_to_counts(made: Engine, photograph: Path) -> None:
+def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None:
     """Do what `detect.predict` does with `COPIES` of an image up to the tables, into a folder that is thrown away."""
     images = [(f"{number}{photograph.suffix}", photograph) for number in range(COPIES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / STATE).mkdir()
-        sink = PredictionFolder(folder, made.card, images)
+        sink = PredictionFolder(folder, card, images)
         predict_images(images, made, sink, Silent())
         sink.write_tables({})
         if len(sink.found) < len(images):
@@ -172,7 +176,7 @@ def slide(net: PatchClassifier, card: ModelCard, scene: Scene) -> float:
     """Classify `WINDOWS` windows one beside the other; give the seconds that all windows of the scene would take."""
     margin = card.halo_auto
     assert margin is not None
-    side = card.patch_size + 2 * margin
+    side = net.patch_size + 2 * margin
     with SceneReader(scene, card.bands) as reader:
         reader.hold()
         started = time.perf_counter()
@@ -235,14 +239,18 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
     print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
     torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")))
     openvino_engine = engine(card, net, openvino)
-    grid = openvino_engine.plan.grid(scene.shape)
+    tiling = openvino_engine.plan.tiling(scene.shape)
     with SceneReader(scene, card.bands) as reader:
-        tiles = [np.ascontiguousarray(reader.read(grid.tile(core)))[None] for core in grid]
-    pixels, tile_pixels = scene.shape[0] * scene.shape[1], len(grid) * grid.tile_hw[0] * grid.tile_hw[1]
+        tiles = [np.ascontiguousarray(reader.read(tiling.tile(core)))[None] for core in tiling]
+    pixels, tile_pixels = scene.shape[0] * scene.shape[1], len(tiling) * tiling.tile_hw[0] * tiling.tile_hw[1]
+
+    def dense(made: Engine) -> float:
+        return seconds(lambda: from_file_to_counts(made, card, photograph))
+
     parts: dict[str, tuple[int, Callable[[], float]]] = {
         "sliding": (pixels, lambda: slide(net, card, scene)),
-        "dense_torch": (COPIES * pixels, lambda: seconds(lambda: from_file_to_counts(torch_engine, photograph))),
-        "dense_openvino": (COPIES * pixels, lambda: seconds(lambda: from_file_to_counts(openvino_engine, photograph))),
+        "dense_torch": (COPIES * pixels, lambda: dense(torch_engine)),
+        "dense_openvino": (COPIES * pixels, lambda: dense(openvino_engine)),
         "network": (tile_pixels, lambda: seconds(lambda: bare(openvino, tiles))),
     }
     sahi = None if "sahi" in without else sahi_run(photograph)

@@ -31,11 +31,12 @@ from scipy.spatial import cKDTree
 from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-ignore]
 
 from detect.imagery.files import replace_file
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import BackboneSpec, NetSpec, PatchHead
 
 Floats = NDArray[np.float64]
 
@@ -60,10 +61,16 @@ CLUSTER = 25
 
 OVERLAP = 0.2
 TRIES = 100_000
-SPEC = BackboneSpec("simulated", STRIDE, None, bands=1)
-CARD = ModelCard(
-    "patch", SPEC, ("object",), "background", (1,), "uint8", (0.0,), (1.0,), 3 * STRIDE, FIELD, radius=STRIDE
+SPEC = NetSpec(
+    head=PatchHead(3 * STRIDE, "background"),
+    backbone=BackboneSpec("simulated", STRIDE, None, bands=1),
+    classes=("object",),
+    bands=(1,),
+    dtype="uint8",
+    resolution=Resolution(),
 )
+THRESHOLD = 0.5
+"""Least score of an object that is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +126,7 @@ class PerfectNet:
 
 def find(path: Path, tile: int, halo: int = FIELD) -> Floats:
     """Find the objects of an image with the engine and the simulated network; give (N, 2) centres in pixels."""
-    engine = Engine(CARD, PerfectNet(), make_plan(2 << 30, 16.0, halo, STRIDE, tile))
+    engine = Engine(SPEC, PerfectNet(), make_plan(2 << 30, 16.0, halo, STRIDE, tile), THRESHOLD, STRIDE)
     return count_scene(open_scene(path), engine).detections.xy
 
 

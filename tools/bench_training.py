@@ -14,6 +14,7 @@ and the first steps of the bare network are not timed.
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,14 +23,15 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
 from detect.assembly.command import conf_folder, keep_freed_memory
 from detect.assembly.given_labels import read_labels
+from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import TrainingMaterial, training_material, weights_of
-from detect.assembly.trainer import make_module, precision
+from detect.assembly.settings import TrainSettings, checked
+from detect.assembly.trainer import tool_trainer
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_net
 from detect.reporting.writing import write_json
@@ -68,51 +70,41 @@ class EpochClock(pl.Callback):
         self.seconds.append(time.perf_counter() - self._start)
 
 
-def settings(net: str, folder: Path, overrides: list[str]) -> DictConfig:
-    """Compose what a user gets who names nothing but the data."""
+def settings_of(net: str, folder: Path, overrides: list[str]) -> TrainSettings:
+    """Return what a user gets who names nothing but the data."""
     wanted = [f"net={net}", f"data.root={folder}", f"data.annotations={photographs(folder)}", "data.mining.at=[]"]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("train", [*wanted, f"data.sampling.samples={SAMPLES[net]}", *overrides])
+        cfg = compose("train", [*wanted, f"data.sampling.samples={SAMPLES[net]}", *overrides])
+    return checked(cfg, TrainSettings)
 
 
-def loop_rate(cfg: DictConfig, job: TrainingMaterial, rounds: int) -> list[float]:
-    """Train an epoch to warm up and one for each round; give samples a second."""
-    module = fresh(cfg, job)
+def loop_rate(settings: TrainSettings, material: TrainingMaterial) -> float:
+    """Train an epoch to warm up and one that is timed; return samples a second."""
+    module = fresh(settings, material)
     clock = EpochClock()
-    trainer = pl.Trainer(
-        max_epochs=rounds + 1,
-        accelerator=cfg.trainer.accelerator,
-        devices=1,
-        callbacks=[clock],
-        logger=False,
-        precision=precision(cfg.trainer.precision, cfg.trainer.accelerator),  # type: ignore[arg-type]
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        gradient_clip_val=cfg.trainer.gradient_clip_val,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(module, PatchData(job.samples.epoch, material.samples.val, job.loading))
-    samples = cfg.data.sampling.samples // cfg.data.loading.batch_size * cfg.data.loading.batch_size
-    return [samples / seconds for seconds in clock.seconds[1:]]
+    trainer = tool_trainer(replace(settings.trainer, max_epochs=2), None, clock)
+    trainer.fit(module, PatchData(material.samples.epoch, material.samples.val, material.loading))
+    size = material.loading.batch_size
+    return settings.data.sampling.samples // size * size / clock.seconds[1]
 
 
-def fresh(cfg: DictConfig, job: TrainingMaterial) -> CountingModule:
+def fresh(settings: TrainSettings, material: TrainingMaterial) -> CountingModule:
     """Make the module that trains, with new layers."""
-    return make_module(cfg, build_net(job.card, weights_of(cfg), cfg.net.dropout), job, None)
+    net = build_net(material.spec, weights_of(settings), settings.net.dropout)
+    return head_builder(settings.net).module(settings, net, material, None)
 
 
-def bare_rate(cfg: DictConfig, job: TrainingMaterial) -> float:
-    """Run forward, loss and backward on one resident batch for about an epoch's samples; give samples a second."""
-    module = fresh(cfg, job)
+def bare_rate(settings: TrainSettings, material: TrainingMaterial) -> float:
+    """Run forward, loss and backward on one resident batch for about an epoch's samples; return samples a second."""
+    module = fresh(settings, material)
     module.trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.train()
     module.layers.set(0)
-    batch: Any = next(iter(PatchData(job.samples.epoch, material.samples.val, job.loading).train_dataloader()))
-    steps = cfg.data.sampling.samples // cfg.data.loading.batch_size
+    data = PatchData(material.samples.epoch, material.samples.val, material.loading)
+    batch: Any = next(iter(data.train_dataloader()))
+    size = material.loading.batch_size
+    steps = settings.data.sampling.samples // size
     started = time.perf_counter()
     for step in range(steps + 2):
         if step == 2:
@@ -121,7 +113,7 @@ def bare_rate(cfg: DictConfig, job: TrainingMaterial) -> float:
         assert isinstance(loss, Tensor)
         loss.backward()
         module.zero_grad()
-    return steps * cfg.data.loading.batch_size / (time.perf_counter() - started)
+    return steps * size / (time.perf_counter() - started)
 
 
 def main() -> None:
@@ -133,11 +125,11 @@ def main() -> None:
     known, overrides = parser.parse_known_args()
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
-        cfg = settings(known.net, Path(folder), overrides)
-        job = training_material(cfg, read_labels(cfg))
-        pairs = [(loop_rate(cfg, job, 1)[0], bare_rate(cfg, job)) for _ in range(known.rounds)]
+        settings = settings_of(known.net, Path(folder), overrides)
+        material = training_material(settings, read_labels(settings.data))
+        pairs = [(loop_rate(settings, material), bare_rate(settings, material)) for _ in range(known.rounds)]
     loop, bare = (median(pair[i] for pair in pairs) for i in (0, 1))
-    print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {cfg.data.loading.batch_size}")
+    print(f"net={known.net}, {torch.get_num_threads()} threads, batches of {material.loading.batch_size}")
     print(f"loop {loop:.2f} samples/s, bare {bare:.2f} samples/s, ratio {loop / bare:.2f}")
     if known.json:
         write_json({"net": known.net, "loop": loop, "bare": bare, "ratio": loop / bare, "rounds": pairs}, known.json)
