@@ -38,7 +38,7 @@ def test_a_grid_head_is_measured_down_to_its_deepest_features() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--names", "lenet5", "alexnet"], "alexnet is not a network of timm; near: torchvision/alexnet"),
+        (["--names", "lenet5", "alexnet"], "net.backbone=alexnet is not a network of timm; near: torchvision/alexnet"),
         (["--kind", "grid", "--names", "test_vit"], "test_vit has features at strides [16]"),
         (["--tile", "0"], "--tile and --repeats must be 1 or more, got 0 and 5"),
     ],

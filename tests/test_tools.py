@@ -76,5 +76,5 @@ def test_what_a_template_lacks_is_magenta_and_what_it_has_green(
 
 
 def test_a_template_of_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the image is \(4, 6\), its template \(4, 7\)"):
+    with pytest.raises(ValueError, match=r"\(4, 6\).*\(4, 7\)"):
         stack_template.stacked(np.zeros((4, 6), np.uint8), np.zeros((4, 7), np.uint8))

@@ -24,9 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from detect.assembly.command import keep_freed_memory
 from detect.imagery.resolution import Resolution
 from detect.nets.backbones import parameters_of
-from detect.nets.card import BackboneSpec, GridHead, Head, NetSpec, PatchHead
+from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.features import backbone_info
 from detect.nets.heads.grid import GridDetector
+from detect.nets.heads.specs import GridHead, Head, PatchHead
 from detect.nets.modelfile import Net, build_net
 from detect.nets.receptive import receptive_halo
 

@@ -51,8 +51,9 @@ from detect.inference.plan import layer_bytes, make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec, ModelCard, PatchHead
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.specs import PatchHead
 from detect.nets.modelfile import build_net, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
@@ -156,7 +157,7 @@ def engine(card: ModelCard, net: PatchClassifier, runtime: Any) -> Engine:
     """Make an engine as `detect.predict` makes it by default."""
     halo = card.halo if card.halo_auto is None else card.halo_auto
     assert halo is not None
-    return Engine.of(card, runtime, make_plan(BUDGET, runtime.spare * layer_bytes(net, 3), halo, net.stride))
+    return Engine.of(card, runtime, make_plan(BUDGET, runtime.memory_factor * layer_bytes(net, 3), halo, net.stride))
 
 
 def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None:

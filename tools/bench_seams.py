@@ -36,7 +36,8 @@ from detect.imagery.scenes import open_scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene
-from detect.nets.card import BackboneSpec, NetSpec, PatchHead
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.heads.specs import PatchHead
 
 Floats = NDArray[np.float64]
 

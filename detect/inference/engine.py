@@ -1,4 +1,4 @@
-"""A model that is ready to run, and what it finds in a scene."""
+"""A model that is ready to run, and its result for a scene."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,19 +46,19 @@ class Engine:
         return decoder_of(self.spec)
 
     def geometry(self, scene: Scene) -> CellGeometry:
-        """Return where the cells of a scene's map lie."""
+        """Return the places of the cells of a scene's map."""
         return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape)
 
     def prepared(self, scene: Scene) -> Scene:
-        """Return a scene at the network's resolution, once it is known to be of the network's kind.
+        """Check that a scene is of the network's kind, and return it at the network's resolution.
 
         Raises:
-            SceneError: the pixels are of another type than the model's, or their size on the ground is not known.
+            SceneError: the pixels are of another type than the model's, or have no known size on the ground.
             ValueError: the model has no background class and finds nothing in images.
         """
         if not self.spec.head.finds:
             raise ValueError(
-                "this model tells patches apart and has no background class: it cannot find objects in an image"
+                "this model classifies patches and has no background class: it cannot find objects in an image"
             )
         if scene.dtype != self.spec.dtype:
             raise SceneError(
@@ -80,11 +80,11 @@ class SceneResult:
 
     Attributes:
         detections: the objects, in pixels of the image file.
-        geometry: where the heatmap's cells lie, in resampled pixels.
-        preview: the scene reduced to a small picture, (bands, h, w), of the model's bands; None where none was
-            asked for.
+        geometry: places of the heatmap's cells, in resampled pixels.
+        preview: the scene reduced to a small picture, (bands, h, w), of the model's bands; None where the run
+            makes none.
         logits: (K, h, w), the stitched map, in memory or in a file.
-        rows: rows of the map that may be worked on at once.
+        rows: rows of the map that may be decoded at once.
         heat: returns the probabilities of the classes from rows of the map.
     """
 

@@ -15,29 +15,29 @@ from detect.inference.stitching import Stitcher, make_tiling
 
 logger = logging.getLogger(__name__)
 
-LARGEST_TILE = 4096
+MAX_TILE_SIDE = 4096
 """Greatest side in pixels of a tile by default."""
 
 
-LARGEST_AREA = 7_300_000
+MAX_TILE_AREA = 7_300_000
 """Most pixels of a tile by default: beyond it the halo's share hardly falls."""
 
 
-STRIP = 256
-"""Rows of a map that are worked on at once are a multiple of this, the side of a written map's blocks."""
+STRIP_ROWS = 256
+"""Rows of a map that are decoded at once are a multiple of this, the side of a written map's blocks."""
 
 
-LAYERS = 0.625
-"""Share of the memory for the network's layers and the tiles on their way to it."""
+NETWORK_SHARE = 0.625
+"""Share of the memory for the network's layers and the tiles that wait for it."""
 
 
-MOST_IN_BATCH = 64
+MAX_BATCH_TILES = 64
 """Greatest number of tiles in a batch."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run may hold at once; no setting of it changes a count.
+    """Tiles, and bounds of the memory that a run takes; none of them changes a count.
 
     Attributes:
         tile: greatest side of a tile in pixels, halo included.
@@ -45,9 +45,9 @@ class Plan:
         halo: context on every side in pixels.
         stride: the net's pixels per cell.
         align: tiles begin and end on multiples of it, in pixels.
-        photograph: most bytes of an image that must be decoded whole; one is held at a time.
+        photograph: most bytes of an image that must be decoded whole; one is in memory at a time.
         stitched: most bytes of a map that is kept in memory; a larger one goes to a file.
-        folder: where such a file lies; None for the system's folder of temporary files.
+        folder: for such a file; None for the system's folder of temporary files.
     """
 
     tile: int
@@ -66,7 +66,7 @@ class Plan:
     def batch(self, tiling: Tiling) -> int:
         """Return how many tiles of a tiling make a batch: as many as have the pixels of the largest tile."""
         height, width = tiling.tile_hw
-        return int(np.clip(self.area // (height * width), 1, MOST_IN_BATCH))
+        return int(np.clip(self.area // (height * width), 1, MAX_BATCH_TILES))
 
     def stitcher(self, tiling: Tiling, channels: int) -> Stitcher:
         """Make a stitcher whose map is in memory, or in a file where it is too large for that."""
@@ -77,7 +77,7 @@ class Plan:
     def rows(self, channels: int, width: int) -> int:
         """Return how many rows of a map of `width` cells may be decoded at once."""
         per_cell = 16 * channels + 48
-        return max(1, self.stitched // 2 // (per_cell * width) // STRIP) * STRIP
+        return max(1, self.stitched // 2 // (per_cell * width) // STRIP_ROWS) * STRIP_ROWS
 
     def check(self, scene: Scene, nbytes: int) -> None:
         """Check that an image can be decoded.
@@ -106,7 +106,7 @@ def make_plan(
 ) -> Plan:
     """Make the plan for a memory budget.
 
-    Five eighths are for the network's layers and the tiles on their way to it, which sets the tile; a quarter for a
+    Five eighths are for the network's layers and the tiles that wait for it, which sets the tile; a quarter for a
     decoded photograph; the rest for the map (if it is larger than a 32nd, it goes to a file) and what is made from it.
 
     Args:
@@ -122,22 +122,22 @@ def make_plan(
         ValueError: the budget is too small for the smallest sensible tile, or the tile for its halo.
     """
     least = 2 * halo + max(4 * stride, align or stride)
-    area = min(int(LAYERS * budget / bytes_per_pixel), LARGEST_AREA)
+    area = min(int(NETWORK_SHARE * budget / bytes_per_pixel), MAX_TILE_AREA)
     if tile is not None:
         make_tiling((1, 1), tile, halo, stride, align=align)
-        if tile * tile * bytes_per_pixel > LAYERS * budget:
+        if tile * tile * bytes_per_pixel > NETWORK_SHARE * budget:
             logger.warning(
                 "tile=%d takes about %d MiB, more than max_memory", tile, tile * tile * bytes_per_pixel / 2**20
             )
         area = tile * tile
     else:
         if area < least * least:
-            needed = int(bytes_per_pixel * least * least / LAYERS)
+            needed = int(bytes_per_pixel * least * least / NETWORK_SHARE)
             raise ValueError(
                 f"max_memory={budget >> 20}MiB is too small for this network, whose tiles need {least} pixels; "
-                f"give {-(-needed >> 20)}MiB or more"
+                f"set {-(-needed >> 20)}MiB or more"
             )
-        tile = LARGEST_TILE // stride * stride
+        tile = MAX_TILE_SIDE // stride * stride
     return Plan(tile, area, halo, stride, budget // 4, budget // 32, folder, align)
 
 
@@ -151,9 +151,9 @@ def layer_bytes(net: nn.Module, bands: int, side: int = 256) -> float:
     """
     most = 0
 
-    def note(module: nn.Module, given: tuple[object, ...], result: object) -> None:
+    def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         nonlocal most
-        tensors = [each for each in (*given, result) if isinstance(each, torch.Tensor)]
+        tensors = [each for each in (*inputs, output) if isinstance(each, torch.Tensor)]
         most = max(most, sum(each.numel() * 4 for each in tensors))
 
     hooks = [module.register_forward_hook(note) for module in net.modules() if not list(module.children())]

@@ -1,4 +1,4 @@
-"""The run over images: detections and maps out, while the next image is read and the last one written."""
+"""The run over images: detections and maps of each, while the next image is read and the last one written."""
 
 import errno
 import logging
@@ -18,17 +18,17 @@ from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.stitching import Stitcher
-from detect.inference.tiles import PREVIEW_SIDE, Failure, ImageEnd, Source, grouped, prefetch, read_tiles
+from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
 
 logger = logging.getLogger(__name__)
 
-WRITES_WAITING = 16
-"""Images whose results wait to be written, at most, while the network goes on."""
+MAX_WAITING_WRITES = 16
+"""Most images whose results wait to be written while the network computes the next ones."""
 
 
-LARGE_MAP = 4 << 20
-"""Bytes of a map beyond which no other waits beside it."""
+LARGE_MAP_BYTES = 4 << 20
+"""A map of more bytes than this waits to be written alone."""
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
@@ -39,7 +39,7 @@ NOT_FINITE = "the network's outputs are not finite; runtime.precision=32 has a l
 
 
 class Sink(Protocol):
-    """Takes the results of a run, in the order of the images."""
+    """Receives the results of a run, in the order of the images."""
 
     def has(self, name: str, path: Path) -> bool:
         """Return whether the result of an image was kept by the earlier run that this one resumes."""
@@ -55,13 +55,13 @@ class Progress(Protocol):
     """Shows how far a run is."""
 
     def expect(self, images: int, pixels: int) -> None:
-        """Set how much there is to do."""
+        """Set the number of images and pixels of the run."""
 
     def start(self, name: str) -> None:
-        """Begin an image."""
+        """Show the name of the image that begins."""
 
     def advance(self, pixels: int) -> None:
-        """Count pixels done."""
+        """Add pixels that are done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +76,15 @@ class Stitched:
 def predict_images(
     images: Sequence[tuple[str, Path]], engine: Engine, sink: Sink, progress: Progress
 ) -> tuple[int, list[Failure]]:
-    """Run a model over images; a broken one is reported and the run goes on.
+    """Run a model over images; a broken one is reported and the next one follows.
 
-    Reading and decoding of the next tiles, the network, and the decoding and writing of the last image go on at the
-    same time. Images that the sink has are passed over.
+    The next tiles are read and decoded, the network computes, and the last image is decoded and written at the same
+    time. Images that the sink has are skipped.
 
     Args:
         images: (name, path).
         engine: the model.
-        sink: takes every result as soon as it is there.
+        sink: receives every result as soon as it is complete.
         progress: shows how far the run is.
 
     Returns:
@@ -99,7 +99,7 @@ def predict_images(
     with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress)) as maps:
         waiting: deque[Future[Failure | None]] = deque()
         for item in chain(maps, [None]):
-            while waiting and (item is None or len(waiting) >= WRITES_WAITING or waiting[0].done() or _large(item)):
+            while waiting and (item is None or len(waiting) >= MAX_WAITING_WRITES or waiting[0].done() or _large(item)):
                 failed = waiting.popleft().result()
                 if failed is not None:
                     failures.append(failed)
@@ -123,13 +123,13 @@ def count_scene(scene: Scene, engine: Engine, name: str = "") -> SceneResult:
     return decoded(map_scene(Source(name, engine.prepared(scene)), engine), engine)
 
 
-def map_scene(source: Source, engine: Engine, preview_side: int | None = PREVIEW_SIDE) -> Stitched:
-    """Return the stitched map of one scene: the way from scene to map of prediction, evaluation and validation.
+def map_scene(source: Source, engine: Engine, preview_side: int | None = MAX_PREVIEW_SIDE) -> Stitched:
+    """Return the stitched map of one scene, as prediction, evaluation and validation all make it.
 
     Args:
         source: the scene, at the network's resolution.
         engine: runtime and plan.
-        preview_side: longest side in pixels of the picture of the scene that comes along; None makes none.
+        preview_side: longest side in pixels of the picture of the scene beside the map; None makes none.
 
     Raises:
         SceneError: the image is damaged, or the network's outputs are not finite.
@@ -142,9 +142,9 @@ def map_scene(source: Source, engine: Engine, preview_side: int | None = PREVIEW
 
 
 def stitched(
-    units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = PREVIEW_SIDE
+    units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = MAX_PREVIEW_SIDE
 ) -> Generator[Stitched | Failure]:
-    """Yield the stitched map of every image, or why there is none."""
+    """Yield the stitched map of every image, or its failure."""
     maps: dict[str, Stitcher] = {}
     broken: set[str] = set()
     with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side))) as steps:
@@ -199,7 +199,7 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
 
 
 def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
-    """Decode and write the result of an image; return what is wrong with the image alone as a failure."""
+    """Decode and write the result of an image; return an error of this image alone as a failure."""
     source = item.source
     try:
         if not sink.has(source.name, source.scene.path):
@@ -214,12 +214,12 @@ def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
 
 
 def _large(item: Stitched | Failure | None) -> bool:
-    return isinstance(item, Stitched) and item.logits.nbytes > LARGE_MAP
+    return isinstance(item, Stitched) and item.logits.nbytes > LARGE_MAP_BYTES
 
 
 def _report(failure: Failure, sink: Sink) -> None:
     sink.fail(failure)
-    logger.warning("%s: failed, the run goes on: %s", failure.name, failure.error)
+    logger.warning("%s: failed and is skipped: %s", failure.name, failure.error)
 
 
 def _pixels(scene: Scene) -> int:

@@ -14,8 +14,8 @@ Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
 """Maps a batch of tiles (B, bands, H, W) to (B, K, H / stride, W / stride)."""
 
 
-SIZE_STEP = 64
-"""Images that fit in one tile get tiles of a multiple of this many pixels: few sizes to compile a network for."""
+SINGLE_TILE_STEP = 64
+"""Sides of the core of a scene of one tile are a multiple of this many pixels: few sizes to compile a network for."""
 
 
 class Stitcher:
@@ -24,7 +24,7 @@ class Stitcher:
     Args:
         tiling: the tiles.
         channels: K of the maps.
-        folder: where a nameless file holds the map instead of memory; None keeps it in memory.
+        folder: for a nameless file with the map; None keeps the map in memory.
     """
 
     def __init__(self, tiling: Tiling, channels: int, folder: Path | None = None) -> None:
@@ -39,7 +39,7 @@ class Stitcher:
         self._missing = set(tiling)
 
     def put(self, core: Window, tile_map: NDArray[np.float32]) -> None:
-        """Keep the core of a tile's map and drop its halo.
+        """Write the core of a tile's map into the scene's, without the halo.
 
         Args:
             core: one of the tiling's windows.
@@ -54,14 +54,14 @@ class Stitcher:
         height, width = (side // self.tiling.stride for side in self.tiling.tile_hw)
         if tile_map.shape != (len(self._map), height, width):
             wanted = (len(self._map), height, width)
-            raise ValueError(f"the tile of {core} must give a map of {wanted}, got {tile_map.shape}")
+            raise ValueError(f"the tile of {core} must have a map of {wanted}, got {tile_map.shape}")
         kept = tile_map[:, halo : halo + cells.height, halo : halo + cells.width]
         self._map[:, cells.row : cells.row_stop, cells.col : cells.col_stop] = kept
         release(self._map)
         self._missing.remove(core)
 
     def finished(self) -> NDArray[np.float32]:
-        """Return the map (K, h, w).
+        """Return the scene's map (K, h, w).
 
         Raises:
             ValueError: cores are missing.
@@ -72,10 +72,10 @@ class Stitcher:
 
 
 def release(array: NDArray[np.float32]) -> None:
-    """Let the system take back the memory of an array that lies in a file; its content stays in the file."""
-    held = getattr(array, "_mmap", None)
-    if held is not None and hasattr(mmap, "MADV_DONTNEED"):
-        held.madvise(mmap.MADV_DONTNEED)
+    """Return the memory of an array in a file to the system; its content stays in the file."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def make_tiling(
@@ -104,7 +104,7 @@ def make_tiling(
         )
 
     area = tile * tile if area is None else area
-    step = -(-SIZE_STEP // align) * align
+    step = -(-SINGLE_TILE_STEP // align) * align
     single = (min(most, -(-shape[0] // step) * step), min(most, -(-shape[1] // step) * step))
     if single[0] >= shape[0] and single[1] >= shape[1] and _pixels(single, halo) <= area:
         return Tiling(shape, single, halo, stride)
@@ -121,7 +121,7 @@ def make_tiling(
 
 
 def _cores(length: int, most: int, usual: int, stride: int) -> list[int]:
-    """Return the sides of cores that part a length evenly: into as few as allowed, up to more than the usual needs."""
+    """Return the sides of cores that divide a length evenly, from the fewest cores to one more than usual."""
     numbers = range(-(-length // most), -(-length // min(most, usual)) + 2)
     return [-(-length // (number * stride)) * stride for number in numbers]
 

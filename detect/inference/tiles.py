@@ -1,4 +1,4 @@
-"""Tiles of images, read by a thread while the network is at the ones before."""
+"""Tiles of images, read by a thread while the network computes the maps of earlier ones."""
 
 import queue
 import threading
@@ -18,17 +18,17 @@ from detect.inference.plan import Plan
 T = TypeVar("T")
 
 
-AHEAD = 2
+PREFETCHED_BATCHES = 2
 """Batches of tiles that are read before the network asks for them."""
 
 
-PREVIEW_SIDE = 2400
-"""Longest side in pixels of the small picture of a scene that comes with its result."""
+MAX_PREVIEW_SIDE = 2400
+"""Greatest side in pixels of the reduced picture of a scene that comes with its result."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that could not be done, and why."""
+    """An image without a result, and the reason."""
 
     name: str
     error: str
@@ -40,8 +40,8 @@ class Source:
 
     Attributes:
         name: by which it is reported.
-        scene: the image as the network sees it.
-        open: makes the reader of the scene for some bands; by default its file is opened.
+        scene: the image at the network's resolution.
+        open: makes the reader of the scene for some bands; by default from its file.
     """
 
     name: str
@@ -63,7 +63,7 @@ class ImageEnd:
 
     Attributes:
         source: the image.
-        preview: the scene reduced to a small picture, (bands, h, w); None where none was asked for.
+        preview: the scene reduced to a small picture, (bands, h, w); None where the run makes none.
     """
 
     source: Source
@@ -88,7 +88,7 @@ def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
 
 
 def read_tiles(
-    units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan, preview_side: int | None = PREVIEW_SIDE
+    units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan, preview_side: int | None = MAX_PREVIEW_SIDE
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
     """Yield the tiles of units of images, batch by batch, and the end of every image.
 
@@ -113,10 +113,10 @@ def _tiles_of_large(
     size = plan.batch(tiling)
     try:
         with source.open(source.scene, bands) as reader:
-            held = _hold(reader, plan)
+            resident = _load_whole(reader, plan)
             shown = len(display_bands(len(bands)))
             gathered = None
-            if preview_side is not None and not held:
+            if preview_side is not None and not resident:
                 gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
             for first in range(0, len(cores), size):
                 chosen = cores[first : first + size]
@@ -139,7 +139,7 @@ def _tiles_of_small(
     for source in unit:
         try:
             with source.open(source.scene, bands) as reader:
-                _hold(reader, plan)
+                _load_whole(reader, plan)
                 tiling = plan.tiling(source.scene.shape)
                 (core,) = tiling
                 tile, preview = reader.read(tiling.tile(core)), _preview(reader, preview_side)
@@ -158,8 +158,8 @@ def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | Non
     return None if side is None else reader.preview(side)
 
 
-def _hold(reader: SceneReader, plan: Plan) -> bool:
-    """Decode an image whole where its format asks for that, or it is small; return whether it is in memory."""
+def _load_whole(reader: SceneReader, plan: Plan) -> bool:
+    """Decode an image whole where its format needs that, or it is small; return whether it is in memory."""
     if reader.resident:
         return True
     plan.check(reader.scene, reader.nbytes)
@@ -169,16 +169,16 @@ def _hold(reader: SceneReader, plan: Plan) -> bool:
     return whole
 
 
-def prefetch(items: Iterator[T], depth: int = AHEAD) -> Generator[T]:
+def prefetch(items: Iterator[T], depth: int = PREFETCHED_BATCHES) -> Generator[T]:
     """Yield items that a thread makes, up to `depth` of them before they are asked for.
 
-    An error in the making is raised here; when the consumer leaves, the thread ends after the item it is at.
+    An error in the thread is raised here; when the consumer stops, the thread ends after its current item.
     """
     made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    left = threading.Event()
+    stopped = threading.Event()
 
     def put(item: T | None, error: BaseException | None) -> bool:
-        while not left.is_set():
+        while not stopped.is_set():
             try:
                 made.put((item, error), timeout=0.1)
             except queue.Full:
@@ -209,5 +209,5 @@ def prefetch(items: Iterator[T], depth: int = AHEAD) -> Generator[T]:
                 raise error
             yield item  # type: ignore[misc]
     finally:
-        left.set()
+        stopped.set()
         thread.join()

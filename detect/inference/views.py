@@ -1,4 +1,4 @@
-"""Test-time augmentation: a tile seen mirrored and turned, the views' maps turned back and combined."""
+"""Test-time augmentation: maps of a tile mirrored and turned, turned back and combined."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,14 @@ VIEWS: dict[str, tuple[Turn, ...]] = {
 }
 """The views of each `tta`: the tile alone, its 4 mirrorings, its 8 mirrorings and quarter turns."""
 
-COMBINE = ("mean", "vote")
+COMBINATIONS = ("mean", "vote")
 
 
 class Views:
     """A runtime that maps several views of every tile and combines their maps.
 
-    Tiles begin and end on multiples of the strides, so a mirrored tile has the alignment that it has in the mirrored
-    scene, and the combined map is stitched as exactly as a single view's. Where cell c of the map stands for the
+    Tiles begin and end on multiples of the strides, so a mirrored tile is aligned as in the mirrored
+    scene, and the combined map is stitched as exactly as a single view's. Where cell c of the map describes
     pixel position `stride * c` (`on_corner`), mirroring moves it to the other side of the cell; the map is moved back
     by one cell, for which the halo must be one cell wider.
 
@@ -30,7 +30,7 @@ class Views:
         decoder: of the network's head.
         tta: `none`, `flips` or `d4`.
         combine: `mean` averages the views' posteriors; `vote` counts for how many views a class is the likeliest.
-        on_corner: whether cells stand for the corner of their pixels instead of the middle.
+        on_corner: whether cells describe the corner of their pixels instead of the middle.
 
     Raises:
         ValueError: unknown `tta` or `combine`.
@@ -46,10 +46,10 @@ class Views:
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a batch (B, bands, H, W) to the combined maps (B, K, h, w)."""
-        maps = [self._seen(pixels, turn) for turn in self.views]
+        maps = [self._map_of_view(pixels, turn) for turn in self.views]
         return maps[0] if len(maps) == 1 else self.decoder.combined(np.stack(maps), self.combine)
 
-    def _seen(self, pixels: NDArray[np.generic], turn: Turn) -> NDArray[np.float32]:
+    def _map_of_view(self, pixels: NDArray[np.generic], turn: Turn) -> NDArray[np.float32]:
         swap, rows, cols = turn
         shown = np.swapaxes(pixels, 2, 3) if swap else pixels
         flipped = tuple(axis for axis, wanted in ((2, rows), (3, cols)) if wanted)
@@ -67,5 +67,5 @@ def check_views(tta: str, combine: str) -> None:
     """
     if tta not in VIEWS:
         raise ValueError(f"tta must be one of {', '.join(VIEWS)}, got {tta}")
-    if combine not in COMBINE:
-        raise ValueError(f"tta_combine must be one of {', '.join(COMBINE)}, got {combine}")
+    if combine not in COMBINATIONS:
+        raise ValueError(f"tta_combine must be one of {', '.join(COMBINATIONS)}, got {combine}")

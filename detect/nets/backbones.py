@@ -1,4 +1,4 @@
-"""Backbones: any network of `bodies` as a feature extractor of one chosen output stride, or of several."""
+"""Backbones: any network of `features` as a feature extractor of one chosen stride, or of several."""
 
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ class Backbone(nn.Module):
     Attributes:
         channels: C of the features.
         stride: input pixels per cell.
-        offset, scale: (bands,) each; pixels are normalised as (x - offset) / scale before the network sees them.
+        offset, scale: (bands,) each; the network takes pixels normalised as (x - offset) / scale.
 
     Raises:
         ValueError: an unknown network, or one without features at that stride, or without stochastic depth.
@@ -69,8 +69,8 @@ class Pyramid(nn.Module):
                 f"{spec.name} has features at strides {sorted(set(strides))}; net.stride={spec.stride} to "
                 f"net.deepest={deepest} needs {sorted({*wanted, deepest})}"
             )
-        places = tuple(len(strides) - 1 - strides[::-1].index(stride) for stride in wanted)
-        self.body: Any = make_body(spec.name, spec.bands, places, drop_path)
+        indices = tuple(len(strides) - 1 - strides[::-1].index(stride) for stride in wanted)
+        self.body: Any = make_body(spec.name, spec.bands, indices, drop_path)
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
         self.strides = tuple(wanted)
         self.offset: tuple[float, ...] = (LITE_OFFSET,) * spec.bands
@@ -85,13 +85,13 @@ def _cut(spec: BackboneSpec, drop_path: float) -> Any:
     strides = backbone_info(spec.name).strides
     if spec.stride not in strides:
         raise ValueError(f"{spec.name} has features at strides {sorted(set(strides))}, not at net.stride={spec.stride}")
-    natural = len(strides) - strides[::-1].index(spec.stride)
-    stages = spec.stages or natural
-    if not natural <= stages <= len(strides):
+    shallowest = len(strides) - strides[::-1].index(spec.stride)
+    stages = spec.stages or shallowest
+    if not shallowest <= stages <= len(strides):
         raise ValueError(
-            f"net.stages of {spec.name} at stride {spec.stride} must be in [{natural}, {len(strides)}], got {stages}"
+            f"net.stages of {spec.name} at stride {spec.stride} must be in [{shallowest}, {len(strides)}], got {stages}"
         )
-    dilated = spec.stride if stages > natural else None
+    dilated = spec.stride if stages > shallowest else None
     body = make_body(spec.name, spec.bands, (stages - 1,), drop_path, dilated)
     if body.feature_info.reduction()[-1] != spec.stride:
         raise ValueError(f"timm cannot cut {spec.name} at net.stride={spec.stride}; choose another stride or network")
@@ -102,39 +102,39 @@ Features = TypeVar("Features", Backbone, Pyramid)
 
 
 def build_backbone(spec: BackboneSpec, weights: str = "none", drop_path: float = 0.0) -> Backbone:
-    """Build a backbone and give it pretrained weights, as `fill` does.
+    """Build a backbone, with pretrained weights as of `load_pretrained`.
 
     Raises:
-        WeightsError: the weights cannot be had or do not fit.
+        WeightsError: the weights are missing or do not fit.
         ValueError: an unknown network, or one without features at that stride, or without stochastic depth.
     """
-    return fill(Backbone(spec, drop_path), spec, weights)
+    return load_pretrained(Backbone(spec, drop_path), spec, weights)
 
 
 def build_pyramid(spec: BackboneSpec, deepest: int, weights: str = "none", drop_path: float = 0.0) -> Pyramid:
-    """Build a pyramid and give it pretrained weights, as `fill` does.
+    """Build a pyramid, with pretrained weights as of `load_pretrained`.
 
     Raises:
-        WeightsError: the weights cannot be had or do not fit.
+        WeightsError: the weights are missing or do not fit.
         ValueError: an unknown network, or one without features at one of the strides, or without stochastic depth.
     """
-    return fill(Pyramid(spec, deepest, drop_path), spec, weights)
+    return load_pretrained(Pyramid(spec, deepest, drop_path), spec, weights)
 
 
-def fill(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
-    """Fill a backbone or pyramid with pretrained weights.
+def load_pretrained(backbone: Features, spec: BackboneSpec, weights: str) -> Features:
+    """Load pretrained weights into a backbone or pyramid, and return it.
 
-    The normalisation is set to what the weights were trained with: their mean and std (times 255) for the hub and
+    The normalisation is set to that of the weights: their mean and std (times 255) for the hub and
     for files, (x - 127) / 128 for the bundled ones and for none. For other than three bands the first convolution is
     adapted as timm does it (summed for one band, repeated and rescaled for more).
 
     Args:
-        backbone: what is filled.
+        backbone: changed in place.
         spec: which network.
         weights: `bundled`, `hub`, `none`, or a file of a state dict of the whole network.
 
     Raises:
-        WeightsError: the weights cannot be had or do not fit.
+        WeightsError: the weights are missing or do not fit.
     """
     if weights == "none":
         return backbone
@@ -166,7 +166,7 @@ def stage_layers(backbone: Backbone | Pyramid) -> list[tuple[int, list[nn.Module
     """Return the layers of each stage of a backbone, from the input on: its stride and its modules.
 
     A stage ends with the last features of a stride; what comes after the deepest belongs to it. Modules are as large
-    as can be without reaching into another stage, and together hold every parameter once.
+    as possible without reaching into another stage, and have every parameter once in all.
 
     Args:
         backbone: the features; one without `feature_info` is a single stage.

@@ -1,17 +1,18 @@
-"""The card of a model: all that prediction needs to know beside the weights."""
+"""The card of a model: all that prediction needs beside the weights."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 from detect.imagery.resolution import Resolution
+from detect.nets.heads.specs import HEADS, Head
 
 FORMAT = "detect/2"
-"""Version of the header; a reader refuses what it does not know."""
+"""Version of the header that is written; readers refuse unknown ones."""
 
 OLD_FORMAT = "detect/1"
-"""Version before heads were things of their own; it is read, and no longer written."""
+"""Version before heads had entries of their own; it is read and no longer written."""
 
 
 class ModelFileError(ValueError):
@@ -20,7 +21,7 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """What names a backbone.
+    """The name and the shape of a backbone.
 
     Attributes:
         name: timm's name of the network, `torchvision/alexnet`, `torchvision/googlenet`, or `lenet5`.
@@ -47,131 +48,16 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True)
-class PatchHead:
-    """A classifier of squares, run densely: in every cell the logits of the background, if any, and of the classes.
-
-    Attributes:
-        patch_size: side of the square in resampled pixels.
-        background: name of the background, which is the first output; None for a classifier of patches alone.
-    """
-
-    name: ClassVar = "patch"
-
-    patch_size: int
-    background: str | None
-
-    @property
-    def boxes(self) -> bool:
-        """Whether it finds boxes; else points."""
-        return False
-
-    @property
-    def finds(self) -> bool:
-        """Whether it finds objects in images; a classifier of patches without a background cannot."""
-        return self.background is not None
-
-    @property
-    def square_separation(self) -> bool:
-        """Whether the separation of points is a square of whole cells; else a circle."""
-        return True
-
-    @property
-    def typical_size(self) -> int:
-        """Side of a typical object in resampled pixels, as far as it is known."""
-        return self.patch_size
-
-    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names of the network's outputs, the background first."""
-        return classes if self.background is None else (self.background, *classes)
-
-    def alignment(self, stride: int) -> int:
-        """Return the pixels on whose multiples tiles begin, so that all strided layers fall as in the whole image."""
-        return stride
-
-    def cell_offset(self, stride: int) -> float:
-        """Return the pixel position, along both axes, of what cell 0 of the map describes."""
-        return self.patch_size // stride % 2 * stride / 2
-
-
-@dataclass(frozen=True)
-class GridHead:
-    """A grid on a feature pyramid: whether an object's centre lies in a cell, where, how large, and of which class.
-
-    Attributes:
-        deepest: stride of the pyramid's coarsest level; it decides the context and the alignment of tiles.
-        width: channels of the pyramid and the head.
-        slots: objects that a cell can hold.
-        object_size: side in resampled pixels that a size of 0 stands for; None for points.
-        typical_size: side of a typical object in resampled pixels, as far as it is known.
-
-    Raises:
-        ValueError: a number below its least.
-    """
-
-    name: ClassVar = "grid"
-
-    deepest: int
-    width: int
-    slots: int
-    object_size: float | None
-    typical_size: int
-
-    def __post_init__(self) -> None:
-        if self.deepest < 1:
-            raise ValueError(f"net.deepest must be 1 or more, got {self.deepest}")
-        if self.slots < 1:
-            raise ValueError(f"net.slots must be 1 or more, got {self.slots}")
-        if self.width < 8:
-            raise ValueError(f"net.width must be 8 or more, got {self.width}")
-        if self.object_size is not None and not self.object_size > 0:
-            raise ValueError(f"net.object_size must be positive, or auto, got {self.object_size}")
-
-    @property
-    def boxes(self) -> bool:
-        """Whether it finds boxes; else points."""
-        return self.object_size is not None
-
-    @property
-    def finds(self) -> bool:
-        """Whether it finds objects in images: always."""
-        return True
-
-    @property
-    def square_separation(self) -> bool:
-        """Whether the separation of points is a square of whole cells; else a circle."""
-        return False
-
-    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names of the classes; there is no background among them."""
-        return classes
-
-    def alignment(self, stride: int) -> int:
-        """Return the pixels on whose multiples tiles begin, so that all strided layers fall as in the whole image."""
-        return self.deepest
-
-    def cell_offset(self, stride: int) -> float:
-        """Return the pixel position, along both axes, of what cell 0 of the map describes."""
-        return stride / 2
-
-
-Head = PatchHead | GridHead
-"""What a network says of its features; every choice by it is a `match` that ends in `assert_never`."""
-
-HEADS: dict[str, type[PatchHead] | type[GridHead]] = {"patch": PatchHead, "grid": GridHead}
-"""Heads by the name that they have in every room and in model files."""
-
-
-@dataclass(frozen=True)
 class NetSpec:
-    """What a network is built from, and what it is shown.
+    """What a network is built from, and the images that it takes.
 
     Attributes:
-        head: what it says of its features.
+        head: the form of its outputs.
         backbone: the network's name, stride, depth and number of bands.
         classes: names of the things to find, without the background.
         bands: band numbers, from 1, of the images.
         dtype: numpy name of the training images' pixels.
-        resolution: at what size the network sees images.
+        resolution: the size to which images are resampled.
     """
 
     head: Head
@@ -204,18 +90,17 @@ class NetSpec:
 
 @dataclass(frozen=True)
 class ModelCard(NetSpec):
-    """What prediction needs to know beside the weights; the header of a model file.
+    """What prediction needs beside the weights; the header of a model file.
 
     Attributes:
         offset, scale: normalisation (x - offset) / scale, a number a band.
         halo: context in resampled pixels that makes tiles exact; None where no halo can (an unbounded receptive field).
         halo_auto: a smaller context that was measured to be enough, None where it was not measured.
-        halo_error: how far the logits of tiles with `halo_auto` were from exact, as a part of the largest logit.
+        halo_error: greatest error of the logits of tiles with `halo_auto`, as a part of the largest logit.
         threshold: least score of a detection, in [0, 1].
-        separation: what two detections keep: boxes of a class overlap by no more than this IoU; points are no closer
-            than this radius in resampled pixels.
+        separation: greatest IoU of two boxes of a class, or least distance of two points in resampled pixels.
         calibration: parameters that turn scores into probabilities, None where there are none.
-        training: how it was made and validated, for the record.
+        training: the record of how it was made and validated.
     """
 
     offset: tuple[float, ...]
@@ -243,7 +128,7 @@ class ModelCard(NetSpec):
         """Read a header.
 
         Raises:
-            ModelFileError: it is no header of a known format, or of a head that is not known here.
+            ModelFileError: a header of an unknown format or head, or a damaged one.
         """
         try:
             data = json.loads(text)
@@ -287,7 +172,7 @@ def _from_first_format(data: dict[str, Any]) -> dict[str, Any]:
     """Return the entries of a header of `detect/1` as today's.
 
     Raises:
-        ModelFileError: a kind of network that is not known, or a grid head without its shape.
+        ModelFileError: an unknown kind of network, or a grid head without its shape.
     """
     later = sorted({"head", "resolution", "separation"} & set(data))
     if later:

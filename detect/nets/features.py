@@ -1,4 +1,4 @@
-"""Bodies: features at several strides, by networks of timm, of torchvision where timm has none, or our own."""
+"""Features at several strides of any network of timm, of torchvision where timm has none, or of our own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ import torch
 from timm.layers import DropPath
 from timm.models import FeatureInfo
 from torch import Tensor, nn
-from torchvision.models import get_model
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from detect.nets.lenet import lenet5
-from detect.nets.padding import exact, pad_evenly
+from detect.nets.padding import maps_fit, pad_evenly
 
 FEATURE_LAYERS: dict[str, tuple[tuple[str, int, int], ...]] = {
     "lenet5": (("c1", 6, 1), ("c3", 16, 2), ("f6", 84, 4)),
@@ -32,31 +30,33 @@ FEATURE_LAYERS: dict[str, tuple[tuple[str, int, int], ...]] = {
         ("inception5b", 1024, 32),
     ),
 }
-"""Networks that timm has not: the layer, channels and stride of each of their features."""
+"""Networks that are not timm's: the layer, channels and stride of each of their features."""
 
 
 class FeatureNet(nn.Module):
-    """A network of `FEATURE_LAYERS`, cut after the deepest feature wanted, with the face of timm's feature extractors.
+    """A network of `FEATURE_LAYERS`, cut after the deepest feature wanted; used as timm's feature extractors are.
 
     Args:
         name: the network, a key of `FEATURE_LAYERS`.
         bands: number of input bands.
-        places: which of its features, in ascending order; None for all.
+        indices: which of its features, in ascending order; None for all.
 
     Attributes:
         model: the layers, under the names that they have in the whole network.
         feature_info: timm's record of the features.
     """
 
-    def __init__(self, name: str, bands: int, places: Sequence[int] | None) -> None:
+    def __init__(self, name: str, bands: int, indices: Sequence[int] | None) -> None:
+        from torchvision.models.feature_extraction import create_feature_extractor
+
         super().__init__()
         entries = [
             {"module": module, "num_chs": width, "reduction": stride} for module, width, stride in FEATURE_LAYERS[name]
         ]
-        wanted = tuple(range(len(entries))) if places is None else tuple(places)
+        wanted = tuple(range(len(entries))) if indices is None else tuple(indices)
         self.feature_info = FeatureInfo(entries, wanted)
         nodes = {module: str(place) for place, module in enumerate(self.feature_info.module_name())}
-        with torch.device("meta"):  # the layers that are cut off hold most weights of AlexNet
+        with torch.device("meta"):  # most of AlexNet's weights are in the layers that are cut off
             model = create_feature_extractor(_whole(name, bands), nodes)
         self.model: nn.Module = model.to_empty(device=torch.get_default_device())
         for layer in self.model.modules():
@@ -71,11 +71,11 @@ class FeatureNet(nn.Module):
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """What is known of a network before it is made.
+    """Facts of a network before it is made.
 
     Attributes:
         strides: input pixels per cell of each of its features, the finest first.
-        even: whether its convolutions and pools get another padding (`pad_evenly`), without which maps do not fit.
+        even: whether its convolutions and pools need another padding (`pad_evenly`) for maps that fit.
     """
 
     strides: tuple[int, ...]
@@ -94,47 +94,47 @@ def backbone_info(name: str) -> BackboneInfo:
         with torch.device("meta"):
             body = _create(name, 3, None, {}).eval()
     except TypeError as error:
-        raise ValueError(f"timm gives no features of net.backbone={name} ({error}); choose another network") from error
+        raise ValueError(f"timm has no features of net.backbone={name} ({error}); choose another network") from error
     strides = tuple(body.feature_info.reduction())
     try:
-        if exact(body, strides):
+        if maps_fit(body, strides):
             return BackboneInfo(strides, even=False)
-    except (AssertionError, RuntimeError):  # for images of one size only; that no tile has it `receptive_halo` says
+    except (AssertionError, RuntimeError):  # for images of one size only, which `receptive_halo` refuses
         return BackboneInfo(strides, even=False)
     pad_evenly(body)
     try:
-        fits = exact(body, strides)
+        fits = maps_fit(body, strides)
     except RuntimeError:  # branches of a block that are no longer of one size
         fits = False
     if not fits:
         raise ValueError(
             f"the maps of net.backbone={name} are not the image's size over {list(strides)}, nor are they with even "
-            "padding, so cells do not lie over their pixels; choose another network (for inception_v3, inception_v4)"
+            "padding, so cells are not over their pixels; choose another network (for inception_v3, inception_v4)"
         )
     return BackboneInfo(strides, even=True)
 
 
 def make_body(
-    name: str, bands: int, places: Sequence[int], drop_path: float = 0.0, output_stride: int | None = None
+    name: str, bands: int, indices: Sequence[int], drop_path: float = 0.0, output_stride: int | None = None
 ) -> Any:
     """Make a network's layers up to the deepest of the features wanted, with new weights.
 
     Args:
         name: timm's name of the network, or one of `FEATURE_LAYERS`.
         bands: number of input bands.
-        places: which of the `backbone_info`'s features, in ascending order.
+        indices: which of the `backbone_info`'s features, in ascending order.
         drop_path: share of residual branches dropped while training, in [0, 1): stochastic depth (Huang et al. 2016),
-            rising with the depth as timm has it.
-        output_stride: layers that would go beyond this stride are dilated instead; None leaves them.
+            rising with the depth as in timm.
+        output_stride: layers of a greater stride are dilated instead; None dilates none.
 
     Returns:
         A module that maps (B, bands, H, W) to a list of features; its `model` has the weights under the network's own
-        names, its `feature_info` says channels and strides.
+        names, its `feature_info` their channels and strides.
 
     Raises:
         ValueError: the network has no such form.
     """
-    known = backbone_info(name)
+    info = backbone_info(name)
     options: dict[str, Any] = {}
     if drop_path:
         _check_drop_path(name, drop_path)
@@ -142,10 +142,10 @@ def make_body(
     if output_stride is not None:
         options["output_stride"] = output_stride
     try:
-        body = _create(name, bands, places, options)
+        body = _create(name, bands, indices, options)
     except (NotImplementedError, TypeError, AssertionError) as error:
         raise ValueError(f"{name} has no dilated form ({error!r}); use net.stages=null") from error
-    if known.even:
+    if info.even:
         pad_evenly(body)
     return body
 
@@ -156,12 +156,16 @@ def _check_known(name: str) -> None:
     near = [*(other for other in FEATURE_LAYERS if name in other), *timm.list_models(f"*{name[:6]}*")[:8]]
     raise ValueError(
         f"net.backbone={name} is not a network of timm; near: {', '.join(near) or 'see timm.list_models()'}; "
-        f"not timm's are {', '.join(FEATURE_LAYERS)}"
+        f"also {', '.join(FEATURE_LAYERS)}"
     )
 
 
 def _check_drop_path(name: str, rate: float) -> None:
-    """Refuse a rate for networks that would not know, or not heed it."""
+    """Check that a network has stochastic depth.
+
+    Raises:
+        ValueError: a rate that is no share, or a network that would refuse or ignore it.
+    """
     if not 0 <= rate < 1:
         raise ValueError(f"net.drop_path must be in [0, 1), got {rate}")
     try:
@@ -173,12 +177,12 @@ def _check_drop_path(name: str, rate: float) -> None:
         raise ValueError(f"{name} has no stochastic depth; set net.drop_path=0 (net.dropout works with every network)")
 
 
-def _create(name: str, bands: int, places: Sequence[int] | None, options: dict[str, Any]) -> Any:
+def _create(name: str, bands: int, indices: Sequence[int] | None, options: dict[str, Any]) -> Any:
     if name in FEATURE_LAYERS:
         if options:
             raise TypeError(f"{name} takes no {', '.join(options)}")
-        return FeatureNet(name, bands, places)
-    chosen: dict[str, Any] = {} if places is None else {"out_indices": tuple(places)}
+        return FeatureNet(name, bands, indices)
+    chosen: dict[str, Any] = {} if indices is None else {"out_indices": tuple(indices)}
     return timm.create_model(name, features_only=True, feature_cls="getter", in_chans=bands, **chosen, **options)
 
 
@@ -186,6 +190,8 @@ def _whole(name: str, bands: int) -> nn.Module:
     """Make a network of `FEATURE_LAYERS` with new weights, without auxiliary heads."""
     if name == "lenet5":
         return lenet5(bands)
+    from torchvision.models import get_model
+
     options = {"aux_logits": False, "init_weights": False} if name == "torchvision/googlenet" else {}
     net: nn.Module = get_model(name.removeprefix("torchvision/"), weights=None, **options)
     place, first = next((place, layer) for place, layer in net.named_modules() if isinstance(layer, nn.Conv2d))

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import assert_never
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
 
 from detect.imagery.files import replace_file
 from detect.nets.backbones import build_backbone, build_pyramid
-from detect.nets.card import GridHead, ModelCard, ModelFileError, NetSpec, PatchHead
+from detect.nets.card import ModelCard, ModelFileError, NetSpec
+from detect.nets.header import read_card
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.specs import GridHead, PatchHead
 
 Net = PatchClassifier | GridDetector
 """Every network maps raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
@@ -23,7 +25,7 @@ def build_net(spec: NetSpec, weights: str = "none", dropout: float = 0.0, drop_p
 
     Args:
         spec: head, backbone and classes; a model's card also sets the normalisation.
-        weights: as of `fill`.
+        weights: as of `load_pretrained`.
         dropout: share of the head's features dropped while training.
         drop_path: share of the backbone's residual branches dropped while training.
     """
@@ -63,24 +65,11 @@ def load_model(path: Path) -> tuple[Net, ModelCard]:
     Raises:
         ModelFileError: missing, not a safetensors file, of another program or version, or with tensors that do not fit.
     """
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file; it is the model.safetensors that detect.train writes")
+    card = read_card(path)
     try:
-        with safe_open(path, framework="pt") as source:
-            header = (source.metadata() or {}).get("detect")
-            state: dict[str, Tensor] = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            f"{path}: not a model file ({error}); it is the model.safetensors that detect.train writes"
-        ) from error
-    if header is None:
-        raise ModelFileError(
-            f"{path}: a safetensors file without the header of detect.train; weights go to net.weights="
-        )
-    try:
-        card = ModelCard.from_json(header)
+        state = load_file(path)
         net = build_net(card)
         net.load_state_dict(state)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, SafetensorError, OSError) as error:
         raise ModelFileError(f"{path}: {error}") from error
     return net.eval(), card

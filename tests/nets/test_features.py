@@ -9,8 +9,9 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor
 
-from detect.nets.card import BackboneSpec, GridHead, ModelCard, PatchHead
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.features import FEATURE_LAYERS, backbone_info, make_body
+from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import Net, build_net, load_model, save_model
 from detect.nets.receptive import receptive_halo
 from tests.cards import card_of
@@ -127,20 +128,17 @@ def test_networks_are_padded_evenly_where_their_maps_do_not_fit_and_nowhere_else
 
 @pytest.mark.parametrize("name", SQUEEZED)
 def test_squeeze_and_excitation_is_refused_for_tiles_with_networks_to_take_instead(name: str) -> None:
-    with pytest.raises(ValueError, match=r"choose a network without.*tf_efficientnet_lite0.*mobilenetv2_100.*resnet50"):
+    with pytest.raises(ValueError, match=r"tf_efficientnet_lite0.*mobilenetv2_100.*resnet50"):
         receptive_halo(patch_net(name), 8, 3)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("inception_v3", r"maps of net\.backbone=inception_v3 are not the image's size .*choose another.*inception_v4"),
-        ("alexnet", "alexnet is not a network of timm; near: torchvision/alexnet"),
-        (
-            "torchvision/vgg11",
-            "torchvision/vgg11 is not a network of timm; .*not timm's are lenet5, torchvision/alexnet",
-        ),
-        ("hardcorenas_a", r"timm gives no features of net\.backbone=hardcorenas_a .*choose another network"),
+        ("inception_v3", r"net\.backbone=inception_v3 .*inception_v4"),
+        ("alexnet", r"net\.backbone=alexnet .*near: torchvision/alexnet"),
+        ("torchvision/vgg11", r"net\.backbone=torchvision/vgg11 .*lenet5, torchvision/alexnet"),
+        ("hardcorenas_a", r"net\.backbone=hardcorenas_a .*another network"),
     ],
 )
 def test_networks_that_cannot_be_had(name: str, message: str) -> None:
@@ -197,11 +195,11 @@ def test_branches_are_dropped_while_training_alone() -> None:
 
 @pytest.mark.parametrize("name", ["vgg16", "densenet121", "torchvision/alexnet"])
 def test_networks_without_stochastic_depth_refuse_a_rate(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} has no stochastic depth; set net\.drop_path=0"):
+    with pytest.raises(ValueError, match=rf"{name} .*net\.drop_path=0"):
         make_body(name, 3, (0,), drop_path=0.1)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
 def test_rates_that_are_no_share(rate: float) -> None:
-    with pytest.raises(ValueError, match=r"net\.drop_path must be in \[0, 1\), got"):
+    with pytest.raises(ValueError, match=rf"net\.drop_path .*got {rate}"):
         make_body("resnet18", 3, (0,), drop_path=rate)

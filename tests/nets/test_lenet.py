@@ -28,7 +28,7 @@ def test_it_sees_as_far_as_the_paper_s() -> None:
 
 
 def test_its_stages_cannot_be_dilated() -> None:
-    with pytest.raises(ValueError, match=r"features at strides \[1, 2, 4\], not at net.stride=16"):
+    with pytest.raises(ValueError, match=r"\[1, 2, 4\].*net\.stride=16"):
         build_backbone(BackboneSpec("lenet5", 16))
-    with pytest.raises(ValueError, match=r"lenet5 has no dilated form .*use net\.stages=null"):
+    with pytest.raises(ValueError, match=r"lenet5 .*net\.stages=null"):
         build_backbone(BackboneSpec("lenet5", 2, 3))

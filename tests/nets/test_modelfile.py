@@ -9,9 +9,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from detect.nets.card import BackboneSpec, GridHead, ModelFileError, PatchHead
+from detect.nets.card import BackboneSpec, ModelFileError
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import build_net, load_model, save_model
 from tests.commands import Called
 from tests.conftest import plant, scatter
@@ -108,7 +109,7 @@ def test_a_net_that_diverged_is_not_saved_and_the_old_file_stays(path: Path, net
     before = path.read_bytes()
     with torch.no_grad():
         net.head.bias[0] = bad
-    with pytest.raises(ModelFileError, match=r"model\.safetensors: the weights are not finite \(such as head.bias\)"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: .*head\.bias"):
         save_model(path, net, CARD)
     assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
 
@@ -117,9 +118,9 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     missing, text, empty = (tmp_path / name for name in ("missing.safetensors", "a.txt", "empty.safetensors"))
     text.write_text("seven words that are not a model")
     empty.touch()
-    with pytest.raises(ModelFileError, match=r"missing\.safetensors: no such model file"):
+    with pytest.raises(ModelFileError, match=r"missing\.safetensors: no such"):
         load_model(missing)
-    with pytest.raises(ModelFileError, match="no such model file"):
+    with pytest.raises(ModelFileError, match=rf"{tmp_path.name}: no such"):
         load_model(tmp_path)
     for path in (text, empty):
         with pytest.raises(ModelFileError, match=f"{path.name}: not a model file"):
@@ -134,7 +135,7 @@ def test_a_model_cut_short(path: Path) -> None:
 
 def test_weights_of_another_program(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "a.safetensors", {"format": "pt"})
-    with pytest.raises(ModelFileError, match=r"a\.safetensors: .*without the header of detect.train.*net\.weights="):
+    with pytest.raises(ModelFileError, match=r"a\.safetensors: .*header.*net\.weights="):
         load_model(tmp_path / "a.safetensors")
 
 

@@ -3,7 +3,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from detect.nets.padding import exact, pad_evenly
+from detect.nets.padding import maps_fit, pad_evenly
 
 
 class Levels(nn.Module):
@@ -31,9 +31,9 @@ def test_layers_that_lose_cells_give_one_a_stride_once_padded(layer: nn.Module, 
     """An image of 4 cells a side: d (k - 1) / 2 pixels more on either side make (4 s - 1) // s + 1 = 4 of them."""
     body = Levels(layer).eval()
     side = 4 * stride
-    assert body(torch.zeros(1, 3, side, side))[0].shape[3] == before and not exact(body, [stride])
+    assert body(torch.zeros(1, 3, side, side))[0].shape[3] == before and not maps_fit(body, [stride])
     pad_evenly(body)
-    assert exact(body, [stride]) and body(torch.zeros(1, 3, side, side))[0].shape == (1, 1, 4, 4)
+    assert maps_fit(body, [stride]) and body(torch.zeros(1, 3, side, side))[0].shape == (1, 1, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_layers_that_fit_stay_as_they_are(layer: nn.Module) -> None:
     body = Levels(layer).eval()
     pixels = torch.rand(1, 3, 8, 8)
     before = body(pixels)[0]
-    assert exact(body, [2])
+    assert maps_fit(body, [2])
     pad_evenly(body)
     assert torch.equal(body(pixels)[0], before)
 
@@ -79,5 +79,5 @@ def test_inside_the_image_a_layer_computes_what_it_did_on_shifted_pixels() -> No
 
 def test_pools_that_round_up_are_noticed_where_sizes_do_not_tell() -> None:
     """Eight pixels make four cells either way; two pixels wide, windows lie over their cells already."""
-    assert not exact(Levels(nn.MaxPool2d(3, 2, ceil_mode=True)), [2])
-    assert exact(Levels(nn.MaxPool2d(2, 2, ceil_mode=True)), [2])
+    assert not maps_fit(Levels(nn.MaxPool2d(3, 2, ceil_mode=True)), [2])
+    assert maps_fit(Levels(nn.MaxPool2d(2, 2, ceil_mode=True)), [2])

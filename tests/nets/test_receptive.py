@@ -104,9 +104,9 @@ class Everywhere(nn.Module):
 
 
 def test_global_pooling_has_no_halo() -> None:
-    with pytest.raises(ValueError, match=r"reaches over 2048 pixels.*choose a network without it"):
+    with pytest.raises(ValueError, match=r" 2048 .*tf_efficientnet_lite0"):
         receptive_halo(Everywhere(), 1, 1)
-    with pytest.raises(ValueError, match="reaches over 2048 pixels"):
+    with pytest.raises(ValueError, match=r" 2048 .*tf_efficientnet_lite0"):
         receptive_halo(build_backbone(BackboneSpec("test_efficientnet", 16)), 16, 3)
 
 
@@ -124,7 +124,7 @@ class Fixed(nn.Module):
 
 
 def test_a_network_for_images_of_one_size_cannot_run_on_tiles() -> None:
-    with pytest.raises(ValueError, match=r"takes images of one size only .*match 224.*cannot run on tiles"):
+    with pytest.raises(ValueError, match=r"one size.*224"):
         receptive_halo(Fixed(), 1, 1)
 
 
@@ -173,7 +173,7 @@ def test_the_effective_field_is_a_multiple_of_where_tiles_begin() -> None:
     assert receptive_halo(net, 8, 1, 16) == 64
     tile = torch.rand(1, 160, 160, generator=torch.Generator().manual_seed(0))
     assert effective_halo(net, [tile], 64, 8, align=16)[0] == 16
-    with pytest.raises(ValueError, match="tiles must be 144 pixels or more for a halo of 64"):
+    with pytest.raises(ValueError, match=r"tiles .*144 .*halo of 64"):
         effective_halo(net, [tile[:, :136, :136]], 64, 8, align=16)
 
 
@@ -203,5 +203,5 @@ def test_a_net_that_sees_its_own_cell_needs_no_context() -> None:
 
 @pytest.mark.parametrize("tiles", [[], [torch.zeros(1, 8, 12)]])
 def test_tiles_without_a_core_measure_nothing(tiles: list[Tensor]) -> None:
-    with pytest.raises(ValueError, match="tiles must be 9 pixels or more for a halo of 4"):
+    with pytest.raises(ValueError, match=r"tiles .* 9 .*halo of 4"):
         effective_halo(weighted(9, NEAR), tiles, 4, 1)

@@ -9,7 +9,8 @@ from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.labels.detections import Detections
-from detect.nets.card import GridHead, NetSpec, PatchHead
+from detect.nets.card import NetSpec
+from detect.nets.heads.specs import GridHead, PatchHead
 
 
 class Decoder(Protocol):

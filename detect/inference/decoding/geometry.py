@@ -1,4 +1,4 @@
-"""Where the cells of a map lie in a scene, and places taken back to the file's pixels."""
+"""The places of a map's cells in a scene, and of detections in the file's pixels."""
 
 from dataclasses import dataclass, replace
 
@@ -11,13 +11,13 @@ from detect.labels.detections import Detections
 Turn = tuple[bool, bool, bool]
 """Transpose, then flip rows, then flip columns."""
 
-LEVELS = np.float32(1024)
-"""Steps of log odds that are told apart when a peak is looked for, per unit."""
+LOG_ODDS_STEPS = np.float32(1024)
+"""Steps per unit of log odds to which a map is rounded before its peaks are compared."""
 
 
 @dataclass(frozen=True)
 class CellGeometry:
-    """Where the cells of a map lie in the scene.
+    """The places of a map's cells in the scene.
 
     Attributes:
         stride: pixels per cell.
@@ -31,7 +31,7 @@ class CellGeometry:
 
 
 def to_file_pixels(found: Detections, scene: Scene) -> Detections:
-    """Take what was found in a scene to pixels of its file: from the resampled size back to the original's."""
+    """Return detections in pixels of the scene's file instead of resampled ones."""
     if scene.zoom is None:
         return found
     x, y = scene.factor_xy

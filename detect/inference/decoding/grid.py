@@ -8,11 +8,12 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softm
 from torchvision.ops import batched_nms
 
 from detect.imagery.windows import clamp_far_edges
-from detect.inference.decoding.geometry import LEVELS, CellGeometry, Turn
+from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.inference.stitching import release
 from detect.labels.detections import Detections
-from detect.nets.card import GridHead, NetSpec
-from detect.nets.heads.grid import PER_SLOT
+from detect.nets.card import NetSpec
+from detect.nets.heads.grid import CHANNELS_PER_SLOT
+from detect.nets.heads.specs import GridHead
 
 LOG_SIZE_BOUNDS = (-6.0, 6.0)
 """Bounds of the logarithm of a box's side over the typical object's; a net that is not trained yet exceeds them."""
@@ -24,13 +25,13 @@ VOTE_MARGIN = 1e-6
 
 def objectness(logits: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
     """Return the log odds that a cell holds an object, (slots, h, w), of a map (slots * 5 + C, h, w)."""
-    return logits[: slots * PER_SLOT : PER_SLOT]
+    return logits[: slots * CHANNELS_PER_SLOT : CHANNELS_PER_SLOT]
 
 
 def grid_heat(logits: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
     """Return the probability of an object of each class in every cell, (C, h, w) in [0, 1]."""
     there = expit(objectness(logits, slots).max(axis=0))
-    return np.asarray(there * softmax(logits[slots * PER_SLOT :], axis=0), np.float32)
+    return np.asarray(there * softmax(logits[slots * CHANNELS_PER_SLOT :], axis=0), np.float32)
 
 
 def decode_grid(
@@ -45,19 +46,19 @@ def decode_grid(
 ) -> Detections:
     """Decode the stitched map of a grid head into boxes or points.
 
-    Cells with an object of their own (`find_centres`, objectness in steps of 1/1024 of log odds) give its centre and
-    size; boxes are cut at the scene's edge. Then, from the highest objectness down, of
-    boxes of one class that overlap by more than an IoU all but the first go (torchvision's NMS), and of points closer
-    than a radius, whatever their class. There is no limit on their number.
+    Each cell with an object of its own (`find_centres`, objectness in steps of 1/1024 of log odds) has its centre and
+    size; boxes are cut at the scene's edge. Then, from the highest objectness down, a box removes the later ones of its
+    class that overlap it by more than an IoU (torchvision's NMS), and a point those closer than a radius, of any class.
+    There is no limit on their number.
 
     Args:
         logits: (slots * 5 + C, h, w) of `GridDetector`.
-        head: slots, and the size that a logarithm of 0 stands for.
+        head: slots, and the size of a logarithm of 0.
         classes: the class names.
-        geometry: where the cells lie.
+        geometry: places of the cells.
         separation: IoU in [0, 1] for boxes, radius in pixels for points.
-        threshold: least score in [0, 1]; the score is the probability that an object's centre lies in the cell.
-        rows: rows of the map that are worked on at once, all by default; the outcome does not depend on it.
+        threshold: least score in [0, 1]; the score is the probability of an object's centre in the cell.
+        rows: rows of the map that are decoded at once, all by default; the result does not depend on it.
 
     Returns:
         Boxes or points in pixels of the scene, in reading order of their cells.
@@ -69,10 +70,13 @@ def decode_grid(
         above = min(top, 1)
         strip = np.asarray(logits[:, top - above : top + step + 1])
         for slot in range(slots):
-            row, col = find_centres(strip[slot * PER_SLOT : (slot + 1) * PER_SLOT], threshold)
+            row, col = find_centres(strip[slot * CHANNELS_PER_SLOT : (slot + 1) * CHANNELS_PER_SLOT], threshold)
             own = (row >= above) & (row < above + step)
             row, col = row[own], col[own]
-            channels = [*range(slot * PER_SLOT, (slot + 1) * PER_SLOT), *range(slots * PER_SLOT, len(strip))]
+            channels = [
+                *range(slot * CHANNELS_PER_SLOT, (slot + 1) * CHANNELS_PER_SLOT),
+                *range(slots * CHANNELS_PER_SLOT, len(strip)),
+            ]
             values.append(strip[np.array(channels)[:, None], row, col].astype(np.float64))
             places.append(np.stack([row + (top - above), col, np.full(len(row), slot)], axis=1))
         release(logits)
@@ -80,7 +84,7 @@ def decode_grid(
     reading = np.lexsort(place.T[::-1])
     place, value = place[reading], value[:, reading]
     found = _placed(place[:, :2], value, head, classes, geometry)
-    order = np.argsort(-np.round(value[0].astype(np.float32) * LEVELS), kind="stable")
+    order = np.argsort(-np.round(value[0].astype(np.float32) * LOG_ODDS_STEPS), kind="stable")
     kept = _separated_points(found, order, separation) if size is None else _separated_boxes(found, order, separation)
     return found[kept]
 
@@ -88,7 +92,7 @@ def decode_grid(
 def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Find the cells with an object of their own.
 
-    A cell is dropped for a neighbour (of the eight) of higher objectness, or of equal and before it in reading order,
+    A cell is removed for a neighbour (of the eight) of higher objectness, or of equal and before it in reading order,
     if their centres are less than one cell apart. Two objects in neighbouring cells are both kept.
 
     Args:
@@ -100,7 +104,7 @@ def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[n
     """
     score = expit(slot[0].astype(np.float64))
     row, col = np.nonzero(score >= threshold)
-    levels = np.pad(np.round(slot[0] * LEVELS), 1, constant_values=-np.inf)
+    levels = np.pad(np.round(slot[0] * LOG_ODDS_STEPS), 1, constant_values=-np.inf)
     dx, dy = np.pad(slot[1], 1), np.pad(slot[2], 1)
     kept = np.ones(len(row), bool)
     own = levels[row + 1, col + 1]
@@ -123,16 +127,16 @@ def _placed(
     height, width = geometry.shape
     xy = geometry.offset + geometry.stride * (cells[:, ::-1] + values[1:3].T)
     xy = np.maximum(clamp_far_edges(xy, geometry.shape), 0)
-    score, label = expit(values[0]), values[PER_SLOT:].argmax(axis=0)
+    score, label = expit(values[0]), values[CHANNELS_PER_SLOT:].argmax(axis=0)
     if head.object_size is None:
         return Detections(xy, score, label, classes)
-    half = head.object_size * np.exp(np.clip(values[3:PER_SLOT].T, *LOG_SIZE_BOUNDS)) / 2
+    half = head.object_size * np.exp(np.clip(values[3:CHANNELS_PER_SLOT].T, *LOG_SIZE_BOUNDS)) / 2
     low, high = np.clip(xy - half, 0, (width, height)), np.clip(xy + half, 0, (width, height))
     return Detections((low + high) / 2, score, label, classes, high - low)
 
 
 def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
-    """Return the boxes that NMS leaves, ascending; it goes by the order, not by the last digits of scores."""
+    """Return the boxes that NMS keeps, ascending; ranked by the order, not by the last digits of scores."""
     rank = np.empty(len(found))
     rank[order] = np.arange(len(found), 0, -1)
     boxes, label = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(found.label)
@@ -140,7 +144,7 @@ def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> 
 
 
 def _separated_points(found: Detections, order: NDArray[np.intp], radius: float) -> NDArray[np.intp]:
-    """Return the points that remain, ascending, when each drops those closer than `radius` that come after it."""
+    """Return the points that remain, ascending, when each removes the later ones closer than `radius`."""
     if radius <= 0 or len(found) < 2:
         return np.arange(len(found))
     tree = cKDTree(found.xy)
@@ -158,19 +162,19 @@ def turned_channels(maps: NDArray[np.float32], slots: int, turn: tuple[bool, boo
     """Map offsets and sizes in the (B, K, h, w) maps of a mirrored tile back to the tile's orientation.
 
     Args:
-        maps: with the cells in the tile's own places already.
+        maps: with the cells turned back already.
         slots: of the head.
-        turn: transpose, then flip of rows, then flip of columns, as the tile was shown.
+        turn: transpose, then flip of rows, then flip of columns, as the tile was turned.
     """
     swap, rows, cols = turn
     maps = np.array(maps)
-    for first in range(0, slots * PER_SLOT, PER_SLOT):
+    for first in range(0, slots * CHANNELS_PER_SLOT, CHANNELS_PER_SLOT):
         if cols:
             maps[:, first + 1] *= -1
         if rows:
             maps[:, first + 2] *= -1
         if swap:
-            maps[:, first + 1 : first + PER_SLOT] = maps[:, [first + 2, first + 1, first + 4, first + 3]]
+            maps[:, first + 1 : first + CHANNELS_PER_SLOT] = maps[:, [first + 2, first + 1, first + 4, first + 3]]
     return maps
 
 
@@ -181,22 +185,22 @@ def combined_grids(maps: NDArray[np.float32], slots: int, how: str) -> NDArray[n
     view votes for an object from a probability of a half; their mean is one more vote.
     """
     result = np.empty(maps.shape[1:], np.float32)
-    voices = np.log(len(maps))
-    for first in range(0, slots * PER_SLOT, PER_SLOT):
+    log_views = np.log(len(maps))
+    for first in range(0, slots * CHANNELS_PER_SLOT, CHANNELS_PER_SLOT):
         logits = maps[:, :, first].astype(np.float64)
         there, not_there = log_expit(logits), log_expit(-logits)
-        mean = logsumexp(there, axis=0) - voices, logsumexp(not_there, axis=0) - voices
+        mean = logsumexp(there, axis=0) - log_views, logsumexp(not_there, axis=0) - log_views
         if how == "mean":
             result[:, first] = mean[0] - mean[1]
         else:
             share = ((logits >= 0).sum(axis=0) + np.exp(mean[0])) / (len(maps) + 1)
             result[:, first] = logit(np.clip(share, VOTE_MARGIN, 1 - VOTE_MARGIN))
         weight = softmax(there, axis=0)
-        result[:, first + 1 : first + PER_SLOT] = np.einsum(
-            "vbhw,vbkhw->bkhw", weight, maps[:, :, first + 1 : first + PER_SLOT]
+        result[:, first + 1 : first + CHANNELS_PER_SLOT] = np.einsum(
+            "vbhw,vbkhw->bkhw", weight, maps[:, :, first + 1 : first + CHANNELS_PER_SLOT]
         )
-    classes = log_softmax(maps[:, :, slots * PER_SLOT :], axis=2)
-    result[:, slots * PER_SLOT :] = logsumexp(classes, axis=0) - voices
+    classes = log_softmax(maps[:, :, slots * CHANNELS_PER_SLOT :], axis=2)
+    result[:, slots * CHANNELS_PER_SLOT :] = logsumexp(classes, axis=0) - log_views
     return result
 
 

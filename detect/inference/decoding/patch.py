@@ -8,19 +8,19 @@ from scipy.special import expit, log_softmax, logsumexp, softmax
 from torch.nn import functional as F
 
 from detect.imagery.windows import clamp_far_edges
-from detect.inference.decoding.geometry import LEVELS, CellGeometry, Turn
+from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.inference.stitching import release
 from detect.labels.detections import Detections
 from detect.nets.card import NetSpec
 
-FLAT = 2e-2
-"""Added to a peak's curvature, so that a flat top is not moved by the last digits of its neighbours."""
+ADDED_CURVATURE = 2e-2
+"""Added to the curvature of a peak's parabola, so that the last digits of its neighbours do not move a flat top."""
 
 
 def foreground(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the log odds of 'any class' against the background: (K, h, w) logits, background first, to (h, w).
 
-    The probability saturates at 1 where the log odds still tell the middle of an object from its rim.
+    The probability saturates at 1 where the log odds still fall from the middle of an object to its rim.
     """
     return np.asarray(logsumexp(logits[1:], axis=0) - logits[0], np.float32)
 
@@ -33,8 +33,8 @@ def posteriors(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def find_peaks(heat: NDArray[np.float32], radius: int) -> NDArray[np.intp]:
     """Find the cells that no cell within `radius` cells, along both axes, exceeds.
 
-    Of equal cells within reach of each other, the first in reading order stands. Whether a cell is a peak depends on
-    its neighbourhood alone, so it cannot depend on tiles, strips or threads.
+    Of equal cells within reach of each other, the first in reading order is the peak. Whether a cell is a peak depends
+    on its neighbourhood alone, so it cannot depend on tiles, strips or threads.
 
     Args:
         heat: (h, w); -inf never peaks.
@@ -66,15 +66,15 @@ def decode_patches(
 
     Peaks of the foreground's log odds, in steps of 1/1024 (the last digits depend on the shape of the tiles, and would
     decide on flat ground), refined to a part of a cell by a parabola through each peak and its neighbours along each
-    axis; the class of a peak is the likeliest one there.
+    axis; the class of a peak is the likeliest one in its cell.
 
     Args:
         logits: (K, h, w), background first.
         classes: the class names, without the background.
-        geometry: where the cells lie; cells whose centre is outside the scene are left out.
+        geometry: places of the cells; cells whose centre is outside the scene are left out.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
-        rows: rows of the map that are worked on at once, all by default; the outcome does not depend on it.
+        rows: rows of the map that are decoded at once, all by default; the result does not depend on it.
 
     Returns:
         Points in pixels of the scene, in reading order.
@@ -104,7 +104,7 @@ def _peaks_of(
     rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
     cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
     heat = np.where(rows[:, None] & cols[None, :], heat, np.float32(-np.inf))
-    cells = find_peaks(np.round(heat * LEVELS), reach)
+    cells = find_peaks(np.round(heat * LOG_ODDS_STEPS), reach)
     score = expit(heat[tuple(cells.T)].astype(np.float64))
     cells, score = cells[score >= threshold], score[score >= threshold]
     label = logits[1:, cells[:, 0], cells[:, 1]].argmax(axis=0)
@@ -122,7 +122,7 @@ def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.f
         usable = np.isfinite(before) & np.isfinite(after)
         bend = np.where(usable, np.maximum(2 * middle - before - after, 0), 1.0)
         lean = np.where(usable, after, 0.0) - np.where(usable, before, 0.0)
-        shift[:, axis] = np.clip(0.5 * lean / (bend + FLAT), -0.5, 0.5)
+        shift[:, axis] = np.clip(0.5 * lean / (bend + ADDED_CURVATURE), -0.5, 0.5)
     return shift
 
 

@@ -24,29 +24,32 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 
 logger = logging.getLogger(__name__)
 
-PARITY = 1e-3
+MAX_RELATIVE_DIFFERENCE = 1e-3
 """Greatest difference between OpenVINO's and torch's logits in float32, relative to the largest logit."""
 
 
-KEPT_PIXELS = 5 << 20
-"""Pixels of tiles for which OpenVINO's compiled networks are kept, where no plan says it."""
+DEFAULT_KEPT_PIXELS = 5 << 20
+"""Pixels of tiles for which OpenVINO's compiled networks are kept, where no plan sets it."""
 
 
-DIRECT = ("uint8", "int8", "int16", "int32", "float32")
-"""Types of pixels that go into OpenVINO as they are; others are turned into float32 first."""
+NATIVE_DTYPES = ("uint8", "int8", "int16", "int32", "float32")
+"""Types of pixels that OpenVINO takes unchanged; others are converted to float32 first."""
 
 
-TRIAL = 128
-"""Side in pixels, before it is rounded to strides, of the tile on which OpenVINO is compared with torch."""
+COMPARED_SIDE = 128
+"""Side in pixels, before it is rounded up to strides, of the tile on which OpenVINO is compared with torch."""
+
+
+_CPU = torch.device("cpu")
 
 
 class OpenVinoRuntime:
-    """Runs a network on the CPU with OpenVINO; raw pixels go in as they are.
+    """Runs a network on the CPU with OpenVINO, on raw pixels.
 
     The converted network is kept on disk, named by the hash of its weights (`compile_cache`), so that it is converted
-    once. It is compiled for each size of tile that comes (a fixed size runs faster and in less memory than any size),
+    once. It is compiled for each size of tile (a fixed size runs faster and in less memory than any size),
     and the sizes used last are kept. Its float32 logits are compared with torch's on one tile, and a difference beyond
-    `PARITY` is an error.
+    `MAX_RELATIVE_DIFFERENCE` is an error.
 
     Args:
         net: maps (B, bands, H, W) raw pixels to (B, K, h, w), on the CPU.
@@ -57,12 +60,12 @@ class OpenVinoRuntime:
         cache: folder of converted networks; None converts every time.
 
     Raises:
-        ValueError: unknown precision, or a network that OpenVINO computes otherwise than torch.
+        ValueError: unknown precision, or a network whose logits OpenVINO computes differently than torch.
     """
 
     name = "openvino"
-    spare = 0.75
-    """Bytes held, as a multiple of the largest layer's input and output: fused layers, memory used again."""
+    memory_factor = 0.75
+    """Peak memory as a multiple of the largest layer's input and output: layers are fused, memory is reused."""
 
     def __init__(
         self, net: nn.Module, bands: int, stride: int, dtype: str, precision: str = "auto", cache: Path | None = None
@@ -76,33 +79,33 @@ class OpenVinoRuntime:
         if precision == "bf16" and not native:
             raise ValueError("runtime.precision=bf16: this processor does not compute in it; take auto or 32")
         net = net.eval().to("cpu")
-        self.kept_pixels = KEPT_PIXELS
+        self.kept_pixels = DEFAULT_KEPT_PIXELS
         self._cache = cache
-        self._dtype = dtype if dtype in DIRECT else "float32"
+        self._dtype = dtype if dtype in NATIVE_DTYPES else "float32"
         self._compiled: OrderedDict[tuple[int, ...], Callable[[Any], Any]] = OrderedDict()
         self.precision = "32"
-        kept = None if cache is None else cache / f"{_fingerprint(net, bands, stride, self._dtype)}.xml"
-        self._model = None if kept is None else _kept(self._core, kept)
-        if self._model is None or not self._difference(net, bands, stride) <= PARITY:
-            self._model = _converted(net, bands, stride, self._dtype)
+        stored = None if cache is None else cache / f"{_fingerprint(net, bands, stride, self._dtype)}.xml"
+        self._model = None if stored is None else _read_converted(self._core, stored)
+        if self._model is None or not self._difference(net, bands, stride) <= MAX_RELATIVE_DIFFERENCE:
+            self._model = _convert(net, bands, stride, self._dtype)
             self._compiled.clear()
-            if kept is not None:
-                _keep(self._model, kept)
+            if stored is not None:
+                _save_converted(self._model, stored)
         self.difference = self._difference(net, bands, stride)
-        if not self.difference <= PARITY:
+        if not self.difference <= MAX_RELATIVE_DIFFERENCE:
             raise ValueError(
-                f"OpenVINO computes this network otherwise than torch (logits differ by {self.difference:.1e} of the "
+                f"OpenVINO and torch disagree about this network (logits differ by {self.difference:.1e} of the "
                 "largest); use runtime=torch"
             )
         self.precision = "bf16" if native and precision != "32" else "32"
         self._compiled.clear()
 
     def _difference(self, net: nn.Module, bands: int, stride: int) -> float:
-        """Compare float32 logits with torch's on a tile of noise as the normalisation expects it."""
-        side = -(-TRIAL // stride) * stride
+        """Return how far float32 logits are from torch's on a tile of noise of the normalisation's mean and spread."""
+        side = -(-COMPARED_SIDE // stride) * stride
         noise = np.random.default_rng(0).standard_normal((1, bands, side, side + stride))
         offset, scale = (getattr(net, name).cpu().numpy() for name in ("offset", "scale"))
-        trial = np.maximum(offset + scale * noise, 0).clip(max=_largest(self._dtype)).astype(self._dtype)
+        trial = np.maximum(offset + scale * noise, 0).clip(max=_max_value(self._dtype)).astype(self._dtype)
         return relative_difference(self(trial), TorchRuntime(net, _CPU)(trial))
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -131,15 +134,12 @@ class OpenVinoRuntime:
         return partial(request.infer, share_inputs=True)
 
 
-_CPU = torch.device("cpu")
-
-
-def _largest(dtype: str) -> float:
+def _max_value(dtype: str) -> float:
     return float(np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else np.finfo(dtype).max)
 
 
 def _fingerprint(net: nn.Module, bands: int, stride: int, dtype: str) -> str:
-    """Name a network by its weights, its shape, and the versions of what converts it."""
+    """Return a name of a network from its weights, its shape, and the versions of the packages that convert it."""
     facts = (
         str(net),
         getattr(net, "patch_size", None),
@@ -157,7 +157,7 @@ def _fingerprint(net: nn.Module, bands: int, stride: int, dtype: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(core: Any, path: Path) -> Any:
+def _read_converted(core: Any, path: Path) -> Any:
     """Read a network that was converted before; None where there is none, or it is damaged."""
     if not (path.exists() and path.with_suffix(".bin").exists()):
         return None
@@ -168,14 +168,14 @@ def _kept(core: Any, path: Path) -> Any:
         return None
 
 
-def _converted(net: nn.Module, bands: int, stride: int, dtype: str) -> Any:
+def _convert(net: nn.Module, bands: int, stride: int, dtype: str) -> Any:
     """Convert a network for batches and tiles of any size.
 
     Raises:
         RuntimeError: OpenVINO cannot.
     """
     openvino = import_openvino()
-    side = -(-TRIAL // stride) * stride
+    side = -(-COMPARED_SIDE // stride) * stride
     example = torch.zeros((2, bands, side, side), dtype=getattr(torch, dtype))
     try:
         with torch.inference_mode(), warnings.catch_warnings():
@@ -187,8 +187,8 @@ def _converted(net: nn.Module, bands: int, stride: int, dtype: str) -> Any:
     return model
 
 
-def _keep(model: Any, path: Path) -> None:
-    """Save a converted network, the weights first, so that a reader finds both or neither; where it cannot, go on."""
+def _save_converted(model: Any, path: Path) -> None:
+    """Write a converted network, the weights first, so that a reader finds both or neither; log a failure."""
     part = path.with_name(f".{uuid4().hex}.xml")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,9 +204,9 @@ def _keep(model: Any, path: Path) -> None:
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO without its usage statistics, which go out at import and at every conversion by default.
+    """Import OpenVINO without its usage statistics, which it sends at import and at every conversion by default.
 
-    Without the package that sends them, OpenVINO falls back on a stub.
+    Without the package that sends them, OpenVINO uses a stub.
 
     Raises:
         ImportError: it is not installed.
@@ -218,7 +218,7 @@ def import_openvino() -> Any:
 
 
 def compile_cache() -> Path | None:
-    """Give the user's folder of converted networks, `$XDG_CACHE_HOME/detect` or `~/.cache/detect`; None without one."""
+    """Return the user's folder of converted networks, in `$XDG_CACHE_HOME` or `~/.cache`; None without one."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "detect"
     except RuntimeError:
@@ -226,6 +226,6 @@ def compile_cache() -> Path | None:
 
 
 def relative_difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """Give the largest difference as a part of the largest wanted magnitude."""
+    """Return the largest difference as a part of the largest wanted magnitude."""
     largest = float(np.abs(wanted).max())
     return float(np.abs(found - wanted).max()) / max(largest, 1e-12)

@@ -11,11 +11,11 @@ from torch import nn
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
-"""Arithmetic by the name it has in the configuration."""
+"""Arithmetic by its name in the settings."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Choose where to run.
+    """Return the device to run on.
 
     Args:
         name: `auto` takes CUDA, then Apple's MPS, then the CPU; any other name is torch's.
@@ -49,8 +49,8 @@ class TorchRuntime:
     """
 
     name = "torch"
-    spare = 2.0
-    """Bytes held, as a multiple of the largest layer's input and output."""
+    memory_factor = 2.0
+    """Peak memory as a multiple of the largest layer's input and output."""
 
     def __init__(self, net: nn.Module, device: torch.device, precision: str = "32", compiled: bool = False) -> None:
         self.device = device
@@ -66,16 +66,16 @@ class TorchRuntime:
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a batch (B, bands, H, W), any real dtype, to (B, K, h, w) float32 on the CPU."""
-        given = torch.from_numpy(np.ascontiguousarray(pixels))
+        tiles = torch.from_numpy(np.ascontiguousarray(pixels))
         if self.device.type == "cuda":
-            given = given.pin_memory().to(self.device, non_blocking=True)
+            tiles = tiles.pin_memory().to(self.device, non_blocking=True)
         else:
-            given = given.to(self.device)
+            tiles = tiles.to(self.device)
         kind = PRECISIONS[self.precision]
         with (
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
             torch.autocast(self.device.type, kind, enabled=kind != torch.float32),
         ):
-            batch = given.float().contiguous(memory_format=torch.channels_last)
+            batch = tiles.float().contiguous(memory_format=torch.channels_last)
             return np.asarray(self.net(batch).float().cpu().numpy())

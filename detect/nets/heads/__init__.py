@@ -1,1 +1,1 @@
-"""Heads, one file each: what a network says of the features."""
+"""Heads, one file each: the layers that turn features into a map; `specs` names them without torch."""

@@ -1,4 +1,4 @@
-"""The grid head: for every cell, whether an object's centre lies there, where exactly, how large, and which class."""
+"""The grid head: for every cell the presence of an object's centre, its place, its size and its class."""
 
 import math
 from collections.abc import Sequence
@@ -8,28 +8,28 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detect.nets.backbones import Pyramid
-from detect.nets.card import GridHead
+from detect.nets.heads.specs import GridHead
 
-PER_SLOT = 5
-"""Outputs of a slot: objectness, x and y from the cell's middle, logarithms of width and height."""
-
-
-REACH = 1.5
-"""Cells, along each axis, between a cell's middle and the farthest centre that it can say."""
+CHANNELS_PER_SLOT = 5
+"""Channels of a slot: objectness, x and y from the cell's middle, logarithms of width and height."""
 
 
-RARE = 0.01
-"""Objectness that an untrained net gives everywhere, so that training does not begin with thousands of objects."""
+MAX_CENTRE_OFFSET = 1.5
+"""Greatest distance, in cells along each axis, of a centre from its cell's middle."""
+
+
+INITIAL_OBJECTNESS = 0.01
+"""Objectness of an untrained net in every cell, so that training does not begin with thousands of objects."""
 
 
 class GridDetector(nn.Module):
     """A feature pyramid on a timm backbone and a small convolutional head on its finest level.
 
-    As in YOLO (Redmon et al. 2016) a cell answers for the objects whose centre lies in it, S x S x (B * 5 + C), but
+    As in YOLO (Redmon et al. 2016) a cell predicts the objects with their centre in it, S x S x (B * 5 + C), but
     fully convolutional on an image of any size; the pyramid is that of Lin et al. 2017; no anchors, one finest level.
 
     The map's channels are, for each of B slots: objectness as log odds, x and y of the centre from the cell's middle in
-    cells (within `REACH`), and the logarithms of width and height over `object_size`; then C class logits.
+    cells (within `MAX_CENTRE_OFFSET`), and the logarithms of width and height over `object_size`; then C class logits.
 
     Args:
         pyramid: the backbone's features.
@@ -52,12 +52,14 @@ class GridDetector(nn.Module):
         self.classes = classes
         self.neck = FeaturePyramidNetwork(list(pyramid.channels), spec.width)
         self.tower = nn.Sequential(_block(spec.width), _block(spec.width), nn.Dropout2d(dropout))
-        self.head = nn.Conv2d(spec.width, spec.slots * PER_SLOT + classes, kernel_size=1)
+        self.head = nn.Conv2d(spec.width, spec.slots * CHANNELS_PER_SLOT + classes, kernel_size=1)
         nn.init.normal_(self.head.weight, std=0.01)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
         with torch.no_grad():
-            self.head.bias[: spec.slots * PER_SLOT : PER_SLOT] = math.log(RARE / (1 - RARE))
+            self.head.bias[: spec.slots * CHANNELS_PER_SLOT : CHANNELS_PER_SLOT] = math.log(
+                INITIAL_OBJECTNESS / (1 - INITIAL_OBJECTNESS)
+            )
         self.set_normalisation(pyramid.offset, pyramid.scale)
 
     def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
@@ -72,11 +74,11 @@ class GridDetector(nn.Module):
         levels = self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
         finest = self.neck({str(i): level for i, level in enumerate(levels)})["0"]
         raw = self.head(self.tower(finest))
-        slots = self.spec.slots * PER_SLOT
+        slots = self.spec.slots * CHANNELS_PER_SLOT
         parts = []
-        for first in range(0, slots, PER_SLOT):
-            centre = REACH * torch.tanh(raw[:, first + 1 : first + 3])
-            parts += [raw[:, first : first + 1], centre, raw[:, first + 3 : first + PER_SLOT]]
+        for first in range(0, slots, CHANNELS_PER_SLOT):
+            centre = MAX_CENTRE_OFFSET * torch.tanh(raw[:, first + 1 : first + 3])
+            parts += [raw[:, first : first + 1], centre, raw[:, first + 3 : first + CHANNELS_PER_SLOT]]
         return torch.cat([*parts, raw[:, slots:]], dim=1)
 
 

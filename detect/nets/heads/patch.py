@@ -67,7 +67,7 @@ class PatchClassifier(nn.Module):
             pixels: (B, bands, S, S) raw pixels, S = patch_size + 2 * margin, the margin a multiple of the stride.
 
         Returns:
-            (B, K) logits; only the patch's own cells are averaged, the margin is seen through the receptive field.
+            (B, K) logits; only the patch's own cells are averaged; the margin is context of the receptive field.
         """
         features = self.features(pixels)
         margin = (features.shape[-1] - self.cells) // 2
@@ -82,8 +82,8 @@ class PatchClassifier(nn.Module):
 
         Returns:
             (B, K, H / stride, W / stride) logits. Cell c describes the patch of cells c - cells // 2 and on, whose
-            centre lies at pixel `map_offset + stride * c`. Cells whose patch or receptive field reaches over the
-            tile's edge see zeros there: bring a halo (`receptive_halo`) and drop it.
+            centre lies at pixel `map_offset + stride * c`. The patch or the receptive field of cells near
+            the tile's edge is padded with zeros: add a halo (`receptive_halo`) and drop it.
         """
         cells = self.head(self.features(pixels))
         height, width = cells.shape[-2:]

@@ -20,7 +20,7 @@ def test_the_processor_can_always_be_named() -> None:
 
 @pytest.mark.parametrize("name", ["abacus", "cuda:97"])
 def test_a_device_that_is_not_there_is_an_error_with_a_way_out(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"runtime\.device={name} cannot be used here .*; take auto or cpu"):
+    with pytest.raises(ValueError, match=rf"runtime\.device={name} .*auto.*cpu"):
         pick_device(name)
 
 
@@ -146,13 +146,13 @@ class Contrary(nn.Module):
 
 
 def test_a_network_that_openvino_computes_otherwise_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"OpenVINO computes this network otherwise than torch .*use runtime=torch"):
+    with pytest.raises(ValueError, match=r"OpenVINO .*runtime=torch"):
         OpenVinoRuntime(Contrary(), 3, 8, "uint8", "32")
 
 
 @pytest.mark.parametrize("kind", ["torch", "openvino"])
 def test_unknown_precision(kind: str) -> None:
-    with pytest.raises(ValueError, match=r"runtime\.precision.* must be auto, .*got 8"):
+    with pytest.raises(ValueError, match=r"runtime\.precision.*auto.*got 8"):
         if kind == "torch":
             TorchRuntime(nn.Conv2d(1, 1, 1), torch.device("cpu"), "8")
         else:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from detect.nets.backbones import build_pyramid
 from detect.nets.card import BackboneSpec
-from detect.nets.heads.grid import REACH, GridDetector
+from detect.nets.heads.grid import MAX_CENTRE_OFFSET, GridDetector
 from detect.nets.modelfile import build_net
 from tests.cards import grid_head
 from tests.grids import grid_card, lively_grid
@@ -52,9 +52,9 @@ def test_only_the_centres_are_bounded_to_their_reach() -> None:
         found = net(torch.zeros(1, 3, 32, 32))[0, :, 0, 0]
     wanted = 100 * signs
     for centre in (1, 2, 6, 7):
-        wanted[centre] = REACH * signs[centre]
+        wanted[centre] = MAX_CENTRE_OFFSET * signs[centre]
     torch.testing.assert_close(found, wanted)
-    assert REACH == 1.5
+    assert MAX_CENTRE_OFFSET == 1.5
 
 
 def test_pixels_are_normalised_band_by_band() -> None:
@@ -68,7 +68,7 @@ def test_pixels_are_normalised_band_by_band() -> None:
         found = net(10 * pixels + 7)
         net.set_normalisation(offset, scale)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
-    with pytest.raises(ValueError, match="scale of every band must be positive"):
+    with pytest.raises(ValueError, match=r"scale .*got \[1\.0, 0\.0, 1\.0\]"):
         net.set_normalisation([0.0] * 3, [1.0, 0.0, 1.0])
 
 
@@ -98,10 +98,10 @@ def test_the_finest_level_hears_of_the_deepest() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"slots": 0}, r"net\.slots must be 1 or more, got 0"),
-        ({"width": 4}, r"net\.width must be 8 or more, got 4"),
-        ({"object_size": 0.0}, r"net\.object_size must be positive, .*got 0\.0"),
-        ({"object_size": math.nan}, r"net\.object_size must be positive, .*got nan"),
+        ({"slots": 0}, r"net\.slots .*got 0"),
+        ({"width": 4}, r"net\.width .*got 4"),
+        ({"object_size": 0.0}, r"net\.object_size .*got 0\.0"),
+        ({"object_size": math.nan}, r"net\.object_size .*got nan"),
     ],
 )
 def test_numbers_that_make_no_head(change: dict, message: str) -> None:
@@ -110,5 +110,5 @@ def test_numbers_that_make_no_head(change: dict, message: str) -> None:
 
 
 def test_a_head_without_classes() -> None:
-    with pytest.raises(ValueError, match="a grid head needs a class or more, got 0"):
+    with pytest.raises(ValueError, match=r"class.*got 0"):
         GridDetector(build_pyramid(BackboneSpec("test_resnet", 8), 8), grid_head(8), 0)

@@ -74,7 +74,7 @@ def test_another_normalisation_takes_its_place() -> None:
     net.set_normalisation((12.0,), (4.0,))
     assert net.classify(torch.full((1, 1, 4, 4), 20.0)).tolist() == [[2, -1]]
     assert {"offset", "scale"} <= net.state_dict().keys()
-    with pytest.raises(ValueError, match=r"scale of every band must be positive, got \[0.0\]"):
+    with pytest.raises(ValueError, match=r"scale .*got \[0\.0\]"):
         net.set_normalisation((0.0,), (0.0,))
 
 
@@ -89,9 +89,9 @@ def test_features_are_dropped_while_training_alone() -> None:
 @pytest.mark.parametrize(
     ("outputs", "size", "message"),
     [
-        (2, 0, "patch_size must be a positive multiple of the stride 4, got 0"),
-        (2, 6, "patch_size must be a positive multiple of the stride 4, got 6"),
-        (1, 8, "two outputs or more, got 1; is there a background class"),
+        (2, 0, r"patch_size .*stride 4, got 0"),
+        (2, 6, r"patch_size .*stride 4, got 6"),
+        (1, 8, r"outputs .*got 1.*background"),
     ],
 )
 def test_numbers_that_make_no_classifier(outputs: int, size: int, message: str) -> None:

@@ -22,7 +22,8 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
-from detect.nets.card import BackboneSpec, ModelCard, PatchHead
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.heads.specs import PatchHead
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from tests.reporting.conftest import CLASSES, detections

@@ -1,0 +1,32 @@
+"""The header of a model file: the card alone, read without torch, so that a wrong file is an error at once."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from detect.nets.card import ModelCard, ModelFileError
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card of a model file.
+
+    Raises:
+        ModelFileError: missing, not a safetensors file, or of another program or version.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file; it is the model.safetensors that detect.train writes")
+    try:
+        with safe_open(path, framework="numpy") as source:
+            header = (source.metadata() or {}).get("detect")
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path}: not a model file ({error}); it is the model.safetensors that detect.train writes"
+        ) from error
+    if header is None:
+        raise ModelFileError(
+            f"{path}: a safetensors file without the header of detect.train; weights go to net.weights="
+        )
+    try:
+        return ModelCard.from_json(header)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: {error}") from error

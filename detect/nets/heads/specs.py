@@ -1,0 +1,119 @@
+"""What names a head: its kind and shape, as a model's card has it; without torch."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class PatchHead:
+    """A classifier of squares, run densely: in every cell the logits of the background, if any, and of the classes.
+
+    Attributes:
+        patch_size: side of the square in resampled pixels.
+        background: name of the background, which is the first output; None for a classifier of patches alone.
+    """
+
+    name: ClassVar = "patch"
+
+    patch_size: int
+    background: str | None
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it finds boxes; else points."""
+        return False
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds objects in images; without a background it classifies patches alone."""
+        return self.background is not None
+
+    @property
+    def square_separation(self) -> bool:
+        """Whether the separation of points is a square of whole cells; else a circle."""
+        return True
+
+    @property
+    def typical_size(self) -> int:
+        """Side of a typical object in resampled pixels, as far as the labels tell."""
+        return self.patch_size
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the network's outputs, the background first."""
+        return classes if self.background is None else (self.background, *classes)
+
+    def alignment(self, stride: int) -> int:
+        """Return the pixels on whose multiples tiles begin, so that strided layers sample as in the whole image."""
+        return stride
+
+    def cell_offset(self, stride: int) -> float:
+        """Return the pixel position, along both axes, of the place that cell 0 of the map describes."""
+        return self.patch_size // stride % 2 * stride / 2
+
+
+@dataclass(frozen=True)
+class GridHead:
+    """A grid on a feature pyramid: for each cell an object's presence, place, size and class.
+
+    Attributes:
+        deepest: stride of the pyramid's coarsest level; it sets the context and the alignment of tiles.
+        width: channels of the pyramid and the head.
+        slots: most objects of a cell.
+        object_size: side in resampled pixels of a box whose logarithms are 0; None for points.
+        typical_size: side of a typical object in resampled pixels, as far as the labels tell.
+
+    Raises:
+        ValueError: a number below its least.
+    """
+
+    name: ClassVar = "grid"
+
+    deepest: int
+    width: int
+    slots: int
+    object_size: float | None
+    typical_size: int
+
+    def __post_init__(self) -> None:
+        if self.deepest < 1:
+            raise ValueError(f"net.deepest must be 1 or more, got {self.deepest}")
+        if self.slots < 1:
+            raise ValueError(f"net.slots must be 1 or more, got {self.slots}")
+        if self.width < 8:
+            raise ValueError(f"net.width must be 8 or more, got {self.width}")
+        if self.object_size is not None and not self.object_size > 0:
+            raise ValueError(f"net.object_size must be positive, or auto, got {self.object_size}")
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it finds boxes; else points."""
+        return self.object_size is not None
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds objects in images: always."""
+        return True
+
+    @property
+    def square_separation(self) -> bool:
+        """Whether the separation of points is a square of whole cells; else a circle."""
+        return False
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the classes; there is no background among them."""
+        return classes
+
+    def alignment(self, stride: int) -> int:
+        """Return the pixels on whose multiples tiles begin, so that strided layers sample as in the whole image."""
+        return self.deepest
+
+    def cell_offset(self, stride: int) -> float:
+        """Return the pixel position, along both axes, of the place that cell 0 of the map describes."""
+        return stride / 2
+
+
+Head = PatchHead | GridHead
+"""The form of a network's outputs; every choice by it is a `match` that ends in `assert_never`."""
+
+HEADS: dict[str, type[PatchHead] | type[GridHead]] = {"patch": PatchHead, "grid": GridHead}
+"""Heads by the name that they have in every room and in model files."""
