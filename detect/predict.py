@@ -13,10 +13,11 @@ logger = logging.getLogger("detect.predict")
 
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures and a report; see `conf/predict.yaml`."""
-    from detect.assembly.runs.prediction import check_model_file, prediction_folder
+    from detect.assembly.runs.prediction import prediction_folder
     from detect.imagery.listing import list_images
+    from detect.nets.header import read_card
 
-    check_model_file(settings.model)
+    card = read_card(settings.model)
     images = list_images(settings.images)
     paths = prediction_folder(settings)
 
@@ -26,7 +27,7 @@ def run(settings: "PredictSettings") -> int:
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.prediction_folder import PredictionFolder
 
-    net, card = load_model(settings.model)
+    net, _ = load_model(settings.model)
     threshold = card.threshold if settings.threshold is None else settings.threshold
     with lock_folder(paths.folder):
         engine = make_engine(settings, net, card, threshold, paths.state)

@@ -12,6 +12,7 @@ import rasterio
 import torch
 from PIL import Image
 
+from detect.imagery.resolution import Resolution
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.formats.detections_csv import read_detections
 from detect.nets.modelfile import load_model
@@ -77,8 +78,42 @@ def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
     assert {k: first[k] for k in ("f1", "found", "objects")} == {k: second[k] for k in ("f1", "found", "objects")}
     assert first["f1"] > 0.8
     assert first["not_predicted"] == ["0.png", "1.png", "2.png"]
+    for name in "ab":
+        assert Image.open(tmp_path / name / "errors/1.jpg").width == 320
     again = call("report", f"predictions={tmp_path / 'out'}", f"scores={tmp_path / 'a' / 'scores.json'}")
     assert again.code == 0, again.log
+
+
+def test_evaluation_draws_what_was_missed_and_what_is_false(trained, planted, tmp_path):
+    """At a threshold of 1 nothing is found; against points far from every disc all that is found is false."""
+    assert predict(trained, planted / "images/3.png", tmp_path / "none", "threshold=1").code == 0
+    assert predict(trained, planted / "images/3.png", tmp_path / "all").code == 0
+    (tmp_path / "far.csv").write_text("image,x,y,label\n3.png,1,1,disc\n")
+    found = pd.read_csv(tmp_path / "all/counts.csv")["total"].sum()
+    for name, truth, sheets in (
+        ("none", planted / "points.csv", {"1_missed.jpg"}),
+        ("all", tmp_path / "far.csv", {"1_missed.jpg", "1_false_alarms.jpg"}),
+    ):
+        output = tmp_path / f"scores_{name}"
+        done = call(
+            "evaluate", f"predictions={tmp_path / name}", f"annotations={truth}", f"output={output}", "radius=9"
+        )
+        assert done.code == 0, done.log
+        assert {path.name for path in (output / "errors").iterdir()} == {"1.jpg", *sheets}
+    scores = json.loads((tmp_path / "scores_all/scores.json").read_text())
+    assert scores["confusion"]["matrix"][-1][0] == found > 0
+
+
+def test_evaluation_goes_on_where_an_image_is_gone(trained, planted, tmp_path):
+    """Its scores need no pixels; the log says of which there is no picture."""
+    images = tmp_path / "images"
+    shutil.copytree(planted / "images", images)
+    assert predict(trained, images / "3.png", tmp_path / "out").code == 0
+    (images / "3.png").unlink()
+    given = (f"predictions={tmp_path / 'out'}", f"annotations={planted / 'points.csv'}", f"output={tmp_path / 'e'}")
+    done = call("evaluate", *given)
+    assert done.code == 0 and "3.png" in done.log and not (tmp_path / "e/errors").exists()
+    assert json.loads((tmp_path / "e/scores.json").read_text())["f1"] > 0.8
 
 
 def test_a_model_knows_the_images_that_validated_it_and_were_held_back_without_a_split_column(
@@ -386,7 +421,7 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
     )
     assert done.code == 0 and "as resampled by data.scale=0.5" in done.log, done.log
     (net, card), (own_net, own) = (load_model(folder / "model.safetensors") for folder in (tmp_path / "run", trained))
-    assert replace(card, training={}) == replace(own, training={}, image_scale=0.5)
+    assert replace(card, training={}) == replace(own, training={}, resolution=Resolution(0.5))
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in own_net.state_dict().items())
     assert card.training["sizes"]["median"] == own.training["sizes"]["median"]
     scores, own_scores = (json.loads((folder / "scores.json").read_text()) for folder in (tmp_path / "run", trained))

@@ -1,9 +1,11 @@
 """The configuration: every choice composes, says when one would take it, and is read by somebody."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
 
@@ -20,8 +22,35 @@ def test_every_choice_begins_with_a_line_for_a_person(path: Path):
 @pytest.mark.parametrize("path", GROUPS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_choice_composes(path: Path):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        cfg = compose("train", [f"{path.parent.name}={path.stem}", "data.root=x"])
-    assert path.parent.name in cfg
+        if path.parent.name == "data" and path.stem == "labelled":
+            assert "root" in compose("evaluate", [f"data={path.stem}"]).data
+            return
+        chosen = f"{'net' if path.parent.name == 'head_defaults' else path.parent.name}={path.stem}"
+        cfg = compose("train", [chosen, "data.root=x"])
+    assert path.parent.name in cfg or path.parent.name == "head_defaults"
+
+
+def test_what_a_head_sets_outside_of_its_net_stands_in_one_place():
+    """Two trainings that differ in nothing but the head differ under `net`, and by `head_defaults`."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        patch, grid = (
+            OmegaConf.to_container(compose("train", [f"net={name}", "data.root=x", "output=o"]))
+            for name in ("patch", "grid")
+        )
+    visible = {"data.sampling.samples", "data.loading.batch_size", "finetune.keep", "finetune.freeze_bn"}
+    assert set(different(patch, grid)) - {"net"} == visible
+
+
+def different(one: dict, other: dict, name: str = "") -> Iterator[str]:
+    """Names of the settings in which two configurations differ; of `net` the group alone."""
+    for key in one.keys() | other.keys():
+        full = f"{name}{key}"
+        if full == "net":
+            yield full
+        elif isinstance(one.get(key), dict) and isinstance(other.get(key), dict):
+            yield from different(one[key], other[key], f"{full}.")
+        elif one.get(key) != other.get(key):
+            yield full
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

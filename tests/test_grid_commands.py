@@ -67,7 +67,7 @@ def test_train_then_predict_then_evaluate(squares: Path, tmp_path: Path) -> None
     assert len(metrics) == 2 and {"val/f1", "val/separation"} <= set(metrics)
     net, card = load_model(tmp_path / "run/model.safetensors")
     scores = json.loads((tmp_path / "run/scores.json").read_text())
-    assert card.boxes and card.classes == ("square",) and card.nms_iou is not None and card.halo_auto is not None
+    assert card.head.boxes and card.classes == ("square",) and card.nms_iou is not None and card.halo_auto is not None
     assert (scores["iou"], scores["split"]) == (0.3, "val") and {"map50", "map", "f1"} <= set(scores)
     assert (tmp_path / "run/curves.png").exists() and (tmp_path / "run/validation/1.jpg").exists()
 

@@ -1,11 +1,14 @@
 """From a line typed in a terminal to a function that runs: hydra, exit codes, the log."""
 
+import contextlib
 import ctypes
 import functools
 import logging
+import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
 """Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
+
+HYDRA_RAISES = "HYDRA_FULL_ERROR"
+"""Variable of the environment that lets hydra raise its errors."""
 
 HELP = ("--help", "-h")
 """Arguments on which a command prints its settings and ends."""
@@ -55,6 +61,7 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
 def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     """Let hydra compose the configuration, once or for each run of `-m`, and end with an exit code."""
     import hydra
+    from hydra.errors import HydraException
 
     from detect.assembly.folders import in_multirun
 
@@ -68,7 +75,13 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
         return codes[-1]
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+        with _own_errors():
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+    except (HydraException, ValueError) as error:
+        if codes:
+            raise
+        logger.error("%s", _composition_message(error))
+        raise SystemExit(WRONG_USE) from None
     except SystemExit as stop:
         if stop.code and not codes:
             raise SystemExit(WRONG_USE) from None
@@ -76,6 +89,28 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     if any(codes):
         logger.error("%d of %d runs failed", sum(map(bool, codes)), len(codes))
         sys.exit(max(codes))
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Let hydra raise its errors instead of printing them and ending the process."""
+    before = os.environ.get(HYDRA_RAISES)
+    os.environ[HYDRA_RAISES] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(HYDRA_RAISES)
+        if before is not None:
+            os.environ[HYDRA_RAISES] = before
+
+
+def _composition_message(error: Exception) -> str:
+    """Return what is wrong with the settings of a command line, in a sentence."""
+    found = re.search(r"Could not override '([^']+)'", str(error))
+    if found:
+        return f"{found[1]}: no such setting; --help shows those that there are"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines[:2])
 
 
 def _known_names(arguments: Sequence[str]) -> bool:

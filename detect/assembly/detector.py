@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ImageLike = str | Path | NDArray[Any]
 """A file, or pixels (height, width, bands)."""
 
+MAX_BANDS_FIRST = 16
+"""Length of the first axis up to which, and of the last beyond which, pixels are taken for (bands, height, width)."""
+
 
 @dataclass(frozen=True, eq=False)
 class CountedImage:
@@ -200,6 +203,11 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or not pixels.size:
         raise ValueError(f"pixels must be of shape (height, width, bands), got {pixels.shape}")
+    if pixels.shape[0] <= MAX_BANDS_FIRST < pixels.shape[2]:
+        raise ValueError(
+            f"pixels of shape {pixels.shape} look like (bands, height, width); the bands are the last axis here: "
+            "np.moveaxis(pixels, 0, -1)"
+        )
     if pixels.shape[2] < max(bands):
         raise ValueError(
             f"the model looks at bands {', '.join(map(str, bands))}, the pixels of shape {pixels.shape} (height, "

@@ -172,7 +172,7 @@ def sentence(error: Mapping[str, Any], data: Mapping[str, Any]) -> str:
         return f"{name} must be one of {', '.join(choices)}, got {_shown(value)}"
     must = next((text for start, text in KINDS.items() if kind.startswith(start)), error["msg"])
     value = _value(path, data)
-    if isinstance(value, list):
+    if any(isinstance(part, int) for part in error["loc"]):
         must = LISTS.get(must, must)
     return f"{name} must be {must}, got {_shown(value)}"
 

@@ -1,61 +1,58 @@
-"""What the commands share."""
-
-from pathlib import Path
+"""What the commands share: help, wrong settings, names of earlier versions, exit codes."""
 
 import pytest
-from omegaconf import OmegaConf
 
-from detect.assembly.folders import _plain, output_folder, run_folder
-from detect.assembly.settings import auto, given_path, parse_bytes
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("2GiB", 2 << 30), ("500 MiB", 500 << 20), ("1.5kib", 1536), (4096, 4096), ("64B", 64)]
-)
-def test_sizes(text, size):
-    assert parse_bytes(text) == size
+from detect.assembly.command import conf_folder
+from detect.assembly.help import help_text
+from detect.assembly.renamed import RENAMED
+from detect.assembly.settings import SETTINGS
+from tests.commands import call
+from tests.typed import settings_of
 
 
-@pytest.mark.parametrize("text", ["much", "-1GiB", "0", "GiB", "nan"])
-def test_what_is_no_size_is_refused(text):
-    with pytest.raises(ValueError, match=text):
-        parse_bytes(text)
+@pytest.mark.parametrize(("old", "new"), sorted(RENAMED.items()))
+def test_a_name_of_an_earlier_version_is_an_error_that_says_todays(old: str, new: str) -> None:
+    done = call("train", "data.root=x", f"{old}=1")
+    assert done.code == 2 and f"{old} is called {new}" in done.log
 
 
-@pytest.mark.parametrize(("given", "read"), [("auto", 8), (None, 8), (3, 3), ("2.5", 2.5)])
-def test_auto_is_what_is_given_otherwise(given, read):
-    assert auto(OmegaConf.create({"net": {"spread": given}}), "net.spread", 8) == read
-
-
-@pytest.mark.parametrize("given", ["x", [2]])
-def test_what_is_neither_auto_nor_a_number_is_named(given):
-    with pytest.raises(ValueError, match=r"net\.spread must be a number, or auto, got"):
-        auto(OmegaConf.create({"net": {"spread": given}}), "net.spread", 8)
-
-
-def test_a_path_that_is_not_there_is_named():
-    with pytest.raises(FileNotFoundError, match="model=nowhere: no such model"):
-        given_path(OmegaConf.create({"model": "nowhere"}), "model", "model")
-
-
-def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path):
-    folder = output_folder(tmp_path / "a/b", results=("run.json",), allowed=False, way_out="")
-    assert folder.is_dir() and not list(folder.iterdir())
-    (folder / "run.json").touch()
-    with pytest.raises(FileExistsError, match=r"run\.json already; say overwrite=true"):
-        output_folder(folder, results=("run.json",), allowed=False, way_out="say overwrite=true")
-    assert output_folder(folder, results=("run.json",), allowed=True, way_out="") == folder
+@pytest.mark.parametrize("new", sorted(set(RENAMED.values())))
+def test_names_of_today_are_those_of_settings(new: str) -> None:
+    made = settings_of("train", "data.root=x").config
+    if new.startswith("data.sampling.crop"):
+        made = settings_of("train", "data.root=x", "net=grid").config
+    for part in new.split("."):
+        made = made[part]
 
 
 @pytest.mark.parametrize(
-    ("value", "name"),
-    [("1/4", "1-4"), ("[a.jpg,b.jpg]", "a.jpg-b.jpg"), ("3.0e-3", "3.0e-3"), ("x" * 50, "x" * 40 + "-")],
+    ("argument", "named"),
+    [("nonsense=1", "nonsense: no such setting"), ("net=foo", "net/foo"), ("data.x", "data.x"), ("finetune=5", "int")],
 )
-def test_a_setting_becomes_a_piece_of_a_folders_name(value: str, name: str):
-    """A long one keeps its beginning and gets a number, so that two with the same beginning differ."""
-    assert _plain(value).startswith(name) and len(_plain(value)) <= 49
-    assert _plain("x" * 50) != _plain("x" * 51)
+def test_what_cannot_be_composed_is_wrong_use_in_a_line(argument: str, named: str) -> None:
+    done = call("train", argument)
+    assert done.code == 2 and named in done.log and "Traceback" not in done.log and "HYDRA" not in done.log
 
 
-def test_a_single_run_writes_where_it_is_told_to():
-    assert run_folder("a/b") == Path("a/b")
+def test_what_must_be_given_is_named() -> None:
+    done = call("predict", "model=a")
+    assert done.code == 2 and "images must be given" in done.log
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_help_shows_every_setting_with_what_it_is_for(name: str) -> None:
+    text = help_text(name, [], conf_folder())
+    assert text.startswith(f"# python -m detect.{name}") and "hydra" not in text and "defaults:" not in text
+    assert "output" in text or name == "report"
+
+
+def test_help_follows_the_choices_of_the_command_line() -> None:
+    patch, grid = (help_text("train", given, conf_folder()) for given in ([], ["net=grid", "--help"]))
+    assert "patch_size: auto" in patch and "deepest" not in patch.partition("net=patch")[2].partition("head")[0]
+    assert "deepest: 32" in grid and "freeze_bn: true" in grid and "patch_size: auto" not in grid
+    assert "negative: []" in grid and "val_fraction: 0.25" in grid, "a file and the one that it begins with"
+
+
+def test_help_ends_with_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("report", "--help").code == 0
+    assert "embed_limit: 200" in capsys.readouterr().out

@@ -7,29 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.assembly.command import conf_folder
 from detect.assembly.engine import chosen_halo, make_engine, make_runtime
+from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.run import count_scene
 from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec, GridSpec, ModelCard
+from detect.nets.card import BackboneSpec
 from detect.nets.receptive import receptive_halo
+from tests.cards import grid_head, patch_card
 from tests.engines import assert_same_objects, lively, write
 from tests.grids import grid_engine, lively_grid
+from tests.typed import settings_of
 
 torch.set_num_threads(1)
 
 
-def settings(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("predict", ["model=m", "images=i", "output=o", *overrides])
+def settings(*overrides: str) -> PredictSettings:
+    return settings_of("predict", "model=m", "images=i", "output=o", *overrides)
 
 
 CARD = lively()[1]
@@ -53,12 +52,10 @@ def test_the_halo_is_the_measured_one_or_the_exact_one_or_a_number(
 @pytest.mark.parametrize(
     ("halo", "change", "message"),
     [
-        (24, {}, "halo must be a multiple of 16, on which tiles begin, got 24"),
-        (-16, {}, "halo must be auto or a number of pixels, got -16"),
-        ("wide", {}, "halo must be auto, exact or a number of pixels, got wide"),
+        (24, {}, "multiple of 16.* got 24"),
         ("auto", {"halo": None}, "receptive field is unbounded"),
         ("exact", {"halo": None}, "receptive field is unbounded"),
-        (48, {"kind": "grid", "grid": GridSpec(32)}, "halo must be a multiple of 32, on which tiles begin, got 48"),
+        (48, {"head": grid_head(32)}, "multiple of 32.* got 48"),
     ],
 )
 def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:
@@ -79,7 +76,7 @@ def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:
 def test_the_runtime_is_the_one_asked_for_and_auto_takes_openvino_on_a_cpu(
     overrides: tuple[str, ...], kind: type, precision: str | None
 ) -> None:
-    made = make_runtime(settings(*overrides), *lively())
+    made = make_runtime(settings(*overrides).runtime, *lively())
     assert type(made) is kind and made.device.type == "cpu"
     assert made.precision == (precision or made.precision) and made.name in ("torch", "openvino")
 
@@ -93,10 +90,10 @@ def test_without_openvino_torch_runs_the_network_unless_openvino_was_asked_for(
 ) -> None:
     monkeypatch.setattr(runtimes, "import_openvino", missing)
     with caplog.at_level(logging.INFO, "detect"):
-        assert isinstance(make_runtime(settings("runtime.device=cpu"), *lively()), TorchRuntime)
+        assert isinstance(make_runtime(settings("runtime.device=cpu").runtime, *lively()), TorchRuntime)
     assert "OpenVINO is not installed" in caplog.text
     with pytest.raises(ValueError, match=r"runtime=openvino needs the package openvino .*pip install it"):
-        make_runtime(settings("runtime=openvino"), *lively())
+        make_runtime(settings("runtime=openvino").runtime, *lively())
 
 
 def test_a_network_that_openvino_cannot_run_goes_to_torch_unless_openvino_was_asked_for(
@@ -104,16 +101,16 @@ def test_a_network_that_openvino_cannot_run_goes_to_torch_unless_openvino_was_as
 ) -> None:
     monkeypatch.setattr(runtimes, "relative_difference", lambda found, wanted: 0.5)
     with caplog.at_level(logging.WARNING, "detect"):
-        assert isinstance(make_runtime(settings("runtime.device=cpu"), *lively()), TorchRuntime)
+        assert isinstance(make_runtime(settings("runtime.device=cpu").runtime, *lively()), TorchRuntime)
     assert "differ by 5.0e-01" in caplog.text and "torch runs it" in caplog.text
     with pytest.raises(ValueError, match="OpenVINO cannot run this network"):
-        make_runtime(settings("runtime=openvino"), *lively())
+        make_runtime(settings("runtime=openvino").runtime, *lively())
 
 
 def test_a_model_of_uint16_runs_on_any_runtime(tmp_path: Path) -> None:
     net, card = lively(16, "uint16")
     tile = np.random.default_rng(0).integers(0, 2600, (1, 3, 64, 96)).astype(np.uint16)
-    made = make_runtime(settings("runtime.device=cpu", "runtime.precision='32'"), net, card)
+    made = make_runtime(settings("runtime.device=cpu", "runtime.precision='32'").runtime, net, card)
     wanted = TorchRuntime(net, torch.device("cpu"))(tile)
     np.testing.assert_allclose(made(tile), wanted, atol=1e-4 * np.abs(wanted).max())
 
@@ -121,26 +118,28 @@ def test_a_model_of_uint16_runs_on_any_runtime(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (("runtime.runtime=caffe",), "runtime must be auto, torch or openvino, got caffe"),
         (("runtime=openvino", "runtime.device=meta"), "runtime=openvino runs on the CPU, got runtime.device=meta"),
         (("runtime=openvino", "runtime.precision=16"), "must be auto, 32 or bf16, got 16"),
     ],
 )
 def test_runtimes_that_cannot_be(override: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        make_runtime(settings(*override), *lively())
+        make_runtime(settings(*override).runtime, *lively())
 
 
 def test_the_settings_reach_the_plan(tmp_path: Path) -> None:
     """256 MiB leave 64 for a photograph and 8 for a map; a tile asked for is kept; halo=exact is the card's."""
     cfg = settings("runtime=torch", "runtime.device=cpu", "max_memory=256MiB", "halo=exact")
     net, card = lively()
-    made = make_engine(cfg, net, replace(card, halo_auto=16), tmp_path)
+    made = make_engine(cfg, net, replace(card, halo_auto=16), card.threshold, tmp_path)
     assert (made.plan.photograph, made.plan.stitched, made.plan.folder) == (64 << 20, 8 << 20, tmp_path)
-    assert (made.plan.halo, made.plan.stride, made.card.threshold) == (64, 16, card.threshold)
-    roomy = make_engine(settings("runtime=torch", "runtime.device=cpu", "max_memory=1GiB"), net, card)
+    assert (made.plan.halo, made.plan.stride, made.threshold) == (64, 16, card.threshold)
+    roomy = make_engine(settings("runtime=torch", "runtime.device=cpu", "max_memory=1GiB"), net, card, card.threshold)
     assert roomy.plan.area > 2 * made.plan.area
-    assert make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=500"), net, card).plan.tile == 500
+    assert (
+        make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=500"), net, card, card.threshold).plan.tile
+        == 500
+    )
 
 
 def test_the_engine_of_a_grid_head_keeps_to_its_alignment_and_decodes_it(tmp_path: Path) -> None:
@@ -151,15 +150,17 @@ def test_the_engine_of_a_grid_head_keeps_to_its_alignment_and_decodes_it(tmp_pat
     plain = count_scene(scene, grid_engine(card, TorchRuntime(net, torch.device("cpu")))).detections
     assert len(plain) > 3 and plain.wh is not None
     for tta in ("none", "flips"):
-        made = make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=200", f"tta={tta}"), net, card)
-        grid = made.plan.grid((90, 75))
+        made = make_engine(
+            settings("runtime=torch", "runtime.device=cpu", "tile=200", f"tta={tta}"), net, card, card.threshold
+        )
+        grid = made.plan.tiling((90, 75))
         assert grid.core_hw == (32, 32) and made.plan.halo == 80 and grid.stride == 8
         found = count_scene(scene, made).detections
         assert found.wh is not None
         if tta == "none":
             assert_same_objects(found, plain)
     with pytest.raises(ValueError, match="tile must be 176 or more with a halo of 80 and a stride of 16, got 175"):
-        make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=175"), net, card)
+        make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=175"), net, card, card.threshold)
 
 
 class Same(nn.Module):
@@ -186,14 +187,13 @@ def test_law_4_with_test_time_augmentation(tmp_path: Path, tta: str) -> None:
     torch.manual_seed(0)
     net = Same().eval()
     assert receptive_halo(net, 4, 3) == 4
-    card = ModelCard(
-        "patch", BackboneSpec("test_resnet", 4), ("a",), "ground", (1, 2, 3), "uint8", (), (), 8, 4, 0.5, 4.0
-    )
+    card = patch_card(BackboneSpec("test_resnet", 4), ("a",), patch_size=8, halo=4, separation=4.0)
     assert card.cell_offset == 0
     scene = open_scene(write(tmp_path / "a.png", 150, 170))
     base = ("runtime=torch", "runtime.device=cpu", f"tta={tta}", "halo=exact")
     first, *others = [
-        count_scene(scene, make_engine(settings(*base, f"tile={tile}"), net, card)) for tile in (500, 40, 56, 64, 100)
+        count_scene(scene, make_engine(settings(*base, f"tile={tile}"), net, card, card.threshold))
+        for tile in (500, 40, 56, 64, 100)
     ]
     assert len(first.detections) > 30
     for other in others:

@@ -1,94 +1,234 @@
-"""Settings of the kind of their defaults."""
+"""The gate: settings of the wrong kind, out of bounds or unknown are named; defaults stand in conf alone."""
 
+import inspect
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
-from detect.assembly.settings import check_kinds
+from detect.assembly.fields import byte_size
+from detect.assembly.heads.grid import GridNet
+from detect.assembly.heads.patch import PatchNet
+from detect.assembly.settings import SETTINGS, InferenceSettings, checked_data, inference_defaults
+from detect.assembly.trainer import OWN
 from tests.commands import call
+from tests.typed import settings_of
 
-DEFAULTS = OmegaConf.create(
-    {
-        "seed": 0,
-        "radius": 30,
-        "iou": None,
-        "data": {
-            "root": "???",
-            "mine_at": [0.4],
-            "scale": 1.0,
-            "val": [],
-            "bands": None,
-            "ignored": None,
-            "jitter": "auto",
-        },
-        "trainer": {"test": False, "clip": 1.0},
-        "augment": {"transforms": {"Affine": {"rotate": [-20, 20]}}},
-    }
-)
+EXPERIMENTS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
+GIVEN = {
+    "train": ["data.root=x"],
+    "preview": ["data.root=x"],
+    "find_lr": ["data.root=x", "output=o"],
+    "predict": ["model=m", "images=i", "output=o"],
+    "evaluate": ["predictions=p", "annotations=a", "output=o"],
+    "report": ["predictions=p"],
+    "folds": ["runs=r"],
+}
+"""What each command must be given."""
 
 
-@pytest.mark.parametrize(
-    ("name", "given", "message"),
-    [
-        ("seed", "x", "seed must be a whole number, got x"),
-        ("seed", 1.5, r"seed must be a whole number, got 1\.5"),
-        ("seed", None, "seed must be a whole number, got null"),
-        ("seed", True, "seed must be a whole number, got True"),
-        ("radius", "x", "radius must be a number, got x"),
-        ("iou", "x", "iou must be a number, got x"),
-        ("data.mining.at", 0.4, r"data\.mining\.at must be a list of numbers, such as \[0\.4,0\.7\], got 0\.4"),
-        ("data.mining.at", ["a"], r"data\.mining\.at must be a list of numbers, such as \[0\.4,0\.7\], got \['a'\]"),
-        ("data.bands", 1, r"data\.bands must be a list of whole numbers, such as \[1,2,3\], got 1"),
-        ("data.split.val", "a.jpg", r"data\.split\.val must be a list, such as \[a,b\], got a\.jpg"),
-        ("data.scale", [2], r"data\.scale must be a number, got \[2\]"),
-        ("trainer.test", 1, r"trainer\.test must be true or false, got 1"),
-        ("trainer", 3, "trainer must be a group of settings, test, clip, got 3"),
-    ],
-)
-def test_another_kind_is_refused_by_name(name: str, given: Any, message: str) -> None:
-    cfg = DEFAULTS.copy()
-    OmegaConf.update(cfg, name, given)
-    with pytest.raises(ValueError, match=message):
-        check_kinds(cfg, DEFAULTS)
-
-
-@pytest.mark.parametrize(
-    ("name", "given"),
-    [
-        ("seed", 1),
-        ("radius", 12.5),
-        ("iou", 0.5),
-        ("data.scale", 2),
-        ("data.mining.at", []),
-        ("data.split.val", [2, "a.jpg"]),
-        ("data.bands", [1, 2]),
-        ("data.labels.ignored_regions", {"a.jpg": [[0, 0, 1, 1]]}),
-        ("data.sampling.jitter", 4),
-        ("trainer.test", True),
-        ("trainer.gradient_clip_val", None),
-        ("augment.transforms.Affine.rotate", 30),
-        ("data.more", {"new": 1}),
-    ],
-)
-def test_the_same_kind_and_what_has_no_kind_pass(name: str, given: Any) -> None:
-    cfg = DEFAULTS.copy()
-    OmegaConf.update(cfg, name, given, force_add=True)
-    check_kinds(cfg, DEFAULTS)
-
-
-def composed(*given: str) -> Any:
+def composed(command: str, *overrides: str) -> Any:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("train", ["data.root=x", *given])
+        return OmegaConf.to_container(compose(command, [*GIVEN[command], *overrides]), resolve=True)
 
 
-@pytest.mark.parametrize("path", sorted((conf_folder() / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
-def test_experiments_are_of_the_kinds_of_the_groups(path: Path) -> None:
-    cfg = composed(f"experiment={path.stem}")
-    check_kinds(cfg, composed(f"net={cfg.net.kind}"))
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_configuration_fills_its_settings_without_a_key_left_over(name: str) -> None:
+    made = settings_of(name, *GIVEN[name])
+    assert type(made) is SETTINGS[name]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_passes_the_gate(name: str) -> None:
+    made = settings_of("train", "data.root=x", f"experiment={name}")
+    assert isinstance(made.net, GridNet | PatchNet)
+
+
+def dataclasses_below(kind: Any, found: set[type]) -> set[type]:
+    """The dataclasses that a type is made of."""
+    for part in getattr(kind, "__args__", ()) or ():
+        dataclasses_below(part, found)
+    if is_dataclass(kind) and isinstance(kind, type) and kind not in found:
+        found.add(kind)
+        for field in fields(kind):
+            if isinstance(field.type, str):
+                continue
+            dataclasses_below(field.type, found)
+    return found
+
+
+def test_no_setting_has_a_second_default() -> None:
+    """A default stands in conf and nowhere else."""
+    found: set[type] = set()
+    for kind in SETTINGS.values():
+        dataclasses_below(kind, found)
+    assert len(found) > 20
+    second = [
+        f"{kind.__name__}.{field.name}"
+        for kind in found
+        for field in fields(kind)
+        if field.default is not MISSING or field.default_factory is not MISSING
+    ]
+    assert second == []
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("seed=x", "seed must be a whole number, got x"),
+        ("seed=1.5", "seed must be a whole number, got 1.5"),
+        ("seed=null", "seed must be a whole number, got null"),
+        ("seed=true", "seed must be a whole number, got True"),
+        ("data.matching.radius=x", "data.matching.radius must be a number, got x"),
+        ("data.matching.radius=0", "data.matching.radius must be positive, got 0"),
+        ("data.matching.iou=x", "data.matching.iou must be a number, got x"),
+        ("data.mining.at=0.4", "data.mining.at must be a list, such as [a,b], got 0.4"),
+        ("data.mining.at=[a]", "data.mining.at must be a list of numbers, such as [0.4,0.7], got ['a']"),
+        ("data.mining.at=[1]", "data.mining.at must be shares of the epochs in (0, 1), got [1.0]"),
+        ("data.mining.score=0", "data.mining.score must be in (0, 1), got 0"),
+        ("data.bands=1", "data.bands must be a list, such as [a,b], got 1"),
+        ("data.bands=[a]", "data.bands must be a list of whole numbers, such as [1,2,3], got ['a']"),
+        ("data.split.val=a.jpg", "data.split.val must be a list, such as [a,b], got a.jpg"),
+        ("data.split.val_fraction=1", "data.split.val_fraction must be in (0, 1), got 1"),
+        ("data.split.copies=no", "data.split.copies must be one of error, warn, got no"),
+        ("data.scale=[2]", "data.scale must be a number, got [2]"),
+        ("data.labels.ignored_regions=[1]", "data.labels.ignored_regions must be a CSV file"),
+        ("data.sampling.jitter=x", "data.sampling.jitter must be a number, or auto, got x"),
+        ("data.loading.cache=much", "data.loading.cache must be a positive size"),
+        ("data.loading.batch_size=1", "data.loading.batch_size must be 2 or more"),
+        ("net.patch_size=48.5", "net.patch_size must be whole pixels, or auto, got 48.5"),
+        ("net.kind=density", "net.kind must be one of patch, grid, got density"),
+        ("trainer.test=1", "trainer.test must be true or false, got 1"),
+        ("trainer.max_epochs=0", "trainer.max_epochs must be 1 or more, got 0"),
+        ("trainer.logger=wandb", "trainer.logger must be one of csv, tensorboard, got wandb"),
+        ("augment.superimpose=3", "augment.superimpose must be a group of settings, got 3"),
+        ("augment.superimpose.number=[1,2,3]", "augment.superimpose.number must be a list of two"),
+        ("finetune.top=0", "finetune.top must be 1 or more"),
+        ("+foo=1", "unknown settings: foo"),
+        ("+data.sampling.more=1", "unknown settings: data.sampling.more"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_bound_and_its_value(override: str, named: str) -> None:
+    with pytest.raises(ValueError) as error:
+        settings_of("train", "data.root=x", override)
+    assert named in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("tile=x", "tile must be whole pixels, or auto, got x"),
+        ("halo=wide", "halo must be auto, exact or a number of pixels, got wide"),
+        ("halo=-16", "halo must be auto, exact or a number of pixels, got -16"),
+        ("threshold=2", "threshold must be a number in [0, 1], got 2"),
+        ("tta=d8", "tta must be one of none, flips, d4, got d8"),
+        ("max_memory=-1GiB", "max_memory must be a positive size, such as 2GiB"),
+        ("runtime.runtime=caffe", "runtime.runtime must be one of auto, torch, openvino, got caffe"),
+    ],
+)
+def test_what_is_wrong_with_a_prediction_is_named(override: str, named: str) -> None:
+    with pytest.raises(ValueError) as error:
+        settings_of("predict", *GIVEN["predict"], override)
+    assert named in str(error.value)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ValueError) as error:
+        settings_of("train", "data.root=x", "seed=x", "trainer.patience=y")
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("data.matching.radius=12", ("data", "matching", "radius"), 12),
+        ("data.matching.iou=0.5", ("data", "matching", "iou"), 0.5),
+        ("data.scale=2", ("data", "scale"), 2),
+        ("data.mining.at=[]", ("data", "mining", "at"), ()),
+        ("data.split.val=[2,a.jpg]", ("data", "split", "val"), ("2", "a.jpg")),
+        ("data.bands=[1,2]", ("data", "bands"), (1, 2)),
+        ("data.sampling.jitter=4", ("data", "sampling", "jitter"), 4),
+        ("data.sampling.jitter=auto", ("data", "sampling", "jitter"), None),
+        ("data.loading.cache=1.5kib", ("data", "loading", "cache"), 1536),
+        ("trainer.gradient_clip_val=null", ("trainer", "gradient_clip_val"), None),
+        ("trainer.devices=auto", ("trainer", "devices"), "auto"),
+        ("trainer.precision=32", ("trainer", "precision"), "32"),
+        ("augment.transforms.Affine.rotate=30", ("augment", "transforms", "Affine", "rotate"), 30),
+        ("output=7", ("output",), Path("7")),
+    ],
+)
+def test_what_is_of_its_kind_arrives(override: str, path: tuple[str, ...], value: Any) -> None:
+    made = settings_of("train", "data.root=x", override)
+    for name in path:
+        made = made[name] if isinstance(made, dict) else getattr(made, name)
+    assert made == value
+
+
+def test_rectangles_may_stand_in_the_settings_themselves() -> None:
+    given = settings_of("train", "data.root=x", "data.labels.ignored_regions={a.jpg: [[0, 0, 1, 1]]}")
+    assert given.data.labels.ignored_regions == {"a.jpg": [[0, 0, 1, 1]]}
+
+
+def test_the_configuration_is_kept_as_it_was_given() -> None:
+    made = settings_of("train", "data.root=x", "net.patch_size=auto")
+    assert made.config["net"]["patch_size"] == "auto" and made.config == composed("train", "output=" + str(made.output))
+
+
+def test_lightnings_settings_are_lightnings_by_name() -> None:
+    """All that its Trainer takes, but for what this program sets itself."""
+    ours = set(composed("train")["trainer"]) - {*OWN} | {"accelerator", "precision"}
+    theirs = set(inspect.signature(pl.Trainer.__init__).parameters)
+    assert ours <= theirs
+    set_here = {
+        "self",
+        "logger",
+        "callbacks",
+        "default_root_dir",
+        "reload_dataloaders_every_n_epochs",
+        "num_sanity_val_steps",
+        "enable_checkpointing",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "log_every_n_steps",
+        "model_registry",
+    }
+    of_no_use = {
+        "fast_dev_run",
+        "limit_test_batches",
+        "limit_predict_batches",
+        "overfit_batches",
+        "val_check_interval",
+        "check_val_every_n_epoch",
+        "inference_mode",
+        "barebones",
+        "plugins",
+        "enable_autolog_hparams",
+    }
+    assert theirs - ours == set_here | of_no_use
+
+
+def test_the_python_face_and_predict_share_their_defaults() -> None:
+    predict = settings_of("predict", *GIVEN["predict"])
+    face = checked_data(inference_defaults(), InferenceSettings)
+    assert all(getattr(face, field.name) == getattr(predict, field.name) for field in fields(InferenceSettings))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GiB", 2 << 30), ("500 MiB", 500 << 20), ("1.5kib", 1536), (4096, 4096), ("64B", 64)]
+)
+def test_sizes(text: str | int, size: int) -> None:
+    assert byte_size(text) == size and byte_size(text).text == str(text)
+
+
+@pytest.mark.parametrize("text", ["much", "-1GiB", "0", "GiB", "nan", "1XiB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        byte_size(text)
 
 
 @pytest.mark.parametrize(

@@ -26,16 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def check_model_file(model: Path) -> None:
-    """Check that there is a file, before anything heavy is imported to read it.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    if not model.is_file():
-        raise FileNotFoundError(f"model={model}: no such file; it is the model.safetensors that detect.train writes")
-
-
 def prediction_folder(settings: PredictSettings) -> PredictionPaths:
     """Make the output folder.
 

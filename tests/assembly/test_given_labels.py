@@ -1,0 +1,70 @@
+"""From settings to labels."""
+
+from pathlib import Path
+
+import pytest
+
+from detect.assembly.given_labels import read_labels, with_record
+from detect.labels.annotations import Annotations
+from tests.assembly.runs_of import grid_settings, material_of
+from tests.typed import settings_of
+
+
+def test_ignored_and_negative_labels_are_no_objects(data: Path) -> None:
+    """Boxes of b around (70, 60) and (99, 9): look-alikes to learn from, or regions to leave out."""
+    negative = material_of(grid_settings(data, "boxes.csv", "data.labels.negative=[b]"))
+    ignored = material_of(grid_settings(data, "boxes.csv", "data.labels.ignored=[b]"))
+    for material in (negative, ignored):
+        assert material.spec.classes == ("a",) and material.samples.outputs == {"a": 2}
+        assert material.scenes is not None
+        split = material.scenes.split
+        assert [len(side[0].objects) for side in (split.train, split.val)] == [2, 1]
+    assert negative.scenes is not None and ignored.scenes is not None
+    first = negative.scenes.split.train[0]
+    assert first.negatives.tolist() == [[70, 60]] and len(first.ignored) == 0
+    first = ignored.scenes.split.train[0]
+    assert len(first.negatives) == 0 and first.ignored.tolist() == [[62, 47.5, 78, 72.5]]
+    with pytest.raises(ValueError, match="boxes"):
+        material_of(grid_settings(data, "points.csv", "data.labels.ignored=[b]"))
+
+
+def test_where_all_labels_are_set_aside_there_is_nothing_to_learn(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"data\.labels\.negative"):
+        read_labels(grid_settings(data, "boxes.csv", "data.labels.negative=[a,b]").data)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "data.split.test=[a.png]",
+        "data.split.val=[a.png]",
+        "data.labels.ignored_regions=regions.csv",
+        "data.labels.ignored=[x]",
+        "data.split.val_from=parts",
+    ],
+)
+def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(patches: Path, given: str) -> None:
+    """They would be passed over, and someone would believe that a test was held back."""
+    with pytest.raises(ValueError, match=given.partition("=")[0]):
+        read_labels(settings_of("train", f"data.root={patches}", given).data)
+
+
+def test_labels_that_are_no_objects_are_known_to_the_model(data: Path) -> None:
+    """What is named goes before what the model knows."""
+    record = {"negative_labels": ["b"], "ignore_labels": []}
+    labels = with_record(grid_settings(data, "boxes.csv").data, record).labels
+    assert (labels.negative, labels.ignored) == (("b",), ())
+    own = with_record(grid_settings(data, "boxes.csv", "data.labels.negative=[a]").data, record).labels
+    assert own.negative == ("a",)
+
+
+def test_columns_of_the_counts_are_no_classes(data: Path) -> None:
+    table = (data / "points.csv").read_text().replace(",b,", ",total,")
+    (data / "points.csv").write_text(table)
+    with pytest.raises(ValueError, match="total"):
+        read_labels(grid_settings(data, "points.csv").data)
+
+
+def test_annotations_are_read_with_their_classes(data: Path) -> None:
+    labels = read_labels(grid_settings(data, "boxes.csv").data)
+    assert isinstance(labels, Annotations) and labels.boxes and labels.classes == ("a", "b")

@@ -1,0 +1,64 @@
+"""Builders of what looks at whole scenes while a network learns."""
+
+from pathlib import Path
+
+import pytest
+
+from detect.assembly.validation import (
+    HALO_TOLERANCE,
+    exact_halo,
+    hard_negative_mining,
+    measured_halo,
+    scene_validator,
+    set_normalisation,
+)
+from detect.nets.modelfile import build_net
+from tests.assembly.runs_of import grid_settings, material_of, patch_settings
+
+
+def test_how_far_the_net_looks_is_measured(data: Path) -> None:
+    settings = grid_settings(data, "boxes.csv")
+    material = material_of(settings)
+    net = build_net(material.spec)
+    set_normalisation(net, material)
+    halo = exact_halo(settings, net, material)
+    assert material.spec.align == 16 and halo is not None and halo > 0 and halo % 16 == 0
+    assert (net.offset.flatten().tolist(), net.scale.flatten().tolist()) == ([127.0] * 3, [128.0] * 3)
+    assert material.scenes is not None
+    measured = measured_halo(net, material.spec, material.scenes, halo)
+    assert measured.pixels % 16 == 0 and measured.pixels <= halo and measured.error <= HALO_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("table", "iou", "wanted"), [("boxes.csv", "0.4", 0.4), ("boxes.csv", "null", None), ("points.csv", "null", None)]
+)
+def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, iou: str, wanted: float | None) -> None:
+    given = (f"data.matching.iou={iou}", "data.matching.radius=12", "data.matching.select=count")
+    settings = grid_settings(data, table, *given)
+    material = material_of(settings)
+    net = build_net(material.spec)
+    validator = scene_validator(settings, material, net, exact_halo(settings, net, material))
+    assert validator is not None
+    assert (validator.settings.criterion.radius, validator.settings.criterion.iou) == (12, wanted)
+    plan = validator.detector.plan(net, 1e-2)
+    assert validator.settings.select == "count" and plan.align == 16 and plan.halo % 16 == 0
+    assert validator(net)["f1"] >= 0
+
+
+def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:
+    """Points have none, and a patch classifier finds points."""
+    for settings in (
+        grid_settings(data, "points.csv", "data.matching.iou=0.4"),
+        patch_settings(data, "boxes.csv", "data.matching.iou=0.4"),
+    ):
+        material = material_of(settings)
+        net = build_net(material.spec)
+        with pytest.raises(ValueError, match=r"data\.matching\.iou=0.4"):
+            scene_validator(settings, material, net, 64)
+
+
+def test_nothing_is_mined_where_no_moment_is_set(data: Path) -> None:
+    for at, number in (("[]", 0), ("[0.5]", 1)):
+        settings = grid_settings(data, "points.csv", f"data.mining.at={at}")
+        material = material_of(settings)
+        assert len(hard_negative_mining(settings, material, build_net(material.spec), 64)) == number

@@ -1,0 +1,14 @@
+"""Typed settings of a command, as its configuration and some overrides make them."""
+
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from detect.assembly.command import conf_folder
+from detect.assembly.settings import SETTINGS, checked
+
+
+def settings_of(command: str, *overrides: str) -> Any:
+    """Compose and check the settings of a command."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return checked(compose(command, list(overrides)), SETTINGS[command])
