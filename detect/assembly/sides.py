@@ -13,7 +13,7 @@ from detect.samples.copies import SplitFile, check_copies
 from detect.samples.cross_validation import Fold, fold_images
 from detect.samples.epochs import Samples
 from detect.samples.labelled_scenes import PART, SceneSplit
-from detect.samples.splits import named_sides, split_scenes
+from detect.samples.splits import ValidationDraw, named_sides, split_scenes
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,8 @@ def split_images(split: SplitSettings, annotations: Annotations, seed: int) -> t
     if split.fold is not None:
         folded = fold_images(annotations, Fold.parse(split.fold, split.fold_seed), val, test)
         annotations, val, test = folded.annotations, (), ()
-    divided = split_scenes(
-        annotations,
-        val=val,
-        test=test,
-        val_fraction=split.val_fraction,
-        guard=split.guard,
-        seed=seed,
-        val_from=split.val_from,
-    )
+    drawing = ValidationDraw(split.val_from, split.val_fraction, split.guard, seed)
+    divided = split_scenes(annotations, val, test, drawing)
     sides = {"train": divided.train, "val": divided.val, "test": divided.test}
     check_copies(
         [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],

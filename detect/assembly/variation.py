@@ -47,13 +47,14 @@ def make_paste(
     train = scenes.split.train
     size = point_size(train, greatest) if object_size is None else object_size
     made = PasteObjects(train, scenes.source, objects, ground, size, settings.data.sampling.balance)
-    if made.stock is not None:
+    cutouts = made.cutouts
+    if cutouts is not None:
         points = train[0].objects.wh is None
         number = sum(len(labelled.objects) for labelled in train)
         sides = f" (a point stands for {size:.0f} pixels: net.object_size)" if points else ""
-        logger.info("superimposition: %d of %d training objects stand free%s", len(made.stock.free), number, sides)
-        if made.stock.free:
-            rates = made.stock.pieces.rates_text(train[0].objects.classes)
+        logger.info("superimposition: %d of %d training objects stand free%s", len(cutouts.isolated), number, sides)
+        if cutouts.isolated:
+            rates = cutouts.object_cutouts.rates_text(train[0].objects.classes)
             rest = "not used" if points else "laid as whole boxes"
             logger.info("superimposition: %s; the others are %s", rates, rest)
     return made

@@ -1,4 +1,4 @@
-"""What goes on beside a training run: a row an epoch, a line for the person who waits, averaged weights."""
+"""Callbacks of a training run: a table and log line an epoch, and averaged weights."""
 
 import logging
 import time
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 class EpochLog(pl.Callback):
-    """Writes `metrics.csv`, a row an epoch, and logs a line with the rate and the time left.
+    """Writes `metrics.csv`, a row an epoch, and logs a line with the speed and the time left.
 
-    The file is written whole after every epoch; a resumed run keeps the rows before the epoch it resumes from.
+    The whole file is written after every epoch; a resumed run keeps the rows before the epoch it resumes from.
 
     Args:
         path: the CSV file.
-        samples: training patches an epoch.
+        samples: training samples an epoch.
         monitor: the metric that decides which epoch is kept.
     """
 
@@ -46,9 +46,10 @@ class EpochLog(pl.Callback):
             row = pd.concat([before[before["epoch"] < epoch], row], ignore_index=True)
         with replace_file(self.path) as part:
             row.to_csv(part, index=False)
-        self._say(trainer, metrics)
+        self._log(trainer, metrics)
 
-    def _say(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+    def _log(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+        """Write the log line of an epoch."""
         now = time.monotonic()
         assert self._first is not None
         done = trainer.current_epoch + 1 - self._first[0]
@@ -66,15 +67,15 @@ class EpochLog(pl.Callback):
 
 
 class AveragedWeights(EMAWeightAveraging):
-    """An exponential moving average of the weights, which validates to the end.
+    """An exponential moving average of the weights, in place during the whole validation.
 
-    Lightning's takes the average back before a module's `on_validation_epoch_end`, where scenes are counted; the epoch
-    would be chosen by other weights than those that are kept.
+    Lightning's callback restores the trained weights before a module's `on_validation_epoch_end`, where scenes are
+    counted, so that the epoch would be chosen by other weights than those that are kept.
     """
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave the average in place."""
+        """Do nothing, so that the average stays in place."""
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the weights that learn back; the checkpoint comes after."""
+        """Restore the trained weights; the checkpoint is written afterwards."""
         super().on_validation_epoch_end(trainer, pl_module)

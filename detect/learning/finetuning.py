@@ -13,12 +13,21 @@ from detect.nets.modelfile import Net
 
 
 class Layers:
-    """Decides for every layer of a network whether it learns now, and at which rate.
+    """Decides which layers of a network learn in an epoch, and at which rate.
 
     Args:
-        net: its backbone is pretrained, everything else is new.
+        net: the network; its backbone's layers are treated by stages, all others learn at `schedule.lr`.
         schedule: the rates.
-        epochs: of the whole run.
+        epochs: number of epochs of the whole run.
+
+    Attributes:
+        start: the epoch from which `trained` layers of the backbone learn.
+        fixed: layers of the backbone that never learn.
+        trained: the other layers of the backbone.
+        rates: highest learning rate of each of their parameters, by its id.
+
+    Raises:
+        ValueError: more stages than the network has, or a stride of none of them.
     """
 
     def __init__(self, net: Net, schedule: Schedule, epochs: int) -> None:
@@ -26,22 +35,9 @@ class Layers:
         self.schedule = schedule
         self.start = math.ceil(schedule.unfreeze_at * epochs)
         stages = stage_layers(net.backbone)
-        if schedule.top is not None and schedule.top > len(stages):
-            raise ValueError(
-                f"finetune.top must be at most the number of the network's stages, {len(stages)}, got {schedule.top}"
-            )
-        first = 0 if schedule.top is None else len(stages) - schedule.top
-        if schedule.keep:
-            strides = [stride for stride, _ in stages]
-            if schedule.keep not in strides:
-                raise ValueError(
-                    f"finetune.keep must be 0 or a stride of the network's stages, {strides}, got {schedule.keep}"
-                )
-            first = max(first, strides.index(schedule.keep) + 1)
-        if schedule.backbone_lr == 0:
-            first = len(stages)
+        first = _first_trained(schedule, [stride for stride, _ in stages])
         self.fixed = [layer for _, layers in stages[:first] for layer in layers]
-        self.free = [layer for _, layers in stages[first:] for layer in layers]
+        self.trained = [layer for _, layers in stages[first:] for layer in layers]
         self.rates: dict[int, float] = {}
         for i, (_, layers) in enumerate(stages[first:]):
             rate = schedule.backbone_lr * schedule.decay ** (len(stages) - 1 - first - i)
@@ -49,15 +45,15 @@ class Layers:
         BaseFinetuning.freeze(self.fixed, train_bn=False)
 
     def set(self, epoch: int) -> None:
-        """Let learn what learns in an epoch; what does not keeps its statistics and applies no stochastic depth."""
+        """Set which layers learn in an epoch; the others keep their statistics and apply no stochastic depth."""
         if epoch < self.start:
-            BaseFinetuning.freeze(self.free, train_bn=False)
+            BaseFinetuning.freeze(self.trained, train_bn=False)
         else:
-            BaseFinetuning.make_trainable(self.free)
-            for layer in self.free:
+            BaseFinetuning.make_trainable(self.trained)
+            for layer in self.trained:
                 layer.train()
-        still = self.fixed if epoch >= self.start else self.fixed + self.free
-        for layer in still:
+        frozen = self.fixed if epoch >= self.start else self.fixed + self.trained
+        for layer in frozen:
             layer.eval()
         if self.schedule.freeze_bn:
             for layer in self.net.backbone.modules():
@@ -65,17 +61,41 @@ class Layers:
                     layer.eval()
 
     def groups(self) -> list[dict[str, Any]]:
-        """Give the optimiser's groups: by rate, by whether they decay, and by the epoch in which they begin."""
+        """Return the optimiser's parameter groups: by rate, by weight decay, and by the epoch from which they learn."""
         fixed = {id(parameter) for layer in self.fixed for parameter in layer.parameters()}
         groups: dict[tuple[float, float, int], list[Tensor]] = {}
         for parameter in self.net.parameters():
             if id(parameter) in fixed:
                 continue
-            inside = id(parameter) in self.rates
-            rate = self.rates[id(parameter)] if inside else self.schedule.lr
+            in_backbone = id(parameter) in self.rates
+            rate = self.rates[id(parameter)] if in_backbone else self.schedule.lr
             decay = self.schedule.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((rate, decay, self.start if inside else 0), []).append(parameter)
+            groups.setdefault((rate, decay, self.start if in_backbone else 0), []).append(parameter)
         return [
             {"params": parameters, "lr": rate, "weight_decay": decay, "start": start}
             for (rate, decay, start), parameters in groups.items()
         ]
+
+
+def _first_trained(schedule: Schedule, strides: list[int]) -> int:
+    """Return the position of the first stage that learns; the number of stages if none does.
+
+    Args:
+        schedule: which stages learn.
+        strides: of the backbone's stages.
+
+    Raises:
+        ValueError: more stages than there are, or a stride of none of them.
+    """
+    if schedule.top is not None and schedule.top > len(strides):
+        raise ValueError(
+            f"finetune.top must be at most the number of the network's stages, {len(strides)}, got {schedule.top}"
+        )
+    first = 0 if schedule.top is None else len(strides) - schedule.top
+    if schedule.keep:
+        if schedule.keep not in strides:
+            raise ValueError(
+                f"finetune.keep must be 0 or a stride of the network's stages, {strides}, got {schedule.keep}"
+            )
+        first = max(first, strides.index(schedule.keep) + 1)
+    return len(strides) if schedule.backbone_lr == 0 else first

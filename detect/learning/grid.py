@@ -10,19 +10,19 @@ from torchvision.ops import generalized_box_iou_loss
 from detect.learning.hyperparameters import LossWeights, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets.card import GridHead
-from detect.nets.heads.grid import PER_SLOT, GridDetector
+from detect.nets.heads.grid import CHANNELS_PER_SLOT, GridDetector
+from detect.nets.heads.specs import GridHead
 
-SIZES = 4.0
-"""Greatest logarithm of a size over the typical object's whose GIoU is taken; what is beyond is drawn back."""
+MAX_LOG_SIZE = 4.0
+"""Greatest |log(size / typical size)| that GIoU is given; a larger one is clamped, and its excess added to the loss."""
 
 
-NEAR = 0.2
-"""Cells below which the distance of centres counts by its square."""
+SMOOTH_L1_BETA = 0.2
+"""Distance of centres in cells up to which its loss is quadratic."""
 
 
 class GridLoss(nn.Module):
-    """The terms of the loss of a batch, each over the number of its objects.
+    """The terms of the loss of a batch, each divided by the number of its objects.
 
     - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
       p^gamma (1 - target)^beta.
@@ -44,49 +44,51 @@ class GridLoss(nn.Module):
         self.label = label
 
     def forward(self, raw: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give the terms, weighted.
+        """Return the weighted terms, by name.
 
         Args:
-            raw: (B, slots * 5 + C, h, w) of the net.
-            targets: of an `TargetEncoder`, batched.
+            raw: (B, slots * 5 + C, h, w), the net's output.
+            targets: of a `TargetEncoder`, batched.
         """
-        channels = self.grid.slots * PER_SLOT
-        slots = raw[:, :channels].unflatten(1, (self.grid.slots, PER_SLOT)).float()
-        seen = targets["seen"][:, None]
+        channels = self.grid.slots * CHANNELS_PER_SLOT
+        slots = raw[:, :channels].unflatten(1, (self.grid.slots, CHANNELS_PER_SLOT)).float()
+        learned = targets["learned"][:, None]
         terms = {
-            "objectness": self.weights.objectness * self._objectness(slots[:, :, 0], targets["objectness"], seen),
-            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], targets["weight"] * seen),
+            "objectness": self.weights.objectness * self._objectness(slots[:, :, 0], targets["objectness"], learned),
+            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], targets["weight"] * learned),
         }
         if raw.shape[1] - channels > 1:
-            share = targets["weight"][:, 0] * targets["seen"]
+            share = targets["weight"][:, 0] * targets["learned"]
             entropy = self.label(raw[:, channels:].float(), targets["label"])
             terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
         return terms
 
-    def _objectness(self, logit: Tensor, wanted: Tensor, seen: Tensor) -> Tensor:
-        positive = (wanted == 1) & (seen > 0)
+    def _objectness(self, logit: Tensor, wanted: Tensor, learned: Tensor) -> Tensor:
+        """Return the focal loss of logits (B, slots, h, w), per positive cell."""
+        positive = (wanted == 1) & (learned > 0)
         p = logit.sigmoid()
         hit = -F.logsigmoid(logit) * (1 - p) ** self.weights.gamma
         miss = -F.logsigmoid(-logit) * p**self.weights.gamma * (1 - wanted) ** self.weights.beta
-        return (torch.where(positive, hit, miss) * seen).sum() / positive.sum().clamp(min=1)
+        return (torch.where(positive, hit, miss) * learned).sum() / positive.sum().clamp(min=1)
 
     def _box(self, found: Tensor, wanted: Tensor, share: Tensor) -> Tensor:
+        """Return the loss of boxes (B, slots, 4, h, w), weighted by shares (B, slots, h, w)."""
         total = share.sum().clamp(min=1)
-        away = F.smooth_l1_loss(found[:, :, :2], wanted[:, :, :2], reduction="none", beta=NEAR).sum(dim=2)
-        loss = (away * share).sum() / total
+        distance = F.smooth_l1_loss(found[:, :, :2], wanted[:, :, :2], reduction="none", beta=SMOOTH_L1_BETA).sum(dim=2)
+        loss = (distance * share).sum() / total
         if self.cell is None:
             return loss
         used = share > 0
         one, other = (each.movedim(2, -1)[used] for each in (found, wanted))
-        beyond = F.relu(one[:, 2:].abs() - SIZES).sum(dim=1)
-        lies = generalized_box_iou_loss(self._corners(one), self._corners(other))
-        return loss + ((lies + beyond) * share[used]).sum() / total
+        excess = F.relu(one[:, 2:].abs() - MAX_LOG_SIZE).sum(dim=1)
+        overlap = generalized_box_iou_loss(self._corners(one), self._corners(other))
+        return loss + ((overlap + excess) * share[used]).sum() / total
 
     def _corners(self, box: Tensor) -> Tensor:
-        """Turn (M, 4) offsets in cells and log sizes into corners, in units of the typical object."""
+        """Return corners (M, 4) of boxes (M, 4) of offsets in cells and log sizes, in units of the typical object."""
         assert self.cell is not None
         centre = box[:, :2] * self.cell
-        half = box[:, 2:].clamp(-SIZES, SIZES).exp() / 2
+        half = box[:, 2:].clamp(-MAX_LOG_SIZE, MAX_LOG_SIZE).exp() / 2
         return torch.cat([centre - half, centre + half], dim=1)
 
 
@@ -97,12 +99,12 @@ class GridModule(CountingModule):
     """Trains a grid head.
 
     Logs `train/loss` and `val/loss` of crops, their terms as `train/objectness`, `train/box`, `train/label`,
-    `train/lost` (objects a crop that found no slot in their cell), and the scenes' scores.
+    `train/lost` (objects a crop without a slot in their cell), and the scenes' scores.
 
     Args:
         net: the network.
         schedule, seed, scene_scores: as of a `CountingModule`.
-        loss: gives the terms.
+        loss: computes the terms.
     """
 
     net: GridDetector
@@ -114,18 +116,19 @@ class GridModule(CountingModule):
         self.loss = loss
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Give the loss of a batch of (pixels, targets)."""
+        """Return the loss of a batch of (pixels, targets)."""
         return self._step(batch, "train")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss of a batch."""
+        """Compute the loss of a batch for the log."""
         self._step(batch, "val")
 
     def on_validation_epoch_end(self) -> None:
-        """Score the scenes when they are due."""
+        """Log the scores of the scenes."""
         self.log_scenes()
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
+        """Return the loss of a batch; log it with its terms."""
         pixels, targets = batch
         terms = self.loss(self.net(channels_last(pixels)), targets)
         total = torch.stack(list(terms.values())).sum()

@@ -9,21 +9,24 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the weights move.
+    """Which weights learn, and at which rates.
 
     Attributes:
         pretrained: whether the backbone begins with pretrained weights, if its `weights` name any.
-        lr: learning rate of the head at its highest.
-        backbone_lr: that of the backbone's deepest layers; 0 keeps the backbone as it is.
+        lr: highest learning rate of the head; positive.
+        backbone_lr: that of the backbone's deepest layers; 0 does not train the backbone.
         decay: factor of the backbone's rate from each stage to the one before it, toward the input, in (0, 1].
         unfreeze_at: share of the epochs in which the head learns alone, in [0, 1).
         top: number of the backbone's last stages that learn; None for all.
-        keep: the layers up to the features of this stride keep their weights and statistics; 0 for none.
-        freeze_bn: the backbone's batch normalisation keeps its statistics, which small batches would blur.
+        keep: the layers up to the features of this stride do not learn; 0 for none.
+        freeze_bn: whether the backbone's batch normalisation keeps its statistics, for small batches.
         weight_decay: AdamW's; not applied to biases and normalisation layers.
         warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
         label_smoothing: of the cross-entropy, in [0, 1).
-        score_every: epochs between counts of the validation scenes.
+        score_every: epochs from one count of the validation scenes to the next, 1 or more.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     pretrained: bool
@@ -60,7 +63,7 @@ class Schedule:
         Args:
             step: from 0.
             steps: of the whole run.
-            start: 0 before this step; then the line of the warm-up, below the cosine that all layers share.
+            start: the factor is 0 before this step; then it rises as in the warm-up to the cosine of all layers.
         """
         warm = max(1, round(self.warmup * steps))
         if step < start:
@@ -72,12 +75,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """How a cross-entropy of classes makes up for unequal numbers.
+    """How a cross-entropy of classes compensates for unequal numbers.
 
     Attributes:
-        effective: classes are weighed by the inverse of their effective number (1 - b^n) / (1 - b), b this value in
-            [0, 1) and n their number (Cui et al. 2019); 0 weighs them as they occur.
-        focal: exponent gamma by which samples that are right already are passed over (Lin et al. 2017), 0 for none.
+        effective: classes are weighted by the inverse of their effective number (1 - b^n) / (1 - b), b this value in
+            [0, 1) and n their number (Cui et al. 2019); 0 for equal weights.
+        focal: exponent gamma by which well-classified samples weigh less (Lin et al. 2017), 1 or more; 0 for none.
         adjust: tau of the logit adjustment: tau log(share of the class) is added while training, so that the network
             itself predicts what it would if classes were equally frequent (Menon et al. 2021); 0 for none.
     """
@@ -98,25 +101,28 @@ class ClassBalance:
         """Return the weight of each class, 1 on average over the samples.
 
         Args:
-            number: (C,) how many samples of each class are drawn; one without any is weighed as if it had one.
+            number: (C,) how many samples of each class are drawn; a class without any is weighted as if it had one.
         """
-        held = np.maximum(number, 1.0)
+        count = np.maximum(number, 1.0)
         if self.effective == 0:
-            return np.ones(len(held))
-        weight = 1 / (1 - self.effective**held)
-        drawn = np.where(number > 0, held, 0.0)
+            return np.ones(len(count))
+        weight = 1 / (1 - self.effective**count)
+        drawn = np.where(number > 0, count, 0.0)
         return weight * drawn.sum() / (weight * drawn).sum() if drawn.any() else weight
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each term of the loss counts, and the exponents of its focal form.
+    """The factor of each term of the loss, and the exponents of the objectness.
 
     Attributes:
-        objectness, box, label: factors of the terms.
-        gamma: how much cells that are right already are passed over; 0, or 1 and more.
-        beta: how much cells close to a centre are spared.
-        classes: how the class term makes up for unequal numbers.
+        objectness, box, label: factors of the terms, 0 or more.
+        gamma: exponent by which well-classified cells weigh less; 0, or 1 and more.
+        beta: exponent by which negative cells near a centre weigh less; 0 or more.
+        classes: how the class term compensates for unequal numbers.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     objectness: float
@@ -136,11 +142,14 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class RateSpan:
-    """Which factors of the configured rates are tried.
+    """The factors of the configured rates that a search tries.
 
     Attributes:
-        least, most: the first and the last factor.
-        steps: from one to the other, in equal ratios.
+        least, most: the first and the last factor; positive, and rising.
+        steps: number of factors, in equal ratios; 20 or more.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     least: float
@@ -159,7 +168,7 @@ class Mix:
     """How often batches are mixed, and how much.
 
     Attributes:
-        p: share of the batches.
+        p: share of the batches, in [0, 1].
         alpha: of the Beta(alpha, alpha) from which the weight of the second patch is drawn: 0.2 is mostly near 0 or 1,
             1 anything.
     """

@@ -1,4 +1,4 @@
-"""Classes of unequal number: how much each counts in the loss."""
+"""The loss of classes of unequal number."""
 
 import numpy as np
 import torch
@@ -10,10 +10,10 @@ from detect.learning.hyperparameters import ClassBalance
 
 
 class ClassLoss(nn.Module):
-    """A cross-entropy of classes that makes up for unequal numbers.
+    """A cross-entropy of classes that compensates for unequal numbers.
 
     Args:
-        balance: how.
+        balance: how it compensates.
         number: (C,) how many samples of each class are drawn.
         smoothing: share of the target that is spread over all classes, in [0, 1).
     """
@@ -24,15 +24,15 @@ class ClassLoss(nn.Module):
     def __init__(self, balance: ClassBalance, number: NDArray[np.float64], smoothing: float) -> None:
         super().__init__()
         drawn = np.asarray(number, np.float64)
-        held = np.maximum(drawn, 1.0)
+        count = np.maximum(drawn, 1.0)
         self.focal = balance.focal
         self.smoothing = smoothing
-        shift = balance.adjust * np.log(held / held.sum())
+        shift = balance.adjust * np.log(count / count.sum())
         self.register_buffer("weight", torch.from_numpy(balance.weights(drawn)).float(), persistent=False)
         self.register_buffer("shift", torch.from_numpy(shift).float(), persistent=False)
 
     def forward(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        """Give the loss of every sample or cell.
+        """Return the loss (B, ...) of every sample or cell.
 
         Args:
             logits: (B, C, ...) float.
@@ -45,5 +45,5 @@ class ClassLoss(nn.Module):
         weight = (wanted * self.weight.view(shape)).sum(dim=1)
         wanted = wanted * (1 - self.smoothing) + self.smoothing / classes
         log_p = (logits + self.shift.view(shape)).log_softmax(dim=1)
-        passed = (1 - log_p.exp()).clamp(min=0) ** self.focal if self.focal else 1.0
-        return weight * -(wanted * passed * log_p).sum(dim=1)
+        focus = (1 - log_p.exp()).clamp(min=0) ** self.focal if self.focal else 1.0
+        return weight * -(wanted * focus * log_p).sum(dim=1)

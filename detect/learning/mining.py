@@ -1,4 +1,4 @@
-"""Mining of hard negatives: the network looks over its training scenes, and its false alarms become backgrounds."""
+"""Mining of hard negatives: the network's false alarms in its training scenes become backgrounds."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +15,16 @@ logger = logging.getLogger(__name__)
 
 
 class MineHardNegatives(pl.Callback):
-    """Lets the network look over its training scenes, and makes its false alarms backgrounds of the next epochs.
+    """Searches the training scenes with the network, and makes its false alarms hard negatives of the next epochs.
 
     Online hard-example mining by rounds, as in bootstrapped detectors (Sung and Poggio 1998, Felzenszwalb et al. 2010).
-    What was found is part of the checkpoint, so that a resumed run goes on as an uninterrupted one.
+    The places are part of the checkpoint, so that a resumed run continues like an uninterrupted one.
 
     Args:
-        find: gives what the network finds in every scene, by the scene's name.
-        scenes: those that train.
+        find: returns the network's detections in every scene, by the scene's name.
+        scenes: the training scenes.
         hard_negatives: of the sampler that draws the epochs.
-        mining: when and what.
+        mining: when to search, and what is a false alarm.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class MineHardNegatives(pl.Callback):
         self.mining = mining
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look, if it is time; after validation, and before the checkpoint is written."""
+        """Search the scenes in an epoch of `mining`, after validation and before the checkpoint is written."""
         if trainer.sanity_checking or trainer.current_epoch not in self.mining.epochs(trainer.max_epochs or 1):
             return
         net: Any = pl_module.net
-        was = net.training
+        training = net.training
         found = self.find(net.eval())
-        net.train(was)
-        alarms = false_alarms(self.scenes, found, self.mining.apart)
+        net.train(training)
+        alarms = false_alarms(self.scenes, found, self.mining.distance)
         self.hard_negatives.mined = self.hard_negatives.mined + alarms
         logger.info(
             "%d false alarms in the training images join the backgrounds (epoch %d)",
@@ -56,9 +56,9 @@ class MineHardNegatives(pl.Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the places."""
+        """Return the mined places and their scores for a checkpoint."""
         return {"mined": [[*place, score] for place, score in self.hard_negatives.mined]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the places up again."""
+        """Restore the mined places from a checkpoint."""
         self.hard_negatives.mined = [((int(i), x, y), score) for i, x, y, score in state_dict["mined"]]

@@ -8,15 +8,15 @@ from detect.learning.hyperparameters import Mix
 
 
 class BatchMixer:
-    """Blends every patch of a batch with its neighbour, or pastes a rectangle of that onto it; labels likewise.
+    """Blends every patch of a batch with its neighbour, or pastes a rectangle of the neighbour onto it.
 
-    MixUp (Zhang et al. 2018) weighs the pixels of both, CutMix (Yun et al. 2019) takes a rectangle; the target is the
-    two classes by their share. Draws come from torch's own generator, which the module seeds every epoch.
+    MixUp (Zhang et al. 2018) averages the pixels of both, CutMix (Yun et al. 2019) pastes a rectangle; the target is
+    the two classes by their share. Draws come from torch's own generator, which the module seeds every epoch.
 
     Args:
-        mixup: how often pixels are weighed.
-        cutmix: how often rectangles are exchanged.
-        classes: outputs of the network.
+        mixup: how often and how strongly pixels are averaged.
+        cutmix: how often and how large rectangles are pasted.
+        classes: number of the network's outputs.
 
     Raises:
         ValueError: the shares sum to more than 1.
@@ -32,7 +32,7 @@ class BatchMixer:
         self._cutmix = v2.CutMix(alpha=float(cutmix.alpha), num_classes=classes)
 
     def __call__(self, pixels: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix a batch, or leave it.
+        """Return a batch, mixed or unchanged.
 
         Args:
             pixels: (N, C, H, W) float.

@@ -1,4 +1,4 @@
-"""What the Lightning modules of all heads share: rates, seeds, and whole scenes that are counted now and then."""
+"""The Lightning module that those of all heads extend: rates, seeds, and counts of whole validation scenes."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,18 +19,18 @@ from detect.nets.modelfile import Net
 logger = logging.getLogger(__name__)
 
 SceneScores = Callable[[Net], Mapping[str, float]]
-"""Counts the validation scenes with a network; names and values are logged under `val/`."""
+"""Counts the validation scenes with a network; the scores are logged by their names under `val/`."""
 
 
 class CountingModule(pl.LightningModule):
-    """Moves a network's weights with AdamW, warm-up and cosine, and counts the validation scenes now and then.
+    """Trains a network with AdamW, warm-up and cosine, and counts the validation scenes every few epochs.
 
-    Logs what `scene_scores` gives, `val/f1` first: the F1 of counting whole validation scenes.
+    Logs the scores of `scene_scores`, `val/f1` among them: the F1 of counting whole validation scenes.
 
     Args:
         net: the network.
-        schedule: rates.
-        seed: with the epoch it decides dropout, so that a resumed run goes on as an uninterrupted one.
+        schedule: rates, and how often scenes are counted.
+        seed: dropout depends on it and the epoch, so that a resumed run continues like an uninterrupted one.
         scene_scores: counts the validation scenes; None where there are only patches.
     """
 
@@ -45,13 +45,13 @@ class CountingModule(pl.LightningModule):
 
     @property
     def layers(self) -> Layers:
-        """What learns, known once the trainer knows its epochs."""
+        """The layers that learn; to be asked for once the trainer knows its epochs."""
         if self._layers is None:
             self._layers = Layers(self.net, self.schedule, self.trainer.max_epochs or 1)
         return self._layers
 
     def on_train_epoch_start(self) -> None:
-        """Seed the epoch's random numbers, and let those layers learn whose time has come."""
+        """Set which layers learn in the epoch, and seed its random numbers."""
         before = parameters_of(self.net)[0] if self.current_epoch else 0
         self.layers.set(self.current_epoch)
         learning, every = parameters_of(self.net)
@@ -60,7 +60,7 @@ class CountingModule(pl.LightningModule):
         torch.manual_seed(epoch_seed(self.seed, self.current_epoch))
 
     def log_scenes(self) -> None:
-        """Count the scenes every `score_every` epochs, in the first and the last; else repeat their scores."""
+        """Log the scenes' scores: new every `score_every` epochs, in the first and the last; else the previous ones."""
         epoch, last = self.current_epoch + 1, self.trainer.max_epochs
         due = epoch % self.schedule.score_every == 0 or epoch == last or not self._scene_values
         if self.scene_scores is not None and due:
@@ -69,15 +69,15 @@ class CountingModule(pl.LightningModule):
             self.log(f"val/{name}", float(value), prog_bar=name == "f1")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scenes' scores, which epochs between two counts repeat."""
+        """Write the scenes' scores into a checkpoint, as epochs between two counts repeat them."""
         checkpoint["scene_values"] = {name: float(value) for name, value in self._scene_values.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take them up again, so that a resumed run logs what an uninterrupted one does."""
+        """Read the scenes' scores from a checkpoint, so that a resumed run logs the same as an uninterrupted one."""
         self._scene_values = checkpoint.get("scene_values", {})
 
     def configure_optimizers(self) -> Any:
-        """AdamW over groups of layers that begin and move alike, and a schedule by step."""
+        """Return AdamW, with a parameter group for each rate and starting epoch, and a schedule by step."""
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         groups = self.layers.groups()
         starts = [group.pop("start") * steps // (self.trainer.max_epochs or 1) for group in groups]
@@ -89,10 +89,10 @@ class CountingModule(pl.LightningModule):
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Give the seed of torch's own draws in an epoch: dropout, and the mixing of batches."""
+    """Return the seed of torch's own draws in an epoch: dropout, and the mixing of batches."""
     return seed * 100_003 + epoch
 
 
 def channels_last(pixels: Tensor) -> Tensor:
-    """Give pixels as float32 in the layout that convolutions on CPUs and GPUs like best."""
+    """Return pixels (B, C, H, W) as float32 in the channels-last layout, which is the fastest for convolutions."""
     return pixels.float().contiguous(memory_format=torch.channels_last)

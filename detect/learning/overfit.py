@@ -1,4 +1,4 @@
-"""Learning one batch by heart: what cannot do that cannot learn."""
+"""Overfitting a single batch, as a check: a network that cannot do so cannot learn."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from detect.samples.loading import PatchData
 
 logger = logging.getLogger(__name__)
 
-LEARNED = 0.05
-"""The loss at the end, as a part of the loss at the start, up to which a batch was learned."""
+MAX_LOSS_SHARE = 0.05
+"""Greatest loss at the end, relative to that at the start, of a batch that was learned."""
 
 
 class Losses(pl.Callback):
-    """Notes the loss of every step in `values`, and logs a tenth of them."""
+    """Collects the loss of every step in `values`, and logs a tenth of them."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
@@ -24,7 +24,7 @@ class Losses(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the loss."""
+        """Add the loss of a step to `values`."""
         loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
         self.values.append(float(loss))
         if (len(self.values) - 1) % max(1, (trainer.max_epochs or 1) // 10) == 0:
@@ -32,10 +32,10 @@ class Losses(pl.Callback):
 
 
 def one_batch(samples: Samples, loading: Loading) -> PatchData:
-    """Make an epoch of one batch, the same in every epoch: the first of the training, read once.
+    """Make data whose every epoch is the first batch of training, read once.
 
     Raises:
-        ValueError: fewer patches than a batch.
+        ValueError: fewer samples than a batch.
     """
     patches = samples.epoch(0)
     number = loading.batch_size
@@ -46,5 +46,5 @@ def one_batch(samples: Samples, loading: Loading) -> PatchData:
 
 
 def learned(losses: Sequence[float]) -> bool:
-    """Say whether a batch was learned: the loss fell to `LEARNED` of its start."""
-    return losses[-1] <= LEARNED * losses[0]
+    """Return whether a batch was learned: the loss fell to `MAX_LOSS_SHARE` of its first value."""
+    return losses[-1] <= MAX_LOSS_SHARE * losses[0]

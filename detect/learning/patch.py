@@ -23,8 +23,8 @@ class ClassifierModule(CountingModule):
 
     Args:
         net, schedule, seed, scene_scores: as of a `CountingModule`.
-        loss: of every patch.
-        mixer: mixes the patches of training batches; None leaves them.
+        loss: computes the loss of every patch.
+        mixer: mixes the patches of training batches; None for none.
     """
 
     net: PatchClassifier
@@ -44,7 +44,7 @@ class ClassifierModule(CountingModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Give the loss of a batch of (pixels, output)."""
+        """Return the loss of a batch of (pixels, output)."""
         pixels, output = batch
         if self.mixer is not None:
             pixels, output = self.mixer(pixels.float(), output)
@@ -54,12 +54,12 @@ class ClassifierModule(CountingModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Keep the logits of a batch."""
+        """Compute and store the logits of a batch."""
         pixels, output = batch
         self._validated.append((self.net.classify(channels_last(pixels)).float().cpu(), output.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Score the patches, and the scenes when they are due."""
+        """Log the scores of the patches and of the scenes."""
         logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
         predicted = logits.argmax(dim=1)

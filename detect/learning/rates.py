@@ -16,16 +16,16 @@ from detect.learning.module import CountingModule
 from detect.samples.loading import PatchData
 
 SMOOTHING = 0.06
-"""Width of the window that smooths the losses, as a part of the steps (a Gaussian's deviation)."""
+"""Standard deviation of the Gaussian that smooths the losses, relative to the number of steps."""
 
 
 @dataclass(frozen=True, eq=False)
 class RateCurve:
-    """The loss of the batch at each factor; where it exploded the curve ends.
+    """The loss of the batch at each factor, up to the first loss that is not finite.
 
     Attributes:
-        factors: (N,) of all rates, in equal ratios.
-        losses: (N,).
+        factors: (N,) factors of all rates, in equal ratios.
+        losses: (N,) finite losses.
     """
 
     factors: NDArray[np.float64]
@@ -33,12 +33,12 @@ class RateCurve:
 
     @property
     def smoothed(self) -> NDArray[np.float64]:
-        """The losses, averaged over their neighbours on either side, so that nothing lags."""
+        """The losses (N,), smoothed symmetrically, so that the curve is not shifted."""
         return np.asarray(gaussian_filter1d(self.losses, SMOOTHING * len(self.losses), mode="nearest"))
 
     @property
     def suggestion(self) -> float | None:
-        """The factor at which the loss falls most steeply for a given ratio of factors; None where it never falls."""
+        """The factor at which the loss falls most steeply over the logarithm of the factor; None if it never falls."""
         if len(self.losses) < 3:
             return None
         slope = np.gradient(self.smoothed, np.log(self.factors))
@@ -46,10 +46,10 @@ class RateCurve:
 
 
 class FactorAdamW(AdamW):
-    """AdamW whose groups take `lr` as a factor of their own `rate`, so that one number moves all rates."""
+    """AdamW whose `lr` is a factor of each group's own `rate`, so that one number scales all rates."""
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Step with `lr * rate`; `lr` stays the factor."""
+        """Make a step with `lr * rate`; `lr` is the factor again afterwards."""
         factors = [group["lr"] for group in self.param_groups]
         for group in self.param_groups:
             group["lr"] *= group["rate"]
@@ -61,12 +61,12 @@ class FactorAdamW(AdamW):
 
 
 def find_rates(trainer: pl.Trainer, module: CountingModule, data: PatchData, span: RateSpan) -> RateCurve:
-    """Train while the factor of all rates rises, and note the loss; the weights are as before afterwards.
+    """Return the losses of a training whose rates rise from step to step; the weights are restored afterwards.
 
     Args:
-        trainer: without validation; its folder takes a checkpoint for the time being.
+        trainer: without validation; a temporary checkpoint is written to its folder.
         module: without scenes to count.
-        data: what is learned.
+        data: the training samples.
         span: the factors.
     """
     configure = module.configure_optimizers
@@ -81,10 +81,10 @@ def find_rates(trainer: pl.Trainer, module: CountingModule, data: PatchData, spa
 
     losses: list[float] = []
 
-    def note(outputs: Any, batch: Any, batch_idx: int) -> None:
+    def add_loss(outputs: Any, batch: Any, batch_idx: int) -> None:
         losses.append(float(outputs["loss"]))
 
-    module.configure_optimizers, module.on_train_batch_end = with_factor, note  # type: ignore[method-assign]
+    module.configure_optimizers, module.on_train_batch_end = with_factor, add_loss  # type: ignore[method-assign]
     try:
         found = Tuner(trainer).lr_find(
             module, datamodule=data, min_lr=span.least, max_lr=span.most, num_training=span.steps, update_attr=False

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version on import
 
 import albumentations as A
+
+if TYPE_CHECKING:
+    from detect.samples.targets import Objects
 
 GEOMETRIC = (
     "D4",
@@ -26,16 +30,24 @@ GEOMETRIC = (
 """Transforms that move pixels, and points with them; the others change values alone."""
 
 
-COLOURED = ("HueSaturationValue", "ColorJitter", "ISONoise", "RGBShift", "ChannelShuffle", "ChannelDropout", "ToGray")
-"""Transforms that need three bands; an image of one band does without them."""
+COLOUR_TRANSFORMS = (
+    "HueSaturationValue",
+    "ColorJitter",
+    "ISONoise",
+    "RGBShift",
+    "ChannelShuffle",
+    "ChannelDropout",
+    "ToGray",
+)
+"""Transforms that need three bands; they are left out for an image of one band."""
 
 
-MOST = 64
-"""Transforms of a chain, at most, whose seeds do not meet those of the next sample."""
+SEEDS_PER_SAMPLE = 64
+"""Longest chain whose transforms' seeds differ from those of the next sample."""
 
 
-LIGHT_SEEDS = 1 << 48
-"""Seeds of the photometric transforms lie this far from those of the geometric ones."""
+PHOTOMETRIC_SEEDS = 1 << 48
+"""Added to a sample's seed for the photometric transforms, so that they draw independently of the geometric ones."""
 
 
 class Augment:
@@ -47,7 +59,7 @@ class Augment:
         transforms: name of a transform in albumentations -> its arguments.
 
     Raises:
-        ValueError: an unknown transform or argument, or a transform that labels cannot follow.
+        ValueError: an unknown transform or argument, or a transform whose effect on points is not known.
     """
 
     def __init__(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
@@ -62,15 +74,15 @@ class Augment:
         self._geometry = A.Compose([transform for name, transform in built.items() if name in GEOMETRIC])
         points = A.KeypointParams(format="xy", remove_invisible=False)
         self._points = A.Compose(plain, keypoint_params=points) if plain else None
-        self._light = {
+        self._photometric = {
             3: A.Compose(list(photometric.values())),
-            1: A.Compose([transform for name, transform in photometric.items() if name not in COLOURED]),
+            1: A.Compose([transform for name, transform in photometric.items() if name not in COLOUR_TRANSFORMS]),
         }
 
     def __call__(
         self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
     ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
-        """Vary an image and move its points along.
+        """Return an augmented image, with its points moved alike.
 
         Photometric transforms are for uint8 images of 1 or 3 bands; any other image gets the geometric ones.
 
@@ -88,31 +100,32 @@ class Augment:
     def vary(
         self, pixels: NDArray[np.generic], xy: NDArray[np.floating], valid: NDArray[np.bool_] | None, seed: int
     ) -> tuple[NDArray[np.generic], NDArray[np.float64], NDArray[np.bool_]]:
-        """Vary an image, and move its points and a mask along; what comes in from beyond its border is not valid.
+        """Return an augmented image, with its points and a mask moved alike.
 
         Args:
             pixels: (C, H, W).
-            xy: (N, 2) points in pixels.
-            valid: (H, W); None if nobody asks, which saves time where there are no points either.
+            xy: (N, 2) points in pixels, pixel i spanning [i, i + 1).
+            valid: (H, W) mask of the pixels that belong to the image; None for all, which is faster without points.
             seed: the same seed gives the same result.
 
         Returns:
-            The image in its dtype, the N points in their order, and the mask.
+            The image in its dtype, the N points in their order, and the mask (H, W); pixels that were moved in from
+            outside the image are False.
         """
         bands = pixels.shape[0]
         image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float32)
         varied = _run(self._geometry, image, seed)
-        if pixels.dtype == np.uint8 and bands in self._light:
-            varied = _run(self._light[bands], varied, seed + LIGHT_SEEDS)
+        if pixels.dtype == np.uint8 and bands in self._photometric:
+            varied = _run(self._photometric[bands], varied, seed + PHOTOMETRIC_SEEDS)
         points, mask = self._moved(pixels.shape[1:], np.asarray(xy, np.float64).reshape(-1, 2), valid, seed)
         return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype, copy=False), points, mask
 
     def _moved(
         self, shape: tuple[int, ...], xy: NDArray[np.float64], valid: NDArray[np.bool_] | None, seed: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Move points and a mask as the same seed moves the pixels."""
+        """Return points and a mask, moved as the same seed moves the pixels."""
         everything = np.ones(shape, bool) if valid is None else valid
         if self._points is None or (valid is None and not len(xy)):
             return xy, everything
@@ -122,11 +135,44 @@ class Augment:
         return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
 
 
+def augmented_crop(
+    pixels: NDArray[np.generic], objects: "Objects", valid: NDArray[np.bool_], augment: Augment, seed: int
+) -> tuple[NDArray[np.generic], "Objects", NDArray[np.bool_]]:
+    """Return an augmented crop, with its objects and the mask of its valid pixels moved alike.
+
+    A box is moved by the middles of its edges; its new sides are those of the ellipse that they span, so that quarter
+    turns and mirrorings are exact and a round object keeps its size when it is turned. An ignored box becomes the box
+    around its moved corners.
+
+    Args:
+        pixels: (C, H, W).
+        objects: in pixels of the crop.
+        valid: (H, W), which pixels belong to the image.
+        augment: the transforms.
+        seed: the same seed gives the same result.
+    """
+    number, ignored = len(objects.xy), objects.ignored
+    points = [objects.xy]
+    if objects.wh is not None:
+        half = objects.wh / 2
+        points += [objects.xy + half * (1, 0), objects.xy + half * (0, 1)]
+    corners = ignored[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
+    pixels, moved, valid = augment.vary(pixels, np.concatenate([*points, corners]), valid, seed)
+    xy, wh = moved[:number], None
+    if objects.wh is not None:
+        right, down = moved[number : 2 * number] - xy, moved[2 * number : 3 * number] - xy
+        wh = 2 * np.hypot(right, down)
+    if len(ignored):
+        four = moved[len(moved) - len(corners) :].reshape(-1, 4, 2)
+        ignored = np.concatenate([four.min(axis=1), four.max(axis=1)], axis=1)
+    return pixels, replace(objects, xy=xy, wh=wh, ignored=ignored), valid
+
+
 def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.generic]:
-    """Run a chain.
+    """Return what a chain makes of an image (H, W, C).
 
     Raises:
-        ValueError: it changes the image's size or kind of number.
+        ValueError: the chain changes the image's size or dtype.
     """
     _seed_each(chain, seed)
     varied = np.asarray(chain(image=image)["image"])
@@ -134,19 +180,20 @@ def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.
     if sorted(varied.shape) != sorted(image.shape) or varied.dtype != image.dtype:
         names = ", ".join(type(transform).__name__ for transform in chain.transforms)
         raise ValueError(
-            f"augment.transforms must keep an image's size and kind of number, {names} make {varied.dtype} of "
-            f"{varied.shape[:2]} from {image.dtype} of {image.shape[:2]}; look at their arguments"
+            f"augment.transforms must keep an image's size and dtype, {names} make {varied.dtype} of "
+            f"{varied.shape[:2]} from {image.dtype} of {image.shape[:2]}; change their arguments or remove them"
         )
     return varied
 
 
 def _seed_each(chain: A.Compose, seed: int) -> None:
-    """Give every transform a seed of its own; `Compose.set_random_seed` gives all the same, so that all draw alike."""
-    for place, transform in enumerate(chain.transforms):
-        transform.set_random_seed(seed * MOST + place)
+    """Set a different seed on every transform; `Compose.set_random_seed` sets one for all, whose draws then agree."""
+    for position, transform in enumerate(chain.transforms):
+        transform.set_random_seed(seed * SEEDS_PER_SAMPLE + position)
 
 
 def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
+    """Return a transform of albumentations, checked."""
     if not hasattr(A, name):
         raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
     try:
@@ -155,15 +202,16 @@ def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
         raise ValueError(f"augment.transforms.{name}: {error}") from error
     if isinstance(transform, A.DualTransform) and name not in GEOMETRIC:
         raise ValueError(
-            f"augment.transforms.{name} moves or removes pixels in a way that labels do not follow; "
-            f"those that they follow are {', '.join(GEOMETRIC)}"
+            f"augment.transforms.{name} moves or removes pixels, and cannot move labels with them here; "
+            f"the geometric transforms are {', '.join(GEOMETRIC)}"
         )
     return transform
 
 
 def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave a mirrored border out: it moves no point, and albumentations adds a point for every mirror image of one.
+    """Return a transform's arguments without its border, for points and masks.
 
-    What comes in from beyond the border is no part of the image, whatever the mask is filled with.
+    With a mirrored border albumentations adds a point for every mirror image of one; and pixels moved in from outside
+    the image are not part of it, whatever the mask would be filled with.
     """
     return {name: value for name, value in arguments.items() if name not in ("border_mode", "fill_mask")}

@@ -1,4 +1,4 @@
-"""Folders of bare patches, a file each: the patches, the model's outputs for them, and what a training run is given."""
+"""Folders of bare patches, a file each: the patches, the network's outputs for them, and a training run's samples."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -14,17 +13,18 @@ from detect.imagery.reading import read_window
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import BackboneSpec, NetSpec, PatchHead
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.heads.specs import PatchHead
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
-from detect.samples.patches import _varied
+from detect.samples.patches import augmented
 
 
 class PatchFiles:
-    """Reads bare patches, a file each, all of one size and kind; each once in a process.
+    """Reads bare patches, a file each, all of one size and dtype; each once in a process.
 
     Args:
         spec: bands, dtype, resolution and patch size that every patch must have.
@@ -35,17 +35,17 @@ class PatchFiles:
         self._pixels: dict[Path, NDArray[np.generic]] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
-        """Return a file's pixels (bands, side, side).
+        """Return a file's pixels (bands, side, side) in its dtype.
 
         Raises:
-            ValueError: another size or dtype than the others'.
+            ValueError: a size or dtype other than the spec's.
         """
         if path not in self._pixels:
             scene = self.spec.resolution.resampled(open_scene(path))
             side = (self.spec.head.typical_size,) * 2
             if (scene.shape, scene.dtype) != (side, self.spec.dtype):
                 raise ValueError(
-                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; make them alike"
+                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; convert it"
                 )
             self._pixels[path] = read_window(scene, scene.window, self.spec.bands)
         return self._pixels[path]
@@ -56,11 +56,11 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
 
     Args:
         paths: the files.
-        outputs: the network's output that each should raise.
+        outputs: (N,) the target output of each.
         files: reads them; shared, so that a file is read once.
         augment: applied to every patch; None for validation and test.
-        seed: with an item's place it decides its augmentation.
-        paste: lays objects onto empty patches; those of output 0 are left alone. None for validation and test.
+        seed: the augmentation of a patch depends on it and on the patch's position.
+        paste: pastes objects onto empty patches; patches of output 0 are not changed. None for validation and test.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
             pixels = self.paste(path, output, self.seed + index)
         else:
             pixels = self.files.read(path)
-        return _varied(pixels, self.augment, self.seed + index), output
+        return augmented(pixels, self.augment, self.seed + index), output
 
 
 def folder_spec(
@@ -99,17 +99,17 @@ def folder_spec(
     bands: Sequence[int] | None,
     resolution: Resolution,
 ) -> NetSpec:
-    """Return what a classifier of a folder's patches is built from; their side is that of the first.
+    """Return the spec of a classifier of a folder's patches, with the first one's side.
 
     Args:
         folder: the patches.
-        negative_labels: folders that are background; the first names it.
+        negative_labels: folders of background patches; the first names the background.
         backbone: makes the backbone's spec for a number of bands.
-        bands: band numbers from 1; None takes the first three, or the one there is.
-        resolution: at what size the network sees patches.
+        bands: band numbers from 1; None takes the first three, or the only one.
+        resolution: to which patches are resampled.
 
     Raises:
-        ValueError: a negative label that is no class folder, or patches that are not square.
+        ValueError: a negative label without a class folder, or patches that are not square.
     """
     unknown = sorted(set(negative_labels) - set(folder.classes))
     if unknown:
@@ -123,21 +123,21 @@ def folder_spec(
     return NetSpec(head, backbone(len(chosen)), classes, chosen, dtype, resolution)
 
 
-def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str] = ()) -> NDArray[np.int64]:
-    """Return the network's output (N,) for every patch of a folder; all negative labels share the background's.
+def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the network's target output (N,) of every patch of a folder; all negative labels share the background's.
 
     Raises:
-        ValueError: a class that the model does not know and that is no negative label.
+        ValueError: a class that is neither one of the model nor a negative label.
     """
     first = len(spec.outputs) - len(spec.classes)
     background = {*spec.outputs[:first], *(negative_labels if first else ())}
     unknown = [name for name in folder.classes if name not in spec.classes and name not in background]
     if unknown:
         raise ValueError(
-            f"unknown classes {unknown}; the model knows {list(spec.outputs)}; background goes to data.labels.negative"
+            f"unknown classes {unknown}; the model knows {list(spec.outputs)}; name backgrounds in data.labels.negative"
         )
-    places = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
-    return np.array(places, np.int64)[folder.label]
+    numbers = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
+    return np.array(numbers, np.int64)[folder.label]
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class FolderDraw:
     """How patches of a folder are used.
 
     Attributes:
-        negative_labels: folders that are background.
-        val_fraction: share that validates where there is no `val` folder.
+        negative_labels: folders of background patches.
+        val_fraction: share that validates if there is no `val` folder, in (0, 1).
         balance: 0 draws classes as they occur, 1 all equally often.
-        superimpose: how often a patch's object, where it can be cut out, is laid onto an empty patch: one of the first
-            negative label.
+        superimpose: share of the patches whose object, if it can be cut out, is pasted onto an empty patch (one of the
+            first negative label), in [0, 1].
     """
 
     negative_labels: tuple[str, ...]
@@ -163,25 +163,16 @@ def folder_samples_of(
 ) -> Samples:
     """Make the samples of bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
-    Where classes are of different size, patches are drawn with replacement, by `recipe.balance`; an epoch has as many
-    as there are. Where they are of one size, each comes once.
+    If classes differ in number, patches are drawn with replacement, by `recipe.balance`, as many an epoch as there are.
+    If all have the same number, each patch is drawn once.
 
     Raises:
         ValueError: nothing to train on, or an unknown class.
     """
     outputs = folder_outputs(folder, spec, recipe.negative_labels)
-    side = np.array([name or "train" for name in folder.split])
-    train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
-    notes = ["validation patches from the folder's own val"]
-    if not len(train):
-        raise ValueError("the folder has no training patches")
-    if not len(val):
-        train, val = train_test_split(train, test_size=recipe.val_fraction, random_state=seed, stratify=outputs[train])
-        notes = [f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides"]
-
+    train, val, note = _sides(folder, outputs, recipe.val_fraction, seed)
     files = PatchFiles(spec)
-    paste, remarks = _moved_objects(folder, files, train, outputs, recipe)
-    notes += remarks
+    paste, paste_notes = _paste(folder, files, train, outputs, recipe)
     sizes = np.bincount(outputs[train])
     weight = class_weights(outputs[train], recipe.balance)
 
@@ -196,17 +187,37 @@ def folder_samples_of(
 
     number = {name: int((outputs[train] == i).sum()) for i, name in enumerate(spec.outputs)}
     drawn = balanced(list(number.values()), recipe.balance)
-    return Samples(epoch_patches, FolderDataset(*patches(val)), number, tuple(notes), drawn)
+    return Samples(epoch_patches, FolderDataset(*patches(val)), number, (note, *paste_notes), drawn)
 
 
-def _moved_objects(
+def _sides(
+    folder: PatchFolder, outputs: NDArray[np.int64], val_fraction: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
+    """Return the positions of the patches that train and that validate, and a note on how the latter were chosen."""
+    side = np.array([name or "train" for name in folder.split])
+    train, val = np.flatnonzero(side == "train"), np.flatnonzero(side == "val")
+    if not len(train):
+        raise ValueError("the folder has no training patches")
+    if len(val):
+        return train, val, "validation patches from the folder's own val"
+    from sklearn.model_selection import train_test_split
+
+    train, val = train_test_split(train, test_size=val_fraction, random_state=seed, stratify=outputs[train])
+    return (
+        train,
+        val,
+        f"{len(val)} validation patches drawn with seed {seed}; patches cut from one image are on both sides",
+    )
+
+
+def _paste(
     folder: PatchFolder,
     files: PatchFiles,
     train: NDArray[np.intp],
     outputs: NDArray[np.int64],
     recipe: FolderDraw,
 ) -> tuple[PasteOnOtherGround | None, list[str]]:
-    """Make what pastes objects onto empty patches, where that is asked for; return it with notes for the log."""
+    """Return what pastes objects onto empty patches, None if that is not asked for, and notes for the log."""
     spec, share = files.spec, recipe.superimpose
     if not share:
         return None, []
@@ -216,5 +227,5 @@ def _moved_objects(
         return None, ["augment.superimpose: there are no empty patches (data.labels.negative): not used here"]
     objects = {k: [folder.paths[i] for i in train if outputs[i] == k] for k in sorted(set(outputs[train])) if k}
     empty = [folder.paths[i] for i in ground]
-    made = PasteOnOtherGround(share, spec.head.typical_size, files.read, objects, empty)
-    return made, [f"superimposition: {made.pieces.rates_text(spec.outputs)}"]
+    paste = PasteOnOtherGround(share, spec.head.typical_size, files.read, objects, empty)
+    return paste, [f"superimposition: {paste.object_cutouts.rates_text(spec.outputs)}"]

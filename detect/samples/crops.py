@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery.windows import Window, clamp_far_edges
-from detect.samples.augment import Augment
+from detect.samples.augment import Augment, augmented_crop
 from detect.samples.epochs import (
     SEED_STEP,
     CropDraw,
@@ -26,19 +26,19 @@ from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.sizes import nearest_distances
+from detect.samples.sizes import close_objects_note
 from detect.samples.targets import Objects, TargetEncoder
 
-TRIES = 20
-"""Crops drawn to find an empty one before any is taken."""
+MAX_EMPTY_CROP_TRIES = 20
+"""Crops drawn to find one without objects, after which the one with the fewest is taken."""
 
 
-INNER = 0.9
-"""Share of a crop's side within which the object that it was drawn for lies."""
+INNER_SHARE = 0.9
+"""Share of a crop's side, around its middle, within which the object is that it was drawn for."""
 
 
-FIXED = 48
-"""Crops that validate, at most."""
+MAX_VALIDATION_CROPS = 48
+"""Greatest number of validation crops."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Crop:
 class CropSampler:
     """Draws the crops of an epoch; the same seed and epoch give the same crops.
 
-    A crop lies inside its scene where that is large enough.
+    A crop is inside its scene if the scene is large enough; else the scene is in the middle of the crop.
 
     Args:
         scenes: labelled scenes.
@@ -78,10 +78,10 @@ class CropSampler:
         self._area = area / area.sum()
 
     def draw(self, epoch: int) -> list[Crop]:
-        """Draw the crops of an epoch, shuffled."""
+        """Draw the crops of an epoch, from 0, shuffled."""
         rng = default_rng((self.seed, epoch))
         empty = round(self.recipe.samples * self.recipe.empty_fraction)
-        negative = self.hard_negatives.most(round(empty * self.recipe.negative_fraction))
+        negative = self.hard_negatives.limit(round(empty * self.recipe.negative_fraction))
         chosen = rng.choice(len(self._objects), size=self.recipe.samples - empty, p=self._weight)
         crops = [self._around(self._objects[i], rng) for i in chosen]
         crops += [self._around(place, rng) for place in self.hard_negatives.draw(negative, rng)]
@@ -89,33 +89,36 @@ class CropSampler:
         return [crops[i] for i in rng.permutation(len(crops))]
 
     def fixed(self) -> list[Crop]:
-        """Give crops for validation: every object's neighbourhood once, as far as `FIXED` go, and empty ground."""
+        """Return the validation crops: one around every object, and empty ground, `MAX_VALIDATION_CROPS` at most."""
         rng = default_rng((self.seed, 0))
-        empty = min(round(FIXED * self.recipe.empty_fraction), round(len(self._objects) * self.recipe.empty_fraction))
-        order = rng.permutation(len(self._objects))[: FIXED - empty]
+        share = self.recipe.empty_fraction
+        empty = min(round(MAX_VALIDATION_CROPS * share), round(len(self._objects) * share))
+        order = rng.permutation(len(self._objects))[: MAX_VALIDATION_CROPS - empty]
         return [self._around(self._objects[i], rng) for i in order] + [self._empty(rng) for _ in range(empty)]
 
     def _around(self, place: Place, rng: Generator) -> Crop:
+        """Draw a crop that holds a place within `INNER_SHARE` of its side."""
         scene, x, y = place
-        dx, dy = rng.uniform(-INNER / 2, INNER / 2, size=2) * self.recipe.side
+        dx, dy = rng.uniform(-INNER_SHARE / 2, INNER_SHARE / 2, size=2) * self.recipe.side
         return self._at(scene, x + dx, y + dy)
 
     def _empty(self, rng: Generator) -> Crop:
-        """Draw a crop without an object's centre, the emptiest of `TRIES` where all have some."""
-        least: tuple[int, Crop] | None = None
-        for _ in range(TRIES):
+        """Draw a crop without an object's centre, or the one with the fewest of `MAX_EMPTY_CROP_TRIES`."""
+        emptiest: tuple[int, Crop] | None = None
+        for _ in range(MAX_EMPTY_CROP_TRIES):
             scene = int(rng.choice(len(self.scenes), p=self._area))
             height, width = self.scenes[scene].scene.shape
             crop = self._at(scene, rng.uniform(0, width), rng.uniform(0, height))
             number = int(crop.window.contains_xy(self.scenes[scene].objects.xy).sum())
-            if least is None or number < least[0]:
-                least = number, crop
+            if emptiest is None or number < emptiest[0]:
+                emptiest = number, crop
             if not number:
                 break
-        assert least is not None
-        return least[1]
+        assert emptiest is not None
+        return emptiest[1]
 
     def _at(self, scene: int, x: float, y: float) -> Crop:
+        """Return the crop around a point, moved into its scene."""
         side = self.recipe.side
         row, col = (
             int(np.clip(round(at - side / 2), 0, length - side)) if length >= side else (length - side) // 2
@@ -128,13 +131,13 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """Crops of scenes with their targets.
 
     Args:
-        scenes: what the crops' scene numbers mean.
+        scenes: the scenes that the crops number.
         crops: the crops.
-        source: where pixels come from.
+        source: reads the pixels.
         encoder: makes the targets.
         augment: applied to every crop; None for validation.
-        seed: with an item's place it decides its augmentation.
-        paste: lays other objects and ground onto a crop before that; None for validation.
+        seed: the augmentation of a crop depends on it and on the crop's position.
+        paste: pastes other objects and ground onto a crop before it is augmented; None for validation.
     """
 
     def __init__(
@@ -159,12 +162,12 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         return len(self.crops)
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give (pixels (bands, side, side) in the image's dtype, targets)."""
+        """Return (pixels (bands, side, side) in the image's dtype, targets)."""
         pixels, objects, valid = self.sample(index)
         return torch.from_numpy(np.ascontiguousarray(pixels)), self.encoder(objects, valid)
 
     def sample(self, index: int) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
-        """Give the pixels of a crop, its objects, and which pixels are of the image."""
+        """Return a crop's pixels (bands, side, side), its objects, and the mask (side, side) of the image's pixels."""
         crop = self.crops[index]
         labelled, window = self.scenes[crop.scene], crop.window
         pixels = self.source.read(labelled.scene, window)
@@ -177,43 +180,17 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         if self.paste is not None:
             pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
-            pixels, objects, valid = varied(pixels, objects, valid, self.augment, self.seed + index)
+            pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, self.seed + index)
         return pixels, objects, valid
 
 
 def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
-    """Give the objects whose centre lies in a window or up to half its side away, in pixels of the window."""
+    """Return the objects whose centre is in a window or up to half its side outside, in pixels of the window."""
     around = window.grown(window.width // 2)
     near = labelled.objects[around.contains_xy(labelled.objects.xy)]
     xy = clamp_far_edges(near.xy, labelled.scene.shape) - (window.col, window.row)
     ignored = labelled.ignored - np.array([window.col, window.row] * 2, np.float64)
     return Objects(xy, near.wh, near.label, ignored)
-
-
-def varied(
-    pixels: NDArray[np.generic], objects: Objects, valid: NDArray[np.bool_], augment: Augment, seed: int
-) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
-    """Vary a crop and move its objects along.
-
-    A box is moved by the middles of its edges; its new sides are those of the ellipse that they span, so that quarter
-    turns and mirrorings are exact and a turned round thing keeps its size. An ignored box becomes the box around its
-    moved corners.
-    """
-    number, ignored = len(objects.xy), objects.ignored
-    points = [objects.xy]
-    if objects.wh is not None:
-        half = objects.wh / 2
-        points += [objects.xy + half * (1, 0), objects.xy + half * (0, 1)]
-    corners = ignored[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
-    pixels, moved, valid = augment.vary(pixels, np.concatenate([*points, corners]), valid, seed)
-    xy, wh = moved[:number], None
-    if objects.wh is not None:
-        right, down = moved[number : 2 * number] - xy, moved[2 * number : 3 * number] - xy
-        wh = 2 * np.hypot(right, down)
-    if len(ignored):
-        four = moved[len(moved) - len(corners) :].reshape(-1, 4, 2)
-        ignored = np.concatenate([four.min(axis=1), four.max(axis=1)], axis=1)
-    return pixels, Objects(xy, wh, objects.label, ignored), valid
 
 
 def crop_samples_of(
@@ -225,29 +202,30 @@ def crop_samples_of(
     seed: int,
     paste: PasteObjects | None = None,
 ) -> Samples:
-    """Learn from crops of scenes, around objects and on empty ground; those that train may get pasted objects."""
+    """Make the samples of a grid head: crops of scenes, around objects and on empty ground.
+
+    Args:
+        split: the scenes; every epoch is drawn from those that train.
+        source: reads their pixels.
+        encoder: makes the targets.
+        recipe: the shares.
+        augment: applied to training crops; None for none.
+        seed: of the draws, the augmentation and the pasting.
+        paste: pastes objects and ground onto training crops; None for none.
+
+    Raises:
+        ValueError: a side without objects.
+    """
     check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
-    held = CropSampler(split.val, recipe, seed)
+    val_sampler = CropSampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, paste)
 
     number, notes = objects_and_notes(split)
-    note = _close_objects(split.train, encoder)
+    note = close_objects_note(split.train, encoder.stride)
     drawn = balanced(list(number.values()), recipe.balance)
-    val = CropDataset(split.val, held.fixed(), source, encoder)
+    val = CropDataset(split.val, val_sampler.fixed(), source, encoder)
     return Samples(train, val, number, notes + ((note,) if note else ()), drawn, sampler.hard_negatives)
-
-
-def _close_objects(scenes: Sequence[LabelledScene], encoder: TargetEncoder) -> str | None:
-    """Say how many objects lie so close to another that the head may take both for one."""
-    total = sum(len(labelled.objects) for labelled in scenes)
-    close = int((nearest_distances(scenes) < encoder.stride).sum())
-    if not close:
-        return None
-    return (
-        f"{close} of {total} training objects lie less than a cell ({encoder.stride} pixels) from another and may be "
-        "taken for one with it; a smaller net.stride or a larger data.scale would tell them apart"
-    )

@@ -5,26 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from detect.labels.annotations import Annotations
-from detect.samples.group_folds import class_counts, deal, group_of
+from detect.samples.group_folds import class_counts, divide, group_of
 from detect.samples.splits import named_sides
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A part of a cross-validation: the one that is tested.
+    """The part of a cross-validation that a run tests.
 
     Attributes:
         number: which part, from 1.
-        of: how many there are; as many as images or groups leaves one out in turn.
-        seed: of the deal, which no other seed changes.
+        of: number of parts, 2 or more; as many as images or groups tests each in turn.
+        seed: of the division into parts; the same in all runs of a cross-validation.
 
     Raises:
-        ValueError: fewer than two parts, or a number beyond them.
+        ValueError: fewer than two parts, or a number greater than that of the parts.
     """
 
     number: int
     of: int
-    seed: int = 0
+    seed: int
 
     def __post_init__(self) -> None:
         if self.of < 2 or not 1 <= self.number <= self.of:
@@ -35,10 +35,10 @@ class Fold:
 
     @classmethod
     def parse(cls, text: str, seed: int) -> "Fold":
-        """Read `k/n`.
+        """Read a fold written as `k/n`.
 
         Raises:
-            ValueError: it is no such thing.
+            ValueError: another text.
         """
         found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", str(text))
         if found is None:
@@ -51,8 +51,8 @@ class Folded:
     """What a fold makes of annotations.
 
     Attributes:
-        annotations: the images that the run uses, their `split` set: the fold's are for the test.
-        left_out: names of the images that were held back already, and that no fold uses.
+        annotations: the images that the run uses, with their `split` set: the fold's are on the test side.
+        left_out: names of the images on the test side already, which no fold uses.
         note: a sentence on what is tested.
     """
 
@@ -62,33 +62,33 @@ class Folded:
 
 
 def fold_images(annotations: Annotations, fold: Fold, val: Sequence[str], test: Sequence[str]) -> Folded:
-    """Set the images of a fold aside for the test.
+    """Return annotations in which the images of a fold are on the test side.
 
-    The folds divide the images that nobody named for a side, whole groups at a time. Images named for validation, by
-    `val` or the split column, validate in every fold; those named for the test are left out of all of them.
+    The folds divide the images that no setting or split column assigns to a side, whole groups at a time. Images
+    assigned to validation validate in every fold; those assigned to the test are left out of all folds.
 
     Args:
         annotations: the images.
         fold: which part is tested.
         val: names of images or groups that validate.
-        test: names of images or groups that are held back.
+        test: names of images or groups that no fold uses.
 
     Raises:
         ValueError: more folds than images or groups, an unknown name, or an image or group on two sides.
     """
     sides = named_sides(annotations, val, test)
-    free = [image for image in annotations.images if sides[image.name] == "train"]
-    groups = sorted({group_of(image) for image in free})
+    unassigned = [image for image in annotations.images if sides[image.name] == "train"]
+    groups = sorted({group_of(image) for image in unassigned})
     if fold.of > len(groups):
         raise ValueError(
-            f"data.split.fold={fold} divides images or groups in {fold.of}, and there are {len(groups)} without a "
-            "side of their own; divide in fewer, or name fewer in data.split.val, data.split.test and the split column"
+            f"data.split.fold={fold} needs {fold.of} images or groups without a side, and there are {len(groups)}; "
+            "use fewer folds, or name fewer in data.split.val, data.split.test and the split column"
         )
-    tested = {groups[i] for i in deal(class_counts(free, groups), fold.of, fold.seed)[fold.number - 1]}
+    tested = {groups[i] for i in divide(class_counts(unassigned, groups), fold.of, fold.seed)[fold.number - 1]}
     left_out = tuple(image.name for image in annotations.images if sides[image.name] == "test")
-    sides |= {image.name: "test" for image in free if group_of(image) in tested}
+    sides |= {image.name: "test" for image in unassigned if group_of(image) in tested}
     used = tuple(replace(image, split=sides[image.name]) for image in annotations.images if image.name not in left_out)
     note = f"fold {fold} tests {', '.join(image.name for image in used if image.split == 'test')}"
     if left_out:
-        note += f"; {', '.join(left_out)} were held back already: no fold uses them"
+        note += f"; {', '.join(left_out)} are on the test side already: no fold uses them"
     return Folded(replace(annotations, images=used), left_out, note)

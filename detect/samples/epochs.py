@@ -1,4 +1,4 @@
-"""How an epoch's samples are drawn: shares of objects, backgrounds and classes, and what a training run is given."""
+"""How an epoch's samples are drawn: shares of objects, backgrounds and classes; and the samples of a training run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loading:
-    """How batches are put together.
+    """How batches are loaded.
 
     Attributes:
         batch_size: samples a batch.
-        workers: processes that cut and augment samples; 0 does it in the main process.
+        workers: processes that cut and augment samples; 0 for the main process alone.
         cache: bytes of decoded photographs that are kept in memory.
 
     Raises:
-        ValueError: a number below its least.
+        ValueError: a batch size below 2, or fewer than 0 workers.
     """
 
     batch_size: int
@@ -44,13 +44,16 @@ class PatchDraw:
 
     Attributes:
         samples: patches an epoch.
-        background_fraction: share of them that hold no object at their centre, in [0, 1).
-        near_fraction: share of the backgrounds drawn close to an object, between `exclusion` and twice that: they teach
-            where an object ends, and so keep neighbours apart.
-        negative_fraction: share of the backgrounds drawn at labelled look-alikes, where there are any.
-        jitter: greatest shift of an object's patch along each axis, in pixels.
+        background_fraction: share of them without an object at their centre, in [0, 1).
+        near_fraction: share of the backgrounds drawn close to an object, between `exclusion` and twice that, in [0, 1];
+            they teach where an object ends, and so to separate neighbours.
+        negative_fraction: share of the backgrounds drawn at hard negatives, where there are any, in [0, 1].
+        jitter: greatest shift of an object's patch along each axis, in pixels; less than `exclusion`.
         exclusion: least distance of a background's centre from every object's, in pixels.
         balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     samples: int
@@ -81,9 +84,12 @@ class CropDraw:
     Attributes:
         samples: crops an epoch.
         side: of a crop in pixels.
-        empty_fraction: share of them drawn from places without objects, in [0, 1).
-        negative_fraction: share of the empty ones drawn around labelled look-alikes, where there are any.
+        empty_fraction: share of them without objects, in [0, 1).
+        negative_fraction: share of the empty ones drawn around hard negatives, where there are any, in [0, 1].
         balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     samples: int
@@ -103,22 +109,22 @@ class CropDraw:
 
 
 SEED_STEP = 1_000_003
-"""Augmentation seeds of a run lie this far from those of the run with the next seed."""
+"""Difference between the augmentation seeds of two runs with consecutive seeds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a network is shown in a training run.
+    """The samples of a training run.
 
     Attributes:
         epoch: returns the samples of an epoch, from 0.
-        val: the samples that validate.
-        outputs: how many training patches or objects each output of the network has.
+        val: the validation samples.
+        outputs: number of training patches or objects of each output of the network.
         notes: sentences for the log and the report.
-        drawn: how many of each output of the network are drawn, relative to one another.
+        drawn: (outputs,) how often each output of the network is drawn, relative to the others.
         hard_negatives: of the sampler that draws the epochs; None for bare patches.
-        warnings: the same, on what does not suit the objects.
-        sizes: how large the training objects are; None for bare patches, and where points have no neighbours.
+        warnings: sentences on settings that do not suit the objects.
+        sizes: the sizes of the training objects; None for bare patches, and for points without neighbours.
     """
 
     epoch: Callable[[int], "PatchSet"]
@@ -131,7 +137,7 @@ class Samples:
     sizes: "ObjectSizes | None" = None
 
     def with_notes(self, sizes: "ObjectSizes | None", note: str, warnings: tuple[str, ...]) -> "Samples":
-        """Return these samples with the objects' sizes, a note and warnings on them."""
+        """Return these samples with the objects' sizes, and a note and warnings added."""
         return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
 
 
@@ -149,7 +155,7 @@ class PatchGeometry:
 
 
 def class_weights(label: NDArray[np.integer], balance: float) -> NDArray[np.float64]:
-    """Return the weight (N,) with which each object is drawn, by the number of its class to the power of -balance.
+    """Return the weight (N,) with which each object is drawn: the number of its class to the power of -balance.
 
     Args:
         label: (N,) class numbers.
@@ -159,17 +165,22 @@ def class_weights(label: NDArray[np.integer], balance: float) -> NDArray[np.floa
 
 
 def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
-    """Return how often classes are drawn, as many in all as there are: `balance` 0 as they occur, 1 equally often."""
-    held = np.array(number, np.float64)
-    share = np.where(held > 0, np.maximum(held, 1) ** (1 - balance), 0)
-    return share * held.sum() / max(share.sum(), 1)
+    """Return how often each class is drawn (C,), as many in all as there are objects.
+
+    Args:
+        number: (C,) objects of each class.
+        balance: 0 draws classes as they occur, 1 all equally often.
+    """
+    count = np.array(number, np.float64)
+    share = np.where(count > 0, np.maximum(count, 1) ** (1 - balance), 0)
+    return share * count.sum() / max(share.sum(), 1)
 
 
 def check_objects(split: "SceneSplit") -> None:
     """Check that there are objects to train on and to validate with.
 
     Raises:
-        ValueError: there are none.
+        ValueError: no object on one of the two sides.
     """
     for side, scenes in (("training", split.train), ("validation", split.val)):
         if not any(len(labelled.objects) for labelled in scenes):
@@ -177,11 +188,11 @@ def check_objects(split: "SceneSplit") -> None:
 
 
 def objects_and_notes(split: "SceneSplit") -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the number of training objects of each class, and notes for the reader of the report."""
+    """Return the number of training objects of each class, and notes for the log and the report."""
     classes = split.train[0].objects.classes
     number = {name: sum(s.objects.counts()[name] for s in split.train) for name in classes}
-    unseen = [name for name, n in number.items() if not n]
+    missing = [name for name, n in number.items() if not n]
     notes: tuple[str, ...] = (split.note,)
-    if unseen:
-        notes += (f"no training object of class {', '.join(unseen)}: the model cannot find them",)
+    if missing:
+        notes += (f"no training object of class {', '.join(missing)}: the model cannot find them",)
     return number, notes

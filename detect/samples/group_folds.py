@@ -1,28 +1,27 @@
-"""Draws of whole groups of images, for validation and for cross-validation, with the classes shared out evenly."""
+"""Draws of whole groups of images, for validation and cross-validation, with every class spread evenly."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import RepeatedKFold, ShuffleSplit
 
 from detect.labels.annotations import AnnotatedImage
 
-DRAWS = 200
-"""Draws among which the one is taken that shares the classes out most evenly."""
+CANDIDATE_DRAWS = 200
+"""Draws of which the one with the most evenly spread classes is taken."""
 
 
 Part = NDArray[np.intp]
-"""Positions of groups that are held back together."""
+"""Positions (n,) of the groups that validate, or are tested, together."""
 
 
 def group_of(image: AnnotatedImage) -> str:
-    """Give the name of an image's group; an image without one is its own."""
+    """Return the name of an image's group; an image without a group is its own."""
     return image.group or image.name
 
 
 def class_counts(images: Sequence[AnnotatedImage], groups: Sequence[str]) -> NDArray[np.int64]:
-    """Count the objects of each class in each group: (groups, classes)."""
+    """Return the number of objects of each class in each group: (groups, classes)."""
     place = {name: i for i, name in enumerate(groups)}
     counts = np.zeros((len(groups), len(images[0].objects.classes) if images else 0), np.int64)
     for image in images:
@@ -30,40 +29,47 @@ def class_counts(images: Sequence[AnnotatedImage], groups: Sequence[str]) -> NDA
     return counts
 
 
-def deal(counts: NDArray[np.int64], parts: int, seed: int) -> list[Part]:
-    """Deal groups into parts of equal size, give or take one, each to be held back in turn.
+def divide(counts: NDArray[np.int64], parts: int, seed: int) -> list[Part]:
+    """Divide groups into parts whose sizes differ by one at most, each to be tested in turn.
 
-    Of `DRAWS` deals that one is taken that leaves most classes something to train on, then most parts with objects,
-    then the classes' shares nearest to equal. As many parts as groups are the groups in their order.
+    Of `CANDIDATE_DRAWS` random divisions the one is taken that leaves the most classes something to train on, then has
+    the most parts with objects, then the most equal shares of the classes. As many parts as groups are the groups in
+    their order.
 
     Args:
         counts: (groups, classes) objects.
-        parts: how many, at least 2.
+        parts: number of parts, 2 or more.
         seed: of the draws.
     """
+    from sklearn.model_selection import RepeatedKFold
+
     if parts == len(counts):
         return [np.array([i]) for i in range(parts)]
-    held = [part for _, part in RepeatedKFold(n_splits=parts, n_repeats=DRAWS, random_state=seed).split(counts)]
-    deals = (held[i : i + parts] for i in range(0, len(held), parts))
-    return max(deals, key=lambda dealt: _evenness(counts, dealt))
+    tested = [
+        part for _, part in RepeatedKFold(n_splits=parts, n_repeats=CANDIDATE_DRAWS, random_state=seed).split(counts)
+    ]
+    divisions = (tested[i : i + parts] for i in range(0, len(tested), parts))
+    return max(divisions, key=lambda division: _evenness(counts, division))
 
 
 def draw(counts: NDArray[np.int64], number: int, seed: int) -> Part:
-    """Draw groups to hold back; of `DRAWS` draws the one that `deal` would prefer.
+    """Draw groups for validation; of `CANDIDATE_DRAWS` draws the one that `divide` would prefer.
 
     Args:
         counts: (groups, classes) objects.
-        number: how many groups.
+        number: number of groups to draw.
         seed: of the draws.
     """
-    draws = ShuffleSplit(n_splits=DRAWS, test_size=number, random_state=seed).split(counts)
-    return max((held for _, held in draws), key=lambda held: _evenness(counts, [held]))
+    from sklearn.model_selection import ShuffleSplit
+
+    draws = ShuffleSplit(n_splits=CANDIDATE_DRAWS, test_size=number, random_state=seed).split(counts)
+    return max((drawn for _, drawn in draws), key=lambda drawn: _evenness(counts, [drawn]))
 
 
 def _evenness(counts: NDArray[np.int64], parts: Sequence[Part]) -> tuple[int, int, float]:
-    """Rate parts that are held back in turn: classes left to train on, parts with objects, nearness of the shares."""
+    """Return the rank of a division: classes left to train on, parts with objects, and evenness of the shares."""
     total = counts.sum(axis=0)
-    held = np.array([counts[part].sum(axis=0) for part in parts])
+    inside = np.array([counts[part].sum(axis=0) for part in parts])
     wanted = np.array([[len(part) / len(counts)] for part in parts])
-    apart = np.abs(held / np.maximum(total, 1) - wanted)[:, total > 0]
-    return int((held < total).sum()), int(held.any(axis=1).sum()), -float(apart.sum())
+    unevenness = np.abs(inside / np.maximum(total, 1) - wanted)[:, total > 0]
+    return int((inside < total).sum()), int(inside.any(axis=1).sum()), -float(unevenness.sum())

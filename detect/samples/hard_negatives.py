@@ -1,4 +1,4 @@
-"""Hard negatives: the places that look like an object and are none, labelled by a person or found by the network."""
+"""Hard negatives: places that look like an object and are none, labelled by a person or mined by the network."""
 
 import logging
 import math
@@ -7,30 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from scipy.spatial import cKDTree
 
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene
 
 logger = logging.getLogger(__name__)
 
-REPEATS = 4
-"""Times that a mined place is drawn in an epoch, on average, at most: one false alarm must not fill a whole share."""
+MAX_MINED_REPEATS = 4
+"""Draws of a mined place in an epoch, on average, at most, so that one false alarm does not fill the whole share."""
 
 
 Place = tuple[int, float, float]
-"""A scene's position in the list, and x and y in its pixels."""
+"""A scene's position in the list, and x and y in its resampled pixels."""
 
 
 class HardNegatives:
-    """The places of training scenes that are background worth learning from.
+    """The hard negatives of training scenes.
 
     Args:
-        scenes: those that train, with the look-alikes that were labelled.
+        scenes: the training scenes with their labelled negatives.
 
     Attributes:
-        labelled: places that a person named.
-        mined: places where the network saw objects that are none, with their scores; empty until it has looked.
+        labelled: places that a person labelled as no object.
+        mined: places of the network's false alarms, with their scores; empty until mining has run.
     """
 
     def __init__(self, scenes: Sequence[LabelledScene]) -> None:
@@ -40,9 +39,9 @@ class HardNegatives:
     def __len__(self) -> int:
         return len(self.labelled) + len(self.mined)
 
-    def most(self, number: int) -> int:
-        """Give how many of `number` draws are for look-alikes: with mined ones alone `REPEATS` of each, at most."""
-        return number if self.labelled else min(number, REPEATS * len(self.mined))
+    def limit(self, number: int) -> int:
+        """Return how many of `number` draws can be hard negatives; mined ones alone `MAX_MINED_REPEATS` times each."""
+        return number if self.labelled else min(number, MAX_MINED_REPEATS * len(self.mined))
 
     def draw(self, number: int, rng: Generator) -> list[Place]:
         """Draw places with replacement: labelled ones with a weight of 1, mined ones with their score."""
@@ -55,29 +54,40 @@ class HardNegatives:
 
 @dataclass(frozen=True)
 class Mining:
-    """When and what to mine.
+    """When hard negatives are mined, and what is a false alarm.
 
     Attributes:
-        moments: shares of the epochs after which the network looks for its false alarms, in (0, 1).
-        apart: pixels of the image files from every object beyond which a detection is a false alarm.
+        moments: shares of the epochs after which the training scenes are searched, in (0, 1).
+        distance: a detection farther than this from every object is a false alarm, in pixels of the image files.
+
+    Raises:
+        ValueError: a moment outside (0, 1).
     """
 
     moments: tuple[float, ...]
-    apart: float
+    distance: float
 
     def __post_init__(self) -> None:
         if not all(0 < moment < 1 for moment in self.moments):
             raise ValueError(f"data.mining.at must be shares of the epochs in (0, 1), got {list(self.moments)}")
 
     def epochs(self, number: int) -> set[int]:
-        """Give the epochs, from 0, at whose end the network looks, of `number`; after the last it would be too late."""
+        """Return the epochs, from 0, of `number` at whose end to mine; not the last, after which nothing learns."""
         return {max(0, math.ceil(moment * number) - 1) for moment in self.moments} - {number - 1}
 
 
 def false_alarms(
-    scenes: Sequence[LabelledScene], found: Mapping[str, Detections], apart: float
+    scenes: Sequence[LabelledScene], found: Mapping[str, Detections], distance: float
 ) -> list[tuple[Place, float]]:
-    """Give the detections farther than `apart` pixels of the file from every object, with their scores."""
+    """Return the places of detections far from every object, with their scores.
+
+    Args:
+        scenes: the labelled scenes.
+        found: the detections of each scene, by its name, in its resampled pixels.
+        distance: least distance from every object, in pixels of the image file.
+    """
+    from scipy.spatial import cKDTree
+
     alarms: list[tuple[Place, float]] = []
     for i, labelled in enumerate(scenes):
         table = found[labelled.name]
@@ -87,6 +97,8 @@ def false_alarms(
         if len(labelled.objects):
             factor = np.asarray(labelled.scene.factor_xy, np.float64)
             away = cKDTree(labelled.objects.xy / factor).query(table.xy / factor)[0]
-        for (x, y), score in zip(table.xy[away > apart].tolist(), table.score[away > apart].tolist(), strict=True):
+        for (x, y), score in zip(
+            table.xy[away > distance].tolist(), table.score[away > distance].tolist(), strict=True
+        ):
             alarms.append(((i, x, y), score))
     return alarms

@@ -1,4 +1,4 @@
-"""Scenes with what a person labelled in them, as the network sees them, and the sides that they are on."""
+"""Labelled scenes, resampled for the network, and the sides of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,19 +13,19 @@ from detect.labels.detections import Detections
 from detect.labels.regions import inside_regions, outside
 
 PART = " [rows "
-"""What follows the image's name in the name of a part of it."""
+"""Start of what is appended to an image's name to name a part of it."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledScene:
-    """A scene with what a person labelled in it.
+    """A scene with its labels.
 
     Attributes:
         name: the image's name in the annotations; a part of an image has its rows or columns appended.
-        scene: the pixels.
+        scene: the image, or a part of it.
         objects: ground truth, in pixels of the scene.
-        negatives: (M, 2) xy of look-alikes that are not objects.
-        ignored: (M, 4) boxes x1, y1, x2, y2 where nobody said what there is.
+        negatives: (M, 2) xy of labelled hard negatives, in pixels of the scene.
+        ignored: (M, 4) boxes x1, y1, x2, y2 of regions that are not labelled, in pixels of the scene.
     """
 
     name: str
@@ -35,18 +35,18 @@ class LabelledScene:
     ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
     def part(self, window: Window, reach: float = 0.0) -> "LabelledScene":
-        """Cut a rectangle out, with the objects whose centres lie in it.
+        """Return a part of the scene, with the objects whose centres are in it.
 
         Args:
-            window: the rectangle.
-            reach: half the side in pixels of the square around every object beyond the rectangle that is ignored:
-                what of it lies within is neither an object of this part nor background.
+            window: the part.
+            reach: half the side in pixels of the square around every object outside the part that is ignored: where it
+                overlaps the part, that is neither an object of this part nor background.
         """
         inside = self._within(window, self.objects.xy)
-        beyond = self.objects.xy[~inside] if reach else np.empty((0, 2))
-        halves = np.concatenate([beyond - reach, beyond + reach], axis=1)
+        outside_xy = self.objects.xy[~inside] if reach else np.empty((0, 2))
+        squares = np.concatenate([outside_xy - reach, outside_xy + reach], axis=1)
         corners = np.array([window.col, window.row, window.col_stop, window.row_stop], np.float64)
-        touching = (halves[:, :2] < corners[2:]).all(axis=1) & (halves[:, 2:] > corners[:2]).all(axis=1)
+        overlapping = (squares[:, :2] < corners[2:]).all(axis=1) & (squares[:, 2:] > corners[:2]).all(axis=1)
         rows = f"{PART}{window.row}-{window.row_stop}, columns {window.col}-{window.col_stop}]"
         return replace(
             self,
@@ -54,22 +54,22 @@ class LabelledScene:
             scene=view(self.scene, window),
             objects=self.objects[inside].shifted(-window.col, -window.row),
             negatives=self.negatives[self._within(window, self.negatives)] - (window.col, window.row),
-            ignored=np.concatenate([self.ignored, halves[touching]]) - np.tile(corners[:2], 2),
+            ignored=np.concatenate([self.ignored, squares[overlapping]]) - np.tile(corners[:2], 2),
         )
 
     def without_ignored(self) -> "LabelledScene":
-        """Leave out the objects and look-alikes that lie in ignored regions."""
+        """Return the scene without the objects and hard negatives in ignored regions."""
         within = inside_regions(self.negatives, self.ignored)
         return replace(self, objects=outside(self.objects, self.ignored), negatives=self.negatives[~within])
 
     def _within(self, window: Window, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Mark the points of a window; one on the scene's right or lower edge is in the window that ends there."""
+        """Return which points (N,) are in a window; those on the scene's far edges are in windows that end there."""
         return window.contains_xy(clamp_far_edges(xy, self.scene.shape))
 
 
 @dataclass(frozen=True)
 class SceneSplit:
-    """The scenes of each side, and a sentence on how they were chosen."""
+    """The scenes of each side, and a sentence on how the validation scenes were chosen."""
 
     train: tuple[LabelledScene, ...]
     val: tuple[LabelledScene, ...]
@@ -78,16 +78,17 @@ class SceneSplit:
 
 
 def resampled_split(split: SceneSplit, resolution: Resolution) -> SceneSplit:
-    """Give the scenes of a split as the network sees them, with all that is labelled in them.
+    """Return a split with its scenes and all labels resampled.
 
     Raises:
-        SceneError: an image whose size on the ground is not known, for a resolution that needs it.
+        SceneError: an image whose ground sampling distance is not known, for a resolution that needs it.
     """
-    train, val, test = (tuple(_seen(s, resolution) for s in side) for side in (split.train, split.val, split.test))
+    train, val, test = (tuple(_resampled(s, resolution) for s in side) for side in (split.train, split.val, split.test))
     return replace(split, train=train, val=val, test=test)
 
 
-def _seen(labelled: LabelledScene, resolution: Resolution) -> LabelledScene:
+def _resampled(labelled: LabelledScene, resolution: Resolution) -> LabelledScene:
+    """Return a scene with its labels, resampled."""
     scene = resolution.resampled(labelled.scene)
     x, y = scene.factor_xy
     return replace(
@@ -100,10 +101,14 @@ def _seen(labelled: LabelledScene, resolution: Resolution) -> LabelledScene:
 
 
 def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tuple[int, ...], str]:
-    """Choose the bands (those asked for, else the first three, or one) and check that all images have one dtype.
+    """Return the band numbers to read and the dtype that all images share.
+
+    Args:
+        scenes: the images.
+        bands: band numbers from 1; None takes the first three, or the only one.
 
     Raises:
-        ValueError: images of several dtypes, or too few bands.
+        ValueError: images of several dtypes, a band number below 1, or an image with too few bands.
     """
     first = scenes[0]
     chosen = tuple(bands) if bands else display_bands(first.bands)
@@ -112,7 +117,7 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tu
     for scene in scenes:
         if scene.dtype != first.dtype:
             raise ValueError(
-                f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one kind"
+                f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one dtype"
             )
         if scene.bands < max(chosen):
             raise ValueError(

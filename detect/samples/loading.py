@@ -1,4 +1,4 @@
-"""Batches of samples: how they are loaded, the Lightning data module, and the normalisation of what they hold."""
+"""Batches of samples: the Lightning data module, and the normalisation of their pixels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +11,15 @@ from torch.utils.data import DataLoader, Dataset
 from detect.samples.epochs import Loading
 
 PatchSet = Dataset[Any]
-"""Pairs of pixels and what is wanted: an output's number, or a grid's targets."""
+"""Pairs of pixels and their target: an output's number, or a grid's targets."""
 
 
 class PatchData(pl.LightningDataModule):
-    """Patches for training and validation.
+    """Patches or crops for training and validation.
 
     Args:
-        train: returns the patches of an epoch, in order; the same epoch has the same patches.
-        val: the patches that validate.
+        train: returns the samples of an epoch, in order; the same epoch has the same samples.
+        val: the validation samples.
         loading: batch size and workers.
     """
 
@@ -30,16 +30,16 @@ class PatchData(pl.LightningDataModule):
         self.loading = loading
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Load the patches of the trainer's current epoch (the trainer must reload its loaders every epoch)."""
+        """Return batches of the trainer's current epoch (the trainer must reload its loaders every epoch)."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return self._loader(self.train(epoch), drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Load the validation patches."""
+        """Return batches of the validation samples."""
         return self._loader(self.val, drop_last=False)
 
     def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
-        """Load with a generator of its own: an iterator draws a number, and a resumed run draws it at another time."""
+        """Return a loader with its own generator: it must not draw from torch's, whose state a resumed run restores."""
         size = self.loading.batch_size
         short = len(patches) < size  # type: ignore[arg-type]
         return DataLoader(
@@ -52,17 +52,18 @@ class PatchData(pl.LightningDataModule):
 
 
 def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Measure mean and standard deviation of each band on the first `number` training patches.
+    """Return the mean and standard deviation of each band over the first `number` training samples.
 
     Raises:
-        ValueError: the pixels are not finite.
+        ValueError: a pixel that is not finite.
     """
-    sums, squares, seen = np.zeros(1), np.zeros(1), 0
+    sums, squares, pixels_per_band = np.zeros(1), np.zeros(1), 0
     for i in range(min(number, len(patches))):  # type: ignore[arg-type]
         pixels = patches[i][0].double().flatten(1).numpy()
         if not np.isfinite(pixels).all():
-            raise ValueError("the training images hold NaN or infinite pixels; fill them first")
-        sums, squares, seen = sums + pixels.sum(axis=1), squares + (pixels**2).sum(axis=1), seen + pixels.shape[1]
-    mean = sums / seen
-    spread = np.sqrt(np.maximum(squares / seen - mean**2, 0))
+            raise ValueError("the training images hold NaN or infinite pixels; replace them first")
+        sums, squares = sums + pixels.sum(axis=1), squares + (pixels**2).sum(axis=1)
+        pixels_per_band += pixels.shape[1]
+    mean = sums / pixels_per_band
+    spread = np.sqrt(np.maximum(squares / pixels_per_band - mean**2, 0))
     return tuple(mean.tolist()), tuple(np.maximum(spread, 1e-6).tolist())

@@ -1,4 +1,4 @@
-"""Patches of scenes: objects with jitter, backgrounds away from them, cut out with their context."""
+"""Patches of scenes: objects with jitter, and backgrounds at a distance from them, cut out with their margin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.pixel_cache import PixelSource
 
-TRIES = 50
-"""Rounds of drawing backgrounds before a crowded scene is given up."""
+MAX_BACKGROUND_ROUNDS = 50
+"""Rounds of drawing backgrounds, after which a crowded scene is an error."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A patch: the scene's position in the list, its centre in pixels, and the network's output it should raise."""
+    """A patch: the scene's position in the list, the centre in pixels of the scene, and the target output's number."""
 
     scene: int
     x: float
@@ -73,19 +73,20 @@ class Sampler:
         self._weight = weight / weight.sum()
 
     def draw(self, epoch: int) -> list[Sample]:
-        """Draw the patches of an epoch, shuffled."""
+        """Draw the patches of an epoch, from 0, shuffled."""
         rng = default_rng((self.seed, epoch))
         n_background = round(self.recipe.samples * self.recipe.background_fraction)
         samples = self._objects(self.recipe.samples - n_background, rng) + self._backgrounds(n_background, rng)
         return [samples[i] for i in rng.permutation(len(samples))]
 
     def fixed(self) -> list[Sample]:
-        """Give every object once, without jitter, and backgrounds in the recipe's proportion: for validation."""
+        """Return the validation patches: every object once, without jitter, and backgrounds in the recipe's share."""
         rng = default_rng((self.seed, 0))
         share = self.recipe.background_fraction
         return self.positives + self._backgrounds(round(len(self.positives) * share / (1 - share)), rng)
 
     def _objects(self, number: int, rng: Generator) -> list[Sample]:
+        """Draw objects by the weights of their classes, with jitter."""
         chosen = rng.choice(len(self.positives), size=number, p=self._weight)
         shifts = rng.uniform(-self.recipe.jitter, self.recipe.jitter, size=(number, 2))
         drawn = [self.positives[i] for i in chosen]
@@ -95,44 +96,55 @@ class Sampler:
         ]
 
     def _backgrounds(self, number: int, rng: Generator) -> list[Sample]:
-        n_negative = self.hard_negatives.most(round(number * self.recipe.negative_fraction))
+        """Draw backgrounds: at hard negatives, near objects and anywhere, by the recipe's shares."""
+        n_negative = self.hard_negatives.limit(round(number * self.recipe.negative_fraction))
         n_near = round((number - n_negative) * self.recipe.near_fraction)
         samples = [Sample(scene, x, y, 0) for scene, x, y in self.hard_negatives.draw(n_negative, rng)]
-        samples += self._away(n_near, rng, near=True)
-        return samples + self._away(number - len(samples), rng, near=False)
+        samples += self._backgrounds_at(n_near, rng, near=True)
+        return samples + self._backgrounds_at(number - len(samples), rng, near=False)
 
-    def _away(self, number: int, rng: Generator, *, near: bool) -> list[Sample]:
-        """Draw centres at least `exclusion` from every object: around objects, or evenly over the pixels."""
-        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in self.scenes], np.float64)
+    def _backgrounds_at(self, number: int, rng: Generator, *, near: bool) -> list[Sample]:
+        """Draw centres at least `exclusion` from every object: around objects, or evenly over the pixels.
+
+        Raises:
+            ValueError: too few such places; of those around objects the rest is drawn evenly instead.
+        """
         samples: list[Sample] = []
-        for _ in range(TRIES):
+        for _ in range(MAX_BACKGROUND_ROUNDS):
             missing = number - len(samples)
             if missing <= 0:
                 break
-            if near:
-                at = [self.positives[i] for i in rng.choice(len(self.positives), size=missing)]
-                scene = np.array([sample.scene for sample in at], np.intp)
-                xy = np.array([(sample.x, sample.y) for sample in at]) + _ring(self.recipe.exclusion, missing, rng)
-            else:
-                scene = rng.choice(len(self.scenes), size=missing, p=area / area.sum())
-                size = np.array([self.scenes[i].scene.shape[::-1] for i in scene], np.float64)
-                xy = rng.uniform(size=(missing, 2)) * size
-            kept = [
-                Sample(int(i), float(p[0]), float(p[1]), 0)
-                for i, p in zip(scene, xy, strict=True)
-                if self._free(int(i), p)
+            scenes, xy = self._centres_near(missing, rng) if near else self._centres_anywhere(missing, rng)
+            samples += [
+                Sample(int(i), float(centre[0]), float(centre[1]), 0)
+                for i, centre in zip(scenes, xy, strict=True)
+                if self._is_background(int(i), centre)
             ]
-            samples += kept
         if near and len(samples) < number:
-            return samples + self._away(number - len(samples), rng, near=False)
+            return samples + self._backgrounds_at(number - len(samples), rng, near=False)
         if len(samples) < number:
             raise ValueError(
-                f"only {len(samples)} of {number} backgrounds lie {self.recipe.exclusion:g} pixels from every object; "
+                f"only {len(samples)} of {number} backgrounds are {self.recipe.exclusion:g} pixels from every object; "
                 "the images are crowded: lower data.sampling.exclusion, or add an image with empty ground"
             )
         return samples
 
-    def _free(self, scene: int, xy: NDArray[np.float64]) -> bool:
+    def _centres_near(self, number: int, rng: Generator) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Draw the scenes (N,) and centres (N, 2) of patches in rings around objects."""
+        objects = [self.positives[i] for i in rng.choice(len(self.positives), size=number)]
+        scenes = np.array([sample.scene for sample in objects], np.intp)
+        centres = np.array([(sample.x, sample.y) for sample in objects])
+        return scenes, centres + _ring(self.recipe.exclusion, number, rng)
+
+    def _centres_anywhere(self, number: int, rng: Generator) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Draw the scenes (N,) and centres (N, 2) of patches, evenly over the pixels of all scenes."""
+        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in self.scenes], np.float64)
+        scenes = rng.choice(len(self.scenes), size=number, p=area / area.sum())
+        size = np.array([self.scenes[i].scene.shape[::-1] for i in scenes], np.float64)
+        return scenes, rng.uniform(size=(number, 2)) * size
+
+    def _is_background(self, scene: int, xy: NDArray[np.float64]) -> bool:
+        """Return whether a point is in a scene, outside its ignored regions, and `exclusion` from every object."""
         height, width = self.scenes[scene].scene.shape
         if not (0 <= xy[0] < width and 0 <= xy[1] < height):
             return False
@@ -143,21 +155,22 @@ class Sampler:
 
 
 def _ring(inner: float, number: int, rng: Generator) -> NDArray[np.float64]:
+    """Draw shifts (N, 2) whose lengths are between `inner` and twice that."""
     angle = rng.uniform(0, 2 * np.pi, size=number)
     distance = rng.uniform(inner, 2 * inner, size=number)
     return np.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=1)
 
 
 class SampleDataset(Dataset[tuple[Tensor, int]]):
-    """Patches with their margin, cut around samples.
+    """Patches of scenes with their margin.
 
     Args:
-        scenes: what the samples' scene numbers mean.
+        scenes: the scenes that the samples number.
         samples: the patches.
-        source: where pixels come from.
+        source: reads the pixels.
         side: patch_size + 2 * margin in pixels.
         augment: applied to every patch; None for validation and test.
-        seed: with an item's place it decides its augmentation.
+        seed: the augmentation of a patch depends on it and on the patch's position.
     """
 
     def __init__(
@@ -180,14 +193,15 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Give (pixels (bands, side, side) in the image's dtype, output)."""
+        """Return (pixels (bands, side, side) in the image's dtype, output)."""
         sample = self.samples[index]
         row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
         pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
-        return _varied(pixels, self.augment, self.seed + index), sample.output
+        return augmented(pixels, self.augment, self.seed + index), sample.output
 
 
-def _varied(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+def augmented(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+    """Return the pixels (C, H, W) of a patch as a tensor of their dtype, augmented unless `augment` is None."""
     if augment is not None:
         pixels, _ = augment(pixels, np.empty((0, 2)), seed)
     return torch.from_numpy(np.ascontiguousarray(pixels))
@@ -201,10 +215,22 @@ def patch_samples_of(
     augment: Augment | None,
     seed: int,
 ) -> Samples:
-    """Learn from patches drawn around the objects of scenes and away from them."""
+    """Make the samples of a patch classifier: patches around the objects of scenes, and backgrounds.
+
+    Args:
+        split: the scenes; every epoch is drawn from those that train.
+        source: reads their pixels.
+        patches: side and margin of the patches.
+        recipe: the shares.
+        augment: applied to training patches; None for none.
+        seed: of the draws and the augmentation.
+
+    Raises:
+        ValueError: a side without objects.
+    """
     check_objects(split)
     sampler = Sampler(split.train, recipe, seed)
-    held = Sampler(split.val, recipe, seed)
+    val_sampler = Sampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
@@ -213,5 +239,5 @@ def patch_samples_of(
     number, notes = objects_and_notes(split)
     drawn = balanced(list(number.values()), recipe.balance)
     empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
-    val = SampleDataset(split.val, held.fixed(), source, patches.side)
+    val = SampleDataset(split.val, val_sampler.fixed(), source, patches.side)
     return Samples(train, val, number, notes, np.array([empty, *drawn]), sampler.hard_negatives)

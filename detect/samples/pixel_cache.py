@@ -18,38 +18,41 @@ RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 
 
 class PixelSource:
-    """Reads windows of scenes again and again.
+    """Reads windows of scenes repeatedly.
 
-    A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept, resampled where the
-    scene is: in memory up to `budget` bytes in all, in memory-mapped files in a temporary folder beyond. Rasters are
-    read by window.
+    A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept, resampled if the
+    scene is: in memory up to `budget` bytes in all, then in memory-mapped files in a temporary folder. Rasters are read
+    by window.
 
     Args:
         bands: band numbers from 1.
         budget: bytes of decoded images to keep in memory.
+
+    Attributes:
+        resident: bytes of decoded images that are in memory.
     """
 
     def __init__(self, bands: Sequence[int], budget: int) -> None:
         self.bands = tuple(bands)
         self.budget = budget
-        self.held = 0
+        self.resident = 0
         self._images: dict[tuple[Path, Zoom | None], NDArray[np.generic]] = {}
         self._folder: TemporaryDirectory[str] | None = None
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
-        """Read a window, mirrored where it hangs over the scene: (bands, height, width) in the scene's dtype."""
+        """Read a window, mirrored outside the scene: (bands, height, width) in the scene's dtype."""
         if scene.path.suffix.lower() in RANDOM_ACCESS:
             return read_window(scene, window, self.bands)
         image = self._image(scene)
         if window.inside(scene.shape):
-            held = window.shifted(*scene.origin)
-            return np.array(image[:, held.row : held.row_stop, held.col : held.col_stop])
+            inner = window.shifted(*scene.origin)
+            return np.array(image[:, inner.row : inner.row_stop, inner.col : inner.col_stop])
         rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
         return np.asarray(image[:, rows[:, None], cols[None, :]])
 
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
-        """Make a reader of a scene, whose photograph is decoded once; it is a context manager.
+        """Make a reader of a scene, a context manager; a photograph is decoded once.
 
         Args:
             scene: the scene.
@@ -57,31 +60,33 @@ class PixelSource:
         """
         if scene.path.suffix.lower() in RANDOM_ACCESS:
             return SceneReader(scene, bands)
-        held = scene.window.shifted(*scene.origin)
-        pixels = self._image(scene)[:, held.row : held.row_stop, held.col : held.col_stop]
+        inner = scene.window.shifted(*scene.origin)
+        pixels = self._image(scene)[:, inner.row : inner.row_stop, inner.col : inner.col_stop]
         return SceneReader(scene, bands, pixels)
 
     def preload(self, scenes: Sequence[Scene]) -> None:
-        """Decode every photograph now, so that a damaged one is reported before training starts."""
+        """Read every photograph now, so that a damaged one is reported before training starts."""
         for scene in scenes:
             if scene.path.suffix.lower() not in RANDOM_ACCESS:
                 self._image(scene)
 
     def _image(self, scene: Scene) -> NDArray[np.generic]:
-        kept = scene.path, scene.zoom
-        if kept not in self._images:
+        """Return the decoded pixels (bands, H, W) of a scene's whole image."""
+        key = scene.path, scene.zoom
+        if key not in self._images:
             whole = open_scene(scene.path)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             pixels = read_window(whole, whole.window, self.bands)
-            if self.held + pixels.nbytes > self.budget:
+            if self.resident + pixels.nbytes > self.budget:
                 pixels = self._spill(pixels)
             else:
-                self.held += pixels.nbytes
-            self._images[kept] = pixels
-        return self._images[kept]
+                self.resident += pixels.nbytes
+            self._images[key] = pixels
+        return self._images[key]
 
     def _spill(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Write pixels to a temporary file and return them memory-mapped."""
         self._folder = self._folder or TemporaryDirectory(prefix="detect-")
         path = Path(self._folder.name) / f"{len(self._images)}.npy"
         np.save(path, pixels)

@@ -1,4 +1,4 @@
-"""How large labelled objects are, how near to each other they lie, and whether cells, patches and crops suit them."""
+"""The sizes and distances of labelled objects, and whether cells, patches and crops suit them."""
 
 import math
 from collections.abc import Sequence
@@ -6,36 +6,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from torch import from_numpy
-from torchvision.ops import box_iou
 
 from detect.imagery.resolution import Resolution
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene
 
-CELLS = 2
-"""Cells of the map that a typical object, or the way to its neighbour, should span: fewer do not part neighbours."""
+MIN_CELLS = 2
+"""Cells of the map that a typical object, or the distance to its neighbour, must span to separate neighbours."""
 
 
-DIFFER = 1.5
-"""Classes whose median sizes differ by this factor are told one by one."""
+MIN_CLASS_RATIO = 1.5
+"""Ratio of the classes' median sizes from which the sentence on sizes lists each class."""
 
 
-SMALL, LARGE = 1.5, 2.0
-"""A patch that is this many times smaller, or larger, than the typical object does not suit it."""
+MAX_OBJECT_PER_PATCH, MAX_PATCH_PER_OBJECT = 1.5, 2.0
+"""Greatest side of the typical object in patches, and of the patch in objects, without a warning."""
 
 
 @dataclass(frozen=True)
 class ObjectSizes:
-    """How large objects are, in pixels as the network sees them.
+    """The sizes of objects, in resampled pixels.
 
     Attributes:
-        boxes: whether sizes are sides of boxes, sqrt(w * h); else distances of points from the nearest other.
-        number: of objects measured.
-        median: of the sizes.
+        boxes: whether sizes are sides of boxes, sqrt(w * h); else distances of points from the nearest other one.
+        number: number of objects measured.
+        median: median of the sizes.
         low, high: their 5th and 95th percentiles.
-        medians: by class, of the classes that have any.
+        medians: median of each class that has objects.
     """
 
     boxes: bool
@@ -46,20 +43,20 @@ class ObjectSizes:
     medians: dict[str, float]
 
     def sentence(self, resolution: Resolution) -> str:
-        """Say it, with the classes where they differ much."""
+        """Return a sentence on the sizes, with each class's median where they differ by `MIN_CLASS_RATIO`."""
         what = "objects are {:.3g} pixels wide" if self.boxes else "the next point is {:.3g} pixels away"
-        said = what.format(self.median)
-        said += f": median of {self.number}, 5th to 95th percentile {self.low:.3g} to {self.high:.3g}"
-        if self.medians and max(self.medians.values()) >= DIFFER * min(self.medians.values()):
-            said += "; " + ", ".join(f"{name} {median:.3g}" for name, median in self.medians.items())
-        return said + ("" if resolution == Resolution() else f" (as resampled by {resolution})")
+        text = what.format(self.median)
+        text += f": median of {self.number}, 5th to 95th percentile {self.low:.3g} to {self.high:.3g}"
+        if self.medians and max(self.medians.values()) >= MIN_CLASS_RATIO * min(self.medians.values()):
+            text += "; " + ", ".join(f"{name} {median:.3g}" for name, median in self.medians.items())
+        return text + ("" if resolution == Resolution() else f" (as resampled by {resolution})")
 
 
 def object_sizes(scenes: Sequence[LabelledScene]) -> ObjectSizes | None:
-    """Measure the labelled boxes; of points, the distance from each to the nearest other in its scene.
+    """Return the sizes of the labelled boxes; of points, their distances from the nearest other one in the scene.
 
     Returns:
-        None where there is nothing to measure: no boxes, and no two points in a scene.
+        None if there is nothing to measure: no boxes, and no two points in a scene.
     """
     boxes = any(scene.objects.wh is not None for scene in scenes)
     parts = [scene for scene in scenes if len(scene.objects) > (0 if boxes else 1)]
@@ -74,6 +71,7 @@ def object_sizes(scenes: Sequence[LabelledScene]) -> ObjectSizes | None:
 
 
 def _sides(labelled: LabelledScene) -> NDArray[np.float64]:
+    """Return the side (N,) of the square of each box's area, in pixels."""
     assert labelled.objects.wh is not None
     return np.sqrt(labelled.objects.wh.prod(axis=1))
 
@@ -81,140 +79,164 @@ def _sides(labelled: LabelledScene) -> NDArray[np.float64]:
 def grid_warnings(
     sizes: ObjectSizes | None, stride: int, crop: int, deepest: int, resolution: Resolution
 ) -> tuple[str, ...]:
-    """Say where the cells or the crops of a grid head do not suit the objects, and the way out.
+    """Return warnings on cells or crops of a grid head that do not suit the objects, with settings that would.
 
     Args:
-        sizes: of the training objects; None is never warned of.
+        sizes: of the training objects; None gives no warning.
         stride: pixels per cell.
         crop: side of a crop in pixels.
         deepest: pixels of which a crop's side is a multiple.
-        resolution: at what size the objects are seen.
+        resolution: at which the sizes were measured.
     """
     if sizes is None:
         return ()
-    told = _of_cells(sizes, stride, {4: "net.stride=4", 8: "net.stride=8"}, resolution)
+    warnings = _cell_warnings(sizes, stride, {4: "net.stride=4", 8: "net.stride=8"}, resolution)
     if sizes.boxes and 2 * sizes.high > crop:
         fitting = math.ceil(2 * sizes.high / deepest) * deepest
-        told += (
+        warnings += (
             f"the largest 5 % of objects are {sizes.high:.3g} pixels wide or more, over half of "
             f"data.sampling.crop={crop}: few crops hold one whole; set data.sampling.crop={fitting}, or "
             f"{_resized(resolution, crop / 2 / sizes.high)}",
         )
-    return told
+    return warnings
 
 
 def patch_warnings(sizes: ObjectSizes | None, stride: int, patch_size: int, resolution: Resolution) -> tuple[str, ...]:
-    """Say where the cells or the patch of a patch classifier do not suit the objects, and the way out.
+    """Return warnings on cells or the patch of a classifier that do not suit the objects, with settings that would.
 
     Args:
-        sizes: of the training objects; None is never warned of.
+        sizes: of the training objects; None gives no warning.
         stride: pixels per cell.
-        patch_size: in pixels.
-        resolution: at what size the objects are seen.
+        patch_size: side of a patch in pixels.
+        resolution: at which the sizes were measured.
     """
     if sizes is None:
         return ()
     if not sizes.median > 0:
-        return ("half of the points or more lie on another: the table may hold them twice",)
-    told = _of_cells(sizes, stride, {8: "net.stride=8 net.stages=4", 16: "net.stride=16"}, resolution)
+        return ("half of the points or more coincide with another: the table may hold them twice",)
+    warnings = _cell_warnings(sizes, stride, {8: "net.stride=8 net.stages=4", 16: "net.stride=16"}, resolution)
     fitting = fitted_patch(sizes.median, stride)
     if fitting == patch_size:
-        return told
-    if sizes.boxes and SMALL * patch_size < sizes.median:
+        return warnings
+    if sizes.boxes and MAX_OBJECT_PER_PATCH * patch_size < sizes.median:
         wide = f"much smaller than objects {sizes.median:.3g} pixels wide (median)"
-        way = f"{fitting}, or {_resized(resolution, patch_size / sizes.median)}"
-    elif sizes.boxes and patch_size > LARGE * sizes.median:
+        fix = f"{fitting}, or {_resized(resolution, patch_size / sizes.median)}"
+    elif sizes.boxes and patch_size > MAX_PATCH_PER_OBJECT * sizes.median:
         wide = f"much larger than objects {sizes.median:.3g} pixels wide (median)"
-        way = f"{fitting}, or {_resized(resolution, patch_size / LARGE / sizes.median)}"
-    elif not sizes.boxes and patch_size > LARGE * sizes.median:
-        wide = f"wide enough to hold several points, which lie {sizes.median:.3g} pixels apart (median)"
-        way = f"{fitting}, or {_resized(resolution, patch_size / LARGE / sizes.median)}"
+        fix = f"{fitting}, or {_resized(resolution, patch_size / MAX_PATCH_PER_OBJECT / sizes.median)}"
+    elif not sizes.boxes and patch_size > MAX_PATCH_PER_OBJECT * sizes.median:
+        wide = f"wide enough to hold several points, which are {sizes.median:.3g} pixels from the next (median)"
+        fix = f"{fitting}, or {_resized(resolution, patch_size / MAX_PATCH_PER_OBJECT / sizes.median)}"
     else:
-        return told
-    return (*told, f"net.patch_size={patch_size} is {wide}; set net.patch_size={way}")
+        return warnings
+    return (*warnings, f"net.patch_size={patch_size} is {wide}; set net.patch_size={fix}")
 
 
 def fitted_patch(size: float, stride: int) -> int:
-    """Give the multiple of the stride that is nearest to an object's size in pixels; one cell at least."""
+    """Return the multiple of the stride nearest to an object's size, one cell at least; all in pixels."""
     return max(stride, round(size / stride) * stride)
 
 
-def _of_cells(sizes: ObjectSizes, stride: int, finer: dict[int, str], resolution: Resolution) -> tuple[str, ...]:
-    """Say that cells are too coarse: by the typical object, or else by the smallest 5 % of boxes."""
-    if sizes.median < CELLS * stride:
-        size, cells = sizes.median, CELLS
-        what = f"objects are {size:.3g} pixels wide" if sizes.boxes else f"points lie {size:.3g} pixels apart"
-        said = f"{what} (median), less than the {cells * stride} pixels of {cells} cells at net.stride={stride}"
+def _cell_warnings(sizes: ObjectSizes, stride: int, finer: dict[int, str], resolution: Resolution) -> tuple[str, ...]:
+    """Return a warning if cells are too coarse for the typical object, or else for the smallest 5 % of boxes.
+
+    Args:
+        sizes: of the training objects.
+        stride: pixels per cell.
+        finer: the settings of each finer stride.
+        resolution: at which the sizes were measured.
+    """
+    if sizes.median < MIN_CELLS * stride:
+        size, cells = sizes.median, MIN_CELLS
+        what = f"objects are {size:.3g} pixels wide" if sizes.boxes else f"points are {size:.3g} pixels from the next"
+        text = f"{what} (median), less than the {cells * stride} pixels of {cells} cells at net.stride={stride}"
     elif sizes.boxes and sizes.low < stride:
         size, cells = sizes.low, 1
-        said = f"the smallest 5 % of objects are {size:.3g} pixels wide or less, under a cell at net.stride={stride}"
+        text = f"the smallest 5 % of objects are {size:.3g} pixels wide or less, under a cell at net.stride={stride}"
     else:
         return ()
-    ways = [way for pixels, way in sorted(finer.items(), reverse=True) if pixels < stride and cells * pixels <= size]
-    ways = [*ways[:1], *([_resized(resolution, cells * stride / size)] if size > 0 else [])]
-    return (f"{said}: neighbours may be taken for one; set {' or '.join(ways)}",) if ways else (f"{said}",)
+    fixes = [fix for pixels, fix in sorted(finer.items(), reverse=True) if pixels < stride and cells * pixels <= size]
+    fixes = [*fixes[:1], *([_resized(resolution, cells * stride / size)] if size > 0 else [])]
+    return (f"{text}: neighbours may be merged; set {' or '.join(fixes)}",) if fixes else (text,)
 
 
 def _resized(resolution: Resolution, factor: float) -> str:
-    """Give the setting that enlarges by a power of two of `factor` or more, or reduces to `factor` or less."""
+    """Return the setting that enlarges by a power of two of `factor` or more, or reduces to `factor` or less."""
     power = 2.0 ** (math.ceil(math.log2(factor)) if factor > 1 else math.floor(math.log2(factor)))
     if resolution.gsd is None:
         return f"data.scale={resolution.scale * power:g}"
     return f"data.gsd={resolution.gsd / power:g}"
 
 
-CROWDED = 5
-"""The percentage of objects that lie nearer to another, or overlap it more, than what is told."""
+CROWDED_PERCENT = 5
+"""Percentage of objects that are nearer to another, or overlap it more, than the value returned."""
 
 
-ROWS = 128
-"""Boxes that are compared with all others at once: memory for a few hundred megabytes where there are 100,000."""
+BOXES_AT_ONCE = 128
+"""Boxes that are compared with all others at once: a few hundred megabytes for 100,000 boxes."""
 
 
 def nearest_distances(scenes: Sequence[LabelledScene], *, along_axis: bool = False) -> NDArray[np.float64]:
     """Return the distance (N,) in resampled pixels of every object from the nearest other one of its scene.
 
     Args:
-        scenes: what is labelled; the objects of scenes that hold a single one are left out.
+        scenes: the labelled scenes; an object that is the only one of its scene is left out.
         along_axis: measure the greater of the distances in x and in y, instead of the straight line.
     """
+    from scipy.spatial import cKDTree
+
     places = [scene.objects.xy for scene in scenes if len(scene.objects) > 1]
     norm = np.inf if along_axis else 2
     return np.concatenate([np.empty(0), *(cKDTree(xy).query(xy, k=2, p=norm)[0][:, 1] for xy in places)])
 
 
 def nearest_others(scenes: Sequence[LabelledScene], *, along_axis: bool = False) -> float | None:
-    """Give the distance in pixels of the scenes below which only the most crowded 5 % of objects have another.
+    """Return the distance from the nearest other object that all but the most crowded 5 % keep, in resampled pixels.
 
     Args:
-        scenes: what is labelled.
+        scenes: the labelled scenes.
         along_axis: measure the greater of the distances in x and in y, instead of the straight line.
 
     Returns:
-        None where no scene has two objects.
+        None if no scene has two objects.
     """
     distance = nearest_distances(scenes, along_axis=along_axis)
-    return float(np.percentile(distance, CROWDED)) if len(distance) else None
+    return float(np.percentile(distance, CROWDED_PERCENT)) if len(distance) else None
+
+
+def close_objects_note(scenes: Sequence[LabelledScene], stride: int) -> str | None:
+    """Return a note on objects less than a cell of `stride` pixels from another; None if there are none."""
+    total = sum(len(labelled.objects) for labelled in scenes)
+    close = int((nearest_distances(scenes) < stride).sum())
+    if not close:
+        return None
+    return (
+        f"{close} of {total} training objects are less than a cell ({stride} pixels) from another and may be merged "
+        "with it; a smaller net.stride or a larger data.scale would separate them"
+    )
 
 
 def greatest_overlaps(scenes: Sequence[LabelledScene]) -> float | None:
-    """Give the IoU in [0, 1] above which only the most crowded 5 % of boxes have another one of their class.
+    """Return the greatest IoU in [0, 1] with another box of its class of all but the most crowded 5 % of boxes.
 
     Returns:
-        None where no scene has boxes.
+        None if no scene has boxes.
     """
     crowds = [scene.objects for scene in scenes if scene.objects.wh is not None and len(scene.objects)]
     if not crowds:
         return None
-    return float(np.percentile(np.concatenate([_overlaps(objects) for objects in crowds]), 100 - CROWDED))
+    return float(np.percentile(np.concatenate([_overlaps(objects) for objects in crowds]), 100 - CROWDED_PERCENT))
 
 
 def _overlaps(objects: Detections) -> NDArray[np.float64]:
-    """Give each box's greatest IoU with another of its class; 0 where there is none."""
+    """Return each box's greatest IoU (N,) with another of its class; 0 if there is none."""
+    from torch import from_numpy
+    from torchvision.ops import box_iou
+
     boxes = from_numpy(objects.boxes_xyxy)
     greatest = np.zeros(len(objects))
-    for start in range(0, len(objects), ROWS):
-        iou = box_iou(boxes[start : start + ROWS], boxes).numpy()
+    for start in range(0, len(objects), BOXES_AT_ONCE):
+        iou = box_iou(boxes[start : start + BOXES_AT_ONCE], boxes).numpy()
         own = np.arange(start, start + len(iou))
         iou[objects.label[own][:, None] != objects.label] = 0
         iou[np.arange(len(own)), own] = 0

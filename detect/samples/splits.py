@@ -1,7 +1,7 @@
 """Which images train, validate and test: by image or by group, never by patch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,78 +11,85 @@ from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.samples.group_folds import class_counts, draw, group_of
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 
-STRIPS = 4
-"""The strip of an image that validates is this part of it."""
+STRIPS_PER_IMAGE = 4
+"""Strips into which an image's length is divided; one validates."""
 
 
-PLACES = 8
-"""Places of a strip that are tried, in one strip's breadth."""
+PLACES_PER_STRIP = 8
+"""Positions of a strip that are tried within its own breadth."""
+
+
+@dataclass(frozen=True)
+class ValidationDraw:
+    """How validation scenes are chosen where no setting or split column names any.
+
+    Attributes:
+        val_from: `images` draws whole images; `parts` cuts a strip out of every training image, for data sets of few
+            images that differ: the scores of such a validation are too good.
+        val_fraction: share of the groups or images to draw, in (0, 1).
+        guard: width in pixels of the band between a strip and the training parts of its image.
+        seed: of the draw.
+
+    Raises:
+        ValueError: a share out of range, or an unknown `val_from`.
+    """
+
+    val_from: str
+    val_fraction: float
+    guard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.val_fraction < 1:
+            raise ValueError(f"data.split.val_fraction must be in (0, 1), got {self.val_fraction}")
+        if self.val_from not in ("images", "parts"):
+            raise ValueError(f"data.split.val_from must be images or parts, got {self.val_from}")
 
 
 def split_scenes(
-    annotations: Annotations,
-    *,
-    val: Sequence[str],
-    test: Sequence[str],
-    val_fraction: float,
-    guard: int,
-    seed: int,
-    val_from: str = "images",
+    annotations: Annotations, val: Sequence[str], test: Sequence[str], drawing: ValidationDraw
 ) -> SceneSplit:
-    """Divide annotated images into train, val and test.
+    """Return the scenes of annotated images, divided into train, val and test.
 
-    Images or groups named in `val` and `test` come first, then the table's `split` column; where neither names a
-    validation image, whole groups are drawn, about `val_fraction` of them; of a single group, images; a single image
-    is cut into strips, with a guard band between. The last two flatter, and the note says so.
+    Images or groups named in `val` and `test` come first, then the table's `split` column. If neither names a
+    validation image, whole groups are drawn; of a single group, images; a single image is cut into strips, with a guard
+    band between. Scores of the last two are too good, and the note says so.
 
     Args:
         annotations: the images; those without a split are for training.
         val: names of images or groups that validate.
-        test: names of images or groups that are held back.
-        val_fraction: share of the images to draw for validation, in (0, 1).
-        guard: width in pixels of the band between the strips of a single image.
-        seed: of the draw.
-        val_from: `images` draws whole images; `parts` cuts a strip out of every training image, for sets of few images
-            that differ: such a validation flatters.
+        test: names of images or groups for the test.
+        drawing: how validation scenes are chosen where none are named.
 
     Raises:
-        ValueError: an unknown name or `val_from`, a group or image on two sides, no training image, or one too small
-            to be cut.
+        ValueError: an unknown name, a group or image on two sides, no training image, validation images named beside
+            `val_from=parts`, or an image too small to be cut.
     """
-    if not 0 < val_fraction < 1:
-        raise ValueError(f"data.split.val_fraction must be in (0, 1), got {val_fraction}")
-    if val_from not in ("images", "parts"):
-        raise ValueError(f"data.split.val_from must be images or parts, got {val_from}")
     sides = named_sides(annotations, val, test)
     images = {side: [i for i in annotations.images if sides[i.name] == side] for side in ("train", "val", "test")}
     if not images["train"]:
         raise ValueError("no image is left to train on; name fewer in data.split.val and data.split.test")
-    note = "validation images named by data.split.val or the split column"
-    if val_from == "parts":
-        if images["val"]:
-            raise ValueError(
-                "data.split.val_from=parts cuts the training images; leave data.split.val and the table's val out"
-            )
-    elif not images["val"] and len({group_of(i) for i in images["train"]}) > 1:
-        images["train"], images["val"] = _draw(images["train"], val_fraction, seed)
-        note = f"validation images drawn with seed {seed}: {', '.join(i.name for i in images['val'])}"
-    elif not images["val"] and len(images["train"]) > 1:
-        group = images["train"][0].group
-        ungrouped = [replace(image, group=None) for image in images["train"]]
-        images["train"], images["val"] = _draw(ungrouped, val_fraction, seed)
-        note = (
-            f"validation on {len(images['val'])} images drawn with seed {seed} from the only group, {group}: images of "
-            "a group are alike, so these scores flatter; label another group"
+    if images["val"] and drawing.val_from == "parts":
+        raise ValueError(
+            "data.split.val_from=parts cuts the training images; leave data.split.val and the table's val out"
         )
+    note = "validation images named by data.split.val or the split column"
+    if not images["val"] and drawing.val_from == "images" and len(images["train"]) > 1:
+        images["train"], images["val"], note = _drawn_images(images["train"], drawing)
     scenes = {side: tuple(_labelled(image) for image in chosen) for side, chosen in images.items()}
     if not scenes["val"]:
-        train, held = _strips(scenes["train"], guard)
-        return SceneSplit(train, held, scenes["test"], _strip_note(held, guard))
+        train, strips = _strips(scenes["train"], drawing.guard)
+        return SceneSplit(train, strips, scenes["test"], _strip_note(strips, drawing.guard))
     return SceneSplit(scenes["train"], scenes["val"], scenes["test"], note)
 
 
 def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
-    """Say for every image whether it is named for `val` or `test`, here or in the table; the others train.
+    """Return the side of every image: as named in `val` or `test`, else in the table, else `train`.
+
+    Args:
+        annotations: the images.
+        val: names of images or groups that validate.
+        test: names of images or groups for the test.
 
     Raises:
         ValueError: an unknown name, or an image or group on two sides.
@@ -104,42 +111,59 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
     by_group: dict[str, set[str]] = {}
     for image in annotations.images:
         by_group.setdefault(group_of(image), set()).add(sides[image.name])
-    torn = sorted(group for group, found in by_group.items() if len(found) > 1)
-    if torn:
+    divided = sorted(group for group, found in by_group.items() if len(found) > 1)
+    if divided:
         raise ValueError(
-            f"group {torn[0]} is on several sides ({', '.join(sorted(by_group[torn[0]]))}); keep it on one"
+            f"group {divided[0]} is on several sides ({', '.join(sorted(by_group[divided[0]]))}); keep it on one"
         )
     return sides
 
 
-def _draw(
-    images: Sequence[AnnotatedImage], fraction: float, seed: int
+def _drawn_images(
+    images: Sequence[AnnotatedImage], drawing: ValidationDraw
+) -> tuple[list[AnnotatedImage], list[AnnotatedImage], str]:
+    """Draw whole groups for validation, of a single group images; return what trains, what validates, and a note."""
+    group, seed = images[0].group, drawing.seed
+    if len({group_of(image) for image in images}) > 1:
+        train, val = _drawn_groups(images, drawing)
+        return train, val, f"validation images drawn with seed {seed}: {', '.join(image.name for image in val)}"
+    train, val = _drawn_groups([replace(image, group=None) for image in images], drawing)
+    note = (
+        f"validation on {len(val)} images drawn with seed {seed} from the only group, {group}: images of a group are "
+        "alike, so these scores flatter; label another group"
+    )
+    return train, val, note
+
+
+def _drawn_groups(
+    images: Sequence[AnnotatedImage], drawing: ValidationDraw
 ) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
-    """Draw validation groups: every class keeps something to train on where it can, and shares are kept near."""
+    """Draw validation groups, so that every class keeps training objects if it can, and shares are about equal."""
     groups = sorted({group_of(image) for image in images})
-    number = min(max(1, round(fraction * len(groups))), len(groups) - 1)
-    drawn = {groups[i] for i in draw(class_counts(images, groups), number, seed)}
+    number = min(max(1, round(drawing.val_fraction * len(groups))), len(groups) - 1)
+    drawn = {groups[i] for i in draw(class_counts(images, groups), number, drawing.seed)}
     train = [image for image in images if group_of(image) not in drawn]
     return train, [image for image in images if group_of(image) in drawn]
 
 
 def _labelled(image: AnnotatedImage) -> LabelledScene:
+    """Return the opened scene of an image, with its labels."""
     return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives, image.ignored)
 
 
 def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:
-    """Cut a strip out of every scene, a quarter of its length or height, and train on what is left on either side."""
+    """Return the training parts on either side of a strip of every scene, and the strips."""
     train: list[LabelledScene] = []
-    held: list[LabelledScene] = []
+    strips: list[LabelledScene] = []
     for labelled in scenes:
         strip = _chosen_strip(labelled, guard)
         length = labelled.scene.shape[0 if strip.down else 1]
-        held.append(labelled.part(strip.window(labelled), guard / 2))
+        strips.append(labelled.part(strip.window(labelled), guard / 2))
         sides = [Strip(0, strip.start - guard, strip.down), Strip(strip.stop + guard, length, strip.down)]
         train.extend(
             labelled.part(each.window(labelled), guard / 2) for each in sides if each.stop - each.start >= guard
         )
-    return tuple(train), tuple(held)
+    return tuple(train), tuple(strips)
 
 
 @dataclass(frozen=True)
@@ -151,46 +175,58 @@ class Strip:
     down: bool
 
     def window(self, labelled: LabelledScene) -> Window:
-        """Give the rectangle of a scene."""
+        """Return the strip's window in a scene."""
         height, width = labelled.scene.shape
         side = self.stop - self.start
         return Window(self.start, 0, side, width) if self.down else Window(0, self.start, height, side)
 
 
 def _chosen_strip(labelled: LabelledScene, guard: int) -> Strip:
-    """Choose the strip whose share of the objects is nearest to a quarter, with the fewest lost in the guard bands.
+    """Return the strip whose share of the objects is nearest to a quarter, with the fewest lost in the guard bands.
 
-    Tried are the four quarters and places between, along the longer side first; both sides must keep objects.
+    Both the strip and the rest of the scene must hold objects; if no strip allows that, the first one is taken.
+
+    Raises:
+        ValueError: a scene too small for strips with guard bands.
     """
-    height, width = labelled.scene.shape
-    least: tuple[float, Strip] | None = None
-    first: Strip | None = None
-    for down in (height >= width, height < width):
-        length = height if down else width
-        if length // STRIPS < 2 * guard:
-            continue
-        place = labelled.objects.xy[:, 1 if down else 0]
-        quarters = [math.floor(length * i / STRIPS) for i in range(STRIPS + 1)]
-        between = range(0, length - quarters[1] + 1, max(1, quarters[1] // PLACES))
-        for start, stop in [*pairwise(quarters), *((at, at + quarters[1]) for at in between)]:
-            strip = Strip(start, stop, down)
-            first = first or strip
-            inside = int(((place >= start) & (place < stop)).sum())
-            left = int(((place < start - guard) | (place >= stop + guard)).sum())
-            cost = abs(inside - len(place) / STRIPS) + len(place) - inside - left
-            if inside and left and (least is None or cost < least[0]):
-                least = cost, strip
-    if first is None:
+    strips = list(_possible_strips(labelled.scene.shape, guard))
+    if not strips:
+        height, width = labelled.scene.shape
         raise ValueError(
             f"{labelled.name} ({height} x {width}) is too small to be cut in two for training and validation with "
             f"a guard band of {guard} pixels; label a second image, or name one in data.split.val"
         )
-    return first if least is None else least[1]
+    costs = [_cost(strip, labelled, guard) for strip in strips]
+    return strips[costs.index(min(costs))]
 
 
-def _strip_note(held: Sequence[LabelledScene], guard: int) -> str:
+def _possible_strips(shape: tuple[int, int], guard: int) -> Iterator[Strip]:
+    """Yield the four quarters of a scene (height, width) and positions between them, along the longer side first."""
+    height, width = shape
+    for down in (height >= width, height < width):
+        length = height if down else width
+        if length // STRIPS_PER_IMAGE < 2 * guard:
+            continue
+        quarters = [math.floor(length * i / STRIPS_PER_IMAGE) for i in range(STRIPS_PER_IMAGE + 1)]
+        between = range(0, length - quarters[1] + 1, max(1, quarters[1] // PLACES_PER_STRIP))
+        for start, stop in [*pairwise(quarters), *((start, start + quarters[1]) for start in between)]:
+            yield Strip(start, stop, down)
+
+
+def _cost(strip: Strip, labelled: LabelledScene, guard: int) -> float:
+    """Return the difference from a quarter of the objects plus those lost in guard bands; inf if a side has none."""
+    position = labelled.objects.xy[:, 1 if strip.down else 0]
+    inside = int(((position >= strip.start) & (position < strip.stop)).sum())
+    outside = int(((position < strip.start - guard) | (position >= strip.stop + guard)).sum())
+    if not (inside and outside):
+        return math.inf
+    return abs(inside - len(position) / STRIPS_PER_IMAGE) + len(position) - inside - outside
+
+
+def _strip_note(strips: Sequence[LabelledScene], guard: int) -> str:
+    """Return the note on a validation on strips."""
     return (
-        f"validation on a part of {'the training image' if len(held) == 1 else 'every training image'}, "
-        f"{'; '.join(part.name for part in held)}, guard band of {guard} pixels: the same light and ground as in "
+        f"validation on a part of {'the training image' if len(strips) == 1 else 'every training image'}, "
+        f"{'; '.join(part.name for part in strips)}, guard band of {guard} pixels: the same light and ground as in "
         "training, so these scores flatter; label another image"
     )

@@ -1,4 +1,4 @@
-"""What a grid head should say of a crop: which cells hold an object, where, how large, and which class."""
+"""Targets of a grid head for a crop: which cells hold an object, where, how large, and of which class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detect.nets.card import GridHead
-from detect.nets.heads.grid import REACH
+from detect.nets.heads.grid import MAX_CENTRE_OFFSET
+from detect.nets.heads.specs import GridHead
 
-SOFTEST = 0.99
-"""Greatest objectness wanted of a cell that holds no centre."""
+MAX_SOFT_OBJECTNESS = 0.99
+"""Greatest target objectness of a cell that holds no centre."""
 
 
 Cells = NDArray[Any]
@@ -20,13 +20,13 @@ Cells = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of a crop, also those whose centre lies just outside it.
+    """The objects of a crop, including those whose centre is just outside it.
 
     Attributes:
         xy: (N, 2) centres in pixels of the crop.
         wh: (N, 2) sizes in pixels, None for points.
         label: (N,) class numbers.
-        ignored: (M, 4) boxes x1, y1, x2, y2 where nothing is learned.
+        ignored: (M, 4) boxes x1, y1, x2, y2 in pixels of the crop, where nothing is learned.
     """
 
     xy: NDArray[np.float64]
@@ -37,19 +37,23 @@ class Objects:
 
 @dataclass(frozen=True)
 class TargetEncoder:
-    """Turns the objects of a crop into targets.
+    """Makes targets from the objects of a crop.
 
     The cell that holds a centre is positive (1); cells around it get exp(-d^2 / 2 spread^2), d in cells from their
-    middle to the nearest centre, at most `SOFTEST` (Law and Deng 2018, CornerNet). Every cell within `REACH` of a
-    centre learns the nearest object's place, size and class, weighted by its softness. Of several objects in one cell
-    the nearest to its middle takes slot 0, the next slot 1, and so on; those beyond the slots are lost, and counted.
-    An object cut by the crop's edge belongs to the cell of its centre; where that lies outside, it is no positive of
-    this crop, and its softness reaches in. Cells of ignored regions, and those mostly outside the image, are not seen.
+    middle to the nearest centre, at most `MAX_SOFT_OBJECTNESS` (Law and Deng 2018, CornerNet). Every cell within
+    `MAX_CENTRE_OFFSET` of a centre learns the nearest object's position, size and class, weighted by its soft
+    objectness. Of several objects in one cell the nearest to its middle takes slot 0, the next slot 1, and so on;
+    objects without a slot are lost, and counted. An object cut by the crop's edge belongs to the cell of its centre; if
+    that is outside, the object makes no cell of this crop positive, but its soft objectness extends into the crop.
+    Nothing is learned from cells of ignored regions, and from those mostly outside the image.
 
     Attributes:
         grid: the head.
         stride: pixels per cell.
-        spread: standard deviation, in cells, of the soft objectness around a centre.
+        spread: standard deviation, in cells, of the soft objectness around a centre; positive.
+
+    Raises:
+        ValueError: a spread that is not positive.
     """
 
     grid: GridHead
@@ -61,15 +65,16 @@ class TargetEncoder:
             raise ValueError(f"net.spread must be positive, got {self.spread}")
 
     def __call__(self, objects: Objects, valid: NDArray[np.bool_]) -> dict[str, Tensor]:
-        """Encode.
+        """Return the targets of a crop.
 
         Args:
             objects: in pixels of the crop.
-            valid: (H, W), multiples of the stride, which pixels are of the image.
+            valid: (H, W), multiples of the stride: which pixels belong to the image.
 
         Returns:
-            `objectness` (slots, h, w), `box` (slots, 4, h, w) as the net says it, `weight` (slots, h, w) of box and
-            class, `label` (h, w) class numbers, `seen` (h, w) 0 where nothing is learned, and `lost`, a number.
+            float32 `objectness` (slots, h, w) in [0, 1], `box` (slots, 4, h, w) in the encoding of the net's output,
+            `weight` (slots, h, w) of box and class in [0, 1], `learned` (h, w) 0 where nothing is learned, else 1, and
+            `lost`, the number of objects without a slot; int64 `label` (h, w) class numbers.
         """
         side, slots = self.stride, self.grid.slots
         height, width = valid.shape[0] // side, valid.shape[1] // side
@@ -79,18 +84,18 @@ class TargetEncoder:
             "box": np.zeros((slots, 4, height, width), np.float32),
             "weight": np.zeros((slots, height, width), np.float32),
             "label": np.zeros((height, width), np.int64),
-            "seen": (covered > 0.5).astype(np.float32),
+            "learned": (covered > 0.5).astype(np.float32),
         }
         lost = 0
         if len(objects.xy):
-            self._surround(objects, found)
-            lost = self._place(objects, found)
+            self._write_soft(objects, found)
+            lost = self._write_positives(objects, found)
         for x1, y1, x2, y2 in objects.ignored / side:
-            found["seen"][max(0, int(y1)) : max(0, int(np.ceil(y2))), max(0, int(x1)) : max(0, int(np.ceil(x2)))] = 0
+            found["learned"][max(0, int(y1)) : max(0, int(np.ceil(y2))), max(0, int(x1)) : max(0, int(np.ceil(x2)))] = 0
         return {name: torch.from_numpy(array) for name, array in found.items()} | {"lost": torch.tensor(float(lost))}
 
-    def _surround(self, objects: Objects, found: dict[str, Cells]) -> None:
-        """Fill slot 0 around every centre: softness, and the nearest object's box and class."""
+    def _write_soft(self, objects: Objects, found: dict[str, Cells]) -> None:
+        """Write slot 0 around every centre: soft objectness, and the nearest object's box and class."""
         height, width = found["label"].shape
         at = objects.xy / self.stride
         dx = at[:, 0, None, None] - (np.arange(width) + 0.5)[None, None, :]
@@ -99,41 +104,41 @@ class TargetEncoder:
         nearest = square.argmin(axis=0)
         rows, cols = np.indices((height, width))
         soft = np.exp(-square[nearest, rows, cols] / (2 * self.spread**2))
-        away = np.stack([dx[nearest, 0, cols], dy[nearest, rows, 0]], axis=-1)
-        near = np.abs(away).max(axis=-1) < REACH
-        found["objectness"][0] = np.minimum(soft, SOFTEST)
+        offset = np.stack([dx[nearest, 0, cols], dy[nearest, rows, 0]], axis=-1)
+        near = np.abs(offset).max(axis=-1) < MAX_CENTRE_OFFSET
+        found["objectness"][0] = np.minimum(soft, MAX_SOFT_OBJECTNESS)
         found["weight"][0] = np.where(near, soft, 0)
-        found["box"][0] = self._boxes(objects, nearest, away)
+        found["box"][0] = self._boxes(objects, nearest, offset)
         found["label"][:] = objects.label[nearest]
 
-    def _place(self, objects: Objects, found: dict[str, Cells]) -> int:
-        """Make the cells of the centres positive, slot by slot; give the number of objects that found no slot."""
-        at = objects.xy / self.stride
-        cells = np.floor(at).astype(np.int64)
-        away = at - cells - 0.5
+    def _write_positives(self, objects: Objects, found: dict[str, Cells]) -> int:
+        """Write the positive cells, slot by slot, and return the number of objects without a slot."""
+        centres = objects.xy / self.stride
+        cells = np.floor(centres).astype(np.int64)
+        offset = centres - cells - 0.5
         inside = set(np.flatnonzero(((cells >= 0) & (cells < found["label"].shape[::-1])).all(axis=1)).tolist())
-        order = np.argsort((away**2).sum(axis=1), kind="stable")
-        taken: dict[tuple[int, int], int] = {}
+        order = np.argsort((offset**2).sum(axis=1), kind="stable")
+        used: dict[tuple[int, int], int] = {}
         lost = 0
         for i in order.tolist():
             if i not in inside:
                 continue
             col, row = cells[i].tolist()
-            slot = taken.get((row, col), 0)
-            taken[row, col] = slot + 1
+            slot = used.get((row, col), 0)
+            used[row, col] = slot + 1
             if slot >= self.grid.slots:
                 lost += 1
                 continue
             found["objectness"][slot, row, col] = 1
             found["weight"][slot, row, col] = 1
-            found["box"][slot, :, row, col] = self._boxes(objects, np.array(i), away[i])
+            found["box"][slot, :, row, col] = self._boxes(objects, np.array(i), offset[i])
             if slot == 0:
                 found["label"][row, col] = objects.label[i]
         return lost
 
-    def _boxes(self, objects: Objects, which: NDArray[np.intp], away: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Give (4, ...) offsets and log sizes of the objects `which` (...)."""
+    def _boxes(self, objects: Objects, which: NDArray[np.intp], offset: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return offsets and log sizes (4, ...) of the objects numbered `which` (...), float32."""
         size = np.zeros((*which.shape, 2))
         if objects.wh is not None and self.grid.object_size is not None:
             size = np.log(np.maximum(objects.wh[which], 1.0) / self.grid.object_size)
-        return np.moveaxis(np.concatenate([away, size], axis=-1), -1, 0).astype(np.float32)
+        return np.moveaxis(np.concatenate([offset, size], axis=-1), -1, 0).astype(np.float32)

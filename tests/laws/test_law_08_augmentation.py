@@ -197,10 +197,10 @@ def test_light_is_varied_in_photographs_alone(kind: tuple[int, str]) -> None:
 @pytest.mark.parametrize(
     ("transforms", "message"),
     [
-        ({"Flop": {}}, "transforms.Flop is not a transform"),
-        ({"Affine": {"scal": [1, 2]}}, "transforms.Affine: .*scal"),
-        ({"CoarseDropout": {}}, "transforms.CoarseDropout moves or removes pixels in a way that labels do not follow"),
-        ({"D4": {"p": 2}}, "transforms.D4: .*less than or equal to 1"),
+        ({"Flop": {}}, r"transforms\.Flop\b"),
+        ({"Affine": {"scal": [1, 2]}}, r"transforms\.Affine\b.*scal"),
+        ({"CoarseDropout": {}}, r"transforms\.CoarseDropout\b.*D4"),
+        ({"D4": {"p": 2}}, r"transforms\.D4\b.*\bp\b"),
     ],
 )
 def test_a_transform_or_argument_that_does_not_exist_is_an_error(transforms: dict, message: str) -> None:
@@ -272,7 +272,7 @@ def test_transforms_draw_for_themselves() -> None:
 def test_a_transform_must_keep_the_size_and_the_kind_of_number() -> None:
     image = np.zeros((3, 32, 32), np.uint8)
     for transforms in ({"Normalize": {"p": 1.0}}, {"Rotate": {"limit": [30, 30], "crop_border": True, "p": 1.0}}):
-        with pytest.raises(ValueError, match="must keep an image's size and kind of number"):
+        with pytest.raises(ValueError, match=r"augment\.transforms.*(Normalize|Rotate)"):
             Augment(transforms)(image, np.empty((0, 2)), 0)
 
 
@@ -293,7 +293,7 @@ def test_the_targets_of_a_turned_crop_are_the_turned_targets(
     shape, card = (128, 136), grid_card(17.0, slots)
     plain_targets = encode(things, card, shape)
     turned = encode(turned_objects(things, turn, shape), card, shape[::-1] if turn[0] else shape)
-    for name in ("objectness", "weight", "label", "seen"):
+    for name in ("objectness", "weight", "label", "learned"):
         np.testing.assert_allclose(turned[name], turned_image(plain_targets[name], turn), rtol=0, atol=1e-6)
     assert turned["lost"] == plain_targets["lost"]
     box = np.concatenate([turned["objectness"][:, None], turned["box"]], axis=1).reshape(1, -1, *turned["label"].shape)

@@ -121,10 +121,11 @@ def test_late_layers_join_the_cosine_with_a_warm_up_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"decay": 0.0}, r"finetune\.decay must be in \(0, 1\], got 0.0"),
-        ({"unfreeze_at": 1.0}, r"finetune\.unfreeze_at must be in \[0, 1\), got 1.0"),
-        ({"top": 0}, r"finetune\.top must be 1 or more, or null for all stages, got 0"),
-        ({"keep": 5}, r"finetune\.keep must be 0 or a stride of the network's stages, \[2, 4, 8, 16, 32\], got 5"),
+        ({"decay": 0.0}, r"finetune\.decay.*\(0, 1\], got 0.0"),
+        ({"unfreeze_at": 1.0}, r"finetune\.unfreeze_at.*\[0, 1\), got 1.0"),
+        ({"top": 0}, r"finetune\.top.*got 0"),
+        ({"top": 6}, r"finetune\.top.*\b5, got 6"),
+        ({"keep": 5}, r"finetune\.keep.*\[2, 4, 8, 16, 32\], got 5"),
     ],
 )
 def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:

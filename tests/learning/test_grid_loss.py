@@ -112,7 +112,7 @@ def test_the_box_by_hand(size: float) -> None:
     """A box of 16 x 16, a cell of 8: found half a cell to the right, so boxes overlap by 12 x 16 of 20 x 16 pixels.
 
     The hull is their union, so GIoU is IoU, 0.6; the distance, 0.5, is beyond 0.2: smooth L1 is 0.5 - 0.1. The one
-    cell weighs 1. On the typical size, in which sizes are told, neither depends.
+    cell weighs 1. On the typical size, by which sizes are divided, neither depends.
     """
     card = grid_card(size)
     wanted = targets(card, objects([(28, 20)], [(16, 16)]))
@@ -170,7 +170,7 @@ def test_an_ignored_object_counts_in_no_mean() -> None:
     region = [(16, 8, 40, 32)]
     both = targets(card, objects(THINGS.xy[:2], THINGS.wh[:2], THINGS.label[:2], region))
     one = targets(card, objects(THINGS.xy[1:2], THINGS.wh[1:2], THINGS.label[1:2], region))
-    assert float((both["objectness"] == 1).sum()) == 2 and float(both["seen"][0, 2, 3]) == 0
+    assert float((both["objectness"] == 1).sum()) == 2 and float(both["learned"][0, 2, 3]) == 0
     both["objectness"][both["objectness"] < 1] = one["objectness"][one["objectness"] < 1] = 0
     both["weight"][both["weight"] < 1] = one["weight"][one["weight"] < 1] = 0
     raw = torch.zeros(1, 7, 6, 8)
@@ -242,7 +242,7 @@ def test_smoothed_labels_leave_room_for_the_others() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gamma": 0.5}, r"net\.loss\.gamma must be 0, or 1 and more, got 0.5"),
+        ({"gamma": 0.5}, r"net\.loss\.gamma.*got 0.5"),
     ],
 )
 def test_exponents_that_cannot_be(change: dict, message: str) -> None:
@@ -252,5 +252,5 @@ def test_exponents_that_cannot_be(change: dict, message: str) -> None:
 
 @pytest.mark.parametrize("name", ["objectness", "box", "label", "gamma", "beta"])
 def test_weights_must_not_be_negative(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"net\.loss\.{name} must be 0 or more, got -0.1"):
+    with pytest.raises(ValueError, match=rf"net\.loss\.{name}\b.*got -0.1"):
         loss_weights(**{name: -0.1})

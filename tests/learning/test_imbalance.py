@@ -72,10 +72,10 @@ def test_adjusted_logits_learn_what_equal_classes_would_say() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"effective": 1.0}, r"net\.loss\.classes\.effective must be in \[0, 1\), got 1.0"),
-        ({"effective": -0.1}, r"effective must be in \[0, 1\), got -0.1"),
-        ({"focal": 0.5}, r"net\.loss\.classes\.focal must be 0, or 1 and more, got 0.5"),
-        ({"adjust": -1.0}, r"net\.loss\.classes\.adjust must be 0 or more, got -1.0"),
+        ({"effective": 1.0}, r"net\.loss\.classes\.effective.*\[0, 1\), got 1.0"),
+        ({"effective": -0.1}, r"net\.loss\.classes\.effective.*\[0, 1\), got -0.1"),
+        ({"focal": 0.5}, r"net\.loss\.classes\.focal.*got 0.5"),
+        ({"adjust": -1.0}, r"net\.loss\.classes\.adjust.*got -1.0"),
     ],
 )
 def test_numbers_that_balance_nothing(change: dict, message: str) -> None:

@@ -69,9 +69,12 @@ def test_the_loss_of_a_mixed_batch_is_that_of_its_shares() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Mix(1.2, 1.0), r"augment\.mixup\.p and augment\.cutmix\.p must be in \[0, 1\], got 1.2"),
-        (lambda: Mix(0.2, 0.0), r"alpha must be positive, got 0.0"),
-        (lambda: BatchMixer(Mix(0.6, 1.0), Mix(0.5, 1.0), 3), "must sum to 1 or less, got 0.6 and 0.5"),
+        (lambda: Mix(1.2, 1.0), r"augment\.mixup\.p and augment\.cutmix\.p .*\[0, 1\], got 1.2"),
+        (lambda: Mix(0.2, 0.0), r"augment\.mixup\.alpha.*got 0.0"),
+        (
+            lambda: BatchMixer(Mix(0.6, 1.0), Mix(0.5, 1.0), 3),
+            r"augment\.mixup\.p and augment\.cutmix\.p .*got 0.6 and 0.5",
+        ),
     ],
 )
 def test_mixtures_that_cannot_be(make, message: str) -> None:

@@ -141,11 +141,11 @@ def test_validation_by_hand() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lr": 0.0}, "finetune.lr must be positive"),
-        ({"backbone_lr": -0.1}, "backbone_lr not negative, got 0.01, -0.1"),
-        ({"warmup": 1.0}, r"finetune.warmup must be in \[0, 1\), got 1.0"),
-        ({"label_smoothing": 1.0}, r"finetune.label_smoothing must be in \[0, 1\), got 1.0"),
-        ({"score_every": 0}, "finetune.score_every must be 1 or more, got 0"),
+        ({"lr": 0.0}, r"finetune\.lr.*got 0.0, 0.005"),
+        ({"backbone_lr": -0.1}, r"finetune\.lr.*backbone_lr.*got 0.01, -0.1"),
+        ({"warmup": 1.0}, r"finetune\.warmup.*\[0, 1\), got 1.0"),
+        ({"label_smoothing": 1.0}, r"finetune\.label_smoothing.*\[0, 1\), got 1.0"),
+        ({"score_every": 0}, r"finetune\.score_every.*got 0"),
     ],
 )
 def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:
@@ -154,9 +154,9 @@ def test_numbers_that_make_no_schedule(change: dict, message: str) -> None:
 
 
 def test_numbers_that_make_no_batches() -> None:
-    with pytest.raises(ValueError, match=r"data\.loading\.batch_size must be 2 or more .*, got 1"):
+    with pytest.raises(ValueError, match=r"data\.loading\.batch_size.*got 1"):
         Loading(1, 0, 0)
-    with pytest.raises(ValueError, match=r"data\.loading\.workers must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=r"data\.loading\.workers.*got -1"):
         Loading(8, -1, 0)
 
 

@@ -106,7 +106,7 @@ def test_one_batch_is_the_same_in_every_step_and_can_be_learned(tmp_path: Path) 
     losses = Losses()
     trainer(30, tmp_path, losses).fit(module(), data)
     assert len(losses.values) == 30 and learned(losses.values)
-    with pytest.raises(ValueError, match="a batch has 8 patches, and there are 5"):
+    with pytest.raises(ValueError, match=r"\b8 patches.*\b5;.*data\.loading\.batch_size"):
         one_batch(Samples(lambda epoch: coloured(5), coloured(8), {}, (), np.ones(3)), LOADING)
 
 

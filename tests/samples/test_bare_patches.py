@@ -73,20 +73,18 @@ def test_negative_labels_share_the_background(folder) -> None:
 
 
 def test_a_class_that_the_model_does_not_know(folder) -> None:
-    with pytest.raises(ValueError, match=r"unknown classes \['ground', 'sheep'\]; the model knows \['cow'\]"):
+    with pytest.raises(ValueError, match=r"\['ground', 'sheep'\].*\['cow'\].*data\.labels\.negative"):
         folder_outputs(folder, patch_card(classes=("cow",), background=None), [])
 
 
 def test_a_negative_label_that_is_no_folder(folder) -> None:
-    with pytest.raises(
-        ValueError, match=r"data.labels.negative names \['soil'\]; the folders are \['cow', 'ground', 'sheep'\]"
-    ):
+    with pytest.raises(ValueError, match=r"data\.labels\.negative.*\['soil'\].*\['cow', 'ground', 'sheep'\]"):
         spec_of(folder, ["ground", "soil"])
 
 
 def test_patches_must_be_square(tmp_path: Path) -> None:
     root = patches(tmp_path, "a/1.png", "b/2.png", shape=(32, 30, 3))
-    with pytest.raises(ValueError, match=r"1\.png: patches must be square, got \(32, 30\)"):
+    with pytest.raises(ValueError, match=r"1\.png.*square.*\(32, 30\)"):
         spec_of(read_patch_folder(root), [])
 
 
@@ -123,7 +121,7 @@ def test_the_folder_s_own_validation_is_taken(tmp_path: Path) -> None:
 
 def test_a_folder_without_training_patches(tmp_path: Path) -> None:
     folder = read_patch_folder(patches(tmp_path, "val/a/1.png", "val/b/2.png"))
-    with pytest.raises(ValueError, match="the folder has no training patches"):
+    with pytest.raises(ValueError, match="no training patches"):
         folder_samples_of(folder, spec_of(folder, []), None, FolderDraw((), 0.25, 0.5, 0), 0)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from detect.samples import copies
-from detect.samples.copies import EDGE, SplitFile, check_copies, same_files
+from detect.samples.copies import END_BYTES, SplitFile, check_copies, same_files
 
 
 def write(folder: Path, **contents: bytes) -> dict[str, Path]:
@@ -20,24 +20,24 @@ def filed(paths: dict[str, Path], **sides: str) -> list[SplitFile]:
 def test_copies_on_two_sides_are_an_error_that_names_both(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paths = write(tmp_path, one=b"abcd", two=b"abce", copy=b"abcd")
     files = filed(paths, one="train", two="val", copy="test")
-    with pytest.raises(ValueError, match=r"one \(train\) and copy \(test\) are the same image, .* \(1 such pairs\)"):
-        check_copies(files)
+    with pytest.raises(ValueError, match=r"one \(train\).*copy \(test\).*\(1 such.*data\.split\.copies=warn"):
+        check_copies(files, "error")
     check_copies(files, "warn")
     assert "one (train) and copy (test)" in caplog.text
-    with pytest.raises(ValueError, match=r"data\.split\.copies must be error or warn, got ignore"):
+    with pytest.raises(ValueError, match=r"data\.split\.copies.*ignore"):
         check_copies(files, "ignore")
 
 
 def test_copies_on_one_side_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paths = write(tmp_path, one=b"abcd", two=b"abce", copy=b"abcd")
-    check_copies(filed(paths, one="train", two="val", copy="train"))
+    check_copies(filed(paths, one="train", two="val", copy="train"), "error")
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "one = copy" in caplog.text and "two" not in caplog.text
 
 
 def test_parts_of_one_image_are_no_copies_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, one=b"abcd")["one"]
-    check_copies([SplitFile("one [rows 0-9]", path, "train"), SplitFile("one [rows 20-29]", path, "val")])
+    check_copies([SplitFile("one [rows 0-9]", path, "train"), SplitFile("one [rows 20-29]", path, "val")], "error")
     assert not caplog.records
 
 
@@ -45,13 +45,13 @@ def test_copies_that_are_both_cut_into_parts_are_on_two_sides(tmp_path: Path) ->
     """What of the one trains may be what of the other validates."""
     paths = write(tmp_path, one=b"abcd", copy=b"abcd")
     files = [SplitFile(f"{name} {side}", path, side) for name, path in paths.items() for side in ("train", "val")]
-    with pytest.raises(ValueError, match=r"are the same image, .* \(2 such pairs\)"):
-        check_copies(files)
+    with pytest.raises(ValueError, match=r"\(2 such pairs\).*data\.split\.copies"):
+        check_copies(files, "error")
 
 
 def test_files_that_differ_in_the_middle_alone_are_two(tmp_path: Path) -> None:
     """Of 3 edges' length, equal at both ends."""
-    start, middle = b"s" * EDGE, b"m" * EDGE
+    start, middle = b"s" * END_BYTES, b"m" * END_BYTES
     paths = write(tmp_path, a=start + middle + start, b=start + b"n" + middle[1:] + start, c=start + middle + start)
     assert same_files(paths.values()) == [[paths["a"], paths["c"]]]
 

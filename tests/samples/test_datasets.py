@@ -76,9 +76,9 @@ def test_patches_of_a_folder(tmp_path: Path) -> None:
 
 def test_patches_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
     paths = [write(tmp_path / "small.png", 8, 7, 0), write(tmp_path / "grey.png", 8, 8, 0)]
-    with pytest.raises(ValueError, match=r"small\.png: uint8 of \(8, 7\), others are uint8, \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"small\.png.*uint8.*\(8, 7\).*uint8.*\(8, 8\)"):
         FolderDataset(paths, np.zeros(2, int), PatchFiles(GREY))[0]
-    with pytest.raises(SceneError, match=r"grey\.png: band 3 is asked for"):
+    with pytest.raises(SceneError, match=r"grey\.png: band 3\b"):
         FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, bands=(1, 2, 3))))[1]
 
 

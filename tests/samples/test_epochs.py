@@ -35,10 +35,10 @@ def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> 
     assert image_kind([grey, colour], None) == ((1,), "uint8")
     assert image_kind([deep], None) == ((1,), "uint16")
     for scenes, bands, message in (
-        ([colour, grey], None, r"g\.png has 1 bands, band 3 is needed; set data\.bands"),
-        ([grey], [2], r"g\.png has 1 bands, band 2 is needed"),
-        ([grey, deep], None, r"d\.png has uint16 pixels, .*g\.png uint8; convert"),
-        ([grey], [0], r"data\.bands are numbered from 1, got \[0\]"),
+        ([colour, grey], None, r"g\.png.*1 bands, band 3\b.*data\.bands"),
+        ([grey], [2], r"g\.png.*1 bands, band 2\b.*data\.bands"),
+        ([grey, deep], None, r"d\.png.*uint16.*g\.png.*uint8"),
+        ([grey], [0], r"data\.bands.*from 1, got \[0\]"),
     ):
         with pytest.raises(ValueError, match=message):
             image_kind(scenes, bands)
@@ -99,7 +99,9 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
 
 
 @pytest.mark.parametrize(("stride", "close"), [(8, 5), (4, 3), (2, 2), (1, 0), (16, 6)])
-def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(scene, stride: int, close: int) -> None:
+def test_objects_less_than_a_cell_apart_are_counted_in_a_note_that_names_the_settings(
+    scene, stride: int, close: int
+) -> None:
     """The nearest others of six objects are 1.5, 1.5, 2.5, 6, 6 and 14 pixels away."""
     places = [(1, 1), (2.5, 1), (5, 1), (40, 40), (46, 40), (60, 40)]
     train, val = scene("1.png", [(x, y, "a") for x, y in places]), scene("22.png", [(50, 50, "a")])
@@ -107,18 +109,18 @@ def test_objects_that_may_be_taken_for_one_are_counted_and_the_way_out_is_told(s
     notes = crop_samples_of(
         SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), encoder, CROPS, None, 0
     ).notes
-    told = [note for note in notes if "from another" in note]
-    assert len(told) == (close > 0)
+    close_notes = [note for note in notes if "from another" in note]
+    assert len(close_notes) == (close > 0)
     if close:
-        assert told[0].startswith(f"{close} of 6 training objects lie less than a cell ({stride} pixels) from another")
-        assert "smaller net.stride" in told[0]
+        assert close_notes[0].startswith(f"{close} of 6 ") and f"({stride} pixels)" in close_notes[0]
+        assert "smaller net.stride" in close_notes[0] and "larger data.scale" in close_notes[0]
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
 def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene, empty: str) -> None:
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
-    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them with data.split.val"):
+    with pytest.raises(ValueError, match=rf"{empty} images.*no objects.*data\.split\.val"):
         crop_samples_of(split, PixelSource((1,), 1 << 30), TargetEncoder(grid_head(16), 8, 0.8), CROPS, None, 0)
 
 
@@ -126,7 +128,7 @@ def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene
 def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -> None:
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     train, val = (bare, full) if empty == "training" else (full, bare)
-    with pytest.raises(ValueError, match=f"the {empty} images hold no objects; choose them"):
+    with pytest.raises(ValueError, match=rf"{empty} images.*no objects.*data\.split\.val"):
         patch_samples_of(
             SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 0
         )

@@ -116,16 +116,14 @@ def test_validation_sees_every_object_once_where_it_is(scenes) -> None:
 
 
 def test_without_objects_there_is_nothing_to_learn(scene) -> None:
-    with pytest.raises(ValueError, match="the training images hold no objects; label some"):
+    with pytest.raises(ValueError, match=r"training images.*no objects.*data\.split"):
         Sampler([scene("1.png")], RECIPE, 0)
 
 
 def test_a_crowded_image_is_an_error_with_a_way_out(scene) -> None:
     """Objects every 10 pixels leave no place 10 pixels from all of them: the farthest is 5 * sqrt(2) = 7.07 away."""
     crowd = [(float(x), float(y), "a") for x in range(0, 101, 10) for y in range(0, 101, 10)]
-    with pytest.raises(
-        ValueError, match=r"only 0 of \d+ backgrounds lie 10 pixels .* lower data.sampling.exclusion, or add"
-    ):
+    with pytest.raises(ValueError, match=r"only 0 of \d+ .*\b10 pixels.*lower data\.sampling\.exclusion"):
         Sampler([scene("1.png", crowd)], RECIPE, 0).draw(0)
 
 
@@ -140,12 +138,12 @@ def test_where_near_is_too_crowded_backgrounds_come_from_elsewhere(scene) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"near_fraction": 1.1}, r"data.sampling.near_fraction must be in \[0, 1\], got 1.1"),
-        ({"negative_fraction": -0.1}, r"data.sampling.negative_fraction must be in \[0, 1\], got -0.1"),
-        ({"balance": 2}, r"data.sampling.balance must be in \[0, 1\], got 2"),
-        ({"background_fraction": 1.0}, r"data.sampling.background_fraction must be in \[0, 1\), got 1.0"),
-        ({"samples": 0}, "data.sampling.samples must be 1 or more, got 0"),
-        ({"jitter": 10.0}, r"data.sampling.jitter must be in \[0, exclusion 10.0\), got 10.0"),
+        ({"near_fraction": 1.1}, r"data\.sampling\.near_fraction.*\[0, 1\], got 1.1"),
+        ({"negative_fraction": -0.1}, r"data\.sampling\.negative_fraction.*\[0, 1\], got -0.1"),
+        ({"balance": 2}, r"data\.sampling\.balance.*\[0, 1\], got 2"),
+        ({"background_fraction": 1.0}, r"data\.sampling\.background_fraction.*\[0, 1\), got 1.0"),
+        ({"samples": 0}, r"data\.sampling\.samples.*got 0"),
+        ({"jitter": 10.0}, r"data\.sampling\.jitter.*\[0, exclusion 10.0\), got 10.0"),
     ],
 )
 def test_numbers_that_make_no_recipe(change: dict, message: str) -> None:

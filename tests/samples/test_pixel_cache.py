@@ -51,7 +51,7 @@ def test_photographs_are_decoded_once_up_to_the_budget(files, monkeypatch: pytes
     source = PixelSource((1, 2), 3000)
     scenes = [open_scene(files["jpg"]), open_scene(files["png"])]
     source.preload(scenes)
-    assert source.held == 2400
+    assert source.resident == 2400
     wanted = [read_window(scene, scene.window, (1, 2)) for scene in scenes]
     monkeypatch.setattr("detect.samples.pixel_cache.read_window", lambda *_: pytest.fail("read again"))
     for scene, pixels in zip(scenes, wanted, strict=True):

@@ -1,55 +1,32 @@
-"""ObjectCutouts of scenes and patches that are cut out with a soft rim, varied, and laid onto other pixels."""
+"""Cut-outs of scenes and patches: cut out with a soft rim, turned, resized, and pasted onto other pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from detect.imagery.scenes import display_bands
-
-SHOWN = 0.5
-"""Part of its contrast with its own ground that an object must have with another."""
+MIN_CONTRAST_SHARE = 0.5
+"""Least contrast of an object with new ground, relative to that with its own."""
 
 
-WAVES, DEPTH = 5, 0.7
-"""Bays around a piece of ground, at most, and how far they reach in."""
-
-
-SURE, LIKELY, FAR = 0.1, 0.5, 0.9
-"""How far an object reaches from its middle, in its sides: surely, likely, and never beyond the third."""
-
-
-SPAN = 0.6
-"""Part of its box's width and height that an object must have that is cut out."""
-
-
-ROUNDS = 4
-"""Rounds of GrabCut."""
-
-
-DETAIL = 52
-"""Pixels across an object, at most, in which it is told from its ground; larger ones are reduced for that."""
-
-
-RIM = 0.023
-"""Softness of the rim (a standard deviation) as a part of an object's shorter side."""
+MAX_BAYS, BAY_DEPTH = 5, 0.7
+"""Greatest number of bays around a patch of ground, and how deep they are relative to its radius."""
 
 
 @dataclass(frozen=True, eq=False)
 class CutOut:
-    """A piece of a scene.
+    """A part of a scene that can be pasted.
 
     Attributes:
         pixels: (C, h, w).
-        cover: (h, w) float32, how much of each pixel is laid, from 0 to 1.
-        xy: the middle of what is in it, in pixels of the piece.
-        wh: its width and height in pixels.
-        contrast: mean difference in value from the ground that it came from; 0 for ground.
+        cover: (h, w) float32 in [0, 1], the opacity of each pixel.
+        xy: (2,) centre of the object, in pixels of the cut-out.
+        wh: (2,) its width and height in pixels.
+        contrast: mean absolute difference from its own ground, in values of the pixels; 0 for ground.
     """
 
     pixels: NDArray[Any]
@@ -60,23 +37,23 @@ class CutOut:
 
     @property
     def hw(self) -> tuple[int, int]:
-        """Height and width of the piece."""
+        """Height and width of the cut-out in pixels."""
         return self.cover.shape[0], self.cover.shape[1]
 
     @property
     def fill(self) -> float:
-        """Pixels that the piece covers, as a part of its sides' product."""
+        """Covered area relative to that of the object's box."""
         return float(self.cover.sum() / self.wh.prod())
 
     def cropped(self) -> "CutOut":
-        """Leave out the rows and columns at the sides that cover nothing."""
+        """Return the cut-out without the outer rows and columns that cover nothing."""
         rows, cols = (np.flatnonzero(self.cover.any(axis=axis)) for axis in (1, 0))
         row, col = int(rows[0]), int(cols[0])
         own = slice(row, int(rows[-1]) + 1), slice(col, int(cols[-1]) + 1)
         return replace(self, pixels=self.pixels[:, *own].copy(), cover=self.cover[own].copy(), xy=self.xy - (col, row))
 
     def turned(self, swap: bool, rows: bool, cols: bool) -> "CutOut":
-        """Exchange rows and columns, then mirror each: one of the eight symmetries of a square."""
+        """Return the cut-out with rows and columns exchanged, then each mirrored: a symmetry of the square."""
         pixels, cover, xy, wh = self.pixels, self.cover, self.xy, self.wh
         if swap:
             pixels, cover, xy, wh = pixels.transpose(0, 2, 1), cover.T, xy[::-1], wh[::-1]
@@ -86,7 +63,7 @@ class CutOut:
         return replace(self, pixels=pixels[:, down, across], cover=cover[down, across], xy=xy, wh=wh)
 
     def resized(self, factor: float) -> "CutOut":
-        """Resize to the nearest whole number of pixels, linearly."""
+        """Return the cut-out resized linearly by a factor, to the nearest whole number of pixels."""
         sides = [max(1, round(side * factor)) for side in self.hw]
         factors = [new / old for new, old in zip(sides, self.hw, strict=True)]
         both = np.concatenate([self.pixels.astype(np.float32), self.cover[None]])
@@ -94,120 +71,73 @@ class CutOut:
         xy, wh = self.xy * factors[::-1], self.wh * factors[::-1]
         return replace(self, pixels=both[:-1], cover=both[-1], xy=xy, wh=wh)
 
-    def shows_on(self, pixels: NDArray[Any], place: tuple[int, int]) -> bool:
-        """Say whether the piece would stand out at (row, column) of (C, H, W), by `SHOWN` of its contrast or more."""
+    def contrasts_with(self, pixels: NDArray[Any], place: tuple[int, int]) -> bool:
+        """Return whether `MIN_CONTRAST_SHARE` of the contrast remains at (row, column) of pixels (C, H, W)."""
         if not self.contrast:
             return True
-        return difference(self.pixels, self._under(pixels, place), self.cover) >= SHOWN * self.contrast
+        return difference(self.pixels, self._under(pixels, place), self.cover) >= MIN_CONTRAST_SHARE * self.contrast
 
-    def laid_on(self, pixels: NDArray[Any], place: tuple[int, int], gain: float = 1.0) -> NDArray[Any]:
-        """Lay the piece onto a copy of pixels (C, H, W) at (row, column), its values times a gain."""
+    def pasted_on(self, pixels: NDArray[Any], place: tuple[int, int], gain: float = 1.0) -> NDArray[Any]:
+        """Return a copy of pixels (C, H, W) with the cut-out pasted at (row, column), its values times a gain."""
         under = self._under(pixels, place)
         mixed = under + (self.pixels * gain - under) * self.cover
         if pixels.dtype.kind in "iu":
             limits = np.iinfo(pixels.dtype)
             mixed = np.clip(np.rint(mixed), limits.min, limits.max)
-        laid = pixels.copy()
-        laid[:, place[0] : place[0] + self.hw[0], place[1] : place[1] + self.hw[1]] = mixed
-        return laid
+        pasted = pixels.copy()
+        pasted[:, place[0] : place[0] + self.hw[0], place[1] : place[1] + self.hw[1]] = mixed
+        return pasted
 
     def _under(self, pixels: NDArray[Any], place: tuple[int, int]) -> NDArray[np.float64]:
+        """Return the pixels (C, h, w) that the cut-out would cover."""
         (row, col), (height, width) = place, self.hw
         return pixels[:, row : row + height, col : col + width].astype(np.float64)
 
 
-def cut_object(
-    pixels: NDArray[Any],
-    xy: NDArray[np.float64],
-    wh: NDArray[np.float64],
-    *,
-    feather: float | None = None,
-    others: Sequence[Any] = (),
-) -> CutOut | None:
-    """Cut an object out of its ground by their colours (GrabCut: Rother, Kolmogorov and Blake 2004).
-
-    Args:
-        pixels: (C, h, w); the first three bands, or the first where there are fewer, tell it from its ground.
-        xy: the object's middle, in pixels of the piece.
-        wh: its width and height.
-        feather: of a box that the object fills, width of its soft rim as a part of the half sides, at most; None where
-            the sides are about the object's length, and it may be thin.
-        others: middles of others of its size; what is nearer to them is not of it.
-
-    Returns:
-        A piece with the height and width of the pixels; None where the object cannot be told from its ground, reaches
-        the edge of the pixels or does not fill its box, and where pixels are not finite.
-    """
-    if not np.isfinite(pixels).all():
-        return None
-    seen = [max(1, round(n * min(1.0, DETAIL / side))) for n, side in zip(pixels.shape[1:], wh[::-1], strict=True)]
-    scale = np.array(seen[::-1]) / pixels.shape[:0:-1]
-    image = cv2.resize(_eight_bits(pixels), seen[::-1], interpolation=cv2.INTER_AREA)
-    rows, cols = _offsets(seen, xy * scale, wh * scale)
-    away = np.hypot(rows, cols)
-    sure = away <= max(SURE, away.min())
-    never = away > FAR if feather is None else np.maximum(abs(rows), abs(cols)) > 0.5
-    for other in others:
-        never |= np.hypot(*_offsets(seen, other * scale, wh * scale)) < away
-    never &= ~sure
-    if not never.any():
-        return None
-    kinds = [cv2.GC_FGD, cv2.GC_BGD, cv2.GC_PR_FGD]
-    mask = np.select([sure, never, away <= LIKELY], kinds, default=cv2.GC_PR_BGD).astype(np.uint8)
-    cv2.setRNGSeed(0)
-    cv2.grabCut(image, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-    object_ = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    _, parts = cv2.connectedComponents(object_)
-    whole = (parts == parts[np.unravel_index(away.argmin(), away.shape)]) & (object_ > 0)
-    if whole[[0, -1]].any() or whole[:, [0, -1]].any():
-        return None
-    spans = [whole.any(axis=axis).sum() for axis in (0, 1)] / (wh * scale)
-    if whole.sum() < 2 * sure.sum() if feather is None else (spans < SPAN).any():
-        return None
-    across, down = RIM * wh.min() * scale
-    soft = np.minimum(2 * cv2.GaussianBlur(whole.astype(np.float32), (0, 0), across, sigmaY=down), 1)
-    cover = cv2.resize(soft, pixels.shape[:0:-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
-    if feather is not None:
-        cover = cover * _tapered(pixels, xy, wh, feather)
-    return _from_its_ground(pixels, cover.astype(np.float32), xy, wh)
-
-
 def cut_box(pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float) -> CutOut:
-    """Cut a box with the ground in it out of a piece that holds it and its rim.
+    """Return a box cut out of pixels with the ground in it.
 
     Args:
-        pixels: (C, h, w).
-        xy: the box's middle, in pixels of the piece.
+        pixels: (C, h, w), the box and its rim.
+        xy: the box's centre, in these pixels.
         wh: its width and height.
-        feather: width of the soft rim as a part of the half sides.
+        feather: width of the soft rim relative to the half sides.
     """
-    return _from_its_ground(pixels, _tapered(pixels, xy, wh, feather).astype(np.float32), xy, wh)
+    return with_contrast(pixels, soft_box(pixels, xy, wh, feather).astype(np.float32), xy, wh)
 
 
 def cut_ground(pixels: NDArray[Any], feather: float, rng: Generator) -> CutOut:
-    """Cut ground out of a piece (C, h, w): a patch with random bays, whose soft rim ends within the piece."""
+    """Return ground cut out of pixels (C, h, w): a round patch with random bays, whose soft rim ends inside them."""
     wh = np.array(pixels.shape[:0:-1], np.float64)
     rows, cols = (np.arange(side) + 0.5 - side / 2 for side in pixels.shape[1:])
     angle = np.arctan2(rows[:, None], cols[None, :])[..., None]
-    waves = np.cos(np.arange(1, WAVES + 1) * angle + rng.uniform(0, 2 * np.pi, WAVES)) @ rng.uniform(0, 1, WAVES)
-    bays = 1 + DEPTH * (waves - waves.min()) / (waves.max() - waves.min())
-    radius = 2 * np.hypot(*_offsets(pixels.shape[1:], wh / 2, wh))
+    waves = np.cos(np.arange(1, MAX_BAYS + 1) * angle + rng.uniform(0, 2 * np.pi, MAX_BAYS)) @ rng.uniform(
+        0, 1, MAX_BAYS
+    )
+    bays = 1 + BAY_DEPTH * (waves - waves.min()) / (waves.max() - waves.min())
+    radius = 2 * np.hypot(*relative_offsets(pixels.shape[1:], wh / 2, wh))
     cover = 1 - _step(radius * bays, 1 / (1 + feather), 1)
     return CutOut(pixels, cover.astype(np.float32), wh / 2, wh)
 
 
-def _tapered(
+def soft_box(
     pixels: NDArray[Any], xy: NDArray[np.float64], wh: NDArray[np.float64], feather: float
 ) -> NDArray[np.float64]:
-    """Give (h, w) 1 in a box, falling to 0 at the end of its rim."""
-    rows, cols = _offsets(pixels.shape[1:], xy, wh)
+    """Return the opacity (h, w) of a box: 1 inside, falling to 0 at the end of its rim."""
+    rows, cols = relative_offsets(pixels.shape[1:], xy, wh)
     return 1 - _step(2 * np.maximum(abs(rows), abs(cols)), 1, 1 + feather)
 
 
-def _offsets(
+def relative_offsets(
     shape: Sequence[int], xy: NDArray[np.float64], wh: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give how far the middles of rows (h, 1) and columns (1, w) lie from a middle, in its sides."""
+    """Return the offsets of the middles of rows (h, 1) and columns (1, w) from a centre, relative to its sides.
+
+    Args:
+        shape: number of rows and columns.
+        xy: the centre.
+        wh: width and height.
+    """
     rows, cols = (
         (np.arange(side) + 0.5 - middle) / length
         for side, middle, length in zip(shape, xy[::-1], wh[::-1], strict=True)
@@ -216,29 +146,20 @@ def _offsets(
 
 
 def _step(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Rise smoothly from 0 at `low` to 1 at `high`."""
+    """Return a smooth step: 0 up to `low`, 1 from `high`."""
     part = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(part * part * (3 - 2 * part))
 
 
-def _from_its_ground(
+def with_contrast(
     pixels: NDArray[Any], cover: NDArray[np.float32], xy: NDArray[np.float64], wh: NDArray[np.float64]
 ) -> CutOut:
-    """Add how much the piece differs from the median of each band around it."""
+    """Return a cut-out with its contrast: the difference from the median of each band around it."""
     around = cover == 0 if (cover == 0).any() else cover <= cover.min()
     ground = np.median(pixels[:, around], axis=1)[:, None, None]
     return CutOut(pixels, cover, xy, wh, difference(pixels, ground, cover))
 
 
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give (H, W, 3) of a patch (C, H, W); of another dtype, all but 1 % at either end of each band is stretched."""
-    shown = np.broadcast_to(pixels[: len(display_bands(len(pixels)))], (3, *pixels.shape[1:]))
-    if shown.dtype != np.uint8:
-        low, high = np.percentile(shown.astype(np.float64), (1, 99), axis=(1, 2), keepdims=True)
-        shown = np.rint(np.clip((shown - low) / np.maximum(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(shown, 0, -1))
-
-
 def difference(pixels: NDArray[Any], other: NDArray[np.float64], cover: NDArray[Any]) -> float:
-    """Give the mean absolute difference of pixels (C, h, w) from others, by their cover (h, w)."""
+    """Return the mean absolute difference of pixels (C, h, w) from others, weighted by their cover (h, w)."""
     return float((np.abs(pixels - other).mean(axis=0) * cover).sum() / cover.sum())

@@ -1,4 +1,4 @@
-"""Settings of pasting: how often, how many, and how softly cut-outs are laid onto crops."""
+"""Settings of pasting: how often, how many, and how softly cut-outs are pasted onto crops."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ class PasteSettings:
     """How often and how many objects are pasted onto a crop.
 
     Attributes:
-        p: share of the crops; in a folder of patches how often an object is moved to an empty patch.
-        number: least and most.
-        feather: width of the soft rim of ground and of boxes, as a part of the half side of what is within it; nothing
-            else is so near to an object that is cut out.
+        p: share of the crops, in [0, 1]; in a folder of patches the share of objects moved to an empty patch.
+        number: least and greatest number, 1 or more.
+        feather: width of the soft rim of ground and of boxes, relative to half the side inside it, in (0, 2]; objects
+            with another one inside that rim are not cut out.
 
     Raises:
         ValueError: a share, number or width out of range.
@@ -40,10 +40,10 @@ class GroundSettings(PasteSettings):
     """How often and how many patches of empty ground are pasted onto a crop.
 
     Attributes:
-        side: least and greatest side, as parts of the crop's.
+        side: least and greatest side, relative to the crop's, in [0, 1].
 
     Raises:
-        ValueError: sides that are none.
+        ValueError: sides out of range.
     """
 
     side: tuple[float, float]

@@ -1,4 +1,4 @@
-"""The labelled objects of training scenes that can be cut out, and drawing one of them."""
+"""Cut-outs of the labelled objects of training scenes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,38 +10,39 @@ from numpy.typing import NDArray
 from detect.imagery.windows import Window
 from detect.samples.epochs import class_weights
 from detect.samples.labelled_scenes import LabelledScene
-from detect.samples.pasting.cutouts import CutOut, cut_box, cut_object
-from detect.samples.pasting.pieces import ObjectCutouts
+from detect.samples.pasting.cutouts import CutOut, cut_box
+from detect.samples.pasting.grabcut import cut_object
+from detect.samples.pasting.object_cutouts import ObjectCutouts
 from detect.samples.pixel_cache import PixelSource
 
-LEAST = 4
-"""Pixels that a box must be wide and high to be cut out."""
+MIN_BOX_SIDE = 4
+"""Least width and height in pixels of a box that is cut out."""
 
 
-AROUND = 1.0
-"""Rim, as a part of the half side, in which what a point stands for is told from its ground."""
+POINT_RIM = 1.0
+"""Rim around a point's square, relative to half its side, that shows the ground to cut the object out of."""
 
 
-DRAWS = 25
-"""Objects drawn for one that can be cut out, before it is given up."""
+MAX_DRAWS = 25
+"""Objects drawn to find one that can be cut out, at most."""
 
 
 class SceneCutouts:
-    """Cuts out objects of `LEAST` pixels or more that stand free: in their scene, with nothing else beside them.
+    """Cuts out isolated objects of `MIN_BOX_SIDE` pixels or more, wholly in their scene, with no other beside them.
 
-    What cannot be told from its ground comes with the ground in its box; where points are labelled it is not used, and
-    nowhere where pixels of the scene are missing.
+    A box that cannot be separated from its ground is cut out with the ground in it; such a point is not used, nor is
+    any object with nodata pixels in its window.
 
     Args:
         scenes: training scenes.
-        source: where pixels come from.
-        size: side in pixels that points are given; boxes have their own.
-        feather: a part of the half side: nothing else lies so near, and a box gets a soft rim so wide.
+        source: reads their pixels.
+        size: side in pixels of the square that stands for a point; boxes have their own size.
+        feather: width, relative to half the side, of the rim without other objects, and of a box's soft rim.
         balance: 0 draws classes as often as they occur, 1 all equally often.
 
     Attributes:
-        free: scene and number of the objects that stand free.
-        pieces: which of them can be told from their ground.
+        isolated: scene and number of the isolated objects.
+        object_cutouts: cuts them out of their ground.
     """
 
     def __init__(
@@ -49,73 +50,82 @@ class SceneCutouts:
     ) -> None:
         self.scenes, self.source, self.size, self.feather = scenes, source, size, feather
         self._boxes = [boxes_of(s.objects.xy, s.objects.wh, size) for s in scenes]
-        self.free = [(i, n) for i in range(len(scenes)) for n in self._standing_free(i)]
-        label = np.array([scenes[i].objects.label[n] for i, n in self.free], int)
-        members = {int(k): [self.free[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
-        self.pieces = ObjectCutouts(self._told_apart, members)
+        self.isolated = [(i, n) for i in range(len(scenes)) for n in self._isolated_in(i)]
+        label = np.array([scenes[i].objects.label[n] for i, n in self.isolated], int)
+        members = {int(k): [self.isolated[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
+        self.object_cutouts = ObjectCutouts(self._cut_out, members)
         weight = class_weights(label, balance)
         if any(s.objects.wh is None for s in scenes):
-            rates = np.array([self.pieces.rates[k] for k in label.tolist()])
+            rates = np.array([self.object_cutouts.rates[k] for k in label.tolist()])
             weight = np.where(rates > 0, weight / np.maximum(rates, 1e-9), 0)
         self._weight = weight / weight.sum() if weight.sum() else None
 
     def draw(self, rng: Generator, side: float) -> tuple[CutOut, int] | None:
-        """Draw an object of at most so many pixels, rim and all; give it with its label, None after `DRAWS` in vain."""
-        for _ in range(DRAWS if self._weight is not None else 0):
-            scene, number = self.free[int(rng.choice(len(self.free), p=self._weight))]
+        """Draw a cut-out with its label.
+
+        Args:
+            rng: the generator.
+            side: greatest side in pixels, with the rim.
+
+        Returns:
+            None if none of `MAX_DRAWS` objects is small enough and can be cut out.
+        """
+        for _ in range(MAX_DRAWS if self._weight is not None else 0):
+            scene, number = self.isolated[int(rng.choice(len(self.isolated), p=self._weight))]
             x1, y1, x2, y2 = self._boxes[scene][number]
             label = int(self.scenes[scene].objects.label[number])
             rim = self.feather if self.scenes[scene].objects.wh is not None else 0.0
             if max(x2 - x1, y2 - y1) * (1 + rim) <= side:
-                piece = self.pieces((scene, number), label) or self._boxed(scene, number)
-                if piece is not None:
-                    return piece, label
+                cutout = self.object_cutouts((scene, number), label) or self._cut_box(scene, number)
+                if cutout is not None:
+                    return cutout, label
         return None
 
-    def _standing_free(self, scene: int) -> list[int]:
+    def _isolated_in(self, scene: int) -> list[int]:
+        """Return the numbers of a scene's isolated objects."""
         labelled, boxes = self.scenes[scene], self._boxes[scene]
         found = []
         for i in range(len(boxes)):
-            near = _window(boxes[i], self.feather)
-            inside = near.inside(labelled.scene.shape) and (boxes[i, 2:] - boxes[i, :2]).min() >= LEAST
+            rim = _window(boxes[i], self.feather)
+            inside = rim.inside(labelled.scene.shape) and (boxes[i, 2:] - boxes[i, :2]).min() >= MIN_BOX_SIDE
             if (
                 inside
-                and count_overlaps(near, boxes) == 1
+                and count_overlaps(rim, boxes) == 1
                 and not count_overlaps(self._window(scene, i), labelled.ignored)
             ):
                 found.append(i)
         return found
 
     def _window(self, scene: int, number: int) -> Window:
-        """Give the window of an object and what is around it, as far as the scene reaches."""
+        """Return the window of an object and its rim, clipped to the scene."""
         points = self.scenes[scene].objects.wh is None
-        whole = _window(self._boxes[scene][number], max(AROUND, self.feather) if points else self.feather)
+        whole = _window(self._boxes[scene][number], max(POINT_RIM, self.feather) if points else self.feather)
         height, width = self.scenes[scene].scene.shape
         row, col = max(whole.row, 0), max(whole.col, 0)
         return Window(row, col, min(whole.row_stop, height) - row, min(whole.col_stop, width) - col)
 
-    def _told_apart(self, key: tuple[int, int]) -> CutOut | None:
-        """Cut an object out of its ground; what lies nearer to another object or a look-alike is not of it."""
+    def _cut_out(self, key: tuple[int, int]) -> CutOut | None:
+        """Return an object cut out of its ground, without pixels nearer to another object or a hard negative."""
         if (read := self._read(*key)) is None:
             return None
         pixels, xy, wh, corner = read
         labelled, number = self.scenes[key[0]], key[1]
         if labelled.objects.wh is not None:
             return cut_object(pixels, xy, wh, feather=self.feather)
-        places = np.concatenate([labelled.objects.xy, labelled.negatives])
-        away = abs(places - labelled.objects.xy[number]).max(axis=1)
-        cut = cut_object(pixels, xy, wh, others=places[(away > 0) & (away < 2 * self.size)] - corner)
+        centres = np.concatenate([labelled.objects.xy, labelled.negatives])
+        distance = abs(centres - labelled.objects.xy[number]).max(axis=1)
+        cut = cut_object(pixels, xy, wh, others=centres[(distance > 0) & (distance < 2 * self.size)] - corner)
         return None if cut is None else cut.cropped()
 
-    def _boxed(self, scene: int, number: int) -> CutOut | None:
-        """Cut out a box with its ground; None where points are labelled."""
+    def _cut_box(self, scene: int, number: int) -> CutOut | None:
+        """Return a box cut out with its ground; None for points."""
         if self.scenes[scene].objects.wh is None or (read := self._read(scene, number)) is None:
             return None
         pixels, xy, wh, _ = read
         return cut_box(pixels, xy, wh, self.feather)
 
     def _read(self, scene: int, number: int) -> tuple[NDArray[Any], ...] | None:
-        """Give an object's window, its middle and sides in that, and the window's (x, y); None where pixels miss."""
+        """Return an object's pixels, its centre and sides in them, and their (x, y); None if some are nodata."""
         box, window, of = self._boxes[scene][number], self._window(scene, number), self.scenes[scene].scene
         pixels = self.source.read(of, window)
         if of.nodata is not None and (pixels == of.nodata).all(axis=0).any():
@@ -125,21 +135,21 @@ class SceneCutouts:
 
 
 def boxes_of(xy: NDArray[np.float64], wh: NDArray[np.float64] | None, size: float) -> NDArray[np.float64]:
-    """Give (N, 4) boxes x1, y1, x2, y2; points become squares."""
+    """Return (N, 4) boxes x1, y1, x2, y2; points become squares of side `size`."""
     half = np.full((len(xy), 2), size / 2) if wh is None else wh / 2
     return np.concatenate([xy - half, xy + half], axis=1)
 
 
 def count_overlaps(window: Window, boxes: NDArray[np.float64]) -> int:
-    """Count the boxes that a window overlaps."""
+    """Return the number of boxes (N, 4) that a window overlaps."""
     x1, y1, x2, y2 = boxes.T
-    hit = (x1 < window.col_stop) & (window.col < x2) & (y1 < window.row_stop) & (window.row < y2)
-    return int(hit.sum())
+    overlapping = (x1 < window.col_stop) & (window.col < x2) & (y1 < window.row_stop) & (window.row < y2)
+    return int(overlapping.sum())
 
 
 def _window(box: NDArray[np.float64], rim: float) -> Window:
-    """Give the window of whole pixels around a box and its rim, a part of its half sides and at least a pixel."""
-    beyond = np.maximum((box[2:] - box[:2]) / 2 * rim, 1)
-    left, top = np.floor(box[:2] - beyond).astype(int).tolist()
-    right, bottom = np.ceil(box[2:] + beyond).astype(int).tolist()
+    """Return the window of whole pixels around a box and its rim, relative to half its sides and at least a pixel."""
+    margin = np.maximum((box[2:] - box[:2]) / 2 * rim, 1)
+    left, top = np.floor(box[:2] - margin).astype(int).tolist()
+    right, bottom = np.ceil(box[2:] + margin).astype(int).tolist()
     return Window(top, left, bottom - top, right - left)

@@ -70,7 +70,7 @@ def test_pasted_objects_are_where_their_labels_say(tmp_path: Path, points: bool)
     """Discs on flat ground: each label lies on its colour's middle, its box around what is coloured, within a pixel."""
     scene = write_scene(tmp_path / "a.png", [(40, 40), (120, 50), (50, 120), (118, 122)], points=points)
     paste = PasteObjects([scene], SOURCE, OFTEN, BARE, 16.0, 0.0)
-    assert len(paste.stock.free) == 4
+    assert len(paste.cutouts.isolated) == 4
     number = 0
     for seed in range(12):
         pixels, found = paste(empty(60), none(points), np.ones((96, 96), bool), seed)
@@ -113,7 +113,7 @@ def test_objects_are_cut_only_where_they_stand_free(tmp_path: Path) -> None:
     """Of five one hangs over the edge, two are neighbours 13 pixels apart, one lies in an ignored region."""
     places = [(3, 80), (60, 60), (73, 60), (120, 120), (120, 30)]
     scene = write_scene(tmp_path / "a.png", places, ignored=[(110, 110, 130, 130)])
-    assert PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0).stock.free == [(0, 4)]
+    assert PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0).cutouts.isolated == [(0, 4)]
 
 
 def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_what_cannot_be_told_from_its_ground_is_laid_with_its_box_or_not_at_all(
     scene = write_scene(tmp_path / "a.png", place, points=points)
     Image.fromarray(np.random.default_rng(0).normal(60, 3, (SIDE, SIDE, 3)).astype(np.uint8)).save(tmp_path / "a.png")
     paste = PasteObjects([scene], SOURCE, replace(OFTEN, number=(1, 1)), BARE, 12.0, 0.0)
-    assert paste.stock.free == [(0, 0)] and paste.stock.pieces.rates == {0: 0.0}
+    assert paste.cutouts.isolated == [(0, 0)] and paste.cutouts.object_cutouts.rates == {0: 0.0}
     pixels, found = paste(empty(140), none(points), np.ones((96, 96), bool), 0)
     rows, cols = np.nonzero((pixels < 100).all(axis=0))
     assert len(found.xy) == (not points) and len(rows) == pytest.approx(0 if points else found.wh.prod(), rel=0.4)
@@ -250,13 +250,13 @@ def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PasteSettings(1.5, (1, 2), 0.3), r"p and augment\.background\.p must be in \[0, 1\], got 1.5"),
-        (lambda: PasteSettings(0.5, (0, 2), 0.3), r"the least, 1 or more, and the most, got \[0, 2\]"),
-        (lambda: PasteSettings(0.5, (3, 2), 0.3), r"the least, 1 or more, and the most, got \[3, 2\]"),
-        (lambda: PasteSettings(0.5, (1, 2), 0.0), r"feather must be in \(0, 2\], got 0.0"),
+        (lambda: PasteSettings(1.5, (1, 2), 0.3), r"augment\.superimpose\.p.*\[0, 1\], got 1.5"),
+        (lambda: PasteSettings(0.5, (0, 2), 0.3), r"augment\.superimpose\.number.*got \[0, 2\]"),
+        (lambda: PasteSettings(0.5, (3, 2), 0.3), r"augment\.superimpose\.number.*got \[3, 2\]"),
+        (lambda: PasteSettings(0.5, (1, 2), 0.0), r"augment\.superimpose\.feather.*\(0, 2\], got 0.0"),
         (
             lambda: GroundSettings(0.5, (1, 2), 0.3, (0.5, 0.2)),
-            r"side must be the least and the greatest.* got \[0.5, 0.2\]",
+            r"augment\.background\.side.*\[0, 1\], got \[0.5, 0.2\]",
         ),
     ],
 )

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detect.samples.pasting.cutouts import cut_box, cut_ground, cut_object
+from detect.samples.pasting.cutouts import cut_box, cut_ground
+from detect.samples.pasting.grabcut import cut_object
 
 
 def disc(middle: tuple[float, float], radius: float, shape: tuple[int, int] = (60, 60)) -> NDArray[np.bool_]:
@@ -38,7 +39,7 @@ def test_law_8_a_piece_is_turned_and_resized_with_its_place(
     piece = cut_object(pixels, np.array([26.0, 24.0]), np.array([24.0, 16.0]), feather=0.3 if boxed else None)
     assert piece is not None
     piece = (piece if boxed else piece.cropped()).turned(swap, rows, cols).resized(factor)
-    laid = piece.laid_on(np.full((1, 100, 100), 50, kind), (10, 20))
+    laid = piece.pasted_on(np.full((1, 100, 100), 50, kind), (10, 20))
     assert laid.dtype == kind
     at = np.argwhere(laid[0] > 125)
     np.testing.assert_allclose(at.mean(axis=0)[::-1] + 0.5 - (20, 10), piece.xy, atol=0.5)

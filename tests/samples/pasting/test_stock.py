@@ -38,9 +38,9 @@ SEEN = [True, True, True, False, False, False, False]
 @pytest.mark.parametrize("points", [True, False])
 def test_classes_are_drawn_equally_often_as_far_as_they_can_be_cut_out(tmp_path: Path, points: bool) -> None:
     """Two discs of a, one of b with three labels on nothing, one of c on nothing: points of c are never drawn."""
-    stock = SceneCutouts([scene(tmp_path / "a.png", PLACES, LABELS, SEEN, points)], SOURCE, 20.0, 0.3, 1.0)
-    assert len(stock.free) == 7 and stock.pieces.rates == {0: 1.0, 1: 0.25, 2: 0.0}
-    drawn = [stock.draw(np.random.default_rng(seed), 100) for seed in range(300)]
+    cutouts = SceneCutouts([scene(tmp_path / "a.png", PLACES, LABELS, SEEN, points)], SOURCE, 20.0, 0.3, 1.0)
+    assert len(cutouts.isolated) == 7 and cutouts.object_cutouts.rates == {0: 1.0, 1: 0.25, 2: 0.0}
+    drawn = [cutouts.draw(np.random.default_rng(seed), 100) for seed in range(300)]
     labels = [found[1] for found in drawn if found is not None]
     share = np.bincount(labels, minlength=3) / 300
     np.testing.assert_allclose(share, [0.5, 0.5, 0] if points else [1 / 3] * 3, atol=0.1)  # 3.5 standard deviations
@@ -50,14 +50,14 @@ def test_classes_are_drawn_equally_often_as_far_as_they_can_be_cut_out(tmp_path:
 
 def test_without_anything_to_cut_out_nothing_is_drawn(tmp_path: Path) -> None:
     for places, labels, seen in (([], [], []), ([(40, 40)], [0], [False])):
-        stock = SceneCutouts([scene(tmp_path / "a.png", places, labels, seen, True)], SOURCE, 20.0, 0.3, 0.5)
-        assert stock.draw(np.random.default_rng(0), 100) is None
+        cutouts = SceneCutouts([scene(tmp_path / "a.png", places, labels, seen, True)], SOURCE, 20.0, 0.3, 0.5)
+        assert cutouts.draw(np.random.default_rng(0), 100) is None
 
 
 def test_what_is_larger_than_the_crop_is_not_drawn(tmp_path: Path) -> None:
-    stock = SceneCutouts([scene(tmp_path / "a.png", [(40, 40)], [0], [True], False)], SOURCE, 20.0, 0.3, 0.5)
-    assert stock.draw(np.random.default_rng(0), 25) is None
-    assert stock.draw(np.random.default_rng(0), 26) is not None
+    cutouts = SceneCutouts([scene(tmp_path / "a.png", [(40, 40)], [0], [True], False)], SOURCE, 20.0, 0.3, 0.5)
+    assert cutouts.draw(np.random.default_rng(0), 25) is None
+    assert cutouts.draw(np.random.default_rng(0), 26) is not None
 
 
 @pytest.mark.parametrize("points", [True, False])
@@ -68,10 +68,10 @@ def test_an_object_beside_missing_pixels_is_left_where_it_is(tmp_path: Path, poi
     pixels[27:29] = 7
     Image.fromarray(pixels).save(tmp_path / "a.png")
     labelled = replace(labelled, scene=replace(open_scene(tmp_path / "a.png"), nodata=7))
-    stock = SceneCutouts([labelled], SOURCE, 20.0, 0.3, 0.5)
-    assert len(stock.free) == 2
-    assert stock.pieces((0, 0), 0) is None and stock.pieces((0, 1), 0) is not None
-    drawn = [stock.draw(np.random.default_rng(seed), 100) for seed in range(8)]
+    cutouts = SceneCutouts([labelled], SOURCE, 20.0, 0.3, 0.5)
+    assert len(cutouts.isolated) == 2
+    assert cutouts.object_cutouts((0, 0), 0) is None and cutouts.object_cutouts((0, 1), 0) is not None
+    drawn = [cutouts.draw(np.random.default_rng(seed), 100) for seed in range(8)]
     assert all(found is not None and (found[0].pixels > 7).all() for found in drawn)
 
 
@@ -83,7 +83,7 @@ def test_a_look_alike_beside_it_is_not_of_an_object(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png")
     kept = []
     for negatives in (np.empty((0, 2)), np.array([[84.0, 60.0]])):
-        piece = SceneCutouts([replace(labelled, negatives=negatives)], SOURCE, 24.0, 0.3, 0.5).pieces((0, 0), 0)
+        piece = SceneCutouts([replace(labelled, negatives=negatives)], SOURCE, 24.0, 0.3, 0.5).object_cutouts((0, 0), 0)
         assert piece is not None
         kept.append(piece.cover.sum())
     assert kept[1] < 0.8 * kept[0]

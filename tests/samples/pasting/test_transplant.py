@@ -11,7 +11,8 @@ from detect.imagery.resolution import Resolution
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.samples.bare_patches import FolderDataset, FolderDraw, PatchFiles, folder_samples_of, folder_spec
-from detect.samples.pasting.cutouts import CutOut, cut_object
+from detect.samples.pasting.cutouts import CutOut
+from detect.samples.pasting.grabcut import cut_object
 from detect.samples.pasting.transplant import PasteOnOtherGround
 
 SIDE = 64
@@ -98,7 +99,7 @@ def test_what_cannot_be_cut_out_stays_and_a_share_of_the_others_moves() -> None:
     """Half the patches have no object; every second of the others moves, 200 of 400."""
     flat = np.full((3, SIDE, SIDE), 60, np.uint8)
     move = paste({"a": patch(), "b": flat}, grounds(100), share=0.5)
-    assert move.pieces.rates == {1: 0.5}
+    assert move.object_cutouts.rates == {1: 0.5}
     moved = sum(move(Path("a"), 1, seed)[0, 0, 0] >= 100 for seed in range(400))
     assert 150 < moved < 250  # 5 standard deviations of 10
     assert all((move(Path("b"), 1, seed) == flat).all() for seed in range(8))
@@ -109,7 +110,9 @@ def test_a_piece_of_an_object_is_not_taken_for_one() -> None:
     small = np.full((3, SIDE, SIDE), 60, np.uint8)
     small[:, 27:37, 27:37] = 180
     move = paste({"a": patch(), "b": small, "c": patch()}, grounds(100))
-    assert move.pieces.rates == {1: pytest.approx(2 / 3)} and paste({"b": small}, grounds(100)).pieces.rates == {1: 1}
+    assert move.object_cutouts.rates == {1: pytest.approx(2 / 3)} and paste(
+        {"b": small}, grounds(100)
+    ).object_cutouts.rates == {1: 1}
     assert all((move(Path("b"), 1, seed) == small).all() for seed in range(8))
 
 
@@ -142,8 +145,8 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
             assert (pixels.numpy() == own).all() == (not moved)
             if moved:
                 assert pixels[:, 0, 0].min() >= 60 and pixels[:, SIDE // 2, SIDE // 2].min() > 120
-    told = "100% of animals" if negative else "there are no empty patches"
-    assert [told in note for note in samples.notes] == [False, True]
+    expected = "100% of animals" if negative else "there are no empty patches"
+    assert [expected in note for note in samples.notes] == [False, True]
 
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
