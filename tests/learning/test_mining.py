@@ -51,7 +51,7 @@ def test_a_single_false_alarm_does_not_fill_the_whole_share() -> None:
     assert HardNegatives(SCENES).limit(100) == 100
 
 
-def test_look_alikes_are_drawn_by_their_score() -> None:
+def test_hard_negatives_are_drawn_by_their_score() -> None:
     """Weights 1 (labelled), 0.25 and 0.75: shares 1 / 2, 1 / 8 and 3 / 8 of 8,000 draws, within 4 deviations."""
     places = HardNegatives(SCENES)
     assert len(places) == 1 and places.draw(2, np.random.default_rng(0)) == [(0, 90.0, 90.0)] * 2

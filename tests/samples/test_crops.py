@@ -45,7 +45,7 @@ def number_in(scene: LabelledScene, window: Window) -> int:
 
 
 def test_an_epoch_has_its_share_of_empty_crops_and_the_others_hold_an_object() -> None:
-    """Of 40 crops 10 are empty, 4 of these around look-alikes; objects lie in the scene's left half alone."""
+    """Of 40 crops 10 are empty, 4 of these around hard negatives; objects lie in the scene's left half alone."""
     hard_negatives = np.array([(450.0, 40.0), (350.0, 350.0)])
     scene = labelled((400, 500), crowd(30, (400, 220)), None, hard_negatives)
     crops = CropSampler([scene], RECIPE, 0).draw(0)
@@ -232,7 +232,7 @@ def test_points_and_crops_without_objects_are_varied_too() -> None:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> LabelledScene:
-    """An image of 30 x 44 pixels with a box in the middle and a look-alike."""
+    """An image of 30 x 44 pixels with a box in the middle and a hard negative."""
     pixels = np.random.default_rng(0).integers(0, 256, (30, 44, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "tiny.png")
     scene = labelled((30, 44), np.array([(20.0, 13.0)]), None, np.array([(36.0, 20.0)]))
@@ -255,8 +255,8 @@ def test_a_crop_larger_than_its_image_sees_the_image_alone(tiny: LabelledScene) 
     np.testing.assert_array_equal(pixels[:, 17:47, 10:54], np.moveaxis(whole, 2, 0))
 
 
-def test_look_alikes_and_ignored_boxes_teach_what_they_should(tiny: LabelledScene) -> None:
-    """A look-alike at (36, 20) is no object, and is seen; an ignored box there would hide it."""
+def test_hard_negatives_and_ignored_boxes_teach_what_they_should(tiny: LabelledScene) -> None:
+    """A hard negative at (36, 20) is no object, and is seen; an ignored box there would hide it."""
     crop = Crop(0, Window(0, 0, 48, 48))
     plain = CropDataset([tiny], [crop], PixelSource((1, 2, 3), 1 << 30), ENCODER)[0][1]
     assert float(plain["objectness"][0, 2, 4]) < 0.05 and float(plain["learned"][2, 4]) == 1

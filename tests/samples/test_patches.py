@@ -21,7 +21,7 @@ RECIPE = PatchDraw(
 
 @pytest.fixture
 def scenes(scene) -> list[LabelledScene]:
-    """Ten a and one b in two images, a third without objects, two look-alikes."""
+    """Ten a and one b in two images, a third without objects, two hard negatives."""
     first = [(20.0 + 30 * i, 50.0, "a") for i in range(6)]
     second = [*((20.0 + 30 * i, 30.0, "a") for i in range(4)), (100.0, 80.0, "b")]
     return [
@@ -45,7 +45,7 @@ def test_a_seed_and_an_epoch_decide_what_is_drawn(scenes) -> None:
 
 
 def test_shares_are_kept(scenes) -> None:
-    """Of 200, 40 % are background, 80; of these 25 % are look-alikes, 20, half the rest are near objects, 30."""
+    """Of 200, 40 % are background, 80; of these 25 % are hard negatives, 20, half the rest are near objects, 30."""
     drawn = Sampler(scenes, RECIPE, 0).draw(0)
     background = [s for s in drawn if s.output == 0]
     hard_negatives = [s for s in background if (s.x, s.y) in {(5.0, 95.0), (190.0, 5.0)}]

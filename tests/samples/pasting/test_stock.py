@@ -75,7 +75,7 @@ def test_an_object_beside_missing_pixels_is_left_where_it_is(tmp_path: Path, poi
     assert all(found is not None and (found[0].pixels > 7).all() for found in drawn)
 
 
-def test_a_look_alike_beside_it_is_not_of_an_object(tmp_path: Path) -> None:
+def test_a_hard_negative_beside_it_is_not_of_an_object(tmp_path: Path) -> None:
     """A bar of 40 pixels: its right half is labelled as no object."""
     labelled = scene(tmp_path / "a.png", [(60, 60)], [0], [False], True)
     pixels = np.asarray(Image.open(tmp_path / "a.png")).copy()

@@ -131,7 +131,7 @@ def write(folder: Path) -> None:
 
 @pytest.mark.parametrize("negative", [("ground", "stones"), ()])
 def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative: tuple[str, ...]) -> None:
-    """Stones are look-alikes: neither do they move, nor is anything laid onto them. Without a background nothing is."""
+    """Stones are hard negatives: they do not move, and nothing is pasted onto them, nor without a background."""
     write(tmp_path)
     folder = read_patch_folder(tmp_path)
     samples = folder_samples_of(folder, spec_of(folder, negative), None, FolderDraw(negative, 0.25, 0.5, 1.0), 0)
