@@ -25,7 +25,7 @@ def test_scenes_hold_what_they_are_named_for() -> None:
         truth = bench.make_scene(name, 40, SHAPE, seed=3)
         assert (truth.boxes >= 0).all() and (truth.boxes.max(axis=0)[2:] <= SHAPE[::-1]).all()
         apart = np.abs(truth.xy[:, None] - truth.xy[None]).max(axis=2)[np.triu_indices(40, 1)]
-        assert len(truth.boxes) == 40 and apart.min() >= bench.CLOSEST
+        assert len(truth.boxes) == 40 and apart.min() >= bench.MIN_DISTANCE
         iou = box_iou(*[torch.from_numpy(truth.boxes)] * 2).numpy()[np.triu_indices(40, 1)]
         assert least <= iou.max() + 1e-9 and iou.max() <= most + 1e-9
     bricks = bench.make_scene("touching", 40, SHAPE, seed=3).boxes

