@@ -51,7 +51,7 @@ def objects(
     label: Sequence[int] | None = None,
     ignored: Sequence[Sequence[float]] = (),
 ) -> Objects:
-    """Objects of a crop, of class 0 unless told otherwise."""
+    """Objects of a crop, of class 0 by default."""
     places = np.asarray(xy, np.float64).reshape(-1, 2)
     sizes = None if wh is None else np.asarray(wh, np.float64).reshape(-1, 2)
     labels = np.zeros(len(places), np.int64) if label is None else np.asarray(label, np.int64)
@@ -86,7 +86,7 @@ def geometry(card: ModelCard, shape: tuple[int, int]) -> CellGeometry:
 
 
 def decode(logits: NDArray[np.float32], card: ModelCard, shape: tuple[int, int], **options: object) -> Detections:
-    """The detections of a map, with the card's separation and threshold unless told otherwise."""
+    """The detections of a map, with the card's separation and threshold by default."""
     usual = {"separation": card.separation, "threshold": card.threshold}
     return decoder_of(card).detections(logits, geometry(card, shape), **{**usual, **options})  # type: ignore[arg-type]
 

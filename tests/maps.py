@@ -1,4 +1,4 @@
-"""The map of a scene over tiles that a test lays itself, by the way that every command goes."""
+"""The map of a scene over a tiling that a test chooses, made as every command makes it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ Read = Callable[[Window], NDArray[np.generic]]
 
 
 class OneTiling(Plan):
-    """A plan that lays the same tiles over every scene, one a batch."""
+    """A plan with the same tiling for every scene, one tile a batch."""
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         assert shape == self.tiles.shape
@@ -32,7 +32,7 @@ class OneTiling(Plan):
 
 
 class Given(SceneReader):
-    """A reader of pixels that a test gives, window by window."""
+    """A reader whose windows come from a test's function."""
 
     def __init__(self, scene: Scene, bands: Sequence[int], read: Read) -> None:
         super().__init__(scene, bands, np.empty(0))

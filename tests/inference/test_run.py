@@ -82,9 +82,9 @@ def test_models_and_images_that_do_not_go_together(
 
 @dataclass
 class Kept:
-    """Keeps what a run tells, in order."""
+    """Keeps the results and failures of a run, in order."""
 
-    told: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
     results: dict[str, SceneResult] = field(default_factory=dict)
     before: set[str] = field(default_factory=set)
     expected: tuple[int, int] = (0, 0)
@@ -95,12 +95,12 @@ class Kept:
         return name in self.before
 
     def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        self.told.append(("done", name))
+        self.events.append(("done", name))
         self.results[name] = result
         assert result.geometry.shape == scene.shape
 
     def fail(self, failure: Failure) -> None:
-        self.told.append(("failed", failure.name))
+        self.events.append(("failed", failure.name))
 
     def expect(self, images: int, pixels: int) -> None:
         self.expected = (images, pixels)
@@ -130,9 +130,9 @@ def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
     kept = Kept()
     done, failures = predict(tmp_path, names, engine(card, runtime, 512), kept)
     assert done == kept.pixels == 2 * 60 * 80
-    assert kept.told[:2] == [("failed", "4.png"), ("failed", "5.tif")]
-    assert [told for told in kept.told[2:] if told[0] == "done"] == [("done", "1.png"), ("done", "6.png")]
-    assert [told for told in kept.told[2:] if told[0] == "failed"] == [("failed", "2.jpg"), ("failed", "3.png")]
+    assert kept.events[:2] == [("failed", "4.png"), ("failed", "5.tif")]
+    assert [event for event in kept.events[2:] if event[0] == "done"] == [("done", "1.png"), ("done", "6.png")]
+    assert [event for event in kept.events[2:] if event[0] == "failed"] == [("failed", "2.jpg"), ("failed", "3.png")]
     assert kept.begun == ["1.png", "6.png"]
     assert kept.expected == (4, 2 * 60 * 80 + 300 * 300 + 50 * 50)
     reasons = {
@@ -185,7 +185,7 @@ def test_images_that_are_done_are_passed_over_and_the_rest_keep_their_company(
     first, again = Kept(), Kept(before={"1.png", "4.png", "5.png"})
     predict(tmp_path, names, engine(card, runtime, 900), first)
     predict(tmp_path, names, engine(card, runtime, 900), again)
-    assert again.told == [("done", name) for name in ("0.png", "2.png", "3.png")]
+    assert again.events == [("done", name) for name in ("0.png", "2.png", "3.png")]
     assert again.expected == (4, 4 * 200 * 300)
     for name, result in again.results.items():
         np.testing.assert_array_equal(result.logits, first.results[name].logits)
@@ -198,7 +198,7 @@ def test_wrong_use_stops_a_run_at_once(tmp_path: Path, card: ModelCard, runtime:
     kept = Kept()
     with pytest.raises(ValueError, match="tile must be"):
         predict(tmp_path, ["1.png"], engine(card, runtime, 16), kept)
-    assert kept.told == []
+    assert kept.events == []
 
 
 @pytest.mark.parametrize("place", ["runtime", "sink"])
@@ -217,7 +217,7 @@ def test_an_error_of_our_own_ends_the_run_and_its_threads(
         kept.write = broken  # type: ignore[method-assign, assignment]
     with pytest.raises(OSError, match="no space left"):
         predict(tmp_path, ["1.png", "2.png"], engine(card, broken if place == "runtime" else runtime, 512), kept)
-    assert kept.told == [] and threading.active_count() == before
+    assert kept.events == [] and threading.active_count() == before
 
 
 def test_a_result_that_cannot_be_written_is_a_failure_of_its_image(

@@ -1,4 +1,4 @@
-"""Test-time augmentation: mirrored and turned tiles, laid back, combined, and stitched as exactly as single ones."""
+"""Test-time augmentation: mirrored and turned tiles, turned back, combined, and stitched as exactly as single ones."""
 
 from pathlib import Path
 
@@ -60,19 +60,19 @@ def test_views_of_a_symmetric_net_agree_with_no_views(tta: str, cells: int) -> N
     torch.manual_seed(0)
     runtime = TorchRuntime(Mean(cells), CPU)
     tiles = noise(0, 2, 1, 40, 56)
-    plain, seen = (views(runtime, name, on_corner=cells % 2 == 0)(tiles) for name in ("none", tta))
+    plain, combined = (views(runtime, name, on_corner=cells % 2 == 0)(tiles) for name in ("none", tta))
     edge = (cells + 1) // 2
     inner = np.s_[..., edge : 10 - edge, edge : 14 - edge]
-    np.testing.assert_allclose(seen[inner], log_softmax(plain, axis=1)[inner], atol=1e-5)
+    np.testing.assert_allclose(combined[inner], log_softmax(plain, axis=1)[inner], atol=1e-5)
     if cells == 2:
         wrong = views(runtime, tta, on_corner=False)(tiles)
-        assert np.abs(wrong - seen)[inner].max() > 1e-3
+        assert np.abs(wrong - combined)[inner].max() > 1e-3
 
 
 @pytest.mark.parametrize("combine", ["mean", "vote"])
 @pytest.mark.parametrize("cells", [2, 3])
 def test_the_map_of_a_turned_image_is_the_turned_map(cells: int, combine: str) -> None:
-    """For any net at all. Cell c of an even patch stands for pixel 16 c, which mirroring moves to cell h - c."""
+    """For any net at all. Cell c of an even patch describes pixel 16 c, which mirroring moves to cell h - c."""
     net, card = random_net("test_resnet", cells, 5)
     runtime = views(TorchRuntime(net, CPU), "d4", combine, on_corner=cells == 2)
     assert (card.cell_offset == 0) is (cells == 2)
@@ -100,7 +100,7 @@ def stitched(runtime: Runtime, image: np.ndarray, tile: int, halo: int) -> np.nd
 def test_law_3_stitched_views_are_the_views_of_one_pass(cells: int, combine: str) -> None:
     """Cores on multiples of the stride have the same alignment in a mirrored tile as in the mirrored scene.
 
-    A cell that stands for its corner is taken from the cell beside it in a mirrored view, so one more cell of halo is
+    A cell that describes its corner is taken from the cell beside it in a mirrored view, so one more cell of halo is
     needed where the field reaches as far to the right as to the left.
     """
     net, card = random_net("test_resnet", cells, 7)

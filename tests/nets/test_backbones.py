@@ -125,8 +125,8 @@ def test_stages_hold_every_parameter_once(name: str) -> None:
     stride = 4 if name == "lenet5" else 8
     backbone = build_backbone(BackboneSpec(name, stride))
     stages = stage_layers(backbone)
-    held = [id(each) for _, layers in stages for layer in layers for each in layer.parameters()]
-    assert sorted(held) == sorted(id(each) for each in backbone.parameters())
+    found = [id(each) for _, layers in stages for layer in layers for each in layer.parameters()]
+    assert sorted(found) == sorted(id(each) for each in backbone.parameters())
     assert [stride for stride, _ in stages] == sorted({stride for stride, _ in stages})
     assert stages[-1][0] == stride
 

@@ -118,8 +118,8 @@ def test_a_header_is_plain_json_that_names_its_head() -> None:
 
 
 def test_what_a_card_says_of_cells_and_tiles() -> None:
-    """A grid's cell stands for its middle; its tiles begin where the deepest features do. A patch of 3 cells, too,
-    stands for the middle of one, and its tiles begin on the stride; a patch of 2 cells for a corner."""
+    """A grid's cell describes its middle; its tiles begin where the deepest features do. A patch of 3 cells, too,
+    describes the middle of one, and its tiles begin on the stride; a patch of 2 cells for a corner."""
     grid = grid_card(24.0, stride=8, deepest=32)
     assert (grid.stride, grid.cell_offset, grid.align, grid.head.boxes, grid.head.finds) == (8, 4.0, 32, True, True)
     assert not grid_card(None).head.boxes

@@ -60,8 +60,8 @@ def test_a_neighbour_gives_way_where_both_mean_the_same_place(
 ) -> None:
     """Cell (2, 2) means its middle, (2, 3) a place 1 + `away` cells to the right of that: less than 1 is the same.
 
-    The likelier one stands; levels are 1/1024 of log odds, so 2.0004 and 2 are equal, and the first in reading order
-    stands. The same goes for a cell and the one below it, and for one diagonally below to the left.
+    The likelier one remains; levels are 1/1024 of log odds, so 2.0004 and 2 are equal, and the first in reading order
+    remains. The same holds for a cell and the one below it, and for one diagonally below to the left.
     """
     for cell, towards in (((2, 3), (1, 0)), ((3, 2), (0, 1))):
         logits = blank()
@@ -100,7 +100,7 @@ def test_the_threshold_is_the_least_score(threshold: float, number: int) -> None
 
 @pytest.mark.parametrize(("shift", "number"), [(7.9, 1), (8.1, 2)])
 def test_boxes_that_overlap_by_more_than_the_iou_are_one(shift: float, number: int) -> None:
-    """24 x 24 boxes `shift` apart: (24 - 8) / (24 + 8) = 0.5 at 8; the likelier one stands, whichever comes first."""
+    """24 x 24 boxes `shift` apart: (24 - 8) / (24 + 8) = 0.5 at 8; the likelier one remains, whichever comes first."""
     for first, second in ((2.0, 1.0), (1.0, 2.0)):
         logits = blank()
         put(logits, (2, 2), first, away=(0.5, 0))
@@ -113,11 +113,11 @@ def test_boxes_that_overlap_by_more_than_the_iou_are_one(shift: float, number: i
     logits = blank()
     put(logits, (2, 2), 2.0)
     put(logits, (2, 4), 1.0, away=(-1.5, 0), kind=1)
-    assert len(decode(logits, grid_card(24.0, separation=0.5), SHAPE)) == 2  # one of another class stands beside it
+    assert len(decode(logits, grid_card(24.0, separation=0.5), SHAPE)) == 2  # one of another class remains
 
 
 def test_a_box_falls_to_one_that_stands_alone() -> None:
-    """A over B over C, A and B overlap, B and C too, A and C do not: B falls to A, and C stands."""
+    """A over B over C, A and B overlap, B and C too, A and C do not: A removes B, and C remains."""
     logits = blank()
     for col, odds, x in ((1, 3.0, 12.0), (3, 2.0, 19.0), (5, 1.0, 32.0)):
         put(logits, (2, col), odds, away=((x - 8 * col - 4) / 8, 0))
@@ -168,7 +168,7 @@ def crowds(draw: st.DrawFn) -> tuple[list[tuple[float, float]], list[float]]:
 def test_what_stands_is_what_a_plain_loop_leaves(
     case: tuple[list[tuple[float, float]], list[float]], radius: float, boxes: bool
 ) -> None:
-    """From the highest score down, of equals in reading order: whoever is near one that stands already falls.
+    """From the highest score down, of equals in reading order: whatever is near one that remains is removed.
 
     Points by their distance; boxes of 24 x 24 by an IoU of 0.32. Cells two apart do not give way to one another.
     """
@@ -282,7 +282,7 @@ def test_heat_is_the_chance_of_an_object_times_that_of_its_class() -> None:
 @pytest.mark.parametrize("turn", D4)
 @pytest.mark.parametrize("slots", [1, 2])
 def test_offsets_and_sizes_are_turned_as_points_are(slots: int, turn: tuple[bool, bool, bool]) -> None:
-    """A cell with its centre 0.3 right and 0.1 up, 2 wide and 3 high, is shown turned; laid back it says so again."""
+    """A cell with its centre 0.3 right and 0.1 up, 2 wide and 3 high, is turned; turned back it is the same again."""
     swap, rows, cols = turn
     x, y, w, h = 0.3, -0.1, 2.0, 3.0
     shown = [(y, x, h, w) if swap else (x, y, w, h)][0]
