@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
 def run(settings: "EvaluateSettings") -> int:
     """Score detections against annotations and write `scores.json` and pictures; see `conf/evaluate.yaml`."""
-    from detect.assembly.runs.evaluating import evaluate_model, evaluate_predictions
+    if settings.predictions is None:
+        from detect.assembly.runs.evaluating_model import evaluate_model
 
-    return evaluate_model(settings) if settings.predictions is None else evaluate_predictions(settings)
+        return evaluate_model(settings)
+    from detect.assembly.runs.evaluating import evaluate_predictions
+
+    return evaluate_predictions(settings)
 
 
 main = command("evaluate")(run)

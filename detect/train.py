@@ -16,7 +16,6 @@ def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
     from detect.assembly.folders import TrainingPaths, output_folder, run_folder
     from detect.assembly.given_labels import read_labels
-    from detect.assembly.material import training_material, weights_of
 
     if settings.trainer.overfit:
         from detect.assembly.runs.overfit_check import check_overfit
@@ -35,7 +34,8 @@ def run(settings: "TrainSettings") -> int:
     import pytorch_lightning as pl
 
     from detect.assembly.heads.choice import head_builder
-    from detect.assembly.runs.evaluating import score_test
+    from detect.assembly.material import training_material, weights_of
+    from detect.assembly.runs.evaluating_model import score_test
     from detect.assembly.runs.finishing import check_test_images, finish
     from detect.assembly.trainer import checkpoint_to_resume, fit, keep_config, load_best, make_trainer
     from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation

@@ -85,7 +85,7 @@ def make_engine(
     """
     if not card.head.finds:
         raise ValueError(
-            "this model tells patches apart and has no background class: it cannot find objects in an image"
+            "this model classifies patches and has no background class: it cannot find objects in an image"
         )
     on_corner = card.cell_offset == 0
     halo = chosen_halo(settings.halo, card)
@@ -94,7 +94,7 @@ def make_engine(
     runtime = make_runtime(settings.runtime, net, card)
     waiting = TILES_WAITING * len(card.bands) * np.dtype(card.dtype).itemsize
     shapes = 2 if settings.tta == "d4" else 1
-    per_pixel = shapes * runtime.spare * layer_bytes(net, len(card.bands)) + waiting
+    per_pixel = shapes * runtime.memory_factor * layer_bytes(net, len(card.bands)) + waiting
     plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, folder, card.align)
     if isinstance(runtime, OpenVinoRuntime):
         runtime.kept_pixels = shapes * plan.area

@@ -1,62 +1,134 @@
-"""`--help`: the settings of a command with their defaults and what they are for, as `conf/` has them."""
+"""`--help`: the settings of a command with the values that they would have, and what each is for, as `conf/` says."""
 
-from collections.abc import Sequence
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
-HIDDEN = ("defaults:", "hydra:", "# @package")
-"""Beginnings of the parts of a configuration file that are hydra's own."""
+COMMENT_COLUMN = 48
+"""Column from which a setting's comment stands, where the setting is not longer."""
+FIXED = ("data", "head_defaults")
+"""Groups whose choice follows from the command or from another choice."""
+WIDTH = 130
+"""Columns up to which a comment goes on."""
 
 
 def help_text(name: str, arguments: Sequence[str], conf: Path) -> str:
-    """Return the root configuration of a command and the groups that its defaults and the arguments choose.
+    """Return the settings of a command as YAML with comments, those of every group under its choices.
 
     Args:
         name: of the command and of its root configuration.
-        arguments: of the command line; `net=grid` shows the settings of that choice.
+        arguments: of the command line; `net=grid` shows the settings with that choice.
         conf: the folder of the configuration.
     """
-    given = dict(each.partition("=")[::2] for each in arguments if "=" in each)
+    settings, choices = _composed(name, [each for each in arguments if not each.startswith("-")], conf)
     root = conf / f"{name}.yaml"
-    parts = [_shown(root)]
-    for group, choice in _choices(root, given):
-        others = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-        file = conf / group / f"{choice}.yaml"
-        if file.is_file():
-            parts.append(f"{group}={choice} ({group}= {', '.join(others)})\n\n{_chain(file)}")
-        elif others:
-            parts.append(f"{group}= {', '.join(others)}\n")
-    return "\n".join(parts)
+    comments = _comments(root, "")
+    for group, choice in choices.items():
+        for file in _chain(conf / group / f"{choice}.yaml"):
+            comments |= _comments(file, "" if "@package _global_" in file.read_text() else f"{group}.")
+    own = {key: value for key, value in settings.items() if key not in choices}
+    parts = [*_heading(root), "", *_lines(own, comments, "")]
+    for group, choice in choices.items():
+        parts += ["", *_options(conf / group, group, choice)]
+        if group in settings:
+            parts += [f"{group}:", *_lines(settings[group], comments, f"{group}.", 1)]
+    return "\n".join(parts) + "\n"
 
 
-def _choices(file: Path, given: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the groups in the defaults of a file, each with the choice of the command line or else its own."""
-    found: list[tuple[str, str]] = []
-    for entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", []):
-        if isinstance(entry, str) and entry != "_self_" and (file.parent / f"{entry}.yaml").is_file():
-            found += _choices(file.parent / f"{entry}.yaml", given)
-        elif isinstance(entry, dict):
-            found += [
-                (group, given.get(group, str(choice))) for group, choice in entry.items() if "override" not in group
-            ]
-    chosen = dict(found)
-    return [(group, chosen.get(choice[2:-1], choice) if choice.startswith("${") else choice) for group, choice in found]
+def _composed(name: str, overrides: list[str], conf: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the composed settings and the choice of every group; overrides that cannot be composed are left out."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        try:
+            cfg = compose(name, overrides, return_hydra_config=True)
+        except (HydraException, ValueError):
+            cfg = compose(name, return_hydra_config=True)
+    choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items() if "/" not in group}
+    data: Any = OmegaConf.to_container(cfg)
+    return {key: value for key, value in data.items() if key != "hydra"}, choices
 
 
-def _chain(file: Path) -> str:
-    """Return the text of a group's file after that of the files that it begins with."""
-    defaults = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", [])
-    before = [file.parent / f"{entry}.yaml" for entry in defaults if isinstance(entry, str)]
-    return "".join(_chain(each) for each in before if each.is_file()) + _shown(file)
-
-
-def _shown(file: Path) -> str:
-    """Return the lines of a file that are for people."""
-    lines, hidden = [], False
+def _heading(file: Path) -> list[str]:
+    """Return the comment lines at the beginning of a file that are for people."""
+    lines = []
     for line in file.read_text(encoding="utf-8").splitlines():
-        if line and not line[0].isspace():
-            hidden = line.startswith(HIDDEN)
-        if not hidden:
+        if not line.startswith("#"):
+            break
+        if "@package" not in line:
             lines.append(line)
-    return "\n".join(lines).strip() + "\n"
+    return lines
+
+
+def _options(folder: Path, group: str, chosen: str) -> list[str]:
+    """Return the choices of a group, a line each, the chosen one marked."""
+    files = sorted(file for file in folder.glob("*.yaml") if file.stem == chosen or group not in FIXED)
+    width = max((len(file.stem) for file in files), default=0)
+    said = {file.stem: (_heading(file) or [""])[0].lstrip("# ") for file in files}
+    return [
+        f"# {'>' if stem == chosen else ' '} {group}={stem:<{width}}  {sentence}".rstrip()
+        for stem, sentence in said.items()
+    ]
+
+
+def _chain(file: Path) -> list[Path]:
+    """Return the files of a group that a file begins with, and itself."""
+    if not file.is_file():
+        return []
+    defaults = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", [])
+    before = [file.parent / f"{entry}.yaml" for entry in defaults if isinstance(entry, str) and entry != "_self_"]
+    return [each for one in before for each in _chain(one)] + [file]
+
+
+def _comments(file: Path, prefix: str) -> dict[str, str]:
+    """Return the comments of a file's settings, by their full names; a comment's next lines belong to it."""
+    found: dict[str, str] = {}
+    path: list[tuple[int, str]] = []
+    name = ""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        setting = re.match(r"(\s*)([\w./-]+):(.*)", line)
+        comment = re.search(r"(?:^|\s)#\s*(.*)", setting[3] if setting else line)
+        if setting:
+            indent = len(setting[1])
+            path = [(depth, key) for depth, key in path if depth < indent] + [(indent, setting[2])]
+            name = prefix + ".".join(key for _, key in path)
+            if comment:
+                found[name] = comment[1]
+        elif comment and line.startswith(" ") and name in found:
+            found[name] += f" {comment[1]}"
+        else:
+            name = ""
+    return found
+
+
+def _lines(settings: Mapping[str, Any], comments: Mapping[str, str], prefix: str, depth: int = 0) -> Iterator[str]:
+    """Yield the lines of nested settings."""
+    for key, value in settings.items():
+        name, indent = f"{prefix}{key}", "  " * depth
+        if isinstance(value, dict) and value:
+            yield _line(f"{indent}{key}:", comments.get(name))
+            yield from _lines(value, comments, f"{name}.", depth + 1)
+        else:
+            yield _line(f"{indent}{key}: {_value(value)}", comments.get(name))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _line(text: str, comment: str | None) -> str:
+    """Return a setting's line with its comment, which goes on below itself where it is long."""
+    if comment is None:
+        return text
+    first, *more = textwrap.wrap(comment, WIDTH - COMMENT_COLUMN)
+    return "\n".join([f"{text:<{COMMENT_COLUMN}} # {first}", *(f"{'':<{COMMENT_COLUMN}} #   {each}" for each in more)])

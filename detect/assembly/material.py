@@ -11,7 +11,8 @@ from detect.assembly.variation import make_augment
 from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import BackboneSpec, Head, NetSpec
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
 from detect.samples.labelled_scenes import SceneSplit, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource

@@ -84,7 +84,7 @@ def scene_detector(
     if halo is None or of is None:
         raise ValueError("validation by counting needs a network whose receptive field is bounded")
     head = head_builder(settings.net)
-    per_pixel = TorchRuntime.spare * layer_bytes(net, len(spec.bands))
+    per_pixel = TorchRuntime.memory_factor * layer_bytes(net, len(spec.bands))
 
     def plan(net: Net, tolerance: float) -> Plan:
         measured = halo if head.exact_while_training else measured_halo(net, spec, of, halo, 1, tolerance).pixels

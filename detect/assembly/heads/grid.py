@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from detect.assembly.fields import AutoNumber, Text
 from detect.learning.hyperparameters import LossWeights
-from detect.nets.card import BackboneSpec, GridHead, NetSpec
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.heads.specs import GridHead
 from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:

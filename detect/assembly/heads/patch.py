@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from detect.assembly.fields import AutoPixels, Text
 from detect.learning.hyperparameters import ClassBalance
-from detect.nets.card import BackboneSpec, NetSpec, PatchHead
+from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.heads.specs import PatchHead
 from detect.samples.epochs import PatchDraw
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Evaluations: predictions against annotations, a model on a labelled split, a training run on its test images."""
+"""Predictions against annotations: scores, and pictures of what was missed and of false alarms."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,38 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from detect.assembly.command import DONE
-from detect.assembly.folders import TrainingPaths, existing, output_folder
-from detect.assembly.given_labels import ignored_regions, read_labels, with_record
-from detect.assembly.settings import (
-    EvaluateSettings,
-    InferenceSettings,
-    LabelledSettings,
-    NamedSides,
-    TrainSettings,
-    checked_data,
-    inference_defaults,
-)
+from detect.assembly.folders import existing, output_folder
+from detect.assembly.given_labels import ignored_regions
+from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
-from detect.evaluation.scene_scores import (
-    false_alarms_per_megapixel,
-    score_scenes,
-    shown_scores,
-    warn_of_unknown,
-    without_weak,
-)
+from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.imagery.scenes import Scene, SceneError, open_scene
-from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
-from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.images import match_names
 from detect.labels.reading import read_truth
 from detect.labels.regions import outside
-from detect.nets.card import ModelCard
-from detect.nets.modelfile import Net, load_model
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.scene_errors import draw_scenes
@@ -90,48 +70,11 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         if images:
             named = ", ".join(images[:MAX_NAMED])
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
-    output = _write(settings, {**scores, **left})
-    _draw_errors(settings, output, _sources(paths, list(pairs)), compared, _mark_radius(paths))
+    output = write_scores(settings, {**scores, **left})
+    draw_errors(settings, output, _sources(paths, list(pairs)), compared, _mark_radius(paths))
     logger.info("report: %s", write_report(folder, output / "scores.json"))
     logger.info("wrote %s", output / "scores.json")
     return DONE
-
-
-def evaluate_model(settings: EvaluateSettings) -> int:
-    """Score a model on the images, or bare patches, of a side of the split."""
-    assert settings.model is not None
-    net, card = load_model(settings.model)
-    data = with_record(settings.data, card.training)
-    labels = read_labels(data)
-    if isinstance(labels, PatchFolder):
-        scores = _score_patches(settings, net, card, labels, data)
-        output = _write(settings, {**scores, "split": settings.split})
-    else:
-        scores, compared, scenes = _score_images(settings, net, card, labels)
-        output = _write(settings, {**scores, "split": settings.split})
-        _draw_errors(settings, output, scenes, compared, card.head.typical_size / 2)
-    logger.info("wrote %s", output / "scores.json")
-    return DONE
-
-
-def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
-    """Score a trained model on the run's test images, as `detect.evaluate` would with its defaults."""
-    matching, data = settings.data.matching, settings.data
-    defaults = checked_data(inference_defaults(), InferenceSettings)
-    return evaluate_model(
-        EvaluateSettings(
-            **{**vars(defaults), "runtime": settings.runtime},
-            predictions=None,
-            annotations=None,
-            model=paths.model,
-            data=LabelledSettings(data.root, data.annotations, data.labels, NamedSides((), (), None)),
-            split="test",
-            output=paths.test,
-            radius=matching.radius,
-            iou=matching.iou,
-            batch_size=data.loading.batch_size,
-        )
-    )
 
 
 def _paired(
@@ -153,61 +96,7 @@ def _paired(
     return Compared(found, wanted)
 
 
-def _score_patches(
-    settings: EvaluateSettings, net: Net, card: ModelCard, folder: PatchFolder, data: LabelledSettings
-) -> dict[str, Any]:
-    from detect.evaluation.classification import score_classifier
-    from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
-
-    chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
-    if not len(chosen):
-        raise ValueError(f"no patches of split={settings.split} in {data.root}")
-    outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card))
-    return score_classifier(
-        net,
-        card,
-        patches,
-        device=pick_device(settings.runtime.device),
-        batch_size=settings.batch_size,
-        tta=settings.tta,
-        tta_combine=settings.tta_combine,
-    )
-
-
-def _score_images(
-    settings: EvaluateSettings, net: Net, card: ModelCard, annotations: Annotations
-) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
-    """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP."""
-    from detect.assembly.engine import make_engine
-    from detect.assembly.sides import sides_of_model
-    from detect.evaluation.scene_validation import LOWEST
-    from detect.inference.run import count_scene
-
-    sides = sides_of_model(settings.data.split, annotations, card.training)
-    images = [image for image in annotations.images if settings.split in ("all", sides[image.name])]
-    if not images:
-        raise ValueError(
-            f"no image of split={settings.split}; set data.split.test=[...] or a split column, or split=all"
-        )
-    boxes = card.head.boxes
-    engine = make_engine(settings, net, card, min(LOWEST, card.threshold) if boxes else card.threshold)
-    every: dict[str, Detections] = {}
-    for image in images:
-        objects = outside(count_scene(open_scene(image.path), engine).detections, image.ignored)
-        every[image.name] = objects
-        number = int((objects.score >= card.threshold).sum())
-        logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
-    found = without_weak(every, card.threshold)
-    truth = {image.name: outside(image.objects, image.ignored) for image in images}
-    warn_of_unknown(truth, card.classes)
-    scores = score_scenes(found, truth, Criterion(settings.radius, settings.iou), every)
-    scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
-    return scores, Compared(found, truth), [(image.name, open_scene(image.path)) for image in images]
-
-
-def _write(settings: EvaluateSettings, scores: Mapping[str, Any]) -> Path:
+def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> Path:
     """Write `scores.json`, log the main scores, and return the output folder."""
     output = output_folder(
         settings.output,
@@ -247,7 +136,7 @@ def _mark_radius(paths: PredictionPaths) -> float:
     return size / 2 / (scale if isinstance(scale, int | float) and scale > 0 else 1.0)
 
 
-def _draw_errors(
+def draw_errors(
     settings: EvaluateSettings, output: Path, scenes: Sequence[tuple[str, Scene]], compared: Compared, radius: float
 ) -> None:
     """Draw each image with what was found, and sheets of what was missed and of false alarms."""

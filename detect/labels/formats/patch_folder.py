@@ -58,7 +58,9 @@ def read_patch_folder(root: Path) -> PatchFolder:
         for folder in _folders(side):
             found.setdefault((split, folder.name), []).extend(_images(folder))
     if not found:
-        raise AnnotationError(f"{root}: no images; it needs a sub-folder of images for each class")
+        raise AnnotationError(
+            f"{root}: no sub-folder with images; patches need one for each class, and images need data.annotations=FILE"
+        )
     known = {name for split, name in found if split == "train"}
     unknown = sorted(f"{split}/{name}" for split, name in found if known and name not in known)
     if unknown:

@@ -1,5 +1,6 @@
 """Pictures of labelled scenes: what a model found in them, and sheets of its errors."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,10 @@ from detect.reporting.writing import write_picture
 if TYPE_CHECKING:
     from detect.evaluation.matching import Criterion
 
+logger = logging.getLogger(__name__)
+
 MAX_CROPS_PER_SHEET = 24
 """Crops on a sheet of errors; of more, those of the highest scores are shown."""
-
 
 MAX_PICTURE_SIDE = 2400
 """Longest side in pixels of the picture of a scene."""
@@ -50,6 +52,8 @@ def draw_scenes(
         write_picture(picture, folder / f"{number}.jpg")
         match = criterion.match(found[name], truth)
         errors = {"false_alarms": found[name][match.spurious], "missed": truth[match.missed]}
+        counts = len(errors["missed"]), len(errors["false_alarms"])
+        logger.info("%s: %s, %d missed, %d false alarms", folder / f"{number}.jpg", name, *counts)
         for kind, objects in errors.items():
             if len(objects):
                 highest = choose(objects, MAX_CROPS_PER_SHEET)

@@ -1,0 +1,129 @@
+"""A model on a labelled split: scores, and pictures of what was missed and of false alarms."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from detect.assembly.command import DONE
+from detect.assembly.folders import TrainingPaths
+from detect.assembly.given_labels import read_labels, with_record
+from detect.assembly.runs.evaluating import Compared, draw_errors, write_scores
+from detect.assembly.settings import (
+    EvaluateSettings,
+    InferenceSettings,
+    LabelledSettings,
+    NamedSides,
+    TrainSettings,
+    checked_data,
+    inference_defaults,
+)
+from detect.evaluation.matching import Criterion
+from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
+from detect.imagery.scenes import Scene, open_scene
+from detect.labels.annotations import Annotations
+from detect.labels.detections import Detections
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.labels.regions import outside
+from detect.nets.card import ModelCard
+from detect.nets.header import read_card
+
+if TYPE_CHECKING:
+    from detect.nets.modelfile import Net
+
+logger = logging.getLogger("detect.evaluate")
+
+
+def evaluate_model(settings: EvaluateSettings) -> int:
+    """Score a model on the images, or bare patches, of a side of the split."""
+    assert settings.model is not None
+    card = read_card(settings.model)
+    data = with_record(settings.data, card.training)
+    labels = read_labels(data)
+
+    from detect.nets.modelfile import load_model
+
+    net, _ = load_model(settings.model)
+    if isinstance(labels, PatchFolder):
+        scores = _score_patches(settings, net, card, labels, data)
+        output = write_scores(settings, {**scores, "split": settings.split})
+    else:
+        scores, compared, scenes = _score_images(settings, net, card, labels)
+        output = write_scores(settings, {**scores, "split": settings.split})
+        draw_errors(settings, output, scenes, compared, card.head.typical_size / 2)
+    logger.info("wrote %s", output / "scores.json")
+    return DONE
+
+
+def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
+    """Score a trained model on the run's test images, as `detect.evaluate` would with its defaults."""
+    matching, data = settings.data.matching, settings.data
+    defaults = checked_data(inference_defaults(), InferenceSettings)
+    return evaluate_model(
+        EvaluateSettings(
+            **{**vars(defaults), "runtime": settings.runtime},
+            predictions=None,
+            annotations=None,
+            model=paths.model,
+            data=LabelledSettings(data.root, data.annotations, data.labels, NamedSides((), (), None)),
+            split="test",
+            output=paths.test,
+            radius=matching.radius,
+            iou=matching.iou,
+            batch_size=data.loading.batch_size,
+        )
+    )
+
+
+def _score_patches(
+    settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
+) -> dict[str, Any]:
+    from detect.evaluation.classification import score_classifier
+    from detect.inference.runtimes.torch_runtime import pick_device
+    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
+
+    chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
+    if not len(chosen):
+        raise ValueError(f"no patches of split={settings.split} in {data.root}")
+    outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
+    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card))
+    return score_classifier(
+        net,
+        card,
+        patches,
+        device=pick_device(settings.runtime.device),
+        batch_size=settings.batch_size,
+        tta=settings.tta,
+        tta_combine=settings.tta_combine,
+    )
+
+
+def _score_images(
+    settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations
+) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
+    """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP."""
+    from detect.assembly.engine import make_engine
+    from detect.assembly.sides import sides_of_model
+    from detect.evaluation.scene_validation import LOWEST
+    from detect.inference.run import count_scene
+
+    sides = sides_of_model(settings.data.split, annotations, card.training)
+    images = [image for image in annotations.images if settings.split in ("all", sides[image.name])]
+    if not images:
+        raise ValueError(
+            f"no image of split={settings.split}; set data.split.test=[...] or a split column, or split=all"
+        )
+    boxes = card.head.boxes
+    engine = make_engine(settings, net, card, min(LOWEST, card.threshold) if boxes else card.threshold)
+    every: dict[str, Detections] = {}
+    for image in images:
+        objects = outside(count_scene(open_scene(image.path), engine).detections, image.ignored)
+        every[image.name] = objects
+        number = int((objects.score >= card.threshold).sum())
+        logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
+    found = without_weak(every, card.threshold)
+    truth = {image.name: outside(image.objects, image.ignored) for image in images}
+    warn_of_unknown(truth, card.classes)
+    scores = score_scenes(found, truth, Criterion(settings.radius, settings.iou), every)
+    scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
+    return scores, Compared(found, truth), [(image.name, open_scene(image.path)) for image in images]
