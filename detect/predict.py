@@ -21,7 +21,7 @@ def run(settings: "PredictSettings") -> int:
     images = list_images(settings.images)
     paths = prediction_folder(settings)
 
-    from detect.assembly.engine import make_engine
+    from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import digest, predict_folder, result_settings, run_facts, start_afresh
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder

@@ -39,13 +39,13 @@ def run(settings: "TrainSettings") -> int:
     from detect.assembly.runs.finishing import check_test_images, finish
     from detect.assembly.trainer import checkpoint_to_resume, fit, keep_config, load_best, make_trainer
     from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
-    from detect.nets.modelfile import build_net
+    from detect.nets.modelfile import build_pretrained
     from detect.samples.loading import PatchData
 
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
     check_test_images(settings, labels, material)
-    net = build_net(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
+    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
     set_normalisation(net, material)
     halo = exact_halo(settings, net, material)
     validator = scene_validator(settings, material, net, halo)

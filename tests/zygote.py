@@ -26,7 +26,7 @@ IMPORTED_FIRST = (
     "PIL.PngImagePlugin",
     "detect.predict",
     "detect.assembly.settings",
-    "detect.assembly.engine",
+    "detect.assembly.ready_engine",
     "detect.assembly.runs.prediction",
     "detect.imagery.listing",
     "detect.inference.run",

@@ -54,7 +54,7 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import PatchHead
-from detect.nets.modelfile import build_net, save_model
+from detect.nets.modelfile import build_pretrained, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
@@ -140,7 +140,7 @@ def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
         calibration=None,
         training={},
     )
-    net = build_net(card, "bundled").eval()
+    net = build_pretrained(card, "bundled", dropout=0.0, drop_path=0.0).eval()
     assert isinstance(net, PatchClassifier)
     halo = receptive_halo(net, net.stride, 3)
     side = -(-(2 * halo + 192) // net.stride) * net.stride
@@ -236,7 +236,7 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
     """Time every part; return megapixels per second, None for parts left out, and the halo's overhead."""
     scene = open_scene(photograph)
     net, card = make_model(scene)
-    openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, cache=compile_cache())
+    openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, "auto", compile_cache())
     print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
     torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")))
     openvino_engine = engine(card, net, openvino)

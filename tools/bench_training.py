@@ -33,7 +33,7 @@ from detect.assembly.material import TrainingMaterial, training_material, weight
 from detect.assembly.settings import TrainSettings, checked
 from detect.assembly.trainer import tool_trainer
 from detect.learning.module import CountingModule
-from detect.nets.modelfile import build_net
+from detect.nets.modelfile import build_pretrained
 from detect.reporting.writing import write_json
 from detect.samples.loading import PatchData
 
@@ -90,7 +90,7 @@ def loop_rate(settings: TrainSettings, material: TrainingMaterial) -> float:
 
 def fresh(settings: TrainSettings, material: TrainingMaterial) -> CountingModule:
     """Make the module that trains, with new layers."""
-    net = build_net(material.spec, weights_of(settings), settings.net.dropout)
+    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
     return head_builder(settings.net).module(settings, net, material, None)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.engine import make_engine
+from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import InferenceSettings, checked_data, inference_defaults
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from detect.assembly.folders import existing
 from detect.assembly.settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import Annotations, with_ignored
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
-from detect.labels.reading import read_annotations
 from detect.labels.regions import read_regions, regions_of, with_regions
 from detect.labels.sheets import writable
 

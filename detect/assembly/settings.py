@@ -353,6 +353,11 @@ def inference_defaults() -> dict[str, Any]:
     return {"runtime": runtime, **{name: root[name] for name in names}}
 
 
+def default_embed_limit() -> int:
+    """Read how many images a report embeds where nobody says: the default of `conf/report.yaml`."""
+    return int(yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))["embed_limit"])
+
+
 def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Any:
     """Yield the names of given settings that no field takes."""
     for key, value in data.items():

@@ -84,7 +84,7 @@ def select_threshold(
     candidates: Mapping[float, Mapping[str, Detections]],
     truth: Mapping[str, Detections],
     criterion: Criterion,
-    select: Literal["f1", "count"] = "f1",
+    select: Literal["f1", "count"],
 ) -> Selection:
     """Choose the threshold and the separation (radius, or IoU of boxes) with the best scores on labelled images.
 

@@ -20,8 +20,17 @@ Net = PatchClassifier | GridDetector
 """Every network maps raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
 
 
-def build_net(spec: NetSpec, weights: str = "none", dropout: float = 0.0, drop_path: float = 0.0) -> Net:
-    """Build the network of a head, with pretrained backbone weights if asked for.
+def build_net(spec: NetSpec) -> Net:
+    """Build the network of a head, with new weights.
+
+    Args:
+        spec: head, backbone and classes; a model's card also sets the normalisation.
+    """
+    return build_pretrained(spec, "none", dropout=0.0, drop_path=0.0)
+
+
+def build_pretrained(spec: NetSpec, weights: str, dropout: float, drop_path: float) -> Net:
+    """Build the network of a head for training, with pretrained backbone weights.
 
     Args:
         spec: head, backbone and classes; a model's card also sets the normalisation.

@@ -27,7 +27,7 @@ def true(*x: float) -> Detections:
 
 def test_the_threshold_is_in_the_middle_between_true_and_false() -> None:
     found = scored([(0, 0.9), (10, 0.7), (50, 0.3), (60, 0.1)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, NEAR)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(0, 10)}, NEAR, "f1")
     assert chosen.threshold == (0.7 + 0.3) / 2
     assert (chosen.separation, chosen.f1, chosen.precision, chosen.recall, chosen.bias_percent) == (5, 1, 1, 1, 0)
 
@@ -38,7 +38,7 @@ def test_of_equals_the_middle_one_is_taken() -> None:
     Log odds of the ends are 1.73 and -0.32; their middle, 0.71, is that of 0.67.
     """
     found = scored([(0, 0.9), (50, 0.8), (60, 0.7), (70, 0.6), (80, 0.42)])
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000, 1100, 1200)}, NEAR)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(1000, 1100, 1200)}, NEAR, "f1")
     assert (chosen.f1, chosen.bias_percent) == (0, 0)
     assert chosen.threshold == pytest.approx(0.65)
 
@@ -52,7 +52,7 @@ def test_the_middle_of_the_range_within_one_standard_error_is_taken() -> None:
     """
     alarms = [(10_000.0 + 10 * i, score) for i, score in enumerate([0.7] * 5 + [0.6] * 5 + [0.5] * 5 + [0.4] * 5)]
     found = scored([(10.0 * i, 0.9) for i in range(50)] + alarms)
-    chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, NEAR)
+    chosen = select_threshold({5.0: {"i": found}}, {"i": true(*(10.0 * i for i in range(100)))}, NEAR, "f1")
     assert chosen.threshold == pytest.approx(0.65)
     assert chosen.f1 == pytest.approx(100 / 155)
 
@@ -65,7 +65,7 @@ def test_a_good_range_ends_where_f1_falls_off() -> None:
         + [(1_000.0 + 10 * i, 0.3) for i in range(10)]
     )
     truth = {"i": true(*(10.0 * i for i in range(10)), *(1_000.0 + 10 * i for i in range(20)))}
-    chosen = select_threshold({5.0: {"i": found}}, truth, NEAR)
+    chosen = select_threshold({5.0: {"i": found}}, truth, NEAR, "f1")
     assert chosen.threshold == 0.3 and chosen.f1 == pytest.approx(40 / 60)
 
 
@@ -78,7 +78,7 @@ def test_of_equal_separations_the_first_is_taken(order: tuple[float, ...]) -> No
 
 def test_a_better_separation_goes_before_an_earlier_one() -> None:
     good, bad = {"i": scored([(0, 0.9), (10, 0.8)])}, {"i": scored([(0, 0.9)])}
-    assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR).separation == 4
+    assert select_threshold({8.0: bad, 4.0: good}, {"i": true(0, 10)}, NEAR, "f1").separation == 4
 
 
 @pytest.mark.parametrize(("alarms", "chosen"), [(4, 4.0), (12, 8.0)])
@@ -92,11 +92,11 @@ def test_an_earlier_separation_is_kept_within_one_standard_error(alarms: int, ch
     truth = {"i": true(*(10.0 * i for i in range(100)))}
     worse = scored(hits + [(10_000.0 + 10 * i, 0.9) for i in range(alarms)])
     candidates = {4.0: {"i": worse}, 8.0: {"i": scored(hits)}}
-    assert select_threshold(candidates, truth, NEAR).separation == chosen
+    assert select_threshold(candidates, truth, NEAR, "f1").separation == chosen
 
 
 def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
-    chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, NEAR)
+    chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, NEAR, "f1")
     assert chosen.threshold == 0.2 and chosen.recall == 1
 
 
@@ -110,7 +110,7 @@ def test_count_takes_the_least_bias_near_the_best_f1_and_f1_the_middle() -> None
     hits = [(10.0 * i, 0.9) for i in range(180)]
     found = {"i": scored(hits + [(10_000.0 + 10 * j, 0.4 - 0.01 * j) for j in range(25)])}
     truth = {"i": true(*(10.0 * i for i in range(200)))}
-    chosen = select_threshold({4.0: found}, truth, NEAR)
+    chosen = select_threshold({4.0: found}, truth, NEAR, "f1")
     assert chosen.bias_percent == pytest.approx(-9.5) and chosen.threshold == pytest.approx(0.395)
     chosen = select_threshold({4.0: found}, truth, NEAR, "count")
     assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.205)
@@ -134,7 +134,7 @@ def test_no_threshold_is_better_by_more_than_the_error(
     if not (sum(map(len, found)) and sum(map(len, truth))):
         return
     by_image, true_by = dict(zip("xy", found, strict=True)), dict(zip("xy", truth, strict=True))
-    chosen = select_threshold({1.0: by_image}, true_by, Criterion(2))
+    chosen = select_threshold({1.0: by_image}, true_by, Criterion(2), "f1")
 
     def f1(threshold: float) -> float:
         kept = [each[each.score >= threshold] for each in found]
@@ -148,7 +148,7 @@ def test_no_threshold_is_better_by_more_than_the_error(
 def test_scores_that_differ_in_the_last_bit_are_separated() -> None:
     high = float(np.nextafter(0.5, 1))
     found = scored([(0, high), (100, 0.5)])
-    chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, NEAR)
+    chosen = select_threshold({4.0: {"i": found}}, {"i": true(0)}, NEAR, "f1")
     assert chosen.f1 == 1
     assert (found.score >= chosen.threshold).tolist() == [True, False]
 
@@ -158,17 +158,17 @@ def test_thousands_of_detections_take_seconds_at_most() -> None:
     found = {f"{i}": scored(np.stack([rng.uniform(0, 5000, 1000), rng.uniform(size=1000)], 1)) for i in range(3)}
     truth = {name: true(*rng.uniform(0, 5000, 200)) for name in found}
     start = time.perf_counter()
-    select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, Criterion(10))
+    select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, Criterion(10), "f1")
     assert time.perf_counter() - start < 5
 
 
 def test_an_impossible_choice_is_refused() -> None:
     found = {"i": scored([(0, 0.9)])}
     with pytest.raises(ValueError, match=r"1 images.*no annotated objects"):
-        select_threshold({4.0: found}, {"i": true()}, NEAR)
+        select_threshold({4.0: found}, {"i": true()}, NEAR, "f1")
     with pytest.raises(ValueError, match="nothing was found"):
-        select_threshold({4.0: {"i": true()}}, {"i": true(0)}, NEAR)
+        select_threshold({4.0: {"i": true()}}, {"i": true(0)}, NEAR, "f1")
     with pytest.raises(ValueError, match=r"\['j'\]"):
-        select_threshold({4.0: found}, {"i": true(0), "j": true()}, NEAR)
+        select_threshold({4.0: found}, {"i": true(0), "j": true()}, NEAR, "f1")
     with pytest.raises(ValueError, match=r"'f1'.*'count'.*'best'"):
         select_threshold({4.0: found}, {"i": true(0)}, NEAR, "best")  # type: ignore[arg-type]

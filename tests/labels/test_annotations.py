@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations, with_ignored
 from detect.labels.detections import Detections
-from detect.labels.reading import read_annotations
 
 Make = Callable[..., Path]
 

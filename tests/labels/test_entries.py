@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotationError
-from detect.labels.reading import read_annotations
 
 Make = Callable[..., Path]
 POINTS = "image,x,y,label\n"

@@ -14,11 +14,11 @@ from PIL import Image
 
 from detect.imagery.maps import read_tags, write_map
 from detect.imagery.scenes import Scene
+from detect.labels.annotation_files import read_annotations, write_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections, write_detections
 from detect.labels.formats.voc import write_voc
-from detect.labels.reading import read_annotations, write_annotations
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import load_model, save_model
 from tests.engines import lively

@@ -15,7 +15,7 @@ from detect.learning.grid import GridLoss, GridModule
 from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.nets.heads.grid import GridDetector
-from detect.nets.modelfile import build_net
+from detect.nets.modelfile import build_pretrained
 from detect.samples.augment import Augment
 from detect.samples.crops import crop_samples_of
 from detect.samples.epochs import CropDraw, Samples
@@ -40,7 +40,7 @@ TERMS = {"loss", "objectness", "box", "label", "lost"}
 
 def fresh(seed: int = 0, dropout: float = 0.0) -> GridDetector:
     torch.manual_seed(seed)
-    net = build_net(CARD, dropout=dropout)
+    net = build_pretrained(CARD, "none", dropout=dropout, drop_path=0.0)
     assert isinstance(net, GridDetector)
     return net
 

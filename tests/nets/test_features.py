@@ -12,7 +12,7 @@ from torch import Tensor
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.features import FEATURE_LAYERS, backbone_info, make_body
 from detect.nets.heads.specs import GridHead, PatchHead
-from detect.nets.modelfile import Net, build_net, load_model, save_model
+from detect.nets.modelfile import Net, build_net, build_pretrained, load_model, save_model
 from detect.nets.receptive import receptive_halo
 from tests.cards import card_of
 
@@ -170,7 +170,7 @@ def rates(net: torch.nn.Module) -> list[float]:
 def test_stochastic_depth_rises_to_its_rate(name: str, kind: str) -> None:
     """From none at the input to what was asked for at the whole network's end; a cut one stops before."""
     with torch.device("meta"):
-        found = rates(build_net(card(name, kind), drop_path=0.25))
+        found = rates(build_pretrained(card(name, kind), "none", dropout=0.0, drop_path=0.25))
         assert not rates(build_net(card(name, kind)))
     assert found == sorted(found) and 0 < found[0] < found[-1]
     assert 0.9 * 0.25 < found[-1] <= 0.25 if kind == "grid" else found[-1] < 0.9 * 0.25

@@ -13,7 +13,7 @@ from detect.nets.card import BackboneSpec, ModelFileError
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import GridHead, PatchHead
-from detect.nets.modelfile import build_net, load_model, save_model
+from detect.nets.modelfile import build_net, build_pretrained, load_model, save_model
 from tests.commands import Called
 from tests.conftest import plant, scatter
 from tests.grids import lively_grid
@@ -78,8 +78,10 @@ def test_a_classifier_of_patches_alone_has_no_background() -> None:
 def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
     """The bundled weights bring (x - 127) / 128; an empty card takes it, a card with its own keeps its own."""
     lite = replace(CARD, backbone=BackboneSpec("tf_efficientnet_lite0", 16), bands=(1, 2, 3))
-    empty = build_net(replace(lite, offset=(), scale=()), "bundled")
-    own = build_net(replace(lite, offset=(1.0, 2.0, 3.0), scale=(4.0, 5.0, 6.0)), "bundled")
+    empty = build_pretrained(replace(lite, offset=(), scale=()), "bundled", dropout=0.0, drop_path=0.0)
+    own = build_pretrained(
+        replace(lite, offset=(1.0, 2.0, 3.0), scale=(4.0, 5.0, 6.0)), "bundled", dropout=0.0, drop_path=0.0
+    )
     assert (empty.offset.flatten().tolist(), empty.scale.flatten().tolist()) == ([127.0] * 3, [128.0] * 3)
     assert (own.offset.flatten().tolist(), own.scale.flatten().tolist()) == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
 

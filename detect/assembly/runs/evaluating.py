@@ -9,14 +9,14 @@ from typing import Any
 from detect.assembly.command import DONE
 from detect.assembly.folders import existing, output_folder
 from detect.assembly.given_labels import ignored_regions
-from detect.assembly.settings import EvaluateSettings
+from detect.assembly.settings import EvaluateSettings, default_embed_limit
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.labels.annotation_files import read_truth
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.images import match_names
-from detect.labels.reading import read_truth
 from detect.labels.regions import outside
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import write_report
@@ -72,7 +72,7 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
     output = write_scores(settings, {**scores, **left})
     draw_errors(settings, output, _sources(paths, list(pairs)), compared, _mark_radius(paths))
-    logger.info("report: %s", write_report(folder, output / "scores.json"))
+    logger.info("report: %s", write_report(folder, output / "scores.json", default_embed_limit()))
     logger.info("wrote %s", output / "scores.json")
     return DONE
 

@@ -102,7 +102,7 @@ def _score_images(
     settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations
 ) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
     """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP."""
-    from detect.assembly.engine import make_engine
+    from detect.assembly.ready_engine import make_engine
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.scene_validation import LOWEST
     from detect.inference.run import count_scene

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from detect import __version__
-from detect.assembly.engine import separation_text
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial
+from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.evaluation.classification import classify

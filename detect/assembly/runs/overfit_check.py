@@ -13,7 +13,7 @@ from detect.assembly.settings import AugmentSettings, TrainSettings
 from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo, set_normalisation
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.nets.modelfile import build_net
+from detect.nets.modelfile import build_pretrained
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def check_overfit(settings: TrainSettings) -> int:
     settings = _without_regularisation(settings)
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, read_labels(settings.data))
-    net = build_net(material.spec, weights_of(settings))
+    net = build_pretrained(material.spec, weights_of(settings), dropout=0.0, drop_path=0.0)
     set_normalisation(net, material)
     exact_halo(settings, net, material)
     module = head_builder(settings.net).module(settings, net, material, None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import output_folder
-from detect.assembly.settings import InferenceSettings, PredictSettings
+from detect.assembly.settings import InferenceSettings, PredictSettings, default_embed_limit
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
@@ -126,11 +126,11 @@ def predict_folder(
     except (KeyboardInterrupt, OSError, RuntimeError):
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
-        sink.finish({**facts, "notes": [*facts["notes"], note]})
+        sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
-    report = sink.finish(facts, lambda: speed(pixels, time.monotonic() - started))
+    report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
     counted = sum(len(record.detections) for record in sink.found.values())
     logger.info("%d objects in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
     return SOME_FAILED if failures else DONE

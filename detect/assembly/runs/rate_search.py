@@ -13,7 +13,7 @@ from detect.assembly.validation import exact_halo, set_normalisation
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.learning.rates import RateCurve, find_rates
-from detect.nets.modelfile import build_net
+from detect.nets.modelfile import build_pretrained
 from detect.samples.loading import PatchData
 
 
@@ -27,7 +27,7 @@ def rate_curve(settings: FindLrSettings, labels: Annotations | PatchFolder, fold
     """
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
-    net = build_net(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
+    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
     set_normalisation(net, material)
     exact_halo(settings, net, material)
     settings = replace(

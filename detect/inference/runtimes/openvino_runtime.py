@@ -68,7 +68,7 @@ class OpenVinoRuntime:
     """Peak memory as a multiple of the largest layer's input and output: layers are fused, memory is reused."""
 
     def __init__(
-        self, net: nn.Module, bands: int, stride: int, dtype: str, precision: str = "auto", cache: Path | None = None
+        self, net: nn.Module, bands: int, stride: int, dtype: str, precision: str, cache: Path | None = None
     ) -> None:
         openvino = import_openvino()
         self.device = _CPU

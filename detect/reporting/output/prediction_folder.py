@@ -127,17 +127,20 @@ class PredictionFolder:
         }
         write_json({**run, **facts}, self.paths.run_facts)
 
-    def finish(self, run: Mapping[str, Any], measured: Callable[[], Mapping[str, Any]] = dict) -> Path:
+    def finish(
+        self, run: Mapping[str, Any], embed_limit: int, measured: Callable[[], Mapping[str, Any]] = dict
+    ) -> Path:
         """Write the tables and the report.
 
         Args:
             run: as for `write_tables`.
+            embed_limit: number of images whose pictures are embedded in the report.
             measured: returns speed and memory; called when everything else is written, and added to `run.json`.
 
         Returns:
             The path of the report.
         """
         self.write_tables(run)
-        page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None)
+        page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
         self.write_tables({**run, **measured()})
         return page

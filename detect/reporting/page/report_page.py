@@ -50,7 +50,7 @@ class Row:
     figures: Figures | None
 
 
-def write_report(predictions: Path, scores: Path | None = None, embed_limit: int = 200) -> Path:
+def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Path:
     """Write `report.html` into a predictions folder, from the files in it.
 
     The page needs no network and no other file. Names and texts from files are shown as text, never as HTML.

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.csv_table import write_csv_table
-from detect.labels.reading import read_annotations
 
 Make = Callable[..., Path]
 POINTS = "image,x,y,label\n"

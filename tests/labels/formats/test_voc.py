@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.formats.voc import write_voc
-from detect.labels.reading import read_annotations
 
 Make = Callable[..., Path]
 

@@ -92,12 +92,12 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
     sink = PredictionFolder(whole, CARD, named(images))
     for number, name in enumerate(NAMES):
         keep(sink, images, name, number)
-    sink.finish({"version": "1"})
+    sink.finish({"version": "1"}, 200)
     for name in reversed(NAMES):
         sink = PredictionFolder(parts, CARD, named(images))
         keep(sink, images, name, NAMES.index(name))
     assert sorted(sink.found) == sorted(NAMES)
-    sink.finish({"version": "1"})
+    sink.finish({"version": "1"}, 200)
     files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and STATE not in path.parts]
     assert len(files) == 2 * len(NAMES) + 5
     for path in files:
@@ -126,7 +126,7 @@ def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out:
     assert not sink.has("a.png", images / "a.png")
     keep(sink, images, "a.png", 1)
     assert sink.has("a.png", images / "a.png")
-    sink.finish({})
+    sink.finish({}, 200)
     assert counts(out) == {"a.png": 1}
 
 
@@ -148,10 +148,10 @@ def test_images_that_are_gone_are_left_out_of_the_tables(images: Path, out: Path
     sink = PredictionFolder(out, CARD, named(images))
     for number, name in enumerate(NAMES):
         keep(sink, images, name, number)
-    sink.finish({})
+    sink.finish({}, 200)
     assert counts(out) == {"a.png": 0, "b/c.png": 1, "d.png": 2}
     (images / "d.png").unlink()
-    PredictionFolder(out, CARD, named(images)[:2]).finish({})
+    PredictionFolder(out, CARD, named(images)[:2]).finish({}, 200)
     assert counts(out) == {"a.png": 0, "b/c.png": 1}
     assert len(pd.read_csv(out / "detections.csv")) == 1
     facts = json.loads((out / "run.json").read_text())
@@ -164,7 +164,7 @@ def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Pat
     sink = PredictionFolder(out, CARD, named(images))
     sink.fail(Failure("d.png", "d.png: damaged"))
     sink.fail(Failure("a.png", "a.png: damaged"))
-    sink.finish({})
+    sink.finish({}, 200)
     assert counts(out) == {}
     assert list(pd.read_csv(out / "failures.csv")["image"]) == ["a.png", "d.png"]
 
@@ -219,13 +219,13 @@ def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:
     scores = {"f1": 1.0, "radius": 30, "per_class": {}, "per_image": {}}
     sink = PredictionFolder(out, CARD, named(images))
     keep(sink, images, "a.png", 2)
-    sink.finish({})
+    sink.finish({}, 200)
     (out / "scores.json").write_text(json.dumps(scores))
-    PredictionFolder(out, CARD, named(images)).finish({})
+    PredictionFolder(out, CARD, named(images)).finish({}, 200)
     assert (out / "scores.json").exists()
     sink = PredictionFolder(out, CARD, named(images))
     keep(sink, images, "d.png", 1)
-    sink.finish({})
+    sink.finish({}, 200)
     assert not (out / "scores.json").exists()
 
 

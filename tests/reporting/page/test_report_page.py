@@ -3,6 +3,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,6 +14,10 @@ from detect.reporting.tables import write_table
 from tests.reporting.conftest import detections, fill_folder
 
 BAD = "<script>alert(1)</script>"
+
+
+def page_of(folder: Path, scores: Path | None = None) -> Path:
+    return write_report(folder, scores, 200)
 
 
 class Page(HTMLParser):
@@ -54,7 +59,7 @@ def cells(source):
 
 
 def test_the_page_is_in_the_folder_and_counts_add_up(folder):
-    path = write_report(folder)
+    path = page_of(folder)
     assert path == folder / "report.html"
     source, page = read(path)
     assert cells(source) == [
@@ -71,11 +76,11 @@ def test_the_page_is_in_the_folder_and_counts_add_up(folder):
 def test_law_7_speed_memory_and_date_are_not_on_the_page(folder):
     """They differ from run to run, and the page of a run that was killed and went on must not."""
     run = json.loads((folder / "run.json").read_text())
-    first = write_report(folder).read_bytes()
+    first = page_of(folder).read_bytes()
     for speed in (1.25, 2.5):
         facts = {"seconds": speed, "megapixels_per_second": speed, "peak_memory_mib": int(1000 * speed)}
         (folder / "run.json").write_text(json.dumps(run | facts))
-        assert write_report(folder).read_bytes() == first
+        assert page_of(folder).read_bytes() == first
 
 
 def test_the_page_says_what_computed_the_counts(folder):
@@ -85,11 +90,11 @@ def test_the_page_says_what_computed_the_counts(folder):
         ({"runtime": "torch", "tta": "d4"}, "torch, test-time augmentation d4"),
     ):
         (folder / "run.json").write_text(json.dumps(run | {"settings": settings}))
-        assert f"Computed with {words} " in read(write_report(folder))[1].text
+        assert f"Computed with {words} " in read(page_of(folder))[1].text
 
 
 def test_the_page_loads_nothing_from_anywhere(folder, scores):
-    source, page = read(write_report(folder, scores))
+    source, page = read(page_of(folder, scores))
     assert page.loads and all(address.startswith("data:") for address in page.loads)
     assert "link" not in page.tags and "iframe" not in page.tags
     assert "@import" not in source and "url(" not in source
@@ -97,7 +102,7 @@ def test_the_page_loads_nothing_from_anywhere(folder, scores):
 
 
 def test_only_the_page_s_own_script_may_run(folder):
-    source, page = read(write_report(folder))
+    source, page = read(page_of(folder))
     script = re.search(r"<script>(.*?)</script>", source, re.S).group(1)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert page.tags.count("script") == 1
@@ -113,7 +118,7 @@ def test_names_from_others_are_shown_and_never_run(tmp_path):
     (folder / "run.json").write_text(json.dumps(run))
     scores = {"f1": 1.0, "per_class": {label: {BAD: 1}}, "per_image": {name: {"true": 1}}}
     (tmp_path / "scores.json").write_text(json.dumps(scores))
-    source, page = read(write_report(folder, tmp_path / "scores.json"))
+    source, page = read(page_of(folder, tmp_path / "scores.json"))
     assert page.tags.count("script") == 1 and BAD not in source
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in source
     assert all(address.startswith("data:") for address in page.loads)
@@ -124,13 +129,13 @@ def test_names_from_others_are_shown_and_never_run(tmp_path):
 
 def test_failures_come_first(folder):
     write_table(pd.DataFrame({"image": ["bad.jpg"], "error": ["bad.jpg: damaged"]}), folder / "failures.csv")
-    text = read(write_report(folder))[1].text
+    text = read(page_of(folder))[1].text
     assert "1 image could not be counted" in text and "bad.jpg: damaged" in text
     assert text.index("could not be counted") < text.index("Totals") < text.index("Counts by image")
 
 
 def test_scores_are_explained_and_the_truth_is_beside_the_count(folder, scores):
-    source, page = read(write_report(folder, scores))
+    source, page = read(page_of(folder, scores))
     assert "within 30 pixels" in page.text and "The rest were missed" in page.text
     assert cells(source)[1] == ["a/b.jpg", "3", "1", "4", "6", "−2", "open"]
     assert cells(source)[2] == ["c.jpg", "0", "1", "1", "1", "0", "open"]
@@ -138,61 +143,61 @@ def test_scores_are_explained_and_the_truth_is_beside_the_count(folder, scores):
 
 def test_the_page_says_when_boxes_count_as_right(folder, scores):
     """By distance, or by the IoU that was asked for."""
-    by_distance = write_report(folder, scores).read_text()
+    by_distance = page_of(folder, scores).read_text()
     data = json.loads(scores.read_text()) | {"radius": None, "iou": 0.4}
     scores.write_text(json.dumps(data))
-    by_overlap = write_report(folder, scores).read_text()
+    by_overlap = page_of(folder, scores).read_text()
     assert "within 30 pixels" in by_distance and "intersection over union) with an annotated box" not in by_distance
     assert "with an annotated box is 0.4 or more" in by_overlap and "within 30 pixels" not in by_overlap
 
 
 def test_scores_of_another_run_are_remarked(folder, scores):
-    assert "other counts" not in read(write_report(folder, scores))[1].text
+    assert "other counts" not in read(page_of(folder, scores))[1].text
     scores.write_text(scores.read_text().replace('"found": 4', '"found": 9'))
-    assert "measured on other counts of a/b.jpg: evaluate" in read(write_report(folder, scores))[1].text
+    assert "measured on other counts of a/b.jpg: evaluate" in read(page_of(folder, scores))[1].text
 
 
 def test_missing_pictures_are_listed_and_the_page_is_written(folder):
     PredictionPaths(folder).overlay("c.jpg").unlink()
-    source, page = read(write_report(folder))
+    source, page = read(page_of(folder))
     assert cells(source)[2][-1] == "missing"
     assert "There is no overlay: overlays/c.jpg.jpg is missing." in page.text
 
 
 def test_beyond_the_limit_rows_link_to_files(folder):
-    source, page = read(write_report(folder, embed_limit=1))
+    source, page = read(write_report(folder, None, embed_limit=1))
     assert "pictures of the first 1 of its 2 images" in page.text
     assert source.count("<article") == 1 and "#image-1" in page.links and "#image-2" not in page.links
     assert "overlays/c.jpg.jpg" in page.links
-    source, page = read(write_report(folder, embed_limit=0))
+    source, page = read(write_report(folder, None, embed_limit=0))
     assert "<article" not in source and "pictures of none of its 2 images" in page.text
     with pytest.raises(ValueError, match=r"embed_limit.*-1"):
-        write_report(folder, embed_limit=-1)
+        write_report(folder, None, embed_limit=-1)
 
 
 def test_tables_alone_make_a_page(folder):
     for name in ("run.json", "detections.csv", "failures.csv"):
         (folder / name).unlink()
-    text = read(write_report(folder))[1].text
+    text = read(page_of(folder))[1].text
     assert "run.json is missing" in text and "5 objects in 2 images" in text
 
 
 def test_a_run_without_images_makes_a_page(folder):
     (folder / "counts.csv").write_text("image,cow,sheep,total\n")
     (folder / "detections.csv").write_text("image,x,y,w,h,score,label\n")
-    assert "No image was counted." in read(write_report(folder))[1].text
+    assert "No image was counted." in read(page_of(folder))[1].text
 
 
 def test_many_images_and_classes(tmp_path):
     names = [f"class {i}" for i in range(9)]
     found = {f"{i:02}.jpg": detections([(10, 10, i % 9, 0.9)], names) for i in range(12)}
-    source, page = read(write_report(fill_folder(tmp_path, found, names)))
+    source, page = read(page_of(fill_folder(tmp_path, found, names)))
     assert source.count("<article") == 12 and "more classes than colours" in page.text
 
 
 def test_without_counts_there_is_no_page(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"counts\.csv"):
-        write_report(tmp_path)
+        page_of(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -99,7 +99,6 @@ def make_engine(
     if isinstance(runtime, OpenVinoRuntime):
         runtime.kept_pixels = shapes * plan.area
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)
-    views = Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner)
     logger.info(
         "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s",
         runtime.name,
@@ -115,6 +114,9 @@ def make_engine(
         gsd, scale = card.resolution.gsd, card.resolution.scale
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are told in the files' pixels", how)
+    if settings.tta == "none":
+        return Engine(card, runtime, plan, threshold, card.separation)
+    views = Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner)
     return Engine(card, views, plan, threshold, card.separation)
 
 

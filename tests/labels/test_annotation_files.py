@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.labels.annotation_files import READERS, WRITERS, read_annotations, read_truth, write_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
-from detect.labels.reading import READERS, WRITERS, read_annotations, read_truth, write_annotations
 
 Make = Callable[..., Path]
 POINTS = "image,x,y,label\n"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.assembly.engine import chosen_halo, make_engine, make_runtime
+from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
 from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.run import count_scene
