@@ -22,13 +22,13 @@ def run(settings: "TrainSettings") -> int:
 
         return check_overfit(settings)
     started = time.monotonic()
-    folder = output_folder(
-        run_folder(settings.output),
-        results=("checkpoints", "model.safetensors"),
+    paths = TrainingPaths(run_folder(settings.output))
+    output_folder(
+        paths.folder,
+        results=paths.results,
         allowed=settings.resume or settings.overwrite,
         way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
     )
-    paths = TrainingPaths(folder)
     labels = read_labels(settings.data)
 
     import pytorch_lightning as pl

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SCORES = "scores.json"
+
 NAME_LENGTH = 40
 """Characters of a setting in the name of a folder, at most."""
 
@@ -31,7 +33,7 @@ class TrainingPaths:
     @property
     def scores(self) -> Path:
         """Scores of the validation images."""
-        return self.folder / "scores.json"
+        return self.folder / SCORES
 
     @property
     def metrics(self) -> Path:
@@ -63,6 +65,16 @@ class TrainingPaths:
         """Folder of the scores of the test images."""
         return self.folder / "test"
 
+    @property
+    def test_scores(self) -> Path:
+        """Scores of the test images."""
+        return EvaluationPaths(self.test).scores
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """By which an earlier run is known."""
+        return self.checkpoints, self.model
+
     def clear(self) -> None:
         """Remove what an earlier run wrote; anything else in the folder stays."""
         for part in (self.checkpoints, self.validation, self.test, self.folder / "tensorboard"):
@@ -70,6 +82,23 @@ class TrainingPaths:
                 shutil.rmtree(part)
         for file in (self.model, self.scores, self.metrics, self.curves, self.config):
             file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class EvaluationPaths:
+    """What an evaluation writes into its output folder, which may be that of the predictions."""
+
+    folder: Path
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the images."""
+        return self.folder / SCORES
+
+    @property
+    def errors(self) -> Path:
+        """Folder of pictures of what was missed and of false alarms."""
+        return self.folder / "errors"
 
 
 def in_multirun() -> bool:
@@ -105,12 +134,12 @@ def _plain(value: str) -> str:
     return text if whole else f"{text[:NAME_LENGTH]}-{zlib.crc32(value.encode()):08x}"
 
 
-def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out: str) -> Path:
+def output_folder(path: Path, *, results: Sequence[Path], allowed: bool, way_out: str) -> Path:
     """Make the output folder and check that it can be written and holds no earlier result.
 
     Args:
         path: the folder.
-        results: files or folders by which an earlier result is known.
+        results: files or folders in it by which an earlier result is known.
         allowed: whether there may be one.
         way_out: what to do otherwise.
 
@@ -127,7 +156,7 @@ def output_folder(path: Path, *, results: Sequence[str], allowed: bool, way_out:
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(f"output={path} cannot be written ({error}); choose another folder") from error
-    found = [name for name in results if (path / name).exists()]
+    found = [result.name for result in results if result.exists()]
     if found and not allowed:
         raise FileExistsError(f"output={path} holds {found[0]} already; {way_out}")
     return path

@@ -13,12 +13,12 @@ def test_a_path_that_is_not_there_is_named() -> None:
 
 
 def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path) -> None:
-    folder = output_folder(tmp_path / "a/b", results=("run.json",), allowed=False, way_out="")
+    folder = output_folder(tmp_path / "a/b", results=(tmp_path / "a/b/run.json",), allowed=False, way_out="")
     assert folder.is_dir() and not list(folder.iterdir())
     (folder / "run.json").touch()
     with pytest.raises(FileExistsError, match=r"run\.json .*overwrite=true"):
-        output_folder(folder, results=("run.json",), allowed=False, way_out="say overwrite=true")
-    assert output_folder(folder, results=("run.json",), allowed=True, way_out="") == folder
+        output_folder(folder, results=(folder / "run.json",), allowed=False, way_out="say overwrite=true")
+    assert output_folder(folder, results=(folder / "run.json",), allowed=True, way_out="") == folder
 
 
 @pytest.mark.parametrize(

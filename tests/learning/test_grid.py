@@ -68,7 +68,7 @@ def trainer(epochs: int, *callbacks: pl.Callback) -> pl.Trainer:
 
 
 def boxed(scene: LabelledScene) -> LabelledScene:
-    """Give the points of a scene a size."""
+    """Return the scene with a size for its points."""
     points = scene.objects
     boxes = Detections(points.xy, points.score, points.label, points.classes, 20 + 0 * points.xy)
     return LabelledScene(scene.name, scene.scene, boxes, scene.negatives)

@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import existing, output_folder
+from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
 from detect.assembly.given_labels import ignored_regions
 from detect.assembly.settings import EvaluateSettings, default_embed_limit
 from detect.evaluation.matching import Criterion
@@ -31,9 +30,6 @@ MAX_NAMED = 5
 
 USUAL_RADIUS = 16.0
 """Radius in file pixels of the rings around objects whose size no run says."""
-
-ERRORS = "errors"
-"""Folder, below the output, of the pictures of what was missed and of false alarms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +68,8 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
     output = write_scores(settings, {**scores, **left})
     draw_errors(settings, output, _sources(paths, list(pairs)), compared, _mark_radius(paths))
-    logger.info("report: %s", write_report(folder, output / "scores.json", default_embed_limit()))
-    logger.info("wrote %s", output / "scores.json")
+    logger.info("report: %s", write_report(folder, output.scores, default_embed_limit()))
+    logger.info("wrote %s", output.scores)
     return DONE
 
 
@@ -96,15 +92,16 @@ def _paired(
     return Compared(found, wanted)
 
 
-def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> Path:
-    """Write `scores.json`, log the main scores, and return the output folder."""
-    output = output_folder(
-        settings.output,
-        results=("model.safetensors",),
+def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> EvaluationPaths:
+    """Write `scores.json`, log the main scores, and return the paths of the output folder."""
+    output = EvaluationPaths(settings.output)
+    output_folder(
+        output.folder,
+        results=(TrainingPaths(output.folder).model,),
         allowed=False,
         way_out="its scores.json is the training run's: name another folder",
     )
-    write_json(scores, output / "scores.json")
+    write_json(scores, output.scores)
     logger.info("%s", shown_scores(scores))
     return output
 
@@ -137,10 +134,14 @@ def _mark_radius(paths: PredictionPaths) -> float:
 
 
 def draw_errors(
-    settings: EvaluateSettings, output: Path, scenes: Sequence[tuple[str, Scene]], compared: Compared, radius: float
+    settings: EvaluateSettings,
+    output: EvaluationPaths,
+    scenes: Sequence[tuple[str, Scene]],
+    compared: Compared,
+    radius: float,
 ) -> None:
     """Draw each image with what was found, and sheets of what was missed and of false alarms."""
     drawn = [(name, scene, compared.truth[name]) for name, scene in scenes]
-    draw_scenes(output / ERRORS, drawn, compared.found, radius, Criterion(settings.radius, settings.iou))
+    draw_scenes(output.errors, drawn, compared.found, radius, Criterion(settings.radius, settings.iou))
     if drawn:
-        logger.info("pictures of what was found, missed and false: %s", output / ERRORS)
+        logger.info("pictures of what was found, missed and false: %s", output.errors)

@@ -51,7 +51,7 @@ def evaluate_model(settings: EvaluateSettings) -> int:
         scores, compared, scenes = _score_images(settings, net, card, labels)
         output = write_scores(settings, {**scores, "split": settings.split})
         draw_errors(settings, output, scenes, compared, card.head.typical_size / 2)
-    logger.info("wrote %s", output / "scores.json")
+    logger.info("wrote %s", output.scores)
     return DONE
 
 

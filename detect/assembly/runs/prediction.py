@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
-from detect.assembly.folders import output_folder
+from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.settings import InferenceSettings, PredictSettings, default_embed_limit
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
@@ -38,12 +38,12 @@ def prediction_folder(settings: PredictSettings) -> PredictionPaths:
         raise ValueError(
             f"output={path} lies inside images={images}; name a folder outside, or its pictures are counted"
         )
-    if (path / "model.safetensors").exists():
+    if TrainingPaths(path).model.exists():
         raise FileExistsError(f"output={path} is the folder of a trained model; name another one")
     paths = PredictionPaths(path)
     output_folder(
         path,
-        results=(layout.RUN_FACTS, layout.HEATMAPS),
+        results=(paths.run_facts, path / layout.HEATMAPS),
         allowed=settings.overwrite or paths.settings.exists(),
         way_out="overwrite=true replaces it, or name another folder",
     )

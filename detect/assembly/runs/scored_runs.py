@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from detect.assembly.folders import TrainingPaths
 from detect.assembly.renamed import RENAMED
 from detect.evaluation.runs import ScoredRun
 
@@ -72,8 +73,9 @@ def _flat(config: Mapping[Any, Any], before: str = "") -> dict[str, Any]:
 
 def score_files(folders: Sequence[Path], split: str) -> dict[Path, Path]:
     """Choose the scores of each run that has any; `auto` refuses to mix test and validation."""
-    done = [folder for folder in folders if (folder / "scores.json").is_file()]
-    tested = [folder for folder in done if (folder / "test/scores.json").is_file()]
+    paths = {folder: TrainingPaths(folder) for folder in folders}
+    done = [folder for folder in folders if paths[folder].scores.is_file()]
+    tested = [folder for folder in done if paths[folder].test_scores.is_file()]
     for folder in sorted(set(folders) - set(done)):
         logger.warning("%s has no scores.json: not finished, and not in the table", folder)
     lacking = [folder for folder in done if folder not in tested]
@@ -85,8 +87,8 @@ def score_files(folders: Sequence[Path], split: str) -> dict[Path, Path]:
             f"output={lacking[0] / 'test'}, train with trainer.test=true, or take the validations: split=val"
         )
     if split == "val" or not tested:
-        return {folder: folder / "scores.json" for folder in done}
-    return {folder: folder / "test/scores.json" for folder in done}
+        return {folder: paths[folder].scores for folder in done}
+    return {folder: paths[folder].test_scores for folder in done}
 
 
 def _settings(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:

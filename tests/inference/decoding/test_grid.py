@@ -32,7 +32,7 @@ def put(
     size: tuple[float, float] = (24, 24),
     kind: int = 0,
 ) -> None:
-    """Say that a cell holds an object: offset in cells, size in pixels where 24 is the typical one, and class."""
+    """Write an object into a cell: offset in cells, size in pixels where 24 is the typical one, and class."""
     row, col = cell
     logits[5 * slot : 5 * slot + 5, row, col] = (odds, *away, *np.log(np.array(size) / 24))
     logits[-2 + kind, row, col] = 5
