@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 __all__ = ["Detections", "Detector", "Scene", "__version__"]
 
-PLACES = {
+_PLACES = {
     "Detector": "detect.assembly.detector",
     "Detections": "detect.labels.detections",
     "Scene": "detect.imagery.scenes",
@@ -30,11 +30,11 @@ def __getattr__(name: str) -> Any:
     Raises:
         AttributeError: there is no such name.
     """
-    if name not in PLACES:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(PLACES[name]), name)
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
     """Return the names of the Python face."""
-    return sorted({*globals(), *PLACES})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -1,10 +1,14 @@
 """The Python face: a model that counts what is in an image, as `detect.predict` does."""
 
+import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from html import escape
+from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -17,6 +21,7 @@ from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.run import decoded, map_scene
+from detect.inference.runtimes.torch_runtime import pick_device
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
 ImageLike = str | Path | NDArray[Any]
 """A file, or pixels (height, width, bands)."""
 
-MAX_BANDS_FIRST = 16
-"""Length of the first axis up to which, and of the last beyond which, pixels are taken for (bands, height, width)."""
+NO_IMAGES = (bytes, bytearray, memoryview, io.IOBase, Mapping)
+"""What can be iterated over and is not several images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +59,10 @@ class CountedImage:
         """The objects, in pixels of the image."""
         return self.result.detections
 
-    @property
+    @cached_property
     def counts(self) -> Mapping[str, int]:
-        """The number of objects of each class."""
-        return self.detections.counts()
+        """The number of objects of each class; it cannot be changed."""
+        return MappingProxyType(self.detections.counts())
 
     @property
     def total(self) -> int:
@@ -74,9 +79,10 @@ class CountedImage:
         import pandas as pd
 
         found = self.detections
+        names = pd.Series(found.names, dtype=str)
         sizes = np.full((len(found), 2), np.nan) if found.wh is None else found.wh
         columns = {"x": found.xy[:, 0], "y": found.xy[:, 1], "w": sizes[:, 0], "h": sizes[:, 1]}
-        return pd.DataFrame({**columns, "score": found.score, "label": found.names})
+        return pd.DataFrame({**columns, "score": found.score, "label": names})
 
     def draw(self) -> "Image":
         """Draw the objects on the image, reduced to a picture for the eye."""
@@ -97,6 +103,10 @@ class CountedImage:
         rows = "".join(f"<tr><td>{escape(name)}</td><td>{number:,}</td></tr>" for name, number in self.counts.items())
         picture = f'<img src="{data_address(self.draw())}" style="max-width:100%">'
         return f"<p>{escape(self.name)}: {self.total:,} objects</p><table>{rows}</table>{picture}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the counts follow from it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{number} {name}" for name, number in self.counts.items())
@@ -122,6 +132,10 @@ class Detector:
     def load(cls, path: str | Path, device: str = "auto", runtime: str = "auto") -> "Detector":
         """Read a model file.
 
+        Unlike the commands, it leaves the process's allocator alone, which other code of a notebook shares. Where torch
+        runs on a Linux CPU, `detect.assembly.command.keep_freed_memory()` makes it faster, and the process then keeps
+        whatever memory it frees; OpenVINO gains nothing.
+
         Args:
             path: the `model.safetensors` that `detect.train` wrote.
             device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
@@ -129,11 +143,17 @@ class Detector:
 
         Raises:
             ModelFileError: missing, or not a model file.
-            ValueError: an unknown runtime.
+            ValueError: an unknown runtime, a device that is not there, or one that the runtime does not run on.
         """
         defaults = inference_defaults()
-        chosen = {**defaults["runtime"], "device": device, "runtime": runtime}
-        settings = checked_data({**defaults, "runtime": chosen}, InferenceSettings)
+        chosen = {**defaults["runtime"], "device": str(device), "runtime": str(runtime)}
+        try:
+            settings = checked_data({**defaults, "runtime": chosen}, InferenceSettings)
+            picked = pick_device(settings.runtime.device)
+        except ValueError as error:
+            raise ValueError(re.sub(r"\bruntime\.(runtime|device)\b", r"\1", str(error))) from error
+        if runtime == "openvino" and picked.type != "cpu":
+            raise ValueError(f"runtime=openvino runs on the CPU, got device={device}, which is {picked} here")
         return cls(*load_model(Path(path).expanduser()), settings)
 
     @cached_property
@@ -166,26 +186,98 @@ class Detector:
 
         Raises:
             SceneError: a file that is no readable image, or pixels of another kind than the model's.
-            ValueError: pixels of another shape, a threshold out of bounds, an unknown `tta`, or a model that finds
-                nothing in images.
+            TypeError: neither a path, nor pixels, nor several of these.
+            ValueError: pixels of another shape, an empty path, a threshold out of bounds, an unknown `tta`, or a model
+                that finds nothing in images.
         """
+        if not _is_several(image):
+            _check_kind(image)
+        for each in image if isinstance(image, list | tuple) else ():
+            _check_kind(each, " among several")
         engine = self._engine(threshold, tta)
         if isinstance(image, str | Path | np.ndarray):
             return self._counted(image, engine)
         return (self._counted(each, engine) for each in image)
 
     def _engine(self, threshold: float | None, tta: str) -> Engine:
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold must be a number in [0, 1], got {threshold}")
+        if threshold is not None and not (_is_number(threshold) and 0 <= threshold <= 1):
+            raise ValueError(f"threshold must be a number in [0, 1], got {threshold!r}")
         if tta not in self._engines:
             settings = replace(self.settings, tta=tta)  # type: ignore[arg-type]
             self._engines[tta] = make_engine(settings, self.net, self.card, self.card.threshold)
         engine = self._engines[tta]
-        return engine if threshold is None else replace(engine, threshold=threshold)
+        return engine if threshold is None else replace(engine, threshold=float(threshold))
 
     def _counted(self, image: ImageLike, engine: Engine) -> CountedImage:
+        _check_kind(image, " among several")
         source = _file(image, engine) if isinstance(image, str | Path) else _array(image, engine)
         return CountedImage(source.name, source.scene, self.card, decoded(map_scene(source, engine), engine))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_several(given: object) -> bool:
+    """Return whether something holds images: no path or pixels, nor another package's array or table."""
+    if isinstance(given, (str, np.ndarray, *NO_IMAGES)) or hasattr(type(given), "__dlpack__"):
+        return False
+    return isinstance(given, Iterable) and getattr(given, "ndim", 1) == 1
+
+
+def _check_kind(given: object, where: str = "") -> None:
+    """Check that something is a path or pixels.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: an empty path.
+    """
+    if isinstance(given, str) and not given:
+        raise ValueError("count takes the path of an image, got an empty one: ''")
+    if isinstance(given, str | Path | np.ndarray):
+        return
+    kind = type(given)
+    package = kind.__module__.partition(".")[0]
+    if given is None or _is_number(given):
+        what = str(given)
+    elif any(f"{base.__module__}.{base.__name__}" == "PIL.Image.Image" for base in kind.__mro__):
+        what = "a PIL image"
+    else:
+        what = kind.__name__ if package == "builtins" else f"a {package} {kind.__name__}"
+    way_out = ""
+    if hasattr(kind, "__array__") or hasattr(kind, "__array_interface__"):
+        way_out = "; np.asarray(image) makes an array of it"
+    raise TypeError(
+        f"count takes a path, an array (height, width, bands), or a list of them, got {what}{where}{way_out}"
+    )
+
+
+def _check_shape(shape: tuple[int, ...], bands: tuple[int, ...]) -> None:
+    """Check that pixels are (height, width, bands) and have the bands, numbered from 1, that a model looks at.
+
+    Bands come first in some arrays, which is told where the first axis has the model's bands, or one more for alpha,
+    and the last has another number.
+
+    Raises:
+        ValueError: another number of axes, no pixels, too few bands, or bands in the first axis.
+    """
+    if len(shape) == 4:
+        raise ValueError(f"pixels of shape {shape} are a stack: pass list(pixels)")
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise ValueError(f"pixels must be of shape (height, width, bands), got {shape}")
+    needed, number = max(bands), shape[2] if len(shape) == 3 else 1
+    usual = (needed, needed + 1)
+    if len(shape) == 3 and shape[0] in usual and number not in usual:
+        if_last = f"; if they are, pass pixels[..., :{needed}]" if number > needed else ""
+        raise ValueError(
+            f"pixels of shape {shape} look like (bands, height, width); the bands must be the last axis: "
+            f"np.moveaxis(pixels, 0, -1){if_last}"
+        )
+    if number < needed:
+        raise ValueError(
+            f"the model looks at bands {', '.join(map(str, bands))}, the pixels of shape {shape} have {number}; "
+            "the bands are the last axis, np.moveaxis(pixels, 0, -1) moves them there from the first"
+        )
 
 
 def _file(path: str | Path, engine: Engine) -> Source:
@@ -193,29 +285,19 @@ def _file(path: str | Path, engine: Engine) -> Source:
 
 
 def _array(pixels: NDArray[Any], engine: Engine) -> Source:
-    """Return the source of pixels (height, width, bands), resampled as the model asks for.
+    """Return the source of pixels (height, width, bands) or (height, width), resampled as the model asks for.
 
     Raises:
-        ValueError: another number of axes, no pixels, or too few bands.
+        ValueError: pixels of another shape.
     """
     bands = engine.spec.bands
+    _check_shape(pixels.shape, bands)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.ndim != 3 or not pixels.size:
-        raise ValueError(f"pixels must be of shape (height, width, bands), got {pixels.shape}")
-    if pixels.shape[0] <= MAX_BANDS_FIRST < pixels.shape[2]:
-        raise ValueError(
-            f"pixels of shape {pixels.shape} look like (bands, height, width); the bands are the last axis here: "
-            "np.moveaxis(pixels, 0, -1)"
-        )
-    if pixels.shape[2] < max(bands):
-        raise ValueError(
-            f"the model looks at bands {', '.join(map(str, bands))}, the pixels of shape {pixels.shape} (height, "
-            f"width, bands) have {pixels.shape[2]}; the bands are the last axis"
-        )
-    scene = Scene(Path("array"), pixels.shape[:2], str(pixels.dtype), pixels.shape[2])
-    prepared = engine.prepared(scene)
-    held: NDArray[Any] = np.ascontiguousarray(np.moveaxis(pixels[..., [band - 1 for band in bands]], -1, 0))
+    dtype = pixels.dtype.newbyteorder("=")
+    prepared = engine.prepared(Scene(Path("array"), pixels.shape[:2], str(dtype), pixels.shape[2]))
+    chosen = np.moveaxis(pixels[..., [band - 1 for band in bands]], -1, 0)
+    held: NDArray[Any] = np.ascontiguousarray(chosen, dtype)
     if prepared.zoom is not None:
         held = resample(held, *prepared.zoom.filters(prepared.window))
     return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, held))
