@@ -25,6 +25,9 @@ def test_every_choice_composes(path: Path):
         if path.parent.name == "data" and path.stem == "labelled":
             assert "root" in compose("evaluate", [f"data={path.stem}"]).data
             return
+        if path.parent.name == "inference":
+            assert "halo" in compose("predict", [f"inference={path.stem}"])
+            return
         chosen = f"{'net' if path.parent.name == 'head_defaults' else path.parent.name}={path.stem}"
         cfg = compose("train", [chosen, "data.root=x"])
     assert path.parent.name in cfg or path.parent.name == "head_defaults"

@@ -44,18 +44,29 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
         @functools.wraps(function)
         def main() -> None:
             if any(each in HELP for each in sys.argv[1:]):
-                from detect.assembly.help import help_text
-
-                sys.stdout.write(help_text(name, sys.argv[1:], conf_folder()))
+                _show_help(name)
                 return
             start_log()
-            if not _known_names(sys.argv[1:]):
+            if not _known_names(name, sys.argv[1:]):
                 sys.exit(WRONG_USE)
             _compose_and_run(name, function)
 
         return main
 
     return decorate
+
+
+def _show_help(name: str) -> None:
+    from hydra.errors import HydraException
+
+    from detect.assembly.help import help_text
+
+    try:
+        sys.stdout.write(help_text(name, sys.argv[1:], conf_folder()))
+    except (HydraException, ValueError) as error:
+        start_log()
+        logger.error("%s", _composition_message(name, error))
+        raise SystemExit(WRONG_USE) from None
 
 
 def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
@@ -80,7 +91,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     except (HydraException, ValueError) as error:
         if codes:
             raise
-        logger.error("%s", _composition_message(error))
+        logger.error("%s", _composition_message(name, error))
         raise SystemExit(WRONG_USE) from None
     except SystemExit as stop:
         if stop.code and not codes:
@@ -104,23 +115,34 @@ def _own_errors() -> Iterator[None]:
             os.environ[HYDRA_RAISES] = before
 
 
-def _composition_message(error: Exception) -> str:
+def _composition_message(name: str, error: Exception) -> str:
     """Return what is wrong with the settings of a command line, in a sentence."""
-    found = re.search(r"Could not override '([^']+)'", str(error))
-    if found:
-        return f"{found[1]}: no such setting; --help shows those that there are"
+    from detect.assembly.help import setting_names
+    from detect.assembly.renamed import unknown_setting
+
+    setting = re.search(r"Could not override '([^']+)'", str(error))
+    if setting:
+        return unknown_setting(setting[1], setting_names(name, conf_folder()))
+    choice = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
+    if choice:
+        there = sorted(file.stem for file in (conf_folder() / choice[1]).glob("*.yaml"))
+        return f"{choice[1]}={choice[2]}: no such choice; {choice[1]} is one of {', '.join(there)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join(lines[:2])
 
 
-def _known_names(arguments: Sequence[str]) -> bool:
+def _known_names(name: str, arguments: Sequence[str]) -> bool:
     """Return whether no setting is given by a name that it had in an earlier version; log its name of today."""
-    from detect.assembly.renamed import RENAMED
+    from detect.assembly.renamed import RENAMED, unknown_setting
 
     given = [each.lstrip("+~").partition("=")[0] for each in arguments if not each.startswith("-")]
-    old = [name for name in given if name in RENAMED]
-    for name in old:
-        logger.error("%s is called %s now", name, RENAMED[name])
+    old = [each for each in given if each in RENAMED]
+    if old:
+        from detect.assembly.help import setting_names
+
+        known = setting_names(name, conf_folder())
+        for each in old:
+            logger.error("%s", unknown_setting(each, known))
     return not old
 
 

@@ -1,11 +1,14 @@
-"""Kinds of settings beyond numbers and words, and what is said of a setting that is of another kind."""
+"""Kinds of settings beyond numbers and words, their bounds, and what is said of a setting of another kind."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
+
+from detect.imagery.resolution import LARGEST_FACTOR
 
 UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1, "": 1}
 """Bytes of the units that a size may be written in."""
@@ -97,6 +100,55 @@ def _ignored_regions(value: Any) -> Any:
     return Path(value).expanduser()
 
 
+def _devices(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or value == -1)):
+        return value
+    if isinstance(value, list) and value and all(isinstance(each, int) and each >= 0 for each in value):
+        return value
+    raise ValueError(f"must be a number of devices, a list of their numbers, such as [0,1], or auto, got {value}")
+
+
+def _bound(must: str, holds: Callable[[Any], bool]) -> AfterValidator:
+    """Return what refuses a value for which something does not hold; `must` says what it must be."""
+
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise ValueError(f"must be {must}, got {value}")
+        return value
+
+    return AfterValidator(check)
+
+
+Share = Annotated[float, _bound("in [0, 1]", lambda value: 0 <= value <= 1)]
+PartShare = Annotated[float, _bound("in [0, 1)", lambda value: 0 <= value < 1)]
+InnerShare = Annotated[float, _bound("in (0, 1)", lambda value: 0 < value < 1)]
+IoU = Annotated[float, _bound("in (0, 1]", lambda value: 0 < value <= 1)]
+Scale = Annotated[
+    float,
+    _bound(
+        f"in [1/{LARGEST_FACTOR:g}, {LARGEST_FACTOR:g}]", lambda value: 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR
+    ),
+]
+Positive = Annotated[float, _bound("positive", lambda value: 0 < value < float("inf"))]
+NotNegative = Annotated[float, _bound("0 or more", lambda value: 0 <= value < float("inf"))]
+OneOrMore = Annotated[int, _bound("1 or more", lambda value: value >= 1)]
+ZeroOrMore = Annotated[int, _bound("0 or more", lambda value: value >= 0)]
+Seed = Annotated[int, _bound("in [0, 4294967295]", lambda value: 0 <= value < 1 << 32)]
+
+Steps = Annotated[int, _bound("1 or more, or -1 for no limit", lambda value: value == -1 or value >= 1)]
+"""A greatest number of steps."""
+
+Batches = Annotated[int | float, _bound("a number of batches, or a share of them in (0, 1]", lambda value: value > 0)]
+"""A part of an epoch: whole batches, or a share of them."""
+
+Devices = Annotated[Any, PlainValidator(_devices)]
+"""How many devices, or which."""
+
+Precision = Annotated[
+    str, BeforeValidator(_text), _bound("one of auto, 32, bf16, 16", ("auto", "32", "bf16", "16").__contains__)
+]
+"""Bits in which a network is run."""
+
 Text = Annotated[str, BeforeValidator(_text)]
 """A word; a number is taken for one."""
 
@@ -134,8 +186,8 @@ KINDS = {
     "string": "a word",
     "dict": "a group of settings",
     "dataclass": "a group of settings",
-    "tuple": "a list, such as [a,b]",
-    "list": "a list, such as [a,b]",
+    "tuple": "a list, such as [a,b] or [1,2]",
+    "list": "a list, such as [a,b] or [1,2]",
     "too": "a list of two, the least and the most",
     "missing": "given",
 }
@@ -162,6 +214,9 @@ def sentence(error: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     kind = error["type"]
     if kind == "value_error":
         text = str(error["ctx"]["error"])
+        group = _value(path, data)
+        if name and isinstance(group, dict) and text.split(maxsplit=1)[0] in group:
+            return f"{name}.{text}"
         return f"{name} {text}" if text.startswith("must ") else text
     if kind in ("literal_error", "union_tag_invalid"):
         wanted = error["ctx"].get("expected") or error["ctx"]["expected_tags"]
@@ -197,4 +252,4 @@ def _value(path: list[str], data: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

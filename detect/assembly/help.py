@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 COMMENT_COLUMN = 48
@@ -27,6 +26,9 @@ def help_text(name: str, arguments: Sequence[str], conf: Path) -> str:
         name: of the command and of its root configuration.
         arguments: of the command line; `net=grid` shows the settings with that choice.
         conf: the folder of the configuration.
+
+    Raises:
+        hydra.errors.HydraException: a setting or a choice that there is not.
     """
     settings, choices = _composed(name, [each for each in arguments if not each.startswith("-")], conf)
     root = conf / f"{name}.yaml"
@@ -34,23 +36,36 @@ def help_text(name: str, arguments: Sequence[str], conf: Path) -> str:
     for group, choice in choices.items():
         for file in _chain(conf / group / f"{choice}.yaml"):
             comments |= _comments(file, "" if "@package _global_" in file.read_text() else f"{group}.")
-    own = {key: value for key, value in settings.items() if key not in choices}
+    first = list(yaml.safe_load(root.read_text(encoding="utf-8")))
+    names = sorted(settings, key=lambda key: first.index(key) if key in first else len(first))
+    own = {key: settings[key] for key in names if key not in choices}
     parts = [*_heading(root), "", *_lines(own, comments, "")]
     for group, choice in choices.items():
-        parts += ["", *_options(conf / group, group, choice)]
+        options = _options(conf / group, group, choice)
+        parts += ["", *options] if options else []
         if group in settings:
             parts += [f"{group}:", *_lines(settings[group], comments, f"{group}.", 1)]
     return "\n".join(parts) + "\n"
 
 
+def setting_names(name: str, conf: Path) -> list[str]:
+    """Return the full names of a command's settings, as it has them without overrides."""
+    return list(_names(_composed(name, [], conf)[0], ""))
+
+
+def _names(settings: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _names(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
 def _composed(name: str, overrides: list[str], conf: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the composed settings and the choice of every group; overrides that cannot be composed are left out."""
+    """Return the composed settings and the choice of every group."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf), version_base="1.3"):
-        try:
-            cfg = compose(name, overrides, return_hydra_config=True)
-        except (HydraException, ValueError):
-            cfg = compose(name, return_hydra_config=True)
+        cfg = compose(name, overrides, return_hydra_config=True)
     choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items() if "/" not in group}
     data: Any = OmegaConf.to_container(cfg)
     return {key: value for key, value in data.items() if key != "hydra"}, choices
@@ -70,6 +85,8 @@ def _heading(file: Path) -> list[str]:
 def _options(folder: Path, group: str, chosen: str) -> list[str]:
     """Return the choices of a group, a line each, the chosen one marked."""
     files = sorted(file for file in folder.glob("*.yaml") if file.stem == chosen or group not in FIXED)
+    if len(list(folder.glob("*.yaml"))) == 1:
+        return []
     width = max((len(file.stem) for file in files), default=0)
     said = {file.stem: (_heading(file) or [""])[0].lstrip("# ") for file in files}
     return [

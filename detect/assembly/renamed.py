@@ -1,4 +1,7 @@
-"""Settings that had another name in an earlier version."""
+"""Settings that a command does not have: names of an earlier version, and those nearly right."""
+
+import difflib
+from collections.abc import Collection
 
 RENAMED = {
     "data.negative_labels": "data.labels.negative",
@@ -34,3 +37,24 @@ RENAMED = {
     "trainer.clip": "trainer.gradient_clip_val",
 }
 """The name of today by the earlier one."""
+
+
+def unknown_setting(name: str, known: Collection[str]) -> str:
+    """Return what is said of a setting that a command does not have: its name of today, or similar ones.
+
+    Args:
+        name: as it was given.
+        known: the full names of the command's settings.
+    """
+    if RENAMED.get(name) in known:
+        return f"{name} is called {RENAMED[name]} now"
+    last = name.rpartition(".")[2]
+    similar = [
+        *difflib.get_close_matches(name, known, 2, 0.8),
+        *(each for each in known if each.split(".")[-1] == last),
+    ]
+    if not similar:
+        ends = {each.rpartition(".")[2]: each for each in known}
+        similar = [ends[each] for each in difflib.get_close_matches(last, ends, 1, 0.75)]
+    meant = f"did you mean {' or '.join(dict.fromkeys(similar))}? " if similar else ""
+    return f"{name}: no such setting; {meant}--help shows those that there are"

@@ -4,7 +4,7 @@ The dataclasses have the shape of the groups in `conf/`, which holds every defau
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -16,17 +16,32 @@ from detect.assembly.command import conf_folder
 from detect.assembly.fields import (
     AutoPixels,
     AutoWholePixels,
+    Batches,
     ByteSize,
+    Devices,
     FilePath,
     Halo,
     IgnoredRegions,
+    InnerShare,
+    IoU,
     Names,
+    NotNegative,
+    OneOrMore,
     OptionalPath,
+    PartShare,
+    Positive,
+    Precision,
+    Scale,
+    Seed,
+    Share,
+    Steps,
     Text,
+    ZeroOrMore,
     byte_size,
     sentence,
 )
 from detect.assembly.heads.choice import NetSettings
+from detect.assembly.renamed import unknown_setting
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
@@ -40,7 +55,7 @@ class RuntimeSettings:
 
     runtime: Literal["auto", "torch", "openvino"]
     device: Text
-    precision: Text
+    precision: Precision
     compile: bool
 
 
@@ -63,12 +78,8 @@ class PredictSettings(InferenceSettings):
     model: FilePath
     images: FilePath
     output: FilePath
-    threshold: float | None
+    threshold: Share | None
     overwrite: bool
-
-    def __post_init__(self) -> None:
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must be a number in [0, 1], got {self.threshold}")
 
 
 @dataclass(frozen=True)
@@ -93,15 +104,11 @@ class NamedSides:
 class SplitSettings(NamedSides):
     """Which images train, validate and are held back."""
 
-    val_fraction: float
+    val_fraction: InnerShare
     val_from: Literal["images", "parts"]
-    fold_seed: int
+    fold_seed: Seed
     copies: Literal["error", "warn"]
-    guard: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.val_fraction < 1:
-            raise ValueError(f"data.split.val_fraction must be in (0, 1), got {self.val_fraction}")
+    guard: ZeroOrMore
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,13 @@ class LabelledSettings:
 class SamplingSettings:
     """What an epoch shows."""
 
-    samples: int
-    crop: int
-    empty_fraction: float
-    background_fraction: float
-    near_fraction: float
-    negative_fraction: float
-    balance: float
+    samples: OneOrMore
+    crop: OneOrMore
+    empty_fraction: PartShare
+    background_fraction: PartShare
+    near_fraction: Share
+    negative_fraction: Share
+    balance: Share
     jitter: AutoPixels
     exclusion: AutoPixels
 
@@ -133,27 +140,17 @@ class SamplingSettings:
 class MiningSettings:
     """When the network looks for its own false alarms, and from which score on."""
 
-    at: tuple[float, ...]
-    score: float
-
-    def __post_init__(self) -> None:
-        if not all(0 < moment < 1 for moment in self.at):
-            raise ValueError(f"data.mining.at must be shares of the epochs in (0, 1), got {list(self.at)}")
-        if not 0 < self.score < 1:
-            raise ValueError(f"data.mining.score must be in (0, 1), got {self.score}")
+    at: tuple[InnerShare, ...]
+    score: InnerShare
 
 
 @dataclass(frozen=True)
 class MatchingSettings:
     """When a detection and an object are one, and how the threshold is chosen."""
 
-    radius: float
-    iou: float | None
+    radius: Positive
+    iou: IoU | None
     select: Literal["f1", "count"]
-
-    def __post_init__(self) -> None:
-        if not self.radius > 0:
-            raise ValueError(f"data.matching.radius must be positive, got {self.radius}")
 
 
 @dataclass(frozen=True)
@@ -162,9 +159,9 @@ class DataSettings(LabelledSettings):
 
     root: FilePath
     split: SplitSettings
-    bands: tuple[int, ...] | None
-    scale: float
-    gsd: float | None
+    bands: tuple[OneOrMore, ...] | None
+    scale: Scale
+    gsd: Positive | None
     sampling: SamplingSettings
     mining: MiningSettings
     matching: MatchingSettings
@@ -186,36 +183,32 @@ class AugmentSettings:
 class TrainerSettings:
     """Lightning's Trainer by its own names (None: Lightning's default), and what goes on beside it: `conf/trainer`."""
 
-    max_epochs: int
+    max_epochs: OneOrMore
     accelerator: Text
-    devices: Any
+    devices: Devices
     strategy: Text
-    num_nodes: int
+    num_nodes: OneOrMore
     precision: Text
-    gradient_clip_val: float | None
-    gradient_clip_algorithm: str | None
-    accumulate_grad_batches: int
-    min_epochs: int | None
-    max_steps: int
-    min_steps: int | None
+    gradient_clip_val: NotNegative | None
+    gradient_clip_algorithm: Literal["norm", "value"] | None
+    accumulate_grad_batches: OneOrMore
+    min_epochs: OneOrMore | None
+    max_steps: Steps
+    min_steps: OneOrMore | None
     max_time: str | None
-    limit_train_batches: int | float | None
-    limit_val_batches: int | float | None
+    limit_train_batches: Batches | None
+    limit_val_batches: Batches | None
     deterministic: Any
     benchmark: bool | None
     detect_anomaly: bool
     profiler: str | None
     sync_batchnorm: bool
     use_distributed_sampler: bool
-    patience: int
-    ema: float | None
+    patience: OneOrMore
+    ema: InnerShare | None
     logger: Literal["csv", "tensorboard"]
     test: bool
-    overfit: int
-
-    def __post_init__(self) -> None:
-        if self.max_epochs < 1:
-            raise ValueError(f"trainer.max_epochs must be 1 or more, got {self.max_epochs}")
+    overfit: ZeroOrMore
 
 
 @dataclass(frozen=True)
@@ -228,11 +221,14 @@ class LearningSettings:
     trainer: TrainerSettings
     runtime: RuntimeSettings
     net: NetSettings
-    seed: int
+    seed: Seed
     output: FilePath
     overwrite: bool
     config: dict[str, Any]
     """The composed configuration as it was given, for `config.yaml`."""
+
+    def __post_init__(self) -> None:
+        self.net.check_sampling(self.data.sampling)
 
 
 @dataclass(frozen=True)
@@ -253,7 +249,7 @@ class FindLrSettings(TrainSettings):
 class PreviewSettings(LearningSettings):
     """Settings of `detect.preview`: `conf/preview.yaml`."""
 
-    samples: int
+    samples: OneOrMore
 
 
 @dataclass(frozen=True)
@@ -266,9 +262,9 @@ class EvaluateSettings(InferenceSettings):
     data: LabelledSettings
     split: Literal["train", "val", "test", "all"]
     output: FilePath
-    radius: float
-    iou: float | None
-    batch_size: int
+    radius: Positive
+    iou: IoU | None
+    batch_size: OneOrMore
 
     def __post_init__(self) -> None:
         if (self.predictions is None) == (self.model is None):
@@ -287,7 +283,7 @@ class ReportSettings:
 
     predictions: FilePath
     scores: OptionalPath
-    embed_limit: int
+    embed_limit: ZeroOrMore
 
 
 @dataclass(frozen=True)
@@ -340,31 +336,40 @@ def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
         raise SettingsError("\n".join(dict.fromkeys(sentence(each, whole) for each in error.errors()))) from None
     unknown = list(_unknown(data, made))
     if unknown:
-        raise SettingsError(f"unknown settings: {', '.join(unknown)}; --help shows those that there are")
+        known = list(_names(made))
+        raise SettingsError("\n".join(unknown_setting(name, known) for name in unknown))
     return made
 
 
 def inference_defaults() -> dict[str, Any]:
-    """Read how a network is run over scenes where nobody says: the defaults of `conf/predict.yaml`."""
+    """Read how a network is run over scenes by default: `conf/inference` and `conf/runtime`."""
     conf = conf_folder()
-    root = yaml.safe_load((conf / "predict.yaml").read_text(encoding="utf-8"))
     runtime = yaml.safe_load((conf / "runtime" / "auto.yaml").read_text(encoding="utf-8"))
-    names = {field.name for field in fields(InferenceSettings)} - {"runtime"}
-    return {"runtime": runtime, **{name: root[name] for name in names}}
+    return {"runtime": runtime, **yaml.safe_load((conf / "inference" / "default.yaml").read_text(encoding="utf-8"))}
 
 
 def default_embed_limit() -> int:
-    """Read how many images a report embeds where nobody says: the default of `conf/report.yaml`."""
+    """Read how many images a report embeds by default: `conf/report.yaml`."""
     return int(yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))["embed_limit"])
 
 
-def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Any:
+def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Iterator[str]:
     """Yield the names of given settings that no field takes."""
     for key, value in data.items():
         if not hasattr(made, str(key)):
             yield f"{name}{key}"
         elif isinstance(value, dict) and is_dataclass(getattr(made, key)):
             yield from _unknown(value, getattr(made, key), f"{name}{key}.")
+
+
+def _names(made: Any, name: str = "") -> Iterator[str]:
+    """Yield the full names of the fields of nested settings."""
+    for field in fields(made):
+        value = getattr(made, field.name)
+        if is_dataclass(value):
+            yield from _names(value, f"{name}{field.name}.")
+        else:
+            yield f"{name}{field.name}"
 
 
 def _with_bytes(group: Any, key: str) -> Any:

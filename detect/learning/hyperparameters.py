@@ -43,10 +43,10 @@ class Schedule:
     score_every: int
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or self.backbone_lr < 0:
-            raise ValueError(
-                f"finetune.lr must be positive and backbone_lr not negative, got {self.lr}, {self.backbone_lr}"
-            )
+        if not self.lr > 0:
+            raise ValueError(f"finetune.lr must be positive, got {self.lr}")
+        if not self.backbone_lr >= 0:
+            raise ValueError(f"finetune.backbone_lr must be 0 or more, got {self.backbone_lr}")
         for name in ("label_smoothing", "warmup", "unfreeze_at"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"finetune.{name} must be in [0, 1), got {getattr(self, name)}")
@@ -178,6 +178,6 @@ class Mix:
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise ValueError(f"augment.mixup.p and augment.cutmix.p must be in [0, 1], got {self.p}")
+            raise ValueError(f"p must be in [0, 1], got {self.p}")
         if not self.alpha > 0:
-            raise ValueError(f"augment.mixup.alpha and augment.cutmix.alpha must be positive, got {self.alpha}")
+            raise ValueError(f"alpha must be positive, got {self.alpha}")

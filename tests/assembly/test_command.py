@@ -32,7 +32,12 @@ def test_names_of_today_are_those_of_settings(new: str) -> None:
 
 @pytest.mark.parametrize(
     ("argument", "named"),
-    [("nonsense=1", "nonsense: no such setting"), ("net=foo", "net/foo"), ("data.x", "data.x"), ("finetune=5", "int")],
+    [
+        ("nonsense=1", "nonsense: no such setting"),
+        ("net=foo", "net is one of grid, patch"),
+        ("data.x", "data.x"),
+        ("finetune=5", "int"),
+    ],
 )
 def test_what_cannot_be_composed_is_wrong_use_in_a_line(argument: str, named: str) -> None:
     done = call("train", argument)
@@ -67,8 +72,24 @@ def test_help_says_what_a_setting_is_for_in_the_words_of_its_file() -> None:
     assert wrapped is not None and wrapped[1][:40] in file and wrapped[2][-20:] in file, "the second line belongs to it"
 
 
-def test_help_of_a_wrong_choice_is_the_usual_one() -> None:
-    assert help_text("train", ["net=gird"], conf_folder()) == help_text("train", [], conf_folder())
+def test_help_of_a_wrong_choice_names_those_that_there_are() -> None:
+    done = call("train", "--help", "net=gird")
+    assert done.code == 2 and "net is one of grid, patch" in done.log
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "meant"),
+    [
+        ("train", "net.strid=8", "net.stride?"),
+        ("train", "data.radius=3", "data.matching.radius?"),
+        ("evaluate", "data.batch_size=8", "mean batch_size?"),
+        ("predict", "runtime.devise=cpu", "runtime.device?"),
+        ("evaluate", "data.val=[a]", "data.split.val now"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(command: str, given: str, meant: str) -> None:
+    done = call(command, given)
+    assert done.code == 2 and given.partition("=")[0] in done.log and meant in done.log
 
 
 def test_help_ends_with_success(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The gate: settings of the wrong kind, out of bounds or unknown are named; defaults stand in conf alone."""
 
 import inspect
+import re
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -77,64 +78,113 @@ def test_no_setting_has_a_second_default() -> None:
     assert second == []
 
 
-@pytest.mark.parametrize(
-    ("override", "named"),
-    [
-        ("seed=x", "seed must be a whole number, got x"),
-        ("seed=1.5", "seed must be a whole number, got 1.5"),
-        ("seed=null", "seed must be a whole number, got null"),
-        ("seed=true", "seed must be a whole number, got True"),
-        ("data.matching.radius=x", "data.matching.radius must be a number, got x"),
-        ("data.matching.radius=0", "data.matching.radius must be positive, got 0"),
-        ("data.matching.iou=x", "data.matching.iou must be a number, got x"),
-        ("data.mining.at=0.4", "data.mining.at must be a list, such as [a,b], got 0.4"),
-        ("data.mining.at=[a]", "data.mining.at must be a list of numbers, such as [0.4,0.7], got ['a']"),
-        ("data.mining.at=[1]", "data.mining.at must be shares of the epochs in (0, 1), got [1.0]"),
-        ("data.mining.score=0", "data.mining.score must be in (0, 1), got 0"),
-        ("data.bands=1", "data.bands must be a list, such as [a,b], got 1"),
-        ("data.bands=[a]", "data.bands must be a list of whole numbers, such as [1,2,3], got ['a']"),
-        ("data.split.val=a.jpg", "data.split.val must be a list, such as [a,b], got a.jpg"),
-        ("data.split.val_fraction=1", "data.split.val_fraction must be in (0, 1), got 1"),
-        ("data.split.copies=no", "data.split.copies must be one of error, warn, got no"),
-        ("data.scale=[2]", "data.scale must be a number, got [2]"),
-        ("data.labels.ignored_regions=[1]", "data.labels.ignored_regions must be a CSV file"),
-        ("data.sampling.jitter=x", "data.sampling.jitter must be a number, or auto, got x"),
-        ("data.loading.cache=much", "data.loading.cache must be a positive size"),
-        ("data.loading.batch_size=1", "data.loading.batch_size must be 2 or more"),
-        ("net.patch_size=48.5", "net.patch_size must be whole pixels, or auto, got 48.5"),
-        ("net.kind=density", "net.kind must be one of patch, grid, got density"),
-        ("trainer.test=1", "trainer.test must be true or false, got 1"),
-        ("trainer.max_epochs=0", "trainer.max_epochs must be 1 or more, got 0"),
-        ("trainer.logger=wandb", "trainer.logger must be one of csv, tensorboard, got wandb"),
-        ("augment.superimpose=3", "augment.superimpose must be a group of settings, got 3"),
-        ("augment.superimpose.number=[1,2,3]", "augment.superimpose.number must be a list of two"),
-        ("finetune.top=0", "finetune.top must be 1 or more"),
-        ("+foo=1", "unknown settings: foo"),
-        ("+data.sampling.more=1", "unknown settings: data.sampling.more"),
-    ],
-)
-def test_what_is_wrong_is_named_with_its_bound_and_its_value(override: str, named: str) -> None:
+def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
+    """The setting that an error names, what it must be, and its value."""
     with pytest.raises(ValueError) as error:
-        settings_of("train", "data.root=x", override)
-    assert named in str(error.value)
+        settings_of(command, *overrides)
+    name, must, value = re.fullmatch(r"(\S+) must be (.*), got (.*)", str(error.value)).groups()  # type: ignore[union-attr]
+    return name, must, value
 
 
 @pytest.mark.parametrize(
-    ("override", "named"),
+    ("override", "must", "value"),
     [
-        ("tile=x", "tile must be whole pixels, or auto, got x"),
-        ("halo=wide", "halo must be auto, exact or a number of pixels, got wide"),
-        ("halo=-16", "halo must be auto, exact or a number of pixels, got -16"),
-        ("threshold=2", "threshold must be a number in [0, 1], got 2"),
-        ("tta=d8", "tta must be one of none, flips, d4, got d8"),
-        ("max_memory=-1GiB", "max_memory must be a positive size, such as 2GiB"),
-        ("runtime.runtime=caffe", "runtime.runtime must be one of auto, torch, openvino, got caffe"),
+        ("seed=x", "a whole number", "x"),
+        ("seed=1.5", "a whole number", "1.5"),
+        ("seed=null", "a whole number", "null"),
+        ("seed=true", "a whole number", "true"),
+        ("seed=-1", "[0, 4294967295]", "-1"),
+        ("data.matching.radius=x", "a number", "x"),
+        ("data.matching.radius=0", "positive", "0.0"),
+        ("data.matching.iou=x", "a number", "x"),
+        ("data.matching.iou=3", "(0, 1]", "3.0"),
+        ("data.mining.at=0.4", "a list", "0.4"),
+        ("data.mining.at=[a]", "a list of numbers", "['a']"),
+        ("data.mining.at=[1]", "(0, 1)", "1.0"),
+        ("data.mining.score=0", "(0, 1)", "0.0"),
+        ("data.bands=1", "a list", "1"),
+        ("data.bands=[a]", "a list of whole numbers", "['a']"),
+        ("data.bands=[0]", "1 or more", "0"),
+        ("data.scale=0", "[1/32, 32]", "0.0"),
+        ("data.scale=[2]", "a number", "[2]"),
+        ("data.split.val=a.jpg", "a list", "a.jpg"),
+        ("data.split.val_fraction=1", "(0, 1)", "1.0"),
+        ("data.split.copies=no", "error, warn", "no"),
+        ("data.labels.ignored_regions=[1]", "CSV", "[1]"),
+        ("data.sampling.jitter=x", "a number, or auto", "x"),
+        ("data.sampling.background_fraction=1.7", "[0, 1)", "1.7"),
+        ("data.sampling.samples=0", "1 or more", "0"),
+        ("data.loading.cache=much", "size", "'much'"),
+        ("data.loading.batch_size=1", "2 or more", "1"),
+        ("net.patch_size=48.5", "whole pixels, or auto", "48.5"),
+        ("net.dropout=2", "[0, 1)", "2.0"),
+        ("net.kind=density", "patch, grid", "density"),
+        ("runtime.precision=bf17", "auto, 32, bf16, 16", "bf17"),
+        ("trainer.test=1", "true or false", "1"),
+        ("trainer.max_epochs=0", "1 or more", "0"),
+        ("trainer.max_steps=0", "1 or more, or -1", "0"),
+        ("trainer.patience=-1", "1 or more", "-1"),
+        ("trainer.devices=two", "auto", "two"),
+        ("trainer.devices=0", "auto", "0"),
+        ("trainer.limit_val_batches=0", "(0, 1]", "0"),
+        ("trainer.logger=wandb", "csv, tensorboard", "wandb"),
+        ("augment.superimpose=3", "a group", "3"),
+        ("augment.superimpose.number=[1,2,3]", "a list of two", "[1, 2, 3]"),
+        ("augment.superimpose.feather=3", "(0, 2]", "3.0"),
+        ("augment.cutmix.p=2", "[0, 1]", "2.0"),
+        ("finetune.lr=-1", "positive", "-1.0"),
+        ("finetune.top=0", "1 or more", "0"),
     ],
 )
-def test_what_is_wrong_with_a_prediction_is_named(override: str, named: str) -> None:
+def test_what_is_wrong_is_named_with_its_bound_and_its_value(override: str, must: str, value: str) -> None:
+    name, said, got = wrong("train", "data.root=x", override)
+    assert (name, got) == (override.partition("=")[0], value) and must in said
+
+
+@pytest.mark.parametrize(
+    ("override", "must", "value"),
+    [
+        ("tile=x", "whole pixels, or auto", "x"),
+        ("halo=wide", "auto, exact", "wide"),
+        ("halo=-16", "auto, exact", "-16"),
+        ("threshold=2", "[0, 1]", "2.0"),
+        ("tta=d8", "none, flips, d4", "d8"),
+        ("max_memory=-1GiB", "size", "'-1GiB'"),
+        ("runtime.runtime=caffe", "auto, torch, openvino", "caffe"),
+    ],
+)
+def test_what_is_wrong_with_a_prediction_is_named(override: str, must: str, value: str) -> None:
+    name, said, got = wrong("predict", *GIVEN["predict"], override)
+    assert (name, got) == (override.partition("=")[0], value) and must in said
+
+
+@pytest.mark.parametrize(
+    ("override", "must", "value"),
+    [("radius=-3", "positive", "-3.0"), ("iou=2", "(0, 1]", "2.0"), ("batch_size=0", "1 or more", "0")],
+)
+def test_what_is_wrong_with_an_evaluation_is_named(override: str, must: str, value: str) -> None:
+    name, said, got = wrong("evaluate", *GIVEN["evaluate"], override)
+    assert (name, got) == (override.partition("=")[0], value) and must in said
+
+
+def test_a_crop_that_does_not_go_with_the_head_is_named() -> None:
+    with pytest.raises(ValueError, match=r"data\.sampling\.crop .* net\.deepest=32, .* got 100"):
+        settings_of("train", "data.root=x", "net=grid", "data.sampling.crop=100")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("data.match_radius", "data.matching.radius"),
+        ("data.radius", "data.matching.radius"),
+        ("net.patchsize", "net.patch_size"),
+        ("trainer.epochs", "trainer.max_epochs"),
+    ],
+)
+def test_an_unknown_name_in_a_file_is_answered_with_the_one_that_is_meant(given: str, meant: str) -> None:
     with pytest.raises(ValueError) as error:
-        settings_of("predict", *GIVEN["predict"], override)
-    assert named in str(error.value)
+        settings_of("train", "data.root=x", f"+{given}=1")
+    assert str(error.value).startswith(given) and meant in str(error.value)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -69,8 +69,8 @@ def test_the_loss_of_a_mixed_batch_is_that_of_its_shares() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Mix(1.2, 1.0), r"augment\.mixup\.p and augment\.cutmix\.p .*\[0, 1\], got 1.2"),
-        (lambda: Mix(0.2, 0.0), r"augment\.mixup\.alpha.*got 0.0"),
+        (lambda: Mix(1.2, 1.0), r"^p .*\[0, 1\], got 1.2"),
+        (lambda: Mix(0.2, 0.0), r"^alpha.*got 0.0"),
         (
             lambda: BatchMixer(Mix(0.6, 1.0), Mix(0.5, 1.0), 3),
             r"augment\.mixup\.p and augment\.cutmix\.p .*got 0.6 and 0.5",

@@ -141,8 +141,8 @@ def test_validation_by_hand() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lr": 0.0}, r"finetune\.lr.*got 0.0, 0.005"),
-        ({"backbone_lr": -0.1}, r"finetune\.lr.*backbone_lr.*got 0.01, -0.1"),
+        ({"lr": 0.0}, r"finetune\.lr.*got 0.0"),
+        ({"backbone_lr": -0.1}, r"finetune\.backbone_lr.*got -0.1"),
         ({"warmup": 1.0}, r"finetune\.warmup.*\[0, 1\), got 1.0"),
         ({"label_smoothing": 1.0}, r"finetune\.label_smoothing.*\[0, 1\), got 1.0"),
         ({"score_every": 0}, r"finetune\.score_every.*got 0"),

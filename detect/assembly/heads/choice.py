@@ -58,7 +58,7 @@ class HeadBuilder(Protocol):
         """Return how near labelled objects lie: a distance in resampled pixels, or for boxes an IoU."""
 
 
-def head_builder(net: PatchNet | GridNet) -> HeadBuilder:
+def head_builder(net: NetSettings) -> HeadBuilder:
     """Return what assembles a training run of the head that `net` names."""
     match net:
         case PatchNet():

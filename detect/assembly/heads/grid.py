@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from detect.assembly.fields import AutoNumber, Text
+from detect.assembly.fields import AutoNumber, OneOrMore, PartShare, Text
 from detect.learning.hyperparameters import LossWeights
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import GridHead
@@ -13,7 +13,7 @@ from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
     from detect.assembly.material import Scenes, TrainingMaterial
-    from detect.assembly.settings import LearningSettings
+    from detect.assembly.settings import LearningSettings, SamplingSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.heads.grid import GridDetector
@@ -36,19 +36,31 @@ class GridNet:
     kind: Literal["grid"]
     backbone: str
     weights: Text
-    stride: int
-    deepest: int
-    width: int
-    slots: int
+    stride: OneOrMore
+    deepest: OneOrMore
+    width: OneOrMore
+    slots: OneOrMore
     object_size: AutoNumber
     spread: AutoNumber
-    dropout: float
-    drop_path: float
+    dropout: PartShare
+    drop_path: PartShare
     loss: LossWeights
 
     def __post_init__(self) -> None:
         if self.object_size is not None and not self.object_size > 0:
             raise ValueError(f"net.object_size must be positive, or auto, got {self.object_size:g}")
+
+    def check_sampling(self, sampling: "SamplingSettings") -> None:
+        """Check the crop against the deepest stride.
+
+        Raises:
+            ValueError: it is no multiple of that, twice or more.
+        """
+        side = sampling.crop
+        if side < 2 * self.deepest or side % self.deepest:
+            raise ValueError(
+                f"data.sampling.crop must be a multiple of net.deepest={self.deepest}, twice or more, got {side}"
+            )
 
     def backbone_spec(self, bands: int) -> BackboneSpec:
         """Return what names the backbone for a number of bands."""
@@ -83,10 +95,6 @@ class GridBuilder:
         wanted = None if size is None else float(size if net.object_size is None else net.object_size)
         head = GridHead(net.deepest, net.width, net.slots, wanted, round(size or POINT_SIZE))
         side = sampling.crop
-        if side < 2 * net.deepest or side % net.deepest:
-            raise ValueError(
-                f"data.sampling.crop must be a multiple of net.deepest={net.deepest}, twice or more, got {side}"
-            )
         draw = CropDraw(sampling.samples, side, sampling.empty_fraction, sampling.negative_fraction, sampling.balance)
         usual = BOX_SPREAD if size else POINT_SPREAD
         encoder = TargetEncoder(head, net.stride, usual if net.spread is None else net.spread)

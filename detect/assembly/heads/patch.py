@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from detect.assembly.fields import AutoPixels, Text
+from detect.assembly.fields import AutoWholePixels, OneOrMore, PartShare, Text, ZeroOrMore
 from detect.learning.hyperparameters import ClassBalance
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
@@ -13,7 +13,7 @@ from detect.samples.epochs import PatchDraw
 
 if TYPE_CHECKING:
     from detect.assembly.material import Scenes, TrainingMaterial
-    from detect.assembly.settings import LearningSettings
+    from detect.assembly.settings import LearningSettings, SamplingSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.heads.patch import PatchClassifier
@@ -43,17 +43,16 @@ class PatchNet:
     kind: Literal["patch"]
     backbone: str
     weights: Text
-    stride: int
-    stages: int | None
-    patch_size: AutoPixels
-    margin: int
-    dropout: float
-    drop_path: float
+    stride: OneOrMore
+    stages: OneOrMore | None
+    patch_size: AutoWholePixels
+    margin: ZeroOrMore
+    dropout: PartShare
+    drop_path: PartShare
     loss: PatchLoss
 
-    def __post_init__(self) -> None:
-        if self.patch_size is not None and self.patch_size != int(self.patch_size):
-            raise ValueError(f"net.patch_size must be whole pixels, or auto, got {self.patch_size:g}")
+    def check_sampling(self, sampling: "SamplingSettings") -> None:
+        """Check settings of the sampling that depend on the head's: there are none."""
 
     def backbone_spec(self, bands: int) -> BackboneSpec:
         """Return what names the backbone for a number of bands."""
@@ -85,7 +84,7 @@ class PatchBuilder:
         stride, sampling = self.net.stride, settings.data.sampling
         sizes = object_sizes(scenes.split.train)
         fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
-        side = fitted if self.net.patch_size is None else int(self.net.patch_size)
+        side = fitted if self.net.patch_size is None else self.net.patch_size
         patch = PatchGeometry(side, -(-self.net.margin // stride) * stride)
         exclusion = side / 2 if sampling.exclusion is None else sampling.exclusion
         draw = PatchDraw(

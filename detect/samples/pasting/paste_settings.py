@@ -23,16 +23,11 @@ class PasteSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise ValueError(f"augment.superimpose.p and augment.background.p must be in [0, 1], got {self.p}")
+            raise ValueError(f"p must be in [0, 1], got {self.p}")
         if not 1 <= self.number[0] <= self.number[1]:
-            raise ValueError(
-                "augment.superimpose.number and augment.background.number must be the least, 1 or more, and the most, "
-                f"got {list(self.number)}"
-            )
+            raise ValueError(f"number must be the least, 1 or more, and the most, got {list(self.number)}")
         if not 0 < self.feather <= 2:
-            raise ValueError(
-                f"augment.superimpose.feather and augment.background.feather must be in (0, 2], got {self.feather}"
-            )
+            raise ValueError(f"feather must be in (0, 2], got {self.feather}")
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,4 @@ class GroundSettings(PasteSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.side[0] <= self.side[1] <= 1:
-            raise ValueError(
-                f"augment.background.side must be the least and the greatest, in [0, 1], got {list(self.side)}"
-            )
+            raise ValueError(f"side must be the least and the greatest, in [0, 1], got {list(self.side)}")
