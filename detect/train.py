@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from detect.assembly.command import DONE, command
+from detect.assembly.command import DONE, command, first_process
 
 if TYPE_CHECKING:
     from detect.assembly.settings import TrainSettings
@@ -23,12 +23,13 @@ def run(settings: "TrainSettings") -> int:
         return check_overfit(settings)
     started = time.monotonic()
     paths = TrainingPaths(run_folder(settings.output))
-    output_folder(
-        paths.folder,
-        results=paths.results,
-        allowed=settings.resume or settings.overwrite,
-        way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
-    )
+    if first_process():
+        output_folder(
+            paths.folder,
+            results=paths.results,
+            allowed=settings.resume or settings.overwrite,
+            way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
+        )
     labels = read_labels(settings.data)
 
     import pytorch_lightning as pl
@@ -54,8 +55,11 @@ def run(settings: "TrainSettings") -> int:
     mining = hard_negative_mining(settings, material, net, halo)
     trainer, best = make_trainer(settings, paths, monitor, material, mining)
     checkpoint = checkpoint_to_resume(settings, paths)
-    keep_config(settings, paths, resumed=checkpoint is not None)
+    if first_process():
+        keep_config(settings, paths, resumed=checkpoint is not None)
     fit(trainer, module, PatchData(material.samples.epoch, material.samples.val, material.loading), checkpoint)
+    if not first_process():
+        return DONE
     load_best(module, best.best_model_path, settings.runtime.device)
     finish(settings, material, net, halo, validator, paths, started)
     logger.info("wrote %s in %.1f minutes", paths.model, (time.monotonic() - started) / 60)

@@ -3,12 +3,11 @@
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from numbers import Real
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -59,10 +58,10 @@ class CountedImage:
         """The objects, in pixels of the image."""
         return self.result.detections
 
-    @cached_property
-    def counts(self) -> Mapping[str, int]:
-        """The number of objects of each class; it cannot be changed."""
-        return MappingProxyType(self.detections.counts())
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of objects of each class."""
+        return self.detections.counts()
 
     @property
     def total(self) -> int:
@@ -103,10 +102,6 @@ class CountedImage:
         rows = "".join(f"<tr><td>{escape(name)}</td><td>{number:,}</td></tr>" for name, number in self.counts.items())
         picture = f'<img src="{data_address(self.draw())}" style="max-width:100%">'
         return f"<p>{escape(self.name)}: {self.total:,} objects</p><table>{rows}</table>{picture}"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: the counts follow from it."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{number} {name}" for name, number in self.counts.items())

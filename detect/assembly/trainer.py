@@ -13,6 +13,7 @@ import torch
 import yaml
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 
+from detect.assembly.command import first_process
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
@@ -90,7 +91,7 @@ def make_trainer(
     patience = settings.trainer.patience * settings.finetune.score_every
     callbacks: list[Callback] = [
         best,
-        EarlyStopping(monitor, mode="max", patience=patience),
+        EarlyStopping(monitor, mode="max", patience=patience, strict=False),
         EpochLog(paths.metrics, samples, monitor),
         *more,
     ]
@@ -167,7 +168,8 @@ def checkpoint_to_resume(settings: TrainSettings, paths: TrainingPaths) -> Path 
         return last
     if settings.resume:
         logger.info("nothing to resume in %s: starting afresh", paths.folder)
-    paths.clear()
+    if first_process():
+        paths.clear()
     return None
 
 
@@ -206,7 +208,16 @@ def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: P
 
 
 def load_best(module: CountingModule, path: str, device: str) -> None:
-    """Load the weights of the best epoch, on the device that runs networks."""
+    """Load the weights of the best epoch, on the device that runs networks.
+
+    Raises:
+        ValueError: no epoch was scored.
+    """
+    if not path:
+        raise ValueError(
+            "the training ended before an epoch was scored; raise trainer.max_steps, trainer.max_time or "
+            "trainer.max_epochs, or lower finetune.score_every"
+        )
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
     module.eval().to(pick_device(device))

@@ -37,7 +37,9 @@ class EpochLog(pl.Callback):
         self._first = self._first or (trainer.current_epoch, self._started)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the row and log the line."""
+        """Write the row and log the line, in the first of several processes."""
+        if not trainer.is_global_zero:
+            return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = trainer.current_epoch
         row = pd.DataFrame([{"epoch": epoch, **metrics}])
