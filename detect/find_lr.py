@@ -13,7 +13,7 @@ logger = logging.getLogger("detect.find_lr")
 
 def run(settings: "FindLrSettings") -> int:
     """Try factors of the learning rates, draw the loss, and log the rates that it suggests; see `conf/find_lr.yaml`."""
-    from detect.assembly.folders import output_folder, run_folder
+    from detect.assembly.folders import RateSearchPaths, output_folder, run_folder
     from detect.assembly.given_labels import read_labels
 
     folder = output_folder(run_folder(settings.output), results=(), allowed=True, way_out="")
@@ -27,16 +27,16 @@ def run(settings: "FindLrSettings") -> int:
 
     curve = rate_curve(settings, labels, folder)
     columns = {"factor": curve.factors, "loss": curve.losses, "smoothed": curve.smoothed}
-    write_table(pd.DataFrame(columns), folder / "find_lr.csv")
-    picture = folder / "find_lr.png"
-    draw_rates(curve, picture)
+    paths = RateSearchPaths(folder)
+    write_table(pd.DataFrame(columns), paths.table)
+    draw_rates(curve, paths.picture)
     factor = curve.suggestion
     if factor is None:
-        logger.warning("the loss falls nowhere: see %s; try other factors (span) or more steps", picture)
+        logger.warning("the loss falls nowhere: see %s; try other factors (span) or more steps", paths.picture)
         return SOME_FAILED
     rates = factor * settings.finetune.lr, factor * settings.finetune.backbone_lr
     logger.info("suggested: finetune.lr=%.2g finetune.backbone_lr=%.2g (%.2g of what is set)", *rates, factor)
-    logger.info("the loss falls most steeply there, see %s", picture)
+    logger.info("the loss falls most steeply there, see %s", paths.picture)
     return DONE
 
 

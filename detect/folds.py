@@ -15,7 +15,7 @@ logger = logging.getLogger("detect.folds")
 
 def run(settings: "FoldsSettings") -> int:
     """Read the scores of training runs and write `runs.csv`, `summary.csv`, `confusion.csv`; see `conf/folds.yaml`."""
-    from detect.assembly.folders import existing, output_folder
+    from detect.assembly.folders import FoldsPaths, existing, output_folder
     from detect.assembly.runs.scored_runs import missing_folds, read_runs
     from detect.evaluation.runs import confusion_table, runs_table, summary_table
     from detect.reporting.tables import write_table
@@ -25,13 +25,13 @@ def run(settings: "FoldsSettings") -> int:
     for note in missing_folds(table):
         logger.warning("%s", note)
     summary, confusion = summary_table(table), confusion_table(runs)
-    folder = output_folder(settings.output, results=(), allowed=True, way_out="")
-    for name, content in (("runs", table), ("summary", summary), ("confusion", confusion)):
-        write_table(content, folder / f"{name}.csv")
+    paths = FoldsPaths(output_folder(settings.output, results=(), allowed=True, way_out=""))
+    for path, content in ((paths.runs, table), (paths.summary, summary), (paths.confusion, confusion)):
+        write_table(content, path)
     for setting in sorted({run.setting for run in runs} - set(confusion["setting"])):
-        logger.info("%s: no confusion, or of different classes: not in confusion.csv", setting or "the runs")
+        logger.info("%s: no confusion, or of different classes: not in %s", setting or "the runs", paths.confusion.name)
     _log(table, summary)
-    logger.info("wrote runs.csv, summary.csv and confusion.csv to %s", folder)
+    logger.info("wrote %s, %s and %s", paths.runs, paths.summary, paths.confusion)
     return DONE
 
 

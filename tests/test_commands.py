@@ -15,7 +15,8 @@ from PIL import Image
 from detect.imagery.resolution import Resolution
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.formats.detections_csv import read_detections
-from detect.nets.modelfile import load_model
+from detect.nets.modelfile import load_model, save_model
+from detect.reporting.pictures import scene_errors
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter
 
@@ -99,9 +100,75 @@ def test_evaluation_draws_what_was_missed_and_what_is_false(trained, planted, tm
             "evaluate", f"predictions={tmp_path / name}", f"annotations={truth}", f"output={output}", "radius=9"
         )
         assert done.code == 0, done.log
-        assert {path.name for path in (output / "errors").iterdir()} == {"1.jpg", *sheets}
+        assert {path.name for path in (output / "errors").iterdir()} == {"1.jpg", "index.csv", *sheets}
     scores = json.loads((tmp_path / "scores_all/scores.json").read_text())
     assert scores["confusion"]["matrix"][-1][0] == found > 0
+
+
+def test_evaluation_goes_on_where_an_image_is_damaged(trained, planted, tmp_path):
+    """The header of a file cut in half can be read, its pixels cannot; the other image has its picture."""
+    images = tmp_path / "images"
+    shutil.copytree(planted / "images", images)
+    assert predict(trained, images, tmp_path / "out").code == 0
+    whole = (images / "2.png").read_bytes()
+    (images / "2.png").write_bytes(whole[: len(whole) // 2])
+    before = (tmp_path / "out/report.html").stat().st_mtime_ns
+    done = call(
+        "evaluate", f"predictions={tmp_path / 'out'}", f"annotations={planted / 'points.csv'}", f"output={tmp_path}"
+    )
+    assert done.code == 0 and "no picture of 2.png" in done.log
+    assert list(pd.read_csv(tmp_path / "errors/index.csv")["image"]) == ["0.png", "1.png", "3.png"]
+    assert len(json.loads((tmp_path / "scores.json").read_text())["per_image"]) == 4
+    assert (tmp_path / "out/report.html").stat().st_mtime_ns > before
+
+
+def test_scores_and_report_are_there_when_pictures_cannot_be_drawn(trained, planted, tmp_path, monkeypatch):
+    """As on a full disk: nothing that was computed is lost."""
+
+    def full(*args, **kwargs):
+        raise OSError("no space left")
+
+    assert predict(trained, planted / "images/3.png", tmp_path / "out").code == 0
+    (tmp_path / "out/report.html").unlink()
+    monkeypatch.setattr(scene_errors, "write_picture", full)
+    given = (f"predictions={tmp_path / 'out'}", f"annotations={planted / 'points.csv'}", f"output={tmp_path / 'e'}")
+    assert call("evaluate", *given).code == 2
+    assert (tmp_path / "e/scores.json").is_file() and (tmp_path / "out/report.html").is_file()
+
+
+def test_pictures_of_errors_are_replaced_by_an_evaluation_and_removed_with_its_predictions(trained, planted, tmp_path):
+    """All is missed at a threshold of 1; of all found, within 50 pixels, no sheet of missed ones is left."""
+    out = tmp_path / "out"
+    given = (f"predictions={out}", f"annotations={planted / 'points.csv'}", f"output={out}", "radius=50")
+    assert predict(trained, planted / "images/3.png", out, "threshold=1").code == 0
+    assert call("evaluate", *given).code == 0
+    assert (out / "errors/1_missed.jpg").is_file()
+    (out / "errors/notes.txt").write_text("mine")
+    assert predict(trained, planted / "images/3.png", out, "overwrite=true").code == 0
+    assert [path.name for path in (out / "errors").iterdir()] == ["notes.txt"] and not (out / "scores.json").exists()
+    for name in ("1_missed.jpg", "7.jpg"):
+        (out / "errors" / name).write_bytes(b"of an earlier evaluation")
+    (tmp_path / "found.csv").write_text((out / "detections.csv").read_text())
+    assert call("evaluate", given[0], f"annotations={tmp_path / 'found.csv'}", *given[2:]).code == 0
+    assert {path.name for path in (out / "errors").iterdir()} == {"1.jpg", "index.csv", "notes.txt"}
+
+
+@pytest.mark.parametrize("scale", [2.0, 0.5])
+def test_errors_of_resampled_images_are_drawn_in_the_files_pixels(trained, planted, tmp_path, monkeypatch, scale):
+    """Objects of 32 resampled pixels have rings of radius 16, which is 16 / scale in the file; close-ups are 6 wide."""
+    net, card = load_model(trained / "model.safetensors")
+    save_model(tmp_path / "model.safetensors", net, replace(card, resolution=Resolution(scale)))
+    model, points = f"model={tmp_path / 'model.safetensors'}", planted / "points.csv"
+    radii, sides = [], []
+    ring, crops = scene_errors.overlay, scene_errors.read_crops
+    monkeypatch.setattr(scene_errors, "overlay", lambda *args: radii.append(args[3]) or ring(*args))
+    monkeypatch.setattr(scene_errors, "read_crops", lambda *args: sides.append(args[2]) or crops(*args))
+    one = call("evaluate", model, f"data.root={planted}", f"data.annotations={points}", f"output={tmp_path / 'm'}")
+    two = call("predict", model, f"images={planted / 'images/3.png'}", f"output={tmp_path / 'out'}", "threshold=1")
+    given = (f"predictions={tmp_path / 'out'}", f"annotations={points}", f"output={tmp_path / 'p'}")
+    assert (one.code, two.code, call("evaluate", *given).code) == (0, 0, 0), one.log + two.log
+    assert card.head.typical_size == 32 and radii == [16 / scale] * 2
+    assert sides and set(sides) == {96 / scale}
 
 
 def test_evaluation_goes_on_where_an_image_is_gone(trained, planted, tmp_path):

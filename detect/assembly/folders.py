@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SCORES = "scores.json"
+from detect.reporting.output.layout import ERRORS, SCORES
 
 NAME_LENGTH = 40
 """Characters of a setting in the name of a folder, at most."""
@@ -98,7 +98,46 @@ class EvaluationPaths:
     @property
     def errors(self) -> Path:
         """Folder of pictures of what was missed and of false alarms."""
-        return self.folder / "errors"
+        return self.folder / ERRORS
+
+
+@dataclass(frozen=True)
+class FoldsPaths:
+    """What `detect.folds` writes into its output folder."""
+
+    folder: Path
+
+    @property
+    def runs(self) -> Path:
+        """A row a run."""
+        return self.folder / "runs.csv"
+
+    @property
+    def summary(self) -> Path:
+        """A row a setting: means over its runs."""
+        return self.folder / "summary.csv"
+
+    @property
+    def confusion(self) -> Path:
+        """The confusions of each setting's runs, added up."""
+        return self.folder / "confusion.csv"
+
+
+@dataclass(frozen=True)
+class RateSearchPaths:
+    """What `detect.find_lr` writes into its output folder."""
+
+    folder: Path
+
+    @property
+    def table(self) -> Path:
+        """The loss at each factor of the learning rates."""
+        return self.folder / "find_lr.csv"
+
+    @property
+    def picture(self) -> Path:
+        """The same, drawn."""
+        return self.folder / "find_lr.png"
 
 
 def in_multirun() -> bool:

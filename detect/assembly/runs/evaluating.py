@@ -11,6 +11,7 @@ from detect.assembly.given_labels import ignored_regions
 from detect.assembly.settings import EvaluateSettings, default_embed_limit
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
+from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.labels.annotation_files import read_truth
 from detect.labels.detections import Detections
@@ -18,8 +19,9 @@ from detect.labels.formats.detections_csv import read_detections
 from detect.labels.images import match_names
 from detect.labels.regions import outside
 from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.predictions import Predictions, read_predictions
 from detect.reporting.page.report_page import write_report
-from detect.reporting.pictures.scene_errors import draw_scenes
+from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes
 from detect.reporting.tables import IMAGE, TOTAL, read_counts
 from detect.reporting.writing import write_json
 
@@ -29,7 +31,7 @@ MAX_NAMED = 5
 """Images that are named in the log, at most."""
 
 USUAL_RADIUS = 16.0
-"""Radius in file pixels of the rings around objects whose size no run says."""
+"""Radius in pixels of the rings around objects whose size no run says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,9 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
             named = ", ".join(images[:MAX_NAMED])
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
     output = write_scores(settings, {**scores, **left})
-    draw_errors(settings, output, _sources(paths, list(pairs)), compared, _mark_radius(paths))
     logger.info("report: %s", write_report(folder, output.scores, default_embed_limit()))
+    scenes, radius_resampled_px = _sources(read_predictions(folder), list(pairs))
+    draw_errors(settings, output, scenes, compared, radius_resampled_px)
     logger.info("wrote %s", output.scores)
     return DONE
 
@@ -93,7 +96,10 @@ def _paired(
 
 
 def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> EvaluationPaths:
-    """Write `scores.json`, log the main scores, and return the paths of the output folder."""
+    """Write `scores.json`, log the main scores, and return the paths of the output folder.
+
+    Pictures of an earlier evaluation, which showed other scores, are removed.
+    """
     output = EvaluationPaths(settings.output)
     output_folder(
         output.folder,
@@ -101,36 +107,32 @@ def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> Evalu
         allowed=False,
         way_out="its scores.json is the training run's: name another folder",
     )
+    clear_scenes(output.errors)
     write_json(scores, output.scores)
     logger.info("%s", shown_scores(scores))
     return output
 
 
-def _sources(paths: PredictionPaths, images: Sequence[str]) -> list[tuple[str, Scene]]:
-    """Return the images whose files are still where the run found them."""
-    from detect.reporting.output.predictions import read_predictions
+def _sources(predictions: Predictions, images: Sequence[str]) -> tuple[list[tuple[str, Scene]], float]:
+    """Return the images whose files are still where the run found them, and half a typical object's side.
 
-    predictions = read_predictions(paths.folder)
+    Both are at the resolution at which the run read the images; where its facts do not say it, in the files' pixels.
+    """
+    size, scale, gsd = (_positive(predictions.model.get(name)) for name in ("patch_size", "image_scale", "gsd"))
+    resolution, radius = (Resolution(), USUAL_RADIUS) if size is None else (Resolution(scale or 1.0, gsd), size / 2)
     scenes = []
     for image in images:
         source = predictions.source(image)
         try:
             if source is not None:
-                scenes.append((image, open_scene(source)))
+                scenes.append((image, resolution.resampled(open_scene(source))))
         except SceneError as error:
             logger.warning("no picture of %s: %s", image, error)
-    return scenes
+    return scenes, radius
 
 
-def _mark_radius(paths: PredictionPaths) -> float:
-    """Return half the side of a typical object in file pixels, as the run's facts have it."""
-    from detect.reporting.output.predictions import read_predictions
-
-    model = read_predictions(paths.folder).model
-    size, scale = (model.get(name) for name in ("patch_size", "image_scale"))
-    if not isinstance(size, int | float) or size <= 0:
-        return USUAL_RADIUS
-    return size / 2 / (scale if isinstance(scale, int | float) and scale > 0 else 1.0)
+def _positive(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
 def draw_errors(
@@ -138,10 +140,18 @@ def draw_errors(
     output: EvaluationPaths,
     scenes: Sequence[tuple[str, Scene]],
     compared: Compared,
-    radius: float,
+    radius_resampled_px: float,
 ) -> None:
-    """Draw each image with what was found, and sheets of what was missed and of false alarms."""
+    """Draw each image with what was found, and sheets of what was missed and of false alarms.
+
+    Args:
+        settings: with the rule by which objects are matched.
+        output: the output folder.
+        scenes: name, and scene at the resolution at which the network reads it.
+        compared: what was found and what is there.
+        radius_resampled_px: half the side of a typical object, in pixels of the scenes.
+    """
     drawn = [(name, scene, compared.truth[name]) for name, scene in scenes]
-    draw_scenes(output.errors, drawn, compared.found, radius, Criterion(settings.radius, settings.iou))
+    draw_scenes(output.errors, drawn, compared.found, radius_resampled_px, Criterion(settings.radius, settings.iou))
     if drawn:
         logger.info("pictures of what was found, missed and false: %s", output.errors)

@@ -50,7 +50,7 @@ def evaluate_model(settings: EvaluateSettings) -> int:
     else:
         scores, compared, scenes = _score_images(settings, net, card, labels)
         output = write_scores(settings, {**scores, "split": settings.split})
-        draw_errors(settings, output, scenes, compared, card.head.typical_size / 2)
+        draw_errors(settings, output, scenes, compared, radius_resampled_px=card.head.typical_size / 2)
     logger.info("wrote %s", output.scores)
     return DONE
 
@@ -101,7 +101,11 @@ def _score_patches(
 def _score_images(
     settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations
 ) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
-    """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP."""
+    """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP.
+
+    Returns:
+        The scores, what was compared, and the images at the model's resolution.
+    """
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.scene_validation import LOWEST
@@ -116,8 +120,11 @@ def _score_images(
     boxes = card.head.boxes
     engine = make_engine(settings, net, card, min(LOWEST, card.threshold) if boxes else card.threshold)
     every: dict[str, Detections] = {}
+    scenes: list[tuple[str, Scene]] = []
     for image in images:
-        objects = outside(count_scene(open_scene(image.path), engine).detections, image.ignored)
+        scene = open_scene(image.path)
+        objects = outside(count_scene(scene, engine).detections, image.ignored)
+        scenes.append((image.name, card.resolution.resampled(scene)))
         every[image.name] = objects
         number = int((objects.score >= card.threshold).sum())
         logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
@@ -126,4 +133,4 @@ def _score_images(
     warn_of_unknown(truth, card.classes)
     scores = score_scenes(found, truth, Criterion(settings.radius, settings.iou), every)
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
-    return scores, Compared(found, truth), [(image.name, open_scene(image.path)) for image in images]
+    return scores, Compared(found, truth), scenes

@@ -79,8 +79,8 @@ def finish(
             measured.error,
         )
         scenes = [(each.name, each.scene, validator.truth[each.name]) for each in validator.scenes]
-        radius = material.spec.head.typical_size / 2
-        draw_scenes(paths.validation, scenes, choice.found, radius, validator.settings.criterion)
+        radius_resampled_px = material.spec.head.typical_size / 2
+        draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, validator.settings.criterion)
         scores = dict(choice.scores)
         card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")

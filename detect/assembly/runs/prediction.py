@@ -51,7 +51,10 @@ def prediction_folder(settings: PredictSettings) -> PredictionPaths:
 
 
 def start_afresh(paths: PredictionPaths) -> None:
-    """Remove what an earlier run wrote into its output folder; anything else in it stays."""
+    """Remove what an earlier run wrote into its output folder, and an evaluation of it; anything else in it stays."""
+    from detect.reporting.pictures.scene_errors import clear_scenes
+
+    clear_scenes(paths.errors)
     for folder in paths.picture_folders:
         if folder.is_dir():
             shutil.rmtree(folder)

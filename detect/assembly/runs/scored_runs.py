@@ -55,7 +55,7 @@ def read_configs(root: Path) -> dict[Path, dict[str, Any]]:
         FileNotFoundError: there is none.
     """
     found = {}
-    for path in sorted(root.rglob("config.yaml")):
+    for path in sorted(root.rglob(TrainingPaths(root).config.name)):
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         if isinstance(config, dict) and {"seed", "data", "trainer"} <= set(config):
             found[path.parent] = {RENAMED.get(name, name): value for name, value in _flat(config).items()}

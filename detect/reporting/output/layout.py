@@ -14,6 +14,9 @@ HEATMAPS = "heatmaps"
 OVERLAYS = "overlays"
 THUMBNAILS = "thumbnails"
 
+ERRORS = "errors"
+"""Folder of pictures of what was missed and of false alarms, beside the scores."""
+
 STATE = ".run"
 """Folder, inside an output folder, of what a later run needs to continue."""
 
@@ -68,6 +71,11 @@ class PredictionPaths:
     def scores(self) -> Path:
         """The scores that `detect.evaluate` wrote for these predictions, where it was asked to write them here."""
         return self.folder / SCORES
+
+    @property
+    def errors(self) -> Path:
+        """The folder of the pictures that `detect.evaluate` drew, where it was asked to draw them here."""
+        return self.folder / ERRORS
 
     @property
     def report(self) -> Path:

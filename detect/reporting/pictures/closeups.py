@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detect.imagery.reading import read_window
+from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene, display_bands
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
@@ -32,6 +32,7 @@ def choose(detections: Detections, number: int, threshold: float | None = None) 
 def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.uint8]:
     """Read a square around each detection, mirrored at the scene's edge.
 
+    They are read from the top, so that a file which can only be decoded from there is decoded once.
     Values other than bytes are stretched over all the crops together, which makes them comparable.
 
     Args:
@@ -46,9 +47,12 @@ def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.ui
         SceneError: the image is damaged.
     """
     corners = np.floor(detections.xy).astype(int) - side // 2
-    squares = [read_window(scene, Window(int(y), int(x), side, side), display_bands(scene.bands)) for x, y in corners]
-    if not squares:
+    if not len(corners):
         return np.empty((0, side, side, 3), np.uint8)
+    downward = np.argsort(corners[:, 1], kind="stable")
+    with SceneReader(scene, display_bands(scene.bands)) as reader:
+        read = [reader.read(Window(int(y), int(x), side, side)) for x, y in corners[downward]]
+    squares = [read[i] for i in np.argsort(downward)]
     return to_display(np.concatenate(squares, axis=1), nodata=scene.nodata).reshape(-1, side, side, 3)
 
 
