@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import detect
 from detect.assembly.command import conf_folder
+from detect.assembly.heads.choice import NetSettings
+from detect.nets.heads.specs import HEADS
 
 GROUPS = [path for path in sorted(conf_folder().glob("*/*.yaml")) if path.parent.name != "experiment"]
+NETS = get_args(get_args(NetSettings)[0])
+"""The settings of each head."""
+
 EXPERIMENTS = sorted(conf_folder().glob("experiment/*.yaml"))
 
 
@@ -42,6 +49,16 @@ def test_what_a_head_sets_outside_of_its_net_stands_in_one_place():
         )
     visible = {"data.sampling.samples", "data.loading.batch_size", "finetune.keep", "finetune.freeze_bn"}
     assert set(different(patch, grid)) - {"net"} == visible
+
+
+def test_a_head_has_one_name_in_every_room_and_in_the_configuration() -> None:
+    conf, package = conf_folder(), Path(detect.__file__).parent
+    kinds = {get_type_hints(net)["kind"].__args__[0] for net in NETS}
+    assert set(HEADS) == kinds
+    for folder in (conf / "net", conf / "head_defaults"):
+        assert {path.stem for path in folder.glob("*.yaml")} == kinds
+    for room in ("nets/heads", "assembly/heads", "learning", "inference/decoding"):
+        assert kinds <= {path.stem for path in (package / room).glob("*.py")}
 
 
 def different(one: dict, other: dict, name: str = "") -> Iterator[str]:

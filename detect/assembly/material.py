@@ -1,9 +1,15 @@
 """From settings and labels to what a training run learns from, each decision logged."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import getitem
+from typing import Any
 
+import yaml
+
+from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.settings import LearningSettings
 from detect.assembly.sides import check_patches, split_images
@@ -96,8 +102,19 @@ def training_material(settings: LearningSettings, labels: Annotations | PatchFol
         logger.info("%s", note)
     for warning in material.samples.warnings:
         logger.warning("%s", warning)
+    changed = ", ".join(f"{name}={value}" for name, value in _head_defaults(settings))
+    logger.info("what goes with net=%s: %s (conf/head_defaults)", settings.net.kind, changed)
     logger.info("training on %s", ", ".join(f"{n} {name}" for name, n in material.samples.outputs.items()))
     return material
+
+
+def _head_defaults(settings: LearningSettings) -> Iterator[tuple[str, Any]]:
+    """Yield the settings outside of `net` whose default depends on the head, with their values in this run."""
+    file = conf_folder() / "head_defaults" / f"{settings.net.kind}.yaml"
+    for group, names in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        for name, inner in names.items():
+            for path in [(group, name, key) for key in inner] if isinstance(inner, dict) else [(group, name)]:
+                yield ".".join(path), reduce(getitem, path, settings.config)
 
 
 def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:

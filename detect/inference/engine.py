@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from detect.imagery.scenes import Scene, SceneError
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
-from detect.inference.decoding.patch import posteriors
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime, release
 from detect.labels.detections import Detections
@@ -93,7 +92,7 @@ class SceneResult:
     preview: NDArray[np.generic] | None
     logits: NDArray[np.float32]
     rows: int
-    heat: Callable[[NDArray[np.float32]], NDArray[np.float32]] = posteriors
+    heat: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
     def heat_strips(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, w) in [0, 1], from the top."""

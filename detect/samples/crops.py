@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from detect.samples.loading import PatchSet
 from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import close_objects_note
-from detect.samples.targets import Objects, TargetEncoder
+from detect.samples.targets import Objects
 
 MAX_EMPTY_CROP_TRIES = 20
 """Crops drawn to find one without objects, after which the one with the fewest is taken."""
@@ -127,6 +128,22 @@ class CropSampler:
         return Crop(scene, Window(row, col, side, side))
 
 
+class CropEncoder(Protocol):
+    """What makes the targets of a head from the objects of a crop."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels per cell of the targets."""
+
+    def __call__(self, objects: Objects, valid: NDArray[np.bool_]) -> dict[str, Tensor]:
+        """Return the targets of a crop, each a tensor of its cells.
+
+        Args:
+            objects: in pixels of the crop.
+            valid: (H, W), which pixels belong to the image.
+        """
+
+
 class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     """Crops of scenes with their targets.
 
@@ -145,7 +162,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         scenes: Sequence[LabelledScene],
         crops: Sequence[Crop],
         source: PixelSource,
-        encoder: TargetEncoder,
+        encoder: CropEncoder,
         augment: Augment | None = None,
         seed: int = 0,
         paste: PasteObjects | None = None,
@@ -196,7 +213,7 @@ def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
 def crop_samples_of(
     split: SceneSplit,
     source: PixelSource,
-    encoder: TargetEncoder,
+    encoder: CropEncoder,
     recipe: CropDraw,
     augment: Augment | None,
     seed: int,

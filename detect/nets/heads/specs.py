@@ -1,7 +1,7 @@
 """What names a head: its kind and shape, as a model's card has it; without torch."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 
 @dataclass(frozen=True)
@@ -115,5 +115,5 @@ class GridHead:
 Head = PatchHead | GridHead
 """The form of a network's outputs; every choice by it is a `match` that ends in `assert_never`."""
 
-HEADS: dict[str, type[PatchHead] | type[GridHead]] = {"patch": PatchHead, "grid": GridHead}
+HEADS: dict[str, type[Head]] = {head.name: head for head in get_args(Head)}
 """Heads by the name that they have in every room and in model files."""

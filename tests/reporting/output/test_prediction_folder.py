@@ -19,6 +19,7 @@ from detect.imagery import maps as rasters
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.inference.decoding.geometry import CellGeometry
+from detect.inference.decoding.patch import posteriors
 from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
@@ -72,7 +73,7 @@ def result(number: int) -> SceneResult:
     found = detections([(8.125 + 10 * i, 20, 0, 0.75) for i in range(number)])
     logits = np.random.default_rng(number).normal(size=(3, 4, 6)).astype(np.float32)
     preview = np.full((3, 64, 96), 90, np.uint8)
-    return SceneResult(found, CellGeometry(16, 0.0, (64, 96)), preview, logits, 3)
+    return SceneResult(found, CellGeometry(16, 0.0, (64, 96)), preview, logits, 3, posteriors)
 
 
 def keep(sink: PredictionFolder, images: Path, name: str, number: int) -> None:
@@ -208,7 +209,8 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
     rows = plan.rows(3, 400)
     assert 0 < rows < 1300
     scene = Scene(Path("none"), (1300, 400), "uint8", 1)
-    shown = SceneResult(detections([]), CellGeometry(1, 0.5, scene.shape), np.zeros((1, 1, 1), np.uint8), logits, rows)
+    cells, preview = CellGeometry(1, 0.5, scene.shape), np.zeros((1, 1, 1), np.uint8)
+    shown = SceneResult(detections([]), cells, preview, logits, rows, posteriors)
     rasters.write_map(tmp_path / "a.tif", shown.heat_strips(), scene, 1, CLASSES, 0.5)
     assert sum(height for _, height in written) == 1300 and len(written) > 1
     assert all(row % 256 == 0 for row, _ in written)
