@@ -250,7 +250,7 @@ def _check_kind(given: object, where: str = "") -> None:
 def _check_shape(shape: tuple[int, ...], bands: tuple[int, ...]) -> None:
     """Check that pixels are (height, width, bands) and have the bands, numbered from 1, that a model looks at.
 
-    Bands come first in some arrays, which is told where the first axis has the model's bands, or one more for alpha,
+    Bands come first in some arrays: that is an error where the first axis has the model's bands, or one more (alpha),
     and the last has another number.
 
     Raises:
@@ -292,7 +292,7 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
     dtype = pixels.dtype.newbyteorder("=")
     prepared = engine.prepared(Scene(Path("array"), pixels.shape[:2], str(dtype), pixels.shape[2]))
     chosen = np.moveaxis(pixels[..., [band - 1 for band in bands]], -1, 0)
-    held: NDArray[Any] = np.ascontiguousarray(chosen, dtype)
+    pixels_read: NDArray[Any] = np.ascontiguousarray(chosen, dtype)
     if prepared.zoom is not None:
-        held = resample(held, *prepared.zoom.filters(prepared.window))
-    return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, held))
+        pixels_read = resample(pixels_read, *prepared.zoom.filters(prepared.window))
+    return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read))

@@ -113,7 +113,7 @@ def make_engine(
     if card.resolution != Resolution():
         gsd, scale = card.resolution.gsd, card.resolution.scale
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
-        logger.info("images are resampled %s, as the model was trained; places are told in the files' pixels", how)
+        logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
     if settings.tta == "none":
         return Engine(card, runtime, plan, threshold, card.separation)
     views = Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner)

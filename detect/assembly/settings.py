@@ -213,7 +213,7 @@ class TrainerSettings:
 
 @dataclass(frozen=True)
 class LearningSettings:
-    """What every command that draws training samples is told."""
+    """Settings of every command that draws training samples."""
 
     data: DataSettings
     augment: AugmentSettings

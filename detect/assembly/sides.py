@@ -51,8 +51,10 @@ def check_patches(split: SplitSettings, folder: PatchFolder, samples: Samples) -
     """Check that no patch of a folder is on two sides, those that were drawn for validation too."""
     if split.fold is not None:
         raise ValueError("data.split.fold divides annotated images; patches of one image would be on both sides")
-    held = set(samples.val.paths) if isinstance(samples.val, FolderDataset) else set()
-    sides = ["val" if path in held else side or "train" for path, side in zip(folder.paths, folder.split, strict=True)]
+    validating = set(samples.val.paths) if isinstance(samples.val, FolderDataset) else set()
+    sides = [
+        "val" if path in validating else side or "train" for path, side in zip(folder.paths, folder.split, strict=True)
+    ]
     files = [SplitFile(str(path), path, side) for path, side in zip(folder.paths, sides, strict=True)]
     check_copies(files, split.copies)
 

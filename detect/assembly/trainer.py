@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 for noisy in ("pytorch_lightning", "lightning", "lightning.pytorch"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
 
-OWN = ("patience", "ema", "logger", "test", "overfit", "precision", "accelerator")
+NOT_LIGHTNINGS = ("patience", "ema", "logger", "test", "overfit", "precision", "accelerator")
 """Settings of `trainer` that are not handed to Lightning as they are."""
 
 NOT_COMPARED = ("resume", "overwrite", "output", "runtime")
@@ -49,9 +49,13 @@ def schedule_of(settings: LearningSettings) -> Schedule:
         raise ValueError(
             "finetune.backbone_lr=0 keeps new weights as they are; use finetune=scratch or pretrained ones"
         )
-    held = [f"{n}={getattr(schedule, n)}" for n in ("keep", "freeze_bn", "top", "unfreeze_at") if getattr(schedule, n)]
-    if held:
-        logger.info("new weights: all layers learn from the start, finetune.%s not followed", ", finetune.".join(held))
+    unused = [
+        f"{n}={getattr(schedule, n)}" for n in ("keep", "freeze_bn", "top", "unfreeze_at") if getattr(schedule, n)
+    ]
+    if unused:
+        logger.info(
+            "new weights: all layers learn from the start, finetune.%s not followed", ", finetune.".join(unused)
+        )
     return replace(schedule, keep=0, freeze_bn=False, top=None, unfreeze_at=0.0)
 
 
@@ -128,7 +132,9 @@ def tool_trainer(settings: TrainerSettings, folder: Path | None, *callbacks: Cal
 
 def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
     """Make a trainer of the settings that Lightning knows, and those that this program sets itself."""
-    given = {name: value for name, value in asdict(settings).items() if name not in OWN and value is not None}
+    given = {
+        name: value for name, value in asdict(settings).items() if name not in NOT_LIGHTNINGS and value is not None
+    }
     return pl.Trainer(
         **{
             **given,

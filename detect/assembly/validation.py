@@ -12,7 +12,7 @@ from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import Scenes, TrainingMaterial, weights_of
 from detect.assembly.settings import LearningSettings
 from detect.evaluation.matching import Criterion
-from detect.evaluation.scene_validation import ROUGH, CountSettings, SceneDetector, SceneValidator
+from detect.evaluation.scene_validation import TRAINING_TOLERANCE, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window
 from detect.inference.plan import Plan, layer_bytes, make_plan
 from detect.inference.runtimes.torch_runtime import TorchRuntime
@@ -128,7 +128,7 @@ def hard_negative_mining(
 
     def find(net: Net) -> Mapping[str, Detections]:
         strongest = detector.strongest
-        return detector.find(net, ROUGH, [strongest], settings.data.mining.score)[strongest]
+        return detector.find(net, TRAINING_TOLERANCE, [strongest], settings.data.mining.score)[strongest]
 
     return [MineHardNegatives(find, train, hard_negatives, mining)]
 

@@ -55,7 +55,7 @@ def make_paste(
         logger.info("superimposition: %d of %d training objects stand free%s", len(cutouts.isolated), number, sides)
         if cutouts.isolated:
             rates = cutouts.object_cutouts.rates_text(train[0].objects.classes)
-            rest = "not used" if points else "laid as whole boxes"
+            rest = "not used" if points else "pasted as whole boxes"
             logger.info("superimposition: %s; the others are %s", rates, rest)
     return made
 

@@ -22,15 +22,15 @@ from detect.nets.card import NetSpec
 from detect.nets.modelfile import Net
 from detect.samples.labelled_scenes import LabelledScene
 
-ROUGH, FINE = 1e-2, 1e-3
+TRAINING_TOLERANCE, THRESHOLD_TOLERANCE = 1e-2, 1e-3
 """Tolerances of the logits in validation while training, and for the model's own choice of threshold."""
 
 
-LOWEST = 0.02
+MIN_CANDIDATE_SCORE = 0.02
 """Objects below this score are not offered as thresholds."""
 
 
-REACHES = (4, 3, 2, 1)
+CANDIDATE_RADII = (4, 3, 2, 1)
 """Radii tried, in cells: no two detections are closer."""
 
 
@@ -99,7 +99,7 @@ class SceneDetector:
         those that are too strong, the weakest first.
         """
         head, stride = self.spec.head, self.spec.stride
-        tried = OVERLAPS if head.boxes else tuple(float(n * stride) for n in REACHES)
+        tried = OVERLAPS if head.boxes else tuple(float(n * stride) for n in CANDIDATE_RADII)
         if self.spacing is None:
             return tried
         if head.boxes:
@@ -160,7 +160,7 @@ class SceneValidator:
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Return `f1 precision recall bias_percent threshold separation` at the best choice; 0 if nothing is found."""
         try:
-            best = self._choose(self._candidates(net, ROUGH))
+            best = self._choose(self._candidates(net, TRAINING_TOLERANCE))
         except NothingFoundError:
             best = Selection(1.0, self.detector.separations[0], 0.0, 0.0, 0.0, -100.0)
         names = ("f1", "precision", "recall", "bias_percent", "threshold", "separation")
@@ -168,7 +168,7 @@ class SceneValidator:
 
     def score(self, net: Net) -> Choice:
         """Choose threshold and separation, and score at the choice; average precisions at all scores."""
-        candidates = self._candidates(net, FINE)
+        candidates = self._candidates(net, THRESHOLD_TOLERANCE)
         best = self._choose(candidates)
         all_found = candidates[best.separation]
         found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
@@ -180,7 +180,7 @@ class SceneValidator:
 
     def _candidates(self, net: Net, tolerance: float) -> dict[float, dict[str, Detections]]:
         """Find objects at a very low threshold, for every separation, in every scene, in pixels of the files."""
-        found = self.detector.find(net, tolerance, self.detector.separations, LOWEST)
+        found = self.detector.find(net, tolerance, self.detector.separations, MIN_CANDIDATE_SCORE)
         return {
             value: {each.name: to_file_pixels(tables[each.name], each.scene) for each in self.scenes}
             for value, tables in found.items()
@@ -189,7 +189,7 @@ class SceneValidator:
     def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:
         if not any(len(table) for tables in candidates.values() for table in tables.values()):
             raise NothingFoundError(
-                f"no place of the validation images scores {LOWEST} or more: train longer (trainer.max_epochs), label "
+                f"no place of the validation images scores {MIN_CANDIDATE_SCORE} or more: train longer (trainer.max_epochs), label "
                 "more objects, or lower data.sampling.background_fraction (net=patch) or empty_fraction (net=grid)"
             )
         return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)

@@ -44,7 +44,7 @@ def read_annotations(
     Args:
         path: a file or folder of annotations.
         root: the data folder, below which the images are found (`ImageFolder.find`).
-        negative_labels: labels of look-alikes: background worth learning from, not objects.
+        negative_labels: labels of hard negatives: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
 
     Returns:

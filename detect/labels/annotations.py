@@ -1,4 +1,4 @@
-"""Annotated images: the objects, look-alikes and ignored regions that a person labelled."""
+"""Annotated images: the objects, hard negatives and ignored regions that a person labelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,11 +23,11 @@ class AnnotatedImage:
         path: the image file.
         shape: (height, width) in pixels.
         objects: the objects in it, score 1; an empty table states that there are none.
-        negatives: (M, 2) float64, xy centres in pixels of look-alikes: background worth learning from.
+        negatives: (M, 2) float64, xy centres in pixels of hard negatives: background worth learning from.
         split: `train`, `val` or `test`, None where the file has none.
         group: images of one group stay on one side of the split; None where the file has none.
-        negative_names: the label of each look-alike, M of them; empty where they are not needed.
-        negative_wh: (M, 2) float64, the look-alikes' widths and heights in pixels, None for points.
+        negative_names: the label of each hard negative, M of them; empty where they are not needed.
+        negative_wh: (M, 2) float64, the hard negatives' widths and heights in pixels, None for points.
         ignored: (R, 4) float64, boxes x1, y1, x2, y2 in pixels without labels, where nothing is learned or scored.
 
     Raises:

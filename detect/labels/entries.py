@@ -132,7 +132,7 @@ def choose_classes(
 
     Args:
         entries: lines of an annotation file.
-        negative_labels: labels of look-alikes; one that does not occur is a warning in the log.
+        negative_labels: labels of hard negatives; one that does not occur is a warning in the log.
         classes: the class list, or None.
         problems: collects labels that are neither in `classes` nor negative.
 
@@ -158,7 +158,7 @@ def choose_classes(
 def annotated_image(
     image: SourceImage, entries: Sequence[Entry], classes: Sequence[str], boxes: bool
 ) -> AnnotatedImage:
-    """Make an annotated image of its entries; those with labels outside `classes` are look-alikes."""
+    """Make an annotated image of its entries; those with labels outside `classes` are hard negatives."""
     lines = [entry for entry in entries if entry.numbers is not None]
     objects = [entry for entry in lines if entry.label in classes]
     others = [entry for entry in lines if entry.label not in classes]
@@ -186,10 +186,10 @@ def _centres(entries: Sequence[Entry], boxes: bool) -> tuple[NDArray[np.float64]
 
 
 def labelled_objects(image: AnnotatedImage, boxes: bool) -> Iterator[tuple[NDArray[np.float64], str]]:
-    """Yield (x, y) or (xmin, ymin, xmax, ymax) and label of every object, then of every look-alike.
+    """Yield (x, y) or (xmin, ymin, xmax, ymax) and label of every object, then of every hard negative.
 
     Raises:
-        ValueError: look-alikes without names, a label that cannot be written, or points among boxes.
+        ValueError: hard negatives without names, a label that cannot be written, or points among boxes.
     """
     if len(image.negative_names) != len(image.negatives):
         raise ValueError(f"{image.name}: the negatives have no names; give negative_names to write them")

@@ -16,7 +16,7 @@ from detect.assembly.fields import byte_size
 from detect.assembly.heads.grid import GridNet
 from detect.assembly.heads.patch import PatchNet
 from detect.assembly.settings import SETTINGS, InferenceSettings, checked_data, inference_defaults
-from detect.assembly.trainer import OWN
+from detect.assembly.trainer import NOT_LIGHTNINGS
 from tests.commands import call
 from tests.typed import settings_of
 
@@ -231,7 +231,7 @@ def test_the_configuration_is_kept_as_it_was_given() -> None:
 
 def test_lightnings_settings_are_lightnings_by_name() -> None:
     """All that its Trainer takes, but for what this program sets itself."""
-    ours = set(composed("train")["trainer"]) - {*OWN} | {"accelerator", "precision"}
+    ours = set(composed("train")["trainer"]) - {*NOT_LIGHTNINGS} | {"accelerator", "precision"}
     theirs = set(inspect.signature(pl.Trainer.__init__).parameters)
     assert ours <= theirs
     set_here = {

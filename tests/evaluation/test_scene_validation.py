@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from detect.evaluation.matching import Criterion
-from detect.evaluation.scene_validation import FINE, OVERLAPS, ROUGH, CountSettings, SceneDetector, SceneValidator
+from detect.evaluation.scene_validation import (
+    OVERLAPS,
+    THRESHOLD_TOLERANCE,
+    TRAINING_TOLERANCE,
+    CountSettings,
+    SceneDetector,
+    SceneValidator,
+)
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
@@ -217,7 +224,7 @@ def test_a_network_is_counted_roughly_while_it_learns_and_finely_for_its_choice(
     net = MarkNet(24.0)
     made(net)  # type: ignore[arg-type]
     made.score(net)  # type: ignore[arg-type]
-    assert asked == [(net, ROUGH), (net, FINE)] and FINE < ROUGH
+    assert asked == [(net, TRAINING_TOLERANCE), (net, THRESHOLD_TOLERANCE)] and THRESHOLD_TOLERANCE < TRAINING_TOLERANCE
 
 
 @pytest.mark.parametrize(("radius", "f1"), [(5.0, 1.0), (2.0, 0.0)])

@@ -108,7 +108,7 @@ def _score_images(
     """
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.sides import sides_of_model
-    from detect.evaluation.scene_validation import LOWEST
+    from detect.evaluation.scene_validation import MIN_CANDIDATE_SCORE
     from detect.inference.run import count_scene
 
     sides = sides_of_model(settings.data.split, annotations, card.training)
@@ -118,7 +118,7 @@ def _score_images(
             f"no image of split={settings.split}; set data.split.test=[...] or a split column, or split=all"
         )
     boxes = card.head.boxes
-    engine = make_engine(settings, net, card, min(LOWEST, card.threshold) if boxes else card.threshold)
+    engine = make_engine(settings, net, card, min(MIN_CANDIDATE_SCORE, card.threshold) if boxes else card.threshold)
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
     for image in images:

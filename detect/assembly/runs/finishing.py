@@ -85,8 +85,8 @@ def finish(
         card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     save_model(paths.model, net, card)
-    told = {"split": "val", "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
-    write_json({**scores, **told}, paths.scores)
+    facts = {"split": "val", "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
+    write_json({**scores, **facts}, paths.scores)
     draw_curves(paths.metrics, paths.curves)
     logger.info("%s", verdict(scores, card.threshold, separation_text(card)))
 

@@ -92,7 +92,7 @@ def score_files(folders: Sequence[Path], split: str) -> dict[Path, Path]:
 
 
 def _settings(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
-    """Return in what each run differs from others, folds and seeds aside; the number of folds is a setting."""
+    """Return the settings that differ between runs, folds and seeds aside; the number of folds is one of them."""
     rows = {
         folder: {key: str(value) for key, value in config.items() if key not in (*FOLD_KEYS, *IDLE_KEYS)}
         | {"folds": str(config.get("data.split.fold") or "").partition("/")[2]}

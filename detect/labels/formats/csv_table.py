@@ -91,10 +91,10 @@ def write_csv_table(annotations: Annotations, path: Path) -> None:
 
     Coordinates have all their digits, so that reading the table with the same classes and negative labels returns the
     same annotations. `split` and `group` are columns if any image has them. Of each image the objects come first, then
-    the look-alikes under their own labels.
+    the hard negatives under their own labels.
 
     Raises:
-        ValueError: a name or label cannot be written, or look-alikes have no names or, among boxes, no sizes.
+        ValueError: a name or label cannot be written, or hard negatives have no names or, among boxes, no sizes.
     """
     header = BOXES if annotations.boxes else POINTS
     extra = [name for name in ("split", "group") if any(getattr(image, name) for image in annotations.images)]
