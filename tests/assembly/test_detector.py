@@ -231,13 +231,12 @@ def test_arguments_are_checked_at_loading_and_named_as_arguments(folder: Path, o
         Detector.load(folder / "patch.safetensors", **option)
 
 
-def test_counts_are_made_once_and_stay(folder: Path) -> None:
+def test_counts_are_those_of_the_objects_whatever_becomes_of_a_copy(folder: Path) -> None:
     found = Detector.load(folder / "grid.safetensors", runtime="torch").count(folder / "images/0.png")
-    assert found.counts is found.counts and found.counts == found.detections.counts()
-    with pytest.raises(TypeError):
-        found.counts["a"] = 0  # type: ignore[index]
+    found.counts["a"] = 0
+    assert found.counts == found.detections.counts()
     again = pickle.loads(pickle.dumps(found))
-    assert again.counts == found.counts, "a result that has shown its counts can be sent to another process"
+    assert again.counts == found.counts, "a result can be sent to another process"
 
 
 @pytest.mark.parametrize("name", ["grid", "patch"])
