@@ -70,7 +70,7 @@ def _show_help(name: str) -> None:
 
 
 def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
-    """Let hydra compose the configuration, once or for each run of `-m`, and end with an exit code."""
+    """Compose the configuration with hydra, once or for each run of `-m`, and end with an exit code."""
     import hydra
     from hydra.errors import HydraException
 
@@ -104,7 +104,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
 
 @contextlib.contextmanager
 def _own_errors() -> Iterator[None]:
-    """Let hydra raise its errors instead of printing them and ending the process."""
+    """Make hydra raise its errors instead of printing them and ending the process."""
     before = os.environ.get(HYDRA_RAISES)
     os.environ[HYDRA_RAISES] = "1"
     try:

@@ -1,4 +1,4 @@
-"""Law 7: a run that was killed and resumed writes the same files as one that was not.
+"""Law 7: a run that was killed and resumed writes the same files as one that was not; so do more workers.
 
 Killed, interrupted, started twice or with other settings, a folder ends right or is refused.
 """
@@ -19,10 +19,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from detect.nets.modelfile import save_model
-from tests.commands import Called
+from tests.commands import Called, call
+from tests.conftest import SMALL
 from tests.engines import coarse, lively, write
 from tests.zygote import Child, Zygote
 
@@ -321,3 +324,19 @@ def test_images_that_came_changed_or_went_since(zygote: Zygote, command: Command
     for name in ("counts.csv", "detections.csv", "failures.csv"):
         assert (out / name).read_bytes() == (fresh / name).read_bytes()
     assert (out / "heatmaps/a.png.tif").stat().st_mtime_ns == kept
+
+
+def test_law_7_more_workers_train_the_same_model(planted: Path, tmp_path: Path) -> None:
+    """Samples are augmented by processes of any number; weights and scores are the same to the last bit."""
+    for workers in (0, 2):
+        given = [
+            f"data.root={planted}",
+            f"data.annotations={planted / 'points.csv'}",
+            f"output={tmp_path / str(workers)}",
+        ]
+        loading = [f"data.loading.workers={workers}", "augment=heavy", *SMALL, "trainer.max_epochs=1"]
+        done = call("train", *given, *loading)
+        assert done.code == 0, done.log
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("0", "2"))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert pd.read_csv(tmp_path / "0/metrics.csv").equals(pd.read_csv(tmp_path / "2/metrics.csv"))

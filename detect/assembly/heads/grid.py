@@ -82,7 +82,7 @@ class GridBuilder:
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
     ) -> "TrainingMaterial":
-        """Decide on boxes or points, and on the crops."""
+        """Choose boxes or points, and the crops."""
         from detect.assembly.material import TrainingMaterial, size_note
         from detect.assembly.variation import make_paste
         from detect.samples.crops import crop_samples_of

@@ -75,7 +75,7 @@ class PatchBuilder:
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
     ) -> "TrainingMaterial":
-        """Decide on the patch, its margin and how patches are drawn."""
+        """Choose the patch, its margin and how patches are drawn."""
         from detect.assembly.material import TrainingMaterial, size_note
         from detect.samples.epochs import PatchGeometry
         from detect.samples.patches import patch_samples_of
