@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from detect.assembly.command import DONE, command, first_process
+from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
     from detect.assembly.settings import TrainSettings
@@ -14,22 +14,27 @@ logger = logging.getLogger("detect.train")
 
 def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
-    from detect.assembly.folders import TrainingPaths, output_folder, run_folder
+    from detect.assembly.folders import TrainingPaths, first_process, output_folder, run_folder
     from detect.assembly.given_labels import read_labels
 
     if settings.trainer.overfit:
+        labels = read_labels(settings.data)
+
         from detect.assembly.runs.overfit_check import check_overfit
 
-        return check_overfit(settings)
+        return check_overfit(settings, labels)
     started = time.monotonic()
     paths = TrainingPaths(run_folder(settings.output))
-    if first_process():
+    first = first_process(settings.trainer)
+    if first:
         output_folder(
             paths.folder,
             results=paths.results,
             allowed=settings.resume or settings.overwrite,
             way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
         )
+    else:
+        logging.getLogger("detect").setLevel(logging.WARNING)
     labels = read_labels(settings.data)
 
     import pytorch_lightning as pl
@@ -55,10 +60,10 @@ def run(settings: "TrainSettings") -> int:
     mining = hard_negative_mining(settings, material, net, halo)
     trainer, best = make_trainer(settings, paths, monitor, material, mining)
     checkpoint = checkpoint_to_resume(settings, paths)
-    if first_process():
+    if first:
         keep_config(settings, paths, resumed=checkpoint is not None)
     fit(trainer, module, PatchData(material.samples.epoch, material.samples.val, material.loading), checkpoint)
-    if not first_process():
+    if not first:
         return DONE
     load_best(module, best.best_model_path, settings.runtime.device)
     finish(settings, material, net, halo, validator, paths, started)

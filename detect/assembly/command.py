@@ -198,11 +198,6 @@ def keep_freed_memory() -> None:
         mallopt(m_trim_threshold, 2**31 - 1)
 
 
-def first_process() -> bool:
-    """Return whether this is the first process of a training on several devices, or the only one; it alone writes."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
-
-
 def start_log() -> None:
     """Set the log to the terminal: our decisions and results, libraries from warnings up."""
     if sys.stderr.isatty():
@@ -216,9 +211,8 @@ def start_log() -> None:
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    level = logging.INFO if first_process() else logging.WARNING
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("detect").setLevel(level)
+    logging.getLogger("detect").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")

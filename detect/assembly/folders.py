@@ -1,5 +1,6 @@
 """Output folders: what each command writes into its own, and how one is made and cleared."""
 
+import os
 import re
 import shutil
 import sys
@@ -7,8 +8,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detect.reporting.output.layout import ERRORS, SCORES
+
+if TYPE_CHECKING:
+    from detect.assembly.settings import TrainerSettings
 
 NAME_LENGTH = 40
 """Characters of a setting in the name of a folder, at most."""
@@ -138,6 +143,13 @@ class RateSearchPaths:
     def picture(self) -> Path:
         """The same, drawn."""
         return self.folder / "find_lr.png"
+
+
+def first_process(trainer: "TrainerSettings") -> bool:
+    """Return whether this process of a training writes and logs: the only one, or the first on several devices."""
+    if trainer.devices == 1 and trainer.num_nodes == 1:
+        return True
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 def in_multirun() -> bool:

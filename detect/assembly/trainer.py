@@ -13,8 +13,7 @@ import torch
 import yaml
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 
-from detect.assembly.command import first_process
-from detect.assembly.folders import TrainingPaths
+from detect.assembly.folders import TrainingPaths, first_process
 from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
@@ -174,7 +173,7 @@ def checkpoint_to_resume(settings: TrainSettings, paths: TrainingPaths) -> Path 
         return last
     if settings.resume:
         logger.info("nothing to resume in %s: starting afresh", paths.folder)
-    if first_process():
+    if first_process(settings.trainer):
         paths.clear()
     return None
 

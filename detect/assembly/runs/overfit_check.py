@@ -6,23 +6,24 @@ from dataclasses import replace
 import pytorch_lightning as pl
 
 from detect.assembly.command import DONE, SOME_FAILED
-from detect.assembly.given_labels import read_labels
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import training_material, weights_of
 from detect.assembly.settings import AugmentSettings, TrainSettings
 from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo, set_normalisation
+from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
 from detect.learning.overfit import Losses, learned, one_batch
 from detect.nets.modelfile import build_pretrained
 
 logger = logging.getLogger(__name__)
 
 
-def check_overfit(settings: TrainSettings) -> int:
+def check_overfit(settings: TrainSettings, labels: Annotations | PatchFolder) -> int:
     """Learn one batch by heart and return whether that went; see `conf/trainer/overfit.yaml`."""
     settings = _without_regularisation(settings)
     pl.seed_everything(settings.seed, verbose=False)
-    material = training_material(settings, read_labels(settings.data))
+    material = training_material(settings, labels)
     net = build_pretrained(material.spec, weights_of(settings), dropout=0.0, drop_path=0.0)
     set_normalisation(net, material)
     exact_halo(settings, net, material)
