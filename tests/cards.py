@@ -1,6 +1,7 @@
 """Cards of models for tests, made of the few things that a test cares for."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from detect.imagery.resolution import Resolution
@@ -27,7 +28,7 @@ def card_of(
     dtype: str = "uint8",
     **more: Any,
 ) -> ModelCard:
-    """A card whose normalisation, halo and choices are given, or of no consequence."""
+    """A card whose normalisation, halo and choices are given, or of no consequence; the backbone takes the bands."""
     usual = {
         "resolution": Resolution(),
         "offset": (),
@@ -40,7 +41,8 @@ def card_of(
         "calibration": None,
         "training": {},
     }
-    return ModelCard(head=head, backbone=backbone, classes=classes, bands=bands, dtype=dtype, **{**usual, **more})
+    spec = replace(backbone, bands=len(bands))
+    return ModelCard(head=head, backbone=spec, classes=classes, bands=bands, dtype=dtype, **{**usual, **more})
 
 
 def patch_card(

@@ -58,6 +58,9 @@ class NetSpec:
         bands: band numbers, from 1, of the images.
         dtype: numpy name of the training images' pixels.
         resolution: the size to which images are resampled.
+
+    Raises:
+        ValueError: no class, or another number of bands than the backbone's.
     """
 
     head: Head
@@ -66,6 +69,12 @@ class NetSpec:
     bands: tuple[int, ...]
     dtype: str
     resolution: Resolution
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ValueError("a network needs one class or more, got none")
+        if len(self.bands) != self.backbone.bands:
+            raise ValueError(f"bands {list(self.bands)} do not go with a backbone of {self.backbone.bands} bands")
 
     @property
     def stride(self) -> int:
@@ -101,6 +110,9 @@ class ModelCard(NetSpec):
         separation: greatest IoU of two boxes of a class, or least distance of two points in resampled pixels.
         calibration: parameters that turn scores into probabilities, None where there are none.
         training: the record of how it was made and validated.
+
+    Raises:
+        ValueError: a normalisation of other bands, or a halo, threshold or separation out of bounds.
     """
 
     offset: tuple[float, ...]
@@ -112,6 +124,19 @@ class ModelCard(NetSpec):
     separation: float
     calibration: Mapping[str, float] | None
     training: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not len(self.offset) == len(self.scale) or len(self.scale) not in (0, len(self.bands)):
+            raise ValueError(f"offset and scale need a number for each of {len(self.bands)} bands, got {self.scale}")
+        for name in ("halo", "halo_auto"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must be 0 or more pixels, got {value}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must be in [0, 1], got {self.threshold}")
+        if not self.separation >= 0:
+            raise ValueError(f"separation must be 0 or more, got {self.separation}")
 
     @property
     def radius(self) -> float:
@@ -138,7 +163,9 @@ class ModelCard(NetSpec):
             elif version != FORMAT:
                 raise ModelFileError(f"the header is of format {version!r}, not of {FORMAT} or {OLD_FORMAT}")
             return cls._from_data(data)
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+        except ModelFileError:
+            raise
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ModelFileError(f"the header cannot be read ({error})") from error
 
     @classmethod

@@ -287,3 +287,19 @@ def test_images_that_cannot_be_resampled(change: dict[str, Any], names: str) -> 
     old = {"image_scale" if name == "scale" else name: value for name, value in change.items()}
     with pytest.raises(ValueError, match=names):
         read(OLD_PATCH, **old)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"classes": ()}, "class"),
+        ({"bands": (1, 2)}, r"bands \[1, 2\]"),
+        ({"scale": (1.0,)}, "scale"),
+        ({"halo": -1}, "halo.*got -1"),
+        ({"threshold": 1.5}, "threshold.*got 1.5"),
+        ({"separation": -1.0}, "separation.*got -1.0"),
+    ],
+)
+def test_a_card_is_checked_when_it_is_made(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(CARD, **change)

@@ -77,7 +77,9 @@ def test_a_classifier_of_patches_alone_has_no_background() -> None:
 
 def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
     """The bundled weights bring (x - 127) / 128; an empty card takes it, a card with its own keeps its own."""
-    lite = replace(CARD, backbone=BackboneSpec("tf_efficientnet_lite0", 16), bands=(1, 2, 3))
+    lite = replace(
+        CARD, backbone=BackboneSpec("tf_efficientnet_lite0", 16), bands=(1, 2, 3), offset=(0.0,) * 3, scale=(1.0,) * 3
+    )
     empty = build_pretrained(replace(lite, offset=(), scale=()), "bundled", dropout=0.0, drop_path=0.0)
     own = build_pretrained(
         replace(lite, offset=(1.0, 2.0, 3.0), scale=(4.0, 5.0, 6.0)), "bundled", dropout=0.0, drop_path=0.0

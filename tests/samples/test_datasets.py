@@ -14,7 +14,7 @@ from detect.samples.bare_patches import FolderDataset, PatchFiles
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.patches import Sample, SampleDataset
 from detect.samples.pixel_cache import PixelSource
-from tests.cards import patch_card
+from tests.cards import LITE, patch_card
 
 GREY = patch_card(classes=("a", "b", "c"), background=None, bands=(1,), patch_size=8)
 
@@ -79,7 +79,7 @@ def test_patches_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"small\.png.*uint8.*\(8, 7\).*uint8.*\(8, 8\)"):
         FolderDataset(paths, np.zeros(2, int), PatchFiles(GREY))[0]
     with pytest.raises(SceneError, match=r"grey\.png: band 3\b"):
-        FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, bands=(1, 2, 3))))[1]
+        FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, backbone=LITE, bands=(1, 2, 3))))[1]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
