@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
+    from detect.assembly.folders import TrainingPaths
     from detect.assembly.settings import TrainSettings
 
 logger = logging.getLogger("detect.train")
@@ -14,7 +15,7 @@ logger = logging.getLogger("detect.train")
 
 def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
-    from detect.assembly.folders import TrainingPaths, first_process, output_folder, run_folder
+    from detect.assembly.folders import TrainingPaths, run_folder
     from detect.assembly.given_labels import read_labels
 
     if settings.trainer.overfit:
@@ -25,16 +26,7 @@ def run(settings: "TrainSettings") -> int:
         return check_overfit(settings, labels)
     started = time.monotonic()
     paths = TrainingPaths(run_folder(settings.output))
-    first = first_process(settings.trainer)
-    if first:
-        output_folder(
-            paths.folder,
-            results=paths.results,
-            allowed=settings.resume or settings.overwrite,
-            way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
-        )
-    else:
-        logging.getLogger("detect").setLevel(logging.WARNING)
+    first = _prepare(settings, paths)
     labels = read_labels(settings.data)
 
     import pytorch_lightning as pl
@@ -69,6 +61,22 @@ def run(settings: "TrainSettings") -> int:
     finish(settings, material, net, halo, validator, paths, started)
     logger.info("wrote %s in %.1f minutes", paths.model, (time.monotonic() - started) / 60)
     return score_test(settings, paths) if settings.trainer.test else DONE
+
+
+def _prepare(settings: "TrainSettings", paths: "TrainingPaths") -> bool:
+    """Make the output folder, and return whether this process writes into it; others of several devices are silent."""
+    from detect.assembly.folders import first_process, output_folder
+
+    if not first_process(settings.trainer):
+        logging.getLogger("detect").setLevel(logging.WARNING)
+        return False
+    output_folder(
+        paths.folder,
+        results=paths.results,
+        allowed=settings.resume or settings.overwrite,
+        way_out="resume=true goes on with it, overwrite=true starts afresh, or name another folder",
+    )
+    return True
 
 
 main = command("train")(run)

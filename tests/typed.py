@@ -5,7 +5,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from detect.assembly.command import conf_folder
-from detect.assembly.settings import SETTINGS, checked
+from detect.assembly.gate import checked
+from detect.assembly.settings import SETTINGS
 
 
 def settings_of(command: str, *overrides: str) -> Any:

@@ -1,6 +1,6 @@
 """Tables of what helps when labels are few or unequal: transfer regimes, augmentation, imbalance; three seeds each.
 
-    python tools/learning_tables.py --root shared/data/sealion_patches --into runs/tables
+    python tools/learning_tables.py --root DIR --into runs/tables
 
 `--root` is a folder of patches with `train`, `valid` and `test`. Every cell trains on (a part of) `train`, chooses its
 epoch on `valid`, and is scored on `test`: mean and standard deviation over the seeds, which also draw the part.

@@ -149,7 +149,8 @@ def _known_names(name: str, arguments: Sequence[str]) -> bool:
 def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> int:
     from omegaconf.errors import OmegaConfBaseException
 
-    from detect.assembly.settings import SETTINGS, checked
+    from detect.assembly.gate import checked
+    from detect.assembly.settings import SETTINGS
 
     start_log()
     keep_freed_memory()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.settings import InferenceSettings, checked_data, inference_defaults
+from detect.assembly.settings import InferenceSettings
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original

@@ -1,18 +1,10 @@
-"""Typed settings: the one gate through which a composed configuration becomes frozen dataclasses.
+"""Typed settings of every command, in the shape of the groups in `conf/`; every default stands there, none here."""
 
-The dataclasses have the shape of the groups in `conf/`, which holds every default; here stands none.
-"""
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from pydantic import BeforeValidator
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
-
-from detect.assembly.command import conf_folder
 from detect.assembly.fields import (
     AutoPixels,
     AutoWholePixels,
@@ -38,15 +30,11 @@ from detect.assembly.fields import (
     Text,
     ZeroOrMore,
     byte_size,
-    sentence,
 )
 from detect.assembly.heads.choice import NetSettings
-from detect.assembly.renamed import unknown_setting
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -305,71 +293,6 @@ SETTINGS: dict[str, type] = {
     "folds": FoldsSettings,
 }
 """The settings of each command, by its name and that of its root configuration."""
-
-
-class SettingsError(ValueError):
-    """Settings of the wrong kind or out of bounds: each by its full name, with what it must be and what it is."""
-
-
-def checked(cfg: DictConfig, kind: type[T]) -> T:
-    """Return the composed configuration as typed settings.
-
-    Raises:
-        SettingsError: a setting is of the wrong kind, out of bounds or unknown.
-        omegaconf.errors.MissingMandatoryValue: a setting that must be given is not.
-    """
-    data: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    return checked_data(data, kind)
-
-
-def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
-    """Return plain values as typed settings.
-
-    Raises:
-        SettingsError: a setting is of the wrong kind, out of bounds or unknown.
-    """
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    whole = {**data, "config": data} if "config" in names else data
-    try:
-        made = TypeAdapter(kind).validate_json(json.dumps(whole), strict=True)
-    except ValidationError as error:
-        raise SettingsError("\n".join(dict.fromkeys(sentence(each, whole) for each in error.errors()))) from None
-    unknown = list(_unknown(data, made))
-    if unknown:
-        known = list(_names(made))
-        raise SettingsError("\n".join(unknown_setting(name, known) for name in unknown))
-    return made
-
-
-def inference_defaults() -> dict[str, Any]:
-    """Read how a network is run over scenes by default: `conf/inference` and `conf/runtime`."""
-    conf = conf_folder()
-    runtime = yaml.safe_load((conf / "runtime" / "auto.yaml").read_text(encoding="utf-8"))
-    return {"runtime": runtime, **yaml.safe_load((conf / "inference" / "default.yaml").read_text(encoding="utf-8"))}
-
-
-def default_embed_limit() -> int:
-    """Read how many images a report embeds by default: `conf/report.yaml`."""
-    return int(yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))["embed_limit"])
-
-
-def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Iterator[str]:
-    """Yield the names of given settings that no field takes."""
-    for key, value in data.items():
-        if not hasattr(made, str(key)):
-            yield f"{name}{key}"
-        elif isinstance(value, dict) and is_dataclass(getattr(made, key)):
-            yield from _unknown(value, getattr(made, key), f"{name}{key}.")
-
-
-def _names(made: Any, name: str = "") -> Iterator[str]:
-    """Yield the full names of the fields of nested settings."""
-    for field in fields(made):
-        value = getattr(made, field.name)
-        if is_dataclass(value):
-            yield from _names(value, f"{name}{field.name}.")
-        else:
-            yield f"{name}{field.name}"
 
 
 def _with_bytes(group: Any, key: str) -> Any:

@@ -13,9 +13,10 @@ from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
 from detect.assembly.fields import byte_size
+from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.heads.grid import GridNet
 from detect.assembly.heads.patch import PatchNet
-from detect.assembly.settings import SETTINGS, InferenceSettings, checked_data, inference_defaults
+from detect.assembly.settings import SETTINGS, InferenceSettings
 from detect.assembly.trainer import NOT_LIGHTNINGS
 from tests.commands import call
 from tests.typed import settings_of

@@ -7,8 +7,9 @@ from typing import Any
 
 from detect.assembly.command import DONE
 from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
+from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
-from detect.assembly.settings import EvaluateSettings, default_embed_limit
+from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.imagery.resolution import Resolution

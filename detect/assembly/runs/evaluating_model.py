@@ -7,17 +7,10 @@ import numpy as np
 
 from detect.assembly.command import DONE
 from detect.assembly.folders import TrainingPaths
+from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.runs.evaluating import Compared, draw_errors, write_scores
-from detect.assembly.settings import (
-    EvaluateSettings,
-    InferenceSettings,
-    LabelledSettings,
-    NamedSides,
-    TrainSettings,
-    checked_data,
-    inference_defaults,
-)
+from detect.assembly.settings import EvaluateSettings, InferenceSettings, LabelledSettings, NamedSides, TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
 from detect.imagery.scenes import Scene, open_scene

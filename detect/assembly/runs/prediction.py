@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
-from detect.assembly.settings import InferenceSettings, PredictSettings, default_embed_limit
+from detect.assembly.gate import default_embed_limit
+from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
