@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.house_facts import read_modules, repeated_defaults, settings_of
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "detect"
 PATHS = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -118,6 +120,13 @@ def test_no_layout_is_kept_from_the_formatter() -> None:
     mark = "# fmt: " + "skip"
     sources = [path for room in ("detect", "tools", "tests") for path in sorted((ROOT / room).rglob("*.py"))]
     assert [str(path.relative_to(ROOT)) for path in sources if mark in path.read_text(encoding="utf-8")] == []
+
+
+def test_settings_with_a_default_in_code_too_do_not_become_more() -> None:
+    """A default stands in conf; beside it only the Python face's, and values of constructors that change nothing."""
+    found = set(repeated_defaults(read_modules(PACKAGE), settings_of(ROOT / "conf")))
+    face, neutral = {"device", "runtime", "tta"}, {"dropout", "drop_path", "scale", "seed"}
+    assert found == face | neutral
 
 
 def test_settings_name_no_classes_of_the_code() -> None:

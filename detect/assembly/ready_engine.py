@@ -64,7 +64,7 @@ def make_runtime(settings: RuntimeSettings, net: Net, card: ModelCard) -> TorchR
         except (ValueError, RuntimeError) as error:
             if name == "openvino":
                 raise ValueError(f"OpenVINO cannot run this network ({error}); use runtime=torch") from error
-            logger.warning("OpenVINO cannot run this network (%s): torch runs it", str(error).splitlines()[0])
+            logger.warning("torch runs the network instead of OpenVINO: %s", str(error).splitlines()[0])
     return TorchRuntime(net, device, settings.precision, settings.compile)
 
 

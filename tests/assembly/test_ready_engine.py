@@ -102,7 +102,7 @@ def test_a_network_that_openvino_cannot_run_goes_to_torch_unless_openvino_was_as
     monkeypatch.setattr(runtimes, "relative_difference", lambda found, wanted: 0.5)
     with caplog.at_level(logging.WARNING, "detect"):
         assert isinstance(make_runtime(settings("runtime.device=cpu").runtime, *lively()), TorchRuntime)
-    assert "differ by 5.0e-01" in caplog.text and "torch runs it" in caplog.text
+    assert "differ by 5.0e-01" in caplog.text and "torch runs the network" in caplog.text
     with pytest.raises(ValueError, match="OpenVINO cannot run this network"):
         make_runtime(settings("runtime=openvino").runtime, *lively())
 
