@@ -1,21 +1,33 @@
 """Writing stitched maps as GeoTIFFs, and reading rasters at a reduced size."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
+from detect.imagery.claims import check_claim
+from detect.imagery.drivers import SceneError, driver_of, image_errors
 from detect.imagery.files import replace_file
-from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset
+from detect.imagery.mosaics import MosaicRule, current_rule
+from detect.imagery.scenes import Scene, bytes_of, check_bands, gdal_options, open_dataset, open_image
 
-BLOCK_SIDE_PX = 256
-"""Side in pixels of the blocks of a written GeoTIFF."""
+BLOCK_SIDE_PX, MIN_BLOCK_SIDE_PX = 256, 16
+"""Sides in pixels of the blocks of a written GeoTIFF: the usual one, and the least that the format has."""
+
+MAX_BLOCK_BYTES = 4 << 20
+"""Most bytes of a block, of all bands together. Blocks of many bands are smaller, and lie band by band: overviews are
+made band by band, and would read all bands for each."""
+
+MAX_HEAT_VALUES = 1 << 28
+"""Most values of a map, or of an overview of it, that are decoded for a picture."""
 
 
 def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = None) -> NDArray[np.generic]:
@@ -32,58 +44,79 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
     Raises:
         SceneError: the file is missing or damaged, or lacks one of the bands.
     """
-    try:
-        with gdal_options(), open_dataset(path) as source:
-            shrink = max(1.0, max(source.shape) / longest_side)
-            shape = (max(1, round(source.height / shrink)), max(1, round(source.width / shrink)))
-            chosen = list(bands) if bands is not None else list(source.indexes)
-            check_bands(path, source.count, chosen)
-            return np.asarray(source.read(chosen, out_shape=(len(chosen), *shape), resampling=Resampling.average))
-    except RasterioError as error:
-        raise SceneError(f"{path}: damaged or unreadable ({error})") from error
+    rule, driver = current_rule(), driver_of(path)
+    with (
+        image_errors(path),
+        gdal_options(trusted=rule.trusts(driver)),
+        closing(open_image(path, rule)) as source,
+    ):
+        check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
+        shrink = max(1.0, max(source.shape) / longest_side)
+        shape = (max(1, round(source.height / shrink)), max(1, round(source.width / shrink)))
+        chosen = list(bands) if bands is not None else list(source.indexes)
+        check_bands(path, source.count, chosen)
+        return np.asarray(source.read(chosen, out_shape=(len(chosen), *shape), resampling=Resampling.average))
 
 
 def write_map(
-    path: Path, strips: Iterable[NDArray[np.float32]], scene: Scene, stride: int, names: Sequence[str], offset: float
+    path: Path, pieces: Iterable[NDArray[np.float32]], scene: Scene, stride: int, names: Sequence[str], offset: float
 ) -> None:
-    """Write a stitched map, strip by strip, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
+    """Write a stitched map, piece by piece, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
 
     Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
     is the posterior at the pixel position `offset + stride * (j, i)` of the scene. Where the scene has a georeference,
     the map has one that puts the cell's centre at that position. The tags `stride` and `offset` are in pixels of the
-    image file: one number, or two, for x and for y, where the image was resampled by unequal factors. Overviews are
-    averages by 2, 4, 8, ... down to one block.
+    image file: one number, or two, for x and for y, where the image was resampled by unequal factors; `size` is the
+    width and height of the scene in them. Overviews are averages by 2, 4, 8, ... down to one block.
 
     Args:
         path: the file; its folder is made.
-        strips: (C, rows, w) float32 each, in [0, 1], from the top; together ceil(height / stride) rows.
+        pieces: (C, rows, cols) float32 each, in [0, 1], from the top, left to right; those side by side have as many
+            rows, and together ceil(width / stride) columns; all together have ceil(height / stride) rows.
         scene: the source, for its size and georeference.
         stride: pixels of the scene per cell.
         names: C band names.
         offset: pixel position in the scene of the centre of cell 0, along both axes.
 
     Raises:
-        ValueError: the strips' rows do not add up to the map's.
+        ValueError: the pieces do not add up to the map.
     """
     height, width = (-(-side // stride) for side in scene.shape)
     profile = _map_profile((len(names), height, width), scene, stride, offset)
     with replace_file(path) as part, gdal_options():
         with open_dataset(part, "w", **profile) as target:
-            row = 0
-            for strip in strips:
-                target.write(strip.astype(np.float32, copy=False), window=RasterWindow(0, row, width, strip.shape[1]))
-                row += strip.shape[1]
-            if row != height:
-                raise ValueError(f"the strips of the map {path} have {row} rows together, it needs {height}")
+            row = col = 0
+            for piece in pieces:
+                at = RasterWindow(col, row, piece.shape[2], piece.shape[1])
+                target.write(piece.astype(np.float32, copy=False), window=at)
+                col += piece.shape[2]
+                if col >= width:
+                    row, col = row + piece.shape[1], 0
+            if (row, col) != (height, 0):
+                raise ValueError(f"the pieces of the map {path} end at row {row} and column {col}, not at row {height}")
             lengths = {name: _file_length(value, scene) for name, value in (("stride", stride), ("offset", offset))}
-            target.update_tags(**lengths, classes=", ".join(names))
+            sides = (side / factor for side, factor in zip(scene.shape[::-1], scene.factor_xy, strict=True))
+            target.update_tags(**lengths, size=" ".join(f"{side:.12g}" for side in sides), classes=", ".join(names))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)
-        _add_overviews(part, max(height, width))
+        _add_overviews(part, max(height, width), block_side(len(names)))
+
+
+def block_side(bands: int) -> int:
+    """Return the side in pixels of the blocks of a map of some bands: a power of two."""
+    side = BLOCK_SIDE_PX
+    while side > MIN_BLOCK_SIDE_PX and 4 * bands * side**2 > MAX_BLOCK_BYTES:
+        side //= 2
+    return side
 
 
 def _map_profile(shape: tuple[int, int, int], scene: Scene, stride: int, offset: float) -> dict[str, Any]:
-    """Return the rasterio profile of a map of `shape` (C, h, w), with a georeference where the scene has one."""
+    """Return the rasterio profile of a map of `shape` (C, h, w), with a georeference where the scene has one.
+
+    The block of a map smaller than a usual one is as small as it: compressing the rest cost more than all else of it.
+    """
+    least = max(MIN_BLOCK_SIDE_PX, 1 << (max(shape[1:]) - 1).bit_length())
+    side = min(block_side(shape[0]), least)
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "dtype": "float32",
@@ -91,8 +124,9 @@ def _map_profile(shape: tuple[int, int, int], scene: Scene, stride: int, offset:
         "height": shape[1],
         "width": shape[2],
         "tiled": True,
-        "blockxsize": BLOCK_SIDE_PX,
-        "blockysize": BLOCK_SIDE_PX,
+        "blockxsize": side,
+        "blockysize": side,
+        "interleave": "pixel" if block_side(shape[0]) == BLOCK_SIDE_PX else "band",
         "compress": "deflate",
         "predictor": 3,
         "zlevel": 4,
@@ -120,17 +154,80 @@ def _file_length(length: float, scene: Scene) -> str:
     return " ".join(dict.fromkeys(str(length if factor == 1 else length / factor) for factor in scene.factor_xy))
 
 
-def _add_overviews(path: Path, longest_side: int) -> None:
-    """Add overviews by 2, 4, 8, ... until the longer side (in pixels) fits into one block."""
+def _add_overviews(path: Path, longest_side: int, block: int) -> None:
+    """Add overviews by 2, 4, 8, ... until the longer side (in pixels) fits into one usual block.
+
+    Args:
+        path: the file.
+        longest_side: of the map in pixels.
+        block: side of the map's blocks in pixels; those of overviews are at least 64, and 128 by default.
+    """
     factors: list[int] = []
     while longest_side > BLOCK_SIDE_PX << len(factors):
         factors.append(2 << len(factors))
     if factors:
-        with open_dataset(path, "r+") as target:
+        with rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=min(128, max(64, block))), open_dataset(path, "r+") as target:
             target.build_overviews(factors, Resampling.average)
 
 
 def read_tags(path: Path) -> Mapping[str, str]:
-    """Read the tags of a raster (`stride`, `offset` and `classes` of a written map)."""
-    with gdal_options(), open_dataset(path) as source:
+    """Read the tags of a raster (`stride`, `offset`, `size` and `classes` of a written map).
+
+    Raises:
+        SceneError: the file is missing or damaged.
+    """
+    with image_errors(path), gdal_options(), closing(open_image(path, MosaicRule())) as source:
         return dict(source.tags())
+
+
+@dataclass(frozen=True, eq=False)
+class HeatPreview:
+    """A map of class probabilities, reduced and summed over the classes.
+
+    Attributes:
+        total: (h, w) float32, NaN counting as 0.
+        cells: (rows, columns) of the whole map.
+        tags: of the file.
+    """
+
+    total: NDArray[np.float32]
+    cells: tuple[int, int]
+    tags: Mapping[str, str]
+
+
+def read_heat(path: Path, longest_side: int) -> HeatPreview:
+    """Read a map that `write_map` wrote, reduced to at most `longest_side` cells, from a file that may not be one.
+
+    Of a large map the smallest overview that is as large is read; what would have to be decoded is bounded. No other
+    file is opened, such as overviews beside it.
+
+    Raises:
+        SceneError: it is not a GeoTIFF of float32, is damaged, or is larger than `MAX_HEAT_VALUES` without an overview.
+    """
+    with image_errors(path), gdal_options():
+        with open_dataset(path, driver="GTiff") as whole:
+            cells, tags = whole.shape, dict(whole.tags())
+            fitting = [i for i, by in enumerate(whole.overviews(1)) if max(cells) / by >= longest_side]
+        level: dict[str, Any] = {"overview_level": fitting[-1]} if fitting else {}
+        with open_dataset(path, driver="GTiff", **level) as source:
+            _check_heat(path, source)
+            shrink = max(1.0, max(source.shape) / longest_side)
+            shape = (max(1, round(source.height / shrink)), max(1, round(source.width / shrink)))
+            total = np.zeros(shape, np.float32)
+            for band in source.indexes:
+                read = source.read(band, out_shape=shape, resampling=Resampling.average)
+                total += np.nan_to_num(read, nan=0.0, posinf=1.0, neginf=0.0)
+    return HeatPreview(total, cells, tags)
+
+
+def _check_heat(path: Path, source: Any) -> None:
+    """Check the type of a map's values, and how many are decoded to read it and to read one block."""
+    if set(source.dtypes) != {"float32"}:
+        raise SceneError(f"{path}: a heatmap holds float32, this file {', '.join(sorted(set(source.dtypes)))}")
+    rows, cols = source.block_shapes[0]
+    values = source.count * max(source.height * source.width, rows * cols)
+    if values > MAX_HEAT_VALUES:
+        raise SceneError(
+            f"{path}: {source.count} bands of {source.height} x {source.width} without smaller overviews, and "
+            f"{MAX_HEAT_VALUES:,} values are the most that is read"
+        )

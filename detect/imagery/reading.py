@@ -1,22 +1,32 @@
 """Reading windows of scenes, mirrored beyond their edges, and resampled where the scene has a `Zoom`."""
 
+import logging
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
+from detect.imagery.checksums import DeflateSums
+from detect.imagery.damage import decoder_warnings
+from detect.imagery.drivers import image_errors
 from detect.imagery.resampling import Zoom, resample
-from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, open_dataset, original
+from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
 from detect.imagery.thumbnails import Preview
 from detect.imagery.windows import Window, reflect
 
+logger = logging.getLogger(__name__)
+
 STRIP_PIXELS = 1 << 21
 """Most pixels that are resampled at once, of the file and of the resampled image; at least one row is."""
+
+_told: set[Path] = set()
+"""Damaged images that the log has named, each once in a process."""
 
 
 def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[np.generic]:
@@ -47,8 +57,12 @@ class SceneReader:
         bands: band numbers from 1, in the order wanted.
         pixels: (bands, height, width) of the whole scene where they are in memory already; the file is not opened.
 
+    Attributes:
+        damaged: what the decoder warned of while pixels were read, empty where it did not; of several warnings the
+            first by the alphabet, which does not depend on the order of reading.
+
     Raises:
-        SceneError: the file is damaged or lacks one of the bands.
+        SceneError: the file is damaged, has changed since the scene was described, or lacks one of the bands.
     """
 
     def __init__(self, scene: Scene, bands: Sequence[int], pixels: NDArray[np.generic] | None = None) -> None:
@@ -57,21 +71,38 @@ class SceneReader:
         self.bands = list(bands)
         self._resident = pixels
         self._source: Any = None
+        self._sums: DeflateSums | None = None
+        self._opened = ExitStack()
+        self.damaged = ""
 
     def __enter__(self) -> "SceneReader":
         if self.resident:
             return self
-        try:
-            with gdal_options():
-                self._source = open_dataset(self.scene.path)
-        except RasterioError as error:
-            raise SceneError(f"{self.scene.path}: damaged or unreadable ({error})") from error
+        with image_errors(self.scene.path), gdal_options(trusted=self.scene.trusted), ExitStack() as opened:
+            self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))
+            self._check_layout()
+            self._sums = opened.enter_context(closing(DeflateSums(self.scene.path, self._source)))
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._source is not None:
-            self._source.close()
+        self._opened.close()
         self._resident = None
+        if self.damaged and self.scene.path not in _told:
+            _told.add(self.scene.path)
+            logger.warning("%s: its pixels are damaged, and are used as they are: %s", self.scene.path, self.damaged)
+
+    def _check_layout(self) -> None:
+        """Check that the file is still of the shape, bands and types that the scene was made from."""
+        now = layout_of(self._source)
+        if self.scene.layout not in (None, now):
+            raise SceneError(f"{self.scene.path}: the file was changed after it was looked at, to {now}")
+        dtypes = {now.dtypes[band - 1] for band in self.bands}
+        if dtypes != {self.scene.dtype}:
+            raise SceneError(
+                f"{self.scene.path}: bands {self.bands} are of {', '.join(sorted(dtypes))}, and {self.scene.dtype} is "
+                "needed of all; convert the image to one dtype"
+            )
 
     @property
     def resident(self) -> bool:
@@ -90,7 +121,8 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged, or holds NaN.
         """
-        self._resident = self._decode(self.scene.window)
+        with image_errors(self.scene.path):
+            self._resident = self._decode(self.scene.window)
 
     def read(self, window: Window) -> NDArray[np.generic]:
         """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
@@ -101,6 +133,10 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged, or holds NaN.
         """
+        with image_errors(self.scene.path):
+            return self._read(window)
+
+    def _read(self, window: Window) -> NDArray[np.generic]:
         rows = reflect(window.row, window.row_stop, self.scene.shape[0])
         cols = reflect(window.col, window.col_stop, self.scene.shape[1])
         top, left = int(rows.min()), int(cols.min())
@@ -123,6 +159,10 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged.
         """
+        with image_errors(self.scene.path):
+            return self._preview(longest_side)
+
+    def _preview(self, longest_side: int) -> NDArray[np.generic]:
         shrink = max(1.0, max(self.scene.shape) / longest_side)
         height, width = (max(1, round(side / shrink)) for side in self.scene.shape)
         if self._resident is not None and self._resident.dtype != np.uint8:
@@ -157,11 +197,12 @@ class SceneReader:
         """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given."""
         box = RasterWindow(window.col, window.row, window.width, window.height)
         reduced = None if shape is None else (len(self.bands), *shape)
-        try:
-            with gdal_options():
-                pixels = self._source.read(self.bands, window=box, out_shape=reduced, resampling=Resampling.average)
-        except RasterioError as error:
-            raise SceneError(f"{self.scene.path}: damaged or unreadable ({error})") from error
+        with gdal_options(trusted=self.scene.trusted), decoder_warnings() as warned:
+            pixels = self._source.read(self.bands, window=box, out_shape=reduced, resampling=Resampling.average)
+        if shape is None and self._sums is not None:
+            warned += self._sums.wrong(window, self.bands)
+        if warned:
+            self.damaged = min(warned + [self.damaged] * bool(self.damaged))
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             raise SceneError(
                 f"{self.scene.path}: NaN or infinite pixels near {window}; fill them first, as gdal_fillnodata does"

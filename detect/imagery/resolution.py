@@ -8,6 +8,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
+from detect.imagery.claims import check_scene_size
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
@@ -49,7 +50,7 @@ class Resolution:
 
         Raises:
             SceneError: with `gsd`, an image whose own ground sample distance is not known, or differs by more than
-                `LARGEST_FACTOR`.
+                `LARGEST_FACTOR`; or more pixels than the greatest scene.
             ValueError: the scene is resampled already.
         """
         if scene.zoom is not None:
@@ -58,6 +59,7 @@ class Resolution:
         shape = max(1, round(scene.shape[0] * y)), max(1, round(scene.shape[1] * x))
         if shape == scene.shape:
             return scene
+        check_scene_size(scene.path, shape)
         return replace(scene, shape=shape, origin=(0, 0), zoom=Zoom(Window(*scene.origin, *scene.shape), shape))
 
     def _factor_xy(self, scene: Scene) -> tuple[float, float]:

@@ -1,14 +1,25 @@
 """Scenes: source images of any size, described and opened through rasterio (only this room imports it)."""
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from detect.imagery.claims import check_claim
+from detect.imagery.drivers import (
+    MOSAIC,
+    SceneError,
+    check_regular,
+    driver_of,
+    georeference_files,
+    image_errors,
+    no_georeference_needed,
+    open_with,
+)
+from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
 from detect.imagery.resampling import Zoom
 from detect.imagery.windows import Window
 
@@ -22,8 +33,19 @@ BLOCK_CACHE_BYTES = 64 << 20
 """Most bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
 
-class SceneError(OSError):
-    """An image that cannot be opened or read, with its path and the reason."""
+@dataclass(frozen=True)
+class Layout:
+    """What a file was when it was described, so that another one in its place is noticed.
+
+    Attributes:
+        driver: GDAL's name of its format.
+        shape: (height, width) in pixels.
+        dtypes: numpy names of the bands' types.
+    """
+
+    driver: str
+    shape: tuple[int, int]
+    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,8 @@ class Scene:
         origin: (row, col) of the scene's top left pixel in the file, or in the resampled image where there is a `zoom`.
         block_pixels: pixels that are decoded to read any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
         zoom: how the file is resampled; None reads the file's own pixels.
+        layout: of the file; None for pixels that are in no file.
+        rule: which VRTs are opened.
     """
 
     path: Path
@@ -54,6 +78,8 @@ class Scene:
     origin: tuple[int, int] = (0, 0)
     block_pixels: int = 0
     zoom: Zoom | None = None
+    layout: Layout | None = None
+    rule: MosaicRule = field(default=MosaicRule(), compare=False)
 
     @property
     def windowed(self) -> bool:
@@ -76,21 +102,59 @@ class Scene:
         """The whole scene as a window."""
         return Window(0, 0, *self.shape)
 
+    @property
+    def trusted(self) -> bool:
+        """Whether GDAL may go wherever the file leads it."""
+        return self.layout is not None and self.rule.trusts(self.layout.driver)
+
 
 def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
-    """Open a rasterio dataset, without the warning that a photograph has no georeference."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    """Open a rasterio dataset of this program's own, without the warning that it has no georeference."""
+    with no_georeference_needed():
         return rasterio.open(path, mode, **profile)
 
 
-def gdal_options() -> rasterio.Env:
-    """Return GDAL options that make a damaged JPEG or PNG an error, write no side-car files and bound the cache."""
+def open_image(path: Path, rule: MosaicRule) -> Any:
+    """Open an image of others as a rasterio dataset: by the driver of what it is, and nothing that it names.
+
+    Args:
+        path: the image.
+        rule: which VRTs are opened.
+
+    Raises:
+        SceneError: no file, not an image, or a VRT that the rule refuses.
+    """
+    driver = driver_of(path)
+    return open_with(path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule), driver)
+
+
+def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
+    """Return the bytes in which an image's pixels are: its own, or those of a VRT's files; None of a trusted VRT."""
+    if rule.trusts(driver):
+        return None
+    return mosaic_bytes(path, rule) if driver == MOSAIC else path.stat().st_size
+
+
+def gdal_options(beside: bool = False, trusted: bool = False) -> rasterio.Env:
+    """Return GDAL options that make a damaged JPEG or PNG an error, write no side-car files and bound the cache.
+
+    Args:
+        beside: whether files beside an image may be opened, for its georeference. Its pixels come from the file alone:
+            overviews and masks beside it can be of any of GDAL's formats.
+        trusted: whether GDAL may go wherever an image, a trusted VRT, leads it.
+    """
+    closed = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if beside else "EMPTY_DIR",
+        "GDAL_VRT_ENABLE_PYTHON": "NO",
+        "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+    }
     return rasterio.Env(
         GDAL_ERROR_ON_LIBJPEG_WARNING=True,
         GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
         GDAL_PAM_ENABLED=False,
         GDAL_CACHEMAX=BLOCK_CACHE_BYTES,
+        **({} if trusted else closed),
     )
 
 
@@ -98,27 +162,37 @@ def open_scene(path: Path) -> Scene:
     """Read the description of an image file, without its pixels.
 
     Raises:
-        SceneError: the file is missing, empty, not an image, or has colours by palette.
+        SceneError: the file is missing, empty, not an image, claims more pixels than it can hold, or has colours by
+            palette. It begins with `passed over` where there is something that is no file with content.
     """
-    if not path.is_file():
-        raise SceneError(f"{path}: no such image file")
-    try:
-        with gdal_options(), open_dataset(path) as source:
-            if "palette" in {band.name for band in source.colorinterp}:
-                raise SceneError(f"{path}: the colours are a palette; convert the image to RGB or grey first")
-            located = source.crs is not None or not source.transform.is_identity
-            return Scene(
-                path=path,
-                shape=(source.height, source.width),
-                dtype=str(source.dtypes[0]),
-                bands=source.count,
-                transform=tuple(source.transform)[:6] if located else None,
-                crs=source.crs.to_wkt() if source.crs else None,
-                nodata=source.nodata,
-                block_pixels=_block_pixels(source),
-            )
-    except RasterioError as error:
-        raise SceneError(f"{path}: not a readable image ({error})") from error
+    rule, driver = current_rule(), driver_of(path)
+    check_regular(georeference_files(path))
+    with (
+        image_errors(path, "not a readable image"),
+        gdal_options(beside=driver != MOSAIC, trusted=rule.trusts(driver)),
+        closing(open_image(path, rule)) as source,
+    ):
+        check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
+        if "palette" in {band.name for band in source.colorinterp}:
+            raise SceneError(f"{path}: the colours are a palette; convert the image to RGB or grey first")
+        located = source.crs is not None or not source.transform.is_identity
+        return Scene(
+            path=path,
+            shape=(source.height, source.width),
+            dtype=str(source.dtypes[0]),
+            bands=source.count,
+            transform=tuple(source.transform)[:6] if located else None,
+            crs=source.crs.to_wkt() if source.crs else None,
+            nodata=source.nodata,
+            block_pixels=_block_pixels(source),
+            layout=layout_of(source),
+            rule=rule,
+        )
+
+
+def layout_of(source: Any) -> Layout:
+    """Return the layout of an open dataset."""
+    return Layout(source.driver, (source.height, source.width), tuple(map(str, source.dtypes)))
 
 
 def _block_pixels(source: Any) -> int:

@@ -25,9 +25,34 @@ def write_tiff(path: Path, pixels: np.ndarray, **profile: object) -> Path:
 
 
 def write(path: Path) -> Path:
+    if path.suffix == ".jp2":
+        with rasterio.open(
+            path,
+            "w",
+            driver="JP2OpenJPEG",
+            count=3,
+            height=HEIGHT,
+            width=WIDTH,
+            dtype="uint8",
+            reversible=True,
+            quality=100,
+        ) as target:
+            target.write(noise())
+        return path
     if path.suffix in (".tif", ".tiff"):
         return write_tiff(path, noise(), tiled=True, blockxsize=16, blockysize=16, compress="deflate")
     Image.fromarray(np.moveaxis(noise(), 0, -1)).save(path)
+    return path
+
+
+def write_damaged(path: Path, pixels: np.ndarray) -> Path:
+    """A TIFF of packed runs whose last one, of zeros, says 128 bytes, beyond its row: the decoder warns and goes on."""
+    pixels = pixels.copy()
+    pixels[:, -1] = 0
+    write_tiff(path, pixels, compress="packbits")
+    data = path.read_bytes()
+    assert data[-1] == 0 and data[-2] > 257 - 128
+    path.write_bytes(data[:-2] + bytes([257 - 128, 0]))
     return path
 
 

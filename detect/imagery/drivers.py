@@ -1,0 +1,181 @@
+"""What an image file is, by its first bytes, and which one of GDAL's drivers opens it.
+
+GDAL alone would try some 140 drivers on a file, whatever its name, and several of them read texts that name other
+files, pipes or network addresses. Here a file is opened by one driver, chosen from a short list of formats of pixels.
+"""
+
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+SIGNATURES = (
+    (b"II*\x00", "GTiff"),
+    (b"MM\x00*", "GTiff"),
+    (b"II+\x00", "GTiff"),
+    (b"MM\x00+", "GTiff"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JP2OpenJPEG"),
+    (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
+    (b"BM", "BMP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+"""First bytes of the formats that are read, and GDAL's drivers of them; the two with + are BigTIFF."""
+
+HEAD_BYTES = 16
+"""How much of a file says what it is."""
+
+MOSAIC, MOSAIC_SUFFIX = "VRT", ".vrt"
+"""GDAL's driver of texts that put images together, and the only ending with which such a text is read."""
+
+READABLE = "TIFF, JPEG, PNG, JPEG 2000, BMP, WebP, GIF, and VRT by its ending"
+"""The formats, for messages."""
+
+
+_filters_of_warnings = threading.Lock()
+
+
+class SceneError(OSError):
+    """An image that cannot be opened or read, with its path and the reason."""
+
+
+@contextmanager
+def image_errors(path: Path, what: str = "damaged or unreadable") -> Iterator[None]:
+    """Make whatever goes wrong with an image inside the block a `SceneError` that names it.
+
+    GDAL, rasterio and numpy raise errors of a dozen kinds for a broken file, no one of which may end a run.
+    """
+    try:
+        yield
+    except SceneError:
+        raise
+    except MemoryError as error:
+        raise SceneError(f"{path}: there is not enough memory to read it ({error})") from error
+    except Exception as error:
+        raise SceneError(f"{path}: {what} ({error.__cause__ or error})") from error
+
+
+def driver_of(path: Path) -> str:
+    """Return GDAL's name of the driver of an image, by the file's first bytes; a VRT is one by its ending.
+
+    Raises:
+        SceneError: there is no file, something else than a file, or a file of another format.
+    """
+    head = read_head(path)
+    for start, driver in SIGNATURES:
+        if head.startswith(start):
+            return driver
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if path.suffix.lower() == MOSAIC_SUFFIX:
+        return MOSAIC
+    hint = f"; a VRT is read by its ending {MOSAIC_SUFFIX} alone" if b"<VRT" in head else ""
+    raise SceneError(f"{path}: not a readable image: its first bytes are of none of {READABLE}{hint}")
+
+
+def read_head(path: Path) -> bytes:
+    """Read the first bytes of a file that is sure to be one: a pipe or device is not opened, so that nothing waits.
+
+    Raises:
+        SceneError: there is nothing; or, beginning with `passed over`, something that is no file with content.
+    """
+    try:
+        facts = path.stat()
+    except (OSError, ValueError) as error:
+        raise SceneError(_not_there(path, error)) from error
+    reason = _no_file(path, facts)
+    if reason:
+        raise SceneError(reason)
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise SceneError(f"passed over: {path} cannot be read ({error.strerror})") from error
+
+
+def _not_there(path: Path, error: Exception) -> str:
+    """Return why a path has no facts: missing, a link that leads nowhere, or in a folder that may not be entered."""
+    if isinstance(error, PermissionError):
+        return f"passed over: {path} cannot be read ({error.strerror})"
+    try:
+        return f"passed over: {path} is a link that leads nowhere, to {path.readlink()}"
+    except (OSError, ValueError):
+        return f"{path}: no such image file"
+
+
+def _no_file(path: Path, facts: os.stat_result) -> str:
+    """Return why something is no file with content, empty where it is one."""
+    if stat.S_ISDIR(facts.st_mode):
+        if path.is_symlink():
+            return f"passed over: {path} is a link to a folder, which is not followed; name that folder as images"
+        try:
+            next(os.scandir(path), None)
+        except OSError as error:
+            return f"passed over: the folder {path} cannot be read ({error.strerror})"
+        return f"{path}: a folder, no such image file"
+    if not stat.S_ISREG(facts.st_mode):
+        return f"passed over: {path} is a pipe, socket or device, not a file"
+    return "" if facts.st_size else f"passed over: {path} is an empty file"
+
+
+@contextmanager
+def no_georeference_needed() -> Iterator[None]:
+    """Open an image in the block without rasterio's warning that it has no georeference.
+
+    Filters of warnings belong to the process, so that one thread at a time may set them for a while.
+    """
+    with _filters_of_warnings, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_with(target: Path | str, driver: str) -> Any:
+    """Open an image for reading with one driver, as a rasterio dataset.
+
+    Args:
+        target: a file, or the text of a VRT.
+        driver: GDAL's name; a file of another format is an error, also when it has changed since it was looked at.
+
+    Raises:
+        SceneError: the file says that its overviews are in another file, which GDAL would open whatever it is.
+    """
+    with no_georeference_needed():
+        source = rasterio.open(target.absolute() if isinstance(target, Path) else target, driver=driver)
+    if driver != MOSAIC and any("OVERVIEW_FILE" in name.upper() for name in source.tags(ns="OVERVIEWS")):
+        source.close()
+        raise SceneError(f"{target}: names another file as its overviews; write it anew (gdal_translate in out.tif)")
+    return source
+
+
+def check_regular(paths: list[Path]) -> None:
+    """Check that what lies beside an image under the names that its driver reads are files, if they are there.
+
+    Raises:
+        SceneError: one is a pipe, socket or device, on which reading would wait.
+    """
+    for path in paths:
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError):
+            continue
+        if not stat.S_ISREG(mode):
+            raise SceneError(f"{path}: lies where the image's georeference is read from, and is no file; remove it")
+
+
+def georeference_files(path: Path) -> list[Path]:
+    """Return the names under which a driver looks for an image's georeference: world files and MapInfo tables."""
+    ending = path.suffix[1:]
+    if not ending:
+        return []
+    endings = (f"{ending[0]}{ending[-1]}w", f"{ending}w", "wld", "tab")
+    return [path.with_suffix(f".{each}") for low in endings for each in (low.lower(), low.upper())]

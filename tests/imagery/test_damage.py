@@ -1,0 +1,153 @@
+import logging
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detect.imagery.damage import LOGGERS, decoder_warnings
+from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.windows import Window
+from tests.imagery.rasters import noise, write, write_damaged, write_tiff
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def flipped(path: Path, places: list[int]) -> Path:
+    """Change single bytes of a file in place."""
+    data = bytearray(path.read_bytes())
+    for place in places:
+        data[place] ^= 0x55
+    path.write_bytes(data)
+    return path
+
+
+def test_what_a_decoder_warns_of_is_kept_and_named_once_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = open_scene(write_damaged(tmp_path / "a.tif", noise()))
+    for _ in range(2):
+        with caplog.at_level(logging.WARNING), SceneReader(scene, (1,)) as reader:
+            assert reader.damaged == ""
+            reader.read(scene.window)
+            assert "PackBits" in reader.damaged
+    assert [record.name for record in caplog.records] == ["detect.imagery.reading"]
+    assert "a.tif" in caplog.text and "PackBits" in caplog.text
+
+
+def test_a_good_image_is_not_called_damaged(scene) -> None:
+    with SceneReader(scene, (1, 2, 3)) as reader:
+        reader.read(scene.window)
+        reader.preview(8)
+        assert reader.damaged == ""
+
+
+def test_warnings_belong_to_the_thread_that_reads(tmp_path: Path) -> None:
+    path = write_damaged(tmp_path / "a.tif", noise())
+    found: list[str] = []
+
+    def read() -> None:
+        with SceneReader(open_scene(path), (1,)) as reader:
+            reader.read(reader.scene.window)
+            found.append(reader.damaged)
+
+    with decoder_warnings() as here:
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+    assert "PackBits" in found[0] and here == []
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_warnings_that_nobody_gathers_go_to_the_log_and_harmless_ones_are_dropped(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger(name)
+    with decoder_warnings() as gathered:
+        logger.warning("CPLE_AppDefined:%s", "run too\n long")
+        logger.warning("CPLE_AppDefined:TIFFReadDirectory:Unknown field with tag 42113")
+        logger.warning("x" * 1000)
+    logger.warning("after")
+    assert gathered[0] == "run too long" and len(gathered) == 2 and len(gathered[1]) == 160
+    assert [record.getMessage() for record in caplog.records] == ["after"]
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("a.jpg", {}),
+        ("a.png", {}),
+        ("a.bmp", {}),
+        ("a.jp2", {}),
+        ("deflate.tif", {"compress": "deflate"}),
+        ("lzw.tif", {"compress": "lzw", "predictor": 2}),
+        ("raw.tif", {}),
+        ("jpeg.tif", {"compress": "jpeg", "tiled": True, "blockxsize": 16, "blockysize": 16}),
+        ("zstd.tif", {"compress": "zstd"}),
+    ],
+)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.97])
+def test_an_image_that_was_cut_off_is_a_failure(tmp_path: Path, name: str, profile: dict, share: float) -> None:
+    path = write_tiff(tmp_path / name, noise(), **profile) if name.endswith(".tif") else write(tmp_path / name)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(SceneError, match=name):
+        scene = open_scene(path)
+        read_window(scene, scene.window, (1, 2, 3))
+
+
+@pytest.mark.parametrize("name", ["a.png", "deflate.tif", "tiles.tif", "apart.tif"])
+def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: str) -> None:
+    """PNG and deflate carry sums of their pixels: 40 places in the middle of the file, one byte each.
+
+    Blocks of 32 x 32 pixels reach beyond the image's edge, and the decoder does not finish them.
+    """
+    tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32} if name == "tiles.tif" else {}
+    tiles |= {"interleave": "band", "blockysize": 20} if name == "apart.tif" else {}
+    path = (
+        write(tmp_path / name) if name == "a.png" else write_tiff(tmp_path / name, noise(), compress="deflate", **tiles)
+    )
+    whole = path.read_bytes()
+    for place in np.linspace(0.2 * len(whole), 0.8 * len(whole), 40).astype(int):
+        path.write_bytes(whole)
+        assert noticed(flipped(path, [place]))
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_one_high_strip_is_checked_as_the_one_block_that_it_is(tmp_path: Path, interleave: str) -> None:
+    """GDAL says that its blocks are single rows, of which only the first has a place in the file.
+
+    Single rows of high files, and strips that were never written, stay what they are.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 2100, 520)).astype("uint8")
+    for rows in (2100, 1):
+        profile = {"compress": "deflate", "blockysize": rows, "interleave": interleave}
+        path = write_tiff(tmp_path / f"{rows}.tif", pixels, **profile)
+        with SceneReader(open_scene(path), (1, 2, 3)) as reader:
+            reader.read(Window(1000, 3, 50, 10))
+            assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
+    whole = (tmp_path / "2100.tif").read_bytes()
+    places = np.linspace(0.1 * len(whole), 0.3 * len(whole), 10).astype(int)
+    for place in places if interleave == "pixel" else []:
+        (tmp_path / "2100.tif").write_bytes(whole)
+        assert noticed(flipped(tmp_path / "2100.tif", [place]))
+
+
+def noticed(path: Path) -> bool:
+    """Whether reading a whole image is an error, or says that it is damaged."""
+    try:
+        with SceneReader(open_scene(path), (1, 2, 3)) as reader:
+            reader.read(reader.scene.window)
+            return bool(reader.damaged)
+    except SceneError:
+        return True
+
+
+def test_a_damaged_photograph_fails_where_its_decoder_notices(tmp_path: Path) -> None:
+    Image.fromarray(np.moveaxis(noise(), 0, -1)).save(tmp_path / "a.jpg", progressive=True)
+    size = (tmp_path / "a.jpg").stat().st_size
+    with pytest.raises(SceneError, match=r"a\.jpg"):
+        scene = open_scene(flipped(tmp_path / "a.jpg", list(range(size // 2, size // 2 + 300))))
+        read_window(scene, scene.window, (1, 2, 3))
