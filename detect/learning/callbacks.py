@@ -1,22 +1,33 @@
 """Callbacks of a training run: a table and log line an epoch, and averaged weights."""
 
 import logging
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
+from torch import Tensor
 
 from detect.imagery.files import replace_file
+from detect.learning.run_state import checked_state
 
 logger = logging.getLogger(__name__)
+
+MOST_CELLS = 1 << 22
+"""Most numbers of the table of epochs that is read: some hundred thousand epochs."""
+
+METRIC = re.compile(r"\w[\w/.-]{,99}")
+"""Names of metrics, which are columns of a table."""
 
 
 class EpochLog(pl.Callback):
     """Writes `metrics.csv`, a row an epoch, and logs a line with the speed and the time left.
 
-    The whole file is written after every epoch; a resumed run keeps the rows before the epoch it resumes from.
+    The whole file is written after every epoch. Its rows are part of the checkpoint, so that those of a resumed run are
+    the same, digit by digit, whatever was left of the file.
 
     Args:
         path: the CSV file.
@@ -28,8 +39,14 @@ class EpochLog(pl.Callback):
         self.path = path
         self.samples = samples
         self.monitor = monitor
+        self._rows: list[dict[str, float]] = []
         self._started = 0.0
         self._first: tuple[int, float] | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the rows of the epochs that a resumed run has behind it."""
+        if self._rows and trainer.is_global_zero:
+            self._write()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
@@ -42,13 +59,30 @@ class EpochLog(pl.Callback):
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         epoch = trainer.current_epoch
-        row = pd.DataFrame([{"epoch": epoch, **metrics}])
-        if self.path.exists() and epoch > 0:
-            before = pd.read_csv(self.path)
-            row = pd.concat([before[before["epoch"] < epoch], row], ignore_index=True)
-        with replace_file(self.path) as part:
-            row.to_csv(part, index=False)
+        self._rows = [row for row in self._rows if row["epoch"] < epoch] + [{"epoch": epoch, **metrics}]
+        self._write()
         self._log(trainer, metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows for a checkpoint."""
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the rows from a checkpoint, by value."""
+        rows = checked_state(list[dict[str, int | float]], state_dict.get("rows"), "metrics")
+        if not all("epoch" in row for row in rows):
+            raise ValueError("metrics: a row has no epoch")
+        names = {name for row in rows for name in row}
+        if len(names) * len(rows) > MOST_CELLS:
+            raise ValueError(f"metrics: {len(rows)} rows of {len(names)} columns, of {MOST_CELLS} numbers at most")
+        odd = sorted(name for name in names if not METRIC.fullmatch(name))
+        if odd:
+            raise ValueError(f"metrics: {odd[0]!r:.100} is no name of a metric")
+        self._rows = [dict(row) for row in rows]
+
+    def _write(self) -> None:
+        with replace_file(self.path) as part:
+            pd.DataFrame(self._rows).to_csv(part, index=False)
 
     def _log(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
         """Write the log line of an epoch."""
@@ -75,9 +109,42 @@ class AveragedWeights(EMAWeightAveraging):
     counted, so that the epoch would be chosen by other weights than those that are kept.
     """
 
+    def average(self) -> dict[str, Tensor]:
+        """Return the averaged weights, by the names of the module's."""
+        assert self._average_model is not None
+        return self._average_model.module.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the number of the last step that was averaged, by value."""
+        self._latest_update_step = checked_state(int, state_dict.get("latest_update_step"), "averaged weights")
+
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do nothing, so that the average stays in place."""
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Restore the trained weights; the checkpoint is written afterwards."""
         super().on_validation_epoch_end(trainer, pl_module)
+
+
+class StepLimit(pl.Callback):
+    """Ends a training after a number of steps, and the last epoch, which may be cut short, with a validation.
+
+    Lightning's own `max_steps` begins a resumed run with the epoch that was done (2.6).
+
+    Args:
+        steps: greatest number of steps.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *given: Any) -> None:
+        """Stop after the last step."""
+        if trainer.global_step >= self.steps:
+            trainer.should_stop = True
+
+
+def planned_steps(trainer: pl.Trainer) -> int:
+    """Return the steps of a whole training, as its epochs and a limit say."""
+    limits = [each.steps for each in trainer.callbacks if isinstance(each, StepLimit)]  # type: ignore[attr-defined]
+    return max(1, int(min([trainer.estimated_stepping_batches, *limits])))

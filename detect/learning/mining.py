@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 
 from detect.labels.detections import Detections
 from detect.nets.modelfile import Net
@@ -56,9 +58,24 @@ class MineHardNegatives(pl.Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the mined places and their scores for a checkpoint."""
-        return {"mined": [[*place, score] for place, score in self.hard_negatives.mined]}
+        """Return the mined places for a checkpoint: (N, 4) scene, x, y and score."""
+        mined = [(*place, score) for place, score in self.hard_negatives.mined]
+        return {"mined": torch.tensor(mined, dtype=torch.float64).reshape(-1, 4)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the mined places from a checkpoint."""
-        self.hard_negatives.mined = [((int(i), x, y), score) for i, x, y, score in state_dict["mined"]]
+        """Restore the mined places from a checkpoint, by value.
+
+        Raises:
+            ValueError: they are no places in the training scenes.
+        """
+        mined = state_dict.get("mined")
+        if not isinstance(mined, Tensor) or mined.dtype != torch.float64 or mined.ndim != 2 or mined.shape[1] != 4:
+            raise ValueError("mined places must be rows of four numbers")
+        scene, score = mined[:, 0], mined[:, 3]
+        known = (scene >= 0) & (scene < len(self.scenes)) & (scene == scene.floor())
+        if not bool((known & (score >= 0) & (score <= 1)).all()):
+            raise ValueError("mined places must be in one of the training scenes, with scores in [0, 1]")
+        shapes = torch.tensor([each.scene.shape for each in self.scenes], dtype=torch.float64)[scene.long()].flip(1)
+        if not bool((mined[:, 1:3].abs() <= 2 * shapes).all()):
+            raise ValueError("mined places must be in their scene")
+        self.hard_negatives.mined = [((int(i), x, y), score) for i, x, y, score in mined.tolist()]

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from detect.learning.callbacks import planned_steps
 from detect.learning.finetuning import Layers
 from detect.learning.hyperparameters import Schedule
 from detect.nets.backbones import parameters_of
@@ -78,7 +79,7 @@ class CountingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW, with a parameter group for each rate and starting epoch, and a schedule by step."""
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        steps = planned_steps(self.trainer)
         groups = self.layers.groups()
         starts = [group.pop("start") * steps // (self.trainer.max_epochs or 1) for group in groups]
         optimizer = AdamW(groups)

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from numpy.typing import NDArray
 from pytorch_lightning.tuner.tuning import Tuner
 from scipy.ndimage import gaussian_filter1d
 from torch.optim import AdamW
 
+from detect.imagery.files import replace_file
 from detect.learning.hyperparameters import RateSpan
 from detect.learning.module import CountingModule
 from detect.samples.loading import PatchData
@@ -45,6 +49,15 @@ class RateCurve:
         return float(self.factors[slope.argmin()]) if slope.min() < 0 else None
 
 
+class BesideOutput(TorchCheckpointIO):
+    """Writes the search's own checkpoint straight to its place; Lightning's way there leads through TMPDIR."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint, whole or not at all."""
+        with replace_file(Path(path)) as part:
+            torch.save(checkpoint, part)
+
+
 class FactorAdamW(AdamW):
     """AdamW whose `lr` is a factor of each group's own `rate`, so that one number scales all rates."""
 
@@ -64,7 +77,7 @@ def find_rates(trainer: pl.Trainer, module: CountingModule, data: PatchData, spa
     """Return the losses of a training whose rates rise from step to step; the weights are restored afterwards.
 
     Args:
-        trainer: without validation; a temporary checkpoint is written to its folder.
+        trainer: without validation, with `BesideOutput`; a temporary checkpoint is written to its folder.
         module: without scenes to count.
         data: the training samples.
         span: the factors.

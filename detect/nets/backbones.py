@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from detect.nets.card import BackboneSpec
 from detect.nets.features import backbone_info, make_body
+from detect.nets.tensors import check_numbers
 from detect.nets.weights import WeightsError, normalisation, pretrained_state
 
 LITE_OFFSET, LITE_SCALE = 127.0, 128.0
@@ -139,22 +140,34 @@ def load_pretrained(backbone: Features, spec: BackboneSpec, weights: str) -> Fea
     if weights == "none":
         return backbone
     state = pretrained_state(spec.name, weights)
-    wanted = backbone.body.model.state_dict()
-    fitted = {name: state[name] for name in wanted if name in state}
+    wanted: dict[str, Tensor] = backbone.body.model.state_dict()
+    fitted = {name: _for_first(state[name], tuple(wanted[name].shape)) for name in wanted if name in state}
     missing = sorted(set(wanted) - set(fitted))
     if missing:
         raise WeightsError(f"the weights {weights} lack {len(missing)} tensors of {spec.name}, such as {missing[0]}")
-    for name, value in fitted.items():
-        if value.shape != wanted[name].shape and value.ndim == 4 and value.shape[1] == 3:
-            fitted[name] = adapt_input_conv(spec.bands, value)
     wrong = [name for name, value in fitted.items() if value.shape != wanted[name].shape]
     if wrong:
         raise WeightsError(f"the weights {weights} do not fit {spec.name}: {wrong[0]} has another shape")
-    backbone.body.model.load_state_dict(fitted)
+    try:
+        for tensor, value in wanted.items():
+            given = fitted[tensor]
+            if given.is_floating_point() != value.is_floating_point():
+                raise ValueError(f"{tensor} is of kind {given.dtype}, not of {value.dtype}")
+            check_numbers(tensor, value.copy_(given))
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"the weights {weights} cannot be used: {error}") from error
     if weights != "bundled":
         mean, std = normalisation(spec.name)
         backbone.offset, backbone.scale = _for_bands(mean, spec.bands), _for_bands(std, spec.bands)
     return backbone
+
+
+def _for_first(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return the weights of a first convolution of three bands for as many as it has here; any other as they are."""
+    if tuple(value.shape) == shape or value.ndim != 4 or tuple(value.shape) != (*shape[:1], 3, *shape[2:]):
+        return value
+    adapted: Tensor = adapt_input_conv(shape[1], value)
+    return adapted
 
 
 def _for_bands(values: tuple[float, ...], bands: int) -> tuple[float, ...]:

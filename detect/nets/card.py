@@ -1,18 +1,39 @@
 """The card of a model: all that prediction needs beside the weights."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from detect.imagery.resolution import Resolution
-from detect.nets.heads.specs import HEADS, Head
+from detect.nets.bounds import (
+    DTYPES,
+    GREATEST,
+    HIGHEST_BAND,
+    LEAST_SCALE,
+    MOST_BANDS,
+    MOST_CELLS,
+    MOST_CLASSES,
+    MOST_PIXELS,
+    MOST_STAGES,
+    MOST_STRIDE,
+    check_backbone_name,
+    check_mapping,
+    check_name,
+    check_number,
+    check_record,
+    check_whole,
+    shown,
+)
+from detect.nets.first_format import OLD_FORMAT, from_first_format
+from detect.nets.heads.specs import HEADS, Head, PatchHead
 
 FORMAT = "detect/2"
 """Version of the header that is written; readers refuse unknown ones."""
 
-OLD_FORMAT = "detect/1"
-"""Version before heads had entries of their own; it is read and no longer written."""
+LONGEST = 12 << 20
+"""Most characters of a header: what is made of them takes some hundred megabytes at most."""
 
 
 class ModelFileError(ValueError):
@@ -32,7 +53,7 @@ class BackboneSpec:
         bands: number of input bands.
 
     Raises:
-        ValueError: less than one stage or band.
+        ValueError: a number out of its bounds, or a name that is a path or an address.
     """
 
     name: str
@@ -41,10 +62,11 @@ class BackboneSpec:
     bands: int = 3
 
     def __post_init__(self) -> None:
-        if self.stages is not None and self.stages < 1:
-            raise ValueError(f"net.stages must be 1 or more, or null, got {self.stages}")
-        if self.bands < 1:
-            raise ValueError(f"a backbone needs 1 band or more, got {self.bands}")
+        check_backbone_name(self.name)
+        check_whole("net.stride", self.stride, 1, MOST_STRIDE)
+        check_whole("bands of a backbone", self.bands, 1, MOST_BANDS)
+        if self.stages is not None:
+            check_whole("net.stages", self.stages, 1, MOST_STAGES)
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,8 @@ class NetSpec:
         resolution: the size to which images are resampled.
 
     Raises:
-        ValueError: no class, or another number of bands than the backbone's.
+        ValueError: no class, one named twice, other pixels than images have, another number of bands than the
+            backbone's, or a patch of too many cells.
     """
 
     head: Head
@@ -73,8 +96,24 @@ class NetSpec:
     def __post_init__(self) -> None:
         if not self.classes:
             raise ValueError("a network needs one class or more, got none")
+        self._check_classes()
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {shown(self.dtype)}")
+        check_whole("the number of bands", len(self.bands), 0, MOST_BANDS)
+        for band in self.bands:
+            check_whole("each of the bands", band, 1, HIGHEST_BAND)
         if len(self.bands) != self.backbone.bands:
             raise ValueError(f"bands {list(self.bands)} do not go with a backbone of {self.backbone.bands} bands")
+        if isinstance(self.head, PatchHead):
+            check_whole("net.patch_size in cells", self.head.patch_size // self.stride, 0, MOST_CELLS)
+
+    def _check_classes(self) -> None:
+        check_whole("the number of classes", len(self.classes), 1, MOST_CLASSES)
+        for name in self.classes:
+            check_name("class", name)
+        twice = [name for name, number in Counter(self.outputs).items() if number > 1]
+        if twice:
+            raise ValueError(f"the class {shown(twice[0])} occurs twice, or is the background too; rename one")
 
     @property
     def stride(self) -> int:
@@ -128,15 +167,30 @@ class ModelCard(NetSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not len(self.offset) == len(self.scale) or len(self.scale) not in (0, len(self.bands)):
-            raise ValueError(f"offset and scale need a number for each of {len(self.bands)} bands, got {self.scale}")
+            raise ValueError(
+                f"offset and scale need a number for each of {len(self.bands)} bands, got {len(self.offset)} and "
+                f"{len(self.scale)}"
+            )
+        for value in self.offset:
+            check_number("offset", value, -GREATEST, GREATEST)
+        for value in self.scale:
+            check_number("scale", value, LEAST_SCALE, GREATEST)
         for name in ("halo", "halo_auto"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must be 0 or more pixels, got {value}")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold must be in [0, 1], got {self.threshold}")
-        if not self.separation >= 0:
-            raise ValueError(f"separation must be 0 or more, got {self.separation}")
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), 0, MOST_PIXELS)
+        check_number("threshold", self.threshold, 0, 1)
+        check_number("separation", self.separation, 0, 1 if self.head.boxes else MOST_PIXELS)
+        self._check_notes()
+
+    def _check_notes(self) -> None:
+        """Check what is told and not computed with."""
+        if not isinstance(self.halo_error, float | int | None):
+            raise TypeError(f"halo_error must be a number, got {shown(self.halo_error)}")
+        if self.calibration is not None:
+            check_mapping("calibration", self.calibration)
+            for name, value in self.calibration.items():
+                check_number(f"calibration.{name}", value, -GREATEST, GREATEST)
+        check_record(self.training)
 
     @property
     def radius(self) -> float:
@@ -155,24 +209,27 @@ class ModelCard(NetSpec):
         Raises:
             ModelFileError: a header of an unknown format or head, or a damaged one.
         """
+        if len(text) > LONGEST:
+            raise ModelFileError(f"the header is of {len(text):,} characters, of {LONGEST:,} at most")
         try:
             data = json.loads(text)
             version = data.pop("format", None)
             if version == OLD_FORMAT:
-                data = _from_first_format(data)
+                data = from_first_format(data)
             elif version != FORMAT:
-                raise ModelFileError(f"the header is of format {version!r}, not of {FORMAT} or {OLD_FORMAT}")
+                raise ValueError(f"the header is of format {shown(version)!r}, not of {FORMAT} or {OLD_FORMAT}")
             return cls._from_data(data)
-        except ModelFileError:
-            raise
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ModelFileError(f"the header cannot be read ({error})") from error
 
     @classmethod
     def _from_data(cls, data: dict[str, Any]) -> "ModelCard":
-        unknown = set(data) - {entry.name for entry in fields(cls)}
+        unknown = sorted(set(data) - {entry.name for entry in fields(cls)})
         if unknown:
-            raise ModelFileError(f"unknown entries in the header: {sorted(unknown)}")
+            raise ValueError(f"unknown entries in the header: {', '.join(map(shown, unknown[:5]))}")
+        for name in ("classes", "bands", "offset", "scale"):
+            if not isinstance(data[name], list):
+                raise TypeError(f"{name} must be a list, got {shown(data[name])}")
         made = {
             "head": _head(data.pop("head")),
             "backbone": BackboneSpec(**data.pop("backbone")),
@@ -191,34 +248,5 @@ class ModelCard(NetSpec):
 def _head(data: dict[str, Any]) -> Head:
     name = data.pop("name")
     if name not in HEADS:
-        raise ModelFileError(f"unknown head {name!r}; this version knows {', '.join(HEADS)}")
+        raise ValueError(f"unknown head {shown(name)}; this version knows {', '.join(HEADS)}")
     return HEADS[name](**data)
-
-
-def _from_first_format(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the entries of a header of `detect/1` as today's.
-
-    Raises:
-        ModelFileError: an unknown kind of network, or a grid head without its shape.
-    """
-    later = sorted({"head", "resolution", "separation"} & set(data))
-    if later:
-        raise ModelFileError(f"entries in a header of {OLD_FORMAT} that it does not have: {later}")
-    kind, size, grid = data.pop("kind"), data.pop("patch_size"), data.pop("grid", None)
-    background, radius, nms_iou = data.pop("background"), data.pop("radius", 0.0), data.pop("nms_iou", None)
-    if kind == "patch" and grid is None:
-        head = {"name": "patch", "patch_size": size, "background": background}
-    elif kind == "grid" and grid is not None:
-        head = {"name": "grid", **grid, "typical_size": size}
-    else:
-        raise ModelFileError(f"unknown kind of network {kind!r}, expected patch, or grid with its head")
-    optional: dict[str, Any] = {
-        "halo_auto": None,
-        "halo_error": None,
-        "calibration": None,
-        "training": {},
-        "threshold": 0.5,
-    }
-    resolution = {"scale": data.pop("image_scale", 1.0), "gsd": data.pop("gsd", None)}
-    separation = radius if nms_iou is None else nms_iou
-    return {**optional, **data, "head": head, "resolution": resolution, "separation": separation}

@@ -6,6 +6,9 @@ from safetensors import SafetensorError, safe_open
 
 from detect.nets.card import ModelCard, ModelFileError
 
+LARGEST = 32 << 20
+"""Most bytes of a file's own header: the card, as text within text, and the names and shapes of the tensors."""
+
 
 def read_card(path: Path) -> ModelCard:
     """Read the card of a model file.
@@ -16,6 +19,12 @@ def read_card(path: Path) -> ModelCard:
     if not path.is_file():
         raise ModelFileError(f"{path}: no such model file; it is the model.safetensors that detect.train writes")
     try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+        if size > LARGEST:
+            raise ModelFileError(
+                f"{path}: not a model file (its header would be of {size:,} bytes, of {LARGEST:,} at most)"
+            )
         with safe_open(path, framework="numpy") as source:
             header = (source.metadata() or {}).get("detect")
     except (SafetensorError, OSError) as error:

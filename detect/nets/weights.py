@@ -2,7 +2,9 @@
 
 import importlib
 import pickle
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -66,18 +68,28 @@ def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    """Read a state dict; its numbers stay in the file until they are asked for, so that shapes are compared first."""
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        state = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise WeightsError(f"{path}: not a state dict that can be read safely ({error})") from error
-    except Exception as error:  # safetensors has an exception type of its own, not exported under a stable name
-        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+    except Exception as error:  # safetensors has an exception type of its own; a damaged pickle raises any
+        what = "safetensors file" if path.suffix == ".safetensors" else "state dict that can be read safely"
+        raise WeightsError(f"{path}: not a {what} ({error})") from error
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path}: expected a state dict of tensors by name")
     return state
+
+
+def _unpickled(path: Path) -> Any:
+    """Read a file of `torch.save` with torch's restricted loader, which runs no code.
+
+    Numbers stay in the file, or, of a file of torch before 1.6, take memory as far as the file has them.
+    """
+    return torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 
 def _bundled(backbone: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 Killed, interrupted, started twice or with other settings, a folder ends right or is refused.
 """
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from detect.assembly import ready_engine
+from detect.imagery import scratch
 from detect.nets.modelfile import save_model
 from tests.commands import Called, call
 from tests.conftest import SMALL
@@ -193,11 +197,12 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
 def test_law_7_killed_before_the_settings_or_a_table_are_put_into_place(
     zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
 ) -> None:
-    """The first file of all are the settings; with every image done the first five are the tables and the report."""
+    """The first file of all are the settings; with every image done the first seven are the hashes of the tables, the
+    four tables, the hash of the report and the report. No table is then taken for one that a person changed."""
     out = tmp_path / "out"
     assert die(zygote, out, command(out), [1]) == [0]
     assert ended(zygote, out, command(out)).code == 3
-    assert die(zygote, out, command(out), [1, 4, 5]) == [5, 5, 5]
+    assert die(zygote, out, command(out), [1, 2, 5, 6, 7]) == [5, 5, 5, 5, 5]
     assert ended(zygote, out, command(out)).code == 3
     assert_same_run(out, whole[0])
     assert not list(out.rglob("*.part"))
@@ -324,6 +329,51 @@ def test_images_that_came_changed_or_went_since(zygote: Zygote, command: Command
     for name in ("counts.csv", "detections.csv", "failures.csv"):
         assert (out / name).read_bytes() == (fresh / name).read_bytes()
     assert (out / "heatmaps/a.png.tif").stat().st_mtime_ns == kept
+
+
+def test_law_7_a_full_disk_stops_a_run_tidily_and_the_same_command_goes_on(
+    command: Command, whole: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every map goes to a file here; the disk has no room for that of the raster of several tiles."""
+    out = tmp_path / "out"
+    real = ready_engine.make_plan
+    monkeypatch.setattr(ready_engine, "make_plan", lambda *given: replace(real(*given), stitched=0))
+    reserve = scratch.reserve
+
+    def full(file: IO[bytes], nbytes: int) -> None:
+        if nbytes == 17 * 19 * 3 * 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        reserve(file, nbytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scratch, "reserve", full)
+        stopped = call("predict", *command(out))
+    assert stopped.code == 2 and "Traceback" not in stopped.log
+    assert f"no room in {out / '.run'}: the map of deep/3.tif needs 1 MiB" in stopped.log
+    done = sorted(pd.read_csv(out / "counts.csv")["image"])
+    assert 0 < len(done) < len(GOOD) and "deep/3.tif" not in done
+    assert call("predict", *command(out)).code == 3
+    assert_same_run(out, whole[0])
+
+
+@pytest.mark.parametrize("name", ["heatmaps/1.png.tif", "overlays/1.png.jpg", "counts.csv"])
+def test_law_7_a_disk_that_is_full_after_a_file_stops_the_run(
+    name: str, command: Command, whole: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow does not tell of a full disk: half a picture would be kept, and GDAL's error would be the image's."""
+    out = tmp_path / "out"
+
+    def check(path: Path, error: BaseException | None = None) -> None:
+        if path == out / name:
+            raise scratch.NoRoomError(errno.ENOSPC, f"no room in {path.parent} for the whole of {path.name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detect.imagery.files.check_room", check)
+        stopped = call("predict", *command(out))
+    assert stopped.code == 2 and "no room in" in stopped.log and "Traceback" not in stopped.log
+    assert not (out / name).exists()
+    assert call("predict", *command(out)).code == 3
+    assert_same_run(out, whole[0])
 
 
 def test_law_7_more_workers_train_the_same_model(planted: Path, tmp_path: Path) -> None:

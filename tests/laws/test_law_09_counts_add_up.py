@@ -14,7 +14,7 @@ from detect.evaluation.scores import score_points
 from detect.imagery.windows import Tiling
 from detect.labels.detections import Detections
 from detect.nets.modelfile import save_model
-from detect.reporting.tables import counts_table
+from detect.reporting.tables import counts_table, read_counts
 from tests.commands import call
 from tests.engines import lively, write
 from tests.laws.tilings import tilings
@@ -108,7 +108,8 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_law_9_in_the_files_of_a_run(predicted: Path) -> None:
     """Tables, page and record say the same of every image, by class and in all."""
-    counts = pd.read_csv(predicted / "counts.csv").set_index("image")
+    assert list(pd.read_csv(predicted / "counts.csv").columns) == ["image", *CLASSES, "total", "damaged"]
+    counts = read_counts(predicted / "counts.csv").set_index("image")
     assert list(counts.columns) == [*CLASSES, "total"] and (counts.sum() > 0).all()
     assert (counts[list(CLASSES)].sum(axis=1) == counts["total"]).all()
     found = pd.read_csv(predicted / "detections.csv")

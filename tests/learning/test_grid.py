@@ -6,14 +6,16 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from detect.labels.detections import Detections
 from detect.learning.callbacks import EpochLog
+from detect.learning.checkpoints import Checkpoints
 from detect.learning.grid import GridLoss, GridModule
 from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
+from detect.learning.run_file import RunFile
 from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import build_pretrained
 from detect.samples.augment import Augment
@@ -50,20 +52,21 @@ def module(net: GridDetector, rates: Schedule = SCHEDULE, scores=None) -> GridMo
     return GridModule(net, rates, 7, loss, scores)
 
 
-def trainer(epochs: int, *callbacks: pl.Callback) -> pl.Trainer:
+def trainer(epochs: int, *callbacks: pl.Callback, **options: object) -> pl.Trainer:
     return pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
         devices=1,
         callbacks=list(callbacks),
         logger=False,
-        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
         gradient_clip_val=1.0,
+        **options,
     )
 
 
@@ -92,16 +95,14 @@ def samples(scene) -> Samples:
 
 
 def fit(folder: Path, samples: Samples, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
-    best = ModelCheckpoint(
-        dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
-    )
-    run = trainer(2, best, EpochLog(folder / "metrics.csv", 16, "val/f1"), *callbacks)
+    file = RunFile({}, [])
+    kept = Checkpoints(folder / "last.ckpt", folder / "best.ckpt", "val/f1", file)
+    run = trainer(2, kept, EpochLog(folder / "metrics.csv", 16, "val/f1"), *callbacks, plugins=[file])
     made = module(net, scores=lambda each: {"f1": float(each.head.bias[0])})
     run.fit(
         made,
         PatchData(samples.epoch, samples.val, LOADING),
         ckpt_path=folder / "last.ckpt" if resume else None,
-        weights_only=False,
     )
     return run
 

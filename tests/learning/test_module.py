@@ -7,15 +7,17 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.labels.detections import Detections
 from detect.learning.callbacks import AveragedWeights, EpochLog
+from detect.learning.checkpoints import Checkpoints, read_best
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mining import MineHardNegatives
 from detect.learning.patch import ClassifierModule
+from detect.learning.run_file import RunFile, read_run_tensors
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
@@ -51,7 +53,7 @@ def trainer(epochs: int, *callbacks: pl.Callback, **options: object) -> pl.Train
         devices=1,
         callbacks=list(callbacks),
         logger=False,
-        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -205,15 +207,14 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     samples = patch_samples_of(split, PixelSource((1, 2, 3), 1 << 30), PatchGeometry(16, 8), recipe, augment, 7)
     rates = replace(FULL, label_smoothing=0.1, score_every=3, unfreeze_at=0.5)
     module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), rates, 7, PLAIN, Counts())
-    best = ModelCheckpoint(
-        dirpath=folder, filename="best", monitor="val/f1", mode="max", save_last=True, enable_version_counter=False
-    )
-    run = trainer(epochs, best, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks)
+    file = RunFile({}, [])
+    kept = Checkpoints(folder / "last.ckpt", folder / "best.ckpt", "val/f1", file)
+    run = trainer(epochs, kept, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks, plugins=[file])
     assert samples.hard_negatives is not None
     mined = MineHardNegatives(alarm, split.train, samples.hard_negatives, Mining((0.3,), 1.0))
     run.callbacks.insert(0, mined)  # type: ignore[attr-defined]
     last = folder / "last.ckpt" if resume else None
-    run.fit(module, PatchData(samples.epoch, samples.val, LOADING), ckpt_path=last, weights_only=False)
+    run.fit(module, PatchData(samples.epoch, samples.val, LOADING), ckpt_path=last)
     return {name: value.clone() for name, value in module.net.state_dict().items()}
 
 
@@ -240,7 +241,7 @@ def test_law_7_epochs_between_two_counts_repeat_the_last_one_also_after_a_resume
     f1 = one["val/f1"].tolist()
     assert f1[0] == f1[1] != f1[2]
     pd.testing.assert_frame_equal(one, other)
-    best = [torch.load(tmp_path / name / "best.ckpt", weights_only=True)["epoch"] for name in ("whole", "torn")]
+    best = [read_best(tmp_path / name / "best.ckpt") for name in ("whole", "torn")]
     assert best[0] == best[1]
 
 
@@ -260,11 +261,13 @@ class Notes:
 
 
 def test_the_averaged_weights_are_scored_and_kept(tmp_path: Path) -> None:
-    """The checkpoint of the last epoch holds the very weights that were scored, and not those that learn."""
+    """The files of an epoch hold the very weights that were scored, and not those that learn."""
     notes = Notes()
     module = ClassifierModule(fresh(), FULL, 0, PLAIN, notes)
-    best = ModelCheckpoint(dirpath=tmp_path, save_last=True, enable_version_counter=False)
-    trainer(2, AveragedWeights(decay=0.9), best).fit(module, coloured_data())
-    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    torch.testing.assert_close(kept["state_dict"]["net.head.bias"], notes.biases[-1])
-    assert not torch.allclose(kept["current_model_state"]["net.head.bias"], notes.biases[-1])
+    file = RunFile({}, [])
+    kept = Checkpoints(tmp_path / "last.ckpt", tmp_path / "best.ckpt", "val/f1", file)
+    trainer(1, AveragedWeights(decay=0.9), kept, plugins=[file]).fit(module, coloured_data())
+    last, best = (read_run_tensors(tmp_path / name) for name in ("last.ckpt", "best.ckpt"))
+    for state in (last, best):
+        torch.testing.assert_close(state["state_dict"]["net.head.bias"], notes.biases[-1])
+    assert not torch.allclose(last["current_model_state"]["net.head.bias"], notes.biases[-1])

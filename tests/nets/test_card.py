@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from detect.imagery.resolution import Resolution
-from detect.nets.card import BackboneSpec, ModelCard, ModelFileError
+from detect.nets.card import LONGEST, BackboneSpec, ModelCard, ModelFileError
 from detect.nets.heads.specs import GridHead, PatchHead
 from tests.grids import grid_card
 
@@ -303,3 +303,93 @@ def test_images_that_cannot_be_resampled(change: dict[str, Any], names: str) -> 
 def test_a_card_is_checked_when_it_is_made(change: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         replace(CARD, **change)
+
+
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [
+        ("head.patch_size", [0, -48, 10**9, 48.0, True, "48", None]),
+        ("head.background", ["", "a\nb", "\ud800", "x" * 2000, 3, "cow"]),
+        ("backbone.stride", [0, 10**9, 16.0, "16", None]),
+        ("backbone.stages", [0, 10**6, 5.0]),
+        ("backbone.bands", [0, 10**9, 3]),
+        ("classes", [[], "cow", ["cow", "cow"], ["cow", 3], ["a\nb"], ["a"] * 10**5, None]),
+        ("bands", [[], "1234", [0, 1, 2, 3], [1, 2, 3, 4.0], [1, 2, 3, 10**9], [1] * 10**5]),
+        ("dtype", ["float128", "object", "", None, ["uint8"]]),
+        ("offset", [[0, 0, 0], [0, 0, 0, "0"], [0, 0, 0, float("nan")], [0, 0, 0, 10**400], 3]),
+        ("scale", [[1, 1, 1, 0], [1, 1, 1, -1], [1, 1, 1, float("inf")], [1, 1, 1, 1e-300], ["1"] * 4]),
+        ("halo", [-1, 10**9, 96.0, "96"]),
+        ("halo_auto", [-1, 10**9, False]),
+        ("threshold", [-0.1, 1.1, float("nan"), None, "0.5"]),
+        ("separation", [-1, float("nan"), float("inf"), 1e9, None]),
+        ("calibration", [3, {"slope": "1"}, {"slope": float("nan")}]),
+        ("training", [None, [], {"notes": 3}, {"notes": [3]}, {"val": [{}]}, {"negative_labels": "cow"}]),
+    ],
+)
+def test_a_header_out_of_its_bounds_is_refused_by_what_is_wrong(place: str, values: list[Any]) -> None:
+    """By kind and by size, before anything is made of it; the message is short, however long the value."""
+    group, _, entry = place.rpartition(".")
+    for value in values:
+        header = header_of(CARD)
+        (header[group] if group else header)[entry] = value
+        with pytest.raises(ModelFileError, match=entry.rstrip("es")) as raised:
+            ModelCard.from_json(json.dumps(header))
+        assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"width": value} for value in (20_000, 10**9, 16.0, None)),
+        *({"slots": value} for value in (65, 10**9, True)),
+        *({"deepest": value} for value in (10**9, 2**5000, 32.0)),
+        *({"object_size": value} for value in (-1, 1e9, float("nan"), "24")),
+        *({"typical_size": value} for value in (-1, 10**9, None)),
+    ],
+)
+def test_a_grid_head_out_of_its_bounds_is_refused(change: dict[str, Any]) -> None:
+    header = header_of(grid_card(24.0))
+    with pytest.raises(ModelFileError, match=next(iter(change))):
+        read(header, head={**header["head"], **change})
+
+
+def test_a_separation_of_boxes_is_a_share() -> None:
+    with pytest.raises(ModelFileError, match=r"separation must be in \[0, 1\]"):
+        read(header_of(grid_card(24.0)), separation=3.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf-hub:timm/resnet18",
+        "hf_hub:timm/resnet18",
+        "resnet18.hf-hub:x",
+        "local-dir:/tmp",
+        "https://localhost/a",
+        "timm/resnet18",
+        "../resnet18",
+        "resnet18.",
+        "",
+        "x" * 10**6,
+        None,
+        ["resnet18"],
+    ],
+)
+def test_the_name_of_a_backbone_is_no_address_or_path(name: Any) -> None:
+    """timm would fetch `hf-hub:` names, and read `local-dir:` ones."""
+    with pytest.raises(ModelFileError, match=r"net\.backbone"):
+        read(header_of(CARD), backbone={"name": name, "stride": 16, "stages": 5, "bands": 4})
+
+
+@pytest.mark.parametrize("levels", [100, 5000])
+def test_a_header_is_not_nested_without_end(levels: int) -> None:
+    header = header_of(CARD)
+    nested = '{"a":' * levels + "1" + "}" * levels
+    text = json.dumps({**header, "training": 0}).replace('"training": 0', f'"training": {nested}')
+    with pytest.raises(ModelFileError, match="header cannot be read"):
+        ModelCard.from_json(text)
+
+
+def test_a_header_has_a_greatest_length() -> None:
+    with pytest.raises(ModelFileError, match="12,582,913 characters"):
+        ModelCard.from_json("[" * (LONGEST + 1))

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from detect.nets.card import BackboneSpec, ModelFileError
+from detect.nets import modelfile
+from detect.nets.card import BackboneSpec, ModelFileError, NetSpec
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import GridHead, PatchHead
@@ -182,6 +183,80 @@ def test_tensors_that_do_not_fit(path: Path, bias: torch.Tensor | None) -> None:
     rewrite(path, **{"head.bias": bias})
     with pytest.raises(ModelFileError, match=r"(?s)model\.safetensors: .*head\.bias"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": {"name": "grid", "deepest": 32, "width": 4000, "slots": 64, "object_size": 24.0, "typical_size": 24}},
+        {"backbone": {"name": "resnetv2_152x4_bit", "stride": 8, "stages": None, "bands": 3}},
+        {"classes": [f"c{i}" for i in range(60_000)]},
+    ],
+)
+def test_a_header_of_another_network_than_the_tensors_is_refused_before_memory_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict
+) -> None:
+    """Gigabytes, that is: what is built to be compared stands on torch's `meta` device alone."""
+    net, card = lively_grid(24.0, 16, 1)
+    path = tmp_path / "model.safetensors"
+    save_model(path, net, card)
+    rewrite(path, {**header_of(path), **change})
+    built: list[set[str]] = []
+    real = modelfile.build_net
+
+    def build(spec: NetSpec) -> modelfile.Net:
+        made = real(spec)
+        built.append({each.device.type for each in (*made.parameters(), *made.buffers())})
+        return made
+
+    monkeypatch.setattr(modelfile, "build_net", build)
+    with pytest.raises(ModelFileError, match=r"model\.safetensors: .*(shape|keys)"):
+        load_model(path)
+    assert built == [{"meta"}]
+
+
+@pytest.mark.parametrize("size", [0, (32 << 20) + 1, 1 << 40, (1 << 64) - 1])
+def test_a_file_whose_header_claims_any_size(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a.safetensors").write_bytes(size.to_bytes(8, "little") + b"{}")
+    with pytest.raises(ModelFileError, match=r"a\.safetensors: not a model file"):
+        load_model(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("head.bias", lambda value: value.mul(float("nan")), r"not finite.*head\.bias"),
+        ("head.weight", lambda value: value.to(torch.float64).add(1e300), r"not finite.*head\.weight"),
+        ("head.bias", lambda value: value.to(torch.int64), r"head\.bias holds whole numbers"),
+        ("head.bias", lambda value: value.to(torch.bool), r"head\.bias is of kind BOOL"),
+        ("head.bias", lambda value: value[None], r"head\.bias is of shape \[1, 3\]"),
+        ("scale", lambda value: value.mul(0), "scale.*positive"),
+        ("backbone.body.model.bn1.running_var", lambda value: value.sub(1e9), "bn1.running_var has variances below 0"),
+    ],
+)
+def test_tensors_that_cannot_be_computed_with(
+    path: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    """A NaN makes whole maps NaN, in which nothing is found: no objects would be told, and no error."""
+    rewrite(path, **{name: change(load_file(path)[name])})
+    with pytest.raises(ModelFileError, match=rf"model\.safetensors: .*{said}"):
+        load_model(path)
+
+
+def test_weights_of_half_the_bits_are_taken(path: Path, net: PatchClassifier) -> None:
+    rewrite(path, **{"head.weight": load_file(path)["head.weight"].half()})
+    weight = load_model(path)[0].state_dict()["head.weight"]
+    assert weight.dtype == torch.float32 and torch.equal(weight, net.head.weight.half().float())
+
+
+def test_a_record_too_long_for_readers_leaves_out_single_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, net: PatchClassifier
+) -> None:
+    """At the end of a training, so it must not be an error; `scores.json` has them."""
+    monkeypatch.setattr(modelfile, "LONGEST", 2000)
+    scores = {"f1": 0.5, "per_image": {f"{i}.png": {"true": 3} for i in range(1000)}}
+    save_model(tmp_path / "a.safetensors", net, replace(CARD, training={"seed": 3, "validation": scores}))
+    assert load_model(tmp_path / "a.safetensors")[1].training == {"seed": 3, "validation": {"f1": 0.5}}
 
 
 @pytest.mark.parametrize("size", [None, 31.25])

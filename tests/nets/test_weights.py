@@ -202,6 +202,35 @@ def test_weights_that_do_not_fit(tmp_path: Path, tiny_state: dict) -> None:
         build_backbone(BackboneSpec(TINY, 16), str(path))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("conv1.0.weight", torch.zeros(1).expand(10**6, 3, 10**3, 10**3), r"conv1\.0\.weight has another shape"),
+        ("bn1.bias", torch.zeros(1).expand(10**13), r"bn1\.bias has another shape"),
+        ("bn1.running_var", "negative", r"bn1\.running_var has variances below 0"),
+        ("bn1.bias", "nan", r"not finite: bn1\.bias"),
+        ("bn1.bias", "whole", r"bn1\.bias is of kind torch\.int64"),
+        ("bn1.bias", "meta", "cannot be used"),
+    ],
+)
+@pytest.mark.parametrize("bands", [3, 4])
+def test_weights_that_claim_any_size_or_cannot_be_computed_with(
+    tmp_path: Path, tiny_state: dict, name: str, value: torch.Tensor | str, said: str, bands: int
+) -> None:
+    """An expanded tensor is some bytes in the file, and terabytes where it is copied."""
+    own = tiny_state[name]
+    made = {"negative": own - 9, "nan": own * float("nan"), "whole": own.long(), "meta": own.to("meta")}
+    torch.save({**tiny_state, name: made[value] if isinstance(value, str) else value}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=said):
+        build_backbone(BackboneSpec(TINY, 16, bands=bands), str(tmp_path / "w.pth"))
+
+
+def test_a_file_of_torch_before_its_zip_files_is_read(tmp_path: Path, tiny_state: dict) -> None:
+    torch.save(tiny_state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    backbone = build_backbone(BackboneSpec(TINY, 32), str(tmp_path / "old.pth"))
+    assert same(backbone.body.model.state_dict(), {n: v for n, v in tiny_state.items() if not n.startswith("fc.")})
+
+
 def test_names_that_are_no_weights() -> None:
     with pytest.raises(WeightsError, match=r"net\.weights=imagenet: .*bundled, hub, none"):
         build_backbone(BackboneSpec(TINY, 16), "imagenet")

@@ -3,6 +3,18 @@
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
+from detect.nets.bounds import (
+    LARGEST_PATCH,
+    LEAST_SIZE,
+    MOST_PIXELS,
+    MOST_SLOTS,
+    MOST_STRIDE,
+    MOST_WIDTH,
+    check_name,
+    check_number,
+    check_whole,
+)
+
 
 @dataclass(frozen=True)
 class PatchHead:
@@ -11,12 +23,20 @@ class PatchHead:
     Attributes:
         patch_size: side of the square in resampled pixels.
         background: name of the background, which is the first output; None for a classifier of patches alone.
+
+    Raises:
+        ValueError: a side out of its bounds, or a name that cannot be written.
     """
 
     name: ClassVar = "patch"
 
     patch_size: int
     background: str | None
+
+    def __post_init__(self) -> None:
+        check_whole("net.patch_size", self.patch_size, 1, LARGEST_PATCH)
+        if self.background is not None:
+            check_name("background", self.background)
 
     @property
     def boxes(self) -> bool:
@@ -63,7 +83,7 @@ class GridHead:
         typical_size: side of a typical object in resampled pixels, as far as the labels tell.
 
     Raises:
-        ValueError: a number below its least.
+        ValueError: a number out of its bounds.
     """
 
     name: ClassVar = "grid"
@@ -75,14 +95,12 @@ class GridHead:
     typical_size: int
 
     def __post_init__(self) -> None:
-        if self.deepest < 1:
-            raise ValueError(f"net.deepest must be 1 or more, got {self.deepest}")
-        if self.slots < 1:
-            raise ValueError(f"net.slots must be 1 or more, got {self.slots}")
-        if self.width < 8:
-            raise ValueError(f"net.width must be 8 or more, got {self.width}")
-        if self.object_size is not None and not self.object_size > 0:
-            raise ValueError(f"net.object_size must be positive, or auto, got {self.object_size}")
+        check_whole("net.deepest", self.deepest, 1, MOST_STRIDE)
+        check_whole("net.slots", self.slots, 1, MOST_SLOTS)
+        check_whole("net.width", self.width, 8, MOST_WIDTH)
+        check_whole("typical_size", self.typical_size, 0, MOST_PIXELS)
+        if self.object_size is not None:
+            check_number("net.object_size", self.object_size, LEAST_SIZE, MOST_PIXELS)
 
     @property
     def boxes(self) -> bool:
