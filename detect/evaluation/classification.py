@@ -1,5 +1,6 @@
 """Classifying bare patches with a patch classifier, and the scores of that."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from detect.evaluation.scores import score_patches
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
 from detect.nets.card import NetSpec
+from detect.nets.device_memory import InParts
 from detect.nets.heads.patch import PatchClassifier
 from detect.samples.loading import PatchSet
 
@@ -46,7 +48,7 @@ def classify(
         logits = net.classify(torch.from_numpy(pixels).to(device)).float()
         return np.asarray(logits.cpu().numpy()[..., None, None], np.float32)
 
-    views = Views(as_map, decoder_of(spec), tta, tta_combine)
+    views = Views(partial(InParts(str(device)), as_map), decoder_of(spec), tta, tta_combine)
     truth: list[int] = []
     logits = []
     with torch.inference_mode():

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from detect.labels.detections import Detections
+
+PART_PAIRS = 512
+"""About how many pairs are matched at once; the time for a part grows with its square."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,26 +172,46 @@ def overlapping_pairs(found: Detections, truth: Detections, iou: float) -> Match
 def _best_pairs(pairs: Match, radius: float) -> Match:
     """Choose the best one-to-one matching among pairs no farther apart than `radius`.
 
-    It is a full matching of the sparse graph (Jonker and Volgenant's algorithm) in which every found object may also be
-    paired with a dummy of its own, at a cost above all distances together: as few dummies as possible are used. The 1
-    added to every cost changes no order; scipy reads a zero as no edge.
+    Objects that no chain of pairs connects do not depend on each other, so that the time is in proportion to them: they
+    are matched in parts of some `PART_PAIRS` pairs.
     """
     used, found = np.unique(pairs.found_index, return_inverse=True)
     wanted, truth = np.unique(pairs.truth_index, return_inverse=True)
     if not len(used):
         return pairs
+    edges = coo_array((np.ones(len(found)), (found, len(used) + truth)), shape=(len(used) + len(wanted),) * 2)
+    chain = connected_components(edges, directed=False)[1][found]
+    part = (np.cumsum(np.bincount(chain)) // PART_PAIRS)[chain]
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order])) + 1
+    chosen = [
+        each[_best_of(found[each], truth[each], pairs.distance[each], radius)] for each in np.split(order, starts)
+    ]
+    kept = np.sort(np.concatenate(chosen))
+    return Match(pairs.found_index[kept], pairs.truth_index[kept], pairs.distance[kept], pairs.n_found, pairs.n_truth)
+
+
+def _best_of(
+    found_index: NDArray[np.int64], truth_index: NDArray[np.int64], distance: NDArray[np.float64], radius: float
+) -> NDArray[np.intp]:
+    """Return which of some pairs, sorted by found, then annotated object, are the best one-to-one matching.
+
+    It is a full matching of the sparse graph (Jonker and Volgenant's algorithm) in which every found object may also be
+    paired with a dummy of its own, at a cost above all distances together: as few dummies as possible are used. The 1
+    added to every cost changes no order; scipy reads a zero as no edge.
+    """
+    used, found = np.unique(found_index, return_inverse=True)
+    wanted, truth = np.unique(truth_index, return_inverse=True)
     rows = np.arange(len(used))
     dummy_cost = radius * (min(len(used), len(wanted)) + 1)
     cost = coo_array(
         (
-            np.concatenate([pairs.distance, np.full(len(used), dummy_cost)]) + 1,
+            np.concatenate([distance, np.full(len(used), dummy_cost)]) + 1,
             (np.concatenate([found, rows]), np.concatenate([truth, len(wanted) + rows])),
         ),
         shape=(len(used), len(wanted) + len(used)),
     ).tocsr()
     row, col = min_weight_full_bipartite_matching(cost)
     real = col < len(wanted)
-    found_index, truth_index = used[row[real]], wanted[col[real]]
-    key = pairs.found_index * pairs.n_truth + pairs.truth_index
-    distance = pairs.distance[np.searchsorted(key, found_index * pairs.n_truth + truth_index)]
-    return Match(found_index, truth_index, distance, pairs.n_found, pairs.n_truth)
+    key = found * len(wanted) + truth
+    return np.searchsorted(key, row[real] * len(wanted) + col[real])

@@ -62,7 +62,7 @@ def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
     """
     rules: dict[str, tuple[Any, str]] = {}
     for run in runs:
-        rule = (run.scores.get("radius"), run.scores.get("iou"))
+        rule = _rule(run)
         first, name = rules.setdefault(run.setting, (rule, run.name))
         if rule != first:
             raise ValueError(
@@ -77,6 +77,20 @@ def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     numbers = [name for name in (*SCORE_NAMES, *COUNT_NAMES) if name in table and bool(table[name].notna().any())]
     return table[["run", "setting", "fold", "seed", "split"]].join(table[numbers].astype("float64"))
+
+
+def different_rules(runs: Sequence[ScoredRun]) -> str | None:
+    """Return a note on settings that were scored by different rules, whose scores do not compare; None if all agree."""
+    rules = {run.setting: _rule(run) for run in runs}
+    if len(set(rules.values())) < 2:
+        return None
+    named = "; ".join(f"{setting}: {radius}, {iou}" for setting, (radius, iou) in rules.items())
+    return f"the settings were scored with another radius or IoU each, their scores do not compare ({named})"
+
+
+def _rule(run: ScoredRun) -> tuple[Any, Any]:
+    """Return the radius and the IoU by which a run was scored, None where it is the other."""
+    return run.scores.get("radius"), run.scores.get("iou")
 
 
 def _counts(scores: Mapping[str, Any]) -> dict[str, int]:

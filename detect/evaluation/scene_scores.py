@@ -29,6 +29,9 @@ SHOWN_SCORES = (
 )
 """Scores that are logged, in this order, where there are any."""
 
+MOST_NAMED = 5
+"""Most classes that a line names for one reason."""
+
 Tables = Mapping[str, Detections]
 """Detections, or ground truth, by image."""
 
@@ -84,27 +87,74 @@ def false_alarms_per_megapixel(scores: Mapping[str, Any], images: Sequence[Annot
 
 
 def verdict(scores: Mapping[str, Any], threshold: float, separation: str) -> str:
-    """Return in a sentence how good a model is.
+    """Return in a sentence how good a model is, and which classes fell short of it.
 
     Args:
         scores: of the validation images or patches.
         threshold: least score of a detection.
         separation: how far apart detections are, in words.
     """
+    short = shortfalls(scores)
+    classes = f"; {short}" if short else ""
     if "accuracy" in scores:
-        return f"patches: accuracy {scores['accuracy']:.3f}, balanced accuracy {scores['balanced_accuracy']:.3f}"
+        return f"patches: {_named(scores, 'accuracy', 'balanced_accuracy')}{classes}"
     bias = scores["count_bias_percent"]
     shown = "" if bias is None else f", count {bias:+.1f} %"
     how = f"within {scores['radius']:g} pixels" if scores["iou"] is None else f"at IoU {scores['iou']:g}"
     return (
-        f"F1 {scores['f1']:.3f} {how} (precision {scores['precision']:.3f}, recall {scores['recall']:.3f}){shown}, "
-        f"at threshold {threshold:.3f} and {separation}"
+        f"F1 {_three(scores['f1'])} {how} ({_named(scores, 'precision', 'recall')}){shown}, "
+        f"at threshold {threshold:.3f} and {separation}{classes}"
     )
 
 
 def shown_scores(scores: Mapping[str, Any]) -> str:
-    """Return the main scores in a line."""
-    return "  ".join(f"{name} {scores[name]:.3f}" for name in SHOWN_SCORES if scores.get(name) is not None)
+    """Return the main scores in a line, and which classes fell short of them."""
+    line = "  ".join(f"{name} {scores[name]:.3f}" for name in SHOWN_SCORES if scores.get(name) is not None)
+    short = shortfalls(scores)
+    return f"{line}; {short}" if short else line
+
+
+def shortfalls(scores: Mapping[str, Any]) -> str:
+    """Return which classes a score over all objects or patches hides, in words; nothing of a single class.
+
+    Those never found, then those whose F1 is below that over all (of patches, the accuracy), the worst first, then
+    those that the labels do not have, which nothing was measured on; of each `MOST_NAMED` by name, and how many more.
+
+    Args:
+        scores: with `per_class`.
+    """
+    classes: Mapping[str, Mapping[str, Any]] = scores.get("per_class") or {}
+    if len(classes) < 2:
+        return ""
+    overall = scores["accuracy"] if "accuracy" in scores else scores["f1"]
+    f1 = {name: numbers["f1"] or 0.0 for name, numbers in classes.items() if numbers["true"]}
+    never = [f"{name} (of {classes[name]['true']})" for name, value in f1.items() if not value]
+    worst = sorted((value, name) for name, value in f1.items() if value > 0 and f"{value:.3f}" < f"{overall or 0:.3f}")
+    absent = [name for name, numbers in classes.items() if not numbers["true"]]
+    told = {
+        "never found": never,
+        "F1 below that": [f"{name} {value:.3f}" for value, name in worst],
+        "not among the labels": absent,
+    }
+    parts = [f"{what}: {_first(names)}" for what, names in told.items() if names]
+    macro = scores.get("macro_f1")
+    if len(f1) > 1 and macro is not None and (never or worst):
+        parts.insert(0, f"macro F1 of {len(f1)} classes {macro:.3f}")
+    return "; ".join(parts)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _named(scores: Mapping[str, Any], *names: str) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_three(scores[name])}" for name in names)
+
+
+def _three(value: float | None) -> str:
+    """Return a score with three digits; one of nothing, such as the precision where nothing was found, has none."""
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _as_boxes(tables: Tables) -> dict[str, Detections]:

@@ -42,7 +42,7 @@ def score_points(
         of the first matching, which is also that of `confusion` (rows true, columns found, missed objects in the last
         column, false alarms in the last row); `count_bias_percent`, 100 (found - true) / true; `mean_distance` of the
         pairs in pixels. If all objects are boxes, `mean_iou` of the pairs with an IoU of 0.5 or more, and `_points` of
-        a matching by centres even where `iou` is given.
+        a matching by centres within `radius_points`, even where `iou` is given.
 
     Raises:
         ValueError: the two name different images, an object's class is not in `classes`, or an IoU is asked of points.
@@ -101,6 +101,7 @@ def _box_scores(
     return {
         "mean_iou": float(ious.mean()) if len(ious) else None,
         **{f"{name}_points": value for name, value in points.items()},
+        "radius_points": float(centres.radius),
     }
 
 

@@ -7,11 +7,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.maps import block_side
 from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.scratch import release
+from detect.inference.decoding.blocks import planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.plan import Plan
-from detect.inference.stitching import Runtime, release
+from detect.inference.stitching import Runtime
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
 
@@ -52,7 +55,8 @@ class Engine:
         """Check that a scene is of the network's kind, and return it at the network's resolution.
 
         Raises:
-            SceneError: the pixels are of another type than the model's, or have no known size on the ground.
+            SceneError: the pixels are of another type than the model's, or have no known size on the ground; or no disk
+                of the size that is there could hold the map.
             ValueError: the model has no background class and finds nothing in images.
         """
         if not self.spec.head.finds:
@@ -63,11 +67,13 @@ class Engine:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        return self.spec.resolution.resampled(scene)
+        scene = self.spec.resolution.resampled(scene)
+        self.plan.check_map(scene, self.decoder.channels)
+        return scene
 
     def detections(self, logits: NDArray[np.float32], scene: Scene) -> Detections:
         """Return the objects of a scene's map (K, h, w), in resampled pixels."""
-        rows = self.plan.rows(*logits.shape[::2])
+        rows = self.plan.rows(logits.shape[2])
         return self.decoder.detections(
             logits, self.geometry(scene), separation=self.separation, threshold=self.threshold, rows=rows
         )
@@ -83,24 +89,35 @@ class SceneResult:
         preview: the scene reduced to a small picture, (bands, h, w), of the model's bands; None where the run
             makes none.
         logits: (K, h, w), the stitched map, in memory or in a file.
-        rows: rows of the map that may be decoded at once.
+        cells: cells of the map whose probabilities may be made at once.
         heat: returns the probabilities of the classes from rows of the map.
+        damaged: what the decoder of the image warned of, empty where it did not.
     """
 
     detections: Detections
     geometry: CellGeometry
     preview: NDArray[np.generic] | None
     logits: NDArray[np.float32]
-    rows: int
+    cells: int
     heat: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    damaged: str = ""
 
-    def heat_strips(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the posteriors of the classes, (C, rows, w) in [0, 1], from the top."""
-        for row in range(0, self.logits.shape[1], self.rows):
-            yield self.heat(np.asarray(self.logits[:, row : row + self.rows]))
-            release(self.logits)
+    def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.
+
+        A piece is whole blocks of a written map, one at least: a strip of the map, or a part of a strip. The values do
+        not depend on where the map is kept, as in `planes`.
+        """
+        height, width = self.logits.shape[1:]
+        side = block_side(len(self.detections.classes))
+        number, across = max(1, self.cells // side**2), -(-width // side)
+        rows, cols = (number // across * side, width) if number >= across else (side, number * side)
+        for row in range(0, height, rows):
+            for col in range(0, width, cols):
+                yield self.heat(np.ascontiguousarray(self.logits[:, row : row + rows, col : col + cols]))
+                release(self.logits)
 
     @cached_property
     def heatmap(self) -> NDArray[np.float32]:
         """The posteriors of the classes, (C, h, w) in [0, 1], in memory."""
-        return np.concatenate(list(self.heat_strips()), axis=1)
+        return planes(self.logits, self.heat)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.scratch import disk_bytes
 from detect.imagery.windows import Tiling
 from detect.inference.stitching import Stitcher, make_tiling
 
@@ -23,8 +24,18 @@ MAX_TILE_AREA = 7_300_000
 """Most pixels of a tile by default: beyond it the halo's share hardly falls."""
 
 
-STRIP_ROWS = 256
-"""Rows of a map that are decoded at once are a multiple of this, the side of a written map's blocks."""
+BYTES_PER_DECODED_CELL = 160
+"""What finding the objects takes per cell of the strip of a map that is looked at: a few planes, whatever its channels.
+"""
+
+
+BYTES_PER_HEAT_VALUE = 16
+"""What making probabilities takes per channel of a cell: the channel, its exponential, and copies of both."""
+
+
+MAPS_HELD = 3
+"""Copies of a batch's map beside the network's layers: as it leaves the network, the one before, and the stitched ones.
+"""
 
 
 NETWORK_SHARE = 0.625
@@ -68,16 +79,37 @@ class Plan:
         height, width = tiling.tile_hw
         return int(np.clip(self.area // (height * width), 1, MAX_BATCH_TILES))
 
-    def stitcher(self, tiling: Tiling, channels: int) -> Stitcher:
-        """Make a stitcher whose map is in memory, or in a file where it is too large for that."""
+    def stitcher(self, tiling: Tiling, channels: int, name: str = "a scene") -> Stitcher:
+        """Make a stitcher whose map is in memory, or in a file where it is too large for that.
+
+        Raises:
+            NoRoomError: the folder has no room for the map of the scene, which it names.
+        """
         size = 4 * channels * tiling.map_shape[0] * tiling.map_shape[1]
         folder = self.folder or Path(tempfile.gettempdir())
-        return Stitcher(tiling, channels, folder if size > self.stitched else None)
+        return Stitcher(tiling, channels, folder if size > self.stitched else None, name)
 
-    def rows(self, channels: int, width: int) -> int:
-        """Return how many rows of a map of `width` cells may be decoded at once."""
-        per_cell = 16 * channels + 48
-        return max(1, self.stitched // 2 // (per_cell * width) // STRIP_ROWS) * STRIP_ROWS
+    def check_map(self, scene: Scene, channels: int) -> None:
+        """Check that the map of an image could lie on the disk, were it empty: of a size that a file only claims, not.
+
+        Raises:
+            SceneError: it could not.
+        """
+        size = 4 * channels * -(-scene.shape[0] // self.stride) * -(-scene.shape[1] // self.stride)
+        folder = self.folder or Path(tempfile.gettempdir())
+        if size > self.stitched and 0 < disk_bytes(folder) < size:
+            raise SceneError(
+                f"{scene.path}: its map takes {size >> 20} MiB, more than the whole disk of {folder} has; cut the "
+                "image into parts, or name a larger disk: runtime.scratch=DIR"
+            )
+
+    def rows(self, width: int) -> int:
+        """Return in how many rows of a map of `width` cells objects may be looked for at once."""
+        return max(1, self.stitched // 2 // (BYTES_PER_DECODED_CELL * width))
+
+    def cells(self, channels: int) -> int:
+        """Return of how many cells of a map the probabilities may be made at once."""
+        return max(1, self.stitched // 2 // (BYTES_PER_HEAT_VALUE * channels))
 
     def check(self, scene: Scene, nbytes: int) -> None:
         """Check that an image can be decoded.
@@ -139,6 +171,17 @@ def make_plan(
             )
         tile = MAX_TILE_SIDE // stride * stride
     return Plan(tile, area, halo, stride, budget // 4, budget // 32, folder, align)
+
+
+def map_bytes(channels: int, stride: int, views: int = 1) -> float:
+    """Return the bytes per pixel of a tile that its maps take, beside those in the network.
+
+    Args:
+        channels: K of the maps.
+        stride: the net's pixels per cell.
+        views: of each tile; their maps are kept until they are combined.
+    """
+    return (MAPS_HELD + (views + 1 if views > 1 else 0)) * 4 * channels / stride**2
 
 
 def layer_bytes(net: nn.Module, bands: int, side: int = 256) -> float:

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
+from detect.inference.plan import MAX_BATCH_TILES
 from detect.inference.stitching import Stitcher
 from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING_WRITES = 16
-"""Most images whose results wait to be written while the network computes the next ones."""
+MAX_WAITING_WRITES = 2 * MAX_BATCH_TILES
+"""Most images whose results wait to be written while the network computes the next ones.
 
-
-LARGE_MAP_BYTES = 4 << 20
-"""A map of more bytes than this waits to be written alone."""
+Two batches of images of one tile: with fewer the network stood still while those of a batch were written.
+"""
 
 
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
@@ -66,11 +66,12 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stitched:
-    """The whole map (K, h, w) of an image, and its preview where one was asked for."""
+    """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of."""
 
     source: Source
     logits: NDArray[np.float32]
     preview: NDArray[np.generic] | None
+    damaged: str = ""
 
 
 def predict_images(
@@ -97,10 +98,16 @@ def predict_images(
     progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
     done = 0
     with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress)) as maps:
-        waiting: deque[Future[Failure | None]] = deque()
+        waiting: deque[tuple[Future[Failure | None], int]] = deque()
         for item in chain(maps, [None]):
-            while waiting and (item is None or len(waiting) >= MAX_WAITING_WRITES or waiting[0].done() or _large(item)):
-                failed = waiting.popleft().result()
+            room = engine.plan.stitched - _nbytes(item)
+            while waiting and (
+                item is None
+                or len(waiting) >= MAX_WAITING_WRITES
+                or waiting[0][0].done()
+                or sum(nbytes for _, nbytes in waiting) > room
+            ):
+                failed = waiting.popleft()[0].result()
                 if failed is not None:
                     failures.append(failed)
                     _report(failed, sink)
@@ -109,7 +116,7 @@ def predict_images(
                 _report(item, sink)
             elif item is not None:
                 done += item.source.scene.file_pixels
-                waiting.append(writer.submit(_finish, item, engine, sink))
+                waiting.append((writer.submit(_finish, item, engine, sink), _nbytes(item)))
     return done, failures
 
 
@@ -156,7 +163,7 @@ def stitched(
                 if step.source.name in broken:
                     continue
                 logits = maps.pop(step.source.name).finished()
-                yield Stitched(step.source, logits, step.preview)
+                yield Stitched(step.source, logits, step.preview, step.damaged)
             else:
                 tile_maps = engine.runtime(step.pixels)
                 for (source, tiling, core), tile_map in zip(step.cores, tile_maps, strict=True):
@@ -169,7 +176,7 @@ def stitched(
                         continue
                     if source.name not in maps:
                         progress.start(source.name)
-                        maps[source.name] = engine.plan.stitcher(tiling, len(tile_map))
+                        maps[source.name] = engine.plan.stitcher(tiling, len(tile_map), source.name)
                     maps[source.name].put(core, tile_map)
                     progress.advance(core.height * core.width)
 
@@ -182,8 +189,9 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.geometry(scene),
         item.preview,
         item.logits,
-        engine.plan.rows(*item.logits.shape[::2]),
+        engine.plan.cells(len(item.logits)),
         engine.decoder.heat,
+        item.damaged,
     )
 
 
@@ -210,11 +218,17 @@ def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
         return Failure(source.name, f"its results could not be written ({error})")
     except ValueError as error:
         return Failure(source.name, str(error))
+    except MemoryError as error:
+        return Failure(source.name, f"there is not enough memory for its results ({error})")
     return None
 
 
-def _large(item: Stitched | Failure | None) -> bool:
-    return isinstance(item, Stitched) and item.logits.nbytes > LARGE_MAP_BYTES
+def _nbytes(item: Stitched | Failure | None) -> int:
+    """Return the bytes that an image's result keeps in memory until it is written."""
+    if not isinstance(item, Stitched):
+        return 0
+    in_memory = 0 if isinstance(item.logits, np.memmap) else item.logits.nbytes
+    return in_memory + (0 if item.preview is None else item.preview.nbytes)
 
 
 def _report(failure: Failure, sink: Sink) -> None:

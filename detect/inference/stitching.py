@@ -1,13 +1,12 @@
 """Stitching: the cores of tiles put together into the one map that the whole image would have given."""
 
-import mmap
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.scratch import release, scratch_array
 from detect.imagery.windows import Tiling, Window
 
 Runtime = Callable[[NDArray[np.generic]], NDArray[np.float32]]
@@ -21,21 +20,26 @@ SINGLE_TILE_STEP = 64
 class Stitcher:
     """Collects the maps of tiles, in any order, into the map of the scene.
 
+    In a file, a cell's channels lie side by side, so that a few cells are a few pages however many channels there are.
+
     Args:
         tiling: the tiles.
         channels: K of the maps.
         folder: for a nameless file with the map; None keeps the map in memory.
+        name: of the scene, for the error.
+
+    Raises:
+        NoRoomError: the folder has no room for the map.
     """
 
-    def __init__(self, tiling: Tiling, channels: int, folder: Path | None = None) -> None:
+    def __init__(self, tiling: Tiling, channels: int, folder: Path | None = None, name: str = "a scene") -> None:
         self.tiling = tiling
-        shape = (channels, *tiling.map_shape)
         self._map: NDArray[np.float32]
         if folder is None:
-            self._map = np.empty(shape, np.float32)
+            self._map = np.empty((channels, *tiling.map_shape), np.float32)
         else:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                self._map = np.memmap(file, np.float32, "w+", shape=shape)
+            cells = scratch_array((*tiling.map_shape, channels), np.float32, folder, f"the map of {name}")
+            self._map = cells.transpose(2, 0, 1)
         self._missing = set(tiling)
 
     def put(self, core: Window, tile_map: NDArray[np.float32]) -> None:
@@ -69,13 +73,6 @@ class Stitcher:
         if self._missing:
             raise ValueError(f"{len(self._missing)} cores are missing from the map, such as {min(self._missing)}")
         return self._map
-
-
-def release(array: NDArray[np.float32]) -> None:
-    """Return the memory of an array in a file to the system; its content stays in the file."""
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def make_tiling(
@@ -121,9 +118,14 @@ def make_tiling(
 
 
 def _cores(length: int, most: int, usual: int, stride: int) -> list[int]:
-    """Return the sides of cores that divide a length evenly, from the fewest cores to one more than usual."""
-    numbers = range(-(-length // most), -(-length // min(most, usual)) + 2)
-    return [-(-length // (number * stride)) * stride for number in numbers]
+    """Return the sides of cores that divide a length evenly, from the fewest cores to one more than usual.
+
+    They are found by side, of which there are at most `most / stride`, and not by number, which grows with the length.
+    """
+    fewest, usually = -(-length // most), -(-length // min(most, usual)) + 1
+    cells = -(-length // stride)
+    sides = range(-(-cells // fewest), -(-cells // usually) - 1, -1)
+    return [side * stride for side in sides if -(-cells // -(-cells // side)) == side]
 
 
 def _pixels(core: tuple[int, int], halo: int) -> int:

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -64,10 +65,12 @@ class ImageEnd:
     Attributes:
         source: the image.
         preview: the scene reduced to a small picture, (bands, h, w); None where the run makes none.
+        damaged: what the decoder warned of, empty where it did not.
     """
 
     source: Source
     preview: NDArray[np.generic] | None
+    damaged: str = ""
 
 
 def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
@@ -109,8 +112,7 @@ def _tiles_of_large(
     source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
     tiling = plan.tiling(source.scene.shape)
-    cores = list(tiling)
-    size = plan.batch(tiling)
+    cores, size = iter(tiling), plan.batch(tiling)
     try:
         with source.open(source.scene, bands) as reader:
             resident = _load_whole(reader, plan)
@@ -118,8 +120,7 @@ def _tiles_of_large(
             gathered = None
             if preview_side is not None and not resident:
                 gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
-            for first in range(0, len(cores), size):
-                chosen = cores[first : first + size]
+            while chosen := list(islice(cores, size)):
                 tiles = [reader.read(tiling.tile(core)) for core in chosen]
                 pixels = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
                 if gathered is not None:
@@ -127,9 +128,10 @@ def _tiles_of_large(
                         inner = tile[:shown, tiling.halo :, tiling.halo :]
                         gathered.add(core, inner[:, : core.height, : core.width])
                 yield TileBatch([(source, tiling, core) for core in chosen], pixels)
-            yield ImageEnd(source, _preview(reader, preview_side) if gathered is None else gathered.finished())
-    except SceneError as error:
-        yield Failure(source.name, str(error))
+            preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
+            yield ImageEnd(source, preview, reader.damaged)
+    except (SceneError, MemoryError) as error:
+        yield _failure(source, error)
 
 
 def _tiles_of_small(
@@ -143,15 +145,21 @@ def _tiles_of_small(
                 tiling = plan.tiling(source.scene.shape)
                 (core,) = tiling
                 tile, preview = reader.read(tiling.tile(core)), _preview(reader, preview_side)
-        except SceneError as error:
-            yield Failure(source.name, str(error))
+                ends.append(ImageEnd(source, preview, reader.damaged))
+        except (SceneError, MemoryError) as error:
+            yield _failure(source, error)
             continue
         pixels.append(tile)
         cores.append((source, tiling, core))
-        ends.append(ImageEnd(source, preview))
     if pixels:
         yield TileBatch(cores, np.stack(pixels))
     yield from ends
+
+
+def _failure(source: Source, error: SceneError | MemoryError) -> Failure:
+    """Return what went wrong with one image alone."""
+    text = str(error) if isinstance(error, SceneError) else f"there is not enough memory for its tiles ({error})"
+    return Failure(source.name, text)
 
 
 def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | None:

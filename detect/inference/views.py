@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.inference.decoding.blocks import blocks
 from detect.inference.decoding.decoder import Decoder
 from detect.inference.decoding.geometry import Turn
 from detect.inference.stitching import Runtime
@@ -46,8 +47,17 @@ class Views:
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a batch (B, bands, H, W) to the combined maps (B, K, h, w)."""
-        maps = [self._map_of_view(pixels, turn) for turn in self.views]
-        return maps[0] if len(maps) == 1 else self.decoder.combined(np.stack(maps), self.combine)
+        if len(self.views) == 1:
+            return self._map_of_view(pixels, self.views[0])
+        first = self._map_of_view(pixels, self.views[0])
+        maps = np.empty((len(self.views), *first.shape), np.float32)
+        maps[0] = first
+        for number, turn in enumerate(self.views[1:], start=1):
+            maps[number] = self._map_of_view(pixels, turn)
+        combined = np.empty_like(first)
+        for rows, cols in blocks(first.shape[1] * maps.shape[0] * maps.shape[1], first.shape[2:]):
+            combined[..., rows, cols] = self.decoder.combined(maps[..., rows, cols], self.combine)
+        return combined
 
     def _map_of_view(self, pixels: NDArray[np.generic], turn: Turn) -> NDArray[np.float32]:
         swap, rows, cols = turn

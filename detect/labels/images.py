@@ -26,6 +26,7 @@ class ImageFolder:
             raise AnnotationError(f"{root}: the data folder (data.root) is not a folder")
         self.root = root
         self._found: Mapping[str, list[Path]] | None = None
+        self._closed: list[str] = []
 
     def find(self, name: str) -> Path:
         """Find the file of a name: `root/name`, or else the only file below `root` whose path ends with `name`.
@@ -48,6 +49,8 @@ class ImageFolder:
             )
         alike = [path for path in self._files(parts[-1]) if path.stem.casefold() == Path(parts[-1]).stem.casefold()]
         hint = f"; is it {self._listed(alike)}?" if alike else ""
+        if self._closed:
+            hint += f"; {len(self._closed)} folders were not searched, which cannot be read, such as {self._closed[0]}"
         raise AnnotationError(f"image {name!r} is not in {self.root} or the folders below it{hint}")
 
     def name(self, path: Path) -> str:
@@ -58,7 +61,7 @@ class ImageFolder:
         """List the files with the stem of `file`, in lower or upper case, with any ending."""
         if self._found is None:
             found: dict[str, list[Path]] = defaultdict(list)
-            for folder, _, files in os.walk(self.root):
+            for folder, _, files in os.walk(self.root, onerror=lambda error: self._closed.append(str(error.filename))):
                 for each in files:
                     found[Path(each).stem.casefold()].append(Path(folder, each))
             self._found = {stem: sorted(paths) for stem, paths in found.items()}

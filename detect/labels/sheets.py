@@ -1,14 +1,29 @@
-"""CSV files as sheets of text with the line number of every row, and text that can be read back unchanged."""
+"""CSV files as sheets of text with the line number of every row, and text that can be read back unchanged.
+
+All CSV is written here (RFC 4180, UTF-8, lines that end in a line feed). A spreadsheet runs a cell that begins with one
+of `FORMULA_STARTS`; such a cell, unless it is a plain number, is written with an apostrophe before it, which reading
+here removes (OWASP, CSV injection). A text that begins with apostrophes and then such a character gets one more, so
+that every text comes back.
+"""
 
 import csv
 import io
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.imagery.files import replace_file
+from detect.imagery.files import read_regular, replace_file
 from detect.labels.annotations import AnnotationError
+
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
+"""First characters, of which some are full-width, by which a spreadsheet takes a cell for a formula."""
+
+MAX_TABLE_BYTES = 1 << 30
+"""Most bytes of a table that is read."""
+
+_PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -59,33 +74,86 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _records(path: Path) -> list[tuple[int, list[str]]]:
-    """Read the rows that are not blank, each with the line on which it starts."""
-    if not path.is_file():
+    """Read the rows that are not blank, each with the line on which it starts; blanks around the fields are removed."""
+    if not path.exists():
         raise AnnotationError(f"{path}: no such file")
+    records = []
+    for line, fields in read_rows(path, skip_blanks=True):
+        stripped = [unguarded(field.strip()) for field in fields]
+        if any(stripped):
+            records.append((line, stripped))
+    return records
+
+
+def read_rows(path: Path, *, skip_blanks: bool = False, errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV file as they stand in it, apostrophes of `guarded` too.
+
+    Args:
+        path: the file, in UTF-8 with or without a byte order mark.
+        skip_blanks: whether blanks after a comma are left out, before a quote too.
+        errors: what bytes that are not UTF-8 become, as in `bytes.decode`.
+
+    Yields:
+        The line, from 1, on which a row starts that has any fields, and those.
+
+    Raises:
+        FileNotFoundError: no such file.
+        AnnotationError: not a file, more than `MAX_TABLE_BYTES`, not UTF-8, or a quote that is not closed.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, MAX_TABLE_BYTES).decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path}: not text in UTF-8 (byte {error.start}); save it as CSV UTF-8") from error
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
-    records, line = [], 1
+    except ValueError as error:
+        raise AnnotationError(str(error)) from error
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=skip_blanks, strict=True)
+    line = 1
     try:
         for fields in reader:
-            stripped = [field.strip() for field in fields]
-            if any(stripped):
-                records.append((line, stripped))
+            if fields:
+                yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
         raise AnnotationError(f"{path} line {line}: not CSV ({error}); look for a stray quote") from error
-    return records
+
+
+def guarded(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; see the head of this file."""
+    return f"'{text}" if _runs(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text of a cell that `guarded` made."""
+    return cell[1:] if cell.startswith("'") and _runs(cell) else cell
+
+
+def _runs(text: str) -> bool:
+    """Return whether a text, without the apostrophes before it, might be taken for a formula."""
+    core = text.lstrip("'")
+    return core[:1] in FORMULA_STARTS and core != "" and _PLAIN_NUMBER.fullmatch(core) is None
+
+
+def sheet_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a CSV file as text; a field with a line feed or a carriage return is quoted, and stays in its row."""
+    lines = _Lines()
+    # csv quotes what is in its own line end; older versions of Python quote no carriage return without it
+    writer = csv.writer(lines, lineterminator="\r\n")
+    for row in (header, *rows):
+        writer.writerow([guarded(cell) for cell in row])
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """The lines that a `csv.writer` writes, ended by a line feed."""
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def write_sheet(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a CSV file in UTF-8, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
+    write_whole(path, sheet_text(header, rows))
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,7 +1,9 @@
 """Augmentation over albumentations, the only module that imports it; for training alone."""
 
+import difflib
+import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -194,10 +196,19 @@ def _seed_each(chain: A.Compose, seed: int) -> None:
 
 def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
     """Return a transform of albumentations, checked."""
-    if not hasattr(A, name):
-        raise ValueError(f"augment.transforms.{name} is not a transform of albumentations")
+    transforms = _transforms()
+    if name not in transforms:
+        raise ValueError(f"augment.transforms.{name} is not a transform of albumentations{_near(name, transforms)}")
+    kind = transforms[name]
+    known = inspect.signature(kind).parameters
+    for argument in arguments:
+        if argument not in known:
+            raise ValueError(
+                f"augment.transforms.{name}.{argument}: no such argument{_near(argument, known)}; "
+                f"{name} takes {', '.join(known)}"
+            )
     try:
-        transform = getattr(A, name)(strict=True, **arguments)
+        transform: A.BasicTransform = kind(strict=True, **arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"augment.transforms.{name}: {error}") from error
     if isinstance(transform, A.DualTransform) and name not in GEOMETRIC:
@@ -206,6 +217,18 @@ def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
             f"the geometric transforms are {', '.join(GEOMETRIC)}"
         )
     return transform
+
+
+def _transforms() -> dict[str, type[A.BasicTransform]]:
+    """Return albumentations' transforms by name: of all else that it has, such as what reads files, none is called."""
+    return {
+        name: kind for name, kind in vars(A).items() if isinstance(kind, type) and issubclass(kind, A.BasicTransform)
+    }
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 2, 0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _without_mirrors(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,9 +136,9 @@ class Samples:
     warnings: tuple[str, ...] = ()
     sizes: "ObjectSizes | None" = None
 
-    def with_notes(self, sizes: "ObjectSizes | None", note: str, warnings: tuple[str, ...]) -> "Samples":
-        """Return these samples with the objects' sizes, and a note and warnings added."""
-        return replace(self, notes=(*self.notes, note), warnings=(*self.warnings, *warnings), sizes=sizes)
+    def with_notes(self, sizes: "ObjectSizes | None", notes: tuple[str, ...], warnings: tuple[str, ...]) -> "Samples":
+        """Return these samples with the objects' sizes, and notes and warnings added."""
+        return replace(self, notes=(*self.notes, *notes), warnings=(*self.warnings, *warnings), sizes=sizes)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scratch import release, scratch_array
 from detect.imagery.windows import Window, reflect
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
@@ -21,23 +21,24 @@ class PixelSource:
     """Reads windows of scenes repeatedly.
 
     A JPEG or PNG has to be decoded from its start for any window, so it is decoded once and kept, resampled if the
-    scene is: in memory up to `budget` bytes in all, then in memory-mapped files in a temporary folder. Rasters are read
+    scene is: in memory up to `budget` bytes in all, then in memory-mapped files without a name. Rasters are read
     by window.
 
     Args:
         bands: band numbers from 1.
         budget: bytes of decoded images to keep in memory.
+        folder: for the files; None takes the system's folder of temporary files.
 
     Attributes:
         resident: bytes of decoded images that are in memory.
     """
 
-    def __init__(self, bands: Sequence[int], budget: int) -> None:
+    def __init__(self, bands: Sequence[int], budget: int, folder: Path | None = None) -> None:
         self.bands = tuple(bands)
         self.budget = budget
+        self.folder = folder
         self.resident = 0
         self._images: dict[tuple[Path, Zoom | None], NDArray[np.generic]] = {}
-        self._folder: TemporaryDirectory[str] | None = None
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
         """Read a window, mirrored outside the scene: (bands, height, width) in the scene's dtype."""
@@ -79,15 +80,20 @@ class PixelSource:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             pixels = read_window(whole, whole.window, self.bands)
             if self.resident + pixels.nbytes > self.budget:
-                pixels = self._spill(pixels)
+                pixels = self._spill(pixels, scene.path)
             else:
                 self.resident += pixels.nbytes
             self._images[key] = pixels
         return self._images[key]
 
-    def _spill(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Write pixels to a temporary file and return them memory-mapped."""
-        self._folder = self._folder or TemporaryDirectory(prefix="detect-")
-        path = Path(self._folder.name) / f"{len(self._images)}.npy"
-        np.save(path, pixels)
-        return np.load(path, mmap_mode="r")
+    def _spill(self, pixels: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+        """Write pixels to a temporary file and return them memory-mapped.
+
+        Raises:
+            NoRoomError: the folder has no room for them.
+        """
+        spilled = scratch_array(pixels.shape, pixels.dtype, self.folder, f"the decoded {path.name}")
+        spilled[:] = pixels
+        release(spilled)
+        spilled.flags.writeable = False
+        return spilled

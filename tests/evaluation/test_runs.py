@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from detect.evaluation.runs import ScoredRun, confusion_table, runs_table, summary_table
+from detect.evaluation.runs import ScoredRun, confusion_table, different_rules, runs_table, summary_table
 
 
 def scored(hits: int, found: int, objects: int, **more: object) -> dict[str, object]:
@@ -55,6 +55,13 @@ def test_scores_by_different_rules_have_no_mean() -> None:
     runs = [ScoredRun("a", "", "", 0, scored(1, 2, 2)), ScoredRun("b", "", "", 1, scored(1, 2, 2, radius=9.0))]
     with pytest.raises(ValueError, match=r"^a .*\(30\.0, None\), b .*\(9\.0, None\)"):
         runs_table(runs)
+
+
+def test_settings_that_were_scored_by_different_rules_are_named() -> None:
+    one, other = ScoredRun("a", "net=x", "", 0, scored(1, 2, 2)), ScoredRun("b", "net=y", "", 0, scored(1, 2, 2))
+    assert different_rules([one, other]) is None
+    note = different_rules([one, ScoredRun("c", "net=y", "", 0, scored(1, 2, 2, radius=9.0))])
+    assert note is not None and all(part in note for part in ("net=x: 30.0", "net=y: 9.0"))
 
 
 def test_patches_have_no_counts() -> None:

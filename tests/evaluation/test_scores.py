@@ -92,6 +92,7 @@ def test_boxes_are_scored_by_their_iou() -> None:
     for scores in (near, overlap):
         assert scores["mean_iou"] == pytest.approx(8 / 12)
         assert (scores["f1_points"], scores["precision_points"], scores["recall_points"]) == (1, 1, 1)
+        assert scores["radius_points"] == 5
     assert "mean_iou" not in score_points(FOUND, TRUTH, CLASSES, radius=3)
     json.dumps(overlap, allow_nan=False)
 

@@ -141,7 +141,7 @@ def test_rasters_larger_than_the_budget_are_counted_as_if_there_were_no_bound(tm
             count_scene(open_scene(tmp_path / name), tight)
     for path in tiff.values():
         found = count_scene(open_scene(path), tight)
-        assert isinstance(found.logits, np.memmap) and found.rows < found.logits.shape[1]
+        assert isinstance(found.logits, np.memmap) and found.cells < found.logits[0].size
         assert_same_objects(found.detections, wanted.detections)
         np.testing.assert_allclose(found.heatmap, wanted.heatmap, rtol=0, atol=1e-6)
         assert found.preview.shape == wanted.preview.shape
@@ -157,3 +157,18 @@ def test_a_scene_of_one_tile_counts_the_same_as_tiff_and_png(tmp_path: Path) -> 
     model = Engine.of(card, TorchRuntime(net, torch.device("cpu")), make_plan(1 << 30, 200.0, card.halo, 16))
     png, tiff = (count_scene(open_scene(tmp_path / name), model) for name in ("a.png", "a.tif"))
     np.testing.assert_array_equal(png.logits, tiff.logits)
+
+
+def test_a_map_that_no_empty_disk_could_hold_is_the_images_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stride of 16 and 2 channels: 32,000 x 16,000 pixels are 2,000 x 1,000 cells of 8 bytes, 16 MB."""
+    plan = make_plan(64 * MIB, 100.0, 64, 16, folder=tmp_path / "later")
+    scene = Scene(tmp_path / "wide.tif", (16_000, 32_000), "uint8", 3)
+    for total, fits in ((16_000_000, True), (15_999_999, False), (0, True)):
+        monkeypatch.setattr("detect.inference.plan.disk_bytes", lambda _, total=total: total)
+        if fits:
+            plan.check_map(scene, 2)
+            continue
+        with pytest.raises(SceneError, match=r"wide\.tif.* 15 MiB.*runtime\.scratch"):
+            plan.check_map(scene, 2)

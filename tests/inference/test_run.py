@@ -9,15 +9,18 @@ import torch
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
+from detect.imagery import reading
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.windows import Window
+from detect.inference import run
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Failure
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
-from tests.engines import assert_same_objects, engine, lively, write
+from tests.engines import assert_same_objects, coarse, engine, lively, write
+from tests.imagery.rasters import write_damaged, write_tiff
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +142,7 @@ def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
         "2.jpg": "damaged or unreadable",
         "3.png": "band 3 is asked for",
         "4.png": "no such image file",
-        "5.tif": "not a readable image",
+        "5.tif": "passed over",
     }
     assert {failure.name for failure in failures} == set(reasons)
     assert all(reasons[failure.name] in failure.error and failure.name in failure.error for failure in failures)
@@ -262,3 +265,61 @@ def test_outputs_that_are_no_numbers_are_a_failure_of_their_image(
     assert [failure.name for failure in failures] == ["2.png", "3.png"]
     assert all("not finite" in failure.error for failure in failures)
     assert sorted(kept.results) == ["0.png", "1.png"]
+
+
+def test_files_that_change_between_listing_and_reading_are_failures_of_their_images(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Smaller, of fewer bands, of another type, another format, gone, a program for GDAL; small images and large."""
+    names = [f"{i}.tif" for i in range(7)]
+    pixels = np.moveaxis(coarse(60, 80), -1, 0)
+    large = np.moveaxis(coarse(700, 900), -1, 0)
+    for name in names:
+        write_tiff(tmp_path / name, large if name == "0.tif" else pixels)
+    real = run.grouped
+
+    def changed(*arguments: object) -> list:
+        write_tiff(tmp_path / "0.tif", pixels)
+        write_tiff(tmp_path / "1.tif", pixels[:, :30])
+        write_tiff(tmp_path / "2.tif", pixels[:1])
+        write_tiff(tmp_path / "3.tif", pixels.astype(np.uint16))
+        Image.new("RGB", (80, 60)).save(tmp_path / "4.tif", "PNG")
+        (tmp_path / "5.tif").write_text("<VRTDataset/>")
+        return real(*arguments)
+
+    monkeypatch.setattr(run, "grouped", changed)
+    kept = Kept()
+    _, failures = predict(tmp_path, names, engine(card, runtime, 512), kept)
+    assert sorted(failure.name for failure in failures) == names[:6] and list(kept.results) == ["6.tif"]
+    assert all(failure.name in failure.error for failure in failures)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("bands"), IndexError("index"), OverflowError("too large")])
+def test_any_error_of_reading_one_image_is_a_failure_of_that_image(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for number in range(3):
+        write(tmp_path / f"{number}.png", 60, 80)
+    real = reading.SceneReader._decode
+
+    def decode(self: reading.SceneReader, window: Window) -> np.ndarray:
+        if self.scene.path.name == "1.png":
+            raise error
+        return real(self, window)
+
+    monkeypatch.setattr(reading.SceneReader, "_decode", decode)
+    kept = Kept()
+    _, failures = predict(tmp_path, ["0.png", "1.png", "2.png"], engine(card, runtime, 512), kept)
+    assert [failure.name for failure in failures] == ["1.png"] and "1.png" in failures[0].error
+    assert sorted(kept.results) == ["0.png", "2.png"]
+
+
+@pytest.mark.parametrize("shape", [(60, 80), (700, 900)])
+def test_what_a_decoder_warned_of_comes_with_the_result(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, shape: tuple[int, int]
+) -> None:
+    write_damaged(tmp_path / "a.tif", np.moveaxis(coarse(*shape), -1, 0))
+    write_tiff(tmp_path / "b.tif", np.moveaxis(coarse(*shape), -1, 0))
+    kept = Kept()
+    _, failures = predict(tmp_path, ["a.tif", "b.tif"], engine(card, runtime, 512), kept)
+    assert failures == [] and "PackBits" in kept.results["a.tif"].damaged and kept.results["b.tif"].damaged == ""

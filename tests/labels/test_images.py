@@ -1,9 +1,11 @@
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.images import ImageFolder, find_image, match_names
 
@@ -78,3 +80,23 @@ def test_ambiguous_names_are_refused() -> None:
         match_names(["a/5.jpg", "b/5.jpg"], ["5.jpg"])
     with pytest.raises(AnnotationError, match="named in two ways"):
         match_names(["a/5.jpg", "./a/5.jpg"], ["5.jpg"])
+
+
+def test_the_error_of_a_missing_image_says_which_folders_were_not_searched(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that leads nowhere is found, and opening it says so."""
+    (root / "lost.png").symlink_to("gone.png")
+    with pytest.raises(SceneError, match=r"^passed over: .*lost\.png"):
+        open_scene(find_image(root, "lost.png"))
+    (root / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path: object = "."):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(AnnotationError, match=r"1 folders were not searched.*closed"):
+        find_image(root, "none.png")

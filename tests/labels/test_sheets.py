@@ -1,10 +1,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detect.labels.annotations import AnnotationError
-from detect.labels.sheets import UnwritableError, number_text, read_sheet, writable
+from detect.labels.sheets import (
+    FORMULA_STARTS,
+    UnwritableError,
+    guarded,
+    number_text,
+    read_rows,
+    read_sheet,
+    unguarded,
+    writable,
+    write_sheet,
+)
 
 Make = Callable[..., Path]
 
@@ -50,3 +63,55 @@ def test_names_that_would_not_be_read_back_are_errors(text: str) -> None:
 
 def test_numbers_are_written_with_the_digits_that_bring_them_back() -> None:
     assert [number_text(value) for value in (2.0, 0.1, 1 / 3, 1e20)] == ["2", "0.1", "0.3333333333333333", "1e+20"]
+
+
+TEXTS = (
+    st.text(st.sampled_from(["'", "=", "-", "@", "\t", "\r", "\n", "\0", '"', ",", ";", " ", "1", ".", "e", "ä"]))
+    | st.text()
+)
+
+
+@given(text=TEXTS)
+def test_every_cell_comes_back_and_no_spreadsheet_runs_it(text: str) -> None:
+    """Whatever apostrophes a name has of its own: only one is added, and only one is removed."""
+    cell = guarded(text)
+    assert unguarded(cell) == text
+    assert cell in (text, f"'{text}")
+    if cell[:1] in set(FORMULA_STARTS):
+        float(cell)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1.png", "'=1+1.png"),
+        ("'=1+1.png", "''=1+1.png"),
+        ("@a", "'@a"),
+        ("\ta", "'\ta"),
+        ("\ra", "'\ra"),
+        ("-a", "'-a"),
+        ("+1-2", "'+1-2"),
+        ("-3.5", "-3.5"),
+        ("+1e-05", "+1e-05"),
+        ("'tis", "'tis"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_cells_that_a_spreadsheet_would_run_have_an_apostrophe_and_numbers_have_none(text: str, cell: str) -> None:
+    assert (guarded(text), unguarded(cell)) == (cell, text)
+
+
+@given(rows=st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
+def test_a_row_stays_a_row_for_every_reader_whatever_is_in_its_cells(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("sheet") / "t.csv"
+    write_sheet(path, ("image", "error"), rows)
+    found = [tuple(map(unguarded, fields)) for _, fields in read_rows(path)]
+    assert found == [("image", "error"), *rows]
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    assert list(table.itertuples(index=False, name=None)) == [tuple(map(guarded, row)) for row in rows]
+
+
+def test_a_carriage_return_in_quotes_is_not_the_end_of_a_line(table: Make) -> None:
+    assert read_sheet(table('image,x\r"a\rb",1\r')).rows == [["a\rb", "1"]]

@@ -14,7 +14,13 @@ from detect.nets.heads.specs import GridHead, PatchHead
 
 
 class Decoder(Protocol):
-    """Reads the maps of networks with one head."""
+    """Reads the maps of networks with one head.
+
+    Attributes:
+        channels: K of the maps.
+    """
+
+    channels: int
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of every class in each cell: (K, h, w) to (C, h, w) in [0, 1]."""

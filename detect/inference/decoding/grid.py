@@ -1,15 +1,13 @@
 """The stitched map of a grid head: peaks of objectness, their centres and sizes, non-maximum suppression."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
-from torchvision.ops import batched_nms
 
 from detect.imagery.windows import clamp_far_edges
+from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
-from detect.inference.stitching import release
+from detect.inference.decoding.separation import separated_boxes, separated_points
 from detect.labels.detections import Detections
 from detect.nets.card import NetSpec
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
@@ -48,7 +46,7 @@ def decode_grid(
 
     Each cell with an object of its own (`find_centres`, objectness in steps of 1/1024 of log odds) has its centre and
     size; boxes are cut at the scene's edge. Then, from the highest objectness down, a box removes the later ones of its
-    class that overlap it by more than an IoU (torchvision's NMS), and a point those closer than a radius, of any class.
+    class that overlap it by more than an IoU (NMS), and a point those closer than a radius, of any class.
     There is no limit on their number.
 
     Args:
@@ -64,9 +62,10 @@ def decode_grid(
         Boxes or points in pixels of the scene, in reading order of their cells.
     """
     place, value = _occupied_cells(logits, head.slots, threshold, rows or logits.shape[1])
-    found = _placed(place[:, :2], value, head, classes, geometry)
+    label = likeliest(logits[head.slots * CHANNELS_PER_SLOT :], place[:, :2])
+    found = _placed(place[:, :2], value, label, head, classes, geometry)
     order = np.argsort(-np.round(value[0].astype(np.float32) * LOG_ODDS_STEPS), kind="stable")
-    separated = _separated_points if head.object_size is None else _separated_boxes
+    separated = separated_points if head.object_size is None else separated_boxes
     return found[separated(found, order, separation)]
 
 
@@ -76,23 +75,19 @@ def _occupied_cells(
     """Return the cells with an object of their own, read in strips of `step` rows.
 
     Returns:
-        (N, 3) row, column and slot in reading order, and the map's values there, (5 + C, N).
+        (N, 3) row, column and slot in reading order, and the slot's values there, (5, N).
     """
     places, values = [], []
     for top in range(0, logits.shape[1], step):
         above = min(top, 1)
-        strip = np.asarray(logits[:, top - above : top + step + 1])
+        strip = planes(logits[:, top - above : top + step + 1], lambda part: part[: slots * CHANNELS_PER_SLOT])
         for slot in range(slots):
-            row, col = find_centres(strip[slot * CHANNELS_PER_SLOT : (slot + 1) * CHANNELS_PER_SLOT], threshold)
+            own_channels = strip[slot * CHANNELS_PER_SLOT : (slot + 1) * CHANNELS_PER_SLOT]
+            row, col = find_centres(own_channels, threshold)
             own = (row >= above) & (row < above + step)
             row, col = row[own], col[own]
-            channels = [
-                *range(slot * CHANNELS_PER_SLOT, (slot + 1) * CHANNELS_PER_SLOT),
-                *range(slots * CHANNELS_PER_SLOT, len(strip)),
-            ]
-            values.append(strip[np.array(channels)[:, None], row, col].astype(np.float64))
+            values.append(own_channels[:, row, col].astype(np.float64))
             places.append(np.stack([row + (top - above), col, np.full(len(row), slot)], axis=1))
-        release(logits)
     place, value = np.concatenate(places), np.concatenate(values, axis=1)
     reading_order = np.lexsort(place.T[::-1])
     return place[reading_order], value[:, reading_order]
@@ -128,43 +123,21 @@ def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[n
 def _placed(
     cells: NDArray[np.intp],
     values: NDArray[np.float64],
+    label: NDArray[np.intp],
     head: GridHead,
     classes: tuple[str, ...],
     geometry: CellGeometry,
 ) -> Detections:
-    """Return the detections of (N, 2) cells with the map's values there, (5 + C, N)."""
+    """Return the detections of (N, 2) cells with the slot's values there, (5, N), and their classes."""
     height, width = geometry.shape
     xy = geometry.offset + geometry.stride * (cells[:, ::-1] + values[1:3].T)
     xy = np.maximum(clamp_far_edges(xy, geometry.shape), 0)
-    score, label = expit(values[0]), values[CHANNELS_PER_SLOT:].argmax(axis=0)
+    score = expit(values[0])
     if head.object_size is None:
         return Detections(xy, score, label, classes)
     half = head.object_size * np.exp(np.clip(values[3:CHANNELS_PER_SLOT].T, *LOG_SIZE_BOUNDS)) / 2
     low, high = np.clip(xy - half, 0, (width, height)), np.clip(xy + half, 0, (width, height))
     return Detections((low + high) / 2, score, label, classes, high - low)
-
-
-def _separated_boxes(found: Detections, order: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
-    """Return the boxes that NMS keeps, ascending; ranked by the order, not by the last digits of scores."""
-    rank = np.empty(len(found))
-    rank[order] = np.arange(len(found), 0, -1)
-    boxes, label = torch.from_numpy(found.boxes_xyxy), torch.from_numpy(found.label)
-    return np.sort(batched_nms(boxes, torch.from_numpy(rank), label, iou).numpy())
-
-
-def _separated_points(found: Detections, order: NDArray[np.intp], radius: float) -> NDArray[np.intp]:
-    """Return the points that remain, ascending, when each removes the later ones closer than `radius`."""
-    if radius <= 0 or len(found) < 2:
-        return np.arange(len(found))
-    tree = cKDTree(found.xy)
-    kept = np.ones(len(found), bool)
-    for place in order.tolist():
-        if kept[place]:
-            near = np.array(tree.query_ball_point(found.xy[place], radius), np.intp)
-            closer = np.hypot(*(found.xy[near] - found.xy[place]).T) < radius
-            kept[near[closer]] = False
-            kept[place] = True
-    return np.flatnonzero(kept)
 
 
 def turned_channels(maps: NDArray[np.float32], slots: int, turn: tuple[bool, bool, bool]) -> NDArray[np.float32]:
@@ -219,6 +192,7 @@ class GridDecoder:
     def __init__(self, spec: NetSpec, head: GridHead) -> None:
         self.head = head
         self.classes = spec.classes
+        self.channels = head.slots * CHANNELS_PER_SLOT + len(spec.classes)
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of an object of each class; see `grid_heat`."""

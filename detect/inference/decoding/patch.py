@@ -8,8 +8,8 @@ from scipy.special import expit, log_softmax, logsumexp, softmax
 from torch.nn import functional as F
 
 from detect.imagery.windows import clamp_far_edges
+from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
-from detect.inference.stitching import release
 from detect.labels.detections import Detections
 from detect.nets.card import NetSpec
 
@@ -74,41 +74,40 @@ def decode_patches(
         geometry: places of the cells; cells whose centre is outside the scene are left out.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
-        rows: rows of the map that are decoded at once, all by default; the result does not depend on it.
+        rows: rows of the map that are decoded at once, or as many as the reach is; all by default. The result does not
+            depend on it.
 
     Returns:
         Points in pixels of the scene, in reading order.
     """
     reach = max(1, round(radius / geometry.stride))
-    step = rows or logits.shape[1]
+    step = max(rows or logits.shape[1], reach)
     found = []
     for top in range(0, logits.shape[1], step):
         above = min(top, 2 * reach)
-        strip = np.asarray(logits[:, top - above : top + step + 2 * reach])
-        cells, score, label, shift = _peaks_of(strip, top - above, geometry, reach, threshold)
+        heat = planes(logits[:, top - above : top + step + 2 * reach], foreground)
+        cells, score, shift = _peaks_of(heat, top - above, geometry, reach, threshold)
         own = (cells[:, 0] >= top) & (cells[:, 0] < top + step)
-        found.append((cells[own], score[own], label[own], shift[own]))
-        release(logits)
-    cells, score, label, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        found.append((cells[own], score[own], shift[own]))
+    cells, score, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    label = likeliest(logits[1:], cells)
     at = geometry.offset + geometry.stride * (cells + shift)
     xy = np.maximum(clamp_far_edges(at[:, ::-1], geometry.shape), 0)
     return Detections(xy, score, label, classes)
 
 
 def _peaks_of(
-    logits: NDArray[np.float32], top: int, geometry: CellGeometry, reach: int, threshold: float
-) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """Return cells (in the whole map), scores, classes and shifts of the peaks in a strip from row `top` on."""
+    heat: NDArray[np.float32], top: int, geometry: CellGeometry, reach: int, threshold: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Return cells (in the whole map), scores and shifts of the peaks of a strip's log odds, from row `top` on."""
     height, width = geometry.shape
-    heat = foreground(logits)
     rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
     cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
     heat = np.where(rows[:, None] & cols[None, :], heat, np.float32(-np.inf))
     cells = find_peaks(np.round(heat * LOG_ODDS_STEPS), reach)
     score = expit(heat[tuple(cells.T)].astype(np.float64))
     cells, score = cells[score >= threshold], score[score >= threshold]
-    label = logits[1:, cells[:, 0], cells[:, 1]].argmax(axis=0)
-    return cells + np.array([[top, 0]]), score, label, _refined(heat, cells)
+    return cells + np.array([[top, 0]]), score, _refined(heat, cells)
 
 
 def _refined(heat: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -131,6 +130,7 @@ class PatchDecoder:
 
     def __init__(self, spec: NetSpec) -> None:
         self.classes = spec.classes
+        self.channels = len(spec.outputs)
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the posteriors of the classes."""

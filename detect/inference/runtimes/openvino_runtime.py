@@ -21,6 +21,7 @@ from torch import nn
 
 from detect import __version__ as detect_version
 from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.nets.device_memory import InParts
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class OpenVinoRuntime:
         self._dtype = dtype if dtype in NATIVE_DTYPES else "float32"
         self._compiled: OrderedDict[tuple[int, ...], Callable[[Any], Any]] = OrderedDict()
         self.precision = "32"
+        self._in_parts = InParts("the CPU")
         stored = None if cache is None else cache / f"{_fingerprint(net, bands, stride, self._dtype)}.xml"
         self._model = None if stored is None else _read_converted(self._core, stored)
         if self._model is None or not self._difference(net, bands, stride) <= MAX_RELATIVE_DIFFERENCE:
@@ -109,7 +111,14 @@ class OpenVinoRuntime:
         return relative_difference(self(trial), TorchRuntime(net, _CPU)(trial))
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Map a batch (B, bands, H, W) of any real dtype to (B, K, h, w) float32."""
+        """Map a batch (B, bands, H, W) of any real dtype to (B, K, h, w) float32.
+
+        Raises:
+            MemoryError: there is no memory for a single tile; a batch that is too large is run in parts.
+        """
+        return self._in_parts(self._run, pixels)
+
+    def _run(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         run = self._compiled.get(pixels.shape)
         if run is None:
             run = self._compile(pixels.shape)

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from detect.nets.device_memory import InParts, naming_memory
+
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
@@ -29,7 +31,7 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"runtime.device={name} cannot be used here ({error}); take auto or cpu") from error
     return device
@@ -61,11 +63,20 @@ class TorchRuntime:
         if precision not in PRECISIONS:
             raise ValueError(f"runtime.precision must be auto, {', '.join(PRECISIONS)}, got {precision}")
         self.precision = precision
-        net = net.eval().to(device).to(memory_format=torch.channels_last)
+        with naming_memory(f"{device} has no memory for the network's weights: free some of it, or set runtime.device"):
+            net = net.eval().to(device).to(memory_format=torch.channels_last)
         self.net: Callable[[torch.Tensor], torch.Tensor] = torch.compile(net, dynamic=False) if compiled else net
+        self._in_parts = InParts(str(device))
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Map a batch (B, bands, H, W), any real dtype, to (B, K, h, w) float32 on the CPU."""
+        """Map a batch (B, bands, H, W), any real dtype, to (B, K, h, w) float32 on the CPU.
+
+        Raises:
+            MemoryError: the device has no memory for a single tile; a batch that is too large is run in parts.
+        """
+        return self._in_parts(self._run, pixels)
+
+    def _run(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         tiles = torch.from_numpy(np.ascontiguousarray(pixels))
         if self.device.type == "cuda":
             tiles = tiles.pin_memory().to(self.device, non_blocking=True)

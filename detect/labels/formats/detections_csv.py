@@ -6,16 +6,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.files import replace_file
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections
-from detect.labels.sheets import Sheet, read_sheet, writable, write_sheet
+from detect.labels.sheets import Sheet, read_sheet, sheet_text, writable
+
+MAX_PIXELS = 2**31
+"""A coordinate or size in pixels beyond this is no place in an image."""
 
 HEADER = ("image", "x", "y", "w", "h", "score", "label")
 """The columns: centre and size in pixels, `w` and `h` empty for points; score in [0, 1]."""
 
 
 def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
-    """Write detections, pixels to 3 decimals and scores to 6, whole or not at all.
+    """Write detections (`detections_bytes`), whole or not at all."""
+    with replace_file(path) as part:
+        part.write_bytes(detections_bytes(by_image))
+
+
+def detections_bytes(by_image: Mapping[str, Detections]) -> bytes:
+    """Return detections as CSV, pixels to 3 decimals and scores to 6.
 
     A row is an object, so that rows add up to counts; an image without objects has no row.
 
@@ -29,7 +39,7 @@ def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
         name = writable(image, "image name")
         for (x, y), size, score, label in zip(found.xy, sizes, found.score, found.label, strict=True):
             rows.append([name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label]])
-    write_sheet(path, HEADER, rows)
+    return sheet_text(HEADER, rows).encode("utf-8")
 
 
 def _fixed(value: float, digits: int) -> str:
@@ -102,7 +112,7 @@ def _has_size(sheet: Sheet) -> NDArray[np.bool_]:
 
 
 def _numbers(sheet: Sheet, column: str, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Return a column of finite numbers, 0 in the rows that are not in `rows`."""
+    """Return a column of numbers of pixels or scores, 0 in the rows that are not in `rows`."""
     texts = sheet.column(column)
     wanted = np.ones(len(texts), bool) if rows is None else rows
     values = np.zeros(len(texts))
@@ -112,6 +122,7 @@ def _numbers(sheet: Sheet, column: str, rows: NDArray[np.bool_] | None = None) -
         except ValueError:
             values[row] = np.nan
     _require(sheet, np.isfinite(values), column, "must be a finite number")
+    _require(sheet, np.abs(values) <= MAX_PIXELS, column, f"must be at most {MAX_PIXELS}")
     return values
 
 

@@ -92,9 +92,12 @@ def _folders(folder: Path) -> Sequence[Path]:
 
 
 def _images(folder: Path) -> list[Path]:
-    """List the images of a class folder, sorted, and log the number of other files."""
+    """List the images of a class folder, sorted, and log the number of other files.
+
+    What has an image's ending and is no file, such as a link that leads nowhere, is an error when it is opened.
+    """
     files = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
-    images = [each for each in files if each.suffix.lower() in SUFFIXES and each.is_file()]
+    images = [each for each in files if each.suffix.lower() in SUFFIXES and not each.is_dir()]
     if not images:
         hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""
         raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")

@@ -4,6 +4,7 @@ The challenge counted pixels from 1 and included the last one. Most programs tha
 DeepForest) count from 0, so corners are read and written unchanged: half-open, in pixels from 0.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from xml.parsers import expat
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
 from detect.labels.sheets import number_text, writable, write_whole
+
+_log = logging.getLogger(__name__)
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SIDES = ("train", "val", "test")
@@ -86,7 +89,7 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[En
     Raises:
         AnnotationError: there is no such file, or the folder holds none.
     """
-    files = sorted(path.rglob("*.xml")) if path.is_dir() else [path]
+    files = _xml_files(path) if path.is_dir() else [path]
     if not files:
         raise AnnotationError(f"{path}: no annotations: the folder has no .xml files")
     if not path.exists():
@@ -107,6 +110,15 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[En
             continue
         entries += found
     return entries, True
+
+
+def _xml_files(folder: Path) -> list[Path]:
+    """List the `.xml` files below a folder, sorted, without hidden ones, as macOS keeps beside others (`._a.xml`)."""
+    every = sorted(folder.rglob("*.xml"))
+    files = [path for path in every if not path.name.startswith(".") and path.is_file()]
+    if len(files) < len(every):
+        _log.info("%s: %d hidden entries or folders that end in .xml are not read", folder, len(every) - len(files))
+    return files
 
 
 def _file_entries(document: _Document, root: Path | None, problems: Problems) -> Iterator[Entry]:
@@ -172,13 +184,15 @@ def write_voc(annotations: Annotations, folder: Path) -> None:
     Reading the folder with the same classes and negative labels returns the same annotations, sorted by path.
 
     Raises:
-        ValueError: the annotations are points, two images would share a file, or a name cannot be written.
+        ValueError: the annotations are points, two images would share a file, or a name cannot be written or is hidden.
     """
     if not annotations.boxes:
         raise ValueError("Pascal VOC holds boxes, these annotations are points; write a CSV table instead")
     texts: dict[Path, str] = {}
     for image in annotations.images:
         file = folder / PurePosixPath(image.name).with_suffix(".xml")
+        if file.name.startswith("."):
+            raise ValueError(f"{image.name}: {file} would be hidden, and hidden files are not read; rename the image")
         if file in texts:
             raise ValueError(f"two images would be written to {file}; rename {image.name}")
         top = ElementTree.Element("annotation")

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +98,20 @@ def test_points_and_shared_files_are_not_written(root: Path, make_image: Make, t
     with pytest.raises(ValueError, match=r"a\.xml.*a\.jpg"):
         write_voc(read_annotations(both, root), tmp_path / "voc")
     assert not (tmp_path / "voc").exists()
+
+
+def test_hidden_files_and_folders_are_not_read(root: Path, table: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """macOS keeps a `._a.xml` beside `a.xml` on other file systems; a folder may be called anything."""
+    path = table(voc(OBJECT.format("t", 1, 1, 2, 2)), "voc/a.xml")
+    (path.parent / "._a.xml").write_bytes(b"\0\5\x16\7 Mac OS X")
+    (path.parent / "b.xml").mkdir()
+    with caplog.at_level(logging.INFO):
+        assert [image.name for image in read_annotations(path.parent, root).images] == ["a.png"]
+    assert "2 hidden entries or folders" in caplog.text
+
+
+def test_a_name_whose_file_would_be_hidden_is_refused(root: Path, make_image: Make, tmp_path: Path) -> None:
+    make_image(".x.png")
+    (tmp_path / "t.csv").write_text("image,xmin,ymin,xmax,ymax,label\n.x.png,1,1,2,2,t\n")
+    with pytest.raises(ValueError, match=r"\.x\.png.*hidden"):
+        write_voc(read_annotations(tmp_path / "t.csv", root), tmp_path / "voc")
