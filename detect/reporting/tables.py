@@ -7,47 +7,76 @@ import pandas as pd
 
 from detect.imagery.files import replace_file
 from detect.labels.detections import Detections
+from detect.labels.sheets import read_rows, sheet_text, unguarded
 
 IMAGE, TOTAL = "image", "total"
 """The first and the last column of a table of counts; those between are the classes."""
 
+DAMAGED, IMAGE_DAMAGED = "damaged", "image_damaged"
+"""A column behind the total: what the decoder of an image warned of, empty where it did not.
 
-def counts_table(detections_by_image: Mapping[str, Detections], classes: Sequence[str]) -> pd.DataFrame:
+Its name is the second one where a class is called like the first.
+"""
+
+MAX_COUNT = 10**12
+"""A count above this is an error in the table."""
+
+
+def counts_table(
+    detections_by_image: Mapping[str, Detections], classes: Sequence[str], damaged: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Count the detections of every image and class.
 
     Args:
         detections_by_image: the detections of each image by its name; an image without any has a row of zeros.
         classes: the class names in the order of the columns; every class in use must be among them.
+        damaged: what the decoder of each image warned of, for a last column; None for none.
 
     Returns:
-        A row per image, sorted by name: `image`, a column of integers per class, and `total`, their sum.
+        A row per image, sorted by name: `image`, a column of integers per class, `total`, their sum, and `damaged`.
 
     Raises:
         ValueError: a class in use is not in `classes`, comes twice, or is called `image` or `total`.
     """
-    if len({*classes, IMAGE, TOTAL}) < len(classes) + 2:
-        raise ValueError(
-            f"class names must differ from each other and from '{IMAGE}' and '{TOTAL}', got {list(classes)}"
-        )
+    check_classes(classes)
     names = sorted(detections_by_image)
     rows = [detections_by_image[name].with_classes(classes).counts() for name in names]
     table = pd.DataFrame(rows, columns=list(classes)).astype("int64")
     table.insert(0, IMAGE, pd.Series(names, dtype="object"))
     table[TOTAL] = table[list(classes)].sum(axis=1).astype("int64")
+    if damaged is not None:
+        table[IMAGE_DAMAGED if DAMAGED in classes else DAMAGED] = pd.Series(
+            [damaged.get(name, "") for name in names], dtype="object"
+        )
     return table
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV (UTF-8, comma, a header line, no index), whole or not at all.
+def check_classes(classes: Sequence[str]) -> None:
+    """Check that classes can be columns of a table of counts.
 
-    Names are written unchanged, and bytes of file names that are not UTF-8 come back when they are read.
-
-    Args:
-        frame: the table.
-        path: the file to write.
+    Raises:
+        ValueError: one comes twice, or is called `image` or `total`.
     """
+    if len({*classes, IMAGE, TOTAL}) < len(classes) + 2:
+        raise ValueError(
+            f"class names must differ from each other and from '{IMAGE}' and '{TOTAL}', got {list(classes)}"
+        )
+
+
+def table_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a table as CSV (UTF-8, comma, a header line, no index), as `detect.labels.sheets` writes it.
+
+    Any text comes back when it is read with `read_text_table`; so do bytes of file names that are not UTF-8.
+    """
+    cells = frame.astype("object").where(frame.notna(), "")
+    rows = ([str(cell) for cell in row] for row in cells.itertuples(index=False, name=None))
+    return sheet_text([str(name) for name in frame.columns], rows).encode("utf-8", "surrogateescape")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV (`table_bytes`), whole or not at all."""
     with replace_file(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n", errors="surrogateescape")
+        temporary.write_bytes(table_bytes(frame))
 
 
 def read_counts(path: Path) -> pd.DataFrame:
@@ -57,24 +86,50 @@ def read_counts(path: Path) -> pd.DataFrame:
         path: the CSV file.
 
     Returns:
-        `image` (text, as written), a column of integers per class, `total`.
+        `image` (text, as written), a column of integers per class, `total`; `read_damaged` returns what is behind it.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is not a table of counts, or a row's classes do not add up to its total.
+        ValueError: it is not a table of counts, an image comes twice, or a row's classes do not add up to its total.
     """
     text = read_text_table(path)
+    text = text.iloc[:, :-1] if _tells_damage(text) else text
     columns = list(text.columns)
     if len(columns) < 2 or columns[0] != IMAGE or columns[-1] != TOTAL:
         raise ValueError(f"{path}: the columns must be '{IMAGE}', one per class, '{TOTAL}'; got {columns}")
+    twice = text[IMAGE][text[IMAGE].duplicated()]
+    if len(twice):
+        raise ValueError(f"{path}: {twice.iloc[0]!r} has two rows; keep one, or count the images again")
     try:
         numbers = text[columns[1:]].astype("int64")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: counts must be whole numbers ({error})") from error
+    beyond = text[IMAGE][((numbers < 0) | (numbers > MAX_COUNT)).any(axis=1)]
+    if len(beyond):
+        raise ValueError(f"{path}: counts must be in [0, {MAX_COUNT:.0e}], those of {beyond.iloc[0]!r} are not")
     wrong = text[IMAGE][numbers[columns[1:-1]].sum(axis=1) != numbers[TOTAL]]
     if len(wrong):
         raise ValueError(f"{path}: the classes do not add up to the total for {wrong.iloc[0]!r}; count the image again")
     return pd.concat([text[[IMAGE]], numbers], axis=1)
+
+
+def read_damaged(path: Path) -> dict[str, str]:
+    """Return what the decoders warned of, by image, from a table of counts; tables of earlier versions say nothing.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is not a table.
+    """
+    text = read_text_table(path)
+    if not _tells_damage(text):
+        return {}
+    return {name: warning for name, warning in zip(text.iloc[:, 0], text.iloc[:, -1], strict=True) if warning}
+
+
+def _tells_damage(table: pd.DataFrame) -> bool:
+    """Return whether the last column of a table of counts says what the images' decoders warned of."""
+    *_, before, last = "", "", *table.columns
+    return before == TOTAL and last in (DAMAGED, IMAGE_DAMAGED)
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
@@ -84,13 +139,23 @@ def read_text_table(path: Path) -> pd.DataFrame:
         path: the CSV file, UTF-8 with a header line.
 
     Returns:
-        The table, every column of `str` objects; an empty cell is an empty text.
+        The table, every column of `str` objects, without the apostrophes that `detect.labels.sheets` writes; an empty
+        cell is an empty text.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is empty or not CSV.
+        ValueError: the file is empty or not CSV, or its rows differ in length.
     """
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape").astype("object")
-    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path}: not a table ({error})") from error
+    rows = read_rows(path, errors="surrogateescape")
+    header = next(rows, None)
+    if header is None:
+        raise ValueError(f"{path}: not a table (it is empty)")
+    columns = [unguarded(cell) for cell in header[1]]
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{path}: not a table (two columns have one name)")
+    cells = []
+    for line, fields in rows:
+        if len(fields) != len(columns):
+            raise ValueError(f"{path}: not a table (line {line} has {len(fields)} cells, the header {len(columns)})")
+        cells.append([unguarded(cell) for cell in fields])
+    return pd.DataFrame(cells, columns=columns, dtype="object")

@@ -1,6 +1,7 @@
 """Text, JSON and pictures, written whole or not at all."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +20,30 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write text as UTF-8, whole or not at all.
+    """Write text as UTF-8 (`text_bytes`), whole or not at all."""
+    write_bytes(text_bytes(text), path)
 
-    Bytes of file names that are not UTF-8 (lone surrogates in Python) are written as backslash escapes, which a JSON
-    reader turns back into the same name.
+
+def text_bytes(text: str) -> bytes:
+    """Return text as UTF-8.
+
+    Bytes of file names that are not UTF-8 (lone surrogates in Python) become backslash escapes, which a JSON reader
+    turns back into the same name.
     """
-    write_bytes(text.encode("utf-8", "backslashreplace"), path)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_json(data: Any, path: Path) -> None:
-    """Write plain data, numpy numbers and arrays, and paths as JSON, whole or not at all.
+    """Write plain data as JSON (`json_bytes`), whole or not at all."""
+    write_bytes(json_bytes(data, path), path)
+
+
+def json_bytes(data: Any, path: Path) -> bytes:
+    """Return plain data, numpy numbers and arrays, and paths as JSON.
 
     Args:
-        data: the value to write; dictionary keys keep their order.
-        path: the file to write.
+        data: the value; dictionary keys keep their order.
+        path: the file that it is for, for messages.
 
     Raises:
         TypeError: a value has no form in JSON.
@@ -42,19 +53,22 @@ def write_json(data: Any, path: Path) -> None:
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; JSON has no NaN or infinity, use None for an unknown number") from error
-    write_text(text + "\n", path)
+    return text_bytes(text + "\n")
 
 
 def write_picture(image: "Image.Image", path: Path, quality: int = 90) -> None:
     """Write a picture as JPEG, whole or not at all.
+
+    It is made in memory: Pillow, writing to a file, does not say that a disk is full or a quota used up.
 
     Args:
         image: RGB or grey picture.
         path: the file to write, with any extension.
         quality: JPEG quality from 1 to 95.
     """
-    with replace_file(path) as temporary:
-        image.save(temporary, format="JPEG", quality=quality, optimize=True)
+    data = BytesIO()
+    image.save(data, format="JPEG", quality=quality, optimize=True)
+    write_bytes(data.getvalue(), path)
 
 
 def _plain(value: Any) -> Any:

@@ -35,6 +35,7 @@ def fill_folder(root: Path, found: dict[str, Detections], classes) -> Path:
         Image.fromarray(pixels).save(source)
         sources[name] = str(source)
         write_picture(overlay(pixels, objects, scale=1, radius=5), paths.overlay(name))
+        write_picture(Image.fromarray(pixels), paths.thumbnail(name))
         heat = np.full((len(classes), 8, 10), 0.05, np.float32)
         write_map(paths.heatmap(name), [heat], open_scene(source), 8, classes, 4.0)
     write_table(counts_table(found, classes), paths.counts)

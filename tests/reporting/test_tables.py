@@ -1,10 +1,13 @@
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detect.labels.detections import Detections
-from detect.reporting.tables import counts_table, read_counts, write_table
+from detect.reporting.tables import counts_table, read_counts, read_damaged, read_text_table, write_table
 from tests.reporting.conftest import CLASSES, detections
 
 
@@ -56,11 +59,11 @@ def test_names_come_back_as_they_were(tmp_path):
 
 
 def test_a_table_that_fails_leaves_no_file(tmp_path, monkeypatch):
-    def fail(self, path, **options):
-        path.write_text("image,co")
+    def fail(path, data):
+        path.open("wb").write(data[:8])
         raise OSError("disk full")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk full"):
         write_table(counts_table({}, CLASSES), tmp_path / "counts.csv")
     assert list(tmp_path.iterdir()) == []
@@ -79,3 +82,43 @@ def test_a_table_that_is_wrong_is_refused(tmp_path, text, named):
     (tmp_path / "counts.csv").write_text(text)
     with pytest.raises(ValueError, match=rf"counts\.csv.*{named}"):
         read_counts(tmp_path / "counts.csv")
+
+
+def test_what_decoders_warned_of_stands_behind_the_total_and_tables_without_it_are_read(tmp_path) -> None:
+    found = {name: detections([(1, 1, 0, 1)]) for name in "ab"}
+    plain = counts_table(found, CLASSES)
+    table = counts_table(found, CLASSES, {"b": 'row 3, "skipped"'})
+    assert list(table.columns) == [*plain.columns, "damaged"] and list(table["damaged"]) == ["", 'row 3, "skipped"']
+    for each, damaged in ((table, {"b": 'row 3, "skipped"'}), (plain, {})):
+        write_table(each, tmp_path / "counts.csv")
+        assert read_counts(tmp_path / "counts.csv").to_dict("list") == plain.to_dict("list")
+        assert read_damaged(tmp_path / "counts.csv") == damaged
+
+
+def test_a_class_may_be_called_like_the_column_of_warnings(tmp_path) -> None:
+    table = counts_table({"a": detections([(1, 1, 0, 1)])}, ["damaged", *CLASSES], {"a": "cut off"})
+    assert list(table.columns) == ["image", "damaged", *CLASSES, "total", "image_damaged"]
+    write_table(table, tmp_path / "counts.csv")
+    assert list(read_counts(tmp_path / "counts.csv").columns) == ["image", "damaged", *CLASSES, "total"]
+    assert read_damaged(tmp_path / "counts.csv") == {"a": "cut off"}
+
+
+TEXTS = st.text(st.sampled_from(["'", "=", "-", "\t", "\r", "\n", "\0", '"', ",", " ", "1"])) | st.text()
+
+
+@given(rows=st.lists(st.tuples(TEXTS, TEXTS), max_size=5), label=TEXTS.filter(lambda text: text not in ("image", "")))
+def test_any_text_comes_back_from_a_table(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], label: str
+) -> None:
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    write_table(pd.DataFrame(rows, columns=["image", label], dtype="object"), path)
+    found = read_text_table(path)
+    assert list(found.columns) == ["image", label]
+    assert list(found.itertuples(index=False, name=None)) == rows
+
+
+def test_numbers_stay_numbers_for_other_programs(tmp_path):
+    wanted = pd.DataFrame({"image": ["-3.5", "=1"], "bias": [-3.5, float("nan")], "n": [-1, 2], "p": [1e-7, 0.1]})
+    write_table(wanted, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "image,bias,n,p\n-3.5,-3.5,-1,1e-07\n'=1,,2,0.1\n"
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv").iloc[:, 1:], wanted.iloc[:, 1:])

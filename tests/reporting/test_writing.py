@@ -25,6 +25,21 @@ def test_a_block_that_raises_after_writing_leaves_nothing(tmp_path):
     assert list((tmp_path / "deep").iterdir()) == []
 
 
+def test_a_picture_that_is_cut_short_is_an_error(tmp_path, monkeypatch):
+    """Pillow, which writes a picture to a file, keeps to itself that not all of it was taken (a quota, a limit)."""
+    resource = pytest.importorskip("resource")
+    path, before = tmp_path / "a.jpg", resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    monkeypatch.setattr("detect.imagery.files.check_room", lambda *_: None)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_picture(Image.fromarray(noise), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_old_file_stays_until_the_block_ends(tmp_path):
     path = tmp_path / "a.txt"
     write_text("old", path)

@@ -3,33 +3,46 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
+from detect.imagery.files import check_inside, check_regular
 from detect.labels.detections import Detections
+from detect.reporting.json_files import read_json_object
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.writing import write_json
 
+MAX_JOURNAL_BYTES = 8 << 30
+"""Most bytes of a journal that is read."""
+
+MAX_LINE_BYTES = 256 << 20
+"""Most bytes of a line of it, which is one image."""
+
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Keep other runs out of an output folder; the system releases the lock when the process ends, however it ends.
 
     Args:
         folder: the output folder; its state folder is made.
+        wait_s: how long to wait for another run: the workers of one that was killed end some seconds after it.
 
     Raises:
-        ValueError: another run is writing there.
+        ValueError: another run is writing there, or the state folder or the lock is a link that leads out of it.
     """
     paths = PredictionPaths(folder)
+    check_inside(paths.lock, folder)
+    if paths.lock.exists():
+        check_regular(paths.lock, MAX_LINE_BYTES)
     paths.state.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(paths.lock, timeout=0):
+        with FileLock(paths.lock, timeout=wait_s):
             yield
     except Timeout as error:
         raise ValueError(
@@ -56,7 +69,7 @@ def keep_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
         write_json(now, path)
         return False
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = read_json_object(path, folder)
     except (ValueError, OSError) as error:
         raise FileExistsError(f"{path} cannot be read ({error}); overwrite=true starts afresh") from error
     changed = [
@@ -82,6 +95,7 @@ class Record:
         mtime_ns: time of the source file's last change in nanoseconds; with the size it identifies the file's content.
         pixels: number of pixels of the image file.
         detections: what was found, in file pixels.
+        damaged: what the decoder warned of, empty where it did not.
     """
 
     path: str
@@ -89,6 +103,7 @@ class Record:
     mtime_ns: int
     pixels: int
     detections: Detections
+    damaged: str = ""
 
     def describes(self, path: Path) -> bool:
         """Return whether a file is the recorded one, unchanged."""
@@ -97,11 +112,12 @@ class Record:
 
 def signature(path: Path) -> tuple[str, int, int]:
     """Return the full path, size in bytes and time of change in nanoseconds of a file; -1 for both if it is missing."""
+    full = os.path.realpath(path)
     try:
         facts = path.stat()
     except OSError:
-        return str(path.resolve()), -1, -1
-    return str(path.resolve()), facts.st_size, facts.st_mtime_ns
+        return full, -1, -1
+    return full, facts.st_size, facts.st_mtime_ns
 
 
 class Journal:
@@ -114,29 +130,30 @@ class Journal:
         folder: the output folder.
 
     Raises:
-        ValueError: a finished line cannot be read.
+        ValueError: a finished line cannot be read, or the journal is not a file inside the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = PredictionPaths(folder).journal
         self.records: dict[str, Record] = {}
-        if not self.path.exists():
-            return
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
+        whole = 0
+        for number, line in enumerate(_lines(self.path, folder), start=1):
+            if not line.endswith(b"\n"):
+                os.truncate(self.path, whole)
+                return
             try:
                 name, record = _parse(line)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{self.path}, line {number}: {error}; overwrite=true starts afresh") from error
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+                raise ValueError(
+                    f"{self.path}, line {number}: {type(error).__name__}: {error}; overwrite=true starts afresh"
+                ) from error
             self.records[name] = record
-        if whole < len(data):
-            os.truncate(self.path, whole)
+            whole += len(line)
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
         detections = record.detections
-        facts = {key: getattr(record, key) for key in ("path", "size", "mtime_ns", "pixels")}
+        facts = {key: getattr(record, key) for key in ("path", "size", "mtime_ns", "pixels", "damaged")}
         wh = None if detections.wh is None else detections.wh.tolist()
         columns = {"xy": detections.xy.tolist(), "wh": wh}
         columns |= {"score": detections.score.tolist(), "label": detections.label.tolist()}
@@ -148,16 +165,55 @@ class Journal:
         self.records[name] = record
 
 
+def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:
+    """Return the signature that each image's file had when it was counted, by the image's name.
+
+    It changes nothing in the folder, and lines that cannot be read are left out.
+    """
+    sources = {}
+    for line in _lines(PredictionPaths(folder).journal, folder):
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
+            data = json.loads(line)
+            sources[_text(data["name"])] = _text(data["path"]), _whole(data["size"]), _whole(data["mtime_ns"])
+    return sources
+
+
+def _lines(path: Path, folder: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal, the last one perhaps without its end; none of one that is not there."""
+    if not path.is_symlink() and not path.exists():
+        return
+    check_regular(path, MAX_JOURNAL_BYTES, folder)
+    with path.open("rb") as file:
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            if len(line) > MAX_LINE_BYTES:
+                raise ValueError(f"{path}: a line has more than {MAX_LINE_BYTES:,} bytes; overwrite=true starts afresh")
+            yield line
+
+
 def _parse(line: bytes) -> tuple[str, Record]:
     """Return the image name and the record that a line of the journal holds."""
     data = json.loads(line)
-    classes = tuple(str(name) for name in data["classes"])
-    wh = None if data["wh"] is None else np.array(data["wh"], np.float64).reshape(-1, 2)
-    found = Detections(
-        np.array(data["xy"], np.float64).reshape(-1, 2),
-        np.array(data["score"], np.float64),
-        np.array(data["label"], np.int64),
-        classes,
-        wh,
-    )
-    return str(data["name"]), Record(data["path"], data["size"], data["mtime_ns"], data["pixels"], found)
+    xy, wh = _pairs(data["xy"]), None if data["wh"] is None else _pairs(data["wh"])
+    label = np.array([_whole(each) for each in data["label"]], np.int64)
+    classes = tuple(_text(name) for name in data["classes"])
+    found = Detections(xy, np.array(data["score"], np.float64), label, classes, wh)
+    size, mtime_ns, pixels = (_whole(data[key]) for key in ("size", "mtime_ns", "pixels"))
+    damaged = _text(data.get("damaged", ""))
+    return _text(data["name"]), Record(_text(data["path"]), size, mtime_ns, pixels, found, damaged)
+
+
+def _pairs(numbers: Any) -> NDArray[np.float64]:
+    """Return (N, 2) numbers."""
+    return np.array(numbers, np.float64).reshape(-1, 2)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"must be a text, got {type(value).__name__}")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+        raise TypeError(f"must be a whole number of 64 bits, got {str(value)[:40]}")
+    return value

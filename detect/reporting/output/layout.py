@@ -1,7 +1,7 @@
 """Layout: the names and paths of everything in an output folder of `detect.predict`."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 COUNTS = "counts.csv"
 DETECTIONS = "detections.csv"
@@ -24,6 +24,7 @@ STATE = ".run"
 SETTINGS = "settings.json"
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
+WRITTEN = "written.json"
 
 RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, RUN_FACTS, REPORT, SCORES)
 """The files of an output folder that a run replaces."""
@@ -33,8 +34,8 @@ PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
 """The folders of an output folder that hold a file per image."""
 
 
-STATE_FILES = (JOURNAL, SETTINGS)
-"""The files of the state folder that a run which starts afresh removes; the lock stays."""
+STATE_FILES = (SETTINGS, JOURNAL, WRITTEN)
+"""The files of the state folder that a run which starts afresh removes, in this order; the lock stays."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class PredictionPaths:
         return self.state / JOURNAL
 
     @property
+    def written(self) -> Path:
+        """The hashes of the files that runs wrote."""
+        return self.state / WRITTEN
+
+    @property
     def lock(self) -> Path:
         """The file that the running process locks."""
         return self.state / LOCK
@@ -106,6 +112,10 @@ class PredictionPaths:
     def picture_folders(self) -> tuple[Path, ...]:
         """The folders that hold a file per image: heatmaps, overlays and thumbnails."""
         return (*(self.folder / name for name in PICTURE_FOLDERS), self.state / THUMBNAILS)
+
+    def pictures(self, image: str) -> tuple[Path, Path, Path]:
+        """Return the paths of an image's heatmap, overlay and thumbnail."""
+        return self.heatmap(image), self.overlay(image), self.thumbnail(image)
 
     def heatmap(self, image: str) -> Path:
         """Return the path of an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
@@ -118,6 +128,12 @@ class PredictionPaths:
     def thumbnail(self, image: str) -> Path:
         """Return the path of an image's small picture, with which the report need not read the image again."""
         return self.state / THUMBNAILS / f"{image}.jpg"
+
+
+def inside_name(image: str) -> bool:
+    """Return whether an image's name is a path below a folder: not absolute, without `..` and NUL."""
+    path = PurePath(image)
+    return not path.anchor and ".." not in path.parts and "\0" not in image
 
 
 def overlay_address(image: str) -> str:

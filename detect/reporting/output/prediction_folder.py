@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL import Image
 
+from detect.imagery.files import check_inside, remove_parts
 from detect.imagery.maps import write_map
 from detect.imagery.scenes import Scene, original
-from detect.labels.formats.detections_csv import write_detections
+from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.output.journal import Journal, Record, signature
-from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths
+from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
-from detect.reporting.tables import counts_table, write_table
-from detect.reporting.writing import write_json, write_picture
+from detect.reporting.tables import counts_table, table_bytes
+from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
     from detect.inference.engine import SceneResult
@@ -34,13 +36,19 @@ class PredictionFolder:
         folder: the output folder.
         card: the card of the model.
         images: (name, path) of this run; those of an earlier run that are not among them are left out of the tables.
+
+    Raises:
+        ValueError: a class has the name of another column of the counts.
     """
 
     def __init__(self, folder: Path, card: "ModelCard", images: Sequence[tuple[str, Path]]) -> None:
+        counts_table({}, card.classes)
         self.folder = folder
         self.paths = PredictionPaths(folder)
         self.card = card
+        self._check_places([name for name, _ in images])
         self.journal = Journal(folder)
+        self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._signatures = {name: signature(path) for name, path in images}
         self._complete = {name for name, path in images if self._is_complete(name, path)}
@@ -56,18 +64,25 @@ class PredictionFolder:
         """Return whether an image was done before, and has not changed since."""
         return name in self._complete
 
+    def _check_places(self, names: Sequence[str]) -> None:
+        """Check that no link leads out of the output folder where this run will write."""
+        pictures = (picture.parent for name in names for picture in self.paths.pictures(name))
+        for folder in {self.paths.state, *self.paths.picture_folders, *pictures}:
+            check_inside(folder, self.folder)
+
     def _is_complete(self, name: str, path: Path) -> bool:
         """Return whether an image's record and pictures are there, and its file is the recorded one."""
         record = self.journal.records.get(name)
-        pictures = [self.paths.heatmap(name), self.paths.overlay(name), self.paths.thumbnail(name)]
-        return record is not None and record.describes(path) and all(picture.is_file() for picture in pictures)
+        if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
+            return False
+        return all(picture.is_file() for picture in self.paths.pictures(name))
 
     def _remove_parts(self) -> None:
         """Remove the files that a killed run was writing."""
-        parts = [part for folder in (self.folder, self.paths.state) for part in folder.glob(".*.part")]
-        parts += [part for folder in self.paths.picture_folders for part in folder.rglob(".*.part")]
-        for part in parts:
-            part.unlink()
+        remove_parts(self.folder)
+        remove_parts(self.paths.state)
+        for folder in self.paths.picture_folders:
+            remove_parts(folder, below=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
         """Write an image's heatmap and pictures, then its record; scores of earlier counts are removed.
@@ -79,7 +94,7 @@ class PredictionFolder:
         """
         write_map(
             self.paths.heatmap(name),
-            result.heat_strips(),
+            result.heat_pieces(),
             scene,
             result.geometry.stride,
             self.card.classes,
@@ -87,7 +102,7 @@ class PredictionFolder:
         )
         self._write_pictures(name, scene, result)
         self.paths.scores.unlink(missing_ok=True)
-        record = Record(*self._signatures[name], scene.file_pixels, result.detections)
+        record = Record(*self._signatures[name], scene.file_pixels, result.detections, result.damaged)
         self.journal.add(name, record)
         self._complete.add(name)
 
@@ -116,16 +131,26 @@ class PredictionFolder:
         """
         found = self.found
         detections = {name: record.detections for name, record in found.items()}
-        write_table(counts_table(detections, self.card.classes), self.paths.counts)
-        write_detections(detections, self.paths.detections)
+        damaged = {name: record.damaged for name, record in found.items()}
         failed = pd.DataFrame(sorted((f.name, f.error) for f in self.failures), columns=["image", "error"])
-        write_table(failed, self.paths.failures)
+        self.written.write(
+            {
+                COUNTS: table_bytes(counts_table(detections, self.card.classes, damaged)),
+                DETECTIONS: detections_bytes(detections),
+                FAILURES: table_bytes(failed),
+                RUN_FACTS: self._run_facts(run),
+            }
+        )
+
+    def _run_facts(self, run: Mapping[str, Any]) -> bytes:
+        """Return `run.json`."""
+        found = self.found
         facts = {
             "pixels": sum(record.pixels for record in found.values()),
             "images": {"done": len(found), "failed": len(self.failures)},
             "sources": {name: record.path for name, record in found.items()},
         }
-        write_json({**run, **facts}, self.paths.run_facts)
+        return json_bytes({**run, **facts}, self.paths.run_facts)
 
     def finish(
         self, run: Mapping[str, Any], embed_limit: int, measured: Callable[[], Mapping[str, Any]] = dict
@@ -142,5 +167,5 @@ class PredictionFolder:
         """
         self.write_tables(run)
         page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
-        self.write_tables({**run, **measured()})
+        self.written.write({RUN_FACTS: self._run_facts({**run, **measured()})})
         return page

@@ -1,18 +1,21 @@
 """Predictions: the tables that a run of `detect.predict` wrote, read back for the report."""
 
-import json
+import os
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from detect.imagery.files import check_inside, check_regular
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
-from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths
-from detect.reporting.tables import IMAGE, read_counts, read_text_table
+from detect.labels.sheets import MAX_TABLE_BYTES
+from detect.reporting.json_files import read_json_object
+from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths, inside_name
+from detect.reporting.tables import IMAGE, read_counts, read_damaged, read_text_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Predictions:
         counts: `image`, a column per class, `total`; a row per image that was done.
         failures: (image, error) of each image that failed.
         run: `run.json`, empty where that is missing.
-        scores: (N,) float64 in [0, 1], the score of every detection; None where `detections.csv` is missing.
+        scores: (N,) float64 in [0, 1], the score of every detection; None where `detections.csv` is missing or too
+            large.
         remarks: sentences about files that are missing or disagree.
     """
 
@@ -51,12 +55,6 @@ class Predictions:
         model = self.run.get("model")
         return model if isinstance(model, dict) else {}
 
-    def source(self, image: str) -> Path | None:
-        """Return the source file of an image, None where `run.json` does not name it."""
-        sources = self.run.get("sources")
-        path = sources.get(image) if isinstance(sources, dict) else None
-        return Path(path) if isinstance(path, str) else None
-
 
 def read_predictions(folder: Path) -> Predictions:
     """Read the tables of a predictions folder; only `counts.csv` must be there.
@@ -66,37 +64,32 @@ def read_predictions(folder: Path) -> Predictions:
 
     Raises:
         FileNotFoundError: there is no `counts.csv`.
-        ValueError: a file is damaged, the counts do not add up, or an image's name leads out of the folder.
+        ValueError: a file is damaged, is no regular file or lies outside the folder by a link, the counts do not add
+            up, or an image's name leads out of the folder.
     """
     paths = PredictionPaths(folder)
-    if not paths.counts.is_file():
+    if not _is_there(paths.counts):
         raise FileNotFoundError(
             f"{paths.counts} is missing, so there is nothing to report: name a folder that detect.predict "
             f"finished, or fill this one with `python -m detect.predict model=FILE images=DIR output={folder}`"
         )
     counts = read_counts(paths.counts)
     for name in counts[IMAGE]:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        if not inside_name(name):
             raise ValueError(f"{paths.counts}: image names must be paths inside the images folder, got {name!r}")
     scores, disagreements = _read_scores(paths.detections, counts)
     failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
-    return Predictions(folder, counts, failures, run, scores, _remarks_on_missing(folder) + disagreements)
+    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_damage(read_damaged(paths.counts))
+    return Predictions(folder, counts, failures, run, scores, remarks)
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is damaged or holds something else.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(data, dict):
-        raise ValueError(f"{path}: must hold a JSON object, got {type(data).__name__}")  # noqa: TRY004
-    return data
+def _is_there(path: Path) -> bool:
+    """Return whether a table is in the folder, and check that it is a regular file that lies there."""
+    if not os.path.lexists(path):
+        return False
+    check_inside(path, path.parent)
+    check_regular(path, MAX_TABLE_BYTES)
+    return True
 
 
 def _remarks_on_missing(folder: Path) -> list[str]:
@@ -108,18 +101,26 @@ def _remarks_on_missing(folder: Path) -> list[str]:
             (DETECTIONS, "so the scores are not shown"),
             (FAILURES, "so it is not known whether every image was done"),
         )
-        if not (folder / name).is_file()
+        if not os.path.lexists(folder / name)
     ]
+
+
+def _remarks_on_damage(damaged: dict[str, str]) -> list[str]:
+    """Return a sentence on the images whose decoders warned of their pixels."""
+    if not damaged:
+        return []
+    name, warning = next(iter(damaged.items()))
+    return [f"Damaged pixels were counted as they are in {len(damaged)} images, such as {name}: {warning}."]
 
 
 def _read_run(path: Path) -> dict[str, Any]:
     """Read `run.json`; a missing file is empty."""
-    return read_json_object(path) if path.is_file() else {}
+    return read_json_object(path, path.parent) if os.path.lexists(path) else {}
 
 
 def _read_failures(path: Path) -> list[tuple[str, str]]:
     """Read (image, error) of each image that failed; a missing file holds none."""
-    if not path.is_file():
+    if not _is_there(path):
         return []
     table = read_text_table(path)
     if list(table.columns) != ["image", "error"]:
@@ -129,7 +130,9 @@ def _read_failures(path: Path) -> list[tuple[str, str]]:
 
 def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] | None, list[str]]:
     """Read the score of every detection, with a remark where an image's detections differ from its counts."""
-    if not path.is_file():
+    if os.path.lexists(path) and path.is_file() and path.stat().st_size > MAX_TABLE_BYTES:
+        return None, [f"{DETECTIONS} has more than {MAX_TABLE_BYTES:,} bytes, so the scores are not shown."]
+    if not _is_there(path):
         return None, []
     classes = list(counts.columns[1:-1])
     found = read_detections(path, classes)

@@ -1,6 +1,8 @@
 """Figures of one image for the page: thumbnail, heatmap and overlay, reduced and embedded in the page."""
 
 import base64
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -9,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.imagery.maps import read_preview, read_tags
-from detect.imagery.scenes import open_scene
+from detect.imagery.files import check_regular, read_regular
+from detect.imagery.maps import read_heat
 from detect.reporting.output.predictions import Predictions
-from detect.reporting.pictures.overlays import display_preview, heat_picture
+from detect.reporting.pictures.overlays import heat_picture
 
 MAX_THUMBNAIL_SIDE = 320
 """Longest side in pixels of the thumbnail and of the heatmap."""
@@ -24,6 +26,33 @@ MAX_OVERLAY_SIDE = 900
 
 JPEG_QUALITY = 80
 """Quality, from 1 to 95, of the pictures in the page."""
+
+
+MAX_PICTURE_BYTES = 64 << 20
+"""Most bytes of a picture that is read; `MAX_PREVIEW_SIDE` bounds those that a run writes."""
+
+
+MAX_PICTURE_PIXELS = 1 << 24
+"""Most pixels of it, three times those of the largest that a run writes."""
+
+
+START_OF_SCAN, MAX_SCANS = b"\xff\xda", 24
+"""The mark of a scan in a JPEG, and the most scans: each is decoded over all pixels, a hostile file has thousands."""
+
+
+MAX_HEATMAP_BYTES = 1 << 40
+"""Most bytes of a heatmap, of which an overview is read."""
+
+
+MAX_RIM_CELLS = 2.0
+"""Most cells by which an image begins beside its heatmap, or is wider or higher."""
+
+
+DECODING_ERRORS = (
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError),
+    *(struct.error, Image.DecompressionBombError),
+)
+"""What Pillow and GDAL raise for damaged files."""
 
 
 @dataclass
@@ -46,35 +75,30 @@ class Figures:
 def draw_figures(predictions: Predictions, image: str) -> Figures:
     """Make the pictures of one image; one that cannot be made is listed as missing, and the others are still made.
 
+    Only files inside the predictions folder are read: not the image itself, which `run.json` names, nor what a link
+    leads to. They are checked before they are decoded.
+
     Args:
         predictions: the predictions of the run.
         image: a name from its table of counts.
     """
-    figures = Figures()
-    source = predictions.source(image)
-    small = predictions.paths.thumbnail(image)
+    figures, paths, folder = Figures(), predictions.paths, predictions.folder
+    heatmap, overlay, small = paths.pictures(image)
     preview = None
     try:
-        if source is None:
-            figures.missing.append("The run did not say where the image lies, so it is not shown by itself.")
-        elif small.is_file():
-            preview = np.asarray(_read_reduced(small, MAX_THUMBNAIL_SIDE))
-        else:
-            preview = display_preview(source, MAX_THUMBNAIL_SIDE)
-    except OSError as error:
-        figures.missing.append(f"The image could not be read ({error}).")
-    if preview is not None:
-        figures.thumbnail = data_address(Image.fromarray(preview))
-    heatmap = predictions.paths.heatmap(image)
+        preview = _read_reduced(small, folder, MAX_THUMBNAIL_SIDE)
+        figures.thumbnail = data_address(preview)
+    except DECODING_ERRORS as error:
+        figures.missing.append(_reason("small picture of the image", small, folder, error))
     try:
-        figures.heat = data_address(_draw_heatmap(heatmap, source if preview is not None else None, preview))
-    except OSError as error:
-        figures.missing.append(_reason("heatmap", heatmap, predictions.folder, error))
-    overlay = predictions.paths.overlay(image)
+        check_regular(heatmap, MAX_HEATMAP_BYTES, folder)
+        figures.heat = data_address(_draw_heatmap(heatmap, None if preview is None else np.asarray(preview)))
+    except DECODING_ERRORS as error:
+        figures.missing.append(_reason("heatmap", heatmap, folder, error))
     try:
-        figures.overlay = data_address(_read_reduced(overlay, MAX_OVERLAY_SIDE))
-    except OSError as error:
-        figures.missing.append(_reason("overlay", overlay, predictions.folder, error))
+        figures.overlay = data_address(_read_reduced(overlay, folder, MAX_OVERLAY_SIDE))
+    except DECODING_ERRORS as error:
+        figures.missing.append(_reason("overlay", overlay, folder, error))
     return figures
 
 
@@ -85,42 +109,57 @@ def data_address(picture: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _read_reduced(path: Path, longest_side: int) -> Image.Image:
-    """Read a picture as RGB, reduced to a longest side in pixels."""
-    with Image.open(path) as picture:
+def _read_reduced(path: Path, folder: Path, longest_side: int) -> Image.Image:
+    """Read a JPEG of the predictions folder as RGB, reduced to a longest side in pixels; its size is checked first."""
+    data = read_regular(path, MAX_PICTURE_BYTES, folder)
+    with Image.open(BytesIO(data), formats=("JPEG",)) as picture:
+        pixels, scans = picture.width * picture.height, data.count(START_OF_SCAN)
+        if pixels > MAX_PICTURE_PIXELS or scans > MAX_SCANS:
+            raise ValueError(
+                f"{path}: {picture.width} x {picture.height} pixels in {scans} scans, and {MAX_PICTURE_PIXELS:,} in "
+                f"{MAX_SCANS} scans are the most that is read"
+            )
         picture.draft("RGB", (longest_side, longest_side))
         small = picture.convert("RGB")
     small.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
     return small
 
 
-def _draw_heatmap(path: Path, source: Path | None, preview: NDArray[np.uint8] | None) -> Image.Image:
+def _draw_heatmap(path: Path, preview: NDArray[np.uint8] | None) -> Image.Image:
     """Draw a heatmap over a preview of its image.
 
     Args:
-        path: the heatmap file; its tags `stride` and `offset` are in file pixels, x and y or one number for both.
-        source: the image file, None where it is not known or could not be read.
+        path: the heatmap file; its tags `stride`, `offset` and `size` are in file pixels, for x and y or for both.
         preview: (H, W, 3) of the whole image, None where there is none.
+
+    Raises:
+        ValueError: the tags do not fit the size of the map.
     """
-    raster = open_scene(path)
-    heatmap = read_preview(path, MAX_THUMBNAIL_SIDE, range(1, raster.bands + 1)).astype(np.float32)
-    tags = read_tags(path)
-    if source is None or not {"stride", "offset"} <= set(tags):
-        return heat_picture(heatmap, preview)
-    strides, offsets = ([float(part) for part in tags[name].split()] for name in ("stride", "offset"))
-    start = 0.5 - offsets[0] / strides[0]
-    height, width = open_scene(source).shape
-    down, across = (reduced / cells for reduced, cells in zip(heatmap.shape[1:], raster.shape, strict=True))
-    right, bottom = start + width / strides[0], start + height / strides[-1]
-    span_xyxy = (start * across, start * down, right * across, bottom * down)
-    return heat_picture(heatmap, preview, span_xyxy)
+    heat = read_heat(path, MAX_THUMBNAIL_SIDE)
+    if preview is None or not {"stride", "offset"} <= set(heat.tags):
+        return heat_picture(heat.total[None], preview)
+    strides, offsets = (_pair(path, heat.tags, name) for name in ("stride", "offset"))
+    cells_xy = heat.cells[::-1]
+    size = _pair(path, heat.tags, "size") if "size" in heat.tags else np.array(cells_xy) * strides
+    starts, spans = 0.5 - offsets / strides, size / strides
+    if not (np.abs(starts) <= MAX_RIM_CELLS).all() or not (np.abs(spans - cells_xy) <= MAX_RIM_CELLS).all():
+        raise ValueError(f"{path}: its tags {dict(heat.tags)} do not fit a map of {cells_xy[0]} x {cells_xy[1]} cells")
+    reduced = np.array(heat.total.shape[::-1]) / cells_xy
+    x1, y1, x2, y2 = np.concatenate([starts * reduced, (starts + spans) * reduced]).tolist()
+    return heat_picture(heat.total[None], preview, (x1, y1, x2, y2))
 
 
-def _reason(what: str, path: Path, folder: Path, error: OSError) -> str:
+def _pair(path: Path, tags: Mapping[str, str], name: str) -> NDArray[np.float64]:
+    """Return a tag of one or two finite numbers, for x and y, that is positive but for the offset."""
+    numbers = np.array([float(part) for part in tags[name].split()[:3]])
+    if len(numbers) not in (1, 2) or not np.isfinite(numbers).all() or (name != "offset" and (numbers <= 0).any()):
+        raise ValueError(f"{path}: its tag {name} must be one or two numbers above 0, got {tags[name][:40]!r}")
+    return np.array([numbers[0], numbers[-1]])
+
+
+def _reason(what: str, path: Path, folder: Path, error: Exception) -> str:
     """Return a sentence on why a picture is not in the page."""
     name = path.relative_to(folder).as_posix()
-    return (
-        f"There is no {what}: {name} is missing."
-        if not path.is_file()
-        else f"The {what} {name} could not be read ({error})."
-    )
+    if isinstance(error, FileNotFoundError):
+        return f"There is no {what}: {name} is missing."
+    return f"The {what} {name} could not be read ({error})."

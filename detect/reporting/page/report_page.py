@@ -11,13 +11,15 @@ from urllib.parse import quote
 
 import numpy as np
 
-from detect.reporting.output.layout import PredictionPaths, overlay_address
+from detect.imagery.files import check_regular
+from detect.reporting.output.layout import REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, read_predictions
-from detect.reporting.page.figures import Figures, draw_figures
+from detect.reporting.output.written import WrittenFiles
+from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figures
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
 from detect.reporting.pictures.colours import PALETTE, class_colours
 from detect.reporting.tables import IMAGE, TOTAL
-from detect.reporting.writing import write_text
+from detect.reporting.writing import text_bytes
 
 HISTOGRAM_BARS = 20
 """Number of equal ranges of score in the histogram."""
@@ -65,15 +67,15 @@ def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Pa
 
     Raises:
         FileNotFoundError: the folder has no `counts.csv`, or there is no such `scores` file.
-        ValueError: a file is damaged, or `embed_limit` is negative.
+        ValueError: a file is damaged or goes beyond a bound, or `embed_limit` is negative.
     """
     if embed_limit < 0:
         raise ValueError(f"embed_limit must be 0 or more, got {embed_limit}")
     content = read_predictions(predictions)
-    scorecard = read_scorecard(scores) if scores is not None else None
-    page = PredictionPaths(predictions).report
-    write_text(render(content, scorecard, embed_limit), page)
-    return page
+    scorecard = read_scorecard(scores, predictions) if scores is not None else None
+    page = text_bytes(render(content, scorecard, embed_limit))
+    WrittenFiles(predictions).write({REPORT: page})
+    return PredictionPaths(predictions).report
 
 
 def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> str:
@@ -151,7 +153,7 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
     rows = []
     for number, record in enumerate(content.counts.itertuples(index=False, name=None), start=1):
         name, *counts, total = record
-        has_overlay = content.paths.overlay(name).is_file()
+        has_overlay = _may_be_linked(content.paths.overlay(name), content.folder)
         rows.append(
             Row(
                 number=number,
@@ -164,6 +166,15 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
             )
         )
     return rows
+
+
+def _may_be_linked(overlay: Path, folder: Path) -> bool:
+    """Return whether the page may link to an overlay: a regular file inside the folder."""
+    try:
+        check_regular(overlay, MAX_PICTURE_BYTES, folder)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _facts(content: Predictions) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detect.reporting.output.predictions import read_json_object
+from detect.reporting.json_files import read_json_object
 
 DASH = "–"
 """The text shown for a number that is not known."""
@@ -68,16 +68,21 @@ class Scorecard:
     iou: str | None = None
 
 
-def read_scorecard(path: Path) -> Scorecard:
+def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
     """Read the `scores.json` that `detect.evaluate` wrote; measures that are absent or null are left out.
+
+    Args:
+        path: the file.
+        predictions: a folder of predictions, which others may have made; a file named in it must not lead out of it.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or leads out of the folder.
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such scores file; make one with detect.evaluate, or leave scores= out")
-    data = read_json_object(path)
+    named_in_it = predictions is not None and path.absolute().is_relative_to(predictions.absolute())
+    data = read_json_object(path, predictions if named_in_it else None)
     measures = [
         Measure(name, format_measure(key, data[key]), meaning)
         for key, (name, meaning) in MEASURES.items()
@@ -125,4 +130,5 @@ def _objects(value: Any) -> dict[str, Mapping[str, Any]]:
 
 def _integers(images: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:
     """Return the integer under a key of each image that has one."""
-    return {name: int(entry[key]) for name, entry in images.items() if isinstance(entry.get(key), int)}
+    found = {name: entry.get(key) for name, entry in images.items()}
+    return {name: value for name, value in found.items() if isinstance(value, int) and not isinstance(value, bool)}

@@ -1,36 +1,20 @@
 """Pictures of a scene: its detections drawn on it, and its heatmap."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from detect.imagery.maps import read_preview
-from detect.imagery.scenes import display_bands, open_scene
 from detect.labels.detections import Detections
-from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours, to_display
+from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours
+
+CIRCLES_AT_ONCE, PIXELS_AT_ONCE = 32, 1 << 18
+"""Circles whose pixels are computed together, before they are drawn one after the other: fewer large ones, whose pixels
+would be more."""
 
 MAX_BOX_LINE_SHARE = 1 / 12
 """Greatest width of a box's line as a share of the median of the boxes' shorter sides."""
-
-
-def display_preview(path: Path, longest_side: int) -> NDArray[np.uint8]:
-    """Read an image of any size as a small picture.
-
-    Args:
-        path: an image or GeoTIFF.
-        longest_side: of the picture, in pixels; a smaller image is not enlarged.
-
-    Returns:
-        (H, W, 3) uint8.
-
-    Raises:
-        SceneError: the image is missing, damaged, or of a kind that cannot be read.
-    """
-    scene = open_scene(path)
-    return to_display(read_preview(path, longest_side, display_bands(scene.bands)), nodata=scene.nodata)
 
 
 def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> Image.Image:
@@ -78,7 +62,9 @@ def _draw_boxes(
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     edge = max(1, line // 2)
-    corners = np.round(boxes_xyxy).astype(int)
+    far = 2 * line + 2 * edge
+    height, width = pixels.shape[:2]
+    corners = np.round(np.clip(boxes_xyxy, -far, np.array([width, height, width, height]) + far)).astype(int)
     corners[:, 2:] = np.maximum(corners[:, 2:] - 1, corners[:, :2])
     for x1, y1, x2, y2 in corners.tolist():
         draw.rectangle((x1 - edge, y1 - edge, x2 + edge, y2 + edge), outline=DARK, width=line + 2 * edge)
@@ -90,27 +76,57 @@ def _draw_boxes(
 def _draw_circles(
     pixels: NDArray[np.uint8], xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
 ) -> Image.Image:
-    """Draw circles around (N, 2) centres in picture pixels, first all outlines, then all lines."""
-    canvas = pixels.copy()
-    for centre in xy.tolist():
-        _blend_ring(canvas, centre, radius, 1.7 * line, DARK)
-    for centre, colour in zip(xy.tolist(), colours, strict=True):
-        _blend_ring(canvas, centre, radius, line, colour)
-    return Image.fromarray(canvas)
+    """Draw circles around (N, 2) centres in picture pixels, first all outlines, then all lines.
+
+    A pixel is blended with one circle after the other, and rounded each time, by the share of it that the line covers.
+    """
+    height, width = pixels.shape[:2]
+    canvas = np.array(pixels, np.float32).reshape(height, 3 * width)
+    for thickness, shown in ((1.7 * line, [DARK] * len(xy)), (line, colours)):
+        side = min(2 * (radius + thickness), max(height, width))
+        number = int(np.clip(PIXELS_AT_ONCE // side**2, 1, CIRCLES_AT_ONCE))
+        for first in range(0, len(xy), number):
+            part = slice(first, first + number)
+            _blend_rings(canvas, xy[part], radius, thickness, np.array(shown[part], np.float32))
+    return Image.fromarray(canvas.reshape(pixels.shape).astype(np.uint8))
 
 
-def _blend_ring(canvas: NDArray[np.uint8], xy: list[float], radius: float, line: float, colour: Colour) -> None:
-    """Draw one antialiased circle onto `canvas`, blending each pixel by the share of it that the line covers."""
-    x, y = xy
+def _blend_rings(
+    canvas: NDArray[np.float32],
+    xy: NDArray[np.float64],
+    radius: float,
+    line: float,
+    colours: NDArray[np.float32],
+) -> None:
+    """Draw antialiased circles onto a canvas, one after the other.
+
+    Of each the square around it is computed, along an axis on which it is longer than the canvas all of the canvas.
+
+    Args:
+        canvas: (H, 3 W) whole numbers, the bands of a pixel side by side; changed in place.
+        xy: (N, 2) centres in pixels.
+        radius: of the circles.
+        line: width of their lines.
+        colours: (N, 3).
+    """
+    height, width = canvas.shape[0], canvas.shape[1] // 3
     reach = radius + line / 2 + 1
-    top, left = max(0, int(y - reach)), max(0, int(x - reach))
-    part = canvas[top : max(0, int(y + reach) + 1), left : max(0, int(x + reach) + 1)]
-    if not part.size:
-        return
-    rows = np.arange(top, top + part.shape[0])[:, None] + 0.5 - y
-    cols = np.arange(left, left + part.shape[1])[None, :] + 0.5 - x
-    cover = np.clip((line + 1) / 2 - np.abs(np.hypot(rows, cols) - radius), 0, 1)[..., None]
-    part[:] = np.round(part * (1 - cover) + np.array(colour) * cover).astype(np.uint8)
+    side = math.ceil(2 * reach) + 1
+    across, down = min(side, width), min(side, height)
+    corner = np.where([across < side, down < side], 0, np.floor(xy - reach))
+    x, y = (corner[:, i, None] + (np.arange(n) + 0.5) - xy[:, i, None] for i, n in enumerate((across, down)))
+    distance = np.sqrt((y**2).astype(np.float32)[:, :, None] + (x**2).astype(np.float32)[:, None, :])
+    cover = np.clip(np.float32((line + 1) / 2) - np.abs(distance - np.float32(radius)), 0, 1)
+    share = np.repeat(cover, 3, axis=2)
+    added = share * np.tile(colours, across)[:, None, :]
+    left_over = 1 - share
+    for (left, top), factor, more in zip(corner.astype(np.int64).tolist(), left_over, added, strict=True):
+        rows = slice(max(0, -top), max(0, height - top))
+        cols = slice(3 * max(0, -left), 3 * max(0, width - left))
+        part = canvas[max(0, top) : max(0, top + down), 3 * max(0, left) : 3 * max(0, left + across)]
+        part *= factor[rows, cols]
+        part += more[rows, cols]
+        np.rint(part, out=part)
 
 
 def heat_picture(

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.labels.detections import Detections
-from detect.reporting.output.journal import Journal, Record, keep_settings, lock_folder, signature
+from detect.reporting.output import journal as journal_file
+from detect.reporting.output.journal import Journal, Record, keep_settings, lock_folder, recorded_sources, signature
 from detect.reporting.output.layout import STATE
 from tests.reporting.conftest import CLASSES, detections
 
@@ -139,9 +140,10 @@ def test_settings_are_kept_and_a_change_is_refused_with_both_values(tmp_path: Pa
     assert json.loads((tmp_path / STATE / "settings.json").read_text()) == first
 
 
-def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path, text: str) -> None:
     keep_settings(tmp_path, {})
-    (tmp_path / STATE / "settings.json").write_text("{")
+    (tmp_path / STATE / "settings.json").write_text(text)
     with pytest.raises(FileExistsError, match=r"settings\.json.*overwrite=true"):
         keep_settings(tmp_path, {})
 
@@ -153,3 +155,62 @@ def test_a_folder_is_locked_for_one_run_and_open_again_after_it(tmp_path: Path) 
         raise RuntimeError
     with lock_folder(tmp_path):
         pass
+
+
+def test_what_a_decoder_warned_of_is_kept_and_lines_of_earlier_versions_say_nothing(out: Path, image: Path) -> None:
+    journal = Journal(out)
+    journal.add("a", Record(*signature(image), 6, detections([]), "row 3 was skipped"))
+    line = json.loads(journal.path.read_text())
+    old = {key: value for key, value in line.items() if key != "damaged"}
+    with journal.path.open("a") as file:
+        file.write(json.dumps({**old, "name": "b"}) + "\n")
+    assert {name: record.damaged for name, record in Journal(out).records.items()} == {
+        "a": "row 3 was skipped",
+        "b": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[(key, value) for key in ("name", "path") for value in (1, None, ["a"])],
+        *[(key, value) for key in ("size", "mtime_ns", "pixels") for value in ("1", 1.5, True, None, 2**63)],
+        *[("label", value) for value in ([0.5], [2], [-1], "a", [2**70], [[0]])],
+        *[("score", value) for value in ([2], [float("nan")], ["a"], None, {})],
+        *[("xy", value) for value in ([[1]], [[1, 2], [3, 4]], [[float("inf"), 0]], [[10**400, 0]], "12", {"a": 1})],
+        *[("classes", value) for value in ([], ["a", "a"], [1], None)],
+        ("wh", [[0, 1]]),
+    ],
+)
+def test_a_line_of_other_types_or_ranges_is_an_error_that_names_it(
+    out: Path, image: Path, key: str, value: object
+) -> None:
+    add(Journal(out), "a", image, 1, detections([(1, 2, 0, 0.5)]))
+    path = out / STATE / "journal.jsonl"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}) + "\n")
+    with pytest.raises(ValueError, match=r"journal\.jsonl, line 1\b.*overwrite=true"):
+        Journal(out)
+
+
+def test_a_deep_or_endless_line_is_an_error(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = out / STATE / "journal.jsonl"
+    path.write_text("[" * 100_000 + "\n")
+    with pytest.raises(ValueError, match=r"journal\.jsonl, line 1\b"):
+        Journal(out)
+    monkeypatch.setattr(journal_file, "MAX_LINE_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"journal\.jsonl.*1,000"):
+        Journal(out)
+
+
+def test_sources_are_read_of_the_lines_that_can_be_and_nothing_is_changed(out: Path, image: Path) -> None:
+    add(Journal(out), "a", image, 1, detections([]))
+    path = out / STATE / "journal.jsonl"
+    path.write_bytes(b"{\n" + b"[" * 100_000 + b"\n" + path.read_bytes() + b'{"name": "half')
+    before = path.read_bytes()
+    assert recorded_sources(out) == {"a": signature(image)} and path.read_bytes() == before
+
+
+def test_a_link_that_leads_to_itself_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    loop = tmp_path / "a.jpg"
+    loop.symlink_to(loop)
+    assert signature(loop)[1:] == (-1, -1)

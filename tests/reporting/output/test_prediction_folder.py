@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from PIL import Image
 
 from detect.imagery import maps as rasters
@@ -23,6 +24,7 @@ from detect.inference.decoding.patch import posteriors
 from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
+from detect.labels.detections import Detections
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
 from detect.reporting.output.layout import STATE, PredictionPaths
@@ -170,23 +172,32 @@ def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Pat
     assert list(pd.read_csv(out / "failures.csv")["image"]) == ["a.png", "d.png"]
 
 
-def test_half_written_pictures_are_removed_and_nothing_else_is(images: Path, out: Path) -> None:
+def test_half_written_files_are_removed_and_nothing_else_is(images: Path, out: Path, tmp_path: Path) -> None:
+    """What ends in `.part` and has another name is a person's; so is a folder or a link that has a name of ours."""
     keep(PredictionFolder(out, CARD, named(images)), images, "b/c.png", 2)
-    for folder in ("heatmaps", "overlays/b", "heatmaps/new"):
+    ours, whole = ".detect-" + "0123456789abcdef" * 2 + ".part", tmp_path / "whole.txt"
+    whole.write_text("a person's")
+    for folder in (".", ".run", "heatmaps", "overlays/b", "heatmaps/new", ".run/thumbnails"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-        (out / folder / ".0123456789abcdef.part").write_bytes(b"half")
-    (out / "overlays" / "mine.part").write_bytes(b"not ours")
+        (out / folder / ours).write_bytes(b"half")
+        (out / folder / ".x.part").write_bytes(b"a person's")
+        (out / folder / ".y.part").mkdir()
+        (out / folder / ours.replace("0", "f")).mkdir()
+        (out / folder / ours.replace("0", "e")).symlink_to(whole)
     PredictionFolder(out, CARD, named(images))
-    assert [path.name for path in out.rglob("*.part")] == ["mine.part"]
+    assert not list(out.rglob(ours)) and whole.read_text() == "a person's"
+    assert [len(list(out.rglob(name))) for name in (".x.part", ".y.part", ".detect-*.part")] == [6, 6, 12]
     assert PredictionPaths(out).heatmap("b/c.png").is_file() and PredictionPaths(out).overlay("b/c.png").is_file()
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a block is written when GDAL's cache is full, and again when the rest is there: by chance.
 
-    So the bytes of a large heatmap are the same in every run only if each strip ends where a block of 256 rows does.
+    So the bytes of a large heatmap are the same in every run only if each piece ends where a block does: 256 x 256
+    cells of 3 classes, and 32 x 32 of 500, of which 2,048,000 bytes are at most 4 MiB and those of 64 x 64 are not.
     """
-    written: list[tuple[int, int]] = []
+    written: list[tuple[int, int, int, int]] = []
     real = rasters.open_dataset
 
     @contextmanager
@@ -196,7 +207,7 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
                 write = target.write
                 spy = mock.Mock(wraps=target)
                 spy.write = lambda pixels, window: (
-                    written.append((window.row_off, window.height)),
+                    written.append((window.row_off, window.col_off, window.height, window.width)),
                     write(pixels, window=window),
                 )
                 yield spy
@@ -205,15 +216,19 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(rasters, "open_dataset", watched)
     plan = make_plan(8 << 20, 10.0, 0, 1)
-    logits = np.zeros((3, 1300, 400), np.float32)
-    rows = plan.rows(3, 400)
-    assert 0 < rows < 1300
-    scene = Scene(Path("none"), (1300, 400), "uint8", 1)
-    cells, preview = CellGeometry(1, 0.5, scene.shape), np.zeros((1, 1, 1), np.uint8)
-    shown = SceneResult(detections([]), cells, preview, logits, rows, posteriors)
-    rasters.write_map(tmp_path / "a.tif", shown.heat_strips(), scene, 1, CLASSES, 0.5)
-    assert sum(height for _, height in written) == 1300 and len(written) > 1
-    assert all(row % 256 == 0 for row, _ in written)
+    for number, shape, side in ((2, (1300, 400), 256), (500, (70, 110), 32)):
+        written.clear()
+        names = tuple(f"class {i}" for i in range(number))
+        logits = np.random.default_rng(0).normal(size=(number + 1, *shape)).astype(np.float32)
+        cells, preview = CellGeometry(1, 0.5, shape), np.zeros((1, 1, 1), np.uint8)
+        shown = SceneResult(Detections.empty(names), cells, preview, logits, plan.cells(number + 1), posteriors)
+        scene = Scene(Path("none"), shape, "uint8", 1)
+        rasters.write_map(tmp_path / "a.tif", shown.heat_pieces(), scene, 1, names, 0.5)
+        assert sum(height * width for _, _, height, width in written) == shape[0] * shape[1] and len(written) > 1
+        assert all(row % side == 0 and col % side == 0 for row, col, _, _ in written)
+        with rasterio.open(tmp_path / "a.tif") as source:
+            assert source.block_shapes == [(side, side)] * number
+            np.testing.assert_allclose(source.read(), posteriors(logits), rtol=1e-6)
 
 
 def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:

@@ -8,7 +8,6 @@ def test_a_whole_folder_is_read(folder):
     assert content.classes == ("cow", "sheep")
     assert content.remarks == [] and content.failures == []
     assert sorted(content.scores) == [0.6, 0.7, 0.8, 0.9, 0.95]
-    assert content.source("c.jpg").is_file() and content.source("other") is None
 
 
 def test_missing_counts_are_an_error_that_names_the_file_and_the_command(tmp_path):

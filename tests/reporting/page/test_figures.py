@@ -34,11 +34,12 @@ def test_large_overlays_are_reduced(folder):
 def test_missing_pictures_are_listed(folder):
     PredictionPaths(folder).overlay("a/b.jpg").unlink()
     PredictionPaths(folder).heatmap("a/b.jpg").unlink()
-    read_predictions(folder).source("a/b.jpg").unlink()
+    PredictionPaths(folder).thumbnail("a/b.jpg").unlink()
     figures = draw_figures(read_predictions(folder), "a/b.jpg")
     assert figures.thumbnail is None and figures.heat is None and figures.overlay is None
     assert "overlays/a/b.jpg.jpg is missing" in " ".join(figures.missing)
     assert "heatmaps/a/b.jpg.tif is missing" in " ".join(figures.missing)
+    assert ".run/thumbnails/a/b.jpg.jpg is missing" in " ".join(figures.missing)
     assert len(figures.missing) == 3
 
 
@@ -54,7 +55,9 @@ def test_the_heatmap_is_drawn_at_its_place_on_the_image(folder):
     content = read_predictions(folder)
     heatmap = np.zeros((1, 8, 10), np.float32)
     heatmap[0, 2, 7] = 1
-    write_map(PredictionPaths(folder).heatmap("c.jpg"), [heatmap], open_scene(content.source("c.jpg")), 8, ["cow"], 4.0)
+    write_map(
+        PredictionPaths(folder).heatmap("c.jpg"), [heatmap], open_scene(folder.parent / "source1.png"), 8, ["cow"], 4.0
+    )
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     # the cell (2, 7) is centred at pixel 4 + 8 * 7 = 60 across and 4 + 8 * 2 = 20 down; it is 8 pixels wide
@@ -69,7 +72,7 @@ def test_the_heatmap_of_a_resampled_image_is_drawn_at_its_place_on_the_image(fol
     content = read_predictions(folder)
     heatmap = np.zeros((1, 6, 4), np.float32)
     heatmap[0, 3, 2] = 1
-    scene = open_scene(content.source("c.jpg"))
+    scene = open_scene(folder.parent / "source1.png")
     resampled = replace(scene, shape=(45, 30), zoom=Zoom(scene.window, (45, 30)))
     write_map(PredictionPaths(folder).heatmap("c.jpg"), [heatmap], resampled, 8, ["cow"], 4.0)
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)

@@ -47,3 +47,15 @@ def test_a_missing_file_is_an_error_that_names_it_and_the_command(tmp_path):
 )
 def test_numbers_for_people(key, value, text):
     assert format_measure(key, value) == text
+
+
+def test_scores_in_a_folder_of_others_do_not_lead_out_of_it_and_ones_named_elsewhere_are_read(tmp_path):
+    """A link that a person names is followed; one that lies in the folder of predictions is its maker's."""
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    (tmp_path / "mine.json").write_text('{"f1": 0.5}')
+    for link in (folder / "scores.json", tmp_path / "link.json"):
+        link.symlink_to(tmp_path / "mine.json")
+    assert read_scorecard(tmp_path / "link.json", folder).measures[0].value == "0.500"
+    with pytest.raises(ValueError, match=r"scores\.json"):
+        read_scorecard(folder / "scores.json", folder)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from detect.labels.detections import Detections
-from detect.reporting.pictures.colours import PALETTE, probability_colours
-from detect.reporting.pictures.overlays import display_preview, heat_picture, overlay
+from detect.reporting.pictures import overlays
+from detect.reporting.pictures.colours import DARK, PALETTE, Colour, class_colours, probability_colours
+from detect.reporting.pictures.overlays import heat_picture, line_width, overlay
 from tests.reporting.conftest import CLASSES, detections
 
 GREY = np.full((60, 100, 3), 120, np.uint8)
@@ -113,7 +113,28 @@ def test_a_span_outside_the_cells_shifts_the_picture():
     assert shown[0] == shown[20] > 200 and shown[39] == 0
 
 
-def test_a_preview_is_small_and_keeps_its_shape(tmp_path):
-    Image.fromarray(np.full((60, 90), 77, np.uint8)).save(tmp_path / "a.png")
-    preview = display_preview(tmp_path / "a.png", 30)
-    assert preview.shape == (20, 30, 3) and (preview == 77).all()
+def ring_by_ring(
+    pixels: np.ndarray, found: Detections, radius: float, width: float, colours: list[Colour]
+) -> np.ndarray:
+    """Circles blended one after the other, each pixel by the share of it that the line covers, and rounded."""
+    canvas = pixels.astype(float)
+    rows, cols = np.mgrid[: pixels.shape[0], : pixels.shape[1]] + 0.5
+    for line, shown in ((1.7 * width, [DARK] * len(found)), (width, colours)):
+        for (x, y), colour in zip(found.xy, shown, strict=True):
+            cover = np.clip((line + 1) / 2 - np.abs(np.hypot(rows - y, cols - x) - radius), 0, 1)[..., None]
+            canvas = np.round(canvas * (1 - cover) + np.array(colour) * cover)
+    return canvas
+
+
+def test_circles_drawn_many_at_once_are_those_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crossing each other, cut by the edges and outside of the picture; by a level where the last digit decides."""
+    monkeypatch.setattr(overlays, "CIRCLES_AT_ONCE", 7)
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(-30, 130, (60, 2))
+    found = Detections(xy, np.ones(60), rng.integers(0, 2, 60), ("a", "b"))
+    pixels = rng.integers(0, 256, (70, 100, 3), dtype=np.uint8)
+    palette = list(class_colours(found.classes).values())
+    for radius in (4.0, 11.5, 90.0):
+        drawn = np.asarray(overlay(pixels, found, 1.0, radius), int)
+        wanted = ring_by_ring(pixels, found, radius, line_width(100), [palette[i] for i in found.label])
+        assert np.abs(drawn - wanted).max() <= 1 and (drawn != wanted).mean() < 1e-3

@@ -10,6 +10,7 @@ from PIL import Image
 from detect.evaluation.matching import Criterion
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_dataset, open_scene
+from detect.labels.detections import Detections
 from detect.reporting.pictures import scene_errors
 from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes
 from detect.reporting.tables import read_text_table
@@ -115,3 +116,46 @@ def test_what_was_drawn_is_cleared_and_nothing_else(tmp_path: Path, scene: Scene
     clear_scenes(tmp_path / "out")
     clear_scenes(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_of_a_run_that_was_killed_are_cleared_too(
+    tmp_path: Path, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is there before the pictures; a picture that it does not name stays."""
+    truth = detections([(20, 20, 0, 1)])
+
+    def killed(picture: Image.Image, path: Path) -> None:
+        path.write_bytes(b"jpeg")
+        if path.name == "2.jpg":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(scene_errors, "write_picture", killed)
+    with pytest.raises(KeyboardInterrupt):
+        draw_scenes(tmp_path, [(name, scene, truth) for name in "ab"], dict.fromkeys("ab", truth), 5, Criterion(3))
+    (tmp_path / "3.jpg").touch()
+    clear_scenes(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"3.jpg", "a.png"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1.jpg,2\n", 'picture\n"1.jpg\n', "picture\n../1.jpg\n/1.jpg\n*.jpg\n1.jpg/.\n"]
+)
+def test_a_table_of_others_removes_no_picture(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "errors"
+    folder.mkdir()
+    (folder / "index.csv").write_text(text)
+    for path in (tmp_path / "1.jpg", folder / "1.jpg"):
+        path.touch()
+    clear_scenes(folder)
+    assert (tmp_path / "1.jpg").is_file() and (folder / "1.jpg").is_file()
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_objects_far_outside_an_image_are_drawn_at_once(tmp_path: Path, scene: Scene, boxes: bool) -> None:
+    """A table of others may place them anywhere within 2^31 pixels."""
+    far = detections([(2**31, -(2**31), 0, 0.5), (5, 5, 1, 0.5)])
+    if boxes:
+        far = Detections(far.xy, far.score, far.label, far.classes, np.full((2, 2), 2.0**31))
+    none = detections([])
+    draw_scenes(tmp_path, [("a", scene, none)], {"a": far}, 1e6, Criterion(3))
+    assert (tmp_path / "1_false_alarms.jpg").is_file()

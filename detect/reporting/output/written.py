@@ -1,0 +1,97 @@
+"""The files that runs wrote into an output folder, by which one that a person changed is known."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from detect.imagery.files import check_inside, check_regular
+from detect.reporting.json_files import read_json_object
+from detect.reporting.output.layout import STATE, WRITTEN
+from detect.reporting.writing import write_bytes, write_json
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 4 << 30
+"""Most bytes of a file that is compared."""
+
+MAX_UNKNOWN_BYTES = 1 << 30
+"""Most bytes of a file of which nothing is recorded that is taken for a run's and recorded."""
+
+
+class WrittenFiles:
+    """The SHA-256 of the tables and the report that runs wrote into a folder, kept in `.run/written.json`.
+
+    A file's new hash is recorded beside the one it has before it is replaced: a run that is killed between the two
+    leaves a file of one of them. A file of which nothing is recorded, as of an earlier version, is taken for a run's.
+
+    Args:
+        folder: the output folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / STATE / WRITTEN
+
+    def check(self, names: Iterable[str], way_out: str = "", replace: bool = False) -> None:
+        """Check that files which a run will replace are as a run left them.
+
+        Args:
+            names: of the files, in the folder.
+            way_out: what else can be done than to move the file away, as the end of a sentence.
+            replace: whether a changed file is replaced all the same, which the log says.
+
+        Raises:
+            FileExistsError: a person changed one of them.
+            ValueError: one is no regular file, or the state folder is not inside the folder.
+        """
+        check_inside(self.path, self.folder)
+        recorded = self._recorded(replace)
+        for name in names:
+            path = self.folder / name
+            if not path.exists():
+                continue
+            check_regular(path, MAX_FILE_BYTES, self.folder)
+            if name not in recorded:
+                logger.info("%s: no record of the run that wrote it; it is replaced", path)
+            elif _digest(path) not in recorded[name]:
+                if not replace:
+                    raise FileExistsError(f"{path} was changed after a run wrote it; move it away{way_out}")
+                logger.warning("%s was changed after a run wrote it, and is replaced", path)
+
+    def write(self, contents: Mapping[str, bytes]) -> None:
+        """Write files, each whole or not at all; their hashes are recorded first, together.
+
+        Args:
+            contents: bytes by the name of the file in the folder.
+        """
+        recorded = self._recorded(forgive=True)
+        for name, content in contents.items():
+            path = self.folder / name
+            known = path.is_file() and (name in recorded or path.stat().st_size <= MAX_UNKNOWN_BYTES)
+            now = [_digest(path)] if known else []
+            kept = [each for each in now if each in recorded.get(name, now)]
+            recorded[name] = list(dict.fromkeys([hashlib.sha256(content).hexdigest(), *kept]))
+        write_json(recorded, self.path)
+        for name, content in contents.items():
+            write_bytes(content, self.folder / name)
+
+    def _recorded(self, forgive: bool) -> dict[str, list[str]]:
+        """Read the hashes of each file; of none where there is no record, or where a damaged one is forgiven."""
+        try:
+            data = read_json_object(self.path, self.folder)
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            if forgive:
+                return {}
+            raise FileExistsError(
+                f"{error}; it says which tables a person changed: move those away, and remove it"
+            ) from error
+        return {name: each for name, each in data.items() if isinstance(each, list)}
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
