@@ -12,11 +12,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
 from detect.imagery.files import replace_file
+from detect.reporting.tables import read_text_table, write_table
 
 
 def stacked(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -56,10 +56,9 @@ def main() -> None:
         with replace_file(known.into / f"{path.stem}.png") as part:
             Image.fromarray(pixels).save(part, format="png")
     if known.annotations:
-        table = pd.read_csv(known.annotations)
+        table = read_text_table(known.annotations)
         table["image"] = [str(Path(str(name)).with_suffix(".png")) for name in table["image"]]
-        with replace_file(known.into / known.annotations.name) as part:
-            table.to_csv(part, index=False)
+        write_table(table, known.into / known.annotations.name)
     print(f"{len(paths)} images with their templates in {known.into}")
 
 

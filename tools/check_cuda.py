@@ -1,0 +1,252 @@
+"""What a CUDA device has to do right: the same objects as the CPU, bf16, training, too little memory, a wrong name.
+
+    python tools/check_cuda.py [--folder DIR] [--json FILE]
+
+Made scenes (discs of 10 pixels on grainy ground), two small trainings on the device, one for each head, and the
+commands as a user runs them. It prints a line a check, what was found and the bound, and ends with exit code 1 where
+one is broken.
+It takes about four minutes on a recent card, most of them imports and the CPU's part.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+SIDE = 1024
+DISCS = 60
+SCENES = {"train": 4, "val": 2, "test": 4}
+
+MOST_SHIFT = 0.01
+"""Pixels that a detection may move between the CPU's and the device's float32."""
+
+MOST_SCORE_CHANGE = 1e-3
+"""Change of a detection's score between them."""
+
+MOST_COUNT_CHANGE = 0.002
+"""Share of the total by which bf16 may count otherwise than float32."""
+
+MANY_TILES, MOST_CHANGE = 64, 1e-3
+"""Tiles of 512 pixels that are run at once; change of a logit between a batch and its parts."""
+
+HEADS = {
+    "patch": ("net=patch", "net.stride=4", "net.patch_size=16", "net.margin=24"),
+    "grid": ("net=grid", "net.stride=4", "net.deepest=4", "net.width=32", "data.sampling.crop=192"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the result.
+
+    Attributes:
+        name: what was checked.
+        found: what came out, in words.
+        bound: what had to come out.
+        right: whether it did.
+    """
+
+    name: str
+    found: str
+    bound: str
+    right: bool
+
+
+def write_scenes(folder: Path) -> None:
+    """Write scenes with discs, and `points.csv` with their middles."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    rows, cols = np.mgrid[:SIDE, :SIDE]
+    lines = ["image,x,y,label,split"]
+    for side, number in SCENES.items():
+        for each in range(number):
+            pixels = rng.integers(60, 110, (SIDE, SIDE, 3))
+            for x, y in rng.integers(12, SIDE - 12, (DISCS, 2)):
+                pixels[(rows - y) ** 2 + (cols - x) ** 2 <= 25] = (230, 140, 40)
+                lines.append(f"{side}{each}.png,{x},{y},disc,{side}")
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{side}{each}.png")
+    (folder / "points.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run(*arguments: str) -> tuple[int, str, float]:
+    """Run a command of this checkout; return its exit code, what it printed, and its seconds."""
+    started = time.monotonic()
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - started
+
+
+def train(folder: Path, head: str, *more: str) -> tuple[int, str, float]:
+    """Train a LeNet with a head on the scenes, on the device."""
+    return run(
+        "detect.train",
+        f"data.root={folder / 'scenes'}",
+        f"data.annotations={folder / 'scenes/points.csv'}",
+        f"output={folder / head}",
+        "net.backbone=lenet5",
+        "net.weights=none",
+        *HEADS[head],
+        "augment=none",
+        "data.matching.radius=8",
+        "data.sampling.samples=400",
+        "trainer.max_epochs=4",
+        "trainer.accelerator=gpu",
+        "runtime.device=cuda",
+        "overwrite=true",
+        *more,
+    )
+
+
+def predict(folder: Path, head: str, name: str, *more: str) -> tuple[int, str, pd.DataFrame]:
+    """Count the discs of the test scenes; return the exit code, the log and the detections."""
+    output = folder / f"{head}_{name}"
+    code, log, _ = run(
+        "detect.predict",
+        f"model={folder / head / 'model.safetensors'}",
+        f"images={folder / 'scenes/test*.png'}",
+        f"output={output}",
+        "runtime=torch",
+        *more,
+    )
+    table = output / "detections.csv"
+    return code, log, pd.read_csv(table) if table.exists() else pd.DataFrame()
+
+
+def check_head(folder: Path, head: str) -> Iterator[Check]:
+    """Yield the checks of one head: training, float32 against the CPU, bf16."""
+    code, log, seconds = train(folder, head)
+    if code:
+        yield Check(f"{head}: training", log[-500:], "exit code 0", False)
+        return
+    f1 = json.loads((folder / head / "scores.json").read_text(encoding="utf-8"))["f1"]
+    yield Check(f"{head}: training", f"F1 {f1:.3f} in {seconds:.0f} s", "F1 above 0.9", f1 > 0.9)
+    _, _, cpu = predict(folder, head, "cpu", "runtime.device=cpu", "runtime.precision=32")
+    _, log, cuda = predict(folder, head, "cuda", "runtime.device=cuda", "runtime.precision=32")
+    yield _same(head, cpu, cuda, log)
+    _, _, half = predict(folder, head, "bf16", "runtime.device=cuda", "runtime.precision=bf16")
+    most = max(1, round(MOST_COUNT_CHANGE * len(cuda)))
+    yield Check(
+        f"{head}: bf16 against float32",
+        f"{len(half)} and {len(cuda)} objects",
+        f"{most} more or fewer",
+        abs(len(half) - len(cuda)) <= most,
+    )
+
+
+def _same(head: str, cpu: pd.DataFrame, cuda: pd.DataFrame, log: str) -> Check:
+    name, bound = f"{head}: CUDA against CPU in float32", f"{MOST_SHIFT} px, {MOST_SCORE_CHANGE} of score"
+    if not len(cpu) or len(cpu) != len(cuda):
+        return Check(name, f"{len(cuda)} and {len(cpu)} objects {log[-300:] if not len(cuda) else ''}", bound, False)
+    shift = float((cpu[["x", "y"]] - cuda[["x", "y"]]).abs().to_numpy().max())
+    score = float((cpu["score"] - cuda["score"]).abs().max())
+    right = shift <= MOST_SHIFT and score <= MOST_SCORE_CHANGE
+    return Check(name, f"{len(cpu)} objects, at most {shift:.1e} px and {score:.1e}", bound, right)
+
+
+def check_resume(folder: Path) -> Check:
+    """Check that a training on the device goes on after its first two epochs."""
+    name, output = "a training in two parts", folder / "grid_parts"
+    first, log, _ = train(folder, "grid", f"output={output}", "trainer.max_epochs=2")
+    second, more, _ = train(folder, "grid", f"output={output}", "overwrite=false", "resume=true")
+    epochs = len(pd.read_csv(output / "metrics.csv")) if second == 0 else 0
+    found = f"{epochs} epochs" if epochs else (log if first else more)[-300:]
+    return Check(name, found, "4 epochs", epochs == 4)
+
+
+def check_device_names(folder: Path) -> Iterator[Check]:
+    """Yield that a device which is not there is refused before anything is done."""
+    for device in (f"cuda:{torch.cuda.device_count()}", "cuda:99"):
+        code, log, seconds = train(folder, "grid", f"runtime.device={device}", f"output={folder / 'wrong'}")
+        early = code == 2 and device in log and not (folder / "wrong/metrics.csv").exists()
+        found = f"exit code {code} after {seconds:.0f} s" if early else log[-300:]
+        yield Check(f"training with runtime.device={device}", found, "exit code 2 before training", early)
+
+
+def check_little_memory(folder: Path) -> Iterator[Check]:
+    """Yield that batches which do not fit into the device's memory are halved, and count the same."""
+    from detect.assembly.gate import checked_data, inference_defaults
+    from detect.assembly.ready_engine import make_engine
+    from detect.assembly.settings import InferenceSettings
+    from detect.nets.modelfile import load_model
+
+    logging.basicConfig(level=logging.INFO, format="    %(message)s")
+    defaults = inference_defaults()
+    runtime = {**defaults["runtime"], "device": "cuda", "precision": "32", "runtime": "torch"}
+    settings = checked_data({**defaults, "runtime": runtime}, InferenceSettings)
+    net, card = load_model(folder / "grid/model.safetensors")
+    engine = make_engine(settings, net, card, card.threshold)
+    tiles = np.random.default_rng(0).integers(0, 256, (MANY_TILES, 3, 512, 512), dtype=np.uint8)
+    free = engine.runtime(tiles)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    engine.runtime(tiles)
+    peak, total = torch.cuda.max_memory_allocated(), torch.cuda.get_device_properties(0).total_memory
+    for part, bound in (
+        (0.5, "the same map"),
+        (0.1, "the same map"),
+        (0.001, "an error that names max_memory or tile"),
+    ):
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(part * peak / total)
+        name = f"{MANY_TILES} tiles with {part:g} of the memory that they need ({peak >> 20} MiB)"
+        try:
+            change = float(np.abs(engine.runtime(tiles) - free).max())
+        except MemoryError as error:
+            yield Check(name, f"MemoryError: {str(error)[:160]}", bound, part < 0.01 and "max_memory" in str(error))
+        else:
+            yield Check(name, f"logits differ by {change:.1e} at most", bound, part >= 0.01 and change < MOST_CHANGE)
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+    torch.cuda.empty_cache()
+
+
+def checks(folder: Path) -> Iterator[Check]:
+    """Yield every check, as it ends."""
+    write_scenes(folder / "scenes")
+    for head in HEADS:
+        yield from check_head(folder, head)
+    yield check_resume(folder)
+    yield from check_device_names(folder)
+    yield from check_little_memory(folder)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the checks and print a table."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="keep scenes, models and counts here")
+    parser.add_argument("--json", type=Path, help="write the lines here too")
+    given = parser.parse_args(arguments)
+    if not torch.cuda.is_available():
+        print("no CUDA device is here")
+        return 2
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
+    made = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for check in checks(given.folder or Path(temporary)):
+            made.append(check)
+            print(
+                f"{'right' if check.right else 'WRONG':6}{check.name}: {check.found} (bound: {check.bound})", flush=True
+            )
+    if given.json:
+        given.json.write_text(json.dumps([asdict(each) for each in made], indent=2), encoding="utf-8")
+    return int(not all(check.right for check in made))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
