@@ -17,12 +17,13 @@ def run(settings: "FoldsSettings") -> int:
     """Read the scores of training runs and write `runs.csv`, `summary.csv`, `confusion.csv`; see `conf/folds.yaml`."""
     from detect.assembly.folders import FoldsPaths, existing, output_folder
     from detect.assembly.runs.scored_runs import missing_folds, read_runs
-    from detect.evaluation.runs import confusion_table, runs_table, summary_table
+    from detect.evaluation.runs import confusion_table, different_rules, runs_table, summary_table
     from detect.reporting.tables import write_table
 
     runs = read_runs(existing(settings.runs, "runs", "folder of runs"), settings.split)
     table = runs_table(runs)
-    for note in missing_folds(table):
+    other = different_rules(runs)
+    for note in [*missing_folds(table), *([other] if other else [])]:
         logger.warning("%s", note)
     summary, confusion = summary_table(table), confusion_table(runs)
     paths = FoldsPaths(output_folder(settings.output, results=(), allowed=True, way_out=""))
@@ -36,8 +37,8 @@ def run(settings: "FoldsSettings") -> int:
 
 
 def _log(table: "pd.DataFrame", summary: "pd.DataFrame") -> None:
-    splits = " and ".join(sorted(set(table["split"])))
-    logger.info("%d runs, scores of the %s images", len(table), splits)
+    splits = " and ".join(sorted({str(split) for split in table["split"] if split}))
+    logger.info("%d runs, scores of the %s images", len(table), splits or "evaluated")
     for setting, group in summary.groupby("setting", sort=False):
         logger.info("%s", setting or "all runs")
         for line in (

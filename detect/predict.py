@@ -13,11 +13,13 @@ logger = logging.getLogger("detect.predict")
 
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures and a report; see `conf/predict.yaml`."""
-    from detect.assembly.runs.prediction import prediction_folder
+    from detect.assembly.runs.prediction import check_tables, prediction_folder
     from detect.imagery.listing import list_images
     from detect.nets.header import read_card
+    from detect.reporting.tables import check_classes
 
     card = read_card(settings.model)
+    check_classes(card.classes)
     images = list_images(settings.images)
     paths = prediction_folder(settings)
 
@@ -30,10 +32,11 @@ def run(settings: "PredictSettings") -> int:
     net, _ = load_model(settings.model)
     threshold = card.threshold if settings.threshold is None else settings.threshold
     with lock_folder(paths.folder):
+        check_tables(paths, settings.overwrite)
         engine = make_engine(settings, net, card, threshold, paths.state)
         results = result_settings(settings, engine, card)
         if settings.overwrite:
-            start_afresh(paths)
+            start_afresh(paths, images)
         resumed = keep_settings(paths.folder, {"model": digest(settings.model), **results})
         sink = PredictionFolder(paths.folder, card, images)
         if resumed:

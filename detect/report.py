@@ -14,10 +14,13 @@ logger = logging.getLogger("detect.report")
 def run(settings: "ReportSettings") -> int:
     """Write `report.html`; see `conf/report.yaml`."""
     from detect.assembly.folders import existing
+    from detect.reporting.output.layout import REPORT
+    from detect.reporting.output.written import WrittenFiles
     from detect.reporting.page.report_page import write_report
 
     scores = None if settings.scores is None else existing(settings.scores, "scores", "scores file")
     folder = existing(settings.predictions, "predictions", "folder")
+    WrittenFiles(folder).check([REPORT])
     logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
     return DONE
 

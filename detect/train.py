@@ -1,5 +1,6 @@
 """Train: `python -m detect.train data.root=DIR data.annotations=FILE [output=DIR] ...`."""
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -12,34 +13,53 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("detect.train")
 
+WORKERS_END_S = 15.0
+"""Seconds in which the worker processes of a training that was killed have ended."""
+
 
 def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
     from detect.assembly.folders import TrainingPaths, run_folder
-    from detect.assembly.given_labels import read_labels
+    from detect.reporting.output.journal import lock_folder
 
     if settings.trainer.overfit:
+        from detect.assembly.given_labels import read_labels
+
         labels = read_labels(settings.data)
 
         from detect.assembly.runs.overfit_check import check_overfit
 
         return check_overfit(settings, labels)
-    started = time.monotonic()
     paths = TrainingPaths(run_folder(settings.output))
     first = _prepare(settings, paths)
+    wait_s = WORKERS_END_S if settings.data.loading.workers else 0.0
+    with lock_folder(paths.folder, wait_s) if first else contextlib.nullcontext():
+        return _train(settings, paths, first)
+
+
+def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> int:
+    """Train in a prepared folder, into which the first of several processes writes."""
+    from detect.assembly.given_labels import labels_digest, read_labels
+
+    started = time.monotonic()
     labels = read_labels(settings.data)
+    digest = labels_digest(labels, settings.data.root)
 
     import pytorch_lightning as pl
 
     from detect.assembly.heads.choice import head_builder
     from detect.assembly.material import training_material, weights_of
+    from detect.assembly.ready_engine import check_runtime
     from detect.assembly.runs.evaluating_model import score_test
     from detect.assembly.runs.finishing import check_test_images, finish
-    from detect.assembly.trainer import checkpoint_to_resume, fit, keep_config, load_best, make_trainer
+    from detect.assembly.runs.resuming import resumed_run
+    from detect.assembly.trainer import fit, keep_config, load_best, make_trainer
     from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
     from detect.nets.modelfile import build_pretrained
     from detect.samples.loading import PatchData
 
+    check_runtime(settings.runtime)
+    resumed = resumed_run(settings, paths, digest)
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
     check_test_images(settings, labels, material)
@@ -50,14 +70,18 @@ def run(settings: "TrainSettings") -> int:
     module = head_builder(settings.net).module(settings, net, material, validator)
     monitor = "val/f1" if validator else "val/balanced_accuracy"
     mining = hard_negative_mining(settings, material, net, halo)
-    trainer, best = make_trainer(settings, paths, monitor, material, mining)
-    checkpoint = checkpoint_to_resume(settings, paths)
+    trainer = make_trainer(settings, paths, monitor, material, mining, resumed, digest)
     if first:
-        keep_config(settings, paths, resumed=checkpoint is not None)
-    fit(trainer, module, PatchData(material.samples.epoch, material.samples.val, material.loading), checkpoint)
+        paths.clear_unfinished()
+    if first and resumed is None:
+        paths.clear()
+        keep_config(settings, paths, resumed)
+    data = PatchData(material.samples.epoch, material.samples.val, material.loading)
+    fit(trainer, module, data, None if resumed is None else paths.last_checkpoint)
     if not first:
         return DONE
-    load_best(module, best.best_model_path, settings.runtime.device)
+    load_best(module, paths.best_checkpoint, settings.runtime.device)
+    keep_config(settings, paths, resumed)
     finish(settings, material, net, halo, validator, paths, started)
     logger.info("wrote %s in %.1f minutes", paths.model, (time.monotonic() - started) / 60)
     return score_test(settings, paths) if settings.trainer.test else DONE

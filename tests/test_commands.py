@@ -85,6 +85,67 @@ def test_evaluate_predictions_and_model_agree(trained, planted, tmp_path):
     assert again.code == 0, again.log
 
 
+def dots_and_what_was_found(root: Path) -> tuple[str, str]:
+    """36 dots 14 pixels apart, and as many detections: 12 on the dots, 24 beside them by 6 pixels."""
+    rows = [(100 + 14 * (i % 6), 100 + 14 * (i // 6)) for i in range(36)]
+    (root / "dots.csv").write_text("image,x,y,label\n" + "".join(f"1.png,{x},{y},dot\n" for x, y in rows))
+    found = [(x + 6 * (i >= 12), y) for i, (x, y) in enumerate(rows)]
+    (root / "found").mkdir()
+    (root / "found/counts.csv").write_text("image,dot,total\n1.png,36,36\n")
+    (root / "found/detections.csv").write_text(
+        "image,x,y,w,h,score,label\n" + "".join(f"1.png,{x},{y},,,0.9,dot\n" for x, y in found)
+    )
+    return f"predictions={root / 'found'}", f"annotations={root / 'dots.csv'}"
+
+
+@pytest.mark.parametrize(("given", "radius", "f1"), [((), 5.6, 1 / 3), (("radius=30",), 30, 1)])
+def test_evaluation_goes_by_the_labels_unless_a_radius_is_given_and_writes_which(tmp_path, given, radius, f1):
+    """0.4 of 14 is 5.6: 12 of 36 detections are right. Within 30 all are, of which the log warns."""
+    done = call("evaluate", *dots_and_what_was_found(tmp_path), f"output={tmp_path / 'e'}", *given)
+    scores = json.loads((tmp_path / "e/scores.json").read_text())
+    assert done.code == 0 and (scores["radius"], scores["f1"]) == (radius, pytest.approx(f1)), done.log
+    assert f"radius {radius:g} px: {scores['radius_from']}" in done.log
+    assert ("radius=5.6" in done.log) is bool(given)
+
+
+def test_objects_in_ignored_regions_do_not_set_the_radius(tmp_path):
+    """Within the region are all but two dots, 70 pixels apart: 0.4 of that is 28."""
+    which = dots_and_what_was_found(tmp_path)
+    (tmp_path / "regions.csv").write_text("image,xmin,ymin,xmax,ymax\n1.png,99,100,200,200\n1.png,101,99,169,101\n")
+    with (tmp_path / "dots.csv").open("a") as file:
+        file.write("1.png,20,20,dot\n1.png,90,20,dot\n")
+    done = call(
+        "evaluate", *which, f"output={tmp_path / 'e'}", f"data.labels.ignored_regions={tmp_path / 'regions.csv'}"
+    )
+    assert done.code == 0, done.log
+    assert json.loads((tmp_path / "e/scores.json").read_text())["radius"] == 28
+
+
+def test_a_model_is_judged_by_the_radius_of_its_training_and_an_older_one_by_the_labels(trained, planted, tmp_path):
+    """The discs are far apart: half of the patch of 32. A record of 7 goes before that, a given 9 before the record."""
+    net, card = load_model(trained / "model.safetensors")
+    trained_by = json.loads((trained / "scores.json").read_text())
+    record = card.training["matching"]
+    assert (record["radius_file_px"], record["how"]) == (trained_by["radius"], trained_by["radius_from"])
+    assert trained_by["radius"] == 16 and f"radius 16 px: {record['how']}" in card.training["notes"]
+    older = {key: value for key, value in card.training.items() if key != "matching"}
+    for name, training, given, wanted in (
+        ("older", older, (), 16),
+        ("own", {**older, "matching": {**record, "radius_file_px": 7.0}}, (), 7),
+        ("given", {**older, "matching": {**record, "radius_file_px": 7.0}}, ("radius=9",), 9),
+    ):
+        save_model(tmp_path / "model.safetensors", net, replace(card, training=training))
+        data = (f"data.root={planted}", f"data.annotations={planted / 'points.csv'}", f"output={tmp_path / name}")
+        done = call("evaluate", f"model={tmp_path / 'model.safetensors'}", *data, *given)
+        assert done.code == 0, done.log
+        assert json.loads((tmp_path / name / "scores.json").read_text())["radius"] == wanted
+    counted = tmp_path / "counted"
+    assert predict(tmp_path, planted / "images/0.png", counted).code == 0
+    truth = (f"annotations={planted / 'points.csv'}", f"output={counted}")
+    assert call("evaluate", f"predictions={counted}", *truth).code == 0
+    assert json.loads((counted / "scores.json").read_text())["radius"] == 7, "its predictions are judged alike"
+
+
 def test_evaluation_draws_what_was_missed_and_what_is_false(trained, planted, tmp_path):
     """At a threshold of 1 nothing is found; against points far from every disc all that is found is false."""
     assert predict(trained, planted / "images/3.png", tmp_path / "none", "threshold=1").code == 0
@@ -137,7 +198,10 @@ def test_scores_and_report_are_there_when_pictures_cannot_be_drawn(trained, plan
 
 
 def test_pictures_of_errors_are_replaced_by_an_evaluation_and_removed_with_its_predictions(trained, planted, tmp_path):
-    """All is missed at a threshold of 1; of all found, within 50 pixels, no sheet of missed ones is left."""
+    """All is missed at a threshold of 1; of all found, within 50 pixels, no sheet of missed ones is left.
+
+    Pictures that the table beside them does not name are a person's, whatever they are called.
+    """
     out = tmp_path / "out"
     given = (f"predictions={out}", f"annotations={planted / 'points.csv'}", f"output={out}", "radius=50")
     assert predict(trained, planted / "images/3.png", out, "threshold=1").code == 0
@@ -146,11 +210,12 @@ def test_pictures_of_errors_are_replaced_by_an_evaluation_and_removed_with_its_p
     (out / "errors/notes.txt").write_text("mine")
     assert predict(trained, planted / "images/3.png", out, "overwrite=true").code == 0
     assert [path.name for path in (out / "errors").iterdir()] == ["notes.txt"] and not (out / "scores.json").exists()
-    for name in ("1_missed.jpg", "7.jpg"):
-        (out / "errors" / name).write_bytes(b"of an earlier evaluation")
+    for name in ("1_missed.jpg", "7.jpg", "9.jpg"):
+        (out / "errors" / name).write_bytes(b"of an earlier evaluation, or a person's")
+    (out / "errors/index.csv").write_text("picture,image,missed,false_alarms\n1.jpg,3.png,1,0\n7.jpg,8.png,0,0\n")
     (tmp_path / "found.csv").write_text((out / "detections.csv").read_text())
     assert call("evaluate", given[0], f"annotations={tmp_path / 'found.csv'}", *given[2:]).code == 0
-    assert {path.name for path in (out / "errors").iterdir()} == {"1.jpg", "index.csv", "notes.txt"}
+    assert {path.name for path in (out / "errors").iterdir()} == {"1.jpg", "9.jpg", "index.csv", "notes.txt"}
 
 
 @pytest.mark.parametrize("scale", [2.0, 0.5])
@@ -475,7 +540,8 @@ def enlarged(planted: Path, root: Path) -> Path:
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_the_files(trained, planted, tmp_path):
     """Images of twice the size seen at a half are the small ones: the same training, counts and pictures, and places
-    twice as far. What is said in pixels of the file is doubled, what the net is made of is not."""
+    twice as far. What is said in pixels of the file is doubled, what the net is made of is not: a radius of 32, and 16
+    for the small ones, half of their patch of 32, since the discs are far apart."""
     root, small, large = enlarged(planted, tmp_path / "data"), tmp_path / "small", tmp_path / "large"
     done = call(
         "train",
@@ -484,7 +550,7 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
         f"output={tmp_path / 'run'}",
         *SMALL,
         "data.scale=0.5",
-        "data.matching.radius=60",
+        "data.matching.radius=32",
     )
     assert done.code == 0 and "as resampled by data.scale=0.5" in done.log, done.log
     (net, card), (own_net, own) = (load_model(folder / "model.safetensors") for folder in (tmp_path / "run", trained))
@@ -492,7 +558,8 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in own_net.state_dict().items())
     assert card.training["sizes"]["median"] == own.training["sizes"]["median"]
     scores, own_scores = (json.loads((folder / "scores.json").read_text()) for folder in (tmp_path / "run", trained))
-    assert (scores["f1"], scores["found"], scores["radius"]) == (own_scores["f1"], own_scores["found"], 60)
+    assert (scores["f1"], scores["found"], scores["radius"]) == (own_scores["f1"], own_scores["found"], 32)
+    assert own_scores["radius"] == 16
     assert scores["mean_distance"] == pytest.approx(2 * own_scores["mean_distance"])
     assert Image.open(tmp_path / "run/validation/1.jpg").width == 640
 

@@ -1,6 +1,8 @@
 """Cross-validation end to end: `-m` over folds, each run with its test, and the summary of them."""
 
 import json
+import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -165,10 +167,42 @@ def test_one_batch_is_learned_by_heart_whatever_the_experiment_says_of_epochs(di
     assert done.code == 3 and "NOT learned" in done.log, done.log
 
 
-def test_the_rate_finder_draws_a_curve_of_new_weights(discs: Path, tmp_path: Path) -> None:
+def test_the_rate_finder_draws_a_curve_of_new_weights(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = (f"data.root={discs}", f"data.annotations={discs / 'points.csv'}")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # TMPDIR is full
     done = call("find_lr", *data, *TINY, "finetune=scratch", "span.steps=20", f"output={tmp_path / 'rates'}")
     assert done.code in (0, 3), done.log
     curve = pd.read_csv(tmp_path / "rates/find_lr.csv")
     assert 3 < len(curve) <= 20 and curve["factor"].is_monotonic_increasing
     assert (tmp_path / "rates/find_lr.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("seed", "scores", "named"),
+    [
+        ("many", {}, r"config.yaml: seed='many'"),
+        ("null", {}, r"config.yaml: seed=None"),
+        (".inf", {}, r"config.yaml: seed=inf"),
+        ("0", {"f1": "high"}, r"scores.json: f1='high'"),
+        ("0", {"radius": [3]}, r"scores.json: radius=\[3\]"),
+        ("0", {"objects": -3}, r"scores.json: objects=-3"),
+        ("0", {"confusion": {"labels": ["a"], "matrix": [[1, 2]]}}, r"scores.json: confusion="),
+    ],
+)
+def test_runs_of_others_are_checked(tmp_path: Path, seed: str, scores: dict[str, object], named: str) -> None:
+    (tmp_path / "run").mkdir()
+    config = f"seed: {seed}\ndata: {{split: {{fold: 1/999999999, test: 3}}}}\ntrainer: {{}}\n"
+    (tmp_path / "run/config.yaml").write_text(config)
+    (tmp_path / "run/scores.json").write_text(json.dumps({"f1": 0.5, **scores}))
+    done = call("folds", f"runs={tmp_path}", f"output={tmp_path / 'out'}")
+    assert done.code == 2 and re.search(named, done.log), done.log
+
+
+def test_scores_without_a_split_are_summed_up(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text("seed: 1\ndata: {split: {fold: 1/99999999999}}\ntrainer: {}\n")
+    (tmp_path / "run/scores.json").write_text(json.dumps({"f1": 0.5}))
+    done = call("folds", f"runs={tmp_path}", f"output={tmp_path / 'out'}")
+    assert done.code == 0 and "1 runs" in done.log, done.log

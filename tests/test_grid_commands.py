@@ -202,6 +202,7 @@ def test_predictions_that_are_the_truth_score_one_and_half_missed_as_they_should
     assert (scores["f1"], scores["precision"], scores["recall"], scores["f1_classwise"]) == (1, 1, 1, 1)
     assert scores["map50"] == scores["map"] == pytest.approx(1) and scores["mean_iou"] == pytest.approx(1)
     assert (scores["count_mae"], scores["iou"], scores["radius"], scores["found"]) == (0, 0.5, None, number)
+    assert scores["f1_points"] == 1 and scores["radius_points"] >= 1
     assert scores["map_from_score"] >= 0.6
     assert annotate(found, tmp_path / "twice.csv", extra=number) == 2 * number
     scores = scores_of(boxes, tmp_path / "twice.csv", tmp_path / "b", "iou=0.5")

@@ -49,11 +49,18 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
             start_log()
             if not _known_names(name, sys.argv[1:]):
                 sys.exit(WRONG_USE)
+            _put_settings_first()
             _compose_and_run(name, function)
 
         return main
 
     return decorate
+
+
+def _put_settings_first() -> None:
+    from detect.assembly.renamed import settings_first
+
+    sys.argv[1:] = settings_first(sys.argv[1:])
 
 
 def _show_help(name: str) -> None:
@@ -75,6 +82,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     from hydra.errors import HydraException
 
     from detect.assembly.folders import in_multirun
+    from detect.assembly.help import check_files
 
     codes: list[int] = []
 
@@ -87,6 +95,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
 
     try:
         with _own_errors():
+            check_files(name, sys.argv[1:], conf_folder())
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
     except (HydraException, ValueError) as error:
         if codes:
@@ -116,55 +125,89 @@ def _own_errors() -> Iterator[None]:
 
 
 def _composition_message(name: str, error: Exception) -> str:
-    """Return what is wrong with the settings of a command line, in a sentence."""
+    """Return what is wrong with the settings of a command line, in a sentence; hydra's own advice leads astray."""
     from detect.assembly.help import setting_names
-    from detect.assembly.renamed import unknown_setting
+    from detect.assembly.renamed import UNSET, misplaced_sign, unknown_setting
 
-    setting = re.search(r"Could not override '([^']+)'", str(error))
-    if setting:
-        return unknown_setting(setting[1], setting_names(name, conf_folder()))
-    choice = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
+    for pattern, sign in UNSET.items():
+        found = re.search(pattern, str(error))
+        if found:
+            known = setting_names(name, sys.argv[1:], conf_folder())
+            return misplaced_sign(sign, found[1], known) if sign else unknown_setting(found[1], known)
+    choice = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", str(error))
     if choice:
         there = sorted(file.stem for file in (conf_folder() / choice[1]).glob("*.yaml"))
         return f"{choice[1]}={choice[2]}: no such choice; {choice[1]} is one of {', '.join(there)}"
+    unread = getattr(error, "override", None)
+    if unread is not None:
+        return f"{unread} cannot be read: a setting is given as name=value, a value with blanks or brackets in quotes"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join(lines[:2])
+    return "; ".join([line for line in lines if not re.search(r"hydra\.cc|append|raised while", line)][:2])
 
 
 def _known_names(name: str, arguments: Sequence[str]) -> bool:
-    """Return whether no setting is given by a name that it had in an earlier version; log its name of today."""
-    from detect.assembly.renamed import RENAMED, unknown_setting
+    """Return whether nothing is asked of hydra that the commands do not have, nor by the name of an earlier version."""
+    from detect.assembly.renamed import RENAMED, is_offered, unknown_setting
 
+    for each in arguments:
+        if not is_offered(each):
+            logger.error(
+                "%s is not for these commands: their settings are given as name=value, those of a file by "
+                "--config-dir=DIR experiment=NAME",
+                each.partition("=")[0],
+            )
+            return False
     given = [each.lstrip("+~").partition("=")[0] for each in arguments if not each.startswith("-")]
+    if "" in given:
+        logger.error("a setting is given as name=value, and one has no name: %s", " ".join(arguments))
+        return False
     old = [each for each in given if each in RENAMED]
     if old:
         from detect.assembly.help import setting_names
 
-        known = setting_names(name, conf_folder())
+        known = setting_names(name, arguments, conf_folder())
         for each in old:
             logger.error("%s", unknown_setting(each, known))
     return not old
 
 
 def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> int:
+    from hydra.core.hydra_config import HydraConfig
     from omegaconf.errors import OmegaConfBaseException
 
-    from detect.assembly.gate import checked
+    from detect.assembly.gate import check_hydra, checked
     from detect.assembly.settings import SETTINGS
 
     start_log()
     keep_freed_memory()
     try:
-        return function(checked(cfg, SETTINGS[name]))
+        check_hydra(HydraConfig.get())
+        settings: Any = checked(cfg, SETTINGS[name])
+        with _opened_mosaics(settings):
+            return function(settings)
     except KeyboardInterrupt as stop:
         logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
         return STOPPED
     except Exception as error:
-        if not isinstance(error, (ValueError, OSError, OmegaConfBaseException, *_lightning_errors())):
+        if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
             raise
         logger.error("%s", _message(error))
         logger.debug("where it happened", exc_info=error)
         return WRONG_USE
+
+
+def _opened_mosaics(settings: Any) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which VRTs are opened as the settings say, where a command reads images."""
+    from detect.assembly.settings import EvaluateSettings, LearningSettings, PredictSettings
+
+    if not isinstance(settings, PredictSettings | LearningSettings | EvaluateSettings):
+        return contextlib.nullcontext()
+    from detect.imagery.listing import images_root
+    from detect.imagery.mosaics import MosaicRule, mosaics_by
+
+    if isinstance(settings, PredictSettings):
+        return mosaics_by(MosaicRule(images_root(settings.images), settings.vrt == "trusted"))
+    return mosaics_by(MosaicRule(settings.data.root, settings.data.vrt == "trusted"))
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:

@@ -125,7 +125,9 @@ class Detector:
         self._engines: dict[str, Engine] = {}
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto", runtime: str = "auto") -> "Detector":
+    def load(
+        cls, path: str | Path, device: str = "auto", runtime: str = "auto", scratch: str | Path | None = None
+    ) -> "Detector":
         """Read a model file.
 
         Unlike the commands, it leaves the process's allocator alone, which other code of a notebook shares. Where torch
@@ -136,6 +138,7 @@ class Detector:
             path: the `model.safetensors` that `detect.train` wrote.
             device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
             runtime: `auto`, `torch` or `openvino`.
+            scratch: folder for maps too large for memory; None takes the system's folder of temporary files.
 
         Raises:
             ModelFileError: missing, or not a model file.
@@ -143,6 +146,7 @@ class Detector:
         """
         defaults = inference_defaults()
         chosen = {**defaults["runtime"], "device": str(device), "runtime": str(runtime)}
+        chosen["scratch"] = None if scratch is None else str(scratch)
         try:
             settings = checked_data({**defaults, "runtime": chosen}, InferenceSettings)
             picked = pick_device(settings.runtime.device)
@@ -173,7 +177,8 @@ class Detector:
         """Find the objects of an image, or of each of several.
 
         Args:
-            image: a path, pixels (height, width, bands) in the model's dtype, or several of these.
+            image: a path, pixels (height, width, bands) in the model's dtype, or several of these. A VRT may show image
+                files below its own folder.
             threshold: least score of a detection, in [0, 1]; None takes the model's.
             tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
 

@@ -170,6 +170,13 @@ AutoNumber = Annotated[float | None, PlainValidator(_number_or_auto)]
 AutoPixels = Annotated[float | None, PlainValidator(_pixels_or_auto)]
 """A number of pixels, None for `auto`."""
 
+AutoPositive = Annotated[
+    float | None,
+    PlainValidator(_number_or_auto),
+    _bound("positive, or auto", lambda value: value is None or 0 < value < float("inf")),
+]
+"""A positive number, None for `auto`."""
+
 AutoWholePixels = Annotated[int | None, PlainValidator(_whole_pixels_or_auto)]
 """A whole number of pixels, None for `auto`."""
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 import zlib
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.reporting.output.layout import ERRORS, SCORES
+from detect.imagery.files import check_inside, part_name, remove_parts, remove_written
+from detect.reporting.output.layout import ERRORS, SCORES, PredictionPaths
 
 if TYPE_CHECKING:
     from detect.assembly.settings import TrainerSettings
@@ -52,13 +52,18 @@ class TrainingPaths:
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of Lightning's checkpoints."""
+        """Folder of the training's state."""
         return self.folder / "checkpoints"
 
     @property
     def last_checkpoint(self) -> Path:
-        """The checkpoint of the last whole epoch."""
+        """The state after the last whole epoch, from which a run goes on."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The weights of the best epoch so far."""
+        return self.checkpoints / "best.ckpt"
 
     @property
     def validation(self) -> Path:
@@ -80,13 +85,38 @@ class TrainingPaths:
         """By which an earlier run is known."""
         return self.checkpoints, self.model
 
+    def clear_unfinished(self) -> None:
+        """Remove the files that a killed run was writing; they have names that no other program gives.
+
+        Raises:
+            ValueError: a folder in it is a link that leads elsewhere.
+        """
+        for folder in (self.folder, self.checkpoints, self.validation):
+            check_inside(folder, self.folder)
+            remove_parts(folder)
+
     def clear(self) -> None:
-        """Remove what an earlier run wrote; anything else in the folder stays."""
-        for part in (self.checkpoints, self.validation, self.test, self.folder / "tensorboard"):
-            if part.is_dir():
-                shutil.rmtree(part)
-        for file in (self.model, self.scores, self.metrics, self.curves, self.config):
-            file.unlink(missing_ok=True)
+        """Remove what an earlier run wrote, and folders that are then empty; anything else stays.
+
+        Raises:
+            ValueError: a folder in it is a link that leads elsewhere.
+        """
+        from detect.reporting.pictures.scene_errors import clear_scenes
+
+        logs = self.folder / "tensorboard"
+        for part in (self.checkpoints, self.validation, self.test, logs):
+            check_inside(part, self.folder)
+        clear_scenes(self.validation)
+        clear_scenes(EvaluationPaths(self.test).errors)
+        for file in (
+            *(self.model, self.scores, self.metrics, self.curves, self.config),
+            *(self.last_checkpoint, self.best_checkpoint),
+            *(self.validation / name for name in ("confusion.png", "worst.jpg")),
+            *(self.test_scores, PredictionPaths(self.test).written),
+            *(file for file in logs.glob("*") if file.name == "hparams.yaml" or ".tfevents." in file.name),
+        ):
+            remove_written(file, self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)
@@ -201,10 +231,10 @@ def output_folder(path: Path, *, results: Sequence[Path], allowed: bool, way_out
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"output={path} is a file; name a folder")
     path.mkdir(parents=True, exist_ok=True)
-    probe = path / ".writable"
+    probe = path / part_name()
     try:
         probe.touch()
-        probe.unlink(missing_ok=True)
+        probe.unlink()
     except OSError as error:
         raise OSError(f"output={path} cannot be written ({error}); choose another folder") from error
     found = [result.name for result in results if result.exists()]

@@ -12,8 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from detect.assembly.command import conf_folder
 from detect.assembly.fields import sentence
 from detect.assembly.renamed import unknown_setting
+from detect.nets.heads.specs import HEADS
 
 T = TypeVar("T")
+
+CONFIG = "config"
+"""The field that takes the composed configuration, of commands with experiments; it is no setting."""
 
 
 class SettingsError(ValueError):
@@ -38,16 +42,37 @@ def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
         SettingsError: a setting is of the wrong kind, out of bounds or unknown.
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    whole = {**data, "config": data} if "config" in names else data
+    whole = {**data, CONFIG: data} if CONFIG in names else data
     try:
         made = TypeAdapter(kind).validate_json(json.dumps(whole), strict=True)
     except ValidationError as error:
-        raise SettingsError("\n".join(dict.fromkeys(sentence(each, whole) for each in error.errors()))) from None
+        raise SettingsError("\n".join(dict.fromkeys(_sentence(each, whole) for each in error.errors()))) from None
     unknown = list(_unknown(data, made))
     if unknown:
         known = list(_names(made))
         raise SettingsError("\n".join(unknown_setting(name, known) for name in unknown))
     return made
+
+
+def check_hydra(node: Any, name: str = "hydra") -> None:
+    """Check that hydra has the settings that are given to it; it would ignore others.
+
+    Args:
+        node: hydra's own part of a composed configuration.
+        name: of the node.
+
+    Raises:
+        SettingsError: an unknown one.
+    """
+    kind = OmegaConf.get_type(node)
+    if not isinstance(node, DictConfig) or not is_dataclass(kind):
+        return
+    known = {field.name for field in fields(kind)} | {"env"}  # of hydra's own files, and none of its types
+    for key in map(str, node):
+        if key not in known:
+            raise SettingsError(unknown_setting(f"{name}.{key}", [f"{name}.{each}" for each in sorted(known)]))
+        if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
+            check_hydra(node._get_node(key), f"{name}.{key}")
 
 
 def inference_defaults() -> dict[str, Any]:
@@ -62,10 +87,20 @@ def default_embed_limit() -> int:
     return int(yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))["embed_limit"])
 
 
+def _sentence(error: Any, data: Mapping[str, Any]) -> str:
+    """Return what is wrong with a setting; one that is missing was removed, or an entry of another kind of group."""
+    if error["type"] == "missing":
+        *groups, last = (str(part) for part in error["loc"])
+        name = ".".join([*(part for part in groups if part not in HEADS), last])
+        return f"{name} is missing; a setting cannot be removed: leave ~{name} out"
+    return sentence(error, data)
+
+
 def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Iterator[str]:
     """Yield the names of given settings that no field takes."""
+    known = {field.name for field in fields(made)} - {CONFIG}
     for key, value in data.items():
-        if not hasattr(made, str(key)):
+        if key not in known:
             yield f"{name}{key}"
         elif isinstance(value, dict) and is_dataclass(getattr(made, key)):
             yield from _unknown(value, getattr(made, key), f"{name}{key}.")
@@ -75,7 +110,9 @@ def _names(made: Any, name: str = "") -> Iterator[str]:
     """Yield the full names of the fields of nested settings."""
     for field in fields(made):
         value = getattr(made, field.name)
-        if is_dataclass(value):
+        if field.name == CONFIG:
+            yield "experiment"
+        elif is_dataclass(value):
             yield from _names(value, f"{name}{field.name}.")
         else:
             yield f"{name}{field.name}"

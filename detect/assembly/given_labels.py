@@ -1,5 +1,6 @@
 """From settings to labels: annotated images or a folder of patches, and what of them is no object."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,6 +49,27 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     kind = "boxes" if annotations.boxes else "points"
     logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
     return annotations
+
+
+def labels_digest(labels: Annotations | PatchFolder, root: Path) -> str:
+    """Return a hash of all that is labelled, by which it is known wherever it lies: names, sizes of files, labels.
+
+    Args:
+        labels: as `read_labels` returns them.
+        root: the folder that they are in.
+    """
+    hashed = hashlib.sha256()
+    if isinstance(labels, PatchFolder):
+        for path, label, side in zip(labels.paths, labels.label.tolist(), labels.split, strict=True):
+            place = path.relative_to(root).as_posix()
+            hashed.update(repr((place, path.stat().st_size, labels.classes[label], side)).encode())
+        return hashed.hexdigest()
+    for image in labels.images:
+        facts = image.name, image.path.stat().st_size, image.shape, image.split, image.group, image.negative_names
+        hashed.update(repr((*facts, image.objects.names)).encode())
+        for numbers in (image.objects.xy, image.objects.wh, image.negatives, image.negative_wh, image.ignored):
+            hashed.update(repr(None if numbers is None else numbers.tolist()).encode())
+    return hashed.hexdigest()
 
 
 def _read_folder(data: LabelledSettings, root: Path) -> PatchFolder:

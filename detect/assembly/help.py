@@ -1,5 +1,6 @@
-"""`--help`: the settings of a command with the values that they would have, and what each is for, as `conf/` says."""
+"""What a command line composes, and from whose files: what `--help` prints, with the comments of `conf/`."""
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,10 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+
+from detect.assembly.renamed import folder_and_settings
 
 COMMENT_COLUMN = 48
 """Column from which a setting's comment stands, where the setting is not longer."""
@@ -30,12 +34,13 @@ def help_text(name: str, arguments: Sequence[str], conf: Path) -> str:
     Raises:
         hydra.errors.HydraException: a setting or a choice that there is not.
     """
-    settings, choices = _composed(name, [each for each in arguments if not each.startswith("-")], conf)
+    folder, given = folder_and_settings(arguments)
+    settings, choices = _composed(name, given, conf, folder)
     root = conf / f"{name}.yaml"
     comments = _comments(root, "")
     for group, choice in choices.items():
         for file in _chain(conf / group / f"{choice}.yaml"):
-            comments |= _comments(file, "" if "@package _global_" in file.read_text() else f"{group}.")
+            comments |= _comments(file, "" if "@package _global_" in file.read_text(encoding="utf-8") else f"{group}.")
     first = list(yaml.safe_load(root.read_text(encoding="utf-8")))
     names = sorted(settings, key=lambda key: first.index(key) if key in first else len(first))
     own = {key: settings[key] for key in names if key not in choices}
@@ -48,9 +53,19 @@ def help_text(name: str, arguments: Sequence[str], conf: Path) -> str:
     return "\n".join(parts) + "\n"
 
 
-def setting_names(name: str, conf: Path) -> list[str]:
-    """Return the full names of a command's settings, as it has them without overrides."""
-    return list(_names(_composed(name, [], conf)[0], ""))
+def setting_names(name: str, arguments: Sequence[str], conf: Path) -> list[str]:
+    """Return the full names of a command's settings, and of the groups that it takes choices of.
+
+    Args:
+        name: of the command.
+        arguments: of the command line; its choices of groups, such as `net=grid`, have settings of their own.
+        conf: the folder of the configuration.
+    """
+    choices = [
+        each for each in arguments if (conf / each.partition("=")[0] / f"{each.partition('=')[2]}.yaml").is_file()
+    ]
+    settings, groups = _composed(name, choices, conf)
+    return list(dict.fromkeys([*_names(settings, ""), *groups]))
 
 
 def _names(settings: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -61,11 +76,62 @@ def _names(settings: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def _composed(name: str, overrides: list[str], conf: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the composed settings and the choice of every group."""
+def check_files(name: str, arguments: Sequence[str], conf: Path) -> None:
+    """Check that files of settings leave hydra's own settings alone: hydra runs what those name, before any check.
+
+    Args:
+        name: of the command.
+        arguments: of the command line, which may set them.
+        conf: the folder of the configuration, whose files are not looked at.
+
+    Raises:
+        hydra.errors.HydraException: a setting or a choice that there is not.
+        ValueError: a file sets one.
+    """
+    folder, given = folder_and_settings(arguments)
+    if (folder is None or not folder.is_dir()) and not any("hydra.searchpath" in each for each in given):
+        return
+    wanted = _hydras(name, [each for each in given if each.lstrip("+~").startswith(("hydra.", "hydra/"))], conf, folder)
+    for settings in _without_sweeps(given, [conf, *([folder] if folder else [])]):
+        found = _hydras(name, settings, conf, folder)
+        if found != wanted:
+            other = ", ".join(f"hydra.{key}" for key in found if found[key] != wanted.get(key))
+            raise ValueError(f"{other}: hydra's own settings cannot be set in a file, which could run programs by them")
+
+
+def _hydras(name: str, settings: list[str], conf: Path, folder: Path | None) -> dict[str, Any]:
+    """Return hydra's own settings, without what it notes of the run."""
+    own: Any = OmegaConf.to_container(_configuration(name, settings, conf, folder).hydra)
+    own["job"].pop("override_dirname")
+    return {key: value for key, value in own.items() if key not in ("overrides", "runtime")}
+
+
+def _without_sweeps(settings: list[str], folders: list[Path]) -> Iterator[list[str]]:
+    """Yield settings without the lists of `-m`: such that each choice of a group is in one, and of others the first."""
+    columns = []
+    for each in OverridesParser.create().parse_overrides(settings):
+        values = [str(each.input_line)]
+        if each.is_sweep_override():
+            values = [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+        group = any((folder / each.key_or_group).is_dir() for folder in folders)
+        columns.append(values if group else values[:1])
+    for number in range(max(map(len, columns), default=1)):
+        yield [values[min(number, len(values) - 1)] for values in columns]
+
+
+def _configuration(name: str, settings: list[str], conf: Path, folder: Path | None) -> Any:
+    """Return the composed configuration, hydra's part with it."""
+    more = [] if folder is None else [f"hydra.searchpath=[{json.dumps(f'file://{folder}', ensure_ascii=False)}]"]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf), version_base="1.3"):
-        cfg = compose(name, overrides, return_hydra_config=True)
+        return compose(name, [*more, *settings], return_hydra_config=True)
+
+
+def _composed(
+    name: str, overrides: list[str], conf: Path, folder: Path | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the composed settings and the choice of every group."""
+    cfg = _configuration(name, overrides, conf, folder)
     choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items() if "/" not in group}
     data: Any = OmegaConf.to_container(cfg)
     return {key: value for key, value in data.items() if key != "hydra"}, choices

@@ -7,16 +7,19 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
+import numpy as np
 import yaml
 
 from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.settings import LearningSettings
+from detect.assembly.settings import LearningSettings, MatchingSettings
 from detect.assembly.sides import check_patches, split_images
 from detect.assembly.variation import make_augment
+from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius
 from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
+from detect.labels.regions import outside
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
@@ -38,6 +41,7 @@ class Scenes:
         dtype: numpy name of the pixels' type.
         resolution: at what size the network sees images.
         left_out: names of the images that no fold uses.
+        spacing: how large all labelled objects are and how near they lie, on whatever side.
     """
 
     split: SceneSplit
@@ -46,6 +50,22 @@ class Scenes:
     dtype: str
     resolution: Resolution
     left_out: tuple[str, ...]
+    spacing: LabelSpacing
+
+    def in_file_px(self, resampled_px: float) -> float:
+        """Return a length in pixels of the image files; where these differ by image, the median."""
+        if self.resolution.gsd is None:
+            return resampled_px / self.resolution.scale
+        scenes = self.split.train + self.split.val + self.split.test
+        return float(np.median([resampled_px / labelled.scene.factor_xy[0] for labelled in scenes]))
+
+    def match_radius(self, matching: MatchingSettings, head: Head) -> MatchRadius:
+        """Return the radius within which a detection and an object are one, as set or from the labels.
+
+        Labels of every side count, so that all folds and seeds of a data set are judged alike.
+        """
+        size_file_px = self.in_file_px(head.typical_size)
+        return match_radius(matching.radius, self.spacing, size_file_px, "data.matching.radius")
 
     def spec(self, head: Head, backbone: Callable[[int], BackboneSpec]) -> NetSpec:
         """Return what a network of a head is built from for these scenes."""
@@ -62,14 +82,16 @@ class TrainingMaterial:
         samples: what it is shown.
         loading: how batches are put together.
         scenes: the labelled scenes; None for a folder of patches.
-        alarm_distance: pixels of the image files from every object beyond which a detection is a false alarm.
+        radius: within which a detection and an object are one; None for a folder of patches, as the next.
+        alarm_distance_file_px: distance from every object beyond which a detection is a false alarm to mine.
     """
 
     spec: NetSpec
     samples: Samples
     loading: Loading
     scenes: Scenes | None
-    alarm_distance: float
+    radius: MatchRadius | None
+    alarm_distance_file_px: float | None
 
     @property
     def sides(self) -> dict[str, list[str]]:
@@ -126,9 +148,10 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     split = replace(split, train=tuple(labelled.without_ignored() for labelled in split.train))
     scenes = [labelled.scene for labelled in split.train + split.val]
     bands, dtype = image_kind(scenes, data.bands)
-    source = PixelSource(bands, data.loading.cache)
+    source = PixelSource(bands, data.loading.cache, settings.runtime.scratch or settings.output)
     source.preload(scenes)
-    return Scenes(split, source, annotations.classes, dtype, resolution, left_out)
+    spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
+    return Scenes(split, source, annotations.classes, dtype, resolution, left_out, spacing)
 
 
 def size_note(sizes: ObjectSizes | None, resolution: Resolution) -> str:

@@ -1,6 +1,7 @@
 """From settings to a model that is ready to run, each decision logged."""
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ from detect.assembly.settings import InferenceSettings, RuntimeSettings
 from detect.imagery.resolution import Resolution
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine
-from detect.inference.plan import layer_bytes, make_plan
+from detect.inference.plan import layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
-from detect.inference.views import Views
+from detect.inference.views import VIEWS, Views, check_views
 from detect.nets.card import ModelCard
+from detect.nets.device_memory import naming_memory
 from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,20 @@ def chosen_halo(halo: int | str, card: ModelCard) -> int:
     if halo < enough:
         logger.warning("halo=%d is less than the model needs (%d): counts depend on the tiles", halo, enough)
     return halo
+
+
+def check_runtime(settings: RuntimeSettings) -> None:
+    """Check that a network could be run so on this machine, long before there is one to run.
+
+    Raises:
+        ValueError: a device, a precision or a package that is not there.
+    """
+    device = pick_device(settings.device)
+    if settings.runtime == "openvino":
+        if device.type != "cpu":
+            raise ValueError(f"runtime=openvino runs on the CPU, got runtime.device={device}")
+        if find_spec("openvino") is None:
+            raise ValueError("runtime=openvino needs the package openvino; pip install it, or use runtime=torch")
 
 
 def make_runtime(settings: RuntimeSettings, net: Net, card: ModelCard) -> TorchRuntime | OpenVinoRuntime:
@@ -78,7 +94,7 @@ def make_engine(
         net: the network.
         card: its card.
         threshold: least score of a detection, in [0, 1].
-        folder: for maps that are too large for memory.
+        folder: for maps that are too large for memory, unless `runtime.scratch` names another.
 
     Raises:
         ValueError: a model that finds nothing in images, or settings that do not go with it or this machine.
@@ -87,6 +103,7 @@ def make_engine(
         raise ValueError(
             "this model classifies patches and has no background class: it cannot find objects in an image"
         )
+    check_views(settings.tta, settings.tta_combine)
     on_corner = card.cell_offset == 0
     halo = chosen_halo(settings.halo, card)
     if settings.tta != "none" and on_corner:
@@ -94,8 +111,12 @@ def make_engine(
     runtime = make_runtime(settings.runtime, net, card)
     waiting = TILES_WAITING * len(card.bands) * np.dtype(card.dtype).itemsize
     shapes = 2 if settings.tta == "d4" else 1
-    per_pixel = shapes * runtime.memory_factor * layer_bytes(net, len(card.bands)) + waiting
-    plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, folder, card.align)
+    maps = map_bytes(decoder_of(card).channels, card.stride, len(VIEWS[settings.tta]))
+    with naming_memory("the device has no memory for a small tile: free some of it, or set runtime.device=cpu"):
+        layers = layer_bytes(net, len(card.bands))
+    per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
+    scratch = settings.runtime.scratch or folder
+    plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, scratch, card.align)
     if isinstance(runtime, OpenVinoRuntime):
         runtime.kept_pixels = shapes * plan.area
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)

@@ -1,7 +1,9 @@
-"""Settings that a command does not have: names of an earlier version, and those nearly right."""
+"""Command lines that ask for what there is not: settings of an earlier version, or nearly right; options of hydra."""
 
+import argparse
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 RENAMED = {
     "data.negative_labels": "data.labels.negative",
@@ -38,6 +40,22 @@ RENAMED = {
 }
 """The name of today by the earlier one."""
 
+NOT_OFFERED = ("--config-name", "--config-path", "--experimental-rerun")
+"""Options of hydra that would take another root configuration, or read a pickle, which runs code."""
+
+TAKE_A_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p")
+"""Options of hydra whose value may be the next argument."""
+
+UNSET = {
+    r"Could not override '([^']+)'": "",
+    r"Could not delete from config\. '([^']+)'": "~",
+    r"Could not append to config\. .*?'([^']+)'": "+",
+    r"Multiple values for ([\w/@]+)": "+",
+    r"force-add of config groups is not supported: '\+*([^='@]+)": "+",
+    r"config group '([^']+)' does not exist": "",
+}
+"""What hydra says of settings that cannot be set as they were given: a pattern of its messages, and the sign."""
+
 
 def unknown_setting(name: str, known: Collection[str]) -> str:
     """Return what is said of a setting that a command does not have: its name of today, or similar ones.
@@ -48,13 +66,63 @@ def unknown_setting(name: str, known: Collection[str]) -> str:
     """
     if RENAMED.get(name) in known:
         return f"{name} is called {RENAMED[name]} now"
+    if name == "experiment" and name in known:
+        return "the file of an experiment sets settings by their full names: it must begin with # @package _global_"
     last = name.rpartition(".")[2]
+    groups = {each[:place] for each in known for place, letter in enumerate(each) if letter == "."}
     similar = [
-        *difflib.get_close_matches(name, known, 2, 0.8),
-        *(each for each in known if each.split(".")[-1] == last),
+        *difflib.get_close_matches(name, {*known, *groups}, 2, 0.8),
+        *(each for each in known if each.split(".")[-1] == last and each != name),
     ]
     if not similar:
         ends = {each.rpartition(".")[2]: each for each in known}
         similar = [ends[each] for each in difflib.get_close_matches(last, ends, 1, 0.75)]
     meant = f"did you mean {' or '.join(dict.fromkeys(similar))}? " if similar else ""
     return f"{name}: no such setting; {meant}--help shows those that there are"
+
+
+def misplaced_sign(sign: str, name: str, known: Collection[str]) -> str:
+    """Return what is said of a setting that was given with a sign of hydra's, `+` or `~`, that does not go with it.
+
+    Args:
+        sign: which.
+        name: as it was given.
+        known: the full names of the command's settings and of its groups.
+    """
+    if name not in known and not any(each.startswith(f"{name}.") for each in known):
+        return unknown_setting(name, known)
+    if sign == "~":
+        return f"{name} cannot be removed: leave ~{name} out, or set {name}=..."
+    return f"{name} is there already: give it without +, as {name}=..."
+
+
+def is_offered(argument: str) -> bool:
+    """Return whether an argument is a setting, or one of hydra's options that do not set other roots or read a pickle.
+
+    Options may be shortened; those of another command's configuration would run this one with settings it has not.
+    """
+    option = argument.partition("=")[0]
+    long = option.startswith("--") and any(each.startswith(option) for each in NOT_OFFERED)
+    return not long and not option.startswith(("-cn", "-cp"))
+
+
+def settings_first(arguments: Sequence[str]) -> list[str]:
+    """Return a command line with its settings before its options; hydra takes no setting after one of these."""
+    settings: list[str] = []
+    options: list[str] = []
+    rest = iter(arguments)
+    for each in rest:
+        (options if each.startswith("-") else settings).append(each)
+        if each in TAKE_A_VALUE:
+            options.extend([value for value in [next(rest, None)] if value is not None])
+    return [*settings, *options]
+
+
+def folder_and_settings(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Return the folder of the user's own files of settings (`--config-dir`), if any, and the settings given."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    for names in (("--config-dir", "-cd"), ("--cfg", "-c"), ("--package", "-p"), ("--info", "-i")):
+        parser.add_argument(*names, nargs="?")
+    known, rest = parser.parse_known_args(list(arguments))
+    folder = None if known.config_dir is None else Path(known.config_dir).absolute()
+    return folder, [each for each in rest if not each.startswith("-")]

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 
 from detect.assembly.fields import (
     AutoPixels,
+    AutoPositive,
     AutoWholePixels,
     Batches,
     ByteSize,
@@ -36,6 +37,9 @@ from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 
+Mosaics = Literal["below", "trusted"]
+"""Which VRTs are opened: those of images below the images' folder, or all."""
+
 
 @dataclass(frozen=True)
 class RuntimeSettings:
@@ -45,6 +49,7 @@ class RuntimeSettings:
     device: Text
     precision: Precision
     compile: bool
+    scratch: OptionalPath
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class PredictSettings(InferenceSettings):
     model: FilePath
     images: FilePath
     output: FilePath
+    vrt: Mosaics
     threshold: Share | None
     overwrite: bool
 
@@ -105,6 +111,7 @@ class LabelledSettings:
 
     root: OptionalPath
     annotations: OptionalPath
+    vrt: Mosaics
     labels: LabelSettings
     split: NamedSides
 
@@ -136,7 +143,7 @@ class MiningSettings:
 class MatchingSettings:
     """When a detection and an object are one, and how the threshold is chosen."""
 
-    radius: Positive
+    radius: AutoPositive
     iou: IoU | None
     select: Literal["f1", "count"]
 
@@ -250,7 +257,7 @@ class EvaluateSettings(InferenceSettings):
     data: LabelledSettings
     split: Literal["train", "val", "test", "all"]
     output: FilePath
-    radius: Positive
+    radius: AutoPositive
     iou: IoU | None
     batch_size: OneOrMore
 

@@ -1,7 +1,6 @@
-"""From settings to Lightning's trainer and module, and to the checkpoint that a run resumes from; decisions logged."""
+"""From settings to Lightning's trainer, and from its best epoch to the network; each decision logged."""
 
 import logging
-import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,28 +10,30 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning_fabric.plugins import CheckpointIO
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 
-from detect.assembly.folders import TrainingPaths, first_process
+from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial, weights_of
+from detect.assembly.runs.resuming import EARLIER, Resumed
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
-from detect.learning.callbacks import AveragedWeights, EpochLog
+from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit
+from detect.learning.checkpoints import Checkpoints, Patience, TimeLimit, read_best, read_best_weights
 from detect.learning.hyperparameters import Schedule
 from detect.learning.module import CountingModule
+from detect.learning.run_file import RunFile
+from detect.reporting.settings_files import PlainDumper
 from detect.reporting.writing import write_text
-from detect.samples.loading import PatchData
+from detect.samples.loading import PatchData, memory_told
 
 logger = logging.getLogger(__name__)
 
 for noisy in ("pytorch_lightning", "lightning", "lightning.pytorch"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
 
-NOT_LIGHTNINGS = ("patience", "ema", "logger", "test", "overfit", "precision", "accelerator")
+NOT_LIGHTNINGS = ("patience", "max_time", "ema", "logger", "test", "overfit", "precision", "accelerator")
 """Settings of `trainer` that are not handed to Lightning as they are."""
-
-NOT_COMPARED = ("resume", "overwrite", "output", "runtime")
-"""Settings in which a resumed run may differ from the interrupted one."""
 
 
 def schedule_of(settings: LearningSettings) -> Schedule:
@@ -70,9 +71,15 @@ def precision(name: str, accelerator: str) -> str:
 
 
 def make_trainer(
-    settings: TrainSettings, paths: TrainingPaths, monitor: str, material: TrainingMaterial, more: Sequence[Callback]
-) -> tuple[pl.Trainer, ModelCheckpoint]:
-    """Make Lightning's trainer, and the callback that knows the best checkpoint.
+    settings: TrainSettings,
+    paths: TrainingPaths,
+    monitor: str,
+    material: TrainingMaterial,
+    more: Sequence[Callback],
+    resumed: Resumed | None,
+    labels: str,
+) -> pl.Trainer:
+    """Make Lightning's trainer.
 
     Args:
         settings: of the run.
@@ -80,45 +87,48 @@ def make_trainer(
         monitor: the metric by which the best epoch is chosen.
         material: what is learned.
         more: callbacks beside the usual ones.
+        resumed: from where it goes on; None where it begins.
+        labels: the hash of what is labelled, for a later run.
     """
-    best = ModelCheckpoint(
-        dirpath=paths.checkpoints,
-        filename="best",
-        monitor=monitor,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    file = RunFile(settings.config, [] if resumed is None else resumed.earlier, labels)
+    longer = resumed is not None and resumed.longer
     number = sum(material.samples.outputs.values())
     samples = number if material.scenes is None else settings.data.sampling.samples
     patience = settings.trainer.patience * settings.finetune.score_every
     callbacks: list[Callback] = [
-        best,
-        EarlyStopping(monitor, mode="max", patience=patience, strict=False),
+        Patience(monitor, patience, anew=longer),
+        Checkpoints(paths.last_checkpoint, paths.best_checkpoint, monitor, file),
         EpochLog(paths.metrics, samples, monitor),
         *more,
     ]
     if settings.trainer.ema is not None:
         callbacks.append(AveragedWeights(decay=settings.trainer.ema))
+    if settings.trainer.max_time is not None:
+        callbacks.append(TimeLimit(settings.trainer.max_time))
+    if settings.trainer.max_steps != -1:
+        callbacks.append(StepLimit(settings.trainer.max_steps))
     interactive = sys.stderr.isatty()
     if interactive:
         callbacks.append(RichProgressBar(leave=False))
     made = _trainer(
         settings.trainer,
         callbacks=callbacks,
+        plugins=[file],
+        max_steps=-1,
         logger=metrics_logger(settings.trainer.logger, paths.folder),
         default_root_dir=paths.folder,
         enable_progress_bar=interactive,
     )
     logger.info("training on %s in %s", made.strategy.root_device, made.precision)
-    return made, best
+    return made
 
 
-def tool_trainer(settings: TrainerSettings, folder: Path | None, *callbacks: Callback) -> pl.Trainer:
-    """Make a trainer for a look at the training, which keeps and validates nothing."""
+def tool_trainer(settings: TrainerSettings, folder: Path | None, *more: Callback | CheckpointIO) -> pl.Trainer:
+    """Make a trainer for a look at the training, which keeps and validates nothing, with more callbacks and plugins."""
     made = _trainer(
         settings,
-        callbacks=list(callbacks),
+        callbacks=[each for each in more if isinstance(each, Callback)],
+        plugins=[each for each in more if isinstance(each, CheckpointIO)],
         logger=False,
         default_root_dir=folder,
         limit_val_batches=0,
@@ -164,65 +174,39 @@ def metrics_logger(name: str, folder: Path) -> Any:
         raise ValueError("trainer.logger=tensorboard needs the package tensorboard: pip install tensorboard") from error
 
 
-def checkpoint_to_resume(settings: TrainSettings, paths: TrainingPaths) -> Path | None:
-    """Return the checkpoint to resume from; without one, what an earlier run left is removed."""
-    last = paths.last_checkpoint
-    if settings.resume and last.exists():
-        _check_resumable(settings, paths)
-        logger.info("resuming from %s", last)
-        return last
-    if settings.resume:
-        logger.info("nothing to resume in %s: starting afresh", paths.folder)
-    if first_process(settings.trainer):
-        paths.clear()
-    return None
-
-
-def _check_resumable(settings: TrainSettings, paths: TrainingPaths) -> None:
-    """Refuse a damaged checkpoint, and settings other than the interrupted run's."""
-    last = paths.last_checkpoint
-    try:
-        torch.load(last, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{last} is damaged ({error}); overwrite=true starts afresh") from error
-    before, now = yaml.safe_load(paths.config.read_text(encoding="utf-8")), settings.config
-    if not isinstance(before, dict):
-        raise ValueError(f"{paths.config} holds no settings; overwrite=true starts afresh")  # noqa: TRY004
-    changed = sorted(str(k) for k in {*before, *now} - {*NOT_COMPARED} if before.get(k) != now.get(k))
-    if changed:
-        raise ValueError(
-            f"resume=true needs the interrupted run's settings ({paths.config}); {', '.join(changed)} differ"
-        )
-
-
-def keep_config(settings: TrainSettings, paths: TrainingPaths, *, resumed: bool) -> None:
-    """Write `config.yaml`; that of an interrupted run stays."""
-    if not (resumed and paths.config.exists()):
-        config = {**settings.config, "output": str(paths.folder)}
-        write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), paths.config)
+def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed | None) -> None:
+    """Write `config.yaml`: the settings that the model is made with, and those of earlier epochs that had others."""
+    earlier = {EARLIER: resumed.earlier} if resumed is not None and resumed.earlier else {}
+    config = {**settings.config, "output": str(paths.folder), "resume": False, "overwrite": False, **earlier}
+    write_text(yaml.dump(config, Dumper=PlainDumper, sort_keys=False, allow_unicode=True), paths.config)
 
 
 def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
-    """Train; Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume."""
+    """Train, from the state in `checkpoint` on.
+
+    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume.
+    """
     try:
-        made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        with memory_told(data.loading):
+            made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         if not made.interrupted:
             raise
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
 
 
-def load_best(module: CountingModule, path: str, device: str) -> None:
+def load_best(module: CountingModule, path: Path, device: str) -> None:
     """Load the weights of the best epoch, on the device that runs networks.
 
     Raises:
         ValueError: no epoch was scored.
     """
-    if not path:
+    if not path.exists():
         raise ValueError(
             "the training ended before an epoch was scored; raise trainer.max_steps, trainer.max_time or "
             "trainer.max_epochs, or lower finetune.score_every"
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
+    best = read_best(path)
+    logger.info("the best epoch was %d, with %.3f", best.epoch + 1, best.score)
+    module.load_state_dict(read_best_weights(path, module))
     module.eval().to(pick_device(device))

@@ -14,7 +14,8 @@ from detect.assembly.settings import LearningSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_validation import TRAINING_TOLERANCE, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window
-from detect.inference.plan import Plan, layer_bytes, make_plan
+from detect.inference.decoding.decoder import decoder_of
+from detect.inference.plan import Plan, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
 from detect.learning.mining import MineHardNegatives
@@ -84,14 +85,18 @@ def scene_detector(
     if halo is None or of is None:
         raise ValueError("validation by counting needs a network whose receptive field is bounded")
     head = head_builder(settings.net)
-    per_pixel = TorchRuntime.memory_factor * layer_bytes(net, len(spec.bands))
+    maps = map_bytes(decoder_of(spec).channels, spec.stride)
+    per_pixel = TorchRuntime.memory_factor * layer_bytes(net, len(spec.bands)) + maps
+    folder = settings.runtime.scratch or settings.output
 
     def plan(net: Net, tolerance: float) -> Plan:
         measured = halo if head.exact_while_training else measured_halo(net, spec, of, halo, 1, tolerance).pixels
-        made = make_plan(VALIDATION_MEMORY, per_pixel, measured, spec.stride, align=spec.align)
+        made = make_plan(VALIDATION_MEMORY, per_pixel, measured, spec.stride, folder=folder, align=spec.align)
         logger.debug("validation with a halo of %d pixels", made.halo)
         return made
 
+    if head.exact_while_training:
+        plan(net, 0.0)  # tiles that do not go into memory are an error now, not after an epoch
     spacing = head.spacing(spec, of.split.train + of.split.val)
     return SceneDetector(scenes, of.source.open, spec, plan, spacing)
 
@@ -100,7 +105,7 @@ def scene_validator(
     settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None
 ) -> SceneValidator | None:
     """Make what counts the validation scenes; None for patches."""
-    if material.scenes is None:
+    if material.scenes is None or material.radius is None:
         return None
     matching = settings.data.matching
     if matching.iou is not None and not material.spec.head.boxes:
@@ -109,17 +114,18 @@ def scene_validator(
             "data.matching.radius"
         )
     detector = scene_detector(settings, material, net, halo, material.scenes.split.val)
-    return SceneValidator(detector, CountSettings(Criterion(matching.radius, matching.iou), matching.select))
+    criterion = Criterion(material.radius.file_px, matching.iou)
+    return SceneValidator(detector, CountSettings(criterion, matching.select))
 
 
 def hard_negative_mining(
     settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None
 ) -> list[Callback]:
     """Make what lets the network look for its false alarms in the training scenes; nothing if it should not."""
-    mining = Mining(settings.data.mining.at, material.alarm_distance)
-    hard_negatives = material.samples.hard_negatives
-    if material.scenes is None or hard_negatives is None or not mining.moments:
+    hard_negatives, distance = material.samples.hard_negatives, material.alarm_distance_file_px
+    if material.scenes is None or hard_negatives is None or distance is None or not settings.data.mining.at:
         return []
+    mining = Mining(settings.data.mining.at, distance)
     epochs = settings.trainer.max_epochs
     if len(mining.epochs(epochs)) < len(mining.moments):
         logger.info("data.mining.at: of %d epochs only some moments are left for mining", epochs)

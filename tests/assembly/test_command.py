@@ -1,6 +1,7 @@
 """What the commands share: help, wrong settings, names of earlier versions, exit codes."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
 from detect.assembly.help import help_text
-from detect.assembly.renamed import RENAMED
+from detect.assembly.renamed import RENAMED, settings_first
 from detect.assembly.settings import SETTINGS
 from tests.commands import call
 from tests.typed import settings_of
@@ -95,3 +96,93 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(command: str
 def test_help_ends_with_success(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("report", "--help").code == 0
     assert "embed_limit: 200" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "meant"),
+    [
+        ("predict", ["+treshold=0.2"], "treshold: no such setting; did you mean threshold?"),
+        ("predict", ["++runtime.devise=cpu"], "runtime.devise: no such setting; did you mean runtime.device?"),
+        ("predict", ["~treshold"], "treshold: no such setting; did you mean threshold?"),
+        ("predict", ["~threshold"], "threshold cannot be removed"),
+        ("predict", ["~runtime.device"], "runtime.device is missing; a setting cannot be removed"),
+        ("predict", ["+runtime=torch"], "runtime is there already: give it without +"),
+        ("train", ["+trainer.max_epochs=1"], "trainer.max_epochs is there already: give it without +"),
+        ("predict", ["threshold.x=1"], "threshold.x: no such setting; did you mean threshold?"),
+        ("predict", ["a b=3"], "a b=3 cannot be read: a setting is given as name=value"),
+        ("predict", ["=3"], "one has no name"),
+        ("train", ["+data.lables.x=1"], "data.lables: no such setting; did you mean data.labels?"),
+        ("train", ["net=grid", "net.widht=3"], "did you mean net.width"),
+        ("train", ["experimnt=neon"], "did you mean experiment?"),
+        ("train", ["+config.seed=1"], "config: no such setting"),
+        ("train", ["+__doc__=1"], "__doc__: no such setting"),
+        ("train", ["+hydra.foo=1"], "hydra.foo: no such setting"),
+        ("train", ["+hydra.job.envset=1"], "did you mean hydra.job.env_set"),
+        ("train", ["--config-name=predict"], "--config-name is not for these commands"),
+        ("train", ["--exp", "run.pickle"], "--exp is not for these commands"),
+    ],
+)
+def test_what_is_no_setting_is_refused_however_it_is_given(command: str, given: list[str], meant: str) -> None:
+    """With hydra's signs, which its own messages recommend, as a group, or as one of hydra's own settings."""
+    there = {"train": ["data.root=x"], "predict": ["model=m", "images=i", "output=o"]}[command]
+    done = call(command, *there, *given)
+    assert done.code == 2 and meant in done.log
+    assert not re.search(r"hydra\.cc|append|use \+|override '", done.log)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("# @package _global_\ntreshold: 0.3\n", "treshold: no such setting"),
+        (
+            "# @package _global_\ndata: {lables: {negative: [a]}}\n",
+            "data.lables: no such setting; did you mean data.labels",
+        ),
+        ("# @package _global_\ntrainer: {max_epochs: x}\n", "trainer.max_epochs must be a whole number, got x"),
+        ("# @package _global_\naugment: {superimpose: {q: 1}}\n", "augment.superimpose.q: no such setting"),
+        ("# @package _global_\nhydra: {jobs: 3}\n", "jobs"),
+        ("trainer: {max_epochs: 3}\n", "must begin with # @package _global_"),
+    ],
+)
+def test_a_file_of_settings_is_held_to_the_same(tmp_path: Path, text: str, meant: str) -> None:
+    """Also where its folder is named after the settings, where hydra takes no more of them."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/own.yaml").write_text(text)
+    done = call("train", "data.root=x", f"--config-dir={tmp_path}", "experiment=own")
+    assert done.code == 2 and meant in done.log and "Traceback" not in done.log
+
+
+@pytest.mark.parametrize(
+    "hydras",
+    [
+        "callbacks: {a: {_target_: os.mkdir, path: MADE}}",
+        "job_logging: {handlers: {a: {(): os.mkdir, path: MADE}}, root: {handlers: [a]}}",
+        "hydra_logging: {handlers: {a: {(): os.mkdir, path: MADE}}, root: {handlers: [a]}}",
+        "job: {env_set: {A: b}}",
+    ],
+)
+@pytest.mark.parametrize("given", [["experiment=own"], ["-m", "experiment=good,own"]])
+def test_a_file_of_settings_runs_nothing_by_hydra(tmp_path: Path, hydras: str, given: list[str]) -> None:
+    """Hydra runs the callbacks and handlers of a file before the command has seen it."""
+    folder, made = tmp_path / "it's mine, [a]/experiment", tmp_path / "made"
+    folder.mkdir(parents=True)
+    (folder / "good.yaml").write_text("# @package _global_\ntrainer: {max_epochs: 3}\n")
+    (folder / "own.yaml").write_text(f"# @package _global_\nhydra: {{{hydras.replace('MADE', str(made))}}}\n")
+    done = call("train", "data.root=x", "--config-dir", str(folder.parent), *given)
+    assert done.code == 2 and "hydra's own settings cannot be set in a file" in done.log
+    assert not made.exists()
+
+
+def test_a_file_of_settings_sets_all_of_a_command_and_help_shows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/own.yaml").write_text("# @package _global_\nseed: 7\ntrainer: {max_epochs: 3}\n")
+    assert call("train", f"--config-dir={tmp_path}", "experiment=own", "--help").code == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown["seed"] == 7 and shown["trainer"]["max_epochs"] == 3
+
+
+def test_settings_go_before_options_in_their_order() -> None:
+    given = ["a=1", "-m", "b=2", "--config-dir", "folder", "c=3", "--config-dir=other"]
+    assert settings_first(given) == ["a=1", "b=2", "c=3", "-m", "--config-dir", "folder", "--config-dir=other"]

@@ -1,10 +1,12 @@
 """From settings and labels to what a training run learns, for both heads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from detect.assembly.heads.choice import head_builder
+from detect.imagery.resolution import Resolution
 from detect.learning.grid import GridModule
 from detect.learning.patch import ClassifierModule
 from detect.nets.heads.grid import GridDetector
@@ -123,11 +125,38 @@ def test_the_patch_follows_the_size_that_is_seen(data: Path) -> None:
 def test_false_alarms_of_a_patch_classifier_keep_away_from_objects(data: Path) -> None:
     """A patch of 20 pixels is background from 10 on; the radius of a match, 4, is less."""
     material = material_of(patch_settings(data, "boxes.csv", "net.patch_size=32", "data.matching.radius=4"))
-    assert material.alarm_distance == 16
+    assert material.alarm_distance_file_px == 16
     material = material_of(grid_settings(data, "boxes.csv", "data.matching.radius=4"))
-    assert material.alarm_distance == 4
+    assert material.alarm_distance_file_px == 4
+
+
+def test_folds_and_seeds_of_a_data_set_are_judged_alike(data: Path) -> None:
+    """The radius is that of all labels, on whatever side: 0.4 of the 36.06 pixels between two dots of the one image."""
+    given = ("data.split.val_from=parts", "data.split.guard=8", "data.sampling.crop=32")
+    (data / "none.csv").write_text((data / "points.csv").read_text().replace(",train", ",").replace(",val", ","))
+    radii = [
+        material_of(grid_settings(data, "none.csv", f"data.split.fold={fold}", *given)).radius
+        for fold in ("1/2", "2/2")
+    ]
+    assert radii[0] == radii[1] and radii[0] is not None and radii[0].file_px == 14.4
+
+
+def test_lengths_in_metres_go_back_to_the_files_pixels(data: Path) -> None:
+    """Images enlarged to twice their size by their ground sample distance: 10 pixels seen are 5 of the file."""
+    scenes = material_of(patch_settings(data, "points.csv", "data.scale=2")).scenes
+    assert scenes is not None and scenes.in_file_px(10) == 5
+    assert replace(scenes, resolution=Resolution(gsd=0.5)).in_file_px(10) == 5
 
 
 def test_a_resolution_in_metres_needs_images_that_know_theirs(data: Path) -> None:
     with pytest.raises(OSError, match=r"0\.png"):
         material_of(grid_settings(data, "boxes.csv", "data.gsd=0.5"))
+
+
+def test_decoded_photographs_beyond_the_cache_lie_beside_the_output_unless_told_otherwise(data: Path) -> None:
+    """Not in the system's folder of temporary files, which may be small, or full."""
+    settings = grid_settings(data, "boxes.csv")
+    scenes = material_of(settings).scenes
+    assert scenes is not None and scenes.source.folder == settings.output
+    told = material_of(grid_settings(data, "boxes.csv", f"runtime.scratch={data}")).scenes
+    assert told is not None and told.source.folder == data

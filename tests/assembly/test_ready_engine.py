@@ -10,14 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from detect.assembly import ready_engine
 from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
 from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
+from detect.inference.plan import layer_bytes
 from detect.inference.run import count_scene
 from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec
+from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 from tests.cards import grid_head, patch_card
 from tests.engines import assert_same_objects, lively, write
@@ -118,11 +121,14 @@ def test_a_model_of_uint16_runs_on_any_runtime(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        (("runtime=openvino", "runtime.device=meta"), "runtime=openvino runs on the CPU, got runtime.device=meta"),
+        (("runtime=openvino", "runtime.device=cuda"), "runtime=openvino runs on the CPU, got runtime.device=cuda"),
+        (("runtime=torch", "runtime.device=meta"), "runtime.device=meta cannot be used here"),
         (("runtime=openvino", "runtime.precision=16"), "must be auto, 32 or bf16, got 16"),
     ],
 )
-def test_runtimes_that_cannot_be(override: tuple[str, ...], message: str) -> None:
+def test_runtimes_that_cannot_be(override: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "runtime.device=cuda" in override:  # as if there were one
+        monkeypatch.setattr(ready_engine, "pick_device", torch.device)
     with pytest.raises(ValueError, match=message):
         make_runtime(settings(*override).runtime, *lively())
 
@@ -140,6 +146,33 @@ def test_the_settings_reach_the_plan(tmp_path: Path) -> None:
         make_engine(settings("runtime=torch", "runtime.device=cpu", "tile=500"), net, card, card.threshold).plan.tile
         == 500
     )
+
+
+def test_maps_too_large_for_memory_go_to_the_folder_given_or_that_of_the_settings(tmp_path: Path) -> None:
+    net, card = lively()
+    base = ("runtime=torch", "runtime.device=cpu")
+    for more, wanted in (((), tmp_path), ((f"runtime.scratch={tmp_path / 'told'}",), tmp_path / "told")):
+        assert make_engine(settings(*base, *more), net, card, 0.5, tmp_path).plan.folder == wanted
+
+
+def test_the_plan_knows_the_channels_of_maps(tmp_path: Path) -> None:
+    """At stride 16, a map of 501 channels of 4 bytes is 7.8 bytes a pixel: 3 are held, and 5 more with 4 views.
+
+    Beside them the layers, and 15 bytes of tiles that wait: 5 batches of 3 bands.
+    """
+    names = tuple(f"class {number}" for number in range(500))
+    many = replace(lively()[1], classes=names)
+    few = replace(lively()[1], classes=names[:2])
+    base = ("runtime=torch", "runtime.device=cpu", "max_memory=64MiB", "halo=exact")
+    plan = {}
+    for name, card, more in (("few", few, ()), ("many", many, ()), ("views", many, ("tta=flips",))):
+        net = build_net(card).eval()
+        made = make_engine(settings(*base, *more), net, card, 0.5).plan
+        per_pixel = 0.625 * (64 << 20) / made.area
+        plan[name] = per_pixel - 15 - TorchRuntime.memory_factor * layer_bytes(net, 3)
+    assert plan["few"] == pytest.approx(3 * 4 * 3 / 256, abs=0.01)
+    assert plan["many"] == pytest.approx(3 * 4 * 501 / 256, abs=0.01)
+    assert plan["views"] == pytest.approx((3 + 5) * 4 * 501 / 256, abs=0.01)
 
 
 def test_the_engine_of_a_grid_head_keeps_to_its_alignment_and_decodes_it(tmp_path: Path) -> None:

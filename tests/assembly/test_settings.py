@@ -97,6 +97,7 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
         ("seed=-1", "[0, 4294967295]", "-1"),
         ("data.matching.radius=x", "a number", "x"),
         ("data.matching.radius=0", "positive", "0.0"),
+        ("data.matching.radius=inf", "positive", "inf"),
         ("data.matching.iou=x", "a number", "x"),
         ("data.matching.iou=3", "(0, 1]", "3.0"),
         ("data.mining.at=0.4", "a list", "0.4"),
@@ -198,6 +199,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ("override", "path", "value"),
     [
         ("data.matching.radius=12", ("data", "matching", "radius"), 12),
+        ("data.matching.radius=auto", ("data", "matching", "radius"), None),
         ("data.matching.iou=0.5", ("data", "matching", "iou"), 0.5),
         ("data.scale=2", ("data", "scale"), 2),
         ("data.mining.at=[]", ("data", "mining", "at"), ()),
@@ -247,6 +249,7 @@ def test_lightnings_settings_are_lightnings_by_name() -> None:
         "enable_model_summary",
         "log_every_n_steps",
         "model_registry",
+        "max_time",
     }
     of_no_use = {
         "fast_dev_run",

@@ -12,6 +12,7 @@ from detect.assembly.validation import (
     scene_validator,
     set_normalisation,
 )
+from detect.evaluation.matching import Criterion
 from detect.nets.modelfile import build_net
 from tests.assembly.runs_of import grid_settings, material_of, patch_settings
 
@@ -43,6 +44,35 @@ def test_validation_goes_by_iou_where_it_is_asked_for(data: Path, table: str, io
     plan = validator.detector.plan(net, 1e-2)
     assert validator.settings.select == "count" and plan.align == 16 and plan.halo % 16 == 0
     assert validator(net)["f1"] >= 0
+
+
+@pytest.mark.parametrize("scale", ["1", "0.5"])
+@pytest.mark.parametrize(("table", "wanted"), [("points.csv", 14.4), ("boxes.csv", 8)])
+def test_the_threshold_is_chosen_by_the_radius_that_the_labels_ask_for(
+    data: Path, table: str, wanted: float, scale: str
+) -> None:
+    """The nearest two dots are (20, 30) apart, 36.06 pixels: 0.4 of that. Half of the boxes' 16 pixels is 8.
+
+    Pixels are those of the files, whatever the size at which they are read.
+    """
+    settings = grid_settings(data, table, f"data.scale={scale}")
+    material = material_of(settings)
+    net = build_net(material.spec)
+    validator = scene_validator(settings, material, net, exact_halo(settings, net, material))
+    assert validator is not None and validator.settings.criterion == Criterion(wanted)
+    assert material.alarm_distance_file_px == wanted
+    assert material.radius is not None and material.radius.sentence(None) in material.samples.notes
+
+
+def test_a_given_radius_that_reaches_to_the_next_object_is_warned_of(data: Path) -> None:
+    """Two of the three in an image are 36 pixels apart; by IoU the radius does not matter."""
+    (warning,) = [
+        each
+        for each in material_of(grid_settings(data, "boxes.csv", "data.matching.radius=30")).samples.warnings
+        if "data.matching.radius=8" in each
+    ]
+    by_iou = material_of(grid_settings(data, "boxes.csv", "data.matching.radius=30", "data.matching.iou=0.5"))
+    assert "36.1 px" in warning and warning not in by_iou.samples.warnings
 
 
 def test_an_iou_is_for_boxes_that_are_found(data: Path) -> None:

@@ -105,12 +105,16 @@ class GridBuilder:
         if size is None and net.object_size is not None and paste is None:
             logger.info("net.object_size is for boxes, and for points that are superimposed: not used here")
         samples = crop_samples_of(scenes.split, scenes.source, encoder, draw, augment, settings.seed, paste)
+        matching = settings.data.matching
+        radius = scenes.match_radius(matching, head)
+        notes = (radius.sentence(matching.iou), size_note(sizes, scenes.resolution))
         return TrainingMaterial(
             spec=scenes.spec(head, net.backbone_spec),
-            samples=samples.with_notes(sizes, size_note(sizes, scenes.resolution), warnings),
+            samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
             loading=settings.data.loading,
             scenes=scenes,
-            alarm_distance=settings.data.matching.radius,
+            radius=radius,
+            alarm_distance_file_px=radius.file_px,
         )
 
     def folder_material(

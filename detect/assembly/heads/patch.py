@@ -105,13 +105,16 @@ class PatchBuilder:
         samples = patch_samples_of(scenes.split, scenes.source, patch, draw, augment, settings.seed)
         warnings = patch_warnings(sizes, stride, side, scenes.resolution)
         spec = scenes.spec(PatchHead(side, BACKGROUND), self.net.backbone_spec)
-        alarms = max(settings.data.matching.radius, exclusion / scenes.resolution.scale)
+        matching = settings.data.matching
+        radius = scenes.match_radius(matching, spec.head)
+        notes = (radius.sentence(matching.iou), size_note(sizes, scenes.resolution))
         return TrainingMaterial(
             spec=spec,
-            samples=samples.with_notes(sizes, size_note(sizes, scenes.resolution), warnings),
+            samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
             loading=settings.data.loading,
             scenes=scenes,
-            alarm_distance=alarms,
+            radius=radius,
+            alarm_distance_file_px=max(radius.file_px, scenes.in_file_px(exclusion)),
         )
 
     def folder_material(
@@ -128,7 +131,7 @@ class PatchBuilder:
         resolution = Resolution(data.scale, data.gsd)
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
         samples = folder_samples_of(folder, spec, augment, draw, settings.seed)
-        return TrainingMaterial(spec, samples, data.loading, scenes=None, alarm_distance=data.matching.radius)
+        return TrainingMaterial(spec, samples, data.loading, scenes=None, radius=None, alarm_distance_file_px=None)
 
     def module(
         self,

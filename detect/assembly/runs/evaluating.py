@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from detect.assembly.command import DONE
@@ -11,6 +12,7 @@ from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
 from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
+from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, open_scene
@@ -19,12 +21,14 @@ from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.images import match_names
 from detect.labels.regions import outside
-from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.journal import recorded_sources, signature
+from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths
 from detect.reporting.output.predictions import Predictions, read_predictions
+from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes
-from detect.reporting.tables import IMAGE, TOTAL, read_counts
-from detect.reporting.writing import write_json
+from detect.reporting.tables import IMAGE
+from detect.reporting.writing import json_bytes
 
 logger = logging.getLogger("detect.evaluate")
 
@@ -33,6 +37,9 @@ MAX_NAMED = 5
 
 USUAL_RADIUS = 16.0
 """Radius in pixels of the rings around objects whose size no run says."""
+
+MAX_SIZE = 4096
+"""A size of objects or a resolution of a run above this is not believed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,28 +58,30 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     truth = read_truth(
         existing(settings.annotations, "annotations", "annotations"), negative_labels=settings.data.labels.negative
     )
-    if not paths.counts.is_file():
-        raise FileNotFoundError(f"{folder} holds no counts.csv: is it a folder that detect.predict wrote?")
-    counts = read_counts(paths.counts)
-    classes = [name for name in counts.columns if name not in (IMAGE, TOTAL)]
-    done = [str(name) for name in counts[IMAGE]]
+    predictions = read_predictions(folder)
+    classes, done = list(predictions.classes), [str(name) for name in predictions.counts[IMAGE]]
     pairs = match_names(done, list(truth))
     if not pairs:
         raise ValueError(
             f"no image of {folder} is annotated in {settings.annotations}; {done[:3]} against {list(truth)[:3]}"
         )
+    output = evaluation_folder(settings)
+    WrittenFiles(folder).check([REPORT])
     compared = _paired(settings, paths, classes, truth, pairs)
     warn_of_unknown(compared.truth, classes)
-    scores = score_scenes(compared.found, compared.truth, Criterion(settings.radius, settings.iou))
+    radius = _match_radius(settings, predictions, compared, [truth[key] for key in truth if key not in pairs.values()])
+    tell_radius(radius, settings.iou)
+    criterion = Criterion(radius.file_px, settings.iou)
+    scores = score_scenes(compared.found, compared.truth, criterion)
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():
         if images:
             named = ", ".join(images[:MAX_NAMED])
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
-    output = write_scores(settings, {**scores, **left})
+    write_scores(output, {**scores, "radius_from": radius.how, **left})
     logger.info("report: %s", write_report(folder, output.scores, default_embed_limit()))
-    scenes, radius_resampled_px = _sources(read_predictions(folder), list(pairs))
-    draw_errors(settings, output, scenes, compared, radius_resampled_px)
+    scenes, radius_resampled_px = _sources(predictions, list(pairs))
+    draw_errors(criterion, output, scenes, compared, radius_resampled_px)
     logger.info("wrote %s", output.scores)
     return DONE
 
@@ -96,10 +105,38 @@ def _paired(
     return Compared(found, wanted)
 
 
-def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> EvaluationPaths:
-    """Write `scores.json`, log the main scores, and return the paths of the output folder.
+def _match_radius(
+    settings: EvaluateSettings, predictions: Predictions, compared: Compared, others: Sequence[Detections]
+) -> MatchRadius:
+    """Return the radius as set, or of the model's training, or from all annotations.
 
-    Pictures of an earlier evaluation, which showed other scores, are removed.
+    All of them, so that a part of the images is judged like the whole.
+
+    Args:
+        settings: with the radius, None for `auto`.
+        predictions: with the facts of the run, which say how large an object is for the model.
+        compared: of the images that were predicted and annotated.
+        others: the objects of the images that were annotated only.
+    """
+    size, scale, gsd = (_positive(predictions.model.get(name)) for name in ("patch_size", "image_scale", "gsd"))
+    size_file_px = None if size is None or gsd is not None else size / (scale or 1.0)
+    recorded = recorded_radius(predictions.model) if settings.radius is None else None
+    spacing = label_spacing([*compared.truth.values(), *others])
+    return match_radius(settings.radius, spacing, size_file_px, "radius", recorded)
+
+
+def tell_radius(radius: MatchRadius, iou: float | None) -> None:
+    """Log when a detection and an object are one, and a radius that is too large for the objects."""
+    logger.info("%s", radius.sentence(iou))
+    for warning in radius.warnings(iou):
+        logger.warning("%s", warning)
+
+
+def evaluation_folder(settings: EvaluateSettings) -> EvaluationPaths:
+    """Make the output folder, before anything is computed; the scores of an earlier evaluation in it are replaced.
+
+    Raises:
+        FileExistsError: it is the folder of a training, or a person changed the scores.
     """
     output = EvaluationPaths(settings.output)
     output_folder(
@@ -108,36 +145,54 @@ def write_scores(settings: EvaluateSettings, scores: Mapping[str, Any]) -> Evalu
         allowed=False,
         way_out="its scores.json is the training run's: name another folder",
     )
-    clear_scenes(output.errors)
-    write_json(scores, output.scores)
-    logger.info("%s", shown_scores(scores))
+    WrittenFiles(output.folder).check([SCORES], ", or name another output folder")
     return output
 
 
+def write_scores(output: EvaluationPaths, scores: Mapping[str, Any]) -> None:
+    """Write `scores.json`, and log the main scores.
+
+    Pictures of an earlier evaluation, which showed other scores, are removed.
+    """
+    clear_scenes(output.errors)
+    WrittenFiles(output.folder).write({SCORES: json_bytes(scores, output.scores)})
+    logger.info("%s", shown_scores(scores))
+
+
 def _sources(predictions: Predictions, images: Sequence[str]) -> tuple[list[tuple[str, Scene]], float]:
-    """Return the images whose files are still where the run found them, and half a typical object's side.
+    """Return the images whose files are still as the run found them, and half a typical object's side.
+
+    A predictions folder may come from others, and it names files of this machine. So a file is opened only where the
+    journal of the run has its path, its size and its time of change to the nanosecond, which nobody knows who does not
+    have the file.
 
     Both are at the resolution at which the run read the images; where its facts do not say it, in the files' pixels.
     """
     size, scale, gsd = (_positive(predictions.model.get(name)) for name in ("patch_size", "image_scale", "gsd"))
     resolution, radius = (Resolution(), USUAL_RADIUS) if size is None else (Resolution(scale or 1.0, gsd), size / 2)
+    recorded = recorded_sources(predictions.folder)
     scenes = []
     for image in images:
-        source = predictions.source(image)
+        if image not in recorded:
+            logger.warning("no picture of %s: %s has no record of its file", image, predictions.paths.journal)
+            continue
+        source = Path(recorded[image][0])
+        if signature(source) != recorded[image]:
+            logger.warning("no picture of %s: %s is gone, or has changed since it was counted", image, source)
+            continue
         try:
-            if source is not None:
-                scenes.append((image, resolution.resampled(open_scene(source))))
+            scenes.append((image, resolution.resampled(open_scene(source))))
         except SceneError as error:
             logger.warning("no picture of %s: %s", image, error)
     return scenes, radius
 
 
 def _positive(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    return float(value) if isinstance(value, int | float) and 0 < value <= MAX_SIZE else None
 
 
 def draw_errors(
-    settings: EvaluateSettings,
+    criterion: Criterion,
     output: EvaluationPaths,
     scenes: Sequence[tuple[str, Scene]],
     compared: Compared,
@@ -146,13 +201,13 @@ def draw_errors(
     """Draw each image with what was found, and sheets of what was missed and of false alarms.
 
     Args:
-        settings: with the rule by which objects are matched.
+        criterion: the rule by which objects are matched.
         output: the output folder.
         scenes: name, and scene at the resolution at which the network reads it.
         compared: what was found and what is there.
         radius_resampled_px: half the side of a typical object, in pixels of the scenes.
     """
     drawn = [(name, scene, compared.truth[name]) for name, scene in scenes]
-    draw_scenes(output.errors, drawn, compared.found, radius_resampled_px, Criterion(settings.radius, settings.iou))
+    draw_scenes(output.errors, drawn, compared.found, radius_resampled_px, criterion)
     if drawn:
         logger.info("pictures of what was found, missed and false: %s", output.errors)

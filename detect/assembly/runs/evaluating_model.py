@@ -9,9 +9,10 @@ from detect.assembly.command import DONE
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
-from detect.assembly.runs.evaluating import Compared, draw_errors, write_scores
+from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
 from detect.assembly.settings import EvaluateSettings, InferenceSettings, LabelledSettings, NamedSides, TrainSettings
 from detect.evaluation.matching import Criterion
+from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.annotations import Annotations
@@ -33,19 +34,32 @@ def evaluate_model(settings: EvaluateSettings) -> int:
     card = read_card(settings.model)
     data = with_record(settings.data, card.training)
     labels = read_labels(data)
+    output = evaluation_folder(settings)
 
     from detect.nets.modelfile import load_model
 
     net, _ = load_model(settings.model)
     if isinstance(labels, PatchFolder):
         scores = _score_patches(settings, net, card, labels, data)
-        output = write_scores(settings, {**scores, "split": settings.split})
+        write_scores(output, {**scores, "split": settings.split})
     else:
-        scores, compared, scenes = _score_images(settings, net, card, labels)
-        output = write_scores(settings, {**scores, "split": settings.split})
-        draw_errors(settings, output, scenes, compared, radius_resampled_px=card.head.typical_size / 2)
+        radius = _match_radius(settings, card, labels)
+        tell_radius(radius, settings.iou)
+        criterion = Criterion(radius.file_px, settings.iou)
+        scores, compared, scenes = _score_images(settings, net, card, labels, criterion)
+        write_scores(output, {**scores, "radius_from": radius.how, "split": settings.split})
+        draw_errors(criterion, output, scenes, compared, radius_resampled_px=card.head.typical_size / 2)
     logger.info("wrote %s", output.scores)
     return DONE
+
+
+def _match_radius(settings: EvaluateSettings, card: ModelCard, annotations: Annotations) -> MatchRadius:
+    """Return the radius as set, else that of the model's training, else from the annotations of every side."""
+    spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
+    resolution = card.resolution
+    size_file_px = card.head.typical_size / resolution.scale if resolution.gsd is None else None
+    recorded = recorded_radius(card.training) if settings.radius is None else None
+    return match_radius(settings.radius, spacing, size_file_px, "radius", recorded)
 
 
 def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
@@ -58,7 +72,7 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
             predictions=None,
             annotations=None,
             model=paths.model,
-            data=LabelledSettings(data.root, data.annotations, data.labels, NamedSides((), (), None)),
+            data=LabelledSettings(data.root, data.annotations, data.vrt, data.labels, NamedSides((), (), None)),
             split="test",
             output=paths.test,
             radius=matching.radius,
@@ -92,7 +106,7 @@ def _score_patches(
 
 
 def _score_images(
-    settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations
+    settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations, criterion: Criterion
 ) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
     """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP.
 
@@ -111,7 +125,8 @@ def _score_images(
             f"no image of split={settings.split}; set data.split.test=[...] or a split column, or split=all"
         )
     boxes = card.head.boxes
-    engine = make_engine(settings, net, card, min(MIN_CANDIDATE_SCORE, card.threshold) if boxes else card.threshold)
+    threshold = min(MIN_CANDIDATE_SCORE, card.threshold) if boxes else card.threshold
+    engine = make_engine(settings, net, card, threshold, settings.output)
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
     for image in images:
@@ -124,6 +139,6 @@ def _score_images(
     found = without_weak(every, card.threshold)
     truth = {image.name: outside(image.objects, image.ignored) for image in images}
     warn_of_unknown(truth, card.classes)
-    scores = score_scenes(found, truth, Criterion(settings.radius, settings.iou), every)
+    scores = score_scenes(found, truth, criterion, every)
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
     return scores, Compared(found, truth), scenes

@@ -85,7 +85,8 @@ def finish(
         card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     save_model(paths.model, net, card)
-    facts = {"split": "val", "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
+    how = {} if material.radius is None else {"radius_from": material.radius.how}
+    facts = {"split": "val", **how, "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
     write_json({**scores, **facts}, paths.scores)
     draw_curves(paths.metrics, paths.curves)
     logger.info("%s", verdict(scores, card.threshold, separation_text(card)))
@@ -145,6 +146,7 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         **material.sides,
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),
+        "matching": None if material.radius is None else material.radius.to_record(),
         "fold": settings.data.split.fold,
         "seed": settings.seed,
         "validation": scores,

@@ -2,13 +2,14 @@
 
 import hashlib
 import logging
-import shutil
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_TOLD = 5
+"""Most classes whose numbers the last line tells."""
+
 
 def prediction_folder(settings: PredictSettings) -> PredictionPaths:
     """Make the output folder.
@@ -35,7 +39,8 @@ def prediction_folder(settings: PredictSettings) -> PredictionPaths:
         FileExistsError: it holds results that no run remembers, and `overwrite` is not set.
     """
     path, images = settings.output, settings.images
-    if images.is_dir() and images.resolve() in (path.resolve(), *path.resolve().parents):
+    full = Path(os.path.realpath(path))
+    if images.is_dir() and images.resolve() in (full, *full.parents):
         raise ValueError(
             f"output={path} lies inside images={images}; name a folder outside, or its pictures are counted"
         )
@@ -51,15 +56,47 @@ def prediction_folder(settings: PredictSettings) -> PredictionPaths:
     return paths
 
 
-def start_afresh(paths: PredictionPaths) -> None:
-    """Remove what an earlier run wrote into its output folder, and an evaluation of it; anything else in it stays."""
+def check_tables(paths: PredictionPaths, overwrite: bool) -> None:
+    """Check that the tables and the report of an earlier run are as it wrote them; a run replaces them.
+
+    Raises:
+        FileExistsError: a person changed one, and `overwrite` is not set.
+        ValueError: something else than a file has the name of one.
+    """
+    from detect.reporting.output.written import WrittenFiles
+
+    way_out = ", or overwrite=true replaces it with all the rest"
+    WrittenFiles(paths.folder).check(layout.RESULT_FILES, way_out, replace=overwrite)
+
+
+def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> None:
+    """Remove what an earlier run wrote into its output folder, and an evaluation of it; anything else in it stays.
+
+    Pictures are removed of the images that the earlier run's journal names, and of those of this run.
+
+    Args:
+        paths: of the output folder.
+        images: (name, path) of this run.
+    """
+    from detect.imagery.files import check_inside, remove_written
+    from detect.reporting.output.journal import recorded_sources
     from detect.reporting.pictures.scene_errors import clear_scenes
 
     clear_scenes(paths.errors)
-    for folder in paths.picture_folders:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-    for file in (*(paths.folder / name for name in layout.RESULT_FILES), paths.settings, paths.journal):
+    names = {name for name, _ in images}
+    try:
+        names |= recorded_sources(paths.folder).keys()
+    except (OSError, ValueError) as error:
+        logger.warning("only the pictures of this run's images are removed: %s", error)
+    for name in filter(layout.inside_name, names):
+        for picture, folder in zip(paths.pictures(name), paths.picture_folders, strict=True):
+            check_inside(picture.parent, paths.folder)
+            remove_written(picture, folder)
+    left = [folder.name for folder in paths.picture_folders if folder.exists()]
+    if left:
+        logger.info("%s: files that no run wrote stay", ", ".join(left))
+    state = (paths.state / name for name in layout.STATE_FILES)
+    for file in (*(paths.folder / name for name in layout.RESULT_FILES), *state):
         file.unlink(missing_ok=True)
 
 
@@ -127,16 +164,19 @@ def predict_folder(
     try:
         with ImageProgress() as progress:
             pixels, failures = predict_images(images, engine, sink, progress)
-    except (KeyboardInterrupt, OSError, RuntimeError):
+    except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
-        sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
+        try:
+            sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
+        except OSError as error:
+            logger.warning("the tables of what is done could not be written: %s", error)
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
-    counted = sum(len(record.detections) for record in sink.found.values())
-    logger.info("%d objects in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
+    counted = total_text([record.detections.counts() for record in sink.found.values()])
+    logger.info("%s in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
     return SOME_FAILED if failures else DONE
 
 
@@ -164,6 +204,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "bands": card.bands,
         "image_scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
+        "matching": card.training.get("matching"),
     }
 
 
@@ -177,12 +218,58 @@ def speed(pixels: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def peak_memory_mib() -> int:
-    """Return the most memory that the process has held, in MiB."""
+def total_text(counts: Sequence[Mapping[str, int]]) -> str:
+    """Return the number of objects in words; of several classes also of each, so that the sum hides none.
+
+    Args:
+        counts: of each image, by class.
+    """
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    if len(total) < 2:
+        return f"{total.total()} objects"
+    found = [f"{number} {name}" for name, number in total.most_common() if number]
+    missing = [name for name, number in total.items() if not number]
+    more = [f"{len(found) - MOST_TOLD} more classes"] if len(found) > MOST_TOLD else []
+    none = [f"no {name}" for name in missing[:MOST_TOLD]]
+    more_none = [f"none of {len(missing) - MOST_TOLD} more"] if len(missing) > MOST_TOLD else []
+    return f"{total.total()} objects ({', '.join([*found[:MOST_TOLD], *more, *none, *more_none])})"
+
+
+def peak_memory_mib() -> int | None:
+    """Return the most memory that the process has held, in MiB; None where the system does not say."""
+    if sys.platform == "win32":
+        return _peak_on_windows()
     status = Path("/proc/self/status")
     if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-        return int(lines["VmHWM"].split()[0]) >> 10
-    import resource
-
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) >> 10 if "VmHWM" in lines else None
+    try:
+        import resource
+    except ImportError:
+        return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10)
+
+
+def _peak_on_windows() -> int | None:
+    """Return the peak working set in MiB: `PROCESS_MEMORY_COUNTERS.PeakWorkingSetSize` of psapi.h."""
+    import ctypes
+    from ctypes import wintypes
+
+    names = ("peak", "now", "peak_paged", "paged", "peak_other", "other", "file", "peak_file")
+
+    class Counters(ctypes.Structure):
+        _fields_: ClassVar = [
+            ("bytes", ctypes.c_uint32),
+            ("faults", ctypes.c_uint32),
+            *((name, ctypes.c_size_t) for name in names),
+        ]
+
+    counters = Counters()
+    counters.bytes = ctypes.sizeof(counters)
+    kernel = getattr(ctypes, "WinDLL")("kernel32")  # noqa: B009, which other systems do not have
+    kernel.GetCurrentProcess.restype = wintypes.HANDLE
+    kernel.K32GetProcessMemoryInfo.argtypes = [wintypes.HANDLE, ctypes.POINTER(Counters), ctypes.c_uint32]
+    done = kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.bytes)
+    return counters.peak >> 20 if done else None

@@ -12,7 +12,7 @@ from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo, set_normalisation
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.learning.rates import RateCurve, find_rates
+from detect.learning.rates import BesideOutput, RateCurve, find_rates
 from detect.nets.modelfile import build_pretrained
 from detect.samples.loading import PatchData
 
@@ -37,4 +37,4 @@ def rate_curve(settings: FindLrSettings, labels: Annotations | PatchFolder, fold
     )
     module = head_builder(settings.net).module(settings, net, material, None)
     data = PatchData(material.samples.epoch, material.samples.val, material.loading)
-    return find_rates(tool_trainer(settings.trainer, folder), module, data, settings.span)
+    return find_rates(tool_trainer(settings.trainer, folder, BesideOutput()), module, data, settings.span)

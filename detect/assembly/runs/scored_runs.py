@@ -1,17 +1,21 @@
 """The runs below a folder of trainings: their settings, their scores, and the folds that are missing."""
 
-import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
-import yaml
+from pydantic import Field, TypeAdapter, ValidationError
 
+from detect.assembly.fields import Seed
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.renamed import RENAMED
-from detect.evaluation.runs import ScoredRun
+from detect.evaluation.runs import SCORE_NAMES, ScoredRun
+from detect.reporting.output.predictions import read_json_object
+from detect.reporting.settings_files import read_settings_file
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +24,32 @@ FOLD_KEYS = ("seed", "data.split.fold", "data.split.val", "data.split.test")
 
 IDLE_KEYS = ("output", "resume", "overwrite", "trainer.test", "trainer.logger")
 """Settings that change no score."""
+
+FOLD = re.compile(r"[1-9][0-9]{0,3}/([1-9][0-9]{0,3})")
+"""A fold, `k/n`."""
+
+Objects = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Numbers of objects: rows true, columns found."""
+
+    labels: list[str]
+    matrix: list[list[Objects]]
+
+    def __post_init__(self) -> None:
+        if {len(self.matrix), *map(len, self.matrix)} != {len(self.labels)}:
+            raise ValueError(f"the matrix is not of {len(self.labels)} rows and columns")
+
+
+SCORES: dict[str, TypeAdapter[Any]] = {
+    **{name: TypeAdapter(float | None) for name in (*SCORE_NAMES, "radius", "iou")},
+    **{name: TypeAdapter(Objects | None) for name in ("objects", "found")},
+    "split": TypeAdapter(str | None),
+    "confusion": TypeAdapter(Confusion | None),
+}
+"""Kinds of what is read of a `scores.json`."""
 
 
 def read_runs(root: Path, split: str) -> list[ScoredRun]:
@@ -41,11 +71,27 @@ def read_runs(root: Path, split: str) -> list[ScoredRun]:
             folder.relative_to(root).as_posix(),
             settings[folder],
             _fold(configs[folder]),
-            int(configs[folder]["seed"]),
-            json.loads(path.read_text()),
+            _checked(TypeAdapter(Seed), configs[folder]["seed"], TrainingPaths(folder).config, "seed"),
+            _scores(path),
         )
         for folder, path in files.items()
     ]
+
+
+def _scores(path: Path) -> dict[str, Any]:
+    """Read the scores of a run, which may come from others: those that are summed up are checked."""
+    scores = read_json_object(path)
+    for name, kind in SCORES.items():
+        _checked(kind, scores.get(name), path, name)
+    return scores
+
+
+def _checked(kind: TypeAdapter[Any], value: Any, path: Path, name: str) -> Any:
+    """Return a value of a file, which must be of a kind."""
+    try:
+        return kind.validate_python(value, strict=not isinstance(value, dict))
+    except ValidationError as error:
+        raise ValueError(f"{path}: {name}={value!r:.60}: {error.errors()[0]['msg']}") from None
 
 
 def read_configs(root: Path) -> dict[Path, dict[str, Any]]:
@@ -56,8 +102,8 @@ def read_configs(root: Path) -> dict[Path, dict[str, Any]]:
     """
     found = {}
     for path in sorted(root.rglob(TrainingPaths(root).config.name)):
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if isinstance(config, dict) and {"seed", "data", "trainer"} <= set(config):
+        config = read_settings_file(path)
+        if {"seed", "data", "trainer"} <= set(config):
             found[path.parent] = {RENAMED.get(name, name): value for name, value in _flat(config).items()}
     if not found:
         raise FileNotFoundError(f"runs={root} holds no training run (a folder with config.yaml and scores.json)")
@@ -104,17 +150,18 @@ def _settings(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
 
 
 def _fold(config: Mapping[str, Any]) -> str:
-    return str(config.get("data.split.fold") or " ".join(map(str, config.get("data.split.test") or ())))
+    tested = config.get("data.split.test") or ()
+    return str(config.get("data.split.fold") or " ".join(map(str, tested if isinstance(tested, list) else [tested])))
 
 
 def missing_folds(table: pd.DataFrame) -> list[str]:
     """Return notes on the folds that a setting and seed lacks, and on those that are there twice."""
     notes = []
     for (setting, seed), group in table.groupby(["setting", "seed"], sort=False):
-        there = [fold for fold in group["fold"] if "/" in fold and fold.replace("/", "").isdigit()]
-        if not there:
+        folds = [(fold, found) for fold in group["fold"] if (found := FOLD.fullmatch(fold))]
+        if not folds:
             continue
-        number = int(there[0].partition("/")[2])
+        there, number = [fold for fold, _ in folds], int(folds[0][1][1])
         lacking = [fold for i in range(number) if (fold := f"{i + 1}/{number}") not in there]
         if lacking:
             notes.append(
