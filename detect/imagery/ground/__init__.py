@@ -1,0 +1,1 @@
+"""Where images lie on the ground: map coordinates, longitude and latitude, metres and hectares."""
