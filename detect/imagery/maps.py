@@ -1,13 +1,15 @@
-"""Writing stitched maps as GeoTIFFs, and reading rasters at a reduced size."""
+"""Writing stitched maps as cloud-optimised GeoTIFFs, and reading rasters at a reduced size."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
@@ -15,7 +17,7 @@ from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.claims import check_claim
 from detect.imagery.drivers import SceneError, driver_of, image_errors
-from detect.imagery.files import replace_file
+from detect.imagery.files import part_name, replace_file
 from detect.imagery.mosaics import MosaicRule, current_rule
 from detect.imagery.scenes import Scene, bytes_of, check_bands, gdal_options, open_dataset, open_image
 
@@ -25,6 +27,12 @@ BLOCK_SIDE_PX, MIN_BLOCK_SIDE_PX = 256, 16
 MAX_BLOCK_BYTES = 4 << 20
 """Most bytes of a block, of all bands together. Blocks of many bands are smaller, and lie band by band: overviews are
 made band by band, and would read all bands for each."""
+
+PLAIN_LEVEL, MAP_LEVEL = 1, 4
+"""How hard deflate tries, from 1 to 9: for the file that a map is copied from, and for the map."""
+
+LAYOUT_OPTIONS = ("tiled", "blockxsize", "blockysize", "interleave", "compress", "predictor", "bigtiff")
+"""Of the profile of a map, what a copy is told again; the rest it takes from its source."""
 
 MAX_HEAT_VALUES = 1 << 28
 """Most values of a map, or of an overview of it, that are decoded for a picture."""
@@ -61,18 +69,21 @@ def read_preview(path: Path, longest_side: int, bands: Sequence[int] | None = No
 def write_map(
     path: Path, pieces: Iterable[NDArray[np.float32]], scene: Scene, stride: int, names: Sequence[str], offset: float
 ) -> None:
-    """Write a stitched map, piece by piece, as a tiled, compressed GeoTIFF with overviews, whole or not at all.
+    """Write a stitched map, piece by piece, as a cloud-optimised GeoTIFF, whole or not at all.
 
-    Format: float32, deflate with the floating point predictor; a band a class, named in its description. Cell (i, j)
-    is the posterior at the pixel position `offset + stride * (j, i)` of the scene. Where the scene has a georeference,
-    the map has one that puts the cell's centre at that position. The tags `stride` and `offset` are in pixels of the
-    image file: one number, or two, for x and for y, where the image was resampled by unequal factors; `size` is the
-    width and height of the scene in them. Overviews are averages by 2, 4, 8, ... down to one block.
+    Format: float32, deflate with the floating point predictor; a band a class, named in its description; no data is
+    NaN. Cell (i, j) is the posterior at the pixel position `offset + stride * (j, i)` of the scene. Where the scene has
+    a georeference, the map has one that puts the cell's centre at that position. The tags `stride` and `offset` are in
+    pixels of the image file: one number, or two, for x and for y, where the image was resampled by unequal factors;
+    `size` is the width and height of the scene in them. Overviews are averages by 2, 4, 8, ... down to one block.
+
+    The directories come before the pixels and those of overviews before the map's (OGC 21-026), which needs all of it
+    to be known: the map is written to a file beside `path`, and copied from there.
 
     Args:
         path: the file; its folder is made.
-        pieces: (C, rows, cols) float32 each, in [0, 1], from the top, left to right; those side by side have as many
-            rows, and together ceil(width / stride) columns; all together have ceil(height / stride) rows.
+        pieces: (C, rows, cols) float32 each, in [0, 1] or NaN, from the top, left to right; those side by side have as
+            many rows, and together ceil(width / stride) columns; all together have ceil(height / stride) rows.
         scene: the source, for its size and georeference.
         stride: pixels of the scene per cell.
         names: C band names.
@@ -83,23 +94,49 @@ def write_map(
     """
     height, width = (-(-side // stride) for side in scene.shape)
     profile = _map_profile((len(names), height, width), scene, stride, offset)
-    with replace_file(path) as part, gdal_options():
-        with open_dataset(part, "w", **profile) as target:
-            row = col = 0
-            for piece in pieces:
-                at = RasterWindow(col, row, piece.shape[2], piece.shape[1])
-                target.write(piece.astype(np.float32, copy=False), window=at)
-                col += piece.shape[2]
-                if col >= width:
-                    row, col = row + piece.shape[1], 0
-            if (row, col) != (height, 0):
-                raise ValueError(f"the pieces of the map {path} end at row {row} and column {col}, not at row {height}")
+    with replace_file(path) as part, _beside(path) as plain, gdal_options():
+        with open_dataset(plain, "w", **profile, zlevel=PLAIN_LEVEL) as target:
+            _write_pieces(target, pieces, (height, width), path)
             lengths = {name: _file_length(value, scene) for name, value in (("stride", stride), ("offset", offset))}
             sides = (side / factor for side, factor in zip(scene.shape[::-1], scene.factor_xy, strict=True))
             target.update_tags(**lengths, size=" ".join(f"{side:.12g}" for side in sides), classes=", ".join(names))
             for band, name in enumerate(names, start=1):
                 target.set_band_description(band, name)
-        _add_overviews(part, max(height, width), block_side(len(names)))
+        _add_overviews(plain, max(height, width), block_side(len(names)))
+        _copy_ordered(plain, part, profile)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Yield a path beside another for a file that is removed in the end, also by the next run after a kill."""
+    plain = path.with_name(part_name())
+    try:
+        yield plain
+    finally:
+        plain.unlink(missing_ok=True)
+
+
+def _write_pieces(target: Any, pieces: Iterable[NDArray[np.float32]], hw: tuple[int, int], path: Path) -> None:
+    """Write the pieces of a map of `hw` cells, from the top, left to right, and check that they fill it."""
+    row = col = 0
+    for piece in pieces:
+        at = RasterWindow(col, row, piece.shape[2], piece.shape[1])
+        target.write(piece.astype(np.float32, copy=False), window=at)
+        col += piece.shape[2]
+        if col >= hw[1]:
+            row, col = row + piece.shape[1], 0
+    if (row, col) != (hw[0], 0):
+        raise ValueError(f"the pieces of the map {path} end at row {row} and column {col}, not at row {hw[0]}")
+
+
+def _copy_ordered(source: Path, target: Path, profile: Mapping[str, Any]) -> None:
+    """Copy a GeoTIFF with its overviews into the order of a cloud-optimised one, which GDAL marks (`LAYOUT=COG`).
+
+    A map of so many bands that they lie one by one has the order and no mark: GDAL's is of bands pixel by pixel.
+    """
+    layout = {name: value for name, value in profile.items() if name in LAYOUT_OPTIONS}
+    with open_dataset(source, driver="GTiff") as opened:
+        rasterio.shutil.copy(opened, target, driver="GTiff", copy_src_overviews="yes", zlevel=MAP_LEVEL, **layout)
 
 
 def block_side(bands: int) -> int:
@@ -129,8 +166,8 @@ def _map_profile(shape: tuple[int, int, int], scene: Scene, stride: int, offset:
         "interleave": "pixel" if block_side(shape[0]) == BLOCK_SIDE_PX else "band",
         "compress": "deflate",
         "predictor": 3,
-        "zlevel": 4,
         "bigtiff": "if_safer",
+        "nodata": math.nan,
     }
     if scene.transform is not None:
         corner = offset - stride / 2

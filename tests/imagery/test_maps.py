@@ -158,3 +158,41 @@ def test_the_tags_of_an_evenly_resampled_map_are_a_number_each(tmp_path: Path) -
     )
     tags = read_tags(tmp_path / "a.tif")
     assert (tags["stride"], tags["offset"]) == ("32.0", "16.0")
+
+
+@pytest.mark.parametrize(("classes", "hw"), [(2, (700, 900)), (2, (20, 30)), (40, (300, 200))])
+def test_a_map_is_a_cloud_optimised_geotiff(tmp_path: Path, classes: int, hw: tuple[int, int]) -> None:
+    """By the rules of rio-cogeo: tiled, overviews inside, directories before pixels, overviews' pixels first.
+
+    GDAL marks it where the bands lie pixel by pixel. No cell without data is 0: NaN, which is what no data is.
+    """
+    heat = np.random.default_rng(0).random((classes, *hw), np.float32)
+    heat[:, :10, :10] = np.nan
+    scene = Scene(Path("memory"), (4 * hw[0], 4 * hw[1]), "uint8", 3, (0.5, 0, 1000, 0, -0.5, 2000), "EPSG:32617")
+    path = tmp_path / "map.tif"
+    write_map(path, [heat], scene, 4, [f"class {i}" for i in range(classes)], 2.0)
+    assert [each.name for each in tmp_path.iterdir()] == ["map.tif"]
+    with rasterio.open(path) as source:
+        assert (source.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == (classes < 17)
+        assert source.profile["tiled"] and np.isnan(source.nodata) and source.transform.a == 2
+        assert (max(hw) <= 256) == (source.overviews(1) == [])
+        np.testing.assert_array_equal(source.read(), heat)
+        assert not source.read_masks(1)[:10, :10].any() and source.read_masks(1)[10:].all()
+    places = directories(path.read_bytes())
+    ends = [ifd for ifd, _ in places]
+    assert ends == sorted(ends) and max(ends) < min(first for _, first in places)
+    firsts = [first for _, first in places]
+    assert firsts == sorted(firsts, reverse=True)
+
+
+def directories(tiff: bytes) -> list[tuple[int, int]]:
+    """Where each directory of a little-endian TIFF begins, and where its first tile does (tag 324)."""
+    found, at = [], int.from_bytes(tiff[4:8], "little")
+    while at:
+        number = int.from_bytes(tiff[at : at + 2], "little")
+        fields = [tiff[at + 2 + 12 * i : at + 14 + 12 * i] for i in range(number)]
+        (offsets,) = [each for each in fields if int.from_bytes(each[:2], "little") == 324]
+        count, value = (int.from_bytes(offsets[i : i + 4], "little") for i in (4, 8))
+        found.append((at, value if count == 1 else int.from_bytes(tiff[value : value + 4], "little")))
+        at = int.from_bytes(tiff[at + 2 + 12 * number : at + 6 + 12 * number], "little")
+    return found
