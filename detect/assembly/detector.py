@@ -19,6 +19,8 @@ from detect.assembly.settings import InferenceSettings
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
+from detect.imagery.validity.declared import with_data
+from detect.imagery.validity.filling import filled
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.run import decoded, map_scene
 from detect.inference.runtimes.torch_runtime import pick_device
@@ -299,6 +301,9 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
     prepared = engine.prepared(Scene(Path("array"), pixels.shape[:2], str(dtype), pixels.shape[2]))
     chosen = np.moveaxis(pixels[..., [band - 1 for band in bands]], -1, 0)
     pixels_read: NDArray[Any] = np.ascontiguousarray(chosen, dtype)
+    valid = with_data(pixels_read, range(len(bands)), ())
     if prepared.zoom is not None:
-        pixels_read = resample(pixels_read, *prepared.zoom.filters(prepared.window))
-    return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read))
+        pixels_read, valid = resample(pixels_read, *prepared.zoom.filters(prepared.window), valid)
+    if valid is not None:
+        pixels_read = filled(pixels_read, valid)
+    return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read, valid))

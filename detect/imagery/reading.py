@@ -18,6 +18,8 @@ from detect.imagery.drivers import image_errors
 from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
 from detect.imagery.thumbnails import Preview
+from detect.imagery.validity.filling import MARGIN, filled
+from detect.imagery.validity.masks import Masks
 from detect.imagery.windows import Window, reflect
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[n
         (len(bands), window.height, window.width) in the scene's dtype.
 
     Raises:
-        SceneError: the file is damaged, lacks one of the bands, or holds NaN.
+        SceneError: the file is damaged, lacks one of the bands, or holds infinite pixels.
     """
     with SceneReader(scene, bands) as reader:
         return reader.read(window)
@@ -55,7 +57,9 @@ class SceneReader:
     Args:
         scene: the source.
         bands: band numbers from 1, in the order wanted.
-        pixels: (bands, height, width) of the whole scene where they are in memory already; the file is not opened.
+        pixels: (bands, height, width) of the whole scene, filled, where they are in memory already; the file is not
+            opened.
+        valid: (height, width), which of `pixels` are valid; None where all are.
 
     Attributes:
         damaged: what the decoder warned of while pixels were read, empty where it did not; of several warnings the
@@ -65,12 +69,20 @@ class SceneReader:
         SceneError: the file is damaged, has changed since the scene was described, or lacks one of the bands.
     """
 
-    def __init__(self, scene: Scene, bands: Sequence[int], pixels: NDArray[np.generic] | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        bands: Sequence[int],
+        pixels: NDArray[np.generic] | None = None,
+        valid: NDArray[np.bool_] | None = None,
+    ) -> None:
         check_bands(scene.path, scene.bands, bands)
         self.scene = scene
         self.bands = list(bands)
         self._resident = pixels
+        self._resident_valid = valid
         self._source: Any = None
+        self._masks: Masks | None = None
         self._sums: DeflateSums | None = None
         self._opened = ExitStack()
         self.damaged = ""
@@ -82,6 +94,8 @@ class SceneReader:
             self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))
             self._check_layout()
             self._sums = opened.enter_context(closing(DeflateSums(self.scene.path, self._source)))
+            if self.scene.masked:
+                self._masks = Masks(self._source, self.scene.validity, self.bands, opened)
             self._opened = opened.pop_all()
         return self
 
@@ -113,48 +127,83 @@ class SceneReader:
     def nbytes(self) -> int:
         """Bytes of the whole scene when decoded: at the scene's size, or at the file's where that is larger."""
         pixels = max(self.scene.shape[0] * self.scene.shape[1], self.scene.file_pixels)
-        return len(self.bands) * pixels * np.dtype(self.scene.dtype).itemsize
+        return (len(self.bands) * np.dtype(self.scene.dtype).itemsize + self.scene.masked) * pixels
 
     def hold(self) -> None:
         """Decode the whole scene and keep it in memory, for JPEG and PNG, which are decoded from the top every time.
 
         Raises:
-            SceneError: the file is damaged, or holds NaN.
+            SceneError: the file is damaged, or holds infinite pixels.
         """
         with image_errors(self.scene.path):
-            self._resident = self._decode(self.scene.window)
+            self._resident, self._resident_valid = self._decode_filled(self.scene.window)
 
     def read(self, window: Window) -> NDArray[np.generic]:
         """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
+
+        Pixels that are not valid are filled, as `detect.imagery.validity.filling` says.
 
         Returns:
             (bands, window.height, window.width) in the scene's dtype; it may share memory with the pixels of `hold`.
 
         Raises:
-            SceneError: the file is damaged, or holds NaN.
+            SceneError: the file is damaged, or holds infinite pixels.
+        """
+        return self.read_valid(window)[0]
+
+    def read_valid(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read a window as `read` does, and which of its pixels are valid.
+
+        A window is the same part of the same whole, however it is cut: what is filled, too, is filled alike.
+
+        Returns:
+            (bands, window.height, window.width) pixels, and (window.height, window.width) valid, mirrored as they are;
+            where all are valid, it takes no memory and cannot be written to.
+
+        Raises:
+            SceneError: the file is damaged, or holds infinite pixels.
         """
         with image_errors(self.scene.path):
-            return self._read(window)
+            pixels, valid = self._read(window)
+        whole = np.broadcast_to(np.True_, (window.height, window.width))
+        return pixels, whole if valid is None else valid
 
-    def _read(self, window: Window) -> NDArray[np.generic]:
+    def _read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         rows = reflect(window.row, window.row_stop, self.scene.shape[0])
         cols = reflect(window.col, window.col_stop, self.scene.shape[1])
         top, left = int(rows.min()), int(cols.min())
         inner = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
-        pixels = (
-            self._decode(inner)
-            if self._resident is None
-            else self._resident[:, inner.row : inner.row_stop, inner.col : inner.col_stop]
-        )
+        pixels, valid = self._decode_filled(inner) if self._resident is None else self._of_resident(inner)
         if window.inside(self.scene.shape):
-            return pixels
-        return _mirrored(pixels, inner, window, rows, cols)
+            return pixels, valid
+        if valid is not None:
+            valid = _mirrored(valid[None], inner, window, rows, cols)[0]
+        return _mirrored(pixels, inner, window, rows, cols), valid
+
+    def _of_resident(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Return a window inside the scene from memory."""
+        assert self._resident is not None
+        part = slice(window.row, window.row_stop), slice(window.col, window.col_stop)
+        return self._resident[:, *part], None if self._resident_valid is None else self._resident_valid[part]
+
+    def _decode_filled(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Read a window inside the scene, with what is not valid filled from as far around it as that takes."""
+        pixels, valid = self._decode(window)
+        if valid is None:
+            return pixels, None
+        around = window.grown(MARGIN).within(self.scene.shape)
+        if around != window:
+            pixels, valid = self._decode(around)
+        part = _part(window, around)
+        if valid is None:
+            return pixels[:, *part], None
+        return np.ascontiguousarray(filled(pixels, valid)[:, *part]), valid[part]
 
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Read the scene reduced to at most `longest_side` pixels along its longer side.
 
         Returns:
-            (bands, h, w) in the scene's dtype, averages of the pixels.
+            (bands, h, w) in the scene's dtype, averages of the valid pixels; masked where there are none.
 
         Raises:
             SceneError: the file is damaged.
@@ -165,49 +214,79 @@ class SceneReader:
     def _preview(self, longest_side: int) -> NDArray[np.generic]:
         shrink = max(1.0, max(self.scene.shape) / longest_side)
         height, width = (max(1, round(side / shrink)) for side in self.scene.shape)
-        if self._resident is not None and self._resident.dtype != np.uint8:
+        gathered = self._resident_valid is not None or (self.scene.masked and not self.resident)
+        if gathered or (self._resident is not None and self._resident.dtype != np.uint8):
             preview = Preview(len(self.bands), self.scene.shape, longest_side, self.scene.dtype)
-            preview.add(self.scene.window, self._resident)
+            step = max(1, STRIP_PIXELS // self.scene.shape[1])
+            for top in range(0, self.scene.shape[0], step):
+                strip = Window(top, 0, step, self.scene.shape[1]).within(self.scene.shape)
+                preview.add(strip, *self._read(strip))
             return preview.finished()
         if self._resident is not None:
             bands = [Image.fromarray(band).resize((width, height), Image.Resampling.BOX) for band in self._resident]
             return np.stack([np.asarray(band) for band in bands])
         whole = original(self.scene)
-        return self._read_file(whole.window.shifted(*whole.origin), (height, width))
+        return self._read_file(whole.window.shifted(*whole.origin), (height, width))[0]
 
-    def _decode(self, window: Window) -> NDArray[np.generic]:
-        """Read a window inside the scene, (bands, h, w)."""
+    def _decode(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Read a window inside the scene, (bands, h, w), and which of its pixels are valid, None where all are."""
         shifted = window.shifted(*self.scene.origin)
         return self._read_file(shifted) if self.scene.zoom is None else self._read_resampled(self.scene.zoom, shifted)
 
-    def _read_resampled(self, zoom: Zoom, window: Window) -> NDArray[np.generic]:
+    def _read_resampled(self, zoom: Zoom, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window of the resampled image, in strips of whole rows of at most `STRIP_PIXELS` pixels."""
         rows, cols = zoom.filters(window)
         widest = max((cols.stop - cols.start) / zoom.factor_xy[1], window.width)
         step = max(1, int(STRIP_PIXELS / widest))
         result = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
+        marked: NDArray[np.bool_] | None = None
         for top in range(0, window.height, step):
             strip = rows.part(top, top + step)
             box = Window(strip.start, cols.start, strip.stop - strip.start, cols.stop - cols.start)
-            filters = strip.shifted(-box.row), cols.shifted(-box.col)
-            result[:, top : top + step] = resample(self._read_file(box), *filters, self.scene.nodata)
-        return result
+            pixels, valid = self._read_file(box)
+            result[:, top : top + step], valid = resample(
+                pixels, strip.shifted(-box.row), cols.shifted(-box.col), valid
+            )
+            if valid is not None:
+                marked = np.ones((window.height, window.width), np.bool_) if marked is None else marked
+                marked[top : top + step] = valid
+        return result, marked
 
-    def _read_file(self, window: Window, shape: tuple[int, int] | None = None) -> NDArray[np.generic]:
+    def _read_file(
+        self, window: Window, shape: tuple[int, int] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given."""
         box = RasterWindow(window.col, window.row, window.width, window.height)
-        reduced = None if shape is None else (len(self.bands), *shape)
+        alpha = None if self._masks is None else self._masks.alpha
+        bands = self.bands if alpha is None else [*self.bands, alpha]
+        reduced = None if shape is None else (len(bands), *shape)
         with gdal_options(trusted=self.scene.trusted), decoder_warnings() as warned:
-            pixels = self._source.read(self.bands, window=box, out_shape=reduced, resampling=Resampling.average)
+            pixels = self._source.read(bands, window=box, out_shape=reduced, resampling=Resampling.average)
+            valid = None
+            if self._masks is not None:
+                opacity = None if alpha is None else pixels[-1]
+                valid = self._valid(pixels[: len(self.bands)], opacity, window)
         if shape is None and self._sums is not None:
-            warned += self._sums.wrong(window, self.bands)
+            warned += self._sums.wrong(window, bands)
         if warned:
             self.damaged = min(warned + [self.damaged] * bool(self.damaged))
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise SceneError(
-                f"{self.scene.path}: NaN or infinite pixels near {window}; fill them first, as gdal_fillnodata does"
-            )
-        return np.asarray(pixels)
+        return np.asarray(pixels[: len(self.bands)]), valid
+
+    def _valid(
+        self, pixels: NDArray[np.generic], alpha: NDArray[np.generic] | None, window: Window
+    ) -> NDArray[np.bool_] | None:
+        """Mark the valid pixels of a window of the file, None where all are."""
+        assert self._masks is not None
+        try:
+            return self._masks.valid(pixels, alpha, RasterWindow(window.col, window.row, window.width, window.height))
+        except ValueError as error:
+            raise SceneError(f"{self.scene.path}: near {window}: {error}") from error
+
+
+def _part(window: Window, around: Window) -> tuple[slice, slice]:
+    """Return the rows and columns of a window in a larger one."""
+    row, col = window.row - around.row, window.col - around.col
+    return slice(row, row + window.height), slice(col, col + window.width)
 
 
 def _mirrored(

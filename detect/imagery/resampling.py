@@ -5,11 +5,15 @@ the whole resampled image, whichever window is read.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
+
+LEAST_VALID_SHARE = 0.5 - 1e-6
+"""Share of a resampled pixel, by weight, that is valid, from which on it is valid itself: a half, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +119,28 @@ def axis_filter(start: int, stop: int, length: int, target: int) -> ResampleFilt
 
 
 def resample(
-    pixels: NDArray[np.generic], rows: ResampleFilter, cols: ResampleFilter, nodata: float | None = None
-) -> NDArray[np.generic]:
+    pixels: NDArray[np.generic], rows: ResampleFilter, cols: ResampleFilter, valid: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
     """Resample pixels along both axes; integers are rounded.
+
+    A result is made of valid pixels alone. It is valid itself where these are half of what contributes to it, or more.
 
     Args:
         pixels: (C, H, W), the source of `rows` and `cols`.
         rows: the filter of the rows, h of them.
         cols: the filter of the columns, w of them.
-        nodata: the value of pixels without data; a result to which any of them contributes has this value too.
+        valid: (H, W), which pixels are valid; None where all are.
 
     Returns:
-        (C, h, w) in the dtype of `pixels`.
+        (C, h, w) in the dtype of `pixels`, and which of them are valid (h, w), None where all are.
     """
-    means = cols(rows(pixels, 1), 2)
-    result = (means if pixels.dtype.kind == "f" else np.rint(means)).astype(pixels.dtype)
-    if nodata is not None:
-        empty = (pixels == nodata).astype(np.uint8)
-        if empty.any():
-            result[cols(rows(empty, 1), 2) > 0] = nodata
-    return result
+    if valid is None:
+        return _as(cols(rows(pixels, 1), 2), pixels.dtype), None
+    share = cols(rows(valid.astype(np.float32), 0), 1)
+    means = cols(rows(np.where(valid, pixels, 0).astype(pixels.dtype), 1), 2) / np.where(share > 0, share, 1)
+    return _as(means, pixels.dtype), share >= LEAST_VALID_SHARE
+
+
+def _as(values: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[np.generic]:
+    """Return sums of pixels in the pixels' dtype."""
+    return (values if dtype.kind == "f" else np.rint(values)).astype(dtype)

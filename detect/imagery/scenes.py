@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 
 from detect.imagery.claims import check_claim
@@ -21,6 +22,7 @@ from detect.imagery.drivers import (
 )
 from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
 from detect.imagery.resampling import Zoom
+from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.windows import Window
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
@@ -66,6 +68,7 @@ class Scene:
         zoom: how the file is resampled; None reads the file's own pixels.
         layout: of the file; None for pixels that are in no file.
         rule: which VRTs are opened.
+        validity: where the file says which pixels are valid.
     """
 
     path: Path
@@ -80,6 +83,12 @@ class Scene:
     zoom: Zoom | None = None
     layout: Layout | None = None
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
+    validity: Validity = ALL_VALID
+
+    @property
+    def masked(self) -> bool:
+        """Whether any pixel may not be valid: the file says so of some, or they may be NaN."""
+        return self.validity.declared or np.dtype(self.dtype).kind == "f"
 
     @property
     def windowed(self) -> bool:
@@ -175,6 +184,7 @@ def open_scene(path: Path) -> Scene:
         check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
         if "palette" in {band.name for band in source.colorinterp}:
             raise SceneError(f"{path}: the colours are a palette; convert the image to RGB or grey first")
+        validity = _validity(path, rule, driver)
         located = source.crs is not None or not source.transform.is_identity
         return Scene(
             path=path,
@@ -187,7 +197,14 @@ def open_scene(path: Path) -> Scene:
             block_pixels=_block_pixels(source),
             layout=layout_of(source),
             rule=rule,
+            validity=validity,
         )
+
+
+def _validity(path: Path, rule: MosaicRule, driver: str) -> Validity:
+    """Return what a file says of its valid pixels; it is opened as it is for reading, without what lies beside it."""
+    with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule)) as source:
+        return declared_validity(source, path)
 
 
 def layout_of(source: Any) -> Layout:

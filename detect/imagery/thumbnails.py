@@ -25,19 +25,30 @@ class Preview:
         self.dtype = np.dtype(dtype)
         height, width = (-(-side // self.factor) for side in shape)
         self._sums = np.zeros((bands, height, width), np.float32)
+        self._missing: NDArray[np.float32] | None = None
 
-    def add(self, window: Window, pixels: NDArray[np.generic]) -> None:
-        """Add the pixels (bands, h, w) of a window inside the scene that was not added before."""
+    def add(self, window: Window, pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> None:
+        """Add the pixels (bands, h, w) of a window inside the scene that was not added before.
+
+        Args:
+            window: of the scene.
+            pixels: (bands, h, w).
+            valid: (h, w), which pixels are; None for all. The others are in no average.
+        """
         rows, cols = self._sampled(window.row, window.row_stop), self._sampled(window.col, window.col_stop)
         if not (len(rows) and len(cols)):
             return
-        (row_bins, row_starts), (col_bins, col_starts) = (
-            np.unique(positions // self.factor, return_index=True) for positions in (rows, cols)
-        )
+        row_bins, col_bins = (np.unique(positions // self.factor, return_index=True) for positions in (rows, cols))
+        at = np.ix_(rows - window.row, cols - window.col)
+        to = slice(row_bins[0][0], row_bins[0][-1] + 1), slice(col_bins[0][0], col_bins[0][-1] + 1)
+        shown = None if valid is None or valid.all() else valid[at]
         for total, band in zip(self._sums, pixels, strict=True):
-            sampled = band[rows - window.row][:, cols - window.col]
-            sums = np.add.reduceat(np.add.reduceat(sampled, row_starts, axis=0, dtype=np.float32), col_starts, axis=1)
-            total[row_bins[0] : row_bins[-1] + 1, col_bins[0] : col_bins[-1] + 1] += sums
+            sampled = band[at] if shown is None else np.where(shown, band[at], 0)
+            total[to] += _sums(sampled, row_bins[1], col_bins[1])
+        if shown is not None:
+            if self._missing is None:
+                self._missing = np.zeros(self._sums.shape[1:], np.float32)
+            self._missing[to] += _sums(~shown, row_bins[1], col_bins[1])
 
     def _sampled(self, start: int, stop: int) -> NDArray[np.intp]:
         """List the rows or columns of start..stop-1 that are sampled; the first of every square always is."""
@@ -45,7 +56,24 @@ class Preview:
         return positions[positions % self.factor % self.step == 0]
 
     def finished(self) -> NDArray[np.generic]:
-        """Return the averages, (bands, h, w) in the scene's dtype; integers are rounded."""
-        counts = [np.bincount(self._sampled(0, side) // self.factor) for side in self.shape]
-        means = self._sums / (counts[0][:, None] * counts[1][None, :]).astype(np.float32)
-        return (means if self.dtype.kind == "f" else np.rint(means)).astype(self.dtype)
+        """Return the averages, (bands, h, w) in the scene's dtype; integers are rounded.
+
+        Where pixels were not valid, it is a masked array, masked where none of a square's pixels was.
+        """
+        rows, cols = (np.bincount(self._sampled(0, side) // self.factor) for side in self.shape)
+        counts = (rows[:, None] * cols[None, :]).astype(np.float32)
+        if self._missing is not None:
+            counts -= self._missing
+        means = self._sums / np.maximum(counts, 1)
+        result = (means if self.dtype.kind == "f" else np.rint(means)).astype(self.dtype)
+        if self._missing is None:
+            return result
+        return np.ma.MaskedArray(result, np.broadcast_to(counts == 0, result.shape).copy())
+
+
+def _sums(
+    values: NDArray[np.generic], row_starts: NDArray[np.intp], col_starts: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Add up values (h, w) in the rectangles that begin at some rows and columns."""
+    rows = np.add.reduceat(values, row_starts, axis=0, dtype=np.float32)
+    return np.asarray(np.add.reduceat(rows, col_starts, axis=1))

@@ -48,6 +48,15 @@ class Window:
         after = before if after is None else after
         return Window(self.row - before, self.col - before, self.height + before + after, self.width + before + after)
 
+    def within(self, shape: tuple[int, int]) -> "Window":
+        """Return the part of the window that is in a scene of `shape` (height, width).
+
+        Raises:
+            ValueError: none of it is.
+        """
+        row, col = max(0, self.row), max(0, self.col)
+        return Window(row, col, min(self.row_stop, shape[0]) - row, min(self.col_stop, shape[1]) - col)
+
     def inside(self, shape: tuple[int, int]) -> bool:
         """Return whether the whole window is in a scene of `shape` (height, width)."""
         return self.row >= 0 and self.col >= 0 and self.row_stop <= shape[0] and self.col_stop <= shape[1]

@@ -42,7 +42,7 @@ class PixelSource:
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
         """Read a window, mirrored outside the scene: (bands, height, width) in the scene's dtype."""
-        if scene.path.suffix.lower() in RANDOM_ACCESS:
+        if scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS:
             return read_window(scene, window, self.bands)
         image = self._image(scene)
         if window.inside(scene.shape):
@@ -59,7 +59,7 @@ class PixelSource:
             scene: the scene.
             bands: band numbers from 1, those of this source.
         """
-        if scene.path.suffix.lower() in RANDOM_ACCESS:
+        if scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS:
             return SceneReader(scene, bands)
         inner = scene.window.shifted(*scene.origin)
         pixels = self._image(scene)[:, inner.row : inner.row_stop, inner.col : inner.col_stop]
@@ -68,7 +68,7 @@ class PixelSource:
     def preload(self, scenes: Sequence[Scene]) -> None:
         """Read every photograph now, so that a damaged one is reported before training starts."""
         for scene in scenes:
-            if scene.path.suffix.lower() not in RANDOM_ACCESS:
+            if not (scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS):
                 self._image(scene)
 
     def _image(self, scene: Scene) -> NDArray[np.generic]:

@@ -63,7 +63,8 @@ def test_a_mosaic_of_images_beside_it_is_read_with_its_georeference(tmp_path: Pa
     scene = open_scene(path)
     assert (scene.shape, scene.nodata, scene.transform) == ((HEIGHT, 2 * WIDTH), 7, TRANSFORM)
     assert scene.crs is not None and "UTM zone 17N" in scene.crs
-    np.testing.assert_array_equal(first_band(path)[0], np.concatenate([noise()[0], noise()[1]], axis=1))
+    wanted = np.concatenate([noise()[0], noise()[1]], axis=1)
+    np.testing.assert_array_equal(first_band(path)[0][wanted != 7], wanted[wanted != 7])
 
 
 def test_mosaics_may_build_on_mosaics_three_deep(tmp_path: Path) -> None:

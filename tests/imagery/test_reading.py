@@ -120,14 +120,13 @@ def test_a_file_deleted_after_it_was_opened_is_an_error_that_names_it(scene: Sce
         read_window(scene, scene.window, (1,))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_pixels_that_are_no_number_are_an_error_only_where_they_are_read(tmp_path: Path, bad: float) -> None:
+def test_infinite_pixels_are_an_error_only_where_they_are_read(tmp_path: Path) -> None:
     """A network would spread them over its whole receptive field and find nothing there."""
     pixels = noise(1, "float32")
-    pixels[0, 20, 30] = bad
+    pixels[0, 20, 30] = np.inf
     scene = open_scene(write_tiff(tmp_path / "a.tif", pixels))
     np.testing.assert_array_equal(read_window(scene, Window(0, 0, 20, 70), (1,)), pixels[:, :20])
-    with pytest.raises(SceneError, match=r"a\.tif.*row=15, col=25"):
+    with pytest.raises(SceneError, match=r"a\.tif.*row=15, col=25.*infinite"):
         read_window(scene, Window(15, 25, 10, 10), (1,))
 
 

@@ -9,10 +9,13 @@ from detect.imagery.resampling import Zoom, axis_filter, resample
 from detect.imagery.windows import Window
 
 
-def row(values: list[float], target: int, dtype: str = "float64", nodata: float | None = None) -> list[float]:
-    """One row of pixels resampled to `target` pixels."""
+def row(values: list[float], target: int, dtype: str = "float64", nodata: float | None = None) -> list[float | None]:
+    """One row of pixels resampled to `target` pixels, None where they are not valid."""
     pixels = np.array(values, dtype).reshape(1, 1, -1)
-    return resample(pixels, axis_filter(0, 1, 1, 1), axis_filter(0, target, len(values), target), nodata)[0, 0].tolist()
+    valid = None if nodata is None else pixels[0] != nodata
+    made, kept = resample(pixels, axis_filter(0, 1, 1, 1), axis_filter(0, target, len(values), target), valid)
+    marks = np.ones(target, bool) if kept is None else kept[0]
+    return [value if mark else None for value, mark in zip(made[0, 0].tolist(), marks, strict=True)]
 
 
 def test_a_reduced_pixel_is_the_average_of_what_it_covers() -> None:
@@ -38,10 +41,11 @@ def test_whole_numbers_are_rounded_and_keep_within_their_range() -> None:
                 assert row([end] * 7, target, dtype) == [end] * target
 
 
-def test_a_pixel_without_data_makes_all_that_it_contributes_to_nodata() -> None:
-    """-9999 is not averaged as a number."""
-    assert row([1, 3, -9999, 5, 6, 8], 3, "float32", -9999) == [2, -9999, 7]
-    assert row([0, 4, 4, 4], 8, "uint8", 0) == [0, 0, 0, 4, 4, 4, 4, 4]
+def test_a_resampled_pixel_is_made_of_valid_ones_and_valid_where_they_are_half_of_it() -> None:
+    """Of two pixels one is half: 3 is the average of 3 alone. Of three, one is less."""
+    assert row([1, 3, -9999, 5, 6, 8], 3, "float32", -9999) == [2, 5, 7]
+    assert row([-9999, 5, -9999, 6, 8, -9999], 2, "float32", -9999) == [None, pytest.approx(7)]
+    assert row([0, 4, 4, 4], 8, "uint8", 0) == [None, None, 4, 4, 4, 4, 4, 4]
 
 
 def test_the_factors_of_a_zoom() -> None:

@@ -26,7 +26,9 @@ def test_a_raster_keeps_its_georeference_and_nodata(tmp_path: Path) -> None:
     scene = open_scene(path)
     assert (scene.dtype, scene.bands, scene.nodata, scene.transform) == ("uint16", 5, 7, TRANSFORM)
     assert scene.crs is not None and "UTM zone 17N" in scene.crs
-    np.testing.assert_array_equal(read_window(scene, scene.window, (5,)), noise(5, "uint16")[4:])
+    pixels = noise(5, "uint16")[4:]
+    kept = pixels != 7
+    np.testing.assert_array_equal(read_window(scene, scene.window, (5,))[kept], pixels[kept])
 
 
 def test_a_view_of_a_view(scene: Scene) -> None:
