@@ -93,7 +93,7 @@ class SceneReader:
         with image_errors(self.scene.path), gdal_options(trusted=self.scene.trusted), ExitStack() as opened:
             self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))
             self._check_layout()
-            self._sums = opened.enter_context(closing(DeflateSums(self.scene.path, self._source)))
+            self._sums = opened.enter_context(closing(DeflateSums(self.scene.path, self._source.stored)))
             if self.scene.masked:
                 self._masks = Masks(self._source, self.scene.validity, self.bands, opened)
             self._opened = opened.pop_all()
@@ -267,7 +267,7 @@ class SceneReader:
                 opacity = None if alpha is None else pixels[-1]
                 valid = self._valid(pixels[: len(self.bands)], opacity, window)
         if shape is None and self._sums is not None:
-            warned += self._sums.wrong(window, bands)
+            warned += self._sums.wrong(self._source.stored_window(window), bands)
         if warned:
             self.damaged = min(warned + [self.damaged] * bool(self.damaged))
         return np.asarray(pixels[: len(self.bands)]), valid

@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 
 from detect.imagery.claims import check_claim
+from detect.imagery.description.shown import ShownImage
 from detect.imagery.drivers import (
     MOSAIC,
     SceneError,
@@ -54,6 +55,8 @@ class Layout:
 class Scene:
     """One source image, or a rectangle of one, in the file's pixels or resampled; it holds no pixels.
 
+    The file's pixels are those that a viewer shows, in its rows and columns, whichever way they are stored.
+
     Attributes:
         path: the image file.
         shape: (height, width) in the scene's own pixels.
@@ -67,6 +70,7 @@ class Scene:
         block_pixels: pixels that are decoded to read any one of them: a tile or strip of a TIFF, all of a JPEG or PNG.
         zoom: how the file is resampled; None reads the file's own pixels.
         layout: of the file; None for pixels that are in no file.
+        orientation: how the stored pixels were turned to be shown, 1 to 8 as in EXIF; 1 is as they are stored.
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
     """
@@ -82,6 +86,7 @@ class Scene:
     block_pixels: int = 0
     zoom: Zoom | None = None
     layout: Layout | None = None
+    orientation: int = 1
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
     validity: Validity = ALL_VALID
 
@@ -123,8 +128,8 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
         return rasterio.open(path, mode, **profile)
 
 
-def open_image(path: Path, rule: MosaicRule) -> Any:
-    """Open an image of others as a rasterio dataset: by the driver of what it is, and nothing that it names.
+def open_image(path: Path, rule: MosaicRule) -> ShownImage:
+    """Open an image of others as a viewer shows it: by the driver of what it is, and nothing that it names.
 
     Args:
         path: the image.
@@ -134,7 +139,9 @@ def open_image(path: Path, rule: MosaicRule) -> Any:
         SceneError: no file, not an image, or a VRT that the rule refuses.
     """
     driver = driver_of(path)
-    return open_with(path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule), driver)
+    return ShownImage(
+        path, open_with(path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule), driver)
+    )
 
 
 def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
@@ -196,6 +203,7 @@ def open_scene(path: Path) -> Scene:
             nodata=source.nodata,
             block_pixels=_block_pixels(source),
             layout=layout_of(source),
+            orientation=source.turn.orientation,
             rule=rule,
             validity=validity,
         )
@@ -207,12 +215,12 @@ def _validity(path: Path, rule: MosaicRule, driver: str) -> Validity:
         return declared_validity(source, path)
 
 
-def layout_of(source: Any) -> Layout:
-    """Return the layout of an open dataset."""
+def layout_of(source: ShownImage) -> Layout:
+    """Return the layout of an open image."""
     return Layout(source.driver, (source.height, source.width), tuple(map(str, source.dtypes)))
 
 
-def _block_pixels(source: Any) -> int:
+def _block_pixels(source: ShownImage) -> int:
     """Count the pixels that are decoded to read any one."""
     height, width = source.shape if source.driver in WHOLE_IMAGE_DRIVERS else source.block_shapes[0]
     return int(height * width)

@@ -1,0 +1,149 @@
+"""The orientation that cameras, phones and editors write beside the pixels, and the turn that viewers make of it.
+
+Format: EXIF 2.32, tag 274, the same as TIFF's Orientation: 1 to 8, where the first row and column of the stored pixels
+are shown. JPEG keeps it in an EXIF block, PNG in a chunk eXIf, WebP in a chunk EXIF, TIFF in its first directory.
+"""
+
+import logging
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.description.tiff_directories import directories
+from detect.imagery.drivers import georeference_files
+from detect.imagery.windows import Window
+
+logger = logging.getLogger(__name__)
+
+MOST_CHUNKS = 1 << 20
+"""Most chunks of a PNG or WebP that are passed over to find its EXIF."""
+
+_told: set[Path] = set()
+"""Images with a place on the map whose orientation is not followed, each named once in a process."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How stored pixels become those that are shown.
+
+    Attributes:
+        orientation: 1 to 8, as in EXIF.
+    """
+
+    orientation: int
+
+    @property
+    def transposed(self) -> bool:
+        """Whether rows become columns, before the flips."""
+        return self.orientation >= 5
+
+    @property
+    def rows_flipped(self) -> bool:
+        """Whether the shown image is upside down without the turn."""
+        return self.orientation in (3, 4, 7, 8)
+
+    @property
+    def cols_flipped(self) -> bool:
+        """Whether left and right of the shown image are exchanged without the turn."""
+        return self.orientation in (2, 3, 6, 7)
+
+    def shape(self, hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the shown (height, width) of stored ones, or the stored of shown ones."""
+        return (hw[1], hw[0]) if self.transposed else hw
+
+    def stored(self, window: Window, shape: tuple[int, int]) -> Window:
+        """Return where the pixels of a window are stored.
+
+        Args:
+            window: of the shown image.
+            shape: (height, width) of the shown image.
+        """
+        row = shape[0] - window.row_stop if self.rows_flipped else window.row
+        col = shape[1] - window.col_stop if self.cols_flipped else window.col
+        flipped = Window(row, col, window.height, window.width)
+        return Window(col, row, flipped.width, flipped.height) if self.transposed else flipped
+
+    def turned(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return stored pixels (..., h, w) as they are shown, in memory of their own where they are turned."""
+        if self.orientation == 1:
+            return pixels
+        shown = pixels.swapaxes(-1, -2) if self.transposed else pixels
+        shown = shown[..., ::-1, :] if self.rows_flipped else shown
+        return np.ascontiguousarray(shown[..., ::-1] if self.cols_flipped else shown)
+
+
+def orientation_of(path: Path, source: Any) -> int:
+    """Return the orientation by which an image is shown, 1 to 8.
+
+    An image with a place on the map is shown as it is stored, whatever its tag says, as geographic programs do: the
+    place is that of the stored rows and columns. The log tells of it.
+
+    Args:
+        path: the image.
+        source: its rasterio dataset.
+    """
+    stated = _stated(path, source)
+    if stated == 1 or not _located(path, source):
+        return stated
+    if path not in _told:
+        _told.add(path)
+        logger.warning("%s: it has a place on the map, so that its orientation tag (%d) is not followed", path, stated)
+    return 1
+
+
+def _stated(path: Path, source: Any) -> int:
+    """Return what the file says, 1 where it says nothing."""
+    if source.driver == "JPEG":
+        text = str(source.tags().get("EXIF_Orientation", "1")).strip()
+        return int(text) if text in "12345678" and len(text) == 1 else 1
+    if source.driver not in ("GTiff", "PNG", "WEBP"):
+        return 1
+    with path.open("rb") as file:
+        base = 0 if source.driver == "GTiff" else _exif_place(file, source.driver)
+        first = None if base is None else next(directories(file, base), None)
+    return 1 if first is None else first.orientation
+
+
+def _located(path: Path, source: Any) -> bool:
+    """Return whether an image has a place on the map, in itself or in a file beside it."""
+    within = source.crs is not None or not source.transform.is_identity or bool(source.gcps[0])
+    return within or any(beside.is_file() for beside in georeference_files(path))
+
+
+def _exif_place(file: BinaryIO, driver: str) -> int | None:
+    """Return where the EXIF block of a PNG or WebP begins in the file, None without one."""
+    for name, place in _png_chunks(file) if driver == "PNG" else _riff_chunks(file):
+        if name in (b"eXIf", b"EXIF"):
+            file.seek(place)
+            return place + 6 if file.read(6) == b"Exif\x00\x00" else place
+    return None
+
+
+def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the names of a PNG's chunks and the places of what they hold."""
+    place = 8
+    for _ in range(MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        yield head[4:], place + 8
+        place += struct.unpack(">I", head[:4])[0] + 12
+
+
+def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the names of a WebP's chunks and the places of what they hold."""
+    place = 12
+    for _ in range(MOST_CHUNKS):
+        file.seek(place)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        yield head[:4], place + 8
+        length = struct.unpack("<I", head[4:])[0]
+        place += 8 + length + length % 2
