@@ -43,7 +43,7 @@ class ShownImage:
 
     @property
     def mask_flag_enums(self) -> tuple[Any, ...]:
-        """The flags of each band's mask; GDAL looks beside the file for one, so that they are asked for where it may not."""
+        """The flags of each mask. GDAL looks for one beside the file too: asked for only where it may not do so."""
         return tuple(self.stored.mask_flag_enums)
 
     @property
