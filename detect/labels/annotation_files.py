@@ -1,14 +1,18 @@
 """Annotation files: read by whichever format recognises them, written in the format of their ending."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.checks import entries_by_image
 from detect.labels.detections import Detections
-from detect.labels.entries import Entry, Problems, annotated_image, choose_classes
+from detect.labels.entries import Entry, Problems
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
 from detect.labels.formats.voc import is_voc, read_voc, write_voc
+from detect.labels.labelled_images import annotated_image, choose_classes
+
+_log = logging.getLogger(__name__)
 
 Recogniser = Callable[[Path], bool]
 """Returns whether a path is of a format, by its ending or its content."""
@@ -99,16 +103,21 @@ def write_annotations(annotations: Annotations, target: Path) -> None:
 
 
 def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes: Sequence[str] | None) -> Annotations:
-    """Read annotations, and check them against the images below `root` if one is given."""
+    """Read annotations, and check them against the images below `root` if one is given; what is to be told is logged."""
     problems = Problems(path)
     entries, boxes = _reader_of(path)(path, root, problems)
-    if not entries and not problems.found:
+    problems.stop(len(entries))
+    if not entries:
         raise AnnotationError(f"{path}: no annotations: the file has a header and no rows")
-    chosen = choose_classes(entries, negative_labels, classes, problems)
     by_image = entries_by_image(entries, root, problems)
-    problems.stop()
+    kept = [entry for lines in by_image.values() for entry in lines]
+    chosen = choose_classes(kept, negative_labels, classes, problems)
+    problems.stop(len(kept))
+    told = problems.told()
+    for sentence in told:
+        _log.warning("%s: %s", path, sentence)
     images = tuple(annotated_image(image, lines, chosen, boxes) for image, lines in by_image.items())
-    return Annotations(images, chosen, boxes, path)
+    return Annotations(images, chosen, boxes, path, told)
 
 
 def _reader_of(path: Path) -> Reader:

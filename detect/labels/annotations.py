@@ -64,12 +64,14 @@ class Annotations:
         classes: the class names, the same for every image.
         boxes: whether the objects are boxes; else points.
         source: the file or folder that was read.
+        told: sentences on rows that were left out or put right in reading, and on what looks wrong.
     """
 
     images: tuple[AnnotatedImage, ...]
     classes: tuple[str, ...]
     boxes: bool
     source: Path
+    told: tuple[str, ...] = ()
 
     @property
     def truth(self) -> dict[str, Detections]:

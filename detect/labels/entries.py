@@ -1,7 +1,7 @@
 """Entries: the lines of annotation files of any format, and the annotated images made of them."""
 
-import logging
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.labels.annotations import AnnotatedImage, AnnotationError
-from detect.labels.detections import Detections
 from detect.labels.sheets import writable
 
-_log = logging.getLogger(__name__)
+MAX_COORDINATE = 1e12
+"""A number beyond this is no place, on a map or in an image."""
+
+_PLACES_SHOWN = 5
+"""Most places that a note lists."""
+
+_TEXT_SHOWN = 60
+"""Most characters of a field that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Entry:
         split: `train`, `val`, `test`, or None.
         group: the group's name, or None.
         size: (height, width) that the file states for the image, or None.
+        other_names: names by which the image is looked for where there is none called `image`, in this order.
+        ignored: whether it is no object but a box in which nothing is learned or scored.
     """
 
     source: Path
@@ -39,44 +47,95 @@ class Entry:
     split: str | None = None
     group: str | None = None
     size: tuple[int, int] | None = None
+    other_names: tuple[str, ...] = ()
+    ignored: bool = False
 
     @property
     def place(self) -> str:
         """File and line, for messages."""
         return f"{self.source} line {self.line}"
 
+    @property
+    def is_object(self) -> bool:
+        """Whether it is an object or a hard negative, and neither an empty image nor a region to ignore."""
+        return self.numbers is not None and not self.ignored
+
 
 @dataclass
 class Problems:
-    """The problems of an annotation file, collected so that one error lists them together.
+    """What is wrong with an annotation file, collected so that it is told together.
+
+    A problem stops the reading. A row that cannot be used is left out and told, so that one does not refuse a set,
+    unless more rows are left out than kept: then the file is not understood. What can be used but looks wrong, or is
+    put right, is told.
 
     Attributes:
         source: the file or folder being read.
-        shown: most problems that the error lists in full.
+        strict: whether a row that cannot be used is a problem.
+        shown: most problems, rows or places that are listed in full.
         found: the problems so far, each with its place.
+        left_out: the rows that are left out so far, each with its place.
+        notes: the places of everything else that is told, by what it is.
     """
 
     source: Path
+    strict: bool = False
     shown: int = 10
     found: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, place: str, text: str) -> None:
-        """Add a problem and its place (file and line)."""
+        """Add a problem and its place (file and line), which stops the reading."""
         self.found.append(f"{place}: {text}")
 
-    def stop(self) -> None:
+    def skip(self, place: str, text: str) -> None:
+        """Add a row that is left out, with its place and why."""
+        (self.found if self.strict else self.left_out).append(f"{place}: {text}")
+
+    def tell(self, text: str, place: str) -> None:
+        """Add a place at which something is put right or looks wrong; one text is told once, with its places."""
+        self.notes.setdefault(text, []).append(place)
+
+    def stop(self, kept: int | None = None) -> None:
         """Raise the problems found; return if there are none.
 
+        Args:
+            kept: number of rows that are used; None while it is not known.
+
         Raises:
-            AnnotationError: at least one problem; the message lists up to `shown` of them.
+            AnnotationError: at least one problem, or more rows are left out than kept; the message lists up to `shown`.
         """
-        if len(self.found) == 1:
-            raise AnnotationError(self.found[0])
-        if self.found:
-            lines = self.found[: self.shown]
-            rest = len(self.found) - len(lines)
+        found = list(self.found)
+        if kept is not None and len(self.left_out) > kept:
+            found += self.left_out
+        if len(found) == 1:
+            raise AnnotationError(found[0])
+        if found:
+            lines = found[: self.shown]
+            rest = len(found) - len(lines)
             more = [f"... and {rest} more"] if rest else []
-            raise AnnotationError("\n  ".join([f"{len(self.found)} problems in {self.source}", *lines, *more]))
+            raise AnnotationError("\n  ".join([f"{len(found)} problems in {self.source}", *lines, *more]))
+
+    def told(self) -> tuple[str, ...]:
+        """Return what is not an error but is told: a sentence for the rows left out, and one for each kind of note."""
+        sentences = []
+        if self.left_out:
+            rest = len(self.left_out) - self.shown
+            more = f"\n  ... and {rest} more" if rest > 0 else ""
+            listed = "".join(f"\n  {self._short(each)}" for each in self.left_out[: self.shown])
+            rows = "1 row" if len(self.left_out) == 1 else f"{len(self.left_out)} rows"
+            sentences.append(f"{rows} left out:{listed}{more}")
+        for text, places in self.notes.items():
+            named = ", ".join(map(self._short, places[:_PLACES_SHOWN]))
+            rest = len(places) - _PLACES_SHOWN
+            number = f" ({len(places)})" if len(places) > 1 else ""
+            sentences.append(f"{text}{number}: {named}{f' and {rest} more' if rest > 0 else ''}")
+        return tuple(sentences)
+
+    def _short(self, text: str) -> str:
+        """Return a text without the file before its line, which is named once, or with its path below the folder."""
+        return text.replace(f"{self.source} line ", "line ").replace(f"{self.source}{os.sep}", "")
 
 
 @dataclass(frozen=True)
@@ -97,16 +156,16 @@ class SourceImage:
 def parse_numbers(
     texts: Sequence[str], names: Sequence[str], place: str, problems: Problems
 ) -> tuple[float, ...] | None:
-    """Read the coordinates of a point or box.
+    """Read the coordinates of a point or box; whether a box has a size is checked with all others later.
 
     Args:
         texts: two or four fields.
         names: of the fields, for messages.
         place: file and line, for messages.
-        problems: collects fields that are not finite numbers, and boxes without a size.
+        problems: collects rows with fields that are not finite numbers.
 
     Returns:
-        The numbers in pixels; None if there was a problem.
+        The numbers in pixels; None if the row is left out.
     """
     numbers = []
     for text, name in zip(texts, names, strict=True):
@@ -114,75 +173,16 @@ def parse_numbers(
             value = math.nan if "_" in text else float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            problems.add(place, f"{name} must be a finite number, got {text!r}")
+        if not abs(value) <= MAX_COORDINATE:
+            problems.skip(place, f"{name} must be a finite number, got {text[:_TEXT_SHOWN]!r}")
             return None
         numbers.append(value)
-    if len(numbers) == 4 and not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
-        box = ",".join(texts)
-        problems.add(place, f"box {box} has no size; its corners must satisfy xmin < xmax and ymin < ymax")
-        return None
     return tuple(numbers)
 
 
-def choose_classes(
-    entries: Sequence[Entry], negative_labels: Sequence[str], classes: Sequence[str] | None, problems: Problems
-) -> tuple[str, ...]:
-    """Return the class list: the one given, or the sorted labels in use without the negative ones.
-
-    Args:
-        entries: lines of an annotation file.
-        negative_labels: labels of hard negatives; one that does not occur is a warning in the log.
-        classes: the class list, or None.
-        problems: collects labels that are neither in `classes` nor negative.
-
-    Raises:
-        ValueError: a label is both a class and a negative label.
-    """
-    both = sorted(set(negative_labels) & set(classes or ()))
-    if both:
-        raise ValueError(f"labels {both} are both classes and negative labels; choose one")
-    used = {entry.label for entry in entries if entry.numbers is not None}
-    unused = sorted(set(negative_labels) - used)
-    if unused:
-        _log.warning("%s: negative labels %s do not occur; the labels are %s", problems.source, unused, sorted(used))
-    if classes is None:
-        return tuple(sorted(used - set(negative_labels)))
-    known = {*classes, *negative_labels}
-    for entry in entries:
-        if entry.numbers is not None and entry.label not in known:
-            problems.add(entry.place, f"label {entry.label!r} is unknown; the classes are {list(classes)}")
-    return tuple(classes)
-
-
-def annotated_image(
-    image: SourceImage, entries: Sequence[Entry], classes: Sequence[str], boxes: bool
-) -> AnnotatedImage:
-    """Make an annotated image of its entries; those with labels outside `classes` are hard negatives."""
-    lines = [entry for entry in entries if entry.numbers is not None]
-    objects = [entry for entry in lines if entry.label in classes]
-    others = [entry for entry in lines if entry.label not in classes]
-    xy, wh = _centres(objects, boxes)
-    negatives, sizes = _centres(others, boxes)
-    return AnnotatedImage(
-        name=image.name,
-        path=image.path,
-        shape=image.shape or (0, 0),
-        objects=Detections.truth(xy, [entry.label for entry in objects], classes, wh),
-        negatives=negatives,
-        split=entries[0].split,
-        group=entries[0].group,
-        negative_names=tuple(entry.label for entry in others),
-        negative_wh=sizes,
-    )
-
-
-def _centres(entries: Sequence[Entry], boxes: bool) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return centres (N, 2) and sizes (N, 2) in pixels; no sizes for points."""
-    numbers = np.array([entry.numbers for entry in entries], np.float64).reshape(-1, 4 if boxes else 2)
-    if not boxes:
-        return numbers, None
-    return (numbers[:, :2] + numbers[:, 2:]) / 2, numbers[:, 2:] - numbers[:, :2]
+def plain_number(value: float) -> str:
+    """Return the text of a number for a message: at most 12 digits, 0 without a sign."""
+    return f"{value:.12g}" if value else "0"
 
 
 def labelled_objects(image: AnnotatedImage, boxes: bool) -> Iterator[tuple[NDArray[np.float64], str]]:

@@ -32,14 +32,16 @@ def read_regions(path: Path) -> dict[str, list[list[float]]]:
     missing = [name for name in COLUMNS if name not in sheet.header]
     if missing:
         raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing; it needs {','.join(COLUMNS)}")
-    problems = Problems(path)
+    problems = Problems(path, strict=True)
     regions: dict[str, list[list[float]]] = {}
     for line, image, *texts in zip(sheet.lines, *(sheet.column(name) for name in COLUMNS), strict=True):
         place = f"{path} line {line}"
         if not image:
             problems.add(place, "image empty; name the image of the region")
         numbers = parse_numbers(texts, COLUMNS[1:], place, problems)
-        if numbers is not None:
+        if numbers is not None and not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
+            problems.add(place, f"region {','.join(texts)} has no size; it must satisfy xmin < xmax and ymin < ymax")
+        elif numbers is not None:
             regions.setdefault(image, []).append(list(numbers))
     problems.stop()
     return regions

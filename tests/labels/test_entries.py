@@ -37,7 +37,7 @@ def test_the_error_of_an_unknown_label_names_the_classes(root: Path, table: Make
 
 
 def test_an_error_lists_ten_problems_at_most(root: Path, table: Make) -> None:
-    path = table(POINTS + "".join(f"a.png,{50 + i},1,t\n" for i in range(13)))
+    path = table(POINTS + "".join(f"a.png,{50 + i},-99,t\n" for i in range(13)))
     with pytest.raises(AnnotationError) as error:
         read_annotations(path, root)
     lines = str(error.value).splitlines()
@@ -50,12 +50,12 @@ def test_an_error_lists_ten_problems_at_most(root: Path, table: Make) -> None:
     ("text", "message"),
     [
         (BOXES + "a.png,5,5,5,9,t", r"t\.csv line 2.*5,5,5,9"),
-        (BOXES + "a.png,5,9,6,8,t", r"t\.csv line 2.*5,9,6,8"),
+        (BOXES + "a.png,5,9,6,9,t", r"t\.csv line 2.*5,9,6,9"),
         (POINTS + "a.png,nan,1,t", r"t\.csv line 2: x .*'nan'"),
         (POINTS + "a.png,1,inf,t", r"t\.csv line 2: y .*'inf'"),
         (POINTS + 'a.png,"1,5",1,t', r"t\.csv line 2: x .*'1,5'"),
         (POINTS + "a.png,1_0,1,t", r"t\.csv line 2: x .*'1_0'"),
-        (POINTS + '"a\n.png",1,1,t\na.png,1,x,t', r"t\.csv line 4: y .*'x'"),
+        (POINTS + '"a\n.png",1,y,t\na.png,1,x,t', r"t\.csv line 4: y .*'x'"),
     ],
 )
 def test_what_is_no_number_or_box_is_an_error_that_names_file_line_and_value(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.files import check_inside, check_regular
 from detect.labels.detections import Detections
-from detect.reporting.json_files import read_json_object
+from detect.labels.json_files import read_json_object
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.writing import write_json
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from detect.imagery.files import check_inside, check_regular
-from detect.reporting.json_files import read_json_object
+from detect.labels.json_files import read_json_object
 from detect.reporting.output.layout import STATE, WRITTEN
 from detect.reporting.writing import write_bytes, write_json
 

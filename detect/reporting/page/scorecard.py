@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detect.reporting.json_files import read_json_object
+from detect.labels.json_files import read_json_object
 
 DASH = "–"
 """The text shown for a number that is not known."""

@@ -10,11 +10,33 @@ from detect.imagery.files import read_regular
 MAX_JSON_BYTES = 64 << 20
 """Most bytes of a JSON file that is read."""
 
+MAX_LABELS_BYTES = 1 << 30
+"""Most bytes of a JSON file of annotations that is read."""
+
 MAX_DEPTH = 32
 """Objects and lists inside each other, at most."""
 
 MAX_INTEGER = 2**63 - 1
 """Greatest integer."""
+
+
+def read_json(path: Path, inside: Path | None = None, *, most_bytes: int | None = None) -> Any:
+    """Read a JSON file, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        inside: a folder that the file must lie in, wherever links lead; None for no such folder.
+        most_bytes: a larger file is not read; None for `MAX_JSON_BYTES`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is damaged, is not a file, or goes beyond a bound; the message names it.
+    """
+    data = read_regular(path, MAX_JSON_BYTES if most_bytes is None else most_bytes, inside)
+    try:
+        return parse_json(data.decode("utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error})") from error
 
 
 def read_json_object(path: Path, inside: Path | None = None) -> dict[str, Any]:
@@ -28,11 +50,7 @@ def read_json_object(path: Path, inside: Path | None = None) -> dict[str, Any]:
         FileNotFoundError: no such file.
         ValueError: it is damaged or holds something else, is not a file, or goes beyond a bound; the message names it.
     """
-    data = read_regular(path, MAX_JSON_BYTES, inside)
-    try:
-        content = parse_json(data.decode("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
+    content = read_json(path, inside)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: must hold a JSON object, got {type(content).__name__}")  # noqa: TRY004
     return content

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.reporting import json_files
-from detect.reporting.json_files import MAX_DEPTH, read_json_object
+from detect.labels import json_files
+from detect.labels.json_files import MAX_DEPTH, read_json_object
 
 BAD = {
     "deep": "[" * 100_000,
