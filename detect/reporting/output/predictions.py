@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from detect.imagery.files import check_inside, check_regular
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
-from detect.labels.sheets import MAX_TABLE_BYTES
 from detect.labels.json_files import read_json_object
+from detect.labels.sheets import MAX_TABLE_BYTES
 from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths, inside_name
 from detect.reporting.tables import IMAGE, read_counts, read_damaged, read_text_table
 
