@@ -103,7 +103,7 @@ def write_annotations(annotations: Annotations, target: Path) -> None:
 
 
 def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes: Sequence[str] | None) -> Annotations:
-    """Read annotations, and check them against the images below `root` if one is given; what is to be told is logged."""
+    """Read annotations, and check them against the images below `root` if one is given; log what is told."""
     problems = Problems(path)
     entries, boxes = _reader_of(path)(path, root, problems)
     problems.stop(len(entries))

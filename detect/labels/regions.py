@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.columns import find_columns, known_columns
 from detect.labels.detections import Detections
+from detect.labels.dialects import read_foreign_sheet
 from detect.labels.entries import Problems, parse_numbers
 from detect.labels.images import match_names
-from detect.labels.sheets import read_sheet
-
-COLUMNS = ("image", "xmin", "ymin", "xmax", "ymax")
-"""The columns of a table of regions; others are not used."""
 
 
 def read_regions(path: Path) -> dict[str, list[list[float]]]:
-    """Read a CSV table of rectangles, `image,xmin,ymin,xmax,ymax` in pixels.
+    """Read a CSV table of rectangles, `image,xmin,ymin,xmax,ymax` in pixels, as any program writes it; see `columns`.
 
     Returns:
         The corners of each image's rectangles by its name.
@@ -28,17 +26,19 @@ def read_regions(path: Path) -> dict[str, list[list[float]]]:
             with its line.
         OSError: the file cannot be read.
     """
-    sheet = read_sheet(path)
-    missing = [name for name in COLUMNS if name not in sheet.header]
-    if missing:
-        raise AnnotationError(f"{path}: columns {', '.join(missing)} are missing; it needs {','.join(COLUMNS)}")
+    sheet = read_foreign_sheet(path, known_columns, lambda _: None).sheet
+    columns = find_columns(path, sheet.header)
+    if columns.kind == "points":
+        raise AnnotationError(f"{path}: columns xmin, ymin, xmax, ymax are missing; regions are rectangles")
     problems = Problems(path, strict=True)
     regions: dict[str, list[list[float]]] = {}
-    for line, image, *texts in zip(sheet.lines, *(sheet.column(name) for name in COLUMNS), strict=True):
+    names = sheet.column(columns.roles["image"])
+    for line, image, *texts in zip(sheet.lines, names, *map(sheet.column, columns.numbers), strict=True):
         place = f"{path} line {line}"
         if not image:
             problems.add(place, "image empty; name the image of the region")
-        numbers = parse_numbers(texts, COLUMNS[1:], place, problems)
+        read = parse_numbers(texts, columns.numbers, place, problems)
+        numbers = None if read is None else columns.corners(read)
         if numbers is not None and not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
             problems.add(place, f"region {','.join(texts)} has no size; it must satisfy xmin < xmax and ymin < ymax")
         elif numbers is not None:

@@ -51,9 +51,9 @@ def test_an_error_lists_ten_problems_at_most(root: Path, table: Make) -> None:
     [
         (BOXES + "a.png,5,5,5,9,t", r"t\.csv line 2.*5,5,5,9"),
         (BOXES + "a.png,5,9,6,9,t", r"t\.csv line 2.*5,9,6,9"),
-        (POINTS + "a.png,nan,1,t", r"t\.csv line 2: x .*'nan'"),
+        (POINTS + "a.png,nan,1,t", r"t\.csv line 2: x empty"),
         (POINTS + "a.png,1,inf,t", r"t\.csv line 2: y .*'inf'"),
-        (POINTS + 'a.png,"1,5",1,t', r"t\.csv line 2: x .*'1,5'"),
+        (POINTS + 'a.png,"1,5",1.5,t', r"t\.csv line 2: x .*'1,5'"),
         (POINTS + "a.png,1_0,1,t", r"t\.csv line 2: x .*'1_0'"),
         (POINTS + '"a\n.png",1,y,t\na.png,1,x,t', r"t\.csv line 4: y .*'x'"),
     ],

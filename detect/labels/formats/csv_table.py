@@ -1,12 +1,18 @@
-"""CSV tables of points or boxes: `image,x,y,label` or `image,xmin,ymin,xmax,ymax,label`."""
+"""CSV tables of points or boxes, `image,x,y,label` or `image,xmin,ymin,xmax,ymax,label`, and those of other programs.
+
+DeepForest writes `image_path,xmin,ymin,xmax,ymax,label`, HerdNet `images,x,y,labels`, keras-retinanet no header.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.columns import BLANKS, Columns, find_columns, header_of_data, known_columns, number_style
+from detect.labels.dialects import DELIMITERS, head_of, read_foreign_sheet
 from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
-from detect.labels.sheets import Sheet, number_text, read_sheet, writable, write_sheet
+from detect.labels.sheets import Sheet, number_text, writable, write_sheet
 
 _log = logging.getLogger(__name__)
 
@@ -16,17 +22,38 @@ POINTS = ("image", "x", "y", "label")
 BOXES = ("image", "xmin", "ymin", "xmax", "ymax", "label")
 """The header of a table of boxes; `split` and `group` may follow."""
 
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""The side of a split that each word in a file means."""
+_SPLIT_WORDS = {
+    "train": ("train", "training", "trn"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing", "tst"),
+}
+SPLITS = {word: side for side, words in _SPLIT_WORDS.items() for word in words}
+"""The side of a split that each word in a file means, in lower case."""
+
+ONE_CLASS = "object"
+"""The class of objects in a table without labels."""
+
+ENDINGS = (".csv", ".tsv", ".tab")
+"""The endings of tables."""
+
+_OTHER_ENDINGS, _LEAST_KNOWN = (".txt", ".dat", ""), 3
+"""Endings of files that are tables if so many of their columns are known."""
+
+_KEPT_ROLES = ("image", "label", "split", "group")
 
 
 def is_csv_table(path: Path) -> bool:
-    """Return whether a path is a CSV table, by its ending."""
-    return path.suffix.lower() == ".csv" and not path.is_dir()
+    """Return whether a path is a table, by its ending, and for `.txt` and others by the names of its columns too."""
+    if path.is_dir():
+        return False
+    if path.suffix.lower() in ENDINGS:
+        return True
+    head = head_of(path) if path.suffix.lower() in _OTHER_ENDINGS else None
+    return head is not None and max(known_columns(head.split(mark)) for mark in DELIMITERS) >= _LEAST_KNOWN
 
 
 def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
-    """Read the entries of a CSV table of points or boxes.
+    """Read the entries of a table of points or boxes, whatever program wrote it (`find_columns`).
 
     Args:
         path: the file.
@@ -37,53 +64,61 @@ def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[l
         The entries, and whether they are boxes.
 
     Raises:
-        AnnotationError: no such file, not a CSV table, or columns missing.
+        AnnotationError: no such file, not a table, or columns missing or ambiguous.
     """
-    sheet = read_sheet(path)
-    header = _header_of(sheet)
-    return list(_entries(sheet, header, problems)), header == BOXES
-
-
-def _header_of(sheet: Sheet) -> tuple[str, ...]:
-    """Return which of the two headers a table has, and log the columns that are not used."""
-    missing = {header: [name for name in header if name not in sheet.header] for header in (POINTS, BOXES)}
-    if not any(missing.values()):
-        raise AnnotationError(f"{sheet.path}: has columns for points (x, y) and for boxes (xmin, ...); remove one kind")
-    best = min(missing, key=lambda header: len(missing[header]))
-    if missing[best]:
-        hint = next((f"; are the columns separated by {mark!r}?" for mark in ";\t|" if mark in sheet.header[0]), "")
-        raise AnnotationError(
-            f"{sheet.path}: columns missing: {', '.join(missing[best])}; the header must have {','.join(POINTS)} or "
-            f"{','.join(BOXES)} and has {','.join(sheet.header)}{hint}"
-        )
-    extra = [name for name in sheet.header if name and name not in (*best, "split", "group")]
+    foreign = read_foreign_sheet(path, known_columns, header_of_data)
+    columns = find_columns(path, foreign.sheet.header)
+    for sentence in foreign.told:
+        _log.info("%s: %s", path, sentence)
+    used = {columns.roles[role] for role in columns.roles if role in (*_KEPT_ROLES, *columns.number_roles)}
+    extra = [name for name in foreign.sheet.header if name and name not in used]
     if extra:
-        _log.info("%s: columns not used: %s", sheet.path, ", ".join(extra))
-    return best
+        _log.info("%s: columns not used: %s", path, ", ".join(extra))
+    if "label" not in columns.roles:
+        problems.tell(f"there is no column of labels, so all objects are of one class, {ONE_CLASS!r}", str(path))
+    return list(_entries(foreign.sheet, columns, problems)), columns.kind != "points"
 
 
-def _entries(sheet: Sheet, header: Sequence[str], problems: Problems) -> Iterator[Entry]:
+def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Entry]:
     """Yield the entries of the rows; rows that cannot be used are added to `problems`."""
-    columns = [sheet.column(name) for name in (*header, "split", "group")]
-    for line, image, *texts, label, side, group in zip(sheet.lines, *columns, strict=True):
+    numbers = [sheet.column(name) for name in columns.numbers]
+    style = number_style([text for column in numbers for text in column])
+    if style is None:
+        line, text = next((sheet.lines[i], t) for column in numbers for i, t in enumerate(column) if "," in t)
+        raise AnnotationError(
+            f"{sheet.path} line {line}: {text} may have a decimal comma or a comma between thousands, and so may all "
+            "others; write numbers with decimal points"
+        )
+    rest = [sheet.column(columns.roles.get(role, "")) for role in _KEPT_ROLES]
+    for line, texts, (image, label, side, group) in zip(sheet.lines, _rows(numbers), _rows(rest), strict=True):
         place = f"{sheet.path} line {line}"
         if side and side.lower() not in SPLITS:
             problems.add(place, f"split must be train, val or test, or empty, got {side!r}")
             continue
-        split = SPLITS[side.lower()] if side else None
-        if image and not label and not any(texts):
-            yield Entry(sheet.path, line, image, None, "", split, group or None)
+        empty = Entry(sheet.path, line, image, None, "", SPLITS[side.lower()] if side else None, group or None)
+        blank = [name for name, text in zip(columns.numbers, texts, strict=True) if text.lower() in BLANKS]
+        if image and len(blank) == len(texts):
+            if label and label.lower() not in BLANKS:
+                problems.tell("rows with a label and without a place are images without objects", place)
+            yield empty
             continue
-        fields = zip(header, (image, *texts, label), strict=True)
-        empty = [name for name, text in fields if not text]
-        if empty:
-            problems.add(
-                place, f"{', '.join(empty)} empty; fill in the row, or leave only the image for one without objects"
-            )
+        missing = [
+            *([] if image else ["image"]),
+            *blank,
+            *(["label"] if "label" in columns.roles and not label else []),
+        ]
+        if missing:
+            text = f"{', '.join(missing)} empty; fill in the row, or leave only the image for one without objects"
+            problems.skip(place, text)
             continue
-        numbers = parse_numbers(texts, header[1:-1], place, problems)
-        if numbers is not None:
-            yield Entry(sheet.path, line, image, numbers, label, split, group or None)
+        read = parse_numbers([style.plain(text) for text in texts], columns.numbers, place, problems)
+        if read is not None:
+            yield replace(empty, numbers=columns.corners(read), label=label or ONE_CLASS)
+
+
+def _rows(columns: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of columns of one length."""
+    return zip(*columns, strict=True)
 
 
 def write_csv_table(annotations: Annotations, path: Path) -> None:

@@ -65,7 +65,7 @@ def test_text_stays_text(make_image: Make, table: Make) -> None:
         (POINTS + "\n,,,\n", r"t\.csv"),
         ("image,x,label\na.png,1,t", r"t\.csv.*: y;.*image,x,y,label.*image,xmin,ymin,xmax,ymax,label.*image,x,label"),
         ("image,xmin,ymin,xmax,label\n", r"t\.csv.*: ymax;"),
-        ("image;x;y;label\n", "';'"),
+        ("image:x:y:label\n", r"t\.csv.*image, x, y.*image:x:y:label"),
         ("image,x,y,xmin,ymin,xmax,ymax,label\n", r"x, y.*xmin"),
         ("image,x,y,label,split\na.png,1,1,t,dev", r"t\.csv line 2: split.*train, val.*test.*'dev'"),
     ],
