@@ -8,8 +8,10 @@ from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.checks import entries_by_image
 from detect.labels.detections import Detections
 from detect.labels.entries import Entry, Problems
+from detect.labels.formats.coco import is_coco, read_coco
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
 from detect.labels.formats.voc import is_voc, read_voc, write_voc
+from detect.labels.formats.yolo import is_yolo, read_yolo
 from detect.labels.labelled_images import annotated_image, choose_classes
 
 _log = logging.getLogger(__name__)
@@ -24,10 +26,13 @@ Writer = Callable[[Annotations, Path], None]
 """Writes annotations to a file or folder, whole or not at all; a ValueError where the format cannot hold them."""
 
 READERS: Mapping[str, tuple[Recogniser, Reader]] = {
-    "a .csv file": (is_csv_table, read_csv_table),
-    "an .xml file or a folder of .xml files": (is_voc, read_voc),
+    "Pascal VOC (an .xml file or a folder of .xml files)": (is_voc, read_voc),
+    "COCO (a .json file or a folder of .json files)": (is_coco, read_coco),
+    "YOLO (data.yaml, or a folder with it or classes.txt)": (is_yolo, read_yolo),
+    "a table (.csv, .tsv or .txt)": (is_csv_table, read_csv_table),
 }
-"""The formats that are read, as errors name them; the first that recognises a path reads it."""
+"""The formats that are read, as errors name them, each recognised by what it holds; a table may be almost anything, and
+comes last. The first that recognises a file reads it; a folder that several recognise is an error."""
 
 WRITERS: Mapping[str, Writer] = {
     ".csv": write_csv_table,
@@ -122,7 +127,9 @@ def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes
 
 def _reader_of(path: Path) -> Reader:
     """Find the reader of the first format that recognises a path."""
-    for recognises, read in READERS.values():
-        if recognises(path):
-            return read
-    raise AnnotationError(f"{path}: not a format of annotations that is read; give {', or '.join(READERS)}")
+    fitting = [name for name, (recognises, _) in READERS.items() if recognises(path)]
+    if len(fitting) > 1 and path.is_dir():
+        raise AnnotationError(f"{path}: has annotations of several formats, {' and '.join(fitting)}; give one")
+    if fitting:
+        return READERS[fitting[0]][1]
+    raise AnnotationError(f"{path}: not a format of annotations that is read; give {'; or '.join(READERS)}")

@@ -63,7 +63,7 @@ def read_foreign_sheet(path: Path, score: Score, headless: Header) -> ForeignShe
     told = [] if encoding is None else [encoding]
     start, delimiter = _head(text)
     if start:
-        told.append(f"{start} lines before the header are passed over")
+        told.append(f"passed over before the header: {start} line{'' if start == 1 else 's'}")
     if delimiter is None:
         first = _header_line(text, start)
         best = max(score(_fields(first, mark)) for mark in DELIMITERS)

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Entry:
         size: (height, width) that the file states for the image, or None.
         other_names: names by which the image is looked for where there is none called `image`, in this order.
         ignored: whether it is no object but a box in which nothing is learned or scored.
+        unit: what `line` counts, where the file has no lines that a person counts, such as `annotation`.
     """
 
     source: Path
@@ -49,11 +50,12 @@ class Entry:
     size: tuple[int, int] | None = None
     other_names: tuple[str, ...] = ()
     ignored: bool = False
+    unit: str = "line"
 
     @property
     def place(self) -> str:
         """File and line, for messages."""
-        return f"{self.source} line {self.line}"
+        return f"{self.source} {self.unit} {self.line}"
 
     @property
     def is_object(self) -> bool:
@@ -135,7 +137,7 @@ class Problems:
 
     def _short(self, text: str) -> str:
         """Return a text without the file before its line, which is named once, or with its path below the folder."""
-        return text.replace(f"{self.source} line ", "line ").replace(f"{self.source}{os.sep}", "")
+        return text.replace(f"{self.source} ", "").replace(f"{self.source}{os.sep}", "")
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,23 @@ def parse_numbers(
             return None
         numbers.append(value)
     return tuple(numbers)
+
+
+def name_beside(file: Path, name: str, root: Path | None) -> str:
+    """Return the path below the data folder of an image beside the file that names it; the name where there is none.
+
+    Args:
+        file: the file of annotations.
+        name: as the file writes it.
+        root: the data folder; None if no image is opened.
+    """
+    if root is None or "\0" in name or not file.parent.is_relative_to(root):
+        return name
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or parts[0].startswith("/") or PureWindowsPath(name).drive or ".." in parts:
+        return name
+    path = file.parent.joinpath(*parts)
+    return path.relative_to(root).as_posix() if os.path.isfile(path) else name  # noqa: PTH113, for names too long
 
 
 def plain_number(value: float) -> str:

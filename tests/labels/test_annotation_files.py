@@ -89,7 +89,7 @@ def test_law_6_annotations_come_back_from_every_format(
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_every_reader_has_a_writer_whose_files_it_alone_recognises(root: Path, tmp_path: Path) -> None:
+def test_what_is_written_is_recognised_by_one_reader_alone(root: Path, tmp_path: Path) -> None:
     box = Detections.truth(np.full((1, 2), 9.0), ["t"], ("t",), np.ones((1, 2)))
     image = AnnotatedImage("a.png", root / "a.png", (30, 40), box, np.empty((0, 2)), negative_wh=np.empty((0, 2)))
     recognised = []
@@ -98,13 +98,13 @@ def test_every_reader_has_a_writer_whose_files_it_alone_recognises(root: Path, t
         found = [name for name, (recognises, _) in READERS.items() if recognises(tmp_path / f"out{ending}")]
         assert len(found) == 1
         recognised += found
-    assert set(recognised) == set(READERS)
+    assert len(set(recognised)) == len(WRITERS)
 
 
 def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"t\.txt.*\.csv.*\.xml"):
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
         read_annotations(tmp_path / "t.txt", root)
-    with pytest.raises(AnnotationError, match=r"t\.txt.*\.csv.*\.xml"):
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
         read_truth(tmp_path / "t.txt")
     with pytest.raises(ValueError, match=r"t\.txt.*'\.txt'.*\.csv.*folder"):
         write_annotations(Annotations((), (), True, root), tmp_path / "t.txt")

@@ -89,7 +89,8 @@ def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Ent
             f"{sheet.path} line {line}: {text} may have a decimal comma or a comma between thousands, and so may all "
             "others; write numbers with decimal points"
         )
-    rest = [sheet.column(columns.roles.get(role, "")) for role in _KEPT_ROLES]
+    without = [""] * len(sheet.rows)
+    rest = [sheet.column(columns.roles[role]) if role in columns.roles else without for role in _KEPT_ROLES]
     for line, texts, (image, label, side, group) in zip(sheet.lines, _rows(numbers), _rows(rest), strict=True):
         place = f"{sheet.path} line {line}"
         if side and side.lower() not in SPLITS:

@@ -4,54 +4,82 @@ The challenge counted pixels from 1 and included the last one. Most programs tha
 DeepForest) count from 0, so corners are read and written unchanged: half-open, in pixels from 0.
 """
 
+import codecs
 import logging
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from detect.imagery.files import read_regular
 from detect.labels.annotations import AnnotationError, Annotations
-from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
+from detect.labels.entries import MAX_COORDINATE, Entry, Problems, labelled_objects, name_beside, parse_numbers
 from detect.labels.sheets import number_text, writable, write_whole
 
 _log = logging.getLogger(__name__)
 
+MAX_XML_BYTES = 64 << 20
+"""Most bytes of a file that is read; one describes one image."""
+
+_MAX_DEPTH, _HEAD_BYTES, _ENCODING_BYTES = 64, 4096, 200
+
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SIDES = ("train", "val", "test")
+_ROOT = re.compile(rb"<([A-Za-z_][\w.-]*:)?annotation[\s>/]", re.IGNORECASE)
+_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
 
 
 class _Document:
-    """An XML file as a tree, with the line of every element.
+    """An XML file as a tree, with the line of every element; names of elements in lower case, without namespaces.
 
     Args:
         path: the file.
 
     Raises:
-        AnnotationError: not well-formed, or it declares entities, by which a small file can fill the memory.
+        AnnotationError: not a file, too large, not well-formed, nested too deep, or it declares entities, by which a
+            small file can fill the memory.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lines: dict[ElementTree.Element, int] = {}
+        self._depth = 0
         self._builder = ElementTree.TreeBuilder()
-        self._parser = expat.ParserCreate()
+        try:
+            data = read_regular(path, MAX_XML_BYTES)
+        except ValueError as error:
+            raise AnnotationError(str(error)) from error
+        encoding = _declared_encoding(data)
+        self._parser = expat.ParserCreate(None if encoding is None else "utf-8")
         self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._builder.end
+        self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._builder.data
         self._parser.EntityDeclHandler = self._reject_entity
         try:
-            self._parser.Parse(path.read_bytes(), True)
+            self._parser.Parse(data if encoding is None else data.decode(encoding).encode(), True)
         except AnnotationError:
             raise
-        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for encodings expat cannot read
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for encodings that nobody can read
             line = self._parser.ErrorLineNumber
             raise AnnotationError(f"{path} line {line}: not well-formed XML ({error})") from error
         self.root: ElementTree.Element = self._builder.close()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         """Start an element and keep its line."""
-        self._lines[self._builder.start(tag, attributes)] = self._parser.CurrentLineNumber
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            line = self._parser.CurrentLineNumber
+            raise AnnotationError(f"{self.path} line {line}: elements are nested deeper than {_MAX_DEPTH} levels")
+        self._lines[self._builder.start(_plain(tag), attributes)] = self._parser.CurrentLineNumber
+
+    def _end(self, tag: str) -> None:
+        """End an element."""
+        self._depth -= 1
+        self._builder.end(_plain(tag))
 
     def _reject_entity(self, name: str, *_: object) -> None:
         """Raise for an entity that the file declares."""
@@ -67,16 +95,56 @@ class _Document:
         return (element.findtext(tag) or "").strip()
 
 
+def _plain(tag: str) -> str:
+    """Return an element's name in lower case, without the prefix of its namespace."""
+    return tag.rpartition(":")[2].lower()
+
+
+def _declared_encoding(data: bytes) -> str | None:
+    """Return the encoding that an XML file declares where expat cannot read it and Python can, such as GB 2312."""
+    found = _ENCODING.match(data[:_ENCODING_BYTES])
+    if found is None:
+        return None
+    try:
+        name = codecs.lookup(found[1].decode("ascii")).name
+    except LookupError:
+        return None
+    return None if name in _EXPAT_ENCODINGS or not name.startswith(_MULTI_BYTE) else name
+
+
+_EXPAT_ENCODINGS = ("utf-8", "utf-16", "ascii", "iso8859-1")
+_MULTI_BYTE = ("gb", "big5", "euc", "shift_jis", "iso2022", "cp932", "cp936", "cp949", "cp950", "hz")
+"""Beginnings of Python's names for the encodings of East Asia, in which a letter is of several bytes."""
+
+
 def is_voc(path: Path) -> bool:
-    """Return whether a path is an `.xml` file or a folder."""
-    return path.is_dir() or path.suffix.lower() == ".xml"
+    """Return whether a path is an `.xml` file of this kind, or a folder with such files, by the first element."""
+    if not path.is_dir():
+        return path.suffix.lower() == ".xml" and (not path.is_file() or _begins_as_voc(path))
+    return any(_begins_as_voc(file) for file in islice(_xml_files(path), _LOOKED_AT))
+
+
+_LOOKED_AT = 50
+"""Files of a folder that are looked at for their kind, at most."""
+
+
+def _begins_as_voc(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    first = re.search(rb"<([A-Za-z_][\w.-]*)", head)
+    return first is None or _ROOT.match(head, first.start()) is not None
 
 
 def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
     """Read the entries of a VOC file, or of every `.xml` file below a folder, sorted by path.
 
-    An image beside its XML file has precedence over others of its name. `<split>` and `<group>` are read where they
-    occur; `<size>` is compared with the image; `<folder>`, `<difficult>` and other elements are not used.
+    An image beside its XML file has precedence over others of its name; where there is none of the name that the file
+    gives, the image may be called as the XML file. A polygon without a box is read as the box around it, an oriented
+    box (`robndbox`) too; boxes of an object's parts are not used. `<split>` and `<group>` are read where they occur;
+    `<size>` is compared with the image; `<folder>`, `<difficult>` and other elements are not used.
 
     Args:
         path: an `.xml` file or a folder.
@@ -114,7 +182,7 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[En
 
 def _xml_files(folder: Path) -> list[Path]:
     """List the `.xml` files below a folder, sorted, without hidden ones, as macOS keeps beside others (`._a.xml`)."""
-    every = sorted(folder.rglob("*.xml"))
+    every = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml")
     files = [path for path in every if not path.name.startswith(".") and path.is_file()]
     if len(files) < len(every):
         _log.info("%s: %d hidden entries or folders that end in .xml are not read", folder, len(every) - len(files))
@@ -125,17 +193,19 @@ def _file_entries(document: _Document, root: Path | None, problems: Problems) ->
     """Yield an entry for each object of a file, or one for an image without objects."""
     top = document.root
     place = f"{document.path} line {document.line(top)}"
-    name = document.text(top, "filename")
-    if top.tag != "annotation" or not name:
-        problems.add(place, f"a VOC file has <annotation> with a <filename>, this one has <{top.tag}> and {name!r}")
+    if top.tag != "annotation":
+        problems.add(place, f"a VOC file has <annotation> with a <filename>, this one has <{top.tag}>")
         return
     side = document.text(top, "split") or None
     if side not in {None, *_SIDES}:
         problems.add(place, f"split must be train, val or test, got {side!r}")
         return
-    image = _image_name(document.path, name, root)
+    stem = document.path.stem
+    name = document.text(top, "filename") or stem
+    image = name_beside(document.path, name, root)
+    others = tuple(dict.fromkeys(each for each in (PureWindowsPath(name).name, stem) if each and each != image))
     group = document.text(top, "group") or None
-    empty = Entry(document.path, document.line(top), image, None, "", side, group, _size(document))
+    empty = Entry(document.path, document.line(top), image, None, "", side, group, _size(document), others)
     objects = top.findall("object")
     if not objects:
         yield empty
@@ -146,25 +216,69 @@ def _file_entries(document: _Document, root: Path | None, problems: Problems) ->
 
 
 def _object_entry(document: _Document, element: ElementTree.Element, image: Entry, problems: Problems) -> Entry | None:
-    """Read one `<object>`: the image's entry with a box and a label; None where a problem was added."""
+    """Read one `<object>`: the image's entry with a box and a label; None where it is left out."""
     line = document.line(element)
     place = f"{document.path} line {line}"
-    box = element.find("bndbox")
-    texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
     label = document.text(element, "name")
-    missing = [tag for tag, text in zip((*_CORNERS, "name"), (*texts, label), strict=True) if not text]
-    if missing:
-        problems.add(place, f"<object> without {', '.join(missing)}; it needs a <name> and a <bndbox> of four corners")
+    box, polygon, oriented = (element.find(tag) for tag in ("bndbox", "polygon", "robndbox"))
+    if not label:
+        problems.skip(place, "<object> without name; it needs a <name> and a <bndbox> of four corners")
         return None
-    numbers = parse_numbers(texts, _CORNERS, place, problems)
-    return None if numbers is None else replace(image, line=line, numbers=numbers, label=label)
+    if box is None and (polygon is not None or oriented is not None):
+        shape = polygon if polygon is not None else oriented
+        assert shape is not None
+        what, numbers = (
+            ("polygons are read as the boxes around them", _around(shape))
+            if polygon is not None
+            else ("oriented boxes are read as the upright boxes around them", _upright(document, shape))
+        )
+        if numbers is None:
+            problems.skip(place, f"<object> with a <{shape.tag}> that cannot be read, and without <bndbox>")
+            return None
+        problems.tell(what, place)
+        return replace(image, line=line, numbers=numbers, label=label)
+    texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
+    missing = [tag for tag, text in zip(_CORNERS, texts, strict=True) if not text]
+    if missing:
+        problems.skip(place, f"<object> without {', '.join(missing)}; it needs a <bndbox> of four corners")
+        return None
+    corners = parse_numbers(texts, _CORNERS, place, problems)
+    return None if corners is None else replace(image, line=line, numbers=corners, label=label)
 
 
-def _image_name(file: Path, name: str, root: Path | None) -> str:
-    """Return the path below `root` of the image in the XML file's own folder, or `name` where there is none."""
-    if root is not None and (file.parent / name).is_file() and file.parent.is_relative_to(root):
-        return (file.parent.relative_to(root) / name).as_posix()
-    return name
+def _around(polygon: ElementTree.Element) -> tuple[float, ...] | None:
+    """Return the box around a polygon, `<x1><y1><x2>...` or `<pt><x><y></pt>...`; None if it cannot be read."""
+    texts: dict[str, list[str]] = {"x": [], "y": []}
+    for each in polygon.iter():
+        if each.tag.rstrip("0123456789") in texts:
+            texts[each.tag[0]].append((each.text or "").strip())
+    xs, ys = (_numbers(texts[axis]) for axis in "xy")
+    if xs is None or ys is None or len(xs) != len(ys) or len(xs) < _LEAST_CORNERS:
+        return None
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+_LEAST_CORNERS = 2
+
+
+def _upright(document: _Document, box: ElementTree.Element) -> tuple[float, ...] | None:
+    """Return the upright box around an oriented one, `<cx><cy><w><h><angle>` in radians (roLabelImg)."""
+    numbers = _numbers([document.text(box, tag) for tag in ("cx", "cy", "w", "h", "angle")])
+    if numbers is None:
+        return None
+    x, y, width, height, angle = numbers
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    across, down = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
+    return (x - across, y - down, x + across, y + down)
+
+
+def _numbers(texts: Sequence[str]) -> list[float] | None:
+    """Return texts as numbers; None where one is no finite number of a bounded size."""
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        return None
+    return numbers if all(abs(value) <= MAX_COORDINATE for value in numbers) else None
 
 
 def _size(document: _Document) -> tuple[int, int] | None:
@@ -172,10 +286,10 @@ def _size(document: _Document) -> tuple[int, int] | None:
     size = document.root.find("size")
     if size is None:
         return None
-    height, width = document.text(size, "height"), document.text(size, "width")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+    sides = _numbers([document.text(size, "height"), document.text(size, "width")])
+    if sides is None or not all(side >= 1 and side.is_integer() for side in sides):
         return None
-    return int(height), int(width)
+    return int(sides[0]), int(sides[1])
 
 
 def write_voc(annotations: Annotations, folder: Path) -> None:

@@ -86,4 +86,4 @@ def _at_one_place(one: Entry, other: Entry) -> bool:
 
 def _line(other: Entry, entry: Entry) -> str:
     """Return where the other entry is: its line, with its file where that is another one."""
-    return f"line {other.line}" if other.source == entry.source else other.place
+    return f"{other.unit} {other.line}" if other.source == entry.source else other.place

@@ -1,0 +1,168 @@
+"""YOLO: a text file beside or parallel to each image, a row an object, in shares of the image's sides (Ultralytics).
+
+A row is `class x_centre y_centre width height`, with a score after it where a program wrote it, or `class x y x y ...`,
+a polygon or the four corners of an oriented box. `data.yaml` names classes and sides of the split; folders without it
+have `classes.txt`, a name a line. The labels of `.../images/a.jpg` are in `.../labels/a.txt`, or beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from detect.imagery.scenes import SceneError, open_scene
+from detect.labels.annotations import AnnotationError
+from detect.labels.entries import Entry, Problems
+from detect.labels.reading.yolo_folders import (
+    CLASS_LISTS,
+    MAX_LABEL_BYTES,
+    class_list_in,
+    described_images,
+    described_names,
+    description_in,
+    images_below,
+    is_description,
+    listed_names,
+    read_description,
+    text_lines,
+)
+
+_LARGEST_SHARE = 2.0
+"""A share of a side beyond this is no share."""
+
+_BOX_NUMBERS, _SCORED_NUMBERS, _LEAST_POLYGON = 4, 5, 6
+
+
+def is_yolo(path: Path) -> bool:
+    """Return whether a path is a `data.yaml`, or a folder that has one or a list of classes."""
+    if path.is_dir():
+        return description_in(path) is not None or class_list_in(path) is not None
+    return path.suffix.lower() in (".yaml", ".yml") and path.is_file() and is_description(path)
+
+
+def read_yolo(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+    """Read the entries of a data set in YOLO's layout; every image is opened for its size.
+
+    An image with an empty label file has no objects, and one without a label file has none either, as for Ultralytics;
+    their number is told. Polygons and oriented boxes are read as the upright boxes around them.
+
+    Args:
+        path: `data.yaml`, or the folder that has it or a list of classes.
+        root: the data folder; None to name images by their path below the data set's folder.
+        problems: collects what cannot be used.
+
+    Returns:
+        The entries, and True: they are boxes.
+
+    Raises:
+        AnnotationError: there are no names of classes, no images, or a folder that is named is not there.
+    """
+    described = description_in(path) if path.is_dir() else path
+    folder = path if path.is_dir() else path.parent
+    if described is None:
+        names, images = listed_names(folder), [(image, None) for image in images_below(folder)]
+        posed = False
+    else:
+        content = read_description(described)
+        names = described_names(described, content)
+        images = list(described_images(described, content, root))
+        posed = "kpt_shape" in content
+    if not images:
+        raise AnnotationError(f"{path}: no images are found; {described or folder} names none with a known ending")
+    base = root if root is not None and _is_below(folder, root) else folder
+    read = _Rows(names, posed, problems)
+    entries: list[Entry] = []
+    unlabelled: list[str] = []
+    for image, split in images:
+        entries += read.image(image, _name(image, base), split, unlabelled)
+    for name in unlabelled:
+        problems.tell("images without a label file are images without objects", name)
+    return entries, True
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.absolute().is_relative_to(folder.absolute())
+
+
+def _name(image: Path, base: Path) -> str:
+    """Return an image's path below a folder, or its name where it is elsewhere."""
+    return image.absolute().relative_to(base.absolute()).as_posix() if _is_below(image, base) else image.name
+
+
+def _labels_of(image: Path) -> Path | None:
+    """Return the label file of an image: in `labels` in place of the last `images` of its path, or beside it."""
+    parts = image.parts
+    tried = []
+    for position in reversed(range(len(parts) - 1)):
+        if parts[position] == "images":
+            tried.append(Path(*parts[:position], "labels", *parts[position + 1 :]).with_suffix(".txt"))
+            break
+    tried += [image.with_suffix(".txt"), image.parent / "labels" / f"{image.stem}.txt"]
+    return next((path for path in tried if path.is_file() and path.name not in CLASS_LISTS), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Reads the rows of label files.
+
+    Attributes:
+        names: of the classes, by their numbers.
+        posed: whether keypoints follow the box.
+        problems: collects what cannot be used.
+    """
+
+    names: Mapping[int, str]
+    posed: bool
+    problems: Problems
+
+    def image(self, path: Path, name: str, split: str | None, unlabelled: list[str]) -> list[Entry]:
+        """Return the entries of an image; one without a label file is added to `unlabelled`."""
+        file = _labels_of(path)
+        if file is None:
+            unlabelled.append(name)
+            return [Entry(path, 0, name, None, "", split)]
+        head = Entry(file, 1, name, None, "", split)
+        try:
+            lines = text_lines(file, MAX_LABEL_BYTES)
+            height, width = open_scene(path).shape if any(line.strip() for line in lines) else (1, 1)
+        except (AnnotationError, SceneError) as error:
+            self.problems.add(head.place, str(error))
+            return []
+        entries = []
+        left_out = len(self.problems.left_out)
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                entry = self._row(replace(head, line=number), line.split(), (width, height))
+                entries += [] if entry is None else [entry]
+        return entries or ([head] if len(self.problems.left_out) == left_out else [])
+
+    def _row(self, head: Entry, fields: Sequence[str], sides: tuple[int, int]) -> Entry | None:
+        """Return the entry of a row; None where it is left out."""
+        try:
+            kind, *values = (float(field) for field in fields)
+        except ValueError:
+            self.problems.skip(head.place, f"must be a class and numbers, got {' '.join(fields)[:80]!r}")
+            return None
+        if not (kind.is_integer() and int(kind) in self.names):
+            self.problems.add(head.place, f"class {fields[0][:20]} is not one of the {len(self.names)} names")
+            return None
+        if not all(abs(value) <= _LARGEST_SHARE for value in values):
+            self.problems.skip(head.place, f"must be shares of the image's sides in [0, 1], got {fields[1][:20]}, ...")
+            return None
+        corners = self._corners(values, head.place)
+        if corners is None:
+            self.problems.skip(head.place, f"{len(values)} numbers are no box, polygon or oriented box")
+            return None
+        numbers = tuple(value * side for value, side in zip(corners, sides * 2, strict=True))
+        return replace(head, numbers=numbers, label=self.names[int(kind)])
+
+    def _corners(self, values: Sequence[float], place: str) -> tuple[float, float, float, float] | None:
+        """Return the corners of a box in shares of the sides; None if the numbers are none."""
+        if len(values) in (_BOX_NUMBERS, _SCORED_NUMBERS) or (self.posed and len(values) > _BOX_NUMBERS):
+            x, y, width, height = values[:_BOX_NUMBERS]
+            if len(values) == _SCORED_NUMBERS and not self.posed:
+                self.problems.tell("rows have a score, so they are what a program found; it is not used", place)
+            return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        if len(values) < _LEAST_POLYGON or len(values) % 2:
+            return None
+        self.problems.tell("polygons and oriented boxes are read as the upright boxes around them", place)
+        return (min(values[0::2]), min(values[1::2]), max(values[0::2]), max(values[1::2]))
