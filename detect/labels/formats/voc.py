@@ -4,7 +4,6 @@ The challenge counted pixels from 1 and included the last one. Most programs tha
 DeepForest) count from 0, so corners are read and written unchanged: half-open, in pixels from 0.
 """
 
-import codecs
 import logging
 import math
 import re
@@ -13,108 +12,19 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
-from xml.parsers import expat
 
-from detect.imagery.files import read_regular
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.entries import MAX_COORDINATE, Entry, Problems, labelled_objects, name_beside, parse_numbers
+from detect.labels.reading.voc_documents import VocDocument
 from detect.labels.sheets import number_text, writable, write_whole
 
 _log = logging.getLogger(__name__)
 
-MAX_XML_BYTES = 64 << 20
-"""Most bytes of a file that is read; one describes one image."""
-
-_MAX_DEPTH, _HEAD_BYTES, _ENCODING_BYTES = 64, 4096, 200
+_HEAD_BYTES = 4096
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SIDES = ("train", "val", "test")
 _ROOT = re.compile(rb"<([A-Za-z_][\w.-]*:)?annotation[\s>/]", re.IGNORECASE)
-_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
-
-
-class _Document:
-    """An XML file as a tree, with the line of every element; names of elements in lower case, without namespaces.
-
-    Args:
-        path: the file.
-
-    Raises:
-        AnnotationError: not a file, too large, not well-formed, nested too deep, or it declares entities, by which a
-            small file can fill the memory.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lines: dict[ElementTree.Element, int] = {}
-        self._depth = 0
-        self._builder = ElementTree.TreeBuilder()
-        try:
-            data = read_regular(path, MAX_XML_BYTES)
-        except ValueError as error:
-            raise AnnotationError(str(error)) from error
-        encoding = _declared_encoding(data)
-        self._parser = expat.ParserCreate(None if encoding is None else "utf-8")
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._builder.data
-        self._parser.EntityDeclHandler = self._reject_entity
-        try:
-            self._parser.Parse(data if encoding is None else data.decode(encoding).encode(), True)
-        except AnnotationError:
-            raise
-        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for encodings that nobody can read
-            line = self._parser.ErrorLineNumber
-            raise AnnotationError(f"{path} line {line}: not well-formed XML ({error})") from error
-        self.root: ElementTree.Element = self._builder.close()
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        """Start an element and keep its line."""
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            line = self._parser.CurrentLineNumber
-            raise AnnotationError(f"{self.path} line {line}: elements are nested deeper than {_MAX_DEPTH} levels")
-        self._lines[self._builder.start(_plain(tag), attributes)] = self._parser.CurrentLineNumber
-
-    def _end(self, tag: str) -> None:
-        """End an element."""
-        self._depth -= 1
-        self._builder.end(_plain(tag))
-
-    def _reject_entity(self, name: str, *_: object) -> None:
-        """Raise for an entity that the file declares."""
-        line = self._parser.CurrentLineNumber
-        raise AnnotationError(f"{self.path} line {line}: declares the entity {name!r}; remove the declaration")
-
-    def line(self, element: ElementTree.Element) -> int:
-        """Return the line, from 1, on which `element` starts."""
-        return self._lines[element]
-
-    def text(self, element: ElementTree.Element, tag: str) -> str:
-        """Return the text of the child `tag`, stripped; empty if there is none."""
-        return (element.findtext(tag) or "").strip()
-
-
-def _plain(tag: str) -> str:
-    """Return an element's name in lower case, without the prefix of its namespace."""
-    return tag.rpartition(":")[2].lower()
-
-
-def _declared_encoding(data: bytes) -> str | None:
-    """Return the encoding that an XML file declares where expat cannot read it and Python can, such as GB 2312."""
-    found = _ENCODING.match(data[:_ENCODING_BYTES])
-    if found is None:
-        return None
-    try:
-        name = codecs.lookup(found[1].decode("ascii")).name
-    except LookupError:
-        return None
-    return None if name in _EXPAT_ENCODINGS or not name.startswith(_MULTI_BYTE) else name
-
-
-_EXPAT_ENCODINGS = ("utf-8", "utf-16", "ascii", "iso8859-1")
-_MULTI_BYTE = ("gb", "big5", "euc", "shift_jis", "iso2022", "cp932", "cp936", "cp949", "cp950", "hz")
-"""Beginnings of Python's names for the encodings of East Asia, in which a letter is of several bytes."""
 
 
 def is_voc(path: Path) -> bool:
@@ -166,7 +76,7 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[En
     owner: dict[str, Path] = {}
     for file in files:
         try:
-            found = list(_file_entries(_Document(file), root, problems))
+            found = list(_file_entries(VocDocument(file), root, problems))
         except AnnotationError as error:
             problems.found.append(str(error))
             continue
@@ -189,7 +99,7 @@ def _xml_files(folder: Path) -> list[Path]:
     return files
 
 
-def _file_entries(document: _Document, root: Path | None, problems: Problems) -> Iterator[Entry]:
+def _file_entries(document: VocDocument, root: Path | None, problems: Problems) -> Iterator[Entry]:
     """Yield an entry for each object of a file, or one for an image without objects."""
     top = document.root
     place = f"{document.path} line {document.line(top)}"
@@ -215,7 +125,9 @@ def _file_entries(document: _Document, root: Path | None, problems: Problems) ->
             yield entry
 
 
-def _object_entry(document: _Document, element: ElementTree.Element, image: Entry, problems: Problems) -> Entry | None:
+def _object_entry(
+    document: VocDocument, element: ElementTree.Element, image: Entry, problems: Problems
+) -> Entry | None:
     """Read one `<object>`: the image's entry with a box and a label; None where it is left out."""
     line = document.line(element)
     place = f"{document.path} line {line}"
@@ -261,7 +173,7 @@ def _around(polygon: ElementTree.Element) -> tuple[float, ...] | None:
 _LEAST_CORNERS = 2
 
 
-def _upright(document: _Document, box: ElementTree.Element) -> tuple[float, ...] | None:
+def _upright(document: VocDocument, box: ElementTree.Element) -> tuple[float, ...] | None:
     """Return the upright box around an oriented one, `<cx><cy><w><h><angle>` in radians (roLabelImg)."""
     numbers = _numbers([document.text(box, tag) for tag in ("cx", "cy", "w", "h", "angle")])
     if numbers is None:
@@ -281,7 +193,7 @@ def _numbers(texts: Sequence[str]) -> list[float] | None:
     return numbers if all(abs(value) <= MAX_COORDINATE for value in numbers) else None
 
 
-def _size(document: _Document) -> tuple[int, int] | None:
+def _size(document: VocDocument) -> tuple[int, int] | None:
     """Read (height, width) in pixels; None where the file has none or zeros, as some programs write."""
     size = document.root.find("size")
     if size is None:

@@ -29,11 +29,10 @@ class _Objects:
     sides: NDArray[np.float64] | None
 
     def fit(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Mark the objects (N,) that would be in their images, whole boxes with corners in order, by other numbers."""
+        """Mark the objects (N,) that would be wholly in their images by other numbers, in whatever order of corners."""
         assert self.sides is not None
         limits = np.tile(self.sides, numbers.shape[1] // 2)
-        fits = ((numbers >= -EDGE_TOLERANCE_PX) & (numbers <= limits + EDGE_TOLERANCE_PX)).all(axis=1)
-        return fits & _ordered(numbers)
+        return ((numbers >= -EDGE_TOLERANCE_PX) & (numbers <= limits + EDGE_TOLERANCE_PX)).all(axis=1)
 
     def outside(self) -> NDArray[np.bool_]:
         """Mark the objects (N,) that are outside of their images, or boxes all but a sliver."""
@@ -166,7 +165,6 @@ def _readings(objects: _Objects) -> Iterator[tuple[NDArray[np.float64], str]]:
     )
     flipped = numbers.copy()
     flipped[:, 1::2] *= -1
-    flipped = flipped[:, [0, 3, 2, 1]] if numbers.shape[1] == 4 else flipped
     yield (
         flipped,
         "with the sign of y turned all are inside, so y is counted upwards; write it downwards from 0 at the top",

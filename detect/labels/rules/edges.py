@@ -103,6 +103,9 @@ def outside_text(image: SourceImage, entry: Entry) -> str:
 def _share_inside(shape: tuple[int, int], numbers: Sequence[float]) -> float:
     """Return the share, in [0, 1], of a box's area that is inside an image."""
     (x1, y1, x2, y2), (height, width) = numbers, shape
-    across = max(0.0, min(x2, width) - max(x1, 0.0)) / (x2 - x1)
-    down = max(0.0, min(y2, height) - max(y1, 0.0)) / (y2 - y1)
+    (left, right), (top, bottom) = sorted((x1, x2)), sorted((y1, y2))
+    if left == right or top == bottom:
+        return 0.0
+    across = max(0.0, min(right, width) - max(left, 0.0)) / (right - left)
+    down = max(0.0, min(bottom, height) - max(top, 0.0)) / (bottom - top)
     return across * down
