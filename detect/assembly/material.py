@@ -14,7 +14,7 @@ from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.settings import LearningSettings, MatchingSettings
 from detect.assembly.sides import check_patches, split_images
-from detect.assembly.variation import make_augment
+from detect.assembly.variation import fitted_to, make_augment
 from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius
 from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
@@ -26,6 +26,8 @@ from detect.samples.epochs import Loading, Samples
 from detect.samples.labelled_scenes import SceneSplit, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes
+from detect.samples.values.measured import scene_values
+from detect.samples.values.normalisation import TrainingValues
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Scenes:
         resolution: at what size the network sees images.
         left_out: names of the images that no fold uses.
         spacing: how large all labelled objects are and how near they lie, on whatever side.
+        values: of the training images' valid pixels, and their normalisation.
     """
 
     split: SceneSplit
@@ -51,6 +54,7 @@ class Scenes:
     resolution: Resolution
     left_out: tuple[str, ...]
     spacing: LabelSpacing
+    values: TrainingValues
 
     def in_file_px(self, resampled_px: float) -> float:
         """Return a length in pixels of the image files; where these differ by image, the median."""
@@ -81,6 +85,7 @@ class TrainingMaterial:
         spec: what the network is built from.
         samples: what it is shown.
         loading: how batches are put together.
+        values: of the training images' valid pixels, and their normalisation.
         scenes: the labelled scenes; None for a folder of patches.
         radius: within which a detection and an object are one; None for a folder of patches, as the next.
         alarm_distance_file_px: distance from every object beyond which a detection is a false alarm to mine.
@@ -89,6 +94,7 @@ class TrainingMaterial:
     spec: NetSpec
     samples: Samples
     loading: Loading
+    values: TrainingValues
     scenes: Scenes | None
     radius: MatchRadius | None
     alarm_distance_file_px: float | None
@@ -117,9 +123,8 @@ def training_material(settings: LearningSettings, labels: Annotations | PatchFol
         material = head.folder_material(settings, labels, augment)
         check_patches(settings.data.split, labels, material.samples)
     else:
-        material = head.scene_material(settings, _scenes(settings, labels), augment)
-    if augment is not None and (material.spec.dtype != "uint8" or len(material.spec.bands) not in (1, 3)):
-        logger.info("light and colour are varied in 8-bit images of 1 or 3 bands only: here geometry alone")
+        scenes = _scenes(settings, labels)
+        material = head.scene_material(settings, scenes, fitted_to(augment, scenes.values))
     for note in material.samples.notes:
         logger.info("%s", note)
     for warning in material.samples.warnings:
@@ -151,7 +156,9 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     source = PixelSource(bands, data.loading.cache, settings.runtime.scratch or settings.output)
     source.preload(scenes)
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
-    return Scenes(split, source, annotations.classes, dtype, resolution, left_out, spacing)
+    found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
+    values = TrainingValues.of(found, data.normalisation)
+    return Scenes(split, source, annotations.classes, dtype, resolution, left_out, spacing, values)
 
 
 def size_note(sizes: ObjectSizes | None, resolution: Resolution) -> str:

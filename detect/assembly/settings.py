@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from detect.assembly.fields import (
     AutoPixels,
@@ -36,6 +36,7 @@ from detect.assembly.heads.choice import NetSettings
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
+from detect.samples.values.normalisation import Given, Rule, read_rule
 
 Mosaics = Literal["below", "trusted"]
 """Which VRTs are opened: those of images below the images' folder, or all."""
@@ -155,6 +156,7 @@ class DataSettings(LabelledSettings):
     root: FilePath
     split: SplitSettings
     bands: tuple[OneOrMore, ...] | None
+    normalisation: Annotated[Rule | Given, PlainValidator(read_rule)]
     scale: Scale
     gsd: Positive | None
     sampling: SamplingSettings

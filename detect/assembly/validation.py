@@ -24,7 +24,6 @@ from detect.nets.modelfile import Net
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import LabelledScene
-from detect.samples.loading import measure_normalisation
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +46,10 @@ class MeasuredHalo:
 
 
 def set_normalisation(net: Net, material: TrainingMaterial) -> None:
-    """Set the normalisation of pixels other than uint8 by the training samples' own statistics."""
-    if material.spec.dtype != "uint8":
-        net.set_normalisation(*measure_normalisation(material.samples.epoch(0)))
-        logger.info("pixels are %s: normalised by the training images' mean and spread", material.spec.dtype)
+    """Set the normalisation of pixels that `data.normalisation` asks for; it builds on that of the weights."""
+    offset, scale = (values.flatten().tolist() for values in (net.offset, net.scale))
+    net.set_normalisation(*material.values.normalisation(offset, scale))
+    logger.info("%s", material.values.sentence())
 
 
 def exact_halo(settings: LearningSettings, net: Net, material: TrainingMaterial) -> int | None:

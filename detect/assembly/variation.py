@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from detect.samples.augment import Augment
+from detect.samples.augment import Augment, is_photograph
 from detect.samples.pasting.collage import PasteObjects, point_size
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from detect.assembly.material import Scenes
     from detect.assembly.settings import AugmentSettings, LearningSettings
     from detect.learning.mixing import BatchMixer
+    from detect.samples.values.normalisation import TrainingValues
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,20 @@ def make_augment(settings: "AugmentSettings", head: "HeadBuilder", *, bare: bool
             logger.info("augment.%s is for %s: not used here", name, suited)
     transforms = {name: arguments or {} for name, arguments in settings.transforms.items()}
     return Augment(transforms) if transforms else None
+
+
+def fitted_to(augment: Augment | None, values: "TrainingValues") -> Augment | None:
+    """Return the chain of transforms for the values of the training images; log what it does to no photographs."""
+    if augment is None or is_photograph(values.dtype, len(values.looks.bands)):
+        return augment
+    fitted = augment.within(values.range)
+    if fitted.light is not None and (fitted.light.followed or fitted.light.left_out):
+        left = f"; not for such images: {', '.join(fitted.light.left_out)}" if fitted.light.left_out else ""
+        names = ", ".join(fitted.light.followed) or "nothing"
+        logger.info(
+            "of light and colour, as parts of the training images' range of values, are varied: %s%s", names, left
+        )
+    return fitted
 
 
 def make_paste(

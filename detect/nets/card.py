@@ -28,9 +28,11 @@ from detect.nets.bounds import (
 )
 from detect.nets.first_format import OLD_FORMAT, from_first_format
 from detect.nets.heads.specs import HEADS, Head, PatchHead
+from detect.nets.looks import Looks
 
-FORMAT = "detect/2"
-"""Version of the header that is written; readers refuse unknown ones."""
+FORMAT, SECOND_FORMAT = "detect/3", "detect/2"
+"""Version of the header that is written, and the one before, which says nothing of what training images look like;
+readers refuse unknown ones."""
 
 LONGEST = 12 << 20
 """Most characters of a header: what is made of them takes some hundred megabytes at most."""
@@ -149,9 +151,10 @@ class ModelCard(NetSpec):
         separation: greatest IoU of two boxes of a class, or least distance of two points in resampled pixels.
         calibration: parameters that turn scores into probabilities, None where there are none.
         training: the record of how it was made and validated.
+        looks: what the training images look like in the model's bands; None of models that do not know.
 
     Raises:
-        ValueError: a normalisation of other bands, or a halo, threshold or separation out of bounds.
+        ValueError: a normalisation or looks of other bands, or a halo, threshold or separation out of bounds.
     """
 
     offset: tuple[float, ...]
@@ -163,6 +166,7 @@ class ModelCard(NetSpec):
     separation: float
     calibration: Mapping[str, float] | None
     training: Mapping[str, Any]
+    looks: Looks | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -171,6 +175,8 @@ class ModelCard(NetSpec):
                 f"offset and scale need a number for each of {len(self.bands)} bands, got {len(self.offset)} and "
                 f"{len(self.scale)}"
             )
+        if self.looks is not None and len(self.looks.bands) != len(self.bands):
+            raise ValueError(f"looks are of {len(self.looks.bands)} bands, the model of {len(self.bands)}")
         for value in self.offset:
             check_number("offset", value, -GREATEST, GREATEST)
         for value in self.scale:
@@ -216,8 +222,12 @@ class ModelCard(NetSpec):
             version = data.pop("format", None)
             if version == OLD_FORMAT:
                 data = from_first_format(data)
-            elif version != FORMAT:
-                raise ValueError(f"the header is of format {shown(version)!r}, not of {FORMAT} or {OLD_FORMAT}")
+            elif version not in (FORMAT, SECOND_FORMAT):
+                raise ValueError(
+                    f"the header is of format {shown(version)!r}, not of {FORMAT}, {SECOND_FORMAT} or {OLD_FORMAT}"
+                )
+            if version != FORMAT and "looks" in data:
+                raise ValueError(f"an entry in a header of {version} that it does not have: looks")
             return cls._from_data(data)
         except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ModelFileError(f"the header cannot be read ({error})") from error
@@ -234,6 +244,7 @@ class ModelCard(NetSpec):
             "head": _head(data.pop("head")),
             "backbone": BackboneSpec(**data.pop("backbone")),
             "resolution": Resolution(**data.pop("resolution")),
+            "looks": None if data.get("looks") is None else Looks.from_data(data["looks"]),
         }
         lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
         return cls(**{**data, **lists, **made})

@@ -14,7 +14,7 @@ def from_first_format(data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: an unknown kind of network, or a grid head without its shape.
     """
-    later = sorted({"head", "resolution", "separation"} & set(data))
+    later = sorted({"head", "resolution", "separation", "looks"} & set(data))
     if later:
         raise ValueError(f"entries in a header of {OLD_FORMAT} that it does not have: {later}")
     kind, size, grid = data.pop("kind"), data.pop("patch_size"), data.pop("grid", None)

@@ -1,5 +1,6 @@
 """Augmentation over albumentations, the only module that imports it; for training alone."""
 
+import copy
 import difflib
 import inspect
 import os
@@ -8,14 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version on import
 
 import albumentations as A
 
+from detect.samples.values.light import Light
+
 if TYPE_CHECKING:
     from detect.samples.targets import Objects
+    from detect.samples.values.normalisation import ValueRange
 
 GEOMETRIC = (
     "D4",
@@ -60,6 +64,9 @@ class Augment:
     Args:
         transforms: name of a transform in albumentations -> its arguments.
 
+    Attributes:
+        light: changes the values of images that are no photographs; None changes none, since their range is not known.
+
     Raises:
         ValueError: an unknown transform or argument, or a transform whose effect on points is not known.
     """
@@ -73,6 +80,8 @@ class Augment:
             if name in GEOMETRIC
         ]
         photometric = {name: transform for name, transform in built.items() if name not in GEOMETRIC}
+        self.light: Light | None = None
+        self._of_light = photometric
         self._geometry = A.Compose([transform for name, transform in built.items() if name in GEOMETRIC])
         points = A.KeypointParams(format="xy", remove_invisible=False)
         self._points = A.Compose(plain, keypoint_params=points) if plain else None
@@ -81,12 +90,19 @@ class Augment:
             1: A.Compose([transform for name, transform in photometric.items() if name not in COLOUR_TRANSFORMS]),
         }
 
+    def within(self, values: "ValueRange") -> "Augment":
+        """Return the same chain for images whose values have a range, a number a band."""
+        made = copy.copy(self)
+        made.light = Light(self._of_light, values)
+        return made
+
     def __call__(
         self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
     ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
         """Return an augmented image, with its points moved alike.
 
-        Photometric transforms are for uint8 images of 1 or 3 bands; any other image gets the geometric ones.
+        Photometric transforms of albumentations are for photographs; any other image gets the geometric ones, and those
+        of `light`.
 
         Args:
             pixels: (C, H, W).
@@ -119,10 +135,13 @@ class Augment:
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float32)
         varied = _run(self._geometry, image, seed)
-        if pixels.dtype == np.uint8 and bands in self._photometric:
+        if is_photograph(pixels.dtype, bands):
             varied = _run(self._photometric[bands], varied, seed + PHOTOMETRIC_SEEDS)
         points, mask = self._moved(pixels.shape[1:], np.asarray(xy, np.float64).reshape(-1, 2), valid, seed)
-        return np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype, copy=False), points, mask
+        moved = np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype, copy=False)
+        if self.light is not None and not is_photograph(pixels.dtype, bands):
+            moved = self.light(moved, seed)
+        return moved, points, mask
 
     def _moved(
         self, shape: tuple[int, ...], xy: NDArray[np.float64], valid: NDArray[np.bool_] | None, seed: int
@@ -135,6 +154,11 @@ class Augment:
         flat = everything.astype(np.uint8)
         moved = self._points(image=flat[..., None], mask=flat, keypoints=xy - 0.5)
         return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
+
+
+def is_photograph(dtype: DTypeLike, bands: int) -> bool:
+    """Return whether images are photographs: 8 bits in 1 or 3 bands."""
+    return np.dtype(dtype) == np.uint8 and bands in (1, 3)
 
 
 def augmented_crop(

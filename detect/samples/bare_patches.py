@@ -21,6 +21,8 @@ from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.patches import augmented
+from detect.samples.values.measured import patch_values
+from detect.samples.values.normalisation import Given, Rule, TrainingValues
 
 
 class PatchFiles:
@@ -138,6 +140,18 @@ def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence
         )
     numbers = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
     return np.array(numbers, np.int64)[folder.label]
+
+
+def folder_values(folder: PatchFolder, spec: NetSpec, rule: Rule | Given, seed: int) -> TrainingValues:
+    """Measure the values of a folder's training patches.
+
+    Raises:
+        ValueError: there are none, or patches of another size or type.
+    """
+    train = [path for path, side in zip(folder.paths, folder.split, strict=True) if side in ("", None, "train")]
+    if not train:
+        raise ValueError("the folder has no training patches")
+    return TrainingValues.of(patch_values(train, PatchFiles(spec).read, seed), rule)
 
 
 @dataclass(frozen=True)

@@ -122,21 +122,3 @@ def memory_told(loading: Loading) -> Iterator[None]:
             f"memory full, that of the machine or that which processes share ({SHARED_MEMORY}): lower "
             "data.loading.workers or data.loading.batch_size"
         ) from error
-
-
-def measure_normalisation(patches: PatchSet, number: int = 256) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and standard deviation of each band over the first `number` training samples.
-
-    Raises:
-        ValueError: a pixel that is not finite.
-    """
-    sums, squares, pixels_per_band = np.zeros(1), np.zeros(1), 0
-    for i in range(min(number, len(patches))):  # type: ignore[arg-type]
-        pixels = patches[i][0].double().flatten(1).numpy()
-        if not np.isfinite(pixels).all():
-            raise ValueError("the training images hold NaN or infinite pixels; replace them first")
-        sums, squares = sums + pixels.sum(axis=1), squares + (pixels**2).sum(axis=1)
-        pixels_per_band += pixels.shape[1]
-    mean = sums / pixels_per_band
-    spread = np.sqrt(np.maximum(squares / pixels_per_band - mean**2, 0))
-    return tuple(mean.tolist()), tuple(np.maximum(spread, 1e-6).tolist())

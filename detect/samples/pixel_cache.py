@@ -52,6 +52,13 @@ class PixelSource:
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
         return np.asarray(image[:, rows[:, None], cols[None, :]])
 
+    def read_valid(self, scene: Scene, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Read a window as `read` does, and which of its pixels (height, width) belong to the image, mirrored alike."""
+        pixels = self.read(scene, window)
+        if scene.nodata is None:
+            return pixels, np.ones(pixels.shape[1:], bool)
+        return pixels, (pixels != scene.nodata).any(axis=0)
+
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
         """Make a reader of a scene, a context manager; a photograph is decoded once.
 

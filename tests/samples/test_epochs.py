@@ -2,17 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from detect.imagery.scenes import open_scene
-from detect.labels.detections import Detections
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry
-from detect.samples.labelled_scenes import LabelledScene, SceneSplit, image_kind
-from detect.samples.loading import measure_normalisation
-from detect.samples.patches import Sample, SampleDataset, patch_samples_of
+from detect.samples.labelled_scenes import SceneSplit, image_kind
+from detect.samples.patches import SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import TargetEncoder
 from tests.cards import grid_head
@@ -42,18 +39,6 @@ def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> 
     ):
         with pytest.raises(ValueError, match=message):
             image_kind(scenes, bands)
-
-
-def test_normalisation_is_measured_by_band(tmp_path: Path) -> None:
-    """Half of the first band is 10 and half 30, in stripes: 20 and a spread of 10; the second is 7 throughout."""
-    pixels = np.full((512, 512, 3), 7, np.uint8)
-    pixels[..., 0] = np.tile([10, 30], 256)
-    opened = open_scene(save(tmp_path / "a.png", pixels))
-    labelled = LabelledScene("a", opened, Detections.empty(("a",)), np.empty((0, 2)))
-    places = [Sample(0, x, 256.0, 0) for x in (100.0, 200.0)]
-    mean, spread = measure_normalisation(SampleDataset([labelled], places, PixelSource((1, 2), 1 << 30), 64))
-    np.testing.assert_allclose(mean, (20, 7), atol=0.1)
-    np.testing.assert_allclose(spread, (10, 1e-6), atol=0.01)
 
 
 def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
@@ -132,9 +117,3 @@ def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -
         patch_samples_of(
             SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 0
         )
-
-
-def test_pixels_that_are_no_number_cannot_be_normalised() -> None:
-    patches = [(torch.full((1, 4, 4), float("nan")), 0)]
-    with pytest.raises(ValueError, match="NaN or infinite pixels"):
-        measure_normalisation(patches)

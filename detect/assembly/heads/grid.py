@@ -112,6 +112,7 @@ class GridBuilder:
             spec=scenes.spec(head, net.backbone_spec),
             samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
             loading=settings.data.loading,
+            values=scenes.values,
             scenes=scenes,
             radius=radius,
             alarm_distance_file_px=radius.file_px,

@@ -112,6 +112,7 @@ class PatchBuilder:
             spec=spec,
             samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
             loading=settings.data.loading,
+            values=scenes.values,
             scenes=scenes,
             radius=radius,
             alarm_distance_file_px=max(radius.file_px, scenes.in_file_px(exclusion)),
@@ -122,16 +123,20 @@ class PatchBuilder:
     ) -> "TrainingMaterial":
         """Make the material of a folder of bare patches, whose side is that of the files."""
         from detect.assembly.material import TrainingMaterial
+        from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
-        from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec
+        from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
 
         data = settings.data
         negative = data.labels.negative
         draw = FolderDraw(negative, data.split.val_fraction, data.sampling.balance, settings.augment.superimpose.p)
         resolution = Resolution(data.scale, data.gsd)
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
-        samples = folder_samples_of(folder, spec, augment, draw, settings.seed)
-        return TrainingMaterial(spec, samples, data.loading, scenes=None, radius=None, alarm_distance_file_px=None)
+        values = folder_values(folder, spec, data.normalisation, settings.seed)
+        samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed)
+        return TrainingMaterial(
+            spec, samples, data.loading, values, scenes=None, radius=None, alarm_distance_file_px=None
+        )
 
     def module(
         self,

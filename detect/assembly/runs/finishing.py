@@ -132,6 +132,7 @@ def _card(
         separation=chosen[1],
         calibration=None,
         training=_record(settings, material, scores),
+        looks=material.values.looks,
     )
 
 
@@ -147,6 +148,7 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),
         "matching": None if material.radius is None else material.radius.to_record(),
+        "normalisation": material.values.sentence(),
         "fold": settings.data.split.fold,
         "seed": settings.seed,
         "validation": scores,

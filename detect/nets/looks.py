@@ -1,0 +1,178 @@
+"""What images look like in a few numbers, and whether an image is unlike those that a model learned from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.nets.bounds import GREATEST, MOST_BANDS, check_number, check_whole, shown
+
+LOW, MIDDLE, HIGH = 1, 50, 99
+"""Percentiles of pixels that describe a band: a few glints, or a few black pixels, change none of them."""
+
+COLOUR_BANDS = 3
+"""Bands, the first of an image, in which colour is measured, where it has as many."""
+
+OTHER_SCALE = 20.0
+"""How many times smaller or larger an image's values are that must have been scaled otherwise.
+
+Eight bits against one (255), sixteen bits against eight (256) and reflectances times 10,000 are far beyond it.
+"""
+
+BEYOND = 0.25
+"""How far the middle of an image's values is outside the training images' range, as a part of it, at least."""
+
+LEAST_CONTRAST = 0.01
+"""Greatest range of values, as a part of the training images', that is no contrast at all."""
+
+GREY, COLOURED = 0.01, 0.04
+"""Greatest difference between bands, as a part of the training images' range, of a grey image, and least of coloured
+ones."""
+
+
+@dataclass(frozen=True)
+class BandLooks:
+    """The values of a band: their `LOW`, `MIDDLE` and `HIGH` percentiles, and their mean.
+
+    Raises:
+        ValueError: percentiles that do not rise, or a number that is none.
+    """
+
+    low: float
+    middle: float
+    high: float
+    mean: float
+
+    def __post_init__(self) -> None:
+        for name in ("low", "middle", "high", "mean"):
+            check_number(f"{name} of a band", getattr(self, name), -GREATEST, GREATEST)
+        if not self.low <= self.middle <= self.high:
+            raise ValueError(f"percentiles must rise, got {self.low}, {self.middle}, {self.high}")
+
+    @property
+    def range(self) -> float:
+        """The extent of the values, from low to high."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What one image, or all training images together, look like.
+
+    Attributes:
+        bands: the values of each band, of valid pixels.
+        pixels: how many pixels that was measured on.
+        colour: how much the first three bands differ in a pixel: the `MIDDLE` and `HIGH` percentiles of their greatest
+            difference; None of images with fewer bands.
+
+    Raises:
+        ValueError: no bands or too many, or a number out of its bounds.
+    """
+
+    bands: tuple[BandLooks, ...]
+    pixels: int
+    colour: tuple[float, float] | None
+
+    def __post_init__(self) -> None:
+        check_whole("bands of what images look like", len(self.bands), 1, MOST_BANDS)
+        check_whole("pixels of what images look like", self.pixels, 1, 1 << 62)
+        for value in self.colour or ():
+            check_number("colour", value, 0, GREATEST)
+
+    @classmethod
+    def of(cls, values: NDArray[np.generic]) -> "Looks | None":
+        """Measure pixels (bands, n); None where there are none."""
+        if not values.size:
+            return None
+        numbers = np.clip(values.astype(np.float64), -GREATEST, GREATEST)
+        low, middle, high = np.percentile(numbers, (LOW, MIDDLE, HIGH), axis=1, method="lower")
+        mean = np.sort(numbers, axis=1).mean(axis=1)  # sorted: the sum does not depend on the order of reading
+        bands = tuple(BandLooks(*map(float, each)) for each in zip(low, middle, high, mean, strict=True))
+        colour = None
+        if len(numbers) >= COLOUR_BANDS:
+            spread = np.ptp(numbers[:COLOUR_BANDS], axis=0)
+            colour = tuple(map(float, np.percentile(spread, (MIDDLE, HIGH), method="lower")))
+        return cls(bands, numbers.shape[1], colour)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_data(cls, data: Any) -> "Looks":
+        """Read what `dataclasses.asdict` makes.
+
+        Raises:
+            TypeError, ValueError, KeyError: it is something else.
+        """
+        if not isinstance(data, dict) or not isinstance(data.get("bands"), list):
+            raise TypeError(f"looks must have a list of bands, got {shown(data)}")
+        bands = tuple(BandLooks(**band) for band in data["bands"])
+        colour = data["colour"]
+        if colour is not None and (not isinstance(colour, list) or len(colour) != 2):
+            raise TypeError(f"colour must be two numbers, got {shown(colour)}")
+        if set(data) != {"bands", "pixels", "colour"}:
+            raise ValueError(f"looks have bands, pixels and colour, got {shown(sorted(data))}")
+        return cls(bands, data["pixels"], None if colour is None else tuple(colour))
+
+    @property
+    def greatest(self) -> float:
+        """The greatest magnitude of a usual value in any band."""
+        return max(max(abs(band.low), abs(band.high)) for band in self.bands)
+
+
+def unlike(image: Looks, training: Looks) -> str:
+    """Return in what an image is unlike all that a model learned from, in a few words; empty where it is not.
+
+    It is meant for what makes counts worthless, such as values of another scale, and not for another light or ground.
+
+    Args:
+        image: of its valid pixels.
+        training: of the valid pixels of all training images together, in the same bands.
+    """
+    if len(image.bands) != len(training.bands):
+        return f"{len(image.bands)} bands, and {len(training.bands)} in training"
+    return (
+        _of_one_value(image, training)
+        or _of_another_scale(image, training)
+        or _of_other_light(image, training)
+        or _of_other_colour(image, training)
+    )
+
+
+def _of_one_value(image: Looks, training: Looks) -> str:
+    pairs = [(mine, theirs) for mine, theirs in zip(image.bands, training.bands, strict=True) if theirs.range]
+    if not pairs or any(mine.range > LEAST_CONTRAST * theirs.range for mine, theirs in pairs):
+        return ""
+    if image.greatest == 0:
+        return "all black"
+    values = sorted({f"{mine.middle:.4g}" for mine, _ in pairs})
+    return f"hardly any contrast (values near {' and '.join(values[:3])})"
+
+
+def _of_another_scale(image: Looks, training: Looks) -> str:
+    mine, theirs = image.greatest, training.greatest
+    if not theirs or 1 / OTHER_SCALE <= mine / theirs <= OTHER_SCALE:
+        return ""
+    return f"values of another scale (up to {mine:.4g}, and up to {theirs:.4g} in training)"
+
+
+def _of_other_light(image: Looks, training: Looks) -> str:
+    for number, (mine, theirs) in enumerate(zip(image.bands, training.bands, strict=True), start=1):
+        margin = BEYOND * theirs.range
+        if not theirs.low - margin <= mine.middle <= theirs.high + margin:
+            word = "darker" if mine.middle < theirs.low else "brighter"
+            where = f"in band {number}, " if len(image.bands) > 1 else ""
+            return (
+                f"far {word} ({where}middle value {mine.middle:.4g}, training from {theirs.low:.4g} to "
+                f"{theirs.high:.4g})"
+            )
+    return ""
+
+
+def _of_other_colour(image: Looks, training: Looks) -> str:
+    if image.colour is None or training.colour is None:
+        return ""
+    extent = max(band.range for band in training.bands[:COLOUR_BANDS])
+    if image.colour[1] <= GREY * extent and training.colour[0] >= COLOURED * extent:
+        return "grey, and the training images are coloured"
+    if training.colour[1] <= GREY * extent and image.colour[0] >= COLOURED * extent:
+        return "coloured, and the training images are grey"
+    return ""

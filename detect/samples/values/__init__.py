@@ -1,0 +1,1 @@
+"""The values of training images: measured, normalised for the network, and varied."""
