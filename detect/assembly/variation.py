@@ -39,9 +39,7 @@ def fitted_to(augment: Augment | None, values: "TrainingValues") -> Augment | No
     if fitted.light is not None and (fitted.light.followed or fitted.light.left_out):
         left = f"; not for such images: {', '.join(fitted.light.left_out)}" if fitted.light.left_out else ""
         names = ", ".join(fitted.light.followed) or "nothing"
-        logger.info(
-            "of light and colour, as parts of the training images' range of values, are varied: %s%s", names, left
-        )
+        logger.info("light, as parts of the training images' range of values, is varied by %s%s", names, left)
     return fitted
 
 

@@ -40,10 +40,7 @@ class SparsePixels:
             for first, start in zip(self._first, (window.row, window.col), strict=True)
         )
         chosen = pixels[:, rows, cols]
-        if valid is None:
-            part = chosen.reshape(len(chosen), -1)
-        else:
-            part = chosen[:, valid[rows, cols]]
+        part = chosen.reshape(len(chosen), -1) if valid is None else chosen[:, valid[rows, cols]]
         if part.size:
             self._parts.append(np.array(part))
 

@@ -20,7 +20,7 @@ Values = NDArray[np.float32]
 """Pixels (bands, H, W) in which 0 and 1 are the ends of the training images' range; some are beyond."""
 
 Change = Callable[[Values, Any, Generator], Values]
-"""Returns changed values; takes the values, albumentations' transform of that name with its arguments, and the draws."""
+"""Returns changed values; takes the values, albumentations' transform of that name for its arguments, and draws."""
 
 
 class Light:

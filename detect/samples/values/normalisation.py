@@ -171,7 +171,8 @@ class TrainingValues:
         """Return offset and scale of each band: the network takes (x - offset) / scale.
 
         Args:
-            offset, scale: those of the network's weights, for values in [0, 255].
+            offset: of the network's weights, for values in [0, 255].
+            scale: of the same.
 
         Raises:
             ValueError: given statistics of another number of bands.
