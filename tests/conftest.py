@@ -58,6 +58,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SMALL = (
+    "seed=1",  # finds all discs whatever the processor's arithmetic; with seed 0 the count depends on it
     "trainer.max_epochs=2",
     "data.sampling.samples=96",
     "data.loading.batch_size=8",
