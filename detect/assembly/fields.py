@@ -108,6 +108,20 @@ def _devices(value: Any) -> Any:
     raise ValueError(f"must be a number of devices, a list of their numbers, such as [0,1], or auto, got {value}")
 
 
+def _bands(values: Any) -> tuple[int | str, ...] | None:
+    if values is None:
+        return None
+    words = isinstance(values, list) and len(values) > 0 and all(isinstance(each, str) for each in values)
+    numbers = isinstance(values, list) and len(values) > 0 and all(type(each) is int for each in values)
+    if not words and not numbers:
+        raise ValueError(
+            f"must be a list of numbers, such as [4,3,2], or of names, such as [nir,red,green], got {_shown(values)}"
+        )
+    if numbers and min(values) < 1:
+        raise ValueError(f"must be 1 or more, got {min(values)}")
+    return tuple(values)
+
+
 def _bound(must: str, holds: Callable[[Any], bool]) -> AfterValidator:
     """Return what refuses a value for which something does not hold; `must` says what it must be."""
 
@@ -151,6 +165,9 @@ Precision = Annotated[
 
 Text = Annotated[str, BeforeValidator(_text)]
 """A word; a number is taken for one."""
+
+BandList = Annotated[tuple[int | str, ...] | None, PlainValidator(_bands)]
+"""Bands of images, by numbers from 1 or by names; None for those of a photograph."""
 
 Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 """A list of names; numbers are taken for names."""

@@ -16,6 +16,8 @@ from detect.assembly.settings import LearningSettings, MatchingSettings
 from detect.assembly.sides import check_patches, split_images
 from detect.assembly.variation import fitted_to, make_augment
 from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius
+from detect.imagery.description.arranging import Bands
+from detect.imagery.description.remarks import tell
 from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
@@ -23,7 +25,7 @@ from detect.labels.regions import outside
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
-from detect.samples.labelled_scenes import SceneSplit, image_kind, resampled_split
+from detect.samples.labelled_scenes import SceneSplit, arranged_split, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes
 from detect.samples.values.measured import scene_values
@@ -39,6 +41,7 @@ class Scenes:
     Attributes:
         split: the scenes of each side.
         source: reads their pixels.
+        bands: that the network looks at.
         classes: the class names.
         dtype: numpy name of the pixels' type.
         resolution: at what size the network sees images.
@@ -49,6 +52,7 @@ class Scenes:
 
     split: SceneSplit
     source: PixelSource
+    bands: Bands
     classes: tuple[str, ...]
     dtype: str
     resolution: Resolution
@@ -73,8 +77,8 @@ class Scenes:
 
     def spec(self, head: Head, backbone: Callable[[int], BackboneSpec]) -> NetSpec:
         """Return what a network of a head is built from for these scenes."""
-        bands = self.source.bands
-        return NetSpec(head, backbone(len(bands)), self.classes, bands, self.dtype, self.resolution)
+        bands, names = self.bands.numbers, self.bands.names
+        return NetSpec(head, backbone(len(bands)), self.classes, bands, self.dtype, self.resolution, band_names=names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +157,15 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     split = replace(split, train=tuple(labelled.without_ignored() for labelled in split.train))
     scenes = [labelled.scene for labelled in split.train + split.val]
     bands, dtype = image_kind(scenes, data.bands)
-    source = PixelSource(bands, data.loading.cache, settings.runtime.scratch or settings.output)
+    split = arranged_split(split, bands)
+    scenes = [labelled.scene for labelled in split.train + split.val]
+    tell({labelled.name: labelled.scene.remarks for labelled in split.train + split.val})
+    source = PixelSource(bands.numbers, data.loading.cache, settings.runtime.scratch or settings.output)
     source.preload(scenes)
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
     found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
     values = TrainingValues.of(found, data.normalisation)
-    return Scenes(split, source, annotations.classes, dtype, resolution, left_out, spacing, values)
+    return Scenes(split, source, bands, annotations.classes, dtype, resolution, left_out, spacing, values)
 
 
 def size_note(sizes: ObjectSizes | None, resolution: Resolution) -> str:

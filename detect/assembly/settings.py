@@ -9,6 +9,7 @@ from detect.assembly.fields import (
     AutoPixels,
     AutoPositive,
     AutoWholePixels,
+    BandList,
     Batches,
     ByteSize,
     Devices,
@@ -155,8 +156,8 @@ class DataSettings(LabelledSettings):
 
     root: FilePath
     split: SplitSettings
-    bands: tuple[OneOrMore, ...] | None
     normalisation: Annotated[Rule | Given, PlainValidator(read_rule)]
+    bands: BandList
     scale: Scale
     gsd: Positive | None
     sampling: SamplingSettings

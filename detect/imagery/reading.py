@@ -78,7 +78,7 @@ class SceneReader:
     ) -> None:
         check_bands(scene.path, scene.bands, bands)
         self.scene = scene
-        self.bands = list(bands)
+        self.bands = scene.file_bands(bands)
         self._resident = pixels
         self._resident_valid = valid
         self._source: Any = None
@@ -267,7 +267,7 @@ class SceneReader:
                 opacity = None if alpha is None else pixels[-1]
                 valid = self._valid(pixels[: len(self.bands)], opacity, window)
         if shape is None and self._sums is not None:
-            warned += self._sums.wrong(self._source.stored_window(window), bands)
+            warned += self._sums.wrong(self._source.stored_window(window), self._source.stored_bands(bands))
         if warned:
             self.damaged = min(warned + [self.damaged] * bool(self.damaged))
         return np.asarray(pixels[: len(self.bands)]), valid

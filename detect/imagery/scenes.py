@@ -10,6 +10,10 @@ import numpy as np
 import rasterio
 
 from detect.imagery.claims import check_claim
+from detect.imagery.description.band_names import band_names, display_numbers
+from detect.imagery.description.pages import contents_of
+from detect.imagery.description.palettes import check_colours
+from detect.imagery.description.remarks import Remark
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.drivers import (
     MOSAIC,
@@ -61,7 +65,7 @@ class Scene:
         path: the image file.
         shape: (height, width) in the scene's own pixels.
         dtype: numpy name of the pixels' type.
-        bands: number of bands in the file.
+        bands: number of bands, of the file or as they were picked from it.
         transform: affine coefficients (a, b, c, d, e, f) from the file's pixels to map coordinates, None without a
             georeference.
         crs: coordinate reference system as WKT, None without one.
@@ -71,6 +75,9 @@ class Scene:
         zoom: how the file is resampled; None reads the file's own pixels.
         layout: of the file; None for pixels that are in no file.
         orientation: how the stored pixels were turned to be shown, 1 to 8 as in EXIF; 1 is as they are stored.
+        band_names: what each band is called, in lower case, empty where that is not known; () where nothing is.
+        picked: the file's number of each band; () where the file's bands are those of the scene.
+        remarks: what is told of the image.
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
     """
@@ -87,6 +94,9 @@ class Scene:
     zoom: Zoom | None = None
     layout: Layout | None = None
     orientation: int = 1
+    band_names: tuple[str, ...] = ()
+    picked: tuple[int, ...] = ()
+    remarks: tuple[Remark, ...] = field(default=(), compare=False)
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
     validity: Validity = ALL_VALID
 
@@ -115,6 +125,15 @@ class Scene:
     def window(self) -> Window:
         """The whole scene as a window."""
         return Window(0, 0, *self.shape)
+
+    @property
+    def shown_bands(self) -> tuple[int, ...]:
+        """The bands to show: red, green and blue where they are named, else the first three, or the one there is."""
+        return display_numbers(self.band_names or ("",) * self.bands)
+
+    def file_bands(self, bands: Sequence[int]) -> list[int]:
+        """Return the file's numbers of some of the scene's bands."""
+        return [self.picked[band - 1] for band in bands] if self.picked else list(bands)
 
     @property
     def trusted(self) -> bool:
@@ -178,8 +197,8 @@ def open_scene(path: Path) -> Scene:
     """Read the description of an image file, without its pixels.
 
     Raises:
-        SceneError: the file is missing, empty, not an image, claims more pixels than it can hold, or has colours by
-            palette. It begins with `passed over` where there is something that is no file with content.
+        SceneError: the file is missing, empty, not an image, claims more pixels than it can hold, or has colours of
+            another space than red, green and blue. It begins with `passed over` where there is something that is no file with content.
     """
     rule, driver = current_rule(), driver_of(path)
     check_regular(georeference_files(path))
@@ -189,8 +208,8 @@ def open_scene(path: Path) -> Scene:
         closing(open_image(path, rule)) as source,
     ):
         check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
-        if "palette" in {band.name for band in source.colorinterp}:
-            raise SceneError(f"{path}: the colours are a palette; convert the image to RGB or grey first")
+        contents = contents_of(path, source.stored)
+        check_colours(path, source.stored, contents.photometric)
         validity = _validity(path, rule, driver)
         located = source.crs is not None or not source.transform.is_identity
         return Scene(
@@ -204,6 +223,8 @@ def open_scene(path: Path) -> Scene:
             block_pixels=_block_pixels(source),
             layout=layout_of(source),
             orientation=source.turn.orientation,
+            band_names=band_names(source),
+            remarks=(*_remarks(source), *contents.remarks),
             rule=rule,
             validity=validity,
         )
@@ -213,6 +234,13 @@ def _validity(path: Path, rule: MosaicRule, driver: str) -> Validity:
     """Return what a file says of its valid pixels; it is opened as it is for reading, without what lies beside it."""
     with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule)) as source:
         return declared_validity(source, path)
+
+
+def _remarks(source: ShownImage) -> tuple[Remark, ...]:
+    """Return what is told of an image."""
+    turn = source.turn.orientation
+    turned = "turned as their EXIF orientation says, as viewers show them"
+    return (Remark(turned, f"orientation {turn}"),) if turn > 1 else ()
 
 
 def layout_of(source: ShownImage) -> Layout:

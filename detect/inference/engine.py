@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.arranging import arranged
 from detect.imagery.maps import block_side
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.scratch import release
@@ -55,8 +56,9 @@ class Engine:
         """Check that a scene is of the network's kind, and return it at the network's resolution.
 
         Raises:
-            SceneError: the pixels are of another type than the model's, or have no known size on the ground; or no disk
-                of the size that is there could hold the map.
+            SceneError: the pixels are of another type than the model's, its bands are others or in an order that does
+                not tell, or they have no known size on the ground; or no disk of the size that is there could hold
+                the map.
             ValueError: the model has no background class and finds nothing in images.
         """
         if not self.spec.head.finds:
@@ -67,7 +69,7 @@ class Engine:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        scene = self.spec.resolution.resampled(scene)
+        scene = self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands))
         self.plan.check_map(scene, self.decoder.channels)
         return scene
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
@@ -92,6 +93,7 @@ def predict_images(
         The pixels done, of the image files, and the failures.
     """
     sources, failures = _open(images, engine)
+    tell({source.name: source.scene.remarks for source in sources})
     for failure in failures:
         _report(failure, sink)
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]

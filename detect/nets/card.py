@@ -3,9 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from detect.imagery.description.arranging import Bands
+from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution
 from detect.nets.bounds import (
     DTYPES,
@@ -82,6 +84,8 @@ class NetSpec:
         bands: band numbers, from 1, of the images.
         dtype: numpy name of the training images' pixels.
         resolution: the size to which images are resampled.
+        band_names: what the bands are called in the training images, empty where that is not known; () of a model made
+            before names were kept.
 
     Raises:
         ValueError: no class, one named twice, other pixels than images have, another number of bands than the
@@ -94,6 +98,7 @@ class NetSpec:
     bands: tuple[int, ...]
     dtype: str
     resolution: Resolution
+    band_names: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -106,6 +111,11 @@ class NetSpec:
             check_whole("each of the bands", band, 1, HIGHEST_BAND)
         if len(self.bands) != self.backbone.bands:
             raise ValueError(f"bands {list(self.bands)} do not go with a backbone of {self.backbone.bands} bands")
+        if len(self.band_names) not in (0, len(self.bands)):
+            raise ValueError(f"band_names {shown(self.band_names)} are not one for each of {list(self.bands)}")
+        for name in self.band_names:
+            if not isinstance(name, str) or name != plain_band_name(name):
+                raise ValueError(f"{shown(name)} is no name of a band")
         if isinstance(self.head, PatchHead):
             check_whole("net.patch_size in cells", self.head.patch_size // self.stride, 0, MOST_CELLS)
 
@@ -116,6 +126,11 @@ class NetSpec:
         twice = [name for name, number in Counter(self.outputs).items() if number > 1]
         if twice:
             raise ValueError(f"the class {shown(twice[0])} occurs twice, or is the background too; rename one")
+
+    @property
+    def learned_bands(self) -> Bands:
+        """The bands with their names."""
+        return Bands(self.bands, self.band_names)
 
     @property
     def stride(self) -> int:
@@ -237,7 +252,8 @@ class ModelCard(NetSpec):
         unknown = sorted(set(data) - {entry.name for entry in fields(cls)})
         if unknown:
             raise ValueError(f"unknown entries in the header: {', '.join(map(shown, unknown[:5]))}")
-        for name in ("classes", "bands", "offset", "scale"):
+        data.setdefault("band_names", [])
+        for name in ("classes", "bands", "band_names", "offset", "scale"):
             if not isinstance(data[name], list):
                 raise TypeError(f"{name} must be a list, got {shown(data[name])}")
         made = {

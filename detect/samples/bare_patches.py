@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from detect.imagery.description.arranging import arranged
+from detect.imagery.description.remarks import tell
 from detect.imagery.reading import read_window
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
@@ -23,6 +25,9 @@ from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.patches import augmented
 from detect.samples.values.measured import patch_values
 from detect.samples.values.normalisation import Given, Rule, TrainingValues
+
+MOST_LOOKED_AT = 2000
+"""Most patches, evenly spread over a folder, by which the bands of all are chosen; a patch of others is an error."""
 
 
 class PatchFiles:
@@ -43,7 +48,7 @@ class PatchFiles:
             ValueError: a size or dtype other than the spec's.
         """
         if path not in self._pixels:
-            scene = self.spec.resolution.resampled(open_scene(path))
+            scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
             side = (self.spec.head.typical_size,) * 2
             if (scene.shape, scene.dtype) != (side, self.spec.dtype):
                 raise ValueError(
@@ -98,7 +103,7 @@ def folder_spec(
     folder: PatchFolder,
     negative_labels: Sequence[str],
     backbone: Callable[[int], BackboneSpec],
-    bands: Sequence[int] | None,
+    bands: Sequence[int | str] | None,
     resolution: Resolution,
 ) -> NetSpec:
     """Return the spec of a classifier of a folder's patches, with the first one's side.
@@ -107,7 +112,7 @@ def folder_spec(
         folder: the patches.
         negative_labels: folders of background patches; the first names the background.
         backbone: makes the backbone's spec for a number of bands.
-        bands: band numbers from 1; None takes the first three, or the only one.
+        bands: band numbers from 1, or names; None takes those of a photograph, or the only one.
         resolution: to which patches are resampled.
 
     Raises:
@@ -116,13 +121,16 @@ def folder_spec(
     unknown = sorted(set(negative_labels) - set(folder.classes))
     if unknown:
         raise ValueError(f"data.labels.negative names {unknown}; the folders are {list(folder.classes)}")
-    first = resolution.resampled(open_scene(folder.paths[0]))
+    scenes = [open_scene(path) for path in folder.paths[:: -(-len(folder.paths) // MOST_LOOKED_AT)]]
+    first = resolution.resampled(scenes[0])
     if first.shape[0] != first.shape[1]:
         raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
-    chosen, dtype = image_kind([first], bands)
+    chosen, dtype = image_kind(scenes, bands)
+    tell({str(scene.path): arranged(scene, chosen).remarks for scene in scenes})
     head = PatchHead(first.shape[0], negative_labels[0] if negative_labels else None)
     classes = tuple(name for name in folder.classes if name not in negative_labels)
-    return NetSpec(head, backbone(len(chosen)), classes, chosen, dtype, resolution)
+    numbers, names = chosen.numbers, chosen.names
+    return NetSpec(head, backbone(len(numbers)), classes, numbers, dtype, resolution, band_names=names)
 
 
 def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> NDArray[np.int64]:

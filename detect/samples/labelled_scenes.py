@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.arranging import Bands, arranged, learned_bands
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, display_bands, view
+from detect.imagery.scenes import Scene, view
 from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
 from detect.labels.regions import inside_regions, outside
@@ -100,27 +101,33 @@ def _resampled(labelled: LabelledScene, resolution: Resolution) -> LabelledScene
     )
 
 
-def image_kind(scenes: Sequence[Scene], bands: Sequence[int] | None) -> tuple[tuple[int, ...], str]:
-    """Return the band numbers to read and the dtype that all images share.
+def arranged_split(split: SceneSplit, bands: Bands) -> SceneSplit:
+    """Return a split with the bands of its scenes in the places in which a network expects them.
+
+    Raises:
+        SceneError: an image without one of the bands, or that calls it otherwise.
+    """
+    train, val, test = (
+        tuple(replace(labelled, scene=arranged(labelled.scene, bands)) for labelled in side)
+        for side in (split.train, split.val, split.test)
+    )
+    return replace(split, train=train, val=val, test=test)
+
+
+def image_kind(scenes: Sequence[Scene], bands: Sequence[int | str] | None) -> tuple[Bands, str]:
+    """Return the bands that a network learns from images, and the dtype that they share.
 
     Args:
         scenes: the images.
-        bands: band numbers from 1; None takes the first three, or the only one.
+        bands: band numbers from 1, or names; None takes those of a photograph, or the only one.
 
     Raises:
-        ValueError: images of several dtypes, a band number below 1, or an image with too few bands.
+        ValueError: images of several dtypes, a band number below 1, or bands that no image has.
     """
     first = scenes[0]
-    chosen = tuple(bands) if bands else display_bands(first.bands)
-    if min(chosen) < 1:
-        raise ValueError(f"data.bands are numbered from 1, got {list(chosen)}")
     for scene in scenes:
         if scene.dtype != first.dtype:
             raise ValueError(
                 f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one dtype"
             )
-        if scene.bands < max(chosen):
-            raise ValueError(
-                f"{scene.path} has {scene.bands} bands, band {max(chosen)} is needed; set data.bands or convert it"
-            )
-    return chosen, first.dtype
+    return learned_bands(scenes, bands), first.dtype

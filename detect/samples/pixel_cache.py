@@ -82,7 +82,7 @@ class PixelSource:
         """Return the decoded pixels (bands, H, W) of a scene's whole image."""
         key = scene.path, scene.zoom
         if key not in self._images:
-            whole = open_scene(scene.path)
+            whole = replace(open_scene(scene.path), bands=scene.bands, picked=scene.picked)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             pixels = read_window(whole, whole.window, self.bands)

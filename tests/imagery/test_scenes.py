@@ -71,13 +71,6 @@ def test_a_missing_file_or_a_folder(tmp_path: Path) -> None:
         open_scene(tmp_path)
 
 
-def test_palette_colours_are_an_error_with_a_way_out(tmp_path: Path) -> None:
-    """Their numbers are places in a table, not brightness."""
-    Image.fromarray(np.moveaxis(noise(), 0, -1)).quantize(8).save(tmp_path / "a.png")
-    with pytest.raises(SceneError, match=r"a\.png.*palette.*RGB"):
-        open_scene(tmp_path / "a.png")
-
-
 @pytest.mark.parametrize(
     ("bands", "message"),
     [((1, 2, 3), r"\b3\b.*\b1\b"), ((0,), r"\b1\b.*\[0\]"), ((), r"\b1\b.*\[\]")],

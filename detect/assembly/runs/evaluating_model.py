@@ -14,6 +14,7 @@ from detect.assembly.settings import EvaluateSettings, InferenceSettings, Labell
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
+from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
@@ -132,10 +133,11 @@ def _score_images(
     for image in images:
         scene = open_scene(image.path)
         objects = outside(count_scene(scene, engine).detections, image.ignored)
-        scenes.append((image.name, card.resolution.resampled(scene)))
+        scenes.append((image.name, engine.prepared(scene)))
         every[image.name] = objects
         number = int((objects.score >= card.threshold).sum())
         logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
+    tell({name: scene.remarks for name, scene in scenes})
     found = without_weak(every, card.threshold)
     truth = {image.name: outside(image.objects, image.ignored) for image in images}
     warn_of_unknown(truth, card.classes)

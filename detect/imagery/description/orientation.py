@@ -5,23 +5,19 @@ are shown. JPEG keeps it in an EXIF block, PNG in a chunk eXIf, WebP in a chunk 
 """
 
 import logging
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.chunks import exif_place
 from detect.imagery.description.tiff_directories import directories
-from detect.imagery.drivers import georeference_files
+from detect.imagery.drivers import SceneError, georeference_files
 from detect.imagery.windows import Window
 
 logger = logging.getLogger(__name__)
-
-MOST_CHUNKS = 1 << 20
-"""Most chunks of a PNG or WebP that are passed over to find its EXIF."""
 
 _told: set[Path] = set()
 """Images with a place on the map whose orientation is not followed, each named once in a process."""
@@ -86,8 +82,21 @@ def orientation_of(path: Path, source: Any) -> int:
     Args:
         path: the image.
         source: its rasterio dataset.
+
+    Raises:
+        SceneError: a TIFF that libtiff turns in part, piece by piece, while it converts its colours.
     """
     stated = _stated(path, source)
+    structure = {} if stated == 1 else source.tags(ns="IMAGE_STRUCTURE")
+    if (
+        "SOURCE_COLOR_SPACE" in structure
+        and source.driver == "GTiff"
+        and "JPEG" not in structure.get("COMPRESSION", "")
+    ):
+        raise SceneError(
+            f"{path}: its colours are {structure['SOURCE_COLOR_SPACE']} and its orientation tag is {stated}, which "
+            "libtiff does not read together; save it anew as RGB"
+        )
     if stated == 1 or not _located(path, source):
         return stated
     if path not in _told:
@@ -104,7 +113,7 @@ def _stated(path: Path, source: Any) -> int:
     if source.driver not in ("GTiff", "PNG", "WEBP"):
         return 1
     with path.open("rb") as file:
-        base = 0 if source.driver == "GTiff" else _exif_place(file, source.driver)
+        base = 0 if source.driver == "GTiff" else exif_place(file, source.driver)
         first = None if base is None else next(directories(file, base), None)
     return 1 if first is None else first.orientation
 
@@ -113,37 +122,3 @@ def _located(path: Path, source: Any) -> bool:
     """Return whether an image has a place on the map, in itself or in a file beside it."""
     within = source.crs is not None or not source.transform.is_identity or bool(source.gcps[0])
     return within or any(beside.is_file() for beside in georeference_files(path))
-
-
-def _exif_place(file: BinaryIO, driver: str) -> int | None:
-    """Return where the EXIF block of a PNG or WebP begins in the file, None without one."""
-    for name, place in _png_chunks(file) if driver == "PNG" else _riff_chunks(file):
-        if name in (b"eXIf", b"EXIF"):
-            file.seek(place)
-            return place + 6 if file.read(6) == b"Exif\x00\x00" else place
-    return None
-
-
-def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the names of a PNG's chunks and the places of what they hold."""
-    place = 8
-    for _ in range(MOST_CHUNKS):
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        yield head[4:], place + 8
-        place += struct.unpack(">I", head[:4])[0] + 12
-
-
-def _riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the names of a WebP's chunks and the places of what they hold."""
-    place = 12
-    for _ in range(MOST_CHUNKS):
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        yield head[:4], place + 8
-        length = struct.unpack("<I", head[4:])[0]
-        place += 8 + length + length % 2

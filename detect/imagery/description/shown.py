@@ -1,4 +1,4 @@
-"""An open image as a viewer shows it: all that is above sees upright pixels, and nothing of how they are stored."""
+"""An open image as a viewer shows it: all that is above sees upright pixels of plain colours, however stored."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,15 +6,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.description.orientation import Turn, orientation_of
+from detect.imagery.description.palettes import colour_table
 from detect.imagery.windows import Window
+
+EXPANDED = {
+    1: (ColorInterp.gray,),
+    2: (ColorInterp.gray, ColorInterp.alpha),
+    3: (ColorInterp.red, ColorInterp.green, ColorInterp.blue),
+    4: (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha),
+}
+"""What the bands of a table of colours are, by their number."""
 
 
 class ShownImage:
-    """A rasterio dataset, read only, whose rows and columns are those of the image that is shown.
+    """A rasterio dataset, read only, whose rows, columns and bands are those of the image that is shown.
 
     Args:
         path: the image.
@@ -23,6 +32,8 @@ class ShownImage:
     Attributes:
         stored: the dataset, in the rows and columns of the file.
         turn: from stored to shown pixels; none of an image with a place on the map, whose `transform` it would break.
+        table: (bands, values) what the values of its one stored band mean; None where they are brightness. The value
+            that is declared to be no data is transparent in it.
     """
 
     def __init__(self, path: Path, stored: Any) -> None:
@@ -31,25 +42,36 @@ class ShownImage:
         self.driver: str = stored.driver
         self.shape: tuple[int, int] = self.turn.shape(stored.shape)
         self.height, self.width = self.shape
-        self.count: int = stored.count
-        self.indexes: tuple[int, ...] = stored.indexes
-        self.dtypes: tuple[str, ...] = stored.dtypes
-        self.colorinterp: tuple[Any, ...] = stored.colorinterp
-        self.descriptions: tuple[str | None, ...] = stored.descriptions
-        self.nodata: float | None = stored.nodata
-        self.nodatavals: tuple[float | None, ...] = stored.nodatavals
+        self.table = colour_table(stored)
+        self.count: int = stored.count if self.table is None else len(self.table)
+        self.indexes = tuple(range(1, self.count + 1))
+        self.dtypes: tuple[str, ...] = stored.dtypes if self.table is None else (str(self.table.dtype),) * self.count
+        self.colorinterp: tuple[Any, ...] = stored.colorinterp if self.table is None else EXPANDED[self.count]
+        self.descriptions: tuple[str | None, ...] = stored.descriptions if self.table is None else (None,) * self.count
+        self.nodata: float | None = stored.nodata if self.table is None else None
+        self.nodatavals: tuple[float | None, ...] = stored.nodatavals if self.table is None else (None,) * self.count
         self.crs: Any = stored.crs
         self.transform: Any = stored.transform
 
     @property
     def mask_flag_enums(self) -> tuple[Any, ...]:
-        """The flags of each mask. GDAL looks for one beside the file too: asked for only where it may not do so."""
-        return tuple(self.stored.mask_flag_enums)
+        """Of what kind the mask of each band is, as rasterio says it; GDAL looks for a mask beside the image."""
+        flags: tuple[Any, ...] = self.stored.mask_flag_enums
+        if self.table is None:
+            return flags
+        if self.transparent:
+            return (*([MaskFlags.per_dataset, MaskFlags.alpha],) * (self.count - 1), [MaskFlags.all_valid])
+        return (flags[0],) * self.count
+
+    @property
+    def transparent(self) -> bool:
+        """Whether the last band is the transparency of a palette."""
+        return self.table is not None and self.count in (2, 4)
 
     @property
     def block_shapes(self) -> list[tuple[int, int]]:
         """The (height, width) of the blocks of each band, as they are shown."""
-        return [self.turn.shape(block) for block in self.stored.block_shapes]
+        return [self.turn.shape(block) for block in self.stored.block_shapes[:1]] * self.count
 
     def read(
         self,
@@ -66,10 +88,14 @@ class ShownImage:
             out_shape: of the result, where it is reduced or enlarged.
             resampling: how, where it is.
         """
-        pixels = self.stored.read(
-            bands, window=self._window(window), out_shape=self._out(out_shape), resampling=resampling
-        )
-        return self.turn.turned(pixels)
+        box = self._window(window)
+        if self.table is None:
+            pixels = self.stored.read(bands, window=box, out_shape=self._out(out_shape), resampling=resampling)
+            return self.turn.turned(pixels)
+        shape = None if out_shape is None else self._out(out_shape[-2:])
+        values = self.turn.turned(self.stored.read(1, window=box, out_shape=shape, resampling=resampling))
+        chosen = self.indexes if bands is None else bands
+        return np.asarray(self.table[np.asarray(chosen) - 1][..., values])
 
     def read_masks(
         self,
@@ -79,21 +105,37 @@ class ShownImage:
         resampling: Resampling = Resampling.nearest,
     ) -> NDArray[np.generic]:
         """Read which pixels of bands have data, as rasterio does: uint8, 0 where there are none; as for `read`."""
-        masks = self.stored.read_masks(
-            bands, window=self._window(window), out_shape=self._out(out_shape), resampling=resampling
-        )
-        return self.turn.turned(masks)
+        box = self._window(window)
+        if self.table is None:
+            masks = self.stored.read_masks(bands, window=box, out_shape=self._out(out_shape), resampling=resampling)
+            return self.turn.turned(masks)
+        shape = None if out_shape is None else self._out(out_shape[-2:])
+        mask = self.turn.turned(self.stored.read_masks(1, window=box, out_shape=shape, resampling=resampling))
+        if self.transparent:
+            mask = np.minimum(mask, self.read(self.count, window, out_shape and out_shape[-2:], resampling))
+        chosen = self.indexes if bands is None else bands
+        return mask if isinstance(chosen, int) else np.stack([mask] * len(chosen))
 
     def dataset_mask(
         self, window: RasterWindow | None = None, out_shape: tuple[int, ...] | None = None
     ) -> NDArray[np.generic]:
         """Read which pixels have data in any band, as rasterio does: (h, w) uint8, 0 where there are none."""
+        if self.table is not None:
+            return self.read_masks(1, window, out_shape)
         mask = self.stored.dataset_mask(window=self._window(window), out_shape=self._out(out_shape))
         return self.turn.turned(mask)
+
+    def read_beside(self, beside: Any, window: RasterWindow) -> NDArray[np.generic]:
+        """Read the first band of a dataset of the stored image's size as this image is shown: (h, w) of a window."""
+        return self.turn.turned(beside.read(1, window=self._window(window)))
 
     def stored_window(self, window: Window) -> Window:
         """Return where the pixels of a window of the shown image are stored."""
         return self.turn.stored(window, self.shape)
+
+    def stored_bands(self, bands: Sequence[int]) -> list[int]:
+        """Return the file's own bands in which those of the shown image are stored."""
+        return list(bands) if self.table is None else [1]
 
     def tags(self, ns: str | None = None) -> dict[str, str]:
         """Return the tags of the file, as rasterio does."""

@@ -14,7 +14,7 @@ MOST_DIRECTORIES = 1 << 14
 MOST_ENTRIES = 1 << 12
 """Most entries of a directory; honest ones have some thirty."""
 
-SUBFILE, WIDTH, HEIGHT, ORIENTATION = 254, 256, 257, 274
+SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, ORIENTATION = KEPT = 254, 256, 257, 262, 274
 """Tags whose values are kept."""
 
 _WHOLE = {3: "H", 4: "I", 16: "Q"}
@@ -36,6 +36,11 @@ class Directory:
         """Where the first pixel is shown, 1 to 8 as in EXIF; 1 where it is not said, or not in these bounds."""
         value = self.values.get(ORIENTATION, 1)
         return value if 1 <= value <= 8 else 1
+
+    @property
+    def photometric(self) -> int | None:
+        """What the values of pixels mean, as TIFF's PhotometricInterpretation numbers it."""
+        return self.values.get(PHOTOMETRIC)
 
     @property
     def page(self) -> bool:
@@ -89,7 +94,7 @@ def _directory(file: BinaryIO, base: int, place: int, order: str, big: bool) -> 
     values: dict[int, int] = {}
     for tag, kind, count, value in struct.iter_unpack(f"{order}{entry_code}", data[: number * entry_size]):
         code = _WHOLE.get(kind)
-        if tag in (SUBFILE, WIDTH, HEIGHT, ORIENTATION) and code and count == 1 and (big or code != "Q"):
+        if tag in KEPT and code and count == 1 and (big or code != "Q"):
             values.setdefault(tag, struct.unpack(f"{order}{code}", value[: struct.calcsize(f"<{code}")])[0])
     link = data[number * entry_size :]
     return Directory(values), struct.unpack(f"{order}{link_code}", link)[0] if len(link) == link_size else 0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 
+from detect.imagery.description.shown import ShownImage
 from detect.imagery.validity.sidecar import sidecar_of
 
 GREATEST_MEASURED = 65_535
@@ -44,18 +45,18 @@ ALL_VALID = Validity()
 """Of a file that says nothing of pixels that are not there."""
 
 
-def declared_validity(source: Any, path: Path) -> Validity:
-    """Return what an open dataset, and a mask beside it, say of its pixels.
+def declared_validity(source: ShownImage, path: Path) -> Validity:
+    """Return what an open image, and a mask beside it, say of its pixels.
 
     Args:
-        source: a rasterio dataset that was opened without the files beside it, since GDAL would take any of its formats
+        source: the image, opened without the files beside it, since GDAL would take any of its formats
             for a mask.
         path: its file.
 
     Raises:
         SceneError: the mask beside the image is not a GeoTIFF of its size.
     """
-    beside = sidecar_of(path, source.shape)
+    beside = sidecar_of(path, source.stored.shape)
     colours = zip(source.indexes, source.colorinterp, strict=True)
     alphas = [band for band, colour in colours if colour is ColorInterp.alpha]
     flags = dict(zip(source.indexes, source.mask_flag_enums, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
+from detect.imagery.description.shown import ShownImage
 from detect.imagery.validity.declared import Validity, with_data
 from detect.imagery.validity.sidecar import open_sidecar
 
@@ -18,7 +19,7 @@ class Masks:
     An alpha band that is itself among the bands is data, and makes nothing invalid.
 
     Args:
-        source: the open rasterio dataset.
+        source: the open image.
         validity: what its file says.
         bands: band numbers from 1 that are read.
         opened: closes the mask beside the image, if there is one.
@@ -30,14 +31,14 @@ class Masks:
         SceneError: the mask beside the image does not fit it any more.
     """
 
-    def __init__(self, source: Any, validity: Validity, bands: Sequence[int], opened: ExitStack) -> None:
+    def __init__(self, source: ShownImage, validity: Validity, bands: Sequence[int], opened: ExitStack) -> None:
         self.validity = validity
         self.bands = list(bands)
         self.alpha = None if validity.alpha in bands else validity.alpha
         self._source = source
         self._beside: Any = None
         if validity.beside is not None:
-            self._beside = opened.enter_context(closing(open_sidecar(validity.beside, source.shape)))
+            self._beside = opened.enter_context(closing(open_sidecar(validity.beside, source.stored.shape)))
 
     def valid(
         self, pixels: NDArray[np.generic], alpha: NDArray[np.generic] | None, box: RasterWindow
@@ -61,7 +62,7 @@ class Masks:
         masks = self.bands[:1] if self.validity.mask else [n for n in self.validity.masked_bands if n in self.bands]
         parts += [self._source.read_masks(band, window=box) != 0 for band in masks]
         if self._beside is not None:
-            parts.append(self._beside.read(1, window=box) != 0)
+            parts.append(self._source.read_beside(self._beside, box) != 0)
         given = [part for part in parts if part is not None]
         if not given:
             return None

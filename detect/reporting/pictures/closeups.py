@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, display_bands
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.reporting.pictures.captions import INK, PAPER, caption_font, shorten
@@ -50,7 +50,7 @@ def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.ui
     if not len(corners):
         return np.empty((0, side, side, 3), np.uint8)
     downward = np.argsort(corners[:, 1], kind="stable")
-    with SceneReader(scene, display_bands(scene.bands)) as reader:
+    with SceneReader(scene, scene.shown_bands) as reader:
         read = [reader.read(Window(int(y), int(x), side, side)) for x, y in corners[downward]]
     squares = [read[i] for i in np.argsort(downward)]
     return to_display(np.concatenate(squares, axis=1), nodata=scene.nodata).reshape(-1, side, side, 3)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from detect.imagery.files import check_inside, remove_written
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, SceneError, display_bands, original
+from detect.imagery.scenes import Scene, SceneError, original
 from detect.labels.detections import Detections
 from detect.reporting.pictures.captions import with_legend
 from detect.reporting.pictures.closeups import choose, crops_sheet, read_crops
@@ -129,7 +129,7 @@ def clear_scenes(folder: Path) -> None:
 
 def _draw_scene(scene: Scene, truth: Detections, found: Detections, radius_file_px: float) -> Image.Image:
     """Draw white dots at the truth and coloured rings at the detections, with a legend below."""
-    with SceneReader(scene, display_bands(scene.bands)) as reader:
+    with SceneReader(scene, scene.shown_bands) as reader:
         reduced = to_display(reader.preview(MAX_PICTURE_SIDE))
     scale = min(1.0, MAX_PICTURE_SIDE / max(scene.shape))
     for x, y in truth.xy * scale:
