@@ -158,9 +158,8 @@ def open_image(path: Path, rule: MosaicRule) -> ShownImage:
         SceneError: no file, not an image, or a VRT that the rule refuses.
     """
     driver = driver_of(path)
-    return ShownImage(
-        path, open_with(path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule), driver)
-    )
+    target = path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule)
+    return ShownImage(path, open_with(target, driver))
 
 
 def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
