@@ -13,6 +13,7 @@ from detect.imagery.claims import check_claim
 from detect.imagery.description.band_names import band_names, display_numbers
 from detect.imagery.description.pages import contents_of
 from detect.imagery.description.palettes import check_colours
+from detect.imagery.description.placing import place_of
 from detect.imagery.description.remarks import Remark
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.drivers import (
@@ -197,7 +198,8 @@ def open_scene(path: Path) -> Scene:
 
     Raises:
         SceneError: the file is missing, empty, not an image, claims more pixels than it can hold, or has colours of
-            another space than red, green and blue. It begins with `passed over` where there is something that is no file with content.
+            another space than red, green and blue. It begins with `passed over` where there is something that is no
+            file with content.
     """
     rule, driver = current_rule(), driver_of(path)
     check_regular(georeference_files(path))
@@ -209,30 +211,33 @@ def open_scene(path: Path) -> Scene:
         check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
         contents = contents_of(path, source.stored)
         check_colours(path, source.stored, contents.photometric)
-        validity = _validity(path, rule, driver)
-        located = source.crs is not None or not source.transform.is_identity
+        validity, rpc = _within(path, rule, driver)
+        place = place_of(path, source.stored, rpc)
         return Scene(
             path=path,
             shape=(source.height, source.width),
             dtype=str(source.dtypes[0]),
             bands=source.count,
-            transform=tuple(source.transform)[:6] if located else None,
-            crs=source.crs.to_wkt() if source.crs else None,
+            transform=place.transform,
+            crs=place.crs.to_wkt() if place.crs else None,
             nodata=source.nodata,
             block_pixels=_block_pixels(source),
             layout=layout_of(source),
             orientation=source.turn.orientation,
             band_names=band_names(source),
-            remarks=(*_remarks(source), *contents.remarks),
+            remarks=(*_remarks(source), *contents.remarks, *place.remarks),
             rule=rule,
             validity=validity,
         )
 
 
-def _validity(path: Path, rule: MosaicRule, driver: str) -> Validity:
-    """Return what a file says of its valid pixels; it is opened as it is for reading, without what lies beside it."""
+def _within(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
+    """Return what a file says of its valid pixels, and whether it has rational polynomial coefficients.
+
+    It is opened as it is for reading, without what lies beside it.
+    """
     with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule)) as source:
-        return declared_validity(source, path)
+        return declared_validity(source, path), bool(source.tags(ns="RPC"))
 
 
 def _remarks(source: ShownImage) -> tuple[Remark, ...]:

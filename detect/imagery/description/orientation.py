@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.description.chunks import exif_place
+from detect.imagery.description.side_files import SideFileError, side_place
 from detect.imagery.description.tiff_directories import directories
 from detect.imagery.drivers import SceneError, georeference_files
 from detect.imagery.windows import Window
@@ -121,4 +122,10 @@ def _stated(path: Path, source: Any) -> int:
 def _located(path: Path, source: Any) -> bool:
     """Return whether an image has a place on the map, in itself or in a file beside it."""
     within = source.crs is not None or not source.transform.is_identity or bool(source.gcps[0])
-    return within or any(beside.is_file() for beside in georeference_files(path))
+    if within or any(beside.is_file() for beside in georeference_files(path)):
+        return True
+    try:
+        side = side_place(path)
+    except SideFileError:
+        return False
+    return side is not None and bool(side.transform or side.points)
