@@ -128,9 +128,10 @@ class SceneDetector:
         found: dict[float, dict[str, Detections]] = {value: {} for value in separations}
         for labelled in self.scenes:
             source = Source(labelled.name, labelled.scene, self.open)
-            logits = map_scene(source, engines[separations[0]], preview_side=None).logits
+            whole = map_scene(source, engines[separations[0]], preview_side=None)
             for value, engine in engines.items():
-                found[value][labelled.name] = outside(engine.detections(logits, labelled.scene), labelled.ignored)
+                detections = engine.detections(whole.logits, labelled.scene, whole.valid)
+                found[value][labelled.name] = outside(detections, labelled.ignored)
         return found
 
 

@@ -11,6 +11,8 @@ from detect.imagery.description.arranging import arranged
 from detect.imagery.maps import block_side
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.scratch import release
+from detect.imagery.validity.gathered import ValidPixels
+from detect.imagery.windows import Window
 from detect.inference.decoding.blocks import planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
@@ -48,9 +50,9 @@ class Engine:
         """The decoder of the network's maps."""
         return decoder_of(self.spec)
 
-    def geometry(self, scene: Scene) -> CellGeometry:
-        """Return the places of the cells of a scene's map."""
-        return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape)
+    def geometry(self, scene: Scene, valid: ValidPixels | None = None) -> CellGeometry:
+        """Return the places of the cells of a scene's map, with its valid pixels, None where all are."""
+        return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape, valid)
 
     def prepared(self, scene: Scene) -> Scene:
         """Check that a scene is of the network's kind, and return it at the network's resolution.
@@ -73,11 +75,11 @@ class Engine:
         self.plan.check_map(scene, self.decoder.channels)
         return scene
 
-    def detections(self, logits: NDArray[np.float32], scene: Scene) -> Detections:
-        """Return the objects of a scene's map (K, h, w), in resampled pixels."""
+    def detections(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
+        """Return the objects of a scene's map (K, h, w), in resampled pixels; `valid` is None where all pixels are."""
         rows = self.plan.rows(logits.shape[2])
         return self.decoder.detections(
-            logits, self.geometry(scene), separation=self.separation, threshold=self.threshold, rows=rows
+            logits, self.geometry(scene, valid), separation=self.separation, threshold=self.threshold, rows=rows
         )
 
 
@@ -87,7 +89,7 @@ class SceneResult:
 
     Attributes:
         detections: the objects, in pixels of the image file.
-        geometry: places of the heatmap's cells, in resampled pixels.
+        geometry: places of the heatmap's cells, in resampled pixels, and the valid pixels.
         preview: the scene reduced to a small picture, (bands, h, w), of the model's bands; None where the run
             makes none.
         logits: (K, h, w), the stitched map, in memory or in a file.
@@ -107,8 +109,8 @@ class SceneResult:
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.
 
-        A piece is whole blocks of a written map, one at least: a strip of the map, or a part of a strip. The values do
-        not depend on where the map is kept, as in `planes`.
+        Cells without a valid pixel are NaN. A piece is whole blocks of a written map, one at least: a strip of the map,
+        or a part of a strip. The values do not depend on where the map is kept, as in `planes`.
         """
         height, width = self.logits.shape[1:]
         side = block_side(len(self.detections.classes))
@@ -116,10 +118,16 @@ class SceneResult:
         rows, cols = (number // across * side, width) if number >= across else (side, number * side)
         for row in range(0, height, rows):
             for col in range(0, width, cols):
-                yield self.heat(np.ascontiguousarray(self.logits[:, row : row + rows, col : col + cols]))
+                heat = self.heat(np.ascontiguousarray(self.logits[:, row : row + rows, col : col + cols]))
+                yield self._without_unseen(heat, row, col)
                 release(self.logits)
 
     @cached_property
     def heatmap(self) -> NDArray[np.float32]:
-        """The posteriors of the classes, (C, h, w) in [0, 1], in memory."""
-        return planes(self.logits, self.heat)
+        """The posteriors of the classes, (C, h, w) in [0, 1], in memory; NaN in cells without a valid pixel."""
+        return self._without_unseen(planes(self.logits, self.heat), 0, 0)
+
+    def _without_unseen(self, heat: NDArray[np.float32], row: int, col: int) -> NDArray[np.float32]:
+        """Return posteriors (C, h, w), from a cell on, with NaN in cells without a valid pixel."""
+        opened = self.geometry.open_cells(Window(row, col, *heat.shape[1:]))
+        return heat if opened is None else np.where(opened, heat, np.float32(np.nan))

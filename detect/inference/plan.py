@@ -11,6 +11,7 @@ from torch import nn
 
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.scratch import disk_bytes
+from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.windows import Tiling
 from detect.inference.stitching import Stitcher, make_tiling
 
@@ -88,6 +89,14 @@ class Plan:
         size = 4 * channels * tiling.map_shape[0] * tiling.map_shape[1]
         folder = self.folder or Path(tempfile.gettempdir())
         return Stitcher(tiling, channels, folder if size > self.stitched else None, name)
+
+    def valid_pixels(self, scene: Scene, name: str = "a scene") -> ValidPixels | None:
+        """Return what gathers the valid pixels of a scene, None where all are; like a map, it may be in a file.
+
+        Raises:
+            NoRoomError: the folder has no room for it.
+        """
+        return ValidPixels(scene.shape, self.stitched, self.folder, name) if scene.masked else None
 
     def check_map(self, scene: Scene, channels: int) -> None:
         """Check that the map of an image could lie on the disk, were it empty: of a size that a file only claims, not.

@@ -3,7 +3,7 @@
 import errno
 import logging
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.validity.gathered import ValidPixels
+from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
-from detect.inference.plan import MAX_BATCH_TILES
+from detect.inference.plan import MAX_BATCH_TILES, Plan
 from detect.inference.stitching import Stitcher
-from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, grouped, prefetch, read_tiles
+from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, TileBatch, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
 
 logger = logging.getLogger(__name__)
@@ -67,12 +69,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stitched:
-    """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of."""
+    """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
+
+    `valid` has the image's valid pixels, None where all are.
+    """
 
     source: Source
     logits: NDArray[np.float32]
     preview: NDArray[np.generic] | None
     damaged: str = ""
+    valid: ValidPixels | None = None
 
 
 def predict_images(
@@ -154,7 +160,7 @@ def stitched(
     units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = MAX_PREVIEW_SIDE
 ) -> Generator[Stitched | Failure]:
     """Yield the stitched map of every image, or its failure."""
-    maps: dict[str, Stitcher] = {}
+    maps: dict[str, _Parts] = {}
     broken: set[str] = set()
     with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side))) as steps:
         for step in steps:
@@ -164,31 +170,62 @@ def stitched(
             elif isinstance(step, ImageEnd):
                 if step.source.name in broken:
                     continue
-                logits = maps.pop(step.source.name).finished()
-                yield Stitched(step.source, logits, step.preview, step.damaged)
+                parts = maps.pop(step.source.name)
+                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, parts.valid)
             else:
-                tile_maps = engine.runtime(step.pixels)
-                for (source, tiling, core), tile_map in zip(step.cores, tile_maps, strict=True):
+                for (source, tiling, core), tile_map, valid in _mapped(step, engine):
                     if source.name in broken:
                         continue
-                    if not np.isfinite(tile_map).all():
+                    if tile_map is not None and not np.isfinite(tile_map).all():
                         broken.add(source.name)
                         maps.pop(source.name, None)
                         yield Failure(source.name, NOT_FINITE)
                         continue
                     if source.name not in maps:
                         progress.start(source.name)
-                        maps[source.name] = engine.plan.stitcher(tiling, len(tile_map), source.name)
-                    maps[source.name].put(core, tile_map)
+                        channels = engine.decoder.channels if tile_map is None else len(tile_map)
+                        maps[source.name] = _Parts.of(source, tiling, engine.plan, channels)
+                    maps[source.name].put(core, tile_map, valid)
                     progress.advance(core.height * core.width)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What is put together of an image: its map, and its valid pixels unless all are."""
+
+    map: Stitcher
+    valid: ValidPixels | None
+
+    @classmethod
+    def of(cls, source: Source, tiling: Tiling, plan: Plan, channels: int) -> "_Parts":
+        """Begin with an image, whose map has some channels."""
+        return cls(plan.stitcher(tiling, channels, source.name), plan.valid_pixels(source.scene, source.name))
+
+    def put(self, core: Window, tile_map: NDArray[np.float32] | None, valid: NDArray[np.bool_] | None) -> None:
+        """Add a tile: its map, None where nothing of it is valid, and the valid pixels of its core."""
+        if tile_map is None:
+            self.map.leave_out(core)
+        else:
+            self.map.put(core, tile_map)
+        if self.valid is not None and valid is not None:
+            self.valid.put(core, valid)
+
+
+def _mapped(
+    batch: TileBatch, engine: Engine
+) -> Iterator[tuple[tuple[Source, Tiling, Window], NDArray[np.float32] | None, NDArray[np.bool_] | None]]:
+    """Yield the core, the map and the valid pixels of each tile of a batch; no map of one where nothing is valid."""
+    maps = iter(() if all(batch.empty) else engine.runtime(batch.pixels))
+    for core, valid, empty in zip(batch.cores, batch.valid, batch.empty, strict=True):
+        yield core, None if empty else next(maps), valid
 
 
 def decoded(item: Stitched, engine: Engine) -> SceneResult:
     """Return the detections of an image's map, in pixels of the image file, with the map."""
     scene = item.source.scene
     return SceneResult(
-        to_file_pixels(engine.detections(item.logits, scene), scene),
-        engine.geometry(scene),
+        to_file_pixels(engine.detections(item.logits, scene, item.valid), scene),
+        engine.geometry(scene, item.valid),
         item.preview,
         item.logits,
         engine.plan.cells(len(item.logits)),

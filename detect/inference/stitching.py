@@ -64,6 +64,14 @@ class Stitcher:
         release(self._map)
         self._missing.remove(core)
 
+    def leave_out(self, core: Window) -> None:
+        """Write zeros for a core of which no pixel is valid; what they are is not looked at.
+
+        Raises:
+            ValueError: not a core of the tiling, or put before.
+        """
+        self.put(core, np.zeros((len(self._map), *(s // self.tiling.stride for s in self.tiling.tile_hw)), np.float32))
+
     def finished(self) -> NDArray[np.float32]:
         """Return the scene's map (K, h, w).
 

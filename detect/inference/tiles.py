@@ -52,10 +52,53 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class TileBatch:
-    """Tiles of one size, with the core that each is read for."""
+    """Tiles of one size, with the core that each is read for.
+
+    Attributes:
+        cores: (image, its tiling, the core) of each tile.
+        pixels: (B, bands, H, W) of those tiles of which any pixel is valid, in their order.
+        valid: (height, width) of each core, which of its pixels are valid; None for an image that says nothing of it.
+        empty: whether no pixel of a tile is valid, so that it is not in `pixels`, by tile.
+    """
 
     cores: Sequence[tuple[Source, Tiling, Window]]
     pixels: NDArray[np.generic]
+    valid: Sequence[NDArray[np.bool_] | None]
+    empty: Sequence[bool]
+
+    @classmethod
+    def of(cls, tiles: Sequence["ReadTile"]) -> "TileBatch":
+        """Make a batch of tiles that were read."""
+        kept = [tile.pixels for tile in tiles if not tile.empty] or [tiles[0].pixels[:, :0, :0]]
+        pixels = kept[0][None] if len(kept) == 1 else np.stack(kept)
+        cores = [(tile.source, tile.tiling, tile.core) for tile in tiles]
+        return cls(cores, pixels, [tile.valid_core for tile in tiles], [tile.empty for tile in tiles])
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTile:
+    """The pixels (bands, H, W) of the tile of a core, and which of them (H, W) are valid."""
+
+    source: Source
+    tiling: Tiling
+    core: Window
+    pixels: NDArray[np.generic]
+    valid: NDArray[np.bool_]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to be seen: no pixel is valid, of the halo neither, as a cell may reach into it."""
+        return self.source.scene.masked and not self.valid.any()
+
+    @property
+    def valid_core(self) -> NDArray[np.bool_] | None:
+        """Which pixels of the core are valid, None for an image that says nothing of it."""
+        return self.of_core(self.valid) if self.source.scene.masked else None
+
+    def of_core(self, values: NDArray[T]) -> NDArray[T]:
+        """Return the part (..., height, width) of the tile's values (..., H, W) that is the core's."""
+        halo, core = self.tiling.halo, self.core
+        return values[..., halo : halo + core.height, halo : halo + core.width]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +164,11 @@ def _tiles_of_large(
             if preview_side is not None and not resident:
                 gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
             while chosen := list(islice(cores, size)):
-                tiles = [reader.read(tiling.tile(core)) for core in chosen]
-                pixels = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
+                tiles = [ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core))) for core in chosen]
                 if gathered is not None:
-                    for core, tile in zip(chosen, pixels, strict=True):
-                        inner = tile[:shown, tiling.halo :, tiling.halo :]
-                        gathered.add(core, inner[:, : core.height, : core.width])
-                yield TileBatch([(source, tiling, core) for core in chosen], pixels)
+                    for tile in tiles:
+                        gathered.add(tile.core, tile.of_core(tile.pixels[:shown]), tile.valid_core)
+                yield TileBatch.of(tiles)
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
             yield ImageEnd(source, preview, reader.damaged)
     except (SceneError, MemoryError) as error:
@@ -137,22 +178,22 @@ def _tiles_of_large(
 def _tiles_of_small(
     unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
-    cores, pixels, ends = [], [], []
+    tiles, ends = [], []
     for source in unit:
         try:
             with source.open(source.scene, bands) as reader:
                 _load_whole(reader, plan)
                 tiling = plan.tiling(source.scene.shape)
                 (core,) = tiling
-                tile, preview = reader.read(tiling.tile(core)), _preview(reader, preview_side)
+                tile = ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
+                preview = _preview(reader, preview_side)
                 ends.append(ImageEnd(source, preview, reader.damaged))
         except (SceneError, MemoryError) as error:
             yield _failure(source, error)
             continue
-        pixels.append(tile)
-        cores.append((source, tiling, core))
-    if pixels:
-        yield TileBatch(cores, np.stack(pixels))
+        tiles.append(tile)
+    if tiles:
+        yield TileBatch.of(tiles)
     yield from ends
 
 

@@ -1,11 +1,14 @@
 """The places of a map's cells in a scene, and of detections in the file's pixels."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.imagery.scenes import Scene
-from detect.imagery.windows import clamp_far_edges
+from detect.imagery.validity.gathered import ValidPixels
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
 
 Turn = tuple[bool, bool, bool]
@@ -23,11 +26,26 @@ class CellGeometry:
         stride: pixels per cell.
         offset: pixel position of the centre of cell 0, along both axes.
         shape: (height, width) of the scene in pixels.
+        valid: the scene's valid pixels, None where all are.
     """
 
     stride: int
     offset: float
     shape: tuple[int, int]
+    valid: ValidPixels | None = None
+
+    def open_cells(self, cells: Window) -> NDArray[np.bool_] | None:
+        """Mark the cells (cells.height, cells.width) with a valid pixel, None where all have one.
+
+        What a network says of the others is not looked at: there is nothing to be seen.
+        """
+        if self.valid is None:
+            return None
+        return self.valid.cells(cells, self.stride, math.floor(self.offset - self.stride / 2))
+
+    def seen(self, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Mark the points (N, 2), in pixels of the scene, that lie on a valid pixel."""
+        return np.ones(len(xy), np.bool_) if self.valid is None else self.valid.at(xy)
 
 
 def to_file_pixels(found: Detections, scene: Scene) -> Detections:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 
-from detect.imagery.windows import clamp_far_edges
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.inference.decoding.separation import separated_boxes, separated_points
@@ -53,7 +53,8 @@ def decode_grid(
         logits: (slots * 5 + C, h, w) of `GridDetector`.
         head: slots, and the size of a logarithm of 0.
         classes: the class names.
-        geometry: places of the cells.
+        geometry: places of the cells; those without a valid pixel hold nothing, and objects whose centre is not on a
+            valid pixel are left out.
         separation: IoU in [0, 1] for boxes, radius in pixels for points.
         threshold: least score in [0, 1]; the score is the probability of an object's centre in the cell.
         rows: rows of the map that are decoded at once, all by default; the result does not depend on it.
@@ -61,7 +62,9 @@ def decode_grid(
     Returns:
         Boxes or points in pixels of the scene, in reading order of their cells.
     """
-    place, value = _occupied_cells(logits, head.slots, threshold, rows or logits.shape[1])
+    place, value = _occupied_cells(logits, head.slots, geometry, threshold, rows or logits.shape[1])
+    seen = geometry.seen(_centres(place[:, :2], value, geometry))
+    place, value = place[seen], value[:, seen]
     label = likeliest(logits[head.slots * CHANNELS_PER_SLOT :], place[:, :2])
     found = _placed(place[:, :2], value, label, head, classes, geometry)
     order = np.argsort(-np.round(value[0].astype(np.float32) * LOG_ODDS_STEPS), kind="stable")
@@ -70,7 +73,7 @@ def decode_grid(
 
 
 def _occupied_cells(
-    logits: NDArray[np.float32], slots: int, threshold: float, step: int
+    logits: NDArray[np.float32], slots: int, geometry: CellGeometry, threshold: float, step: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the cells with an object of their own, read in strips of `step` rows.
 
@@ -81,6 +84,9 @@ def _occupied_cells(
     for top in range(0, logits.shape[1], step):
         above = min(top, 1)
         strip = planes(logits[:, top - above : top + step + 1], lambda part: part[: slots * CHANNELS_PER_SLOT])
+        opened = geometry.open_cells(Window(top - above, 0, *strip.shape[1:]))
+        if opened is not None:
+            strip[::CHANNELS_PER_SLOT, ~opened] = -np.inf
         for slot in range(slots):
             own_channels = strip[slot * CHANNELS_PER_SLOT : (slot + 1) * CHANNELS_PER_SLOT]
             row, col = find_centres(own_channels, threshold)
@@ -130,14 +136,19 @@ def _placed(
 ) -> Detections:
     """Return the detections of (N, 2) cells with the slot's values there, (5, N), and their classes."""
     height, width = geometry.shape
-    xy = geometry.offset + geometry.stride * (cells[:, ::-1] + values[1:3].T)
-    xy = np.maximum(clamp_far_edges(xy, geometry.shape), 0)
+    xy = _centres(cells, values, geometry)
     score = expit(values[0])
     if head.object_size is None:
         return Detections(xy, score, label, classes)
     half = head.object_size * np.exp(np.clip(values[3:CHANNELS_PER_SLOT].T, *LOG_SIZE_BOUNDS)) / 2
     low, high = np.clip(xy - half, 0, (width, height)), np.clip(xy + half, 0, (width, height))
     return Detections((low + high) / 2, score, label, classes, high - low)
+
+
+def _centres(cells: NDArray[np.intp], values: NDArray[np.float64], geometry: CellGeometry) -> NDArray[np.float64]:
+    """Return the objects' centres (N, 2) in the scene of (N, 2) cells with the slot's values there, (5, N)."""
+    xy = geometry.offset + geometry.stride * (cells[:, ::-1] + values[1:3].T)
+    return np.maximum(clamp_far_edges(xy, geometry.shape), 0)
 
 
 def turned_channels(maps: NDArray[np.float32], slots: int, turn: tuple[bool, bool, bool]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from scipy.ndimage import minimum_filter
 from scipy.special import expit, log_softmax, logsumexp, softmax
 from torch.nn import functional as F
 
-from detect.imagery.windows import clamp_far_edges
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.labels.detections import Detections
@@ -71,7 +71,8 @@ def decode_patches(
     Args:
         logits: (K, h, w), background first.
         classes: the class names, without the background.
-        geometry: places of the cells; cells whose centre is outside the scene are left out.
+        geometry: places of the cells; those whose centre is outside the scene, or which have no valid pixel, are left
+            out, and so are the points that are not on a valid one.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
         rows: rows of the map that are decoded at once, or as many as the reach is; all by default. The result does not
@@ -90,10 +91,10 @@ def decode_patches(
         own = (cells[:, 0] >= top) & (cells[:, 0] < top + step)
         found.append((cells[own], score[own], shift[own]))
     cells, score, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    label = likeliest(logits[1:], cells)
     at = geometry.offset + geometry.stride * (cells + shift)
     xy = np.maximum(clamp_far_edges(at[:, ::-1], geometry.shape), 0)
-    return Detections(xy, score, label, classes)
+    seen = geometry.seen(xy)
+    return Detections(xy[seen], score[seen], likeliest(logits[1:], cells[seen]), classes)
 
 
 def _peaks_of(
@@ -103,7 +104,9 @@ def _peaks_of(
     height, width = geometry.shape
     rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
     cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
-    heat = np.where(rows[:, None] & cols[None, :], heat, np.float32(-np.inf))
+    inside = rows[:, None] & cols[None, :]
+    opened = geometry.open_cells(Window(top, 0, *heat.shape))
+    heat = np.where(inside if opened is None else inside & opened, heat, np.float32(-np.inf))
     cells = find_peaks(np.round(heat * LOG_ODDS_STEPS), reach)
     score = expit(heat[tuple(cells.T)].astype(np.float64))
     cells, score = cells[score >= threshold], score[score >= threshold]
