@@ -36,7 +36,10 @@ class Given(SceneReader):
 
     def __init__(self, scene: Scene, bands: Sequence[int], read: Read) -> None:
         super().__init__(scene, bands, np.empty(0))
-        self.read = read  # type: ignore[method-assign]
+        self.given = read
+
+    def read_valid(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        return self.given(window), np.ones((window.height, window.width), np.bool_)
 
 
 def tiled_engine(bands: tuple[int, ...], runtime: Runtime, tiling: Tiling) -> Engine:

@@ -305,5 +305,5 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
     if prepared.zoom is not None:
         pixels_read, valid = resample(pixels_read, *prepared.zoom.filters(prepared.window), valid)
     if valid is not None:
-        pixels_read = filled(pixels_read, valid)
+        pixels_read = filled(pixels_read, valid, bands, prepared.fill)
     return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read, valid))

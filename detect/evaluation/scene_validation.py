@@ -124,11 +124,12 @@ class SceneDetector:
         """
         plan = self.plan(net, tolerance)
         runtime = TorchRuntime(net, next(net.parameters()).device, "32")
-        engines = {value: Engine(self.spec, runtime, plan, threshold, value) for value in separations}
+        offset = tuple(net.offset.flatten().tolist())
+        engines = {value: Engine(self.spec, runtime, plan, threshold, value, offset) for value in separations}
         found: dict[float, dict[str, Detections]] = {value: {} for value in separations}
         for labelled in self.scenes:
-            source = Source(labelled.name, labelled.scene, self.open)
-            whole = map_scene(source, engines[separations[0]], preview_side=None)
+            first = engines[separations[0]]
+            whole = map_scene(Source(labelled.name, first.filled(labelled.scene), self.open), first, preview_side=None)
             for value, engine in engines.items():
                 detections = engine.detections(whole.logits, labelled.scene, whole.valid)
                 found[value][labelled.name] = outside(detections, labelled.ignored)

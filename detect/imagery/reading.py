@@ -18,7 +18,7 @@ from detect.imagery.drivers import image_errors
 from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
 from detect.imagery.thumbnails import Preview
-from detect.imagery.validity.filling import MARGIN, filled
+from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
 from detect.imagery.windows import Window, reflect
 
@@ -141,7 +141,7 @@ class SceneReader:
     def read(self, window: Window) -> NDArray[np.generic]:
         """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
 
-        Pixels that are not valid are filled, as `detect.imagery.validity.filling` says.
+        Pixels that are not valid are filled with the scene's `fill`.
 
         Returns:
             (bands, window.height, window.width) in the scene's dtype; it may share memory with the pixels of `hold`.
@@ -153,8 +153,6 @@ class SceneReader:
 
     def read_valid(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window as `read` does, and which of its pixels are valid.
-
-        A window is the same part of the same whole, however it is cut: what is filled, too, is filled alike.
 
         Returns:
             (bands, window.height, window.width) pixels, and (window.height, window.width) valid, mirrored as they are;
@@ -187,17 +185,9 @@ class SceneReader:
         return self._resident[:, *part], None if self._resident_valid is None else self._resident_valid[part]
 
     def _decode_filled(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
-        """Read a window inside the scene, with what is not valid filled from as far around it as that takes."""
+        """Read a window inside the scene, with what is not valid filled."""
         pixels, valid = self._decode(window)
-        if valid is None:
-            return pixels, None
-        around = window.grown(MARGIN).within(self.scene.shape)
-        if around != window:
-            pixels, valid = self._decode(around)
-        part = _part(window, around)
-        if valid is None:
-            return pixels[:, *part], None
-        return np.ascontiguousarray(filled(pixels, valid)[:, *part]), valid[part]
+        return pixels if valid is None else filled(pixels, valid, self.bands, self.scene.fill), valid
 
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Read the scene reduced to at most `longest_side` pixels along its longer side.
@@ -281,12 +271,6 @@ class SceneReader:
             return self._masks.valid(pixels, alpha, RasterWindow(window.col, window.row, window.width, window.height))
         except ValueError as error:
             raise SceneError(f"{self.scene.path}: near {window}: {error}") from error
-
-
-def _part(window: Window, around: Window) -> tuple[slice, slice]:
-    """Return the rows and columns of a window in a larger one."""
-    row, col = window.row - around.row, window.col - around.col
-    return slice(row, row + window.height), slice(col, col + window.width)
 
 
 def _mirrored(

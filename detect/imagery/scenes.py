@@ -29,6 +29,7 @@ from detect.imagery.drivers import (
 from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
 from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
+from detect.imagery.validity.filling import Fill
 from detect.imagery.windows import Window
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
@@ -81,6 +82,7 @@ class Scene:
         remarks: what is told of the image.
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
+        fill: what the others are read as; a network's scenes have its own.
     """
 
     path: Path
@@ -100,6 +102,7 @@ class Scene:
     remarks: tuple[Remark, ...] = field(default=(), compare=False)
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
     validity: Validity = ALL_VALID
+    fill: Fill = field(default=(), compare=False)
 
     @property
     def masked(self) -> bool:

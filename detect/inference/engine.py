@@ -1,7 +1,7 @@
 """A model that is ready to run, and its result for a scene."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from detect.imagery.maps import block_side
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.scratch import release
 from detect.imagery.validity.gathered import ValidPixels
+from detect.imagery.validity.surveyed import Surveyed
 from detect.imagery.windows import Window
 from detect.inference.decoding.blocks import planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
@@ -32,6 +33,7 @@ class Engine:
         plan: tiles and memory.
         threshold: least score of a detection, in [0, 1].
         separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
+        offset: the network's mean of each band, with which pixels that are not valid are filled.
     """
 
     spec: NetSpec
@@ -39,11 +41,12 @@ class Engine:
     plan: Plan
     threshold: float
     separation: float
+    offset: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
         """Make the engine of a model with the threshold and the separation on its card."""
-        return cls(card, runtime, plan, card.threshold, card.separation)
+        return cls(card, runtime, plan, card.threshold, card.separation, card.offset)
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -52,7 +55,7 @@ class Engine:
 
     def geometry(self, scene: Scene, valid: ValidPixels | None = None) -> CellGeometry:
         """Return the places of the cells of a scene's map, with its valid pixels, None where all are."""
-        return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape, valid)
+        return CellGeometry(self.plan.stride, self.spec.cell_offset, scene.shape, valid, self.plan.halo)
 
     def prepared(self, scene: Scene) -> Scene:
         """Check that a scene is of the network's kind, and return it at the network's resolution.
@@ -71,9 +74,13 @@ class Engine:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        scene = self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands))
+        scene = self.filled(self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands)))
         self.plan.check_map(scene, self.decoder.channels)
         return scene
+
+    def filled(self, scene: Scene) -> Scene:
+        """Return a scene whose pixels that are not valid are read as the network's mean."""
+        return replace(scene, fill=tuple(zip(self.spec.bands, self.offset, strict=False)))
 
     def detections(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
         """Return the objects of a scene's map (K, h, w), in resampled pixels; `valid` is None where all pixels are."""
@@ -96,6 +103,7 @@ class SceneResult:
         cells: cells of the map whose probabilities may be made at once.
         heat: returns the probabilities of the classes from rows of the map.
         damaged: what the decoder of the image warned of, empty where it did not.
+        surveyed: how much of the image was looked at, None where that is not known.
     """
 
     detections: Detections
@@ -105,6 +113,7 @@ class SceneResult:
     cells: int
     heat: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     damaged: str = ""
+    surveyed: Surveyed | None = None
 
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.
@@ -129,5 +138,5 @@ class SceneResult:
 
     def _without_unseen(self, heat: NDArray[np.float32], row: int, col: int) -> NDArray[np.float32]:
         """Return posteriors (C, h, w), from a cell on, with NaN in cells without a valid pixel."""
-        opened = self.geometry.open_cells(Window(row, col, *heat.shape[1:]))
-        return heat if opened is None else np.where(opened, heat, np.float32(np.nan))
+        seen = self.geometry.seen_cells(Window(row, col, *heat.shape[1:]))
+        return heat if seen is None else np.where(seen, heat, np.float32(np.nan))

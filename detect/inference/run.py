@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.validity.gathered import ValidPixels
+from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
@@ -231,6 +232,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.plan.cells(len(item.logits)),
         engine.decoder.heat,
         item.damaged,
+        surveyed(scene, item.valid),
     )
 
 

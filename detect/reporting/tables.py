@@ -10,12 +10,15 @@ from detect.labels.detections import Detections
 from detect.labels.sheets import read_rows, sheet_text, unguarded
 
 IMAGE, TOTAL = "image", "total"
-"""The first and the last column of a table of counts; those between are the classes."""
+"""The first column of a table of counts, and the one behind its classes."""
 
-DAMAGED, IMAGE_DAMAGED = "damaged", "image_damaged"
-"""A column behind the total: what the decoder of an image warned of, empty where it did not.
+SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED = "surveyed_share", "surveyed_ha", "unlike", "damaged"
+FACTS = (SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED)
+"""Columns behind the total, in this order, those that there are.
 
-Its name is the second one where a class is called like the first.
+The share of the image's pixels that are valid, in [0, 1]; their area on the ground in hectares; how the image differs
+from those that the model learned from; what the decoder warned of. A cell is empty where there is nothing to say. A
+column's name begins with `image_` where a class is called like it.
 """
 
 MAX_COUNT = 10**12
@@ -23,32 +26,39 @@ MAX_COUNT = 10**12
 
 
 def counts_table(
-    detections_by_image: Mapping[str, Detections], classes: Sequence[str], damaged: Mapping[str, str] | None = None
+    detections_by_image: Mapping[str, Detections],
+    classes: Sequence[str],
+    facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Count the detections of every image and class.
 
     Args:
         detections_by_image: the detections of each image by its name; an image without any has a row of zeros.
         classes: the class names in the order of the columns; every class in use must be among them.
-        damaged: what the decoder of each image warned of, for a last column; None for none.
+        facts: the columns behind the total, of `FACTS`: the cell of each image by its name.
 
     Returns:
-        A row per image, sorted by name: `image`, a column of integers per class, `total`, their sum, and `damaged`.
+        A row per image, sorted by name: `image`, a column of integers per class, `total`, their sum, and the facts.
 
     Raises:
         ValueError: a class in use is not in `classes`, comes twice, or is called `image` or `total`.
     """
+    facts = facts or {}
     check_classes(classes)
     names = sorted(detections_by_image)
     rows = [detections_by_image[name].with_classes(classes).counts() for name in names]
     table = pd.DataFrame(rows, columns=list(classes)).astype("int64")
     table.insert(0, IMAGE, pd.Series(names, dtype="object"))
     table[TOTAL] = table[list(classes)].sum(axis=1).astype("int64")
-    if damaged is not None:
-        table[IMAGE_DAMAGED if DAMAGED in classes else DAMAGED] = pd.Series(
-            [damaged.get(name, "") for name in names], dtype="object"
-        )
+    for column in FACTS:
+        if column in facts:
+            table[fact_column(column, classes)] = pd.Series([facts[column].get(n, "") for n in names], dtype="object")
     return table
+
+
+def fact_column(fact: str, classes: Sequence[str]) -> str:
+    """Return the name of a column behind the total, in a table of some classes."""
+    return f"image_{fact}" if fact in classes else fact
 
 
 def check_classes(classes: Sequence[str]) -> None:
@@ -86,14 +96,14 @@ def read_counts(path: Path) -> pd.DataFrame:
         path: the CSV file.
 
     Returns:
-        `image` (text, as written), a column of integers per class, `total`; `read_damaged` returns what is behind it.
+        `image` (text, as written), a column of integers per class, `total`; `read_facts` returns what is behind it.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: it is not a table of counts, an image comes twice, or a row's classes do not add up to its total.
     """
     text = read_text_table(path)
-    text = text.iloc[:, :-1] if _tells_damage(text) else text
+    text = text[[name for name in text.columns if name not in _facts_of(text).values()]]
     columns = list(text.columns)
     if len(columns) < 2 or columns[0] != IMAGE or columns[-1] != TOTAL:
         raise ValueError(f"{path}: the columns must be '{IMAGE}', one per class, '{TOTAL}'; got {columns}")
@@ -113,23 +123,31 @@ def read_counts(path: Path) -> pd.DataFrame:
     return pd.concat([text[[IMAGE]], numbers], axis=1)
 
 
-def read_damaged(path: Path) -> dict[str, str]:
-    """Return what the decoders warned of, by image, from a table of counts; tables of earlier versions say nothing.
+def read_facts(path: Path) -> dict[str, dict[str, str]]:
+    """Return the cells behind the total of a table of counts, by fact and image; tables of earlier versions have fewer.
+
+    Returns:
+        Of `FACTS`, those that there are: the cell of each image by its name; empty ones are left out.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: it is not a table.
     """
     text = read_text_table(path)
-    if not _tells_damage(text):
+    return {
+        fact: {name: cell for name, cell in zip(text.iloc[:, 0], text[column], strict=True) if cell}
+        for fact, column in _facts_of(text).items()
+    }
+
+
+def _facts_of(table: pd.DataFrame) -> dict[str, str]:
+    """Return the columns behind the total of a table of counts that hold facts, by fact."""
+    columns = list(table.columns)
+    if TOTAL not in columns:
         return {}
-    return {name: warning for name, warning in zip(text.iloc[:, 0], text.iloc[:, -1], strict=True) if warning}
-
-
-def _tells_damage(table: pd.DataFrame) -> bool:
-    """Return whether the last column of a table of counts says what the images' decoders warned of."""
-    *_, before, last = "", "", *table.columns
-    return before == TOTAL and last in (DAMAGED, IMAGE_DAMAGED)
+    classes, behind = columns[: columns.index(TOTAL)], columns[columns.index(TOTAL) + 1 :]
+    named = {fact: fact_column(fact, classes) for fact in FACTS}
+    return {fact: column for fact, column in named.items() if column in behind}
 
 
 def read_text_table(path: Path) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from detect.imagery.scenes import Scene
 from detect.imagery.validity.gathered import ValidPixels
@@ -27,21 +28,33 @@ class CellGeometry:
         offset: pixel position of the centre of cell 0, along both axes.
         shape: (height, width) of the scene in pixels.
         valid: the scene's valid pixels, None where all are.
+        reach: how far in pixels a cell sees beyond itself.
     """
 
     stride: int
     offset: float
     shape: tuple[int, int]
     valid: ValidPixels | None = None
+    reach: int = 0
 
-    def open_cells(self, cells: Window) -> NDArray[np.bool_] | None:
-        """Mark the cells (cells.height, cells.width) with a valid pixel, None where all have one.
-
-        What a network says of the others is not looked at: there is nothing to be seen.
-        """
+    def seen_cells(self, cells: Window) -> NDArray[np.bool_] | None:
+        """Mark the cells (cells.height, cells.width) with a valid pixel, None where all have one."""
         if self.valid is None:
             return None
         return self.valid.cells(cells, self.stride, math.floor(self.offset - self.stride / 2))
+
+    def near_cells(self, cells: Window) -> NDArray[np.bool_] | None:
+        """Mark the cells (cells.height, cells.width) with a valid pixel within reach, None where all have one.
+
+        What a network says of the others is not looked at, nor computed everywhere: there it sees nothing. What it says
+        of those near the border is: an object there whose middle is masked is none of the border's cells'.
+        """
+        around = -(-self.reach // self.stride)
+        seen = self.seen_cells(cells.grown(around))
+        if seen is None:
+            return None
+        near = maximum_filter(seen, 2 * around + 1)
+        return np.asarray(near[around : around + cells.height, around : around + cells.width], np.bool_)
 
     def seen(self, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Mark the points (N, 2), in pixels of the scene, that lie on a valid pixel."""

@@ -53,8 +53,8 @@ def decode_grid(
         logits: (slots * 5 + C, h, w) of `GridDetector`.
         head: slots, and the size of a logarithm of 0.
         classes: the class names.
-        geometry: places of the cells; those without a valid pixel hold nothing, and objects whose centre is not on a
-            valid pixel are left out.
+        geometry: places of the cells; those that see no valid pixel hold nothing, and objects whose centre is not on
+            one are left out.
         separation: IoU in [0, 1] for boxes, radius in pixels for points.
         threshold: least score in [0, 1]; the score is the probability of an object's centre in the cell.
         rows: rows of the map that are decoded at once, all by default; the result does not depend on it.
@@ -84,9 +84,9 @@ def _occupied_cells(
     for top in range(0, logits.shape[1], step):
         above = min(top, 1)
         strip = planes(logits[:, top - above : top + step + 1], lambda part: part[: slots * CHANNELS_PER_SLOT])
-        opened = geometry.open_cells(Window(top - above, 0, *strip.shape[1:]))
-        if opened is not None:
-            strip[::CHANNELS_PER_SLOT, ~opened] = -np.inf
+        near = geometry.near_cells(Window(top - above, 0, *strip.shape[1:]))
+        if near is not None:
+            strip[::CHANNELS_PER_SLOT, ~near] = -np.inf
         for slot in range(slots):
             own_channels = strip[slot * CHANNELS_PER_SLOT : (slot + 1) * CHANNELS_PER_SLOT]
             row, col = find_centres(own_channels, threshold)

@@ -71,7 +71,7 @@ def decode_patches(
     Args:
         logits: (K, h, w), background first.
         classes: the class names, without the background.
-        geometry: places of the cells; those whose centre is outside the scene, or which have no valid pixel, are left
+        geometry: places of the cells; those whose centre is outside the scene, or which see no valid pixel, are left
             out, and so are the points that are not on a valid one.
         radius: in pixels; in whole cells, at least one, it is the reach in which a peak must be the highest.
         threshold: least score in [0, 1]; the score is the probability of 'any class' against the background.
@@ -105,8 +105,8 @@ def _peaks_of(
     rows = geometry.offset + geometry.stride * (top + np.arange(heat.shape[0])) < height
     cols = geometry.offset + geometry.stride * np.arange(heat.shape[1]) < width
     inside = rows[:, None] & cols[None, :]
-    opened = geometry.open_cells(Window(top, 0, *heat.shape))
-    heat = np.where(inside if opened is None else inside & opened, heat, np.float32(-np.inf))
+    near = geometry.near_cells(Window(top, 0, *heat.shape))
+    heat = np.where(inside if near is None else inside & near, heat, np.float32(-np.inf))
     cells = find_peaks(np.round(heat * LOG_ODDS_STEPS), reach)
     score = expit(heat[tuple(cells.T)].astype(np.float64))
     cells, score = cells[score >= threshold], score[score >= threshold]

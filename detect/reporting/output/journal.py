@@ -1,6 +1,7 @@
 """The state of a run that may be killed: a lock, the settings it began with, and a journal of the images done."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,10 @@ MAX_JOURNAL_BYTES = 8 << 30
 
 MAX_LINE_BYTES = 256 << 20
 """Most bytes of a line of it, which is one image."""
+
+
+FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares")
+"""What a line says of an image, beside its name and what was found."""
 
 
 @contextmanager
@@ -96,6 +101,8 @@ class Record:
         pixels: number of pixels of the image file.
         detections: what was found, in file pixels.
         damaged: what the decoder warned of, empty where it did not.
+        valid: number of pixels that are valid; None means all, as in journals of earlier versions.
+        hectares: area of the valid ones on the ground, None where it is not known.
     """
 
     path: str
@@ -104,6 +111,13 @@ class Record:
     pixels: int
     detections: Detections
     damaged: str = ""
+    valid: int | None = None
+    hectares: float | None = None
+
+    @property
+    def surveyed_share(self) -> float:
+        """The share of the image's pixels that are valid, in [0, 1]."""
+        return 1.0 if self.valid is None else self.valid / self.pixels
 
     def describes(self, path: Path) -> bool:
         """Return whether a file is the recorded one, unchanged."""
@@ -153,7 +167,7 @@ class Journal:
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
         detections = record.detections
-        facts = {key: getattr(record, key) for key in ("path", "size", "mtime_ns", "pixels", "damaged")}
+        facts = {key: getattr(record, key) for key in FACTS}
         wh = None if detections.wh is None else detections.wh.tolist()
         columns = {"xy": detections.xy.tolist(), "wh": wh}
         columns |= {"score": detections.score.tolist(), "label": detections.label.tolist()}
@@ -199,7 +213,26 @@ def _parse(line: bytes) -> tuple[str, Record]:
     found = Detections(xy, np.array(data["score"], np.float64), label, classes, wh)
     size, mtime_ns, pixels = (_whole(data[key]) for key in ("size", "mtime_ns", "pixels"))
     damaged = _text(data.get("damaged", ""))
-    return _text(data["name"]), Record(_text(data["path"]), size, mtime_ns, pixels, found, damaged)
+    valid, hectares = _share_of(pixels, data.get("valid")), _area(data.get("hectares"))
+    return _text(data["name"]), Record(_text(data["path"]), size, mtime_ns, pixels, found, damaged, valid, hectares)
+
+
+def _share_of(pixels: int, valid: Any) -> int | None:
+    """Return a number of valid pixels, of as many as there are."""
+    if valid is None:
+        return None
+    if not 0 <= _whole(valid) <= pixels or pixels < 1:
+        raise ValueError(f"{valid} of {pixels} pixels cannot be valid")
+    return int(valid)
+
+
+def _area(hectares: Any) -> float | None:
+    """Return an area in hectares."""
+    if hectares is None:
+        return None
+    if isinstance(hectares, bool) or not isinstance(hectares, int | float) or not 0 <= hectares < math.inf:
+        raise TypeError(f"an area must be a number of 0 or more, got {str(hectares)[:40]}")
+    return float(hectares)
 
 
 def _pairs(numbers: Any) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from PIL import Image
 from detect.imagery.files import check_inside, remove_parts
 from detect.imagery.maps import write_map
 from detect.imagery.scenes import Scene, original
+from detect.imagery.validity.surveyed import surveyed
 from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.output.journal import Journal, Record, signature
 from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths
@@ -18,7 +19,7 @@ from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
-from detect.reporting.tables import counts_table, table_bytes
+from detect.reporting.tables import DAMAGED, SURVEYED_HA, SURVEYED_SHARE, counts_table, table_bytes
 from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class PredictionFolder:
         )
         self._write_pictures(name, scene, result)
         self.paths.scores.unlink(missing_ok=True)
-        record = Record(*self._signatures[name], scene.file_pixels, result.detections, result.damaged)
+        part = result.surveyed or surveyed(scene, result.geometry.valid)
+        facts = (part.pixels, result.detections, result.damaged, part.valid, part.hectares)
+        record = Record(*self._signatures[name], *facts)
         self.journal.add(name, record)
         self._complete.add(name)
 
@@ -131,11 +134,10 @@ class PredictionFolder:
         """
         found = self.found
         detections = {name: record.detections for name, record in found.items()}
-        damaged = {name: record.damaged for name, record in found.items()}
         failed = pd.DataFrame(sorted((f.name, f.error) for f in self.failures), columns=["image", "error"])
         self.written.write(
             {
-                COUNTS: table_bytes(counts_table(detections, self.card.classes, damaged)),
+                COUNTS: table_bytes(counts_table(detections, self.card.classes, _facts(found))),
                 DETECTIONS: detections_bytes(detections),
                 FAILURES: table_bytes(failed),
                 RUN_FACTS: self._run_facts(run),
@@ -147,6 +149,7 @@ class PredictionFolder:
         found = self.found
         facts = {
             "pixels": sum(record.pixels for record in found.values()),
+            "valid_pixels": sum(record.pixels if record.valid is None else record.valid for record in found.values()),
             "images": {"done": len(found), "failed": len(self.failures)},
             "sources": {name: record.path for name, record in found.items()},
         }
@@ -169,3 +172,12 @@ class PredictionFolder:
         page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
         self.written.write({RUN_FACTS: self._run_facts({**run, **measured()})})
         return page
+
+
+def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
+    """Return what stands behind the total in the table of counts, by column and image."""
+    facts = {SURVEYED_SHARE: {name: f"{record.surveyed_share:.6g}" for name, record in found.items()}}
+    areas = {name: f"{record.hectares:.6g}" for name, record in found.items() if record.hectares is not None}
+    if areas:
+        facts[SURVEYED_HA] = areas
+    return {**facts, DAMAGED: {name: record.damaged for name, record in found.items()}}

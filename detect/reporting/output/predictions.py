@@ -1,5 +1,6 @@
 """Predictions: the tables that a run of `detect.predict` wrote, read back for the report."""
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,23 @@ from detect.labels.formats.detections_csv import read_detections
 from detect.labels.json_files import read_json_object
 from detect.labels.sheets import MAX_TABLE_BYTES
 from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths, inside_name
-from detect.reporting.tables import IMAGE, read_counts, read_damaged, read_text_table
+from detect.reporting.tables import (
+    DAMAGED,
+    IMAGE,
+    SURVEYED_HA,
+    SURVEYED_SHARE,
+    read_counts,
+    read_facts,
+    read_text_table,
+)
+
+
+@dataclass(frozen=True)
+class SurveyedPart:
+    """How much of an image was looked at: a share of its pixels in [0, 1], and hectares; None where it is not known."""
+
+    share: float | None
+    hectares: float | None
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class Predictions:
         scores: (N,) float64 in [0, 1], the score of every detection; None where `detections.csv` is missing or too
             large.
         remarks: sentences about files that are missing or disagree.
+        surveyed: how much of each image was looked at, by its name.
     """
 
     folder: Path
@@ -38,6 +56,7 @@ class Predictions:
     run: dict[str, Any]
     scores: NDArray[np.float64] | None
     remarks: list[str] = field(default_factory=list)
+    surveyed: dict[str, SurveyedPart] = field(default_factory=dict)
 
     @property
     def paths(self) -> PredictionPaths:
@@ -79,8 +98,10 @@ def read_predictions(folder: Path) -> Predictions:
             raise ValueError(f"{paths.counts}: image names must be paths inside the images folder, got {name!r}")
     scores, disagreements = _read_scores(paths.detections, counts)
     failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
-    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_damage(read_damaged(paths.counts))
-    return Predictions(folder, counts, failures, run, scores, remarks)
+    facts = read_facts(paths.counts)
+    surveyed = _surveyed(paths.counts, facts)
+    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_damage(facts.get(DAMAGED, {}))
+    return Predictions(folder, counts, failures, run, scores, remarks + _remarks_on_masks(surveyed), surveyed)
 
 
 def _is_there(path: Path) -> bool:
@@ -111,6 +132,40 @@ def _remarks_on_damage(damaged: dict[str, str]) -> list[str]:
         return []
     name, warning = next(iter(damaged.items()))
     return [f"Damaged pixels were counted as they are in {len(damaged)} images, such as {name}: {warning}."]
+
+
+def _remarks_on_masks(surveyed: dict[str, SurveyedPart]) -> list[str]:
+    """Return a sentence on the images that are not whole."""
+    parts = {name: part.share for name, part in surveyed.items() if part.share is not None and part.share < 1}
+    if not parts:
+        return []
+    name, share = next(iter(parts.items()))
+    return [
+        f"{len(parts)} images have pixels that are not there (transparent, masked or without data), such as {name}, of "
+        f"which {100 * share:.3g} % were surveyed: nothing is counted on the others."
+    ]
+
+
+def _surveyed(path: Path, facts: dict[str, dict[str, str]]) -> dict[str, SurveyedPart]:
+    """Return how much of each image was looked at, from the facts of a table of counts."""
+    shares = {name: _number(path, SURVEYED_SHARE, cell, 1.0) for name, cell in facts.get(SURVEYED_SHARE, {}).items()}
+    areas = {name: _number(path, SURVEYED_HA, cell, math.inf) for name, cell in facts.get(SURVEYED_HA, {}).items()}
+    return {name: SurveyedPart(shares.get(name), areas.get(name)) for name in {**shares, **areas}}
+
+
+def _number(path: Path, column: str, cell: str, most: float) -> float:
+    """Return the number in a cell.
+
+    Raises:
+        ValueError: it is none, or is not in [0, most].
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most or value == math.inf:
+        raise ValueError(f"{path}: {column} must be a number from 0 to {most:g}, got {cell[:40]!r}")
+    return value
 
 
 def _read_run(path: Path) -> dict[str, Any]:

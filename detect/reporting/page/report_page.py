@@ -13,7 +13,7 @@ import numpy as np
 
 from detect.imagery.files import check_regular
 from detect.reporting.output.layout import REPORT, PredictionPaths, overlay_address
-from detect.reporting.output.predictions import Predictions, read_predictions
+from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figures
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
@@ -41,6 +41,8 @@ class Row:
         truth: objects annotated on it, None where that is not known.
         overlay: quoted address of the overlay file relative to the page, None where the file is missing.
         figures: its pictures, None for an image whose pictures are not embedded.
+        share: part of its pixels that was surveyed, in [0, 1]; None where that is not known.
+        hectares: surveyed area on the ground, None where it is not known.
     """
 
     number: int
@@ -50,6 +52,13 @@ class Row:
     truth: int | None
     overlay: str | None
     figures: Figures | None
+    share: float | None
+    hectares: float | None
+
+    @property
+    def density(self) -> float | None:
+        """Objects per surveyed hectare, None where that is not known or nothing was surveyed."""
+        return self.total / self.hectares if self.hectares else None
 
 
 def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Path:
@@ -106,6 +115,8 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         notes=_notes(content, scorecard),
         scorecard=scorecard,
         histogram=_histogram(content),
+        masked=any(part.share is not None and part.share < 1 for part in content.surveyed.values()),
+        located=any(part.hectares is not None for part in content.surveyed.values()),
         colours_repeat=len(content.classes) > len(PALETTE),
         dash=DASH,
     )
@@ -153,6 +164,7 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
     rows = []
     for number, record in enumerate(content.counts.itertuples(index=False, name=None), start=1):
         name, *counts, total = record
+        part = content.surveyed.get(name, SurveyedPart(None, None))
         has_overlay = _may_be_linked(content.paths.overlay(name), content.folder)
         rows.append(
             Row(
@@ -163,6 +175,8 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
                 truth=scorecard.truth.get(name) if scorecard else None,
                 overlay=quote(overlay_address(name), errors="surrogateescape") if has_overlay else None,
                 figures=draw_figures(content, name) if number <= embed_limit else None,
+                share=part.share,
+                hectares=part.hectares,
             )
         )
     return rows
@@ -193,10 +207,28 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
         ("Images resampled to", f"{format_value(model['gsd'])} m a pixel" if model.get("gsd") else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
+        (
+            "Pixels surveyed",
+            _megapixels(run.get("valid_pixels")) if run.get("valid_pixels") != run.get("pixels") else None,
+        ),
+        *_area_facts(content),
         ("Computed with", _runtime(run.get("settings"))),
         ("Version", run.get("version")),
     ]
     return [(name, format_value(value)) for name, value in facts if value is not None]
+
+
+def _area_facts(content: Predictions) -> list[tuple[str, str]]:
+    """Return the surveyed area and the density on it, of the images whose ground resolution is known."""
+    counted = dict(zip(content.counts[IMAGE], content.counts[TOTAL], strict=True))
+    areas = {name: part.hectares for name, part in content.surveyed.items() if part.hectares is not None}
+    area = sum(areas.values())
+    if not area:
+        return []
+    number = sum(int(counted[name]) for name in areas if name in counted)
+    of = "" if len(areas) == len(counted) else f", in the {len(areas):,} images whose resolution is known"
+    density = f"{format_value(number / area)} objects per surveyed hectare{of}"
+    return [("Area surveyed", f"{format_value(area)} hectares"), ("Density", density)]
 
 
 def _runtime(settings: Any) -> str | None:

@@ -28,6 +28,13 @@ DARK: Colour = (12, 14, 18)
 """The outline of every bright mark, which keeps it visible on a bright background."""
 
 
+HATCH: tuple[Colour, Colour] = ((238, 238, 238), (214, 214, 214))
+"""The ground and the stripes of what is not there."""
+
+HATCH_PX = 12
+"""Distance of the stripes along a row, in pixels."""
+
+
 def class_colours(classes: Sequence[str]) -> dict[str, Colour]:
     """Return the colour of each class, by position; colours repeat after `len(PALETTE)` classes."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(classes)}
@@ -53,10 +60,11 @@ def to_display(
     """Make a picture of the bands of an image.
 
     Bytes stay as they are. Other types are stretched, band by band, so that the 1st and 99th percentile of the band's
-    values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black.
+    values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black. What
+    is masked is in no percentile, and is drawn hatched (`hatch`).
 
     Args:
-        pixels: (C, H, W), any real type.
+        pixels: (C, H, W), any real type; a masked array where pixels are not valid.
         bands: one (grey) or three (red, green, blue) band numbers from 1; by default 1, 2, 3, or 1 of fewer than three.
         nodata: the value of pixels without data.
 
@@ -71,16 +79,29 @@ def to_display(
     chosen = tuple(bands) if bands is not None else display_bands(len(pixels))
     if len(chosen) not in (1, 3) or not all(1 <= band <= len(pixels) for band in chosen):
         raise ValueError(f"bands must be one or three numbers in [1, {len(pixels)}], got {list(chosen)}")
-    planes = [_to_bytes(pixels[band - 1], nodata) for band in chosen]
-    return np.stack(planes * (3 // len(planes)), axis=-1)
+    masked = np.ma.getmask(pixels)
+    gone = masked.any(axis=0) if isinstance(masked, np.ndarray) else None
+    planes = [_to_bytes(np.ma.getdata(pixels[band - 1]), nodata, gone) for band in chosen]
+    picture = np.stack(planes * (3 // len(planes)), axis=-1)
+    if gone is not None:
+        picture[gone] = hatch(gone.shape)[gone]
+    return picture
 
 
-def _to_bytes(plane: NDArray[np.generic], nodata: float | None) -> NDArray[np.uint8]:
+def hatch(shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Draw what stands for pixels that are not there: pale grey with slanted stripes, (H, W, 3) of a shape (H, W)."""
+    rows, cols = np.ogrid[: shape[0], : shape[1]]
+    return np.where(((rows + cols) % HATCH_PX < HATCH_PX // 4)[..., None], HATCH[1], HATCH[0]).astype(np.uint8)
+
+
+def _to_bytes(plane: NDArray[np.generic], nodata: float | None, gone: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
     """Return one band (H, W) as uint8; see `to_display`."""
     if plane.dtype == np.uint8:
         return np.asarray(plane, np.uint8)
     values = plane.astype(np.float64)
     valid = np.isfinite(values)
+    if gone is not None:
+        valid &= ~gone
     if nodata is not None:
         valid &= values != nodata
     if not valid.any():
