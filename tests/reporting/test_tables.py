@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.labels.detections import Detections
-from detect.reporting.tables import counts_table, read_counts, read_damaged, read_text_table, write_table
+from detect.reporting.tables import counts_table, read_counts, read_facts, read_text_table, write_table
 from tests.reporting.conftest import CLASSES, detections
 
 
@@ -84,23 +84,27 @@ def test_a_table_that_is_wrong_is_refused(tmp_path, text, named):
         read_counts(tmp_path / "counts.csv")
 
 
-def test_what_decoders_warned_of_stands_behind_the_total_and_tables_without_it_are_read(tmp_path) -> None:
+def test_facts_of_images_stand_behind_the_total_and_tables_with_fewer_are_read(tmp_path) -> None:
     found = {name: detections([(1, 1, 0, 1)]) for name in "ab"}
     plain = counts_table(found, CLASSES)
-    table = counts_table(found, CLASSES, {"b": 'row 3, "skipped"'})
-    assert list(table.columns) == [*plain.columns, "damaged"] and list(table["damaged"]) == ["", 'row 3, "skipped"']
-    for each, damaged in ((table, {"b": 'row 3, "skipped"'}), (plain, {})):
+    facts = {"damaged": {"b": 'row 3, "skipped"'}, "surveyed_share": {"a": "1", "b": "0.5"}}
+    table = counts_table(found, CLASSES, facts)
+    assert list(table.columns) == [*plain.columns, "surveyed_share", "damaged"]
+    assert list(table["damaged"]) == ["", 'row 3, "skipped"'] and list(table["surveyed_share"]) == ["1", "0.5"]
+    fewer = table.drop(columns="damaged"), {"surveyed_share": facts["surveyed_share"]}
+    for each, wanted in ((table, facts), (plain, {}), fewer):
         write_table(each, tmp_path / "counts.csv")
         assert read_counts(tmp_path / "counts.csv").to_dict("list") == plain.to_dict("list")
-        assert read_damaged(tmp_path / "counts.csv") == damaged
+        assert read_facts(tmp_path / "counts.csv") == wanted
 
 
-def test_a_class_may_be_called_like_the_column_of_warnings(tmp_path) -> None:
-    table = counts_table({"a": detections([(1, 1, 0, 1)])}, ["damaged", *CLASSES], {"a": "cut off"})
-    assert list(table.columns) == ["image", "damaged", *CLASSES, "total", "image_damaged"]
+def test_a_class_may_be_called_like_a_fact(tmp_path) -> None:
+    classes, facts = ["damaged", *CLASSES], {"damaged": {"a": "cut off"}, "surveyed_share": {"a": "1"}}
+    table = counts_table({"a": detections([(1, 1, 0, 1)])}, classes, facts)
+    assert list(table.columns) == ["image", *classes, "total", "surveyed_share", "image_damaged"]
     write_table(table, tmp_path / "counts.csv")
-    assert list(read_counts(tmp_path / "counts.csv").columns) == ["image", "damaged", *CLASSES, "total"]
-    assert read_damaged(tmp_path / "counts.csv") == {"a": "cut off"}
+    assert list(read_counts(tmp_path / "counts.csv").columns) == ["image", *classes, "total"]
+    assert read_facts(tmp_path / "counts.csv") == facts
 
 
 TEXTS = st.text(st.sampled_from(["'", "=", "-", "\t", "\r", "\n", "\0", '"', ",", " ", "1"])) | st.text()

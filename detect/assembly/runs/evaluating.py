@@ -10,6 +10,7 @@ from detect.assembly.command import DONE
 from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
+from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
@@ -68,6 +69,9 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     output = evaluation_folder(settings)
     WrittenFiles(folder).check([REPORT])
     compared = _paired(settings, paths, classes, truth, pairs)
+    scenes, radius_resampled_px = _sources(predictions, list(pairs))
+    wanted, not_seen = seen_truth(compared.truth, scenes, predictions.model.get("bands"))
+    compared = Compared(compared.found, wanted)
     warn_of_unknown(compared.truth, classes)
     radius = _match_radius(settings, predictions, compared, [truth[key] for key in truth if key not in pairs.values()])
     tell_radius(radius, settings.iou)
@@ -78,9 +82,8 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         if images:
             named = ", ".join(images[:MAX_NAMED])
             logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
-    write_scores(output, {**scores, "radius_from": radius.how, **left})
+    write_scores(output, {**scores, "radius_from": radius.how, "objects_not_seen": not_seen, **left})
     logger.info("report: %s", write_report(folder, output.scores, default_embed_limit()))
-    scenes, radius_resampled_px = _sources(predictions, list(pairs))
     draw_errors(criterion, output, scenes, compared, radius_resampled_px)
     logger.info("wrote %s", output.scores)
     return DONE

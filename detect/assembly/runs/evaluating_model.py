@@ -10,6 +10,7 @@ from detect.assembly.folders import TrainingPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
+from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings, InferenceSettings, LabelledSettings, NamedSides, TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
@@ -139,8 +140,9 @@ def _score_images(
         logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
     tell({name: scene.remarks for name, scene in scenes})
     found = without_weak(every, card.threshold)
-    truth = {image.name: outside(image.objects, image.ignored) for image in images}
+    labelled = {image.name: outside(image.objects, image.ignored) for image in images}
+    truth, not_seen = seen_truth(labelled, scenes, card.bands)
     warn_of_unknown(truth, card.classes)
-    scores = score_scenes(found, truth, criterion, every)
+    scores = {**score_scenes(found, truth, criterion, every), "objects_not_seen": not_seen}
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
     return scores, Compared(found, truth), scenes

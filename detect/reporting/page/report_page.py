@@ -198,6 +198,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     that was not.
     """
     run, model = content.run, content.model
+    whole = run.get("valid_pixels") == run.get("pixels")
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
@@ -207,10 +208,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
         ("Images resampled to", f"{format_value(model['gsd'])} m a pixel" if model.get("gsd") else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),
         ("Pixels read", _megapixels(run.get("pixels"))),
-        (
-            "Pixels surveyed",
-            _megapixels(run.get("valid_pixels")) if run.get("valid_pixels") != run.get("pixels") else None,
-        ),
+        ("Pixels surveyed", None if whole else _megapixels(run.get("valid_pixels"))),
         *_area_facts(content),
         ("Computed with", _runtime(run.get("settings"))),
         ("Version", run.get("version")),

@@ -51,9 +51,12 @@ def read_crops(scene: Scene, detections: Detections, side: int) -> NDArray[np.ui
         return np.empty((0, side, side, 3), np.uint8)
     downward = np.argsort(corners[:, 1], kind="stable")
     with SceneReader(scene, scene.shown_bands) as reader:
-        read = [reader.read(Window(int(y), int(x), side, side)) for x, y in corners[downward]]
-    squares = [read[i] for i in np.argsort(downward)]
-    return to_display(np.concatenate(squares, axis=1), nodata=scene.nodata).reshape(-1, side, side, 3)
+        read = [reader.read_valid(Window(int(y), int(x), side, side)) for x, y in corners[downward]]
+    inverse = np.argsort(downward)
+    pixels = np.concatenate([read[i][0] for i in inverse], axis=1)
+    valid = np.concatenate([read[i][1] for i in inverse])
+    shown = np.ma.MaskedArray(pixels, np.broadcast_to(~valid, pixels.shape)) if scene.masked else pixels
+    return to_display(shown, nodata=scene.nodata).reshape(-1, side, side, 3)
 
 
 def crops_sheet(

@@ -60,8 +60,8 @@ def to_display(
     """Make a picture of the bands of an image.
 
     Bytes stay as they are. Other types are stretched, band by band, so that the 1st and 99th percentile of the band's
-    values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black. What
-    is masked is in no percentile, and is drawn hatched (`hatch`).
+    values become black and white; a band of one value becomes middle grey. NaN, infinity and `nodata` become black.
+    What is masked is in no percentile, and is drawn hatched (`hatch`).
 
     Args:
         pixels: (C, H, W), any real type; a masked array where pixels are not valid.

@@ -131,7 +131,7 @@ def _draw_scene(scene: Scene, truth: Detections, found: Detections, radius_file_
     """Draw white dots at the truth and coloured rings at the detections, with a legend below."""
     with SceneReader(scene, scene.shown_bands) as reader:
         reduced = to_display(reader.preview(MAX_PICTURE_SIDE))
-    scale = min(1.0, MAX_PICTURE_SIDE / max(scene.shape))
+    scale = reduced.shape[1] / scene.shape[1]
     for x, y in truth.xy * scale:
         row, col = int(y), int(x)
         reduced[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = 255
