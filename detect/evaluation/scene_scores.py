@@ -79,9 +79,17 @@ def warn_of_unknown(truth: Tables, classes: Sequence[str]) -> None:
         logger.warning("the model does not know the annotated classes %s and cannot find them as such", unknown)
 
 
-def false_alarms_per_megapixel(scores: Mapping[str, Any], images: Sequence[AnnotatedImage]) -> float | None:
-    """Return the false alarms per megapixel outside ignored regions; None where there is no such pixel."""
-    megapixels = sum(area_outside(image.shape, image.ignored) for image in images) / 1e6
+def false_alarms_per_megapixel(
+    scores: Mapping[str, Any], images: Sequence[AnnotatedImage], surveyed_share: Mapping[str, float]
+) -> float | None:
+    """Return the false alarms per megapixel that was looked at, outside ignored regions; None where there is none.
+
+    Args:
+        scores: of the images.
+        images: the annotated images.
+        surveyed_share: the share of valid pixels of each, in [0, 1]; ignored regions are taken to have as large a one.
+    """
+    megapixels = sum(area_outside(image.shape, image.ignored) * surveyed_share[image.name] for image in images) / 1e6
     alarms = round(scores["found"] * (1 - (scores["precision"] or 0.0)))
     return alarms / megapixels if megapixels else None
 

@@ -131,9 +131,12 @@ def _score_images(
     engine = make_engine(settings, net, card, threshold, settings.output)
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
+    shares: dict[str, float] = {}
     for image in images:
         scene = open_scene(image.path)
-        objects = outside(count_scene(scene, engine).detections, image.ignored)
+        result = count_scene(scene, engine)
+        shares[image.name] = 1.0 if result.surveyed is None else result.surveyed.valid / result.surveyed.pixels
+        objects = outside(result.detections, image.ignored)
         scenes.append((image.name, engine.prepared(scene)))
         every[image.name] = objects
         number = int((objects.score >= card.threshold).sum())
@@ -144,5 +147,5 @@ def _score_images(
     truth, not_seen = seen_truth(labelled, scenes, card.bands)
     warn_of_unknown(truth, card.classes)
     scores = {**score_scenes(found, truth, criterion, every), "objects_not_seen": not_seen}
-    scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images)
+    scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images, shares)
     return scores, Compared(found, truth), scenes
