@@ -13,14 +13,15 @@ logger = logging.getLogger("detect.predict")
 
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures and a report; see `conf/predict.yaml`."""
+    from detect.assembly.folders import written_by_runs
     from detect.assembly.runs.prediction import check_tables, prediction_folder
-    from detect.imagery.listing import list_images
+    from detect.imagery.finding.listing import list_images
     from detect.nets.header import read_card
     from detect.reporting.tables import check_classes
 
     card = read_card(settings.model)
     check_classes(card.classes)
-    images = list_images(settings.images)
+    images = list_images(settings.images, written_by_runs)
     paths = prediction_folder(settings)
 
     from detect.assembly.ready_engine import make_engine

@@ -28,7 +28,7 @@ IMPORTED_FIRST = (
     "detect.assembly.settings",
     "detect.assembly.ready_engine",
     "detect.assembly.runs.prediction",
-    "detect.imagery.listing",
+    "detect.imagery.finding.listing",
     "detect.inference.run",
     "detect.nets.modelfile",
     "detect.reporting.output.journal",

@@ -43,10 +43,11 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
     def decorate(function: Callable[[Any], int]) -> Callable[[], None]:
         @functools.wraps(function)
         def main() -> None:
+            start_log()
+            _quote_texts(name)
             if any(each in HELP for each in sys.argv[1:]):
                 _show_help(name)
                 return
-            start_log()
             if not _known_names(name, sys.argv[1:]):
                 sys.exit(WRONG_USE)
             _put_settings_first()
@@ -55,6 +56,13 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
         return main
 
     return decorate
+
+
+def _quote_texts(name: str) -> None:
+    from detect.assembly.commandline.quoting import in_hydras_grammar
+    from detect.assembly.settings import SETTINGS
+
+    sys.argv[1:] = in_hydras_grammar(SETTINGS[name], sys.argv[1:])
 
 
 def _put_settings_first() -> None:
@@ -71,7 +79,6 @@ def _show_help(name: str) -> None:
     try:
         sys.stdout.write(help_text(name, sys.argv[1:], conf_folder()))
     except (HydraException, ValueError) as error:
-        start_log()
         logger.error("%s", _composition_message(name, error))
         raise SystemExit(WRONG_USE) from None
 
@@ -127,7 +134,7 @@ def _own_errors() -> Iterator[None]:
 def _composition_message(name: str, error: Exception) -> str:
     """Return what is wrong with the settings of a command line, in a sentence; hydra's own advice leads astray."""
     from detect.assembly.help import setting_names
-    from detect.assembly.renamed import UNSET, misplaced_sign, unknown_setting
+    from detect.assembly.renamed import RENAMED, UNSET, misplaced_sign, unknown_setting
 
     for pattern, sign in UNSET.items():
         found = re.search(pattern, str(error))
@@ -140,7 +147,14 @@ def _composition_message(name: str, error: Exception) -> str:
         return f"{choice[1]}={choice[2]}: no such choice; {choice[1]} is one of {', '.join(there)}"
     unread = getattr(error, "override", None)
     if unread is not None:
-        return f"{unread} cannot be read: a setting is given as name=value, a value with blanks or brackets in quotes"
+        setting, _, value = str(unread).partition("=")
+        known = setting_names(name, [], conf_folder())
+        if setting.isascii() and setting.lstrip("+~") not in [*known, *RENAMED] and " " not in setting:
+            return unknown_setting(setting.lstrip("+~"), known)
+        return (
+            f"{unread} cannot be read: a setting is given as name=value, and here a value with blanks, brackets or "
+            f"other signs goes into quotes inside quotes: \"{setting}='{value or 'value'}'\", of a list each item"
+        )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join([line for line in lines if not re.search(r"hydra\.cc|append|raised while", line)][:2])
 
@@ -202,7 +216,7 @@ def _opened_mosaics(settings: Any) -> contextlib.AbstractContextManager[None]:
 
     if not isinstance(settings, PredictSettings | LearningSettings | EvaluateSettings):
         return contextlib.nullcontext()
-    from detect.imagery.listing import images_root
+    from detect.imagery.finding.listing import images_root
     from detect.imagery.mosaics import MosaicRule, mosaics_by
 
     if isinstance(settings, PredictSettings):

@@ -1,6 +1,7 @@
 """Kinds of settings beyond numbers and words, their bounds, and what is said of a setting of another kind."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
+from detect.imagery.finding.spelling import as_on_disk
 from detect.imagery.resolution import LARGEST_FACTOR
 
 UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1, "": 1}
@@ -44,9 +46,19 @@ def _text(value: Any) -> Any:
 
 
 def _path(value: Any) -> Path:
+    if value == "":
+        raise ValueError("must be a path, got an empty text; give . for the working folder")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return Path(str(value)).expanduser()
+        return as_on_disk(_home(Path(str(value))))
     raise ValueError(f"must be a path, got {_shown(value)}")
+
+
+def _home(path: Path) -> Path:
+    """Return a path whose `~` is the user's home, unless there is a file of that very name or no such user."""
+    try:
+        return path if os.path.lexists(path) else path.expanduser()
+    except (RuntimeError, ValueError):
+        return path
 
 
 def _path_or_none(value: Any) -> Path | None:
@@ -97,7 +109,7 @@ def _ignored_regions(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         raise ValueError(f"must be a CSV file, or rectangles by image, got {value}")  # noqa: TRY004, a wrong setting
-    return Path(value).expanduser()
+    return _path(value)
 
 
 def _devices(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.imagery.files import check_inside, part_name, remove_parts, remove_written
+from detect.imagery.finding.spelling import folded
 from detect.reporting.output.layout import ERRORS, SCORES, PredictionPaths
 
 if TYPE_CHECKING:
@@ -175,6 +176,19 @@ class RateSearchPaths:
         return self.folder / "find_lr.png"
 
 
+def written_by_runs(folder: Path) -> set[str]:
+    """Return the names of what earlier runs wrote into a folder, if it is an output folder: pictures are among it."""
+    predictions, training = PredictionPaths(folder), TrainingPaths(folder)
+    names: set[Path] = set()
+    if predictions.state.is_dir() or (predictions.run_facts.is_file() and predictions.counts.is_file()):
+        names |= {*predictions.picture_folders, predictions.errors}
+    if EvaluationPaths(folder).scores.is_file():
+        names |= {EvaluationPaths(folder).errors}
+    if training.model.is_file() and training.config.is_file():
+        names |= {training.checkpoints, training.validation, training.test, training.curves}
+    return {path.name for path in names}
+
+
 def first_process(trainer: "TrainerSettings") -> bool:
     """Return whether this process of a training writes and logs: the only one, or the first on several devices."""
     if trainer.devices == 1 and trainer.num_nodes == 1:
@@ -211,7 +225,7 @@ def run_folder(output: Path) -> Path:
 def _plain(value: str) -> str:
     """Make a piece of a folder's name of a setting; where something is left out, with a number that it alone has."""
     text = re.sub(r"[^\w.+]+", "-", value).strip("-")
-    whole = text == value.strip("[]").replace("/", "-") and len(text) <= NAME_LENGTH
+    whole = text == value.strip("[]'\"").replace("/", "-") and len(text) <= NAME_LENGTH
     return text if whole else f"{text[:NAME_LENGTH]}-{zlib.crc32(value.encode()):08x}"
 
 
@@ -250,5 +264,8 @@ def existing(path: Path, key: str, what: str) -> Path:
         FileNotFoundError: nothing is there.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{key}={path}: no such {what}")
+        here = path.parent.iterdir() if path.parent.is_dir() else ()
+        alike = sorted(each.name for each in here if folded(each.name) == folded(path.name))
+        hint = f"; is it {' or '.join(alike)}?" if alike else ""
+        raise FileNotFoundError(f"{key}={path}: no such {what}{hint}")
     return path

@@ -43,6 +43,7 @@ def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     whole = {**data, CONFIG: data} if CONFIG in names else data
+    _check_text(data)
     try:
         made = TypeAdapter(kind).validate_json(json.dumps(whole), strict=True)
     except ValidationError as error:
@@ -52,6 +53,26 @@ def checked_data(data: Mapping[str, Any], kind: type[T]) -> T:
         known = list(_names(made))
         raise SettingsError("\n".join(unknown_setting(name, known) for name in unknown))
     return made
+
+
+def _check_text(data: Mapping[Any, Any], name: str = "") -> None:
+    """Check that settings are text that can be written: a name of a file may be bytes of some older coding.
+
+    Raises:
+        SettingsError: one is not.
+    """
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _check_text(value, f"{name}{key}.")
+        elif isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                shown = value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+                raise SettingsError(
+                    f"{name}{key}={shown}: a name that is not UTF-8 text; rename it (convmv -f latin1 -t utf8), or "
+                    "give it a second name by a link (ln -s)"
+                ) from None
 
 
 def check_hydra(node: Any, name: str = "hydra") -> None:

@@ -9,7 +9,7 @@ from detect.assembly.settings import NamedSides, SplitSettings
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.bare_patches import FolderDataset
-from detect.samples.copies import SplitFile, check_copies
+from detect.samples.copies import SplitFile, check_copies, check_mosaics
 from detect.samples.cross_validation import Fold, fold_images
 from detect.samples.epochs import Samples
 from detect.samples.labelled_scenes import PART, SceneSplit
@@ -38,10 +38,9 @@ def split_images(split: SplitSettings, annotations: Annotations, seed: int) -> t
     drawing = ValidationDraw(split.val_from, split.val_fraction, split.guard, seed)
     divided = split_scenes(annotations, val, test, drawing)
     sides = {"train": divided.train, "val": divided.val, "test": divided.test}
-    check_copies(
-        [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes],
-        split.copies,
-    )
+    files = [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes]
+    check_copies(files, split.copies)
+    check_mosaics(files, split.copies)
     if folded is None:
         return divided, ()
     return replace(divided, note=f"{folded.note}; {divided.note}"), folded.left_out

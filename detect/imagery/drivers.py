@@ -16,6 +16,8 @@ from typing import Any
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
+from detect.imagery.finding.endings import RAW, way_out
+
 SIGNATURES = (
     (b"II*\x00", "GTiff"),
     (b"MM\x00*", "GTiff"),
@@ -71,6 +73,8 @@ def driver_of(path: Path) -> str:
         SceneError: there is no file, something else than a file, or a file of another format.
     """
     head = read_head(path)
+    if path.suffix.lower() in RAW.split():  # by its first bytes many a one is a TIFF, of a preview
+        raise SceneError(f"{path}: camera raw is not read: {way_out(path)}")
     for start, driver in SIGNATURES:
         if head.startswith(start):
             return driver
@@ -78,7 +82,8 @@ def driver_of(path: Path) -> str:
         return "WEBP"
     if path.suffix.lower() == MOSAIC_SUFFIX:
         return MOSAIC
-    hint = f"; a VRT is read by its ending {MOSAIC_SUFFIX} alone" if b"<VRT" in head else ""
+    hint = f"; {way_out(path)}" if way_out(path) else ""
+    hint = f"; a VRT is read by its ending {MOSAIC_SUFFIX} alone" if b"<VRT" in head else hint
     raise SceneError(f"{path}: not a readable image: its first bytes are of none of {READABLE}{hint}")
 
 

@@ -32,9 +32,6 @@ from detect.imagery.validity.declared import ALL_VALID, Validity, declared_valid
 from detect.imagery.validity.filling import Fill
 from detect.imagery.windows import Window
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".jp2", ".vrt")
-"""File name endings of images when a folder is searched, in lower or upper case."""
-
 WHOLE_IMAGE_DRIVERS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 """GDAL's names of formats that are decoded from the top, whichever part is read."""
 

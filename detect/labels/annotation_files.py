@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from detect.imagery.finding.endings import has_image_ending
+from detect.imagery.finding.path_lists import is_path_list, read_paths
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.checks import entries_by_image
 from detect.labels.detections import Detections
@@ -24,6 +26,31 @@ Reader = Callable[[Path, Path | None, Problems], tuple[list[Entry], bool]]
 
 Writer = Callable[[Annotations, Path], None]
 """Writes annotations to a file or folder, whole or not at all; a ValueError where the format cannot hold them."""
+
+
+def _is_list(path: Path) -> bool:
+    """Return whether a path is a list of annotation files, which are there."""
+    return is_path_list(path, lambda each: each.exists() and not has_image_ending(each))
+
+
+def _read_list(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+    """Read the annotation files of a list of paths together; points and boxes cannot be mixed."""
+    entries: list[Entry] = []
+    first: dict[bool, Path] = {}
+    for file in dict.fromkeys(read_paths(path)):
+        try:
+            if _is_list(file):
+                raise AnnotationError(f"{file}: a list of paths among those of {path}; name its files there")
+            found, boxes = _reader_of(file)(file, root, problems)
+        except AnnotationError as error:
+            problems.found.append(str(error))
+            continue
+        entries += found
+        first.setdefault(boxes, file)
+    if len(first) > 1:
+        problems.add(str(path), f"{first[False]} has points and {first[True]} boxes; make two lists of them")
+    return entries, True in first
+
 
 READERS: Mapping[str, tuple[Recogniser, Reader]] = {
     "Pascal VOC (an .xml file or a folder of .xml files)": (is_voc, read_voc),
@@ -127,9 +154,13 @@ def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes
 
 def _reader_of(path: Path) -> Reader:
     """Find the reader of the first format that recognises a path."""
+    if _is_list(path):
+        return _read_list
     fitting = [name for name, (recognises, _) in READERS.items() if recognises(path)]
     if len(fitting) > 1 and path.is_dir():
         raise AnnotationError(f"{path}: has annotations of several formats, {' and '.join(fitting)}; give one")
     if fitting:
         return READERS[fitting[0]][1]
-    raise AnnotationError(f"{path}: not a format of annotations that is read; give {'; or '.join(READERS)}")
+    raise AnnotationError(
+        f"{path}: not a format of annotations that is read; give {'; or '.join(READERS)}; or a .txt file of their paths"
+    )

@@ -9,7 +9,8 @@ from pathlib import Path
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems, SourceImage
-from detect.labels.images import ImageFolder, plain_name
+from detect.labels.image_names import plain_name
+from detect.labels.images import ImageFolder
 from detect.labels.rules.causes import find_causes
 from detect.labels.rules.doubles import tell_near, tell_spellings, without_repeats
 from detect.labels.rules.edges import inside, is_nothing, with_size
@@ -70,6 +71,9 @@ def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> 
             problems.add(entry.place, str(error))
         else:
             images[name] = SourceImage(folder.name(path), path, shapes[path])
+    for name in (each for each in first if each in folder.otherwise):
+        place = f"{name} is {folder.name(folder.otherwise[name])}"
+        problems.tell("images that are not named as on the disk, each the only one that fits", place)
     return images
 
 

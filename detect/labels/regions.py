@@ -12,7 +12,7 @@ from detect.labels.columns import find_columns, known_columns
 from detect.labels.detections import Detections
 from detect.labels.dialects import read_foreign_sheet
 from detect.labels.entries import Problems, parse_numbers
-from detect.labels.images import match_names
+from detect.labels.image_names import match_names
 
 
 def read_regions(path: Path) -> dict[str, list[list[float]]]:

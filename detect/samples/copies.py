@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from detect.imagery.finding.mosaic_tiles import images_shown
+
 logger = logging.getLogger(__name__)
 
 END_BYTES = 1 << 16
@@ -67,6 +69,34 @@ def check_copies(files: Sequence[SplitFile], policy: str) -> None:
     if within:
         named = "; ".join(" = ".join(each.name for each in group) for group in within[:MAX_NAMED_COPIES])
         logger.warning("the same image under several names, %d times: %s", len(within), named)
+
+
+def check_mosaics(files: Sequence[SplitFile], policy: str) -> None:
+    """Check that no image is on another side of a split than a mosaic that shows it; on one side that is a warning.
+
+    Args:
+        files: all images of the split.
+        policy: as of `check_copies`.
+
+    Raises:
+        ValueError: a mosaic and an image that it shows are on different sides.
+    """
+    sides: dict[Path, list[SplitFile]] = defaultdict(list)
+    for each in files:
+        sides[each.path].append(each)
+    shown = images_shown(list(sides))
+    pairs = [(a, b) for vrt, tiles in shown.items() for a in sides[vrt] for tile in tiles for b in sides[tile]]
+    if not pairs:
+        return
+    apart = [(one, other) for one, other in pairs if one.side != other.side]
+    one, other = (apart or pairs)[0]
+    message = (
+        f"{one.name} ({one.side}) is a mosaic that shows {other.name} ({other.side}), and both are labelled "
+        f"({len(pairs)} such pairs): the same ground is there twice; label one of them"
+    )
+    if apart and policy == "error":
+        raise ValueError(f"{message}, or put both in one group; data.split.copies=warn logs a warning instead")
+    logger.warning("%s", message)
 
 
 def same_files(paths: Iterable[Path]) -> list[list[Path]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from detect.imagery.finding.spelling import composed
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, Annotations
@@ -94,7 +95,11 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
     Raises:
         ValueError: an unknown name, or an image or group on two sides.
     """
-    keys = {image.name: {image.name, image.path.name, group_of(image)} for image in annotations.images}
+    val, test = ([composed(name) for name in names] for names in (val, test))
+    keys = {
+        image.name: {composed(name) for name in (image.name, image.path.name, group_of(image))}
+        for image in annotations.images
+    }
     unknown = sorted({*val, *test} - set().union(*keys.values()))
     if unknown:
         raise ValueError(

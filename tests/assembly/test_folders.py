@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.assembly.folders import TrainingPaths, _plain, existing, output_folder, run_folder
+from detect.assembly.folders import TrainingPaths, _plain, existing, output_folder, run_folder, written_by_runs
 from detect.reporting.output.layout import PredictionPaths
 
 
@@ -24,7 +24,10 @@ def test_an_output_folder_is_made_and_an_earlier_result_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [("1/4", "1-4"), ("[a.jpg,b.jpg]", "a.jpg-b.jpg"), ("3.0e-3", "3.0e-3"), ("x" * 50, "x" * 40 + "-")],
+    [
+        *(("1/4", "1-4"), ("'Möwen'", "Möwen"), ("[a.jpg,b.jpg]", "a.jpg-b.jpg"), ("3.0e-3", "3.0e-3")),
+        ("x" * 50, "x" * 40 + "-"),
+    ],
 )
 def test_a_setting_becomes_a_piece_of_a_folders_name(value: str, name: str) -> None:
     """A long one keeps its beginning and gets a number, so that two with the same beginning differ."""
@@ -83,3 +86,22 @@ def test_half_written_files_are_not_looked_for_where_a_link_leads(tmp_path: Path
     with pytest.raises(ValueError, match="checkpoints"):
         paths.clear_unfinished()
     assert part.exists()
+
+
+def test_what_earlier_runs_wrote_is_known_by_what_is_beside_it(tmp_path: Path) -> None:
+    assert written_by_runs(tmp_path) == set()
+    paths = PredictionPaths(tmp_path)
+    paths.run_facts.touch()
+    assert written_by_runs(tmp_path) == set(), "a file called run.json alone may be anybody's"
+    paths.counts.touch()
+    assert {"heatmaps", "overlays", "errors"} <= written_by_runs(tmp_path)
+    training = TrainingPaths(tmp_path)
+    training.model.touch(), training.config.touch()
+    assert {"validation", "test", "curves.png"} <= written_by_runs(tmp_path)
+
+
+def test_a_path_in_other_case_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "Photos").mkdir()
+    if not (tmp_path / "photos").exists():
+        with pytest.raises(FileNotFoundError, match=r"is it Photos\?"):
+            existing(tmp_path / "photos", "data.root", "folder of images")

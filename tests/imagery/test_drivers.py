@@ -172,3 +172,11 @@ def test_threads_that_open_images_leave_the_filters_of_warnings_as_they_were() -
         assert not entered.wait(0.05)
     thread.join()
     assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("name", ["a.dng", "a.NEF"])
+def test_camera_raw_is_refused_though_its_preview_is_a_tiff(tmp_path: Path, name: str) -> None:
+    write_tiff(tmp_path / "a.tif", noise())
+    path = (tmp_path / "a.tif").rename(tmp_path / name)
+    with pytest.raises(SceneError, match=rf"{name}: camera raw is not read: export"):
+        open_scene(path)

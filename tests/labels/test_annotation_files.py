@@ -131,3 +131,19 @@ def test_truth_is_read_without_the_images(table: Make) -> None:
     assert {name: len(objects) for name, objects in truth.items()} == {"gone/b.png": 1, "c.png": 0}
     repeated = read_truth(table(POINTS + "b.png,9,1,t\n./b.png,9,1,t\n"))
     assert {name: len(objects) for name, objects in repeated.items()} == {"b.png": 1}
+
+
+def test_a_list_of_files_is_read_as_one(root: Path, table: Make) -> None:
+    table(POINTS + "a.png,1,1,t\n", "one.csv"), table(POINTS + "images/5.jpg,2,2,t\n", "sub/two.csv")
+    path = table("# both\n\none.csv\nsub/two.csv\n", "labels.txt")
+    found = {image.name: len(image.objects) for image in read_annotations(path, root).images}
+    assert found == {"a.png": 1, "images/5.jpg": 1}
+    table(POINTS + "a.png,1,1,t\n", "sub/two.csv")
+    assert [len(image.objects) for image in read_annotations(path, root).images] == [1], "repeats are one object"
+    table("image,xmin,ymin,xmax,ymax,label\na.png,1,1,9,9,t\n", "sub/two.csv")
+    with pytest.raises(AnnotationError, match=r"one\.csv has points and .*two\.csv boxes"):
+        read_annotations(path, root)
+    with pytest.raises(AnnotationError, match=r"gone\.csv: no such file"):
+        read_annotations(table("one.csv\nsub/two.csv\ngone.csv\n", "labels.txt"), root)
+    with pytest.raises(AnnotationError, match=r"more\.txt: a list of paths among those"):
+        read_annotations(table("one.csv\nmore.txt\n" + table("one.csv\n", "more.txt").name + "\n", "labels.txt"), root)

@@ -2,9 +2,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from detect.samples import copies
-from detect.samples.copies import END_BYTES, SplitFile, check_copies, same_files
+from detect.samples.copies import END_BYTES, SplitFile, check_copies, check_mosaics, same_files
 
 
 def write(folder: Path, **contents: bytes) -> dict[str, Path]:
@@ -65,3 +66,22 @@ def test_only_files_of_equal_size_and_ends_are_read_whole(tmp_path: Path, monkey
     monkeypatch.setattr(copies, "_digest", lambda path: whole.append(path.name) or real(path))
     assert same_files(paths.values()) == [[paths["x"], paths["y"]]]
     assert whole == ["x", "y"]
+
+
+def test_a_mosaic_and_an_image_that_it_shows_are_the_same_ground(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.new("L", (4, 3)).save(tmp_path / "a.png")
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">a.png</SourceFilename></SimpleSource>'
+    band = f'<VRTRasterBand dataType="Byte" band="1">{source}</VRTRasterBand>'
+    paths = write(tmp_path, vrt=f'<VRTDataset rasterXSize="4" rasterYSize="3">{band}</VRTDataset>'.encode())
+    paths = {"m": paths["vrt"].rename(tmp_path / "m.vrt"), "a": tmp_path / "a.png"}
+    with pytest.raises(ValueError, match=r"m \(train\) is a mosaic that shows a \(val\).*data\.split\.copies=warn"):
+        check_mosaics(filed(paths, m="train", a="val"), "error")
+    for files in (filed(paths, m="train", a="val"), filed(paths, m="train", a="train")):
+        caplog.clear()
+        check_mosaics(files, "warn" if files[1].side == "val" else "error")
+        assert "the same ground is there twice" in caplog.text
+    caplog.clear()
+    check_mosaics(filed(paths, a="train"), "error")
+    assert not caplog.text

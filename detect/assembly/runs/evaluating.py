@@ -20,7 +20,7 @@ from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.labels.annotation_files import read_truth
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
-from detect.labels.images import match_names
+from detect.labels.image_names import match_names
 from detect.labels.regions import outside
 from detect.reporting.output.journal import recorded_sources, signature
 from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths

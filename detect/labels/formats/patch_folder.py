@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.scenes import SUFFIXES
+from detect.imagery.finding.endings import SUFFIXES, is_hidden
 from detect.labels.annotations import AnnotationError
 from detect.labels.formats.csv_table import SPLITS
 
@@ -88,7 +88,7 @@ def _sides(root: Path) -> list[tuple[str | None, Path]]:
 
 def _folders(folder: Path) -> Sequence[Path]:
     """List the sub-folders that are not hidden, sorted."""
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not is_hidden(each.name))
 
 
 def _images(folder: Path) -> list[Path]:
@@ -96,7 +96,7 @@ def _images(folder: Path) -> list[Path]:
 
     What has an image's ending and is no file, such as a link that leads nowhere, is an error when it is opened.
     """
-    files = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    files = sorted(each for each in folder.iterdir() if not is_hidden(each.name))
     images = [each for each in files if each.suffix.lower() in SUFFIXES and not each.is_dir()]
     if not images:
         hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""

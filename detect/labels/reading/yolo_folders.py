@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from detect.imagery.files import read_regular
-from detect.imagery.scenes import SUFFIXES
+from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.annotations import AnnotationError
 
 SIDES = {"train": "train", "val": "val", "valid": "val", "test": "test"}

@@ -57,7 +57,6 @@ SIZE = "<size><width>30</width><height>40</height><depth>3</depth></size>"
         (voc(OBJECT.format("t", 5, 1, 5, 2)), r"a\.xml line 3.*5,1,5,2"),
         (voc(OBJECT.format("t", 1, 1, 2, "x")), r"a\.xml line 3: ymax .*'x'"),
         (voc(OBJECT.format("t", 1, 91, 2, 99)), r"a\.xml line 3: the box 1,91,2,99 .*a\.png"),
-        (voc(file="none.png"), r"a\.xml line 1.*'none\.png'"),
         (voc(size=SIZE), r"a\.xml line 1.*30 x 40.*a\.png.*40 x 30"),
         (voc(size="<split>dev</split>"), r"a\.xml line 1: split.*'dev'"),
     ],
@@ -115,3 +114,13 @@ def test_a_name_whose_file_would_be_hidden_is_refused(root: Path, make_image: Ma
     (tmp_path / "t.csv").write_text("image,xmin,ymin,xmax,ymax,label\n.x.png,1,1,2,2,t\n")
     with pytest.raises(ValueError, match=r"\.x\.png.*hidden"):
         write_voc(read_annotations(tmp_path / "t.csv", root), tmp_path / "voc")
+
+
+def test_an_image_that_was_renamed_is_the_one_called_like_its_file(
+    root: Path, table: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With any ending; a name that is nowhere is an error with its place."""
+    assert [image.name for image in read_annotations(table(voc(file="none.png"), "a.xml"), root).images] == ["a.png"]
+    assert "none.png is a.png" in caplog.text
+    with pytest.raises(AnnotationError, match=r"b\.xml line 1.*'none\.png'"):
+        read_annotations(table(voc(file="none.png"), "b.xml"), root)
