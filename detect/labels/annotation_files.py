@@ -1,9 +1,10 @@
-"""Annotation files: read by whichever format recognises them, written in the format of their ending."""
+"""Annotation files: read by whichever format recognises them, written in a format by its name or the file's ending."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from detect.imagery.files import replace_file
 from detect.imagery.finding.endings import has_image_ending
 from detect.imagery.finding.path_lists import is_path_list, read_paths
 from detect.labels.annotations import AnnotationError, Annotations
@@ -12,9 +13,12 @@ from detect.labels.detections import Detections
 from detect.labels.entries import Entry, Problems
 from detect.labels.formats.coco import is_coco, read_coco
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
-from detect.labels.formats.voc import is_voc, read_voc, write_voc
+from detect.labels.formats.voc import is_voc, read_voc
 from detect.labels.formats.yolo import is_yolo, read_yolo
 from detect.labels.labelled_images import annotated_image, choose_classes
+from detect.labels.sheets import write_whole
+from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
+from detect.labels.writing.outgoing import labelled_set
 
 _log = logging.getLogger(__name__)
 
@@ -23,10 +27,6 @@ Recogniser = Callable[[Path], bool]
 
 Reader = Callable[[Path, Path | None, Problems], tuple[list[Entry], bool]]
 """Reads a path, given the data folder (None to open no image) and a collector of problems: entries, whether boxes."""
-
-Writer = Callable[[Annotations, Path], None]
-"""Writes annotations to a file or folder, whole or not at all; a ValueError where the format cannot hold them."""
-
 
 def _is_list(path: Path) -> bool:
     """Return whether a path is a list of annotation files, which are there."""
@@ -61,11 +61,8 @@ READERS: Mapping[str, tuple[Recogniser, Reader]] = {
 """The formats that are read, as errors name them, each recognised by what it holds; a table may be almost anything, and
 comes last. The first that recognises a file reads it; a folder that several recognise is an error."""
 
-WRITERS: Mapping[str, Writer] = {
-    ".csv": write_csv_table,
-    "": write_voc,
-}
-"""The formats that are written, by the target's ending; empty for a folder."""
+CSV = "csv"
+"""The name, in `write_annotations`, of the format that is no line of `FORMATS`: it holds all that annotations do."""
 
 
 def read_annotations(
@@ -115,23 +112,50 @@ def read_truth(
     return _read(path, None, negative_labels, classes).truth
 
 
-def write_annotations(annotations: Annotations, target: Path) -> None:
-    """Write annotations in the format of the target's ending (`WRITERS`).
+def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:
+    """Write annotations in a format of `FORMATS` or as a CSV table, each file whole or not at all.
 
-    `read_annotations` with the same classes and negative labels returns the same annotations.
+    `read_annotations` with the same classes and negative labels returns the same annotations, as far as the format
+    holds them; what it does not hold is an error or a line of the log.
 
     Args:
         annotations: the images.
-        target: a file; or a folder that exists, or a name without an ending for a new one.
+        target: a file or a folder, which need not be there.
+        name: of the format; None for that of the target's ending, where a folder or no ending is `voc`.
 
     Raises:
-        ValueError: there is no writer for the ending, or the format cannot hold the annotations.
+        ValueError: no such format, none for the ending, or the format cannot hold the annotations.
+    """
+    chosen = format_of(target) if name is None else name
+    if chosen == CSV:
+        write_csv_table(annotations, target)
+        return
+    if chosen not in FORMATS:
+        raise ValueError(f"{chosen!r} is no format of annotations that is written; use {', '.join([CSV, *FORMATS])}")
+    form = FORMATS[chosen]
+    if isinstance(form, FolderFormat) and not annotations.boxes:
+        raise ValueError(f"{chosen} holds boxes, these annotations are points; write csv, coco or another format")
+    out = labelled_set(annotations, isinstance(form, FileFormat) and form.placed)
+    if isinstance(form, FileFormat):
+        with replace_file(target) as part:
+            form.write(out, part)
+        return
+    for file, text in list(form.texts(out)):
+        write_whole(target / file, text)
+
+
+def format_of(target: Path) -> str:
+    """Return the name of the format of a target's ending.
+
+    Raises:
+        ValueError: there is none.
     """
     ending = "" if target.is_dir() else target.suffix.lower()
-    if ending not in WRITERS:
-        endings = ", ".join(each or "no ending (a folder)" for each in WRITERS)
-        raise ValueError(f"{target}: no format of annotations is written with the ending {ending!r}; use {endings}")
-    WRITERS[ending](annotations, target)
+    endings = {".csv": CSV, **{form.ending: name for name, form in FORMATS.items() if form.ending is not None}}
+    if ending not in endings:
+        known = ", ".join(f"{each or 'no ending (a folder)'} for {name}" for each, name in endings.items())
+        raise ValueError(f"{target}: no format of annotations is written with the ending {ending!r}; use {known}")
+    return endings[ending]
 
 
 def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes: Sequence[str] | None) -> Annotations:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detect.labels.annotation_files import READERS, WRITERS, read_annotations, read_truth, write_annotations
+from detect.labels.annotation_files import READERS, read_annotations, read_truth, write_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 
@@ -71,10 +71,7 @@ def assert_same(one: Annotations, other: Annotations) -> None:
             np.testing.assert_array_equal(a.negatives, b.negatives)
 
 
-@pytest.mark.parametrize(
-    ("ending", "boxes"),
-    [(ending, boxes) for ending in WRITERS for boxes in (False, True) if (ending, boxes) != ("", False)],
-)
+@pytest.mark.parametrize(("ending", "boxes"), [(".csv", False), (".csv", True), ("", True)])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_law_6_annotations_come_back_from_every_format(
@@ -93,12 +90,12 @@ def test_what_is_written_is_recognised_by_one_reader_alone(root: Path, tmp_path:
     box = Detections.truth(np.full((1, 2), 9.0), ["t"], ("t",), np.ones((1, 2)))
     image = AnnotatedImage("a.png", root / "a.png", (30, 40), box, np.empty((0, 2)), negative_wh=np.empty((0, 2)))
     recognised = []
-    for ending in WRITERS:
+    for ending in (".csv", ""):
         write_annotations(Annotations((image,), ("t",), True, root), tmp_path / f"out{ending}")
         found = [name for name, (recognises, _) in READERS.items() if recognises(tmp_path / f"out{ending}")]
         assert len(found) == 1
         recognised += found
-    assert len(set(recognised)) == len(WRITERS)
+    assert len(set(recognised)) == 2
 
 
 def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(root: Path, tmp_path: Path) -> None:

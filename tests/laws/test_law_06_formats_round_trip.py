@@ -18,7 +18,6 @@ from detect.labels.annotation_files import read_annotations, write_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections, write_detections
-from detect.labels.formats.voc import write_voc
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import load_model, save_model
 from tests.engines import lively
@@ -87,14 +86,14 @@ def assert_same_things(
         np.testing.assert_allclose(found[1], wanted[1], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("write", "boxes"), [(write_annotations, False), (write_annotations, True), (write_voc, True)])
+@pytest.mark.parametrize(("target", "boxes"), [("table.csv", False), ("table.csv", True), ("voc", True)])
 @in_a_folder
 @given(data=st.data())
-def test_annotations(root: Path, tmp_path: Path, write, boxes: bool, data: st.DataObject) -> None:
+def test_annotations(root: Path, tmp_path: Path, target: str, boxes: bool, data: st.DataObject) -> None:
     """As points or boxes in a CSV table, and as Pascal VOC: objects, look-alikes, sides, groups and empty images."""
     wanted = data.draw(annotated(root, boxes))
-    path = tmp_path / ("voc" if write is write_voc else "table.csv")
-    write(wanted, path)
+    path = tmp_path / target
+    write_annotations(wanted, path)
     found = read_annotations(path, root, negative_labels=[NEGATIVE], classes=CLASSES)
     assert (found.classes, found.boxes, len(found.images)) == (CLASSES, boxes, len(FILES))
     for one, other in zip(found.images, wanted.images, strict=True):

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 
-from detect.labels.annotations import AnnotationError, Annotations
-from detect.labels.entries import MAX_COORDINATE, Entry, Problems, labelled_objects, name_beside, parse_numbers
+from detect.labels.annotations import AnnotationError
+from detect.labels.entries import MAX_COORDINATE, Entry, Problems, name_beside, parse_numbers
 from detect.labels.reading.voc_documents import VocDocument
-from detect.labels.sheets import number_text, writable, write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -202,45 +201,3 @@ def _size(document: VocDocument) -> tuple[int, int] | None:
     if sides is None or not all(side >= 1 and side.is_integer() for side in sides):
         return None
     return int(sides[0]), int(sides[1])
-
-
-def write_voc(annotations: Annotations, folder: Path) -> None:
-    """Write one XML file an image, at the image's path with the ending `.xml`, each whole or not at all.
-
-    Reading the folder with the same classes and negative labels returns the same annotations, sorted by path.
-
-    Raises:
-        ValueError: the annotations are points, two images would share a file, or a name cannot be written or is hidden.
-    """
-    if not annotations.boxes:
-        raise ValueError("Pascal VOC holds boxes, these annotations are points; write a CSV table instead")
-    texts: dict[Path, str] = {}
-    for image in annotations.images:
-        file = folder / PurePosixPath(image.name).with_suffix(".xml")
-        if file.name.startswith("."):
-            raise ValueError(f"{image.name}: {file} would be hidden, and hidden files are not read; rename the image")
-        if file in texts:
-            raise ValueError(f"two images would be written to {file}; rename {image.name}")
-        top = ElementTree.Element("annotation")
-        _add(top, "filename", writable(image.name, "image name"))
-        size = ElementTree.SubElement(top, "size")
-        _add(size, "width", str(image.shape[1]))
-        _add(size, "height", str(image.shape[0]))
-        for tag, value in (("split", image.split), ("group", image.group)):
-            if value:
-                _add(top, tag, writable(value, tag))
-        for corners, label in labelled_objects(image, boxes=True):
-            each = ElementTree.SubElement(top, "object")
-            _add(each, "name", label)
-            box = ElementTree.SubElement(each, "bndbox")
-            for corner, value in zip(_CORNERS, corners, strict=True):
-                _add(box, corner, number_text(value))
-        ElementTree.indent(top)
-        texts[file] = ElementTree.tostring(top, encoding="unicode") + "\n"
-    for file, text in texts.items():
-        write_whole(file, text)
-
-
-def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
-    """Add a child with a text."""
-    ElementTree.SubElement(parent, tag).text = text

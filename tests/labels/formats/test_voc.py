@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels.annotation_files import read_annotations
+from detect.labels.annotation_files import read_annotations, write_annotations
 from detect.labels.annotations import AnnotationError, Annotations
-from detect.labels.formats.voc import write_voc
 
 Make = Callable[..., Path]
 
@@ -91,11 +90,11 @@ def test_a_folder_without_files_is_an_error(root: Path, tmp_path: Path) -> None:
 
 def test_points_and_shared_files_are_not_written(root: Path, make_image: Make, table: Make, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"boxes.*points"):
-        write_voc(Annotations((), (), False, root), tmp_path / "voc")
+        write_annotations(Annotations((), (), False, root), tmp_path / "voc")
     make_image("a.jpg")
     both = table("image,xmin,ymin,xmax,ymax,label\na.png,1,1,2,2,t\na.jpg,1,1,2,2,t\n")
     with pytest.raises(ValueError, match=r"a\.xml.*a\.jpg"):
-        write_voc(read_annotations(both, root), tmp_path / "voc")
+        write_annotations(read_annotations(both, root), tmp_path / "voc")
     assert not (tmp_path / "voc").exists()
 
 
@@ -113,7 +112,7 @@ def test_a_name_whose_file_would_be_hidden_is_refused(root: Path, make_image: Ma
     make_image(".x.png")
     (tmp_path / "t.csv").write_text("image,xmin,ymin,xmax,ymax,label\n.x.png,1,1,2,2,t\n")
     with pytest.raises(ValueError, match=r"\.x\.png.*hidden"):
-        write_voc(read_annotations(tmp_path / "t.csv", root), tmp_path / "voc")
+        write_annotations(read_annotations(tmp_path / "t.csv", root), tmp_path / "voc")
 
 
 def test_an_image_that_was_renamed_is_the_one_called_like_its_file(

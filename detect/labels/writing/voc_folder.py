@@ -1,0 +1,69 @@
+"""Pascal VOC, written: one XML file an image, at the image's path with the ending `.xml`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from xml.etree import ElementTree
+
+from detect.labels.sheets import number_text
+from detect.labels.writing.outgoing import OutImage, OutSet, tell_points_as_boxes
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def check_voc_names(names: Sequence[str]) -> None:
+    """Check that no two images share a file, and that none is hidden.
+
+    Raises:
+        ValueError: two do, or one is.
+    """
+    owner: dict[str, str] = {}
+    for name in names:
+        file = _file(name)
+        if PurePosixPath(file).name.startswith("."):
+            raise ValueError(f"voc: {name}: {file} would be hidden, and hidden files are not read; rename the image")
+        first = owner.setdefault(file, name)
+        if first != name:
+            raise ValueError(f"voc: two images would be written to {file}: {first} and {name}; rename one")
+
+
+def voc_texts(out: OutSet) -> Iterator[tuple[str, str]]:
+    """Yield the files of the folder, each its path below it and its text; a detection has a `<score>`.
+
+    Raises:
+        ValueError: two images share a file, one is hidden, or the objects are points of which no size is known.
+    """
+    check_voc_names([image.name for image in out.images])
+    tell_points_as_boxes(out, "voc")
+    for image in out.images:
+        yield _file(image.name), _text(out, image)
+
+
+def _file(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(".xml"))
+
+
+def _text(out: OutSet, image: OutImage) -> str:
+    """Return the file of an image."""
+    top = ElementTree.Element("annotation")
+    _add(top, "filename", image.name)
+    size = ElementTree.SubElement(top, "size")
+    for tag, side in (("width", image.shape[1]), ("height", image.shape[0])):
+        _add(size, tag, str(side))
+    for tag, value in (("split", image.split), ("group", image.group)):
+        if value:
+            _add(top, tag, value)
+    for row, (corners, label) in enumerate(zip(image.boxes_xyxy, image.objects.label, strict=True)):
+        each = ElementTree.SubElement(top, "object")
+        _add(each, "name", out.classes[label])
+        if out.scored:
+            _add(each, "score", number_text(out.score(image, row)))
+        box = ElementTree.SubElement(each, "bndbox")
+        for corner, value in zip(CORNERS, out.numbers(corners), strict=True):
+            _add(box, corner, number_text(value))
+    ElementTree.indent(top)
+    return ElementTree.tostring(top, encoding="unicode") + "\n"
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
+    """Add a child with a text."""
+    ElementTree.SubElement(parent, tag).text = text

@@ -1,0 +1,83 @@
+"""YOLO: a folder with `data.yaml` and a text file an image in `labels/` (docs.ultralytics.com/datasets/detect).
+
+A line is a class number and a box: x and y of the middle, width, height, as shares of the image's. It has five numbers:
+training refuses the sixth, a score, that some programs write beside them. The images go to `images/`, in the same
+folders as their labels; an image without objects has an empty file.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from detect.labels.writing.outgoing import MOST_TOLD, OutImage, OutSet, tell_points_as_boxes
+
+logger = logging.getLogger(__name__)
+
+DIGITS = 12
+"""Significant digits of a share of the image: a thousandth of a pixel of the largest one needs 9."""
+
+SIDES = ("train", "val", "test")
+
+
+def check_yolo_names(names: Sequence[str]) -> None:
+    """Check that no two images share a file of labels.
+
+    Raises:
+        ValueError: two do.
+    """
+    owner: dict[str, str] = {}
+    for name in names:
+        first = owner.setdefault(_label_file(name), name)
+        if first != name:
+            raise ValueError(f"yolo: {first} and {name} would both be labelled in {_label_file(name)}; rename one")
+
+
+def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
+    """Yield the files of the folder, each its path below it and its text.
+
+    Raises:
+        ValueError: two images share a file, or the objects are points of which no size is known.
+    """
+    check_yolo_names([image.name for image in out.images])
+    tell_points_as_boxes(out, "yolo")
+    if out.scored:
+        logger.info("yolo: files of labels hold no scores; detections.csv and coco do")
+    _tell_groups(out.images)
+    sides = {side: [image.name for image in out.images if image.split == side] for side in SIDES}
+    listed = {side: names for side, names in sides.items() if names}
+    yield "data.yaml", _data_yaml(out.classes, list(listed))
+    for side, names in listed.items():
+        yield f"{side}.txt", "".join(f"./images/{name}\n" for name in names)
+    for image in out.images:
+        yield _label_file(image.name), "".join(_lines(image))
+
+
+def _data_yaml(classes: Sequence[str], sides: Sequence[str]) -> str:
+    """Return `data.yaml`; names are quoted as in JSON, which YAML has too."""
+    where = {side: f"{side}.txt" for side in sides} or {"train": "images", "val": "images"}
+    lines = [*(f"{side}: {place}" for side, place in where.items()), "names:"]
+    return "\n".join(
+        [*lines, *(f"  {i}: {json.dumps(name, ensure_ascii=False)}" for i, name in enumerate(classes)), ""]
+    )
+
+
+def _label_file(name: str) -> str:
+    return f"labels/{PurePosixPath(name).with_suffix('.txt')}"
+
+
+def _lines(image: OutImage) -> Iterator[str]:
+    """Yield the lines of an image's objects."""
+    height, width = image.shape
+    boxes = image.boxes_xyxy / np.array([width, height, width, height])
+    shares = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
+    for label, numbers in zip(image.objects.label.tolist(), shares.tolist(), strict=True):
+        yield f"{label} {' '.join(f'{number:.{DIGITS}g}' for number in numbers)}\n"
+
+
+def _tell_groups(images: Sequence[OutImage]) -> None:
+    grouped = [image.name for image in images if image.group]
+    if grouped:
+        logger.warning("yolo: groups of %d images are not written: %s", len(grouped), ", ".join(grouped[:MOST_TOLD]))
