@@ -71,11 +71,12 @@ def write_map(
 ) -> None:
     """Write a stitched map, piece by piece, as a cloud-optimised GeoTIFF, whole or not at all.
 
-    Format: float32, deflate with the floating point predictor; a band a class, named in its description; cells
-    without a valid pixel are NaN, which is its nodata. Cell (i, j) is the posterior at the pixel position
-    `offset + stride * (j, i)` of the scene. Where the scene has a georeference, the map has one that puts the cell's centre at that position. The tags `stride` and `offset` are in
-    pixels of the image file: one number, or two, for x and for y, where the image was resampled by unequal factors;
-    `size` is the width and height of the scene in them. Overviews are averages by 2, 4, 8, ... down to one block.
+    Format: float32, deflate with the floating point predictor; a band a class, named in its description; cells without
+    a valid pixel are NaN, which is its nodata. Cell (i, j) is the posterior at the pixel position `offset + stride *
+    (j, i)` of the scene. Where the scene has a georeference, the map has one that puts the cell's centre at that
+    position. The tags `stride` and `offset` are in pixels of the image file: one number, or two, for x and for y, where
+    the image was resampled by unequal factors; `size` is the width and height of the scene in them. Overviews are
+    averages by 2, 4, 8, ... down to one block.
 
     The directories come before the pixels and those of overviews before the map's (OGC 21-026), which needs all of it
     to be known: the map is written to a file beside `path`, and copied from there.
