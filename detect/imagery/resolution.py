@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
@@ -90,53 +89,27 @@ def ground_sample_distance(scene: Scene) -> tuple[float, float]:
     Raises:
         SceneError: no georeference, no coordinate system, or one that gives no distance.
     """
-    row, col = scene.origin[0] + scene.shape[0] / 2, scene.origin[1] + scene.shape[1] / 2
-    (edges,) = _pixel_edges_m(scene, np.array([[col, row]]))
-    x, y = (float(np.hypot(*edge)) for edge in edges)
-    if not (0 < x < math.inf and 0 < y < math.inf):
-        raise SceneError(f"{scene.path}: its georeference gives pixels of {x:g} x {y:g} metres")
-    return x, y
-
-
-def pixel_areas_m2(scene: Scene, xy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Measure the areas (N,) on the ground in square metres of the file's pixels at places (N, 2), in file pixels.
-
-    As in `ground_sample_distance`, on the WGS 84 ellipsoid, or in the unit of a local coordinate system.
-
-    Raises:
-        SceneError: no georeference, no coordinate system, or one that gives no area.
-    """
-    edges = _pixel_edges_m(scene, xy)
-    areas = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
-    if not (np.isfinite(areas) & (areas > 0)).all():
-        raise SceneError(f"{scene.path}: its georeference gives pixels of {areas.min():g} square metres")
-    return np.asarray(areas)
-
-
-def _pixel_edges_m(scene: Scene, xy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the edges on the ground of pixels around N places in the file: (N, 2, 2), along x and y, east and north.
-
-    Raises:
-        SceneError: no georeference, no coordinate system, or one that gives no distance.
-    """
     if scene.transform is None or scene.crs is None:
         raise SceneError(
             f"{scene.path}: the image has no georeference with a coordinate system, so that its metres per pixel are "
             "not known; add one, or train with data.scale instead of data.gsd"
         )
-    steps = np.array([(-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5)])
-    ends = (xy[:, None] + steps).reshape(-1, 2)
-    map_xy = np.array([Affine(*scene.transform) @ (x, y) for x, y in ends])
+    row, col = scene.origin[0] + scene.shape[0] / 2, scene.origin[1] + scene.shape[1] / 2
+    edges_xy = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)]
+    map_xy = np.array([Affine(*scene.transform) @ edge for edge in edges_xy])
     try:
         crs = CRS.from_wkt(scene.crs)
         if crs.is_geographic or crs.is_projected:
-            degrees = np.array(transform(crs, CRS.from_epsg(4326), *map_xy.T)[:2]).T.reshape(-1, len(steps), 2)
-            metres = np.array([_metres_from_first(*each.T) for each in degrees])
+            degrees = transform(crs, CRS.from_epsg(4326), *map_xy.T)[:2]
+            metres = _metres_from_first(*(np.array(each) for each in degrees))
         else:
-            metres = (map_xy * crs.units_factor[1]).reshape(-1, len(steps), 2)
+            metres = map_xy * crs.units_factor[1]
     except Exception as error:  # GDAL's own are no RasterioError
         raise SceneError(f"{scene.path}: its coordinate system gives no metres per pixel ({error})") from error
-    return np.asarray(metres[:, 1::2] - metres[:, ::2])
+    x, y = (float(np.hypot(*(metres[i + 1] - metres[i]))) for i in (0, 2))
+    if not (0 < x < math.inf and 0 < y < math.inf):
+        raise SceneError(f"{scene.path}: its georeference gives pixels of {x:g} x {y:g} metres")
+    return x, y
 
 
 def _metres_from_first(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:

@@ -53,11 +53,11 @@ class PixelSource:
         return np.asarray(image[:, rows[:, None], cols[None, :]])
 
     def read_valid(self, scene: Scene, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read a window as `read` does, and which of its pixels (height, width) belong to the image, mirrored alike."""
-        pixels = self.read(scene, window)
-        if scene.nodata is None:
-            return pixels, np.ones(pixels.shape[1:], bool)
-        return pixels, (pixels != scene.nodata).any(axis=0)
+        """Read a window as `read` does, and which of its pixels (height, width) are valid, mirrored alike."""
+        if not scene.masked:
+            return self.read(scene, window), np.broadcast_to(np.True_, (window.height, window.width))
+        with SceneReader(scene, self.bands) as reader:
+            return reader.read_valid(window)
 
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
         """Make a reader of a scene, a context manager; a photograph is decoded once.

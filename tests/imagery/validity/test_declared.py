@@ -11,6 +11,7 @@ from PIL import Image
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write_tiff
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -78,6 +79,28 @@ def test_a_mask_beside_the_file(tmp_path: Path, ending: str) -> None:
     Image.fromarray(np.moveaxis(noise(), 0, -1)).save(path)
     write_tiff(tmp_path / f"a.{ending}.msk", np.where(seen(), 255, 0).astype(np.uint8)[None])
     np.testing.assert_array_equal(valid_of(path), seen())
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_transparency_and_a_mask_beside_a_photograph_are_turned_with_it(tmp_path: Path, orientation: int) -> None:
+    """Both are stored as the pixels are: what is valid is shown where its pixels are."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    level = np.where(seen(), 200, 40).astype(np.uint8)
+    Image.fromarray(np.stack([level] * 3 + [np.where(seen(), 255, 0).astype(np.uint8)], axis=-1)).save(
+        tmp_path / "a.png", exif=exif
+    )
+    Image.fromarray(np.stack([level] * 3, axis=-1)).save(tmp_path / "b.png", exif=exif)
+    write_tiff(tmp_path / "b.png.msk", np.where(seen(), 255, 0).astype(np.uint8)[None])
+    for name in ("a.png", "b.png"):
+        scene = open_scene(tmp_path / name)
+        with SceneReader(scene, (1,)) as reader:
+            pixels, valid = reader.read_valid(scene.window)
+            corner, marks = reader.read_valid(Window(5, 3, 20, 30))
+        assert valid.shape == ((HEIGHT, WIDTH) if orientation < 5 else (WIDTH, HEIGHT))
+        np.testing.assert_array_equal(pixels[0] == 200, valid)
+        np.testing.assert_array_equal(marks, valid[5:25, 3:33])
+        assert valid.sum() == seen().sum() and corner.shape == (1, 20, 30)
 
 
 def test_a_mask_beside_the_file_is_a_geotiff_of_its_size_or_an_error_that_names_it(tmp_path: Path) -> None:
