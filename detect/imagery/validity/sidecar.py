@@ -21,12 +21,16 @@ def sidecar_of(path: Path, shape: tuple[int, int]) -> Path | None:
     Raises:
         SceneError: it is no GeoTIFF of one band and of the image's size.
     """
-    for ending in ENDINGS:
-        beside = path.with_name(path.name + ending)
-        if os.path.lexists(beside):
-            open_sidecar(beside, shape).close()
-            return beside
+    for beside in beside_of(path):
+        open_sidecar(beside, shape).close()
+        return beside
     return None
+
+
+def beside_of(path: Path) -> list[Path]:
+    """Return what has the name of an image's mask, whatever it is; the first one is used."""
+    named = (path.with_name(path.name + ending) for ending in ENDINGS)
+    return [beside for beside in named if os.path.lexists(beside)][:1]
 
 
 def open_sidecar(beside: Path, shape: tuple[int, int]) -> Any:

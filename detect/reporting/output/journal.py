@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from detect.imagery.files import check_inside, check_regular
+from detect.imagery.validity.sidecar import beside_of
 from detect.labels.detections import Detections
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.layout import PredictionPaths
@@ -125,13 +126,18 @@ class Record:
 
 
 def signature(path: Path) -> tuple[str, int, int]:
-    """Return the full path, size in bytes and time of change in nanoseconds of a file; -1 for both if it is missing."""
+    """Return the full path, size in bytes and time of change in nanoseconds of a file; -1 for both if it is missing.
+
+    A mask beside an image says which of its pixels are counted: its size is added, and the later of the times is taken.
+    """
     full = os.path.realpath(path)
     try:
-        facts = path.stat()
+        facts = [path.stat()]
     except OSError:
         return full, -1, -1
-    return full, facts.st_size, facts.st_mtime_ns
+    with suppress(OSError):
+        facts += [beside.stat() for beside in beside_of(path)]
+    return full, sum(each.st_size for each in facts), max(each.st_mtime_ns for each in facts)
 
 
 class Journal:
