@@ -32,6 +32,9 @@ from detect.imagery.validity.declared import ALL_VALID, Validity, declared_valid
 from detect.imagery.validity.filling import Fill
 from detect.imagery.windows import Window
 
+AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
+"""How images are read, for the records of runs; an earlier version, which says nothing, read them as stored."""
+
 WHOLE_IMAGE_DRIVERS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 """GDAL's names of formats that are decoded from the top, whichever part is read."""
 

@@ -42,6 +42,13 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES,
 NOT_FINITE = "the network's outputs are not finite; runtime.precision=32 has a larger range"
 
 
+OLDER = (
+    "the model was made by a version that read images as they are stored: if its training images had an EXIF "
+    "orientation too, labels lay beside the objects; train it again"
+)
+"""What is told of a model without names of bands where images are turned."""
+
+
 class Sink(Protocol):
     """Receives the results of a run, in the order of the images."""
 
@@ -101,6 +108,8 @@ def predict_images(
     """
     sources, failures = _open(images, engine)
     tell({source.name: source.scene.remarks for source in sources})
+    if not engine.spec.band_names and any(source.scene.orientation > 1 for source in sources):
+        logger.warning("%s", OLDER)
     for failure in failures:
         _report(failure, sink)
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]

@@ -28,6 +28,7 @@ Recogniser = Callable[[Path], bool]
 Reader = Callable[[Path, Path | None, Problems], tuple[list[Entry], bool]]
 """Reads a path, given the data folder (None to open no image) and a collector of problems: entries, whether boxes."""
 
+
 def _is_list(path: Path) -> bool:
     """Return whether a path is a list of annotation files, which are there."""
     return is_path_list(path, lambda each: each.exists() and not has_image_ending(each))

@@ -54,6 +54,21 @@ def test_turned_photographs_are_counted_like_upright_ones(
     )
     assert done.code == 0, done.log
     assert json.loads((scores / "scores.json").read_text())["f1"] >= 0.95
+    assert "predict again" not in done.log
+    check_an_older_table_is_told(tmp_path / "turned_counts", labels, model, turned)
+
+
+def check_an_older_table_is_told(counts: Path, labels: Path, model: Path, images: Path) -> None:
+    """Check what is said of predictions of a version that did not turn images, and that no run goes on in them."""
+    for file, where in ((counts / "run.json", ("settings",)), (counts / ".run" / "settings.json", ())):
+        facts = json.loads(file.read_text())
+        del (facts["settings"] if where else facts)["pixels"]
+        file.write_text(json.dumps(facts))
+    done = call("evaluate", f"predictions={counts}", f"annotations={labels}", f"output={counts / 'scores'}", "radius=8")
+    assert "2 images are shown turned by their EXIF orientation, such as e.png" in done.log
+    done = call("predict", f"model={model}", f"images={images}", f"output={counts}")
+    assert done.code == 2
+    assert "pixels: None then, 'as viewers show them" in done.log
 
 
 @pytest.mark.parametrize("net", [PATCH_NET, GRID_NET], ids=["patch", "grid"])

@@ -16,7 +16,7 @@ from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene
 from detect.labels.annotation_files import read_truth
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
@@ -70,6 +70,7 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     WrittenFiles(folder).check([REPORT])
     compared = _paired(settings, paths, classes, truth, pairs)
     scenes, radius_resampled_px = _sources(predictions, list(pairs))
+    _warn_of_turned(predictions, scenes)
     wanted, not_seen = seen_truth(compared.truth, scenes, predictions.model.get("bands"))
     compared = Compared(compared.found, wanted)
     warn_of_unknown(compared.truth, classes)
@@ -188,6 +189,20 @@ def _sources(predictions: Predictions, images: Sequence[str]) -> tuple[list[tupl
         except SceneError as error:
             logger.warning("no picture of %s: %s", image, error)
     return scenes, radius
+
+
+def _warn_of_turned(predictions: Predictions, scenes: Sequence[tuple[str, Scene]]) -> None:
+    """Log a warning where the places in a table are those of images as they are stored, and they are shown turned."""
+    settings = predictions.run.get("settings")
+    turned = [name for name, scene in scenes if scene.orientation > 1]
+    if turned and not (isinstance(settings, dict) and settings.get("pixels") == AS_SHOWN):
+        logger.warning(
+            "%d images are shown turned by their EXIF orientation, such as %s, and %s was made by a version that did "
+            "not turn them: predict again",
+            len(turned),
+            turned[0],
+            predictions.folder,
+        )
 
 
 def _positive(value: Any) -> float | None:

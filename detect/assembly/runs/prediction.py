@@ -16,6 +16,7 @@ from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.settings import InferenceSettings, PredictSettings
+from detect.imagery.scenes import AS_SHOWN
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
@@ -119,6 +120,7 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
         "runtime": runtime.name,
         "precision": runtime.precision,
         "device": runtime.device.type,
+        "pixels": AS_SHOWN,
         "version": __version__,
     }
 
