@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import InferenceSettings
+from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
@@ -284,7 +285,9 @@ def _check_shape(shape: tuple[int, ...], bands: tuple[int, ...]) -> None:
 
 
 def _file(path: str | Path, engine: Engine) -> Source:
-    return Source(str(path), engine.prepared(open_scene(Path(path).expanduser())))
+    scene = engine.prepared(open_scene(Path(path).expanduser()))
+    tell({str(path): scene.remarks})
+    return Source(str(path), scene)
 
 
 def _array(pixels: NDArray[Any], engine: Engine) -> Source:

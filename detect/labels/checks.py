@@ -102,9 +102,20 @@ def _check_stated_size(image: SourceImage, entries: Sequence[Entry], problems: P
     for entry in entries:
         if entry.size not in {None, image.shape}:
             stated = " x ".join(map(str, reversed(entry.size or ())))
-            problems.add(entry.place, f"made for an image of {stated}, but {image.name} is {width} x {height}")
+            own = f"{image.name} is {width} x {height}{_turned(image, entry.size)}"
+            problems.add(entry.place, f"made for an image of {stated}, but {own}")
             return False
     return True
+
+
+def _turned(image: SourceImage, stated: tuple[int, int] | None) -> str:
+    """Return what is said of a stated (height, width) that is the image's before it is turned, else nothing."""
+    if image.shape is None or stated != image.shape[::-1] or open_scene(image.path).orientation < 5:
+        return ""
+    return (
+        " as its EXIF orientation turns it, which viewers follow; to keep labels that were drawn on the pixels as they "
+        "are stored, remove that tag (exiftool -Orientation= FILE)"
+    )
 
 
 def _check_sides(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> None:

@@ -106,7 +106,7 @@ def test_a_stated_size_is_that_of_the_shown_image(tmp_path: Path) -> None:
         "preview",
         f"data.root={folder}",
         f"data.annotations={folder}",
-        f"output={tmp_path / 'sheet'}",
+        f"output={tmp_path / 'sheet.jpg'}",
         "samples=4",
         "data.split.val=[b.png]",
         "net.backbone=lenet5",
@@ -116,3 +116,20 @@ def test_a_stated_size_is_that_of_the_shown_image(tmp_path: Path) -> None:
         "net.margin=24",
     )
     assert done.code == 0, done.log
+
+
+def test_labels_of_the_stored_pixels_are_an_error_that_says_so(tmp_path: Path) -> None:
+    """A Pascal VOC file that states the size of the lying pixels of a portrait."""
+    folder = write_photographs(tmp_path / "photographs", "a")
+    turn_all(folder, 6)
+    with Image.open(folder / "a.png") as image:
+        width, height = image.size
+    assert (width, height) == (240, 320)
+    size = f"<size><width>{width}</width><height>{height}</height></size>"
+    box = (
+        "<object><name>disc</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>15</xmax><ymax>15</ymax></bndbox></object>"
+    )
+    (folder / "a.xml").write_text(f"<annotation><filename>a.png</filename>{size}{box}</annotation>")
+    done = call("preview", f"data.root={folder}", f"data.annotations={folder}", f"output={tmp_path / 'sheet.jpg'}")
+    assert done.code == 2
+    assert "made for an image of 240 x 320, but a.png is 320 x 240 as its EXIF orientation turns it" in done.log

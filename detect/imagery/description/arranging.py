@@ -114,7 +114,7 @@ def _by_number(scene: Scene, bands: Bands, own: Sequence[str]) -> Scene:
             f"{len(own)}; use a model for images of this kind, or convert the image"
         )
     if not bands.names:
-        return scene
+        return _unnamed(scene, bands, own)
     there = [own[number - 1] for number in bands.numbers]
     for number, name, other in zip(bands.numbers, bands.names, there, strict=True):
         if other and name != other and (name or other == ALPHA):
@@ -131,6 +131,17 @@ def _by_number(scene: Scene, bands: Bands, own: Sequence[str]) -> Scene:
         "bands without names are taken in the model's order", ", ".join(f"{n} as {name}" for n, name in assumed)
     )
     return replace(scene, remarks=(*scene.remarks, told))
+
+
+def _unnamed(scene: Scene, bands: Bands, own: Sequence[str]) -> Scene:
+    """Return the scene as it is, for a model that does not know what its bands are called."""
+    there = [own[number - 1] for number in bands.numbers]
+    usual = all(other in ("", GREY, name) for name, other in zip(RGB, there, strict=False)) and len(there) <= len(RGB)
+    if usual or not any(there):
+        return scene
+    detail = ", ".join(f"{n} is {name}" for n, name in zip(bands.numbers, there, strict=True) if name)
+    kind = "bands are taken by number, as the model is of a version that did not keep their names"
+    return replace(scene, remarks=(*scene.remarks, Remark(kind, detail, warns=True)))
 
 
 def _listed(names: Sequence[str]) -> str:

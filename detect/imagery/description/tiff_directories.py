@@ -11,8 +11,8 @@ from typing import BinaryIO
 MOST_DIRECTORIES = 1 << 14
 """Most directories that are followed: a file may link them in a ring or a very long chain."""
 
-MOST_ENTRIES = 1 << 12
-"""Most entries of a directory; honest ones have some thirty."""
+MOST_ENTRIES, MOST_IN_ALL = 1 << 12, 1 << 19
+"""Most entries of a directory, and of all together; honest ones have some thirty each."""
 
 SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, ORIENTATION = KEPT = 254, 256, 257, 262, 274
 """Tags whose values are kept."""
@@ -27,9 +27,13 @@ class Directory:
 
     Attributes:
         values: whole numbers by tag, of the tags that are kept and there.
+        entries: how many it has.
+        link: the place of the next one, 0 for the last.
     """
 
     values: dict[int, int]
+    entries: int
+    link: int
 
     @property
     def orientation(self) -> int:
@@ -69,26 +73,28 @@ def directories(file: BinaryIO, base: int = 0) -> Iterator[Directory]:
         return
     place = struct.unpack(f"{order}Q", head[8:16])[0] if big else struct.unpack(f"{order}I", head[4:8])[0]
     seen: set[int] = set()
+    left = MOST_IN_ALL
     while place and place not in seen and len(seen) < MOST_DIRECTORIES:
         seen.add(place)
-        found = _directory(file, base, place, order, big)
-        if found is None:
+        found = _directory(file, base + place, order, big)
+        if found is None or found.entries > left:
             return
-        directory, place = found
-        yield directory
+        left -= found.entries
+        place = found.link
+        yield found
 
 
-def _directory(file: BinaryIO, base: int, place: int, order: str, big: bool) -> tuple[Directory, int] | None:
-    """Read one directory and the place of the next one; None where the file ends before."""
+def _directory(file: BinaryIO, place: int, order: str, big: bool) -> Directory | None:
+    """Read one directory; None where the file ends before."""
     count_code, entry_code, link_code = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
     count_size, entry_size, link_size = (struct.calcsize(f"<{code}") for code in (count_code, entry_code, link_code))
-    start = _read(file, base + place, count_size)
+    start = _read(file, place, count_size)
     if len(start) < count_size:
         return None
     number = struct.unpack(f"{order}{count_code}", start)[0]
     if number > MOST_ENTRIES:
         return None
-    data = _read(file, base + place + count_size, number * entry_size + link_size)
+    data = _read(file, place + count_size, number * entry_size + link_size)
     if len(data) < number * entry_size:
         return None
     values: dict[int, int] = {}
@@ -97,7 +103,7 @@ def _directory(file: BinaryIO, base: int, place: int, order: str, big: bool) -> 
         if tag in KEPT and code and count == 1 and (big or code != "Q"):
             values.setdefault(tag, struct.unpack(f"{order}{code}", value[: struct.calcsize(f"<{code}")])[0])
     link = data[number * entry_size :]
-    return Directory(values), struct.unpack(f"{order}{link_code}", link)[0] if len(link) == link_size else 0
+    return Directory(values, number, struct.unpack(f"{order}{link_code}", link)[0] if len(link) == link_size else 0)
 
 
 def _read(file: BinaryIO, place: int, size: int) -> bytes:

@@ -70,8 +70,9 @@ def test_transparency_is_no_band_to_learn(tmp_path: Path) -> None:
     assert learned_bands([rgb], None) == RGB
     with pytest.raises(SceneError, match=r"b\.tif.*band 4 is alpha"):
         arranged(rgb, Bands((1, 2, 3, 4), ("red", "green", "blue", "")))
-    of_before = Bands((1, 2, 3, 4), ())
-    assert arranged(rgb, of_before) == rgb
+    of_before = arranged(rgb, Bands((1, 2, 3, 4), ()))
+    assert (of_before.picked, of_before.remarks[0].detail) == ((), "1 is red, 2 is green, 3 is blue, 4 is alpha")
+    assert arranged(rgb, Bands((1, 2, 3), ())).remarks == ()
 
 
 @pytest.mark.parametrize("names", [("gray",), ("",), ("gray", "alpha")])
