@@ -79,6 +79,7 @@ class SceneReader:
         check_bands(scene.path, scene.bands, bands)
         self.scene = scene
         self.bands = scene.file_bands(bands)
+        self._asked = list(bands)
         self._resident = pixels
         self._resident_valid = valid
         self._source: Any = None
@@ -187,7 +188,7 @@ class SceneReader:
     def _decode_filled(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window inside the scene, with what is not valid filled."""
         pixels, valid = self._decode(window)
-        return pixels if valid is None else filled(pixels, valid, self.bands, self.scene.fill), valid
+        return pixels if valid is None else filled(pixels, valid, self._asked, self.scene.fill), valid
 
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Read the scene reduced to at most `longest_side` pixels along its longer side.
