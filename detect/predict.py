@@ -12,7 +12,7 @@ logger = logging.getLogger("detect.predict")
 
 
 def run(settings: "PredictSettings") -> int:
-    """Count what is in images and write tables, pictures and a report; see `conf/predict.yaml`."""
+    """Count what is in images and write tables, pictures, formats and a report; see `conf/predict.yaml`."""
     from detect.assembly.folders import written_by_runs
     from detect.assembly.runs.prediction import check_tables, prediction_folder
     from detect.imagery.finding.listing import list_images
@@ -33,15 +33,17 @@ def run(settings: "PredictSettings") -> int:
     net, _ = load_model(settings.model)
     threshold = card.threshold if settings.threshold is None else settings.threshold
     with lock_folder(paths.folder):
-        check_tables(paths, settings.overwrite)
+        check_tables(paths, settings, [name for name, _ in images])
         engine = make_engine(settings, net, card, threshold, paths.state)
         results = result_settings(settings, engine, card)
         if settings.overwrite:
             start_afresh(paths, images)
         resumed = keep_settings(paths.folder, {"model": digest(settings.model), **results})
-        sink = PredictionFolder(paths.folder, card, images)
+        sink = PredictionFolder(paths.folder, card, images, settings.write)
         if resumed:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))
+        if sink.without_pictures:
+            logger.info("%d images are looked at again for pictures that are not there", sink.without_pictures)
         return predict_folder(images, engine, sink, run_facts(settings, engine, card, results), settings.overwrite)
 
 

@@ -50,6 +50,7 @@ from detect.nets.modelfile import Net, build_net, save_model
 from detect.nets.receptive import receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.output.products import PRODUCTS
 from detect.reporting.writing import write_json
 
 MANY = 100_000
@@ -236,7 +237,7 @@ def alone(made: Engine, images: Sequence[tuple[str, Path]]) -> None:
 def written(made: Engine, card: ModelCard, images: Sequence[tuple[str, Path]], output: Path) -> None:
     """Count images and write all that a run writes, the page too."""
     (output / STATE).mkdir(parents=True)
-    sink = PredictionFolder(output, card, images)
+    sink = PredictionFolder(output, card, images, PRODUCTS[:4])
     predict_images(images, made, sink, Silent())
     sink.finish({}, 200)
 

@@ -58,6 +58,7 @@ from detect.nets.modelfile import build_pretrained, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.output.products import PRODUCTS
 from detect.reporting.writing import write_json
 
 PHOTOGRAPH_HW = (3328, 4992)
@@ -166,7 +167,7 @@ def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / STATE).mkdir()
-        sink = PredictionFolder(folder, card, images)
+        sink = PredictionFolder(folder, card, images, PRODUCTS[:4])
         predict_images(images, made, sink, Silent())
         sink.write_tables({})
         if len(sink.found) < len(images):

@@ -35,6 +35,7 @@ from detect.assembly.fields import (
 )
 from detect.assembly.heads.choice import NetSettings
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
+from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.values.normalisation import Given, Rule, read_rule
@@ -75,7 +76,11 @@ class PredictSettings(InferenceSettings):
     output: FilePath
     vrt: Mosaics
     threshold: Share | None
+    write: Names
     overwrite: bool
+
+    def __post_init__(self) -> None:
+        check_products(self.write)
 
 
 @dataclass(frozen=True)

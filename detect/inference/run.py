@@ -90,7 +90,11 @@ class Stitched:
 
 
 def predict_images(
-    images: Sequence[tuple[str, Path]], engine: Engine, sink: Sink, progress: Progress
+    images: Sequence[tuple[str, Path]],
+    engine: Engine,
+    sink: Sink,
+    progress: Progress,
+    preview_side: int | None = MAX_PREVIEW_SIDE,
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the next one follows.
 
@@ -102,6 +106,7 @@ def predict_images(
         engine: the model.
         sink: receives every result as soon as it is complete.
         progress: shows how far the run is.
+        preview_side: longest side in pixels of the picture of each image; None makes none.
 
     Returns:
         The pixels done, of the image files, and the failures.
@@ -115,7 +120,7 @@ def predict_images(
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
     progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
     done = 0
-    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress)) as maps:
+    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress, preview_side)) as maps:
         waiting: deque[tuple[Future[Failure | None], int]] = deque()
         for item in chain(maps, [None]):
             room = engine.plan.stitched - _nbytes(item)

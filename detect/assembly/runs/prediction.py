@@ -57,17 +57,28 @@ def prediction_folder(settings: PredictSettings) -> PredictionPaths:
     return paths
 
 
-def check_tables(paths: PredictionPaths, overwrite: bool) -> None:
-    """Check that the tables and the report of an earlier run are as it wrote them; a run replaces them.
+def check_tables(paths: PredictionPaths, settings: PredictSettings, images: Sequence[str]) -> None:
+    """Check that the files that a run replaces are as an earlier one wrote them, and that formats can have the names.
+
+    Args:
+        paths: of the output folder.
+        settings: with what is written, and whether the folder is overwritten.
+        images: the images' names.
 
     Raises:
-        FileExistsError: a person changed one, and `overwrite` is not set.
-        ValueError: something else than a file has the name of one.
+        FileExistsError: a person changed one, or made one of a format, and `overwrite` is not set.
+        ValueError: something else than a file has the name of one, or two images would share a file of a format.
     """
+    from detect.reporting.output.products import format_files, result_files
     from detect.reporting.output.written import WrittenFiles
 
     way_out = ", or overwrite=true replaces it with all the rest"
-    WrittenFiles(paths.folder).check(layout.RESULT_FILES, way_out, replace=overwrite)
+    written, replace = WrittenFiles(paths.folder), settings.overwrite
+    formats = format_files(settings.write, images)
+    places = {name.split("/")[0] for name in formats}
+    earlier = [name for name in written.names() if name.split("/")[0] in places]
+    written.check(result_files(settings.write), way_out, replace=replace)
+    written.check(dict.fromkeys([*formats, *earlier]), way_out, replace=replace, adopt=False)
 
 
 def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> None:
@@ -80,7 +91,10 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
         images: (name, path) of this run.
     """
     from detect.imagery.files import check_inside, remove_written
+    from detect.labels.writing.format_table import FORMATS
     from detect.reporting.output.journal import recorded_sources
+    from detect.reporting.output.products import is_of_format
+    from detect.reporting.output.written import WrittenFiles
     from detect.reporting.pictures.scene_errors import clear_scenes
 
     clear_scenes(paths.errors)
@@ -93,6 +107,8 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
         for picture, folder in zip(paths.pictures(name), paths.picture_folders, strict=True):
             check_inside(picture.parent, paths.folder)
             remove_written(picture, folder)
+    written = WrittenFiles(paths.folder)
+    written.remove(name for name in written.names() if any(is_of_format(name, each) for each in FORMATS))
     left = [folder.name for folder in paths.picture_folders if folder.exists()]
     if left:
         logger.info("%s: files that no run wrote stay", ", ".join(left))
@@ -132,11 +148,18 @@ def run_facts(
     import timm
     import torch
 
+    from detect.reporting.output.products import PRODUCTS
+
     return {
         "version": __version__,
         "versions": {"torch": torch.__version__, "timm": timm.__version__},
         "model": {"path": str(settings.model), **model_facts(card, engine.threshold)},
-        "settings": {"images": str(settings.images), **results, "max_memory": settings.max_memory.text},
+        "settings": {
+            "images": str(settings.images),
+            **results,
+            "max_memory": settings.max_memory.text,
+            "write": [name for name in PRODUCTS if name in settings.write],
+        },
         "notes": list(card.training.get("notes", ())),
     }
 
@@ -161,11 +184,13 @@ def predict_folder(
         The exit code.
     """
     from detect.inference.run import predict_images
+    from detect.inference.tiles import MAX_PREVIEW_SIDE
 
     started = time.monotonic()
     try:
         with ImageProgress() as progress:
-            pixels, failures = predict_images(images, engine, sink, progress)
+            side = MAX_PREVIEW_SIDE if sink.previewed else None
+            pixels, failures = predict_images(images, engine, sink, progress, side)
     except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
@@ -178,7 +203,8 @@ def predict_folder(
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
     counted = total_text([record.detections.counts() for record in sink.found.values()])
-    logger.info("%s in %d images, %d failed; report: %s", counted, len(sink.found), len(failures), report)
+    where = "report" if report != sink.folder else "written to"
+    logger.info("%s in %d images, %d failed; %s: %s", counted, len(sink.found), len(failures), where, report)
     return SOME_FAILED if failures else DONE
 
 

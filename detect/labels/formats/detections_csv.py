@@ -1,21 +1,39 @@
 """`detections.csv`: the detections of a run, a row each."""
 
-from collections.abc import Mapping, Sequence
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.files import replace_file
+from detect.imagery.ground.geodesy import GeodesyError, Placement
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections
 from detect.labels.sheets import Sheet, read_sheet, sheet_text, writable
+
+logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**31
 """A coordinate or size in pixels beyond this is no place in an image."""
 
 HEADER = ("image", "x", "y", "w", "h", "score", "label")
 """The columns: centre and size in pixels, `w` and `h` empty for points; score in [0, 1]."""
+
+GROUND = ("map_x", "map_y", "lon", "lat")
+"""Further columns where an image has a georeference: the centre in its raster's coordinates, and in degrees of WGS 84.
+
+They are empty for images without one, and degrees where the coordinate system is not known.
+"""
+
+DEGREE_DIGITS = 9
+"""Decimals of degrees: a tenth of a millimetre."""
+
+MORE_DIGITS, MOST_DIGITS = 3, 12
+"""Decimals of map coordinates beyond the size of a pixel, and most of all."""
 
 
 def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
@@ -24,22 +42,51 @@ def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
         part.write_bytes(detections_bytes(by_image))
 
 
-def detections_bytes(by_image: Mapping[str, Detections]) -> bytes:
+def detections_bytes(
+    by_image: Mapping[str, Detections], placements: Mapping[str, Placement | None] | None = None
+) -> bytes:
     """Return detections as CSV, pixels to 3 decimals and scores to 6.
 
     A row is an object, so that rows add up to counts; an image without objects has no row.
+
+    Args:
+        by_image: the detections of each image.
+        placements: where images lie on a map; where any does, the columns of `GROUND` are there.
 
     Raises:
         ValueError: an image or class name cannot be written.
     """
     rows: list[list[str]] = []
+    placed = {name: each for name, each in (placements or {}).items() if each is not None}
+    told: set[str] = set()
     for image, found in by_image.items():
         sizes = [["", ""]] * len(found) if found.wh is None else [[_size(w), _size(h)] for w, h in found.wh]
         classes = [writable(name, "label") for name in found.classes]
         name = writable(image, "image name")
-        for (x, y), size, score, label in zip(found.xy, sizes, found.score, found.label, strict=True):
-            rows.append([name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label]])
-    return sheet_text(HEADER, rows).encode("utf-8")
+        ground: Iterable[list[str]] = repeat([""] * len(GROUND) if placed else [], len(found))
+        if image in placed:
+            ground = _ground(found, placed[image], told)
+        for (x, y), size, score, label, more in zip(found.xy, sizes, found.score, found.label, ground, strict=True):
+            rows.append([name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more])
+    return sheet_text((*HEADER, *GROUND) if placed else HEADER, rows).encode("utf-8")
+
+
+def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator[list[str]]:
+    """Yield the cells of `GROUND` of an image's objects; why there are no degrees is logged once."""
+    map_xy = placement.map_xy(found.xy)
+    degrees = np.full_like(map_xy, np.nan)
+    try:
+        degrees = placement.lonlat(found.xy)
+    except GeodesyError as error:
+        if str(error) not in told:
+            logger.warning("no longitude and latitude in the table: %s", error)
+            told.add(str(error))
+    a, b, _, d, e, _ = placement.transform[:6]
+    side = min(math.hypot(a, d), math.hypot(b, e))
+    digits = MOST_DIGITS if side <= 0 else min(MOST_DIGITS, max(0, MORE_DIGITS - math.floor(math.log10(side))))
+    for where, at in zip(map_xy, degrees, strict=True):
+        cells = [_fixed(value, DEGREE_DIGITS) if math.isfinite(value) else "" for value in at]
+        yield [*(_fixed(value, digits) for value in where), *cells]
 
 
 def _fixed(value: float, digits: int) -> str:

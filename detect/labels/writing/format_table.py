@@ -10,8 +10,8 @@ from detect.labels.writing.geojson_features import write_geojson
 from detect.labels.writing.geopackage import write_gpkg
 from detect.labels.writing.label_studio_tasks import write_label_studio
 from detect.labels.writing.outgoing import OutSet
-from detect.labels.writing.voc_folder import check_voc_names, voc_texts
-from detect.labels.writing.yolo_folder import check_yolo_names, yolo_texts
+from detect.labels.writing.voc_folder import voc_files, voc_texts
+from detect.labels.writing.yolo_folder import yolo_files, yolo_texts
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class FolderFormat:
         place: the folder's name in a folder of predictions.
         ending: of a target that is written in this format if none is named; None where another one has it.
         texts: yields each file's path below the folder, and its text.
-        check: raises a ValueError for names of images that cannot be written.
+        files: returns those paths for the names of images; a ValueError for names that cannot be written.
     """
 
     place: str
     ending: str | None
     texts: Callable[[OutSet], Iterator[tuple[str, str]]]
-    check: Callable[[Sequence[str]], None]
+    files: Callable[[Sequence[str]], list[str]]
 
 
 FORMATS: Mapping[str, FileFormat | FolderFormat] = {
     "geojson": FileFormat("detections.geojson", ".geojson", write_geojson, placed=True),
     "gpkg": FileFormat("detections.gpkg", ".gpkg", write_gpkg, placed=True),
     "coco": FileFormat("coco.json", ".json", write_coco),
-    "yolo": FolderFormat("yolo", None, yolo_texts, check_yolo_names),
-    "voc": FolderFormat("voc", "", voc_texts, check_voc_names),
+    "yolo": FolderFormat("yolo", None, yolo_texts, yolo_files),
+    "voc": FolderFormat("voc", "", voc_texts, voc_files),
     "labelstudio": FileFormat("labelstudio.json", None, write_label_studio),
     "cvat": FileFormat("cvat.xml", ".xml", write_cvat),
 }

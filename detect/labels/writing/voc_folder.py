@@ -10,11 +10,11 @@ from detect.labels.writing.outgoing import OutImage, OutSet, tell_points_as_boxe
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def check_voc_names(names: Sequence[str]) -> None:
-    """Check that no two images share a file, and that none is hidden.
+def voc_files(names: Sequence[str]) -> list[str]:
+    """Return the files of images, by their paths below the folder.
 
     Raises:
-        ValueError: two do, or one is.
+        ValueError: two images share one, or one is hidden.
     """
     owner: dict[str, str] = {}
     for name in names:
@@ -24,6 +24,7 @@ def check_voc_names(names: Sequence[str]) -> None:
         first = owner.setdefault(file, name)
         if first != name:
             raise ValueError(f"voc: two images would be written to {file}: {first} and {name}; rename one")
+    return list(owner)
 
 
 def voc_texts(out: OutSet) -> Iterator[tuple[str, str]]:
@@ -32,7 +33,7 @@ def voc_texts(out: OutSet) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: two images share a file, one is hidden, or the objects are points of which no size is known.
     """
-    check_voc_names([image.name for image in out.images])
+    voc_files([image.name for image in out.images])
     tell_points_as_boxes(out, "voc")
     for image in out.images:
         yield _file(image.name), _text(out, image)

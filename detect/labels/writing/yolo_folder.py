@@ -19,20 +19,24 @@ logger = logging.getLogger(__name__)
 DIGITS = 12
 """Significant digits of a share of the image: a thousandth of a pixel of the largest one needs 9."""
 
+DATA = "data.yaml"
+"""The file that lists the classes."""
+
 SIDES = ("train", "val", "test")
 
 
-def check_yolo_names(names: Sequence[str]) -> None:
-    """Check that no two images share a file of labels.
+def yolo_files(names: Sequence[str]) -> list[str]:
+    """Return the files of images without sides of a split, by their paths below the folder.
 
     Raises:
-        ValueError: two do.
+        ValueError: two images share a file of labels.
     """
     owner: dict[str, str] = {}
     for name in names:
         first = owner.setdefault(_label_file(name), name)
         if first != name:
             raise ValueError(f"yolo: {first} and {name} would both be labelled in {_label_file(name)}; rename one")
+    return [DATA, *owner]
 
 
 def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
@@ -41,14 +45,14 @@ def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: two images share a file, or the objects are points of which no size is known.
     """
-    check_yolo_names([image.name for image in out.images])
+    yolo_files([image.name for image in out.images])
     tell_points_as_boxes(out, "yolo")
     if out.scored:
         logger.info("yolo: files of labels hold no scores; detections.csv and coco do")
     _tell_groups(out.images)
     sides = {side: [image.name for image in out.images if image.split == side] for side in SIDES}
     listed = {side: names for side, names in sides.items() if names}
-    yield "data.yaml", _data_yaml(out.classes, list(listed))
+    yield DATA, _data_yaml(out.classes, list(listed))
     for side, names in listed.items():
         yield f"{side}.txt", "".join(f"./images/{name}\n" for name in names)
     for image in out.images:

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from detect.imagery.files import check_inside, check_regular
+from detect.imagery.ground.geodesy import Placement
 from detect.imagery.validity.sidecar import beside_of
 from detect.labels.detections import Detections
 from detect.labels.json_files import read_json_object
@@ -27,7 +28,7 @@ MAX_LINE_BYTES = 256 << 20
 """Most bytes of a line of it, which is one image."""
 
 
-FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares")
+FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares", "shape", "object_wh")
 """What a line says of an image, beside its name and what was found."""
 
 
@@ -104,6 +105,9 @@ class Record:
         damaged: what the decoder warned of, empty where it did not.
         valid: number of pixels that are valid; None means all, as in journals of earlier versions.
         hectares: area of the valid ones on the ground, None where it is not known.
+        shape: (height, width) of the image file in pixels.
+        object_wh: width and height of a typical object in pixels of the file, as far as the model knows.
+        placement: where the file lies on a map; None without a georeference.
     """
 
     path: str
@@ -114,6 +118,9 @@ class Record:
     damaged: str = ""
     valid: int | None = None
     hectares: float | None = None
+    shape: tuple[int, int] = (0, 0)
+    object_wh: tuple[float, float] | None = None
+    placement: Placement | None = None
 
     @property
     def surveyed_share(self) -> float:
@@ -174,6 +181,7 @@ class Journal:
         """Append an image's record, and wait until it is on the disk."""
         detections = record.detections
         facts = {key: getattr(record, key) for key in FACTS}
+        facts["placement"] = None if record.placement is None else asdict(record.placement)
         wh = None if detections.wh is None else detections.wh.tolist()
         columns = {"xy": detections.xy.tolist(), "wh": wh}
         columns |= {"score": detections.score.tolist(), "label": detections.label.tolist()}
@@ -218,9 +226,20 @@ def _parse(line: bytes) -> tuple[str, Record]:
     classes = tuple(_text(name) for name in data["classes"])
     found = Detections(xy, np.array(data["score"], np.float64), label, classes, wh)
     size, mtime_ns, pixels = (_whole(data[key]) for key in ("size", "mtime_ns", "pixels"))
-    damaged = _text(data.get("damaged", ""))
-    valid, hectares = _share_of(pixels, data.get("valid")), _area(data.get("hectares"))
-    return _text(data["name"]), Record(_text(data["path"]), size, mtime_ns, pixels, found, damaged, valid, hectares)
+    height, width = (_whole(side) for side in data["shape"])
+    return _text(data["name"]), Record(
+        path=_text(data["path"]),
+        size=size,
+        mtime_ns=mtime_ns,
+        pixels=pixels,
+        detections=found,
+        damaged=_text(data.get("damaged", "")),
+        valid=_share_of(pixels, data.get("valid")),
+        hectares=_area(data.get("hectares")),
+        shape=(height, width),
+        object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
+        placement=_placement(data["placement"]),
+    )
 
 
 def _share_of(pixels: int, valid: Any) -> int | None:
@@ -239,6 +258,24 @@ def _area(hectares: Any) -> float | None:
     if isinstance(hectares, bool) or not isinstance(hectares, int | float) or not 0 <= hectares < math.inf:
         raise TypeError(f"an area must be a number of 0 or more, got {str(hectares)[:40]}")
     return float(hectares)
+
+
+def _placement(data: Any) -> Placement | None:
+    """Return where an image lies on a map."""
+    if data is None:
+        return None
+    numbers = tuple(float(each) for each in data["transform"])
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ValueError(f"a transform is 6 finite numbers, got {str(numbers)[:80]}")
+    return Placement(numbers, None if data["crs"] is None else _text(data["crs"]))
+
+
+def _pair(numbers: Any) -> tuple[float, float]:
+    """Return two finite numbers above 0."""
+    width, height = (float(each) for each in numbers)
+    if not (0 < width < np.inf and 0 < height < np.inf):
+        raise ValueError(f"sizes must be finite numbers above 0, got {width} and {height}")
+    return width, height
 
 
 def _pairs(numbers: Any) -> NDArray[np.float64]:

@@ -1,19 +1,30 @@
 """The predictions folder while it is written: each image's results when they are complete, the tables at the end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL import Image
 
-from detect.imagery.files import check_inside, remove_parts
+from detect.imagery.files import check_inside, remove_parts, remove_written
+from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.maps import write_map
 from detect.imagery.scenes import Scene, original
 from detect.imagery.validity.surveyed import surveyed
 from detect.labels.formats.detections_csv import detections_bytes
+from detect.reporting.output.format_files import write_formats
 from detect.reporting.output.journal import Journal, Record, signature
-from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths
+from detect.reporting.output.layout import (
+    COUNTS,
+    DETECTIONS,
+    FAILURES,
+    HEATMAPS,
+    OVERLAYS,
+    RUN_FACTS,
+    PredictionPaths,
+)
+from detect.reporting.output.products import PAGE, TABLES, format_folders
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
@@ -31,19 +42,24 @@ if TYPE_CHECKING:
 class PredictionFolder:
     """An output folder that takes the results of a run: pictures image by image, tables and report with `finish`.
 
-    Results of an earlier run with the same settings stay; its half-written files are removed.
+    Results of an earlier run with the same settings stay; its half-written files are removed. An image is done where
+    it has a record and the pictures that are asked for: tables and formats are made of the records alone.
 
     Args:
         folder: the output folder.
         card: the card of the model.
         images: (name, path) of this run; those of an earlier run that are not among them are left out of the tables.
+        wanted: what is asked for, of `PRODUCTS`.
 
     Raises:
         ValueError: a class has the name of another column of the counts.
     """
 
-    def __init__(self, folder: Path, card: "ModelCard", images: Sequence[tuple[str, Path]]) -> None:
+    def __init__(
+        self, folder: Path, card: "ModelCard", images: Sequence[tuple[str, Path]], wanted: Collection[str]
+    ) -> None:
         counts_table({}, card.classes)
+        self.wanted = frozenset(wanted)
         self.folder = folder
         self.paths = PredictionPaths(folder)
         self.card = card
@@ -52,7 +68,9 @@ class PredictionFolder:
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._signatures = {name: signature(path) for name, path in images}
-        self._complete = {name for name, path in images if self._is_complete(name, path)}
+        recorded = {name for name, path in images if self._is_recorded(name, path)}
+        self._complete = {name for name in recorded if self._is_drawn(name)}
+        self.without_pictures = len(recorded) - len(self._complete)
         self._remove_parts()
 
     @property
@@ -71,52 +89,90 @@ class PredictionFolder:
         for folder in {self.paths.state, *self.paths.picture_folders, *pictures}:
             check_inside(folder, self.folder)
 
-    def _is_complete(self, name: str, path: Path) -> bool:
-        """Return whether an image's record and pictures are there, and its file is the recorded one."""
+    def _is_recorded(self, name: str, path: Path) -> bool:
+        """Return whether an image's record is there, and its file is the recorded one."""
         record = self.journal.records.get(name)
-        if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
-            return False
-        return all(picture.is_file() for picture in self.paths.pictures(name))
+        return record is not None and record.describes(path) and record.detections.classes == self.card.classes
+
+    def _is_drawn(self, name: str) -> bool:
+        """Return whether the pictures of an image that are asked for are there."""
+        return all(picture.is_file() for picture, _, asked in self._pictures(name) if asked)
+
+    def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
+        """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
+        asked = (HEATMAPS in self.wanted, OVERLAYS in self.wanted, PAGE in self.wanted)
+        yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
+
+    @property
+    def previewed(self) -> bool:
+        """Whether small pictures of the images are needed: for overlays, and for the page."""
+        return OVERLAYS in self.wanted or PAGE in self.wanted
 
     def _remove_parts(self) -> None:
         """Remove the files that a killed run was writing."""
         remove_parts(self.folder)
         remove_parts(self.paths.state)
-        for folder in self.paths.picture_folders:
-            remove_parts(folder, below=True)
+        for below in (*self.paths.picture_folders, *(self.folder / place for place in format_folders())):
+            remove_parts(below, below=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
         """Write an image's heatmap and pictures, then its record; scores of earlier counts are removed.
+
+        So are pictures of an earlier run that this one is not asked for: they may show other detections.
 
         Args:
             name: of the image.
             scene: the image as the model reads it.
             result: its detections in file pixels, its map and its preview.
         """
-        write_map(
-            self.paths.heatmap(name),
-            result.heat_pieces(),
-            scene,
-            result.geometry.stride,
-            self.card.classes,
-            result.geometry.offset,
-        )
-        self._write_pictures(name, scene, result)
+        for picture, folder, asked in self._pictures(name):
+            if not asked:
+                remove_written(picture, folder)
+        if HEATMAPS in self.wanted:
+            write_map(
+                self.paths.heatmap(name),
+                result.heat_pieces(),
+                scene,
+                result.geometry.stride,
+                self.card.classes,
+                result.geometry.offset,
+            )
+        if self.previewed:
+            self._write_pictures(name, scene, result)
         self.paths.scores.unlink(missing_ok=True)
-        part = result.surveyed or surveyed(scene, result.geometry.valid)
-        facts = (part.pixels, result.detections, result.damaged, part.valid, part.hectares)
-        record = Record(*self._signatures[name], *facts)
-        self.journal.add(name, record)
+        self.journal.add(name, self._record(name, scene, result))
         self._complete.add(name)
 
+    def _record(self, name: str, scene: Scene, result: "SceneResult") -> Record:
+        """Return what is kept of an image: with it every table and format can be written without the image."""
+        path, size, mtime_ns = self._signatures[name]
+        typical = self.card.head.typical_size
+        part = result.surveyed or surveyed(scene, result.geometry.valid)
+        return Record(
+            path=path,
+            size=size,
+            mtime_ns=mtime_ns,
+            pixels=part.pixels,
+            detections=result.detections,
+            damaged=result.damaged,
+            valid=part.valid,
+            hectares=part.hectares,
+            shape=original(scene).shape,
+            object_wh=(typical / scene.factor_xy[0], typical / scene.factor_xy[1]) if typical else None,
+            placement=placement_of(scene),
+        )
+
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult") -> None:
-        """Write the overlay and the thumbnail of an image, both from its preview."""
+        """Write the overlay and the thumbnail of an image, both from its preview, as far as they are asked for."""
         assert result.preview is not None
         preview = to_display(result.preview, nodata=scene.nodata)
-        preview_per_file_px = preview.shape[1] / original(scene).shape[1]
-        radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
-        picture = overlay(preview, result.detections, preview_per_file_px, radius_file_px)
-        write_picture(picture, self.paths.overlay(name))
+        if OVERLAYS in self.wanted:
+            preview_per_file_px = preview.shape[1] / original(scene).shape[1]
+            radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
+            picture = overlay(preview, result.detections, preview_per_file_px, radius_file_px)
+            write_picture(picture, self.paths.overlay(name))
+        if PAGE not in self.wanted:
+            return
         small = Image.fromarray(preview)
         small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX)
         write_picture(small, self.paths.thumbnail(name), quality=95)
@@ -126,7 +182,7 @@ class PredictionFolder:
         self.failures.append(failure)
 
     def write_tables(self, run: Mapping[str, Any]) -> None:
-        """Write `counts.csv`, `detections.csv`, `failures.csv` and `run.json`.
+        """Write `counts.csv` and `detections.csv`, where they are asked for, `failures.csv` and `run.json`.
 
         Args:
             run: versions, model, settings, speed and memory; the numbers of images and pixels and the sources are
@@ -134,15 +190,13 @@ class PredictionFolder:
         """
         found = self.found
         detections = {name: record.detections for name, record in found.items()}
+        placements = {name: record.placement for name, record in found.items()}
         failed = pd.DataFrame(sorted((f.name, f.error) for f in self.failures), columns=["image", "error"])
-        self.written.write(
-            {
-                COUNTS: table_bytes(counts_table(detections, self.card.classes, _facts(found))),
-                DETECTIONS: detections_bytes(detections),
-                FAILURES: table_bytes(failed),
-                RUN_FACTS: self._run_facts(run),
-            }
-        )
+        tables = {}
+        if TABLES in self.wanted:
+            tables[COUNTS] = table_bytes(counts_table(detections, self.card.classes, _facts(found)))
+            tables[DETECTIONS] = detections_bytes(detections, placements)
+        self.written.write({**tables, FAILURES: table_bytes(failed), RUN_FACTS: self._run_facts(run)})
 
     def _run_facts(self, run: Mapping[str, Any]) -> bytes:
         """Return `run.json`."""
@@ -158,7 +212,7 @@ class PredictionFolder:
     def finish(
         self, run: Mapping[str, Any], embed_limit: int, measured: Callable[[], Mapping[str, Any]] = dict
     ) -> Path:
-        """Write the tables and the report.
+        """Write the tables, the formats and the report.
 
         Args:
             run: as for `write_tables`.
@@ -166,10 +220,13 @@ class PredictionFolder:
             measured: returns speed and memory; called when everything else is written, and added to `run.json`.
 
         Returns:
-            The path of the report.
+            The path of the report, or of the folder where none is asked for.
         """
         self.write_tables(run)
-        page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
+        write_formats(self.written, self.wanted, self.found, self.card.classes)
+        page = self.folder
+        if PAGE in self.wanted:
+            page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
         self.written.write({RUN_FACTS: self._run_facts({**run, **measured()})})
         return page
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from detect.imagery.files import check_inside, check_regular
+from detect.imagery.files import check_inside, check_regular, remove_written, replace_file
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.layout import STATE, WRITTEN
 from detect.reporting.writing import write_bytes, write_json
@@ -33,16 +33,17 @@ class WrittenFiles:
         self.folder = folder
         self.path = folder / STATE / WRITTEN
 
-    def check(self, names: Iterable[str], way_out: str = "", replace: bool = False) -> None:
+    def check(self, names: Iterable[str], way_out: str = "", replace: bool = False, adopt: bool = True) -> None:
         """Check that files which a run will replace are as a run left them.
 
         Args:
             names: of the files, in the folder.
             way_out: what else can be done than to move the file away, as the end of a sentence.
             replace: whether a changed file is replaced all the same, which the log says.
+            adopt: whether a file of which nothing is recorded is taken for a run's; else for a person's.
 
         Raises:
-            FileExistsError: a person changed one of them.
+            FileExistsError: a person changed one of them, or made it.
             ValueError: one is no regular file, or the state folder is not inside the folder.
         """
         check_inside(self.path, self.folder)
@@ -52,12 +53,15 @@ class WrittenFiles:
             if not path.exists():
                 continue
             check_regular(path, MAX_FILE_BYTES, self.folder)
-            if name not in recorded:
+            if name not in recorded and adopt:
                 logger.info("%s: no record of the run that wrote it; it is replaced", path)
-            elif _digest(path) not in recorded[name]:
-                if not replace:
-                    raise FileExistsError(f"{path} was changed after a run wrote it; move it away{way_out}")
-                logger.warning("%s was changed after a run wrote it, and is replaced", path)
+                continue
+            if name in recorded and _digest(path) in recorded[name]:
+                continue
+            whose = "was changed after a run wrote it" if name in recorded else "was not written by a run"
+            if not replace:
+                raise FileExistsError(f"{path} {whose}; move it away{way_out}")
+            logger.warning("%s %s, and is replaced", path, whose)
 
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Write files, each whole or not at all; their hashes are recorded first, together.
@@ -75,6 +79,36 @@ class WrittenFiles:
         write_json(recorded, self.path)
         for name, content in contents.items():
             write_bytes(content, self.folder / name)
+
+    def write_made(self, name: str, make: Callable[[Path], None]) -> None:
+        """Write a file that need not fit into memory, whole or not at all; its hash is recorded first.
+
+        Args:
+            name: of the file in the folder.
+            make: writes it to a path.
+        """
+        with replace_file(self.folder / name) as part:
+            make(part)
+            recorded = self._recorded(forgive=True)
+            recorded[name] = [_digest(part), *recorded.get(name, [])[:1]]
+            write_json(recorded, self.path)
+
+    def names(self) -> list[str]:
+        """Return the names of the files of which something is recorded; none where the record is damaged."""
+        return list(self._recorded(forgive=True))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that runs wrote, the folders that are then empty, and their hashes; others are left alone."""
+        recorded = self._recorded(forgive=True)
+        gone = [name for name in names if name in recorded]
+        for name in gone:
+            path = self.folder / name
+            check_inside(path.parent, self.folder)
+            if path.is_file():
+                remove_written(path, self.folder / Path(name).parts[0])
+            del recorded[name]
+        if gone:
+            write_json(recorded, self.path)
 
     def _recorded(self, forgive: bool) -> dict[str, list[str]]:
         """Read the hashes of each file; of none where there is no record, or where a damaged one is forgiven."""

@@ -1,11 +1,13 @@
 """Figures of one image for the page: thumbnail, heatmap and overlay, reduced and embedded in the page."""
 
 import base64
+import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from PIL import Image
 
 from detect.imagery.files import check_regular, read_regular
 from detect.imagery.maps import read_heat
+from detect.reporting.output.layout import HEATMAPS, OVERLAYS
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.pictures.overlays import heat_picture
 
@@ -75,6 +78,8 @@ class Figures:
 def draw_figures(predictions: Predictions, image: str) -> Figures:
     """Make the pictures of one image; one that cannot be made is listed as missing, and the others are still made.
 
+    One that the run was not asked for, and that is not there, is left out without a word.
+
     Only files inside the predictions folder are read: not the image itself, which `run.json` names, nor what a link
     leads to. They are checked before they are decoded.
 
@@ -84,22 +89,32 @@ def draw_figures(predictions: Predictions, image: str) -> Figures:
     """
     figures, paths, folder = Figures(), predictions.paths, predictions.folder
     heatmap, overlay, small = paths.pictures(image)
+    asked = _asked_for(predictions)
     preview = None
     try:
         preview = _read_reduced(small, folder, MAX_THUMBNAIL_SIDE)
         figures.thumbnail = data_address(preview)
     except DECODING_ERRORS as error:
         figures.missing.append(_reason("small picture of the image", small, folder, error))
-    try:
-        check_regular(heatmap, MAX_HEATMAP_BYTES, folder)
-        figures.heat = data_address(_draw_heatmap(heatmap, None if preview is None else np.asarray(preview)))
-    except DECODING_ERRORS as error:
-        figures.missing.append(_reason("heatmap", heatmap, folder, error))
-    try:
-        figures.overlay = data_address(_read_reduced(overlay, folder, MAX_OVERLAY_SIDE))
-    except DECODING_ERRORS as error:
-        figures.missing.append(_reason("overlay", overlay, folder, error))
+    if HEATMAPS in asked or os.path.lexists(heatmap):
+        try:
+            check_regular(heatmap, MAX_HEATMAP_BYTES, folder)
+            figures.heat = data_address(_draw_heatmap(heatmap, None if preview is None else np.asarray(preview)))
+        except DECODING_ERRORS as error:
+            figures.missing.append(_reason("heatmap", heatmap, folder, error))
+    if OVERLAYS in asked or os.path.lexists(overlay):
+        try:
+            figures.overlay = data_address(_read_reduced(overlay, folder, MAX_OVERLAY_SIDE))
+        except DECODING_ERRORS as error:
+            figures.missing.append(_reason("overlay", overlay, folder, error))
     return figures
+
+
+def _asked_for(predictions: Predictions) -> Sequence[Any]:
+    """Return what the run was asked for; both kinds of pictures where its facts do not say it."""
+    settings = predictions.run.get("settings")
+    asked = settings.get("write") if isinstance(settings, dict) else None
+    return asked if isinstance(asked, list) else (HEATMAPS, OVERLAYS)
 
 
 def data_address(picture: Image.Image) -> str:

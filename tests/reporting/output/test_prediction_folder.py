@@ -29,6 +29,7 @@ from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.output.products import PRODUCTS
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard(
@@ -92,12 +93,12 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     for folder in (whole, parts):
         (folder / STATE).mkdir(parents=True)
-    sink = PredictionFolder(whole, CARD, named(images))
+    sink = PredictionFolder(whole, CARD, named(images), PRODUCTS[:4])
     for number, name in enumerate(NAMES):
         keep(sink, images, name, number)
     sink.finish({"version": "1"}, 200)
     for name in reversed(NAMES):
-        sink = PredictionFolder(parts, CARD, named(images))
+        sink = PredictionFolder(parts, CARD, named(images), PRODUCTS[:4])
         keep(sink, images, name, NAMES.index(name))
     assert sorted(sink.found) == sorted(NAMES)
     sink.finish({"version": "1"}, 200)
@@ -108,24 +109,24 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
 
 
 def test_an_image_is_done_when_its_pictures_and_its_record_are_there(images: Path, out: Path) -> None:
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     assert not sink.has("a.png", images / "a.png")
     keep(sink, images, "a.png", 2)
-    again = PredictionFolder(out, CARD, named(images))
+    again = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     assert again.has("a.png", images / "a.png") and not again.has("d.png", images / "d.png")
     for path in (PredictionPaths(out).heatmap("a.png"), PredictionPaths(out).overlay("a.png")):
         data = path.read_bytes()
         path.unlink()
-        assert not PredictionFolder(out, CARD, named(images)).has("a.png", images / "a.png")
+        assert not PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).has("a.png", images / "a.png")
         path.write_bytes(data)
-    assert PredictionFolder(out, CARD, named(images)).has("a.png", images / "a.png")
+    assert PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).has("a.png", images / "a.png")
 
 
 def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out: Path) -> None:
-    keep(PredictionFolder(out, CARD, named(images)), images, "a.png", 2)
+    keep(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]), images, "a.png", 2)
     Image.fromarray(np.full((64, 96, 3), 7, np.uint8)).save(images / "a.png")
     os.utime(images / "a.png", ns=(1, 1))
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     assert not sink.has("a.png", images / "a.png")
     keep(sink, images, "a.png", 1)
     assert sink.has("a.png", images / "a.png")
@@ -135,7 +136,7 @@ def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out:
 
 def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record comes last: a run killed between them does the image again."""
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
 
     def killed(*arguments: object) -> None:
         assert PredictionPaths(out).heatmap("a.png").is_file() and PredictionPaths(out).overlay("a.png").is_file()
@@ -148,13 +149,13 @@ def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkey
 
 
 def test_images_that_are_gone_are_left_out_of_the_tables(images: Path, out: Path) -> None:
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     for number, name in enumerate(NAMES):
         keep(sink, images, name, number)
     sink.finish({}, 200)
     assert counts(out) == {"a.png": 0, "b/c.png": 1, "d.png": 2}
     (images / "d.png").unlink()
-    PredictionFolder(out, CARD, named(images)[:2]).finish({}, 200)
+    PredictionFolder(out, CARD, named(images)[:2], PRODUCTS[:4]).finish({}, 200)
     assert counts(out) == {"a.png": 0, "b/c.png": 1}
     assert len(pd.read_csv(out / "detections.csv")) == 1
     facts = json.loads((out / "run.json").read_text())
@@ -163,8 +164,8 @@ def test_images_that_are_gone_are_left_out_of_the_tables(images: Path, out: Path
 
 
 def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Path, out: Path) -> None:
-    keep(PredictionFolder(out, CARD, named(images)), images, "a.png", 2)
-    sink = PredictionFolder(out, CARD, named(images))
+    keep(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]), images, "a.png", 2)
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     sink.fail(Failure("d.png", "d.png: damaged"))
     sink.fail(Failure("a.png", "a.png: damaged"))
     sink.finish({}, 200)
@@ -174,7 +175,7 @@ def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Pat
 
 def test_half_written_files_are_removed_and_nothing_else_is(images: Path, out: Path, tmp_path: Path) -> None:
     """What ends in `.part` and has another name is a person's; so is a folder or a link that has a name of ours."""
-    keep(PredictionFolder(out, CARD, named(images)), images, "b/c.png", 2)
+    keep(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]), images, "b/c.png", 2)
     ours, whole = ".detect-" + "0123456789abcdef" * 2 + ".part", tmp_path / "whole.txt"
     whole.write_text("a person's")
     for folder in (".", ".run", "heatmaps", "overlays/b", "heatmaps/new", ".run/thumbnails"):
@@ -184,7 +185,7 @@ def test_half_written_files_are_removed_and_nothing_else_is(images: Path, out: P
         (out / folder / ".y.part").mkdir()
         (out / folder / ours.replace("0", "f")).mkdir()
         (out / folder / ours.replace("0", "e")).symlink_to(whole)
-    PredictionFolder(out, CARD, named(images))
+    PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     assert not list(out.rglob(ours)) and whole.read_text() == "a person's"
     assert [len(list(out.rglob(name))) for name in (".x.part", ".y.part", ".detect-*.part")] == [6, 6, 12]
     assert PredictionPaths(out).heatmap("b/c.png").is_file() and PredictionPaths(out).overlay("b/c.png").is_file()
@@ -234,20 +235,20 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
 def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:
     """A run that writes an image removes the scores measured before it; one that has nothing to do does not."""
     scores = {"f1": 1.0, "radius": 30, "per_class": {}, "per_image": {}}
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     keep(sink, images, "a.png", 2)
     sink.finish({}, 200)
     (out / "scores.json").write_text(json.dumps(scores))
-    PredictionFolder(out, CARD, named(images)).finish({}, 200)
+    PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).finish({}, 200)
     assert (out / "scores.json").exists()
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     keep(sink, images, "d.png", 1)
     sink.finish({}, 200)
     assert not (out / "scores.json").exists()
 
 
 def test_a_model_of_one_band_has_its_picture_in_grey(images: Path, out: Path) -> None:
-    sink = PredictionFolder(out, CARD, named(images))
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     grey = replace(result(0), preview=np.full((1, 64, 96), 90, np.uint8))
     sink.write("a.png", open_scene(images / "a.png"), grey)
     with Image.open(PredictionPaths(out).overlay("a.png")) as picture:

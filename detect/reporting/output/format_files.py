@@ -1,0 +1,51 @@
+"""The files of other programs' formats in a folder of predictions, made of the records of its images."""
+
+import logging
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from detect.labels.writing.format_table import FORMATS, FileFormat
+from detect.labels.writing.outgoing import OutImage, OutSet
+from detect.reporting.output.journal import Record
+from detect.reporting.output.layout import COUNTS, DETECTIONS, REPORT
+from detect.reporting.output.products import PAGE, TABLES, is_of_format
+from detect.reporting.output.written import WrittenFiles
+
+logger = logging.getLogger(__name__)
+
+
+def write_formats(
+    written: WrittenFiles, wanted: Collection[str], found: Mapping[str, Record], classes: tuple[str, ...]
+) -> None:
+    """Write the detections in the formats that are asked for, each file whole or not at all.
+
+    Files of images that are no longer there are removed from the folders of formats. What an earlier run wrote and is
+    not asked for now stays as it is, which the log says.
+
+    Args:
+        written: the files of the output folder.
+        wanted: what is asked for, formats among it.
+        found: the records of the images, by name.
+        classes: the model's.
+    """
+    out = OutSet([_out_image(name, record) for name, record in found.items()], classes, scored=True)
+    earlier = written.names()
+    others = {TABLES: (COUNTS, DETECTIONS), PAGE: (REPORT,)}
+    stay = [file for name, files in others.items() if name not in wanted for file in files if file in earlier]
+    stay = [file for file in stay if (written.folder / file).exists()]
+    for name, form in FORMATS.items():
+        before = [file for file in earlier if is_of_format(file, name)]
+        if name not in wanted:
+            stay += [form.place] if any((written.folder / file).exists() for file in before) else []
+        elif isinstance(form, FileFormat):
+            written.write_made(form.place, partial(form.write, out))
+        else:
+            texts = {f"{form.place}/{file}": text.encode() for file, text in form.texts(out)}
+            written.remove(file for file in before if file not in texts)
+            written.write(texts)
+    if stay:
+        logger.warning("of an earlier run, and not written again, as write= does not name it: %s", ", ".join(stay))
+
+
+def _out_image(name: str, record: Record) -> OutImage:
+    return OutImage(name, record.shape, record.detections, record.placement, record.object_wh)
