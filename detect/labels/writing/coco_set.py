@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detect.labels.writing.outgoing import OutImage, OutSet, json_line, json_list, write_pieces
 
 SEEN = 2
@@ -51,7 +53,7 @@ def _annotations(out: OutSet) -> Iterator[dict[str, Any]]:
     for number, image in enumerate(out.images, start=1):
         objects = image.objects
         boxed = objects.wh is not None or image.object_wh is not None
-        boxes = image.boxes_xyxy if boxed else []
+        boxes = image.boxes_xyxy if boxed else np.empty((0, 4))
         for row, label in enumerate(objects.label.tolist()):
             total += 1
             made: dict[str, Any] = {"id": total, "image_id": number, "category_id": label + 1, "iscrowd": 0}

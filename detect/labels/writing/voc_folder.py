@@ -59,8 +59,8 @@ def _text(out: OutSet, image: OutImage) -> str:
         if out.scored:
             _add(each, "score", number_text(out.score(image, row)))
         box = ElementTree.SubElement(each, "bndbox")
-        for corner, value in zip(CORNERS, out.numbers(corners), strict=True):
-            _add(box, corner, number_text(value))
+        for corner, number in zip(CORNERS, out.numbers(corners), strict=True):
+            _add(box, corner, number_text(number))
     ElementTree.indent(top)
     return ElementTree.tostring(top, encoding="unicode") + "\n"
 
