@@ -2,17 +2,25 @@
 
 import json
 import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.evaluation.scores import score_points
 from detect.imagery.windows import Tiling
 from detect.labels.detections import Detections
+from detect.labels.writing.format_table import FORMATS
 from detect.nets.modelfile import save_model
 from detect.reporting.tables import counts_table, read_counts
 from tests.commands import call
@@ -122,6 +130,76 @@ def test_law_9_in_the_files_of_a_run(predicted: Path) -> None:
     images = json.loads((predicted / "run.json").read_text())["images"]
     failures = pd.read_csv(predicted / "failures.csv")
     assert images == {"done": len(counts), "failed": len(failures)} and list(failures["image"]) == ["3.png"]
+
+
+def by_image_and_class(rows: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    return dict(Counter(rows))
+
+
+def counted_in(out: Path, stems: Mapping[str, str]) -> Iterator[tuple[str, dict[tuple[str, str], int]]]:
+    """The number of objects by image and class in each format of a run; `stems` are the images without endings."""
+    coco = json.loads((out / "coco.json").read_text())
+    names = {each["id"]: each["file_name"] for each in coco["images"]}
+    kinds = {each["id"]: each["name"] for each in coco["categories"]}
+    rows: list[tuple[str, str]] = [
+        (names[each["image_id"]], kinds[each["category_id"]]) for each in coco["annotations"]
+    ]
+    yield "coco", by_image_and_class(rows)
+    listed = yaml.safe_load((out / "yolo/data.yaml").read_text())["names"]
+    rows = [
+        (stems[path.relative_to(out / "yolo/labels").with_suffix("").as_posix()], listed[int(line.split()[0])])
+        for path in (out / "yolo/labels").rglob("*.txt")
+        for line in path.read_text().splitlines()
+    ]
+    yield "yolo", by_image_and_class(rows)
+    trees = [ElementTree.parse(path).getroot() for path in (out / "voc").rglob("*.xml")]
+    rows = [
+        (top.findtext("filename") or "", each.findtext("name") or "") for top in trees for each in top.iter("object")
+    ]
+    yield "voc", by_image_and_class(rows)
+    tasks = json.loads((out / "labelstudio.json").read_text())
+    rows = [
+        (task["data"]["image"], each["value"]["keypointlabels"][0])
+        for task in tasks
+        for each in task["predictions"][0]["result"]
+    ]
+    yield "labelstudio", by_image_and_class(rows)
+    top = ElementTree.parse(out / "cvat.xml").getroot()
+    rows = [(str(image.get("name")), str(each.get("label"))) for image in top.iter("image") for each in image]
+    yield "cvat", by_image_and_class(rows)
+    features = json.loads((out / "detections.geojson").read_text())["features"]
+    rows = [(each["properties"]["image"], each["properties"]["label"]) for each in features]
+    yield "geojson", by_image_and_class(rows)
+    with closing(sqlite3.connect(out / "detections.gpkg")) as base:
+        yield "gpkg", by_image_and_class(base.execute("select image, label from detections").fetchall())
+
+
+def test_law_9_in_every_format_of_a_run(predicted: Path, tmp_path: Path) -> None:
+    """Three images with a georeference: each format counts what the table of counts does, by image and class."""
+    (tmp_path / "images/deep").mkdir(parents=True)
+    stems = {"0": "0.tif", "1": "1.tif", "deep/2": "deep/2.tif"}
+    for number, (stem, name) in enumerate(stems.items()):
+        with rasterio.open(predicted.parent / f"images/{stem}.png") as source:
+            pixels = source.read()
+        place = rasterio.Affine(0.5, 0, 500_000 + 1000 * number, 0, -0.5, 5e6)
+        profile = {"driver": "GTiff", "count": 3, "height": pixels.shape[1], "width": pixels.shape[2]}
+        with rasterio.open(
+            tmp_path / "images" / name, "w", **profile, dtype="uint8", crs="EPSG:32633", transform=place
+        ) as target:
+            target.write(pixels)
+    overrides = (f"model={predicted.parent / 'model.safetensors'}", f"images={tmp_path / 'images'}")
+    done = call("predict", *overrides, f"output={tmp_path / 'out'}", f"write=[tables,{','.join(FORMATS)}]")
+    assert done.code == 0, done.log
+    counts = read_counts(tmp_path / "out/counts.csv").set_index("image")
+    wanted = {(str(i), name): int(row[name]) for i, row in counts.iterrows() for name in CLASSES if row[name]}
+    assert sum(wanted.values()) > 20
+    found = dict(counted_in(tmp_path / "out", stems))
+    assert set(found) == set(FORMATS)
+    assert {name: each for name, each in found.items() if each != wanted} == {}
+    table = pd.read_csv(tmp_path / "out/detections.csv")
+    assert (
+        list(table.columns[-4:]) == ["map_x", "map_y", "lon", "lat"] and not table.isna()[["map_x", "lon"]].any().any()
+    )
 
 
 def test_law_9_in_the_scores_of_a_run(predicted: Path, tmp_path: Path) -> None:

@@ -119,8 +119,13 @@ def _frame(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], crs: str
 
 @contextmanager
 def _gdal_options() -> Iterator[None]:
-    """Set GDAL's options for what is written here, and unset them; of the file's temporary name it does not warn."""
+    """Set GDAL's options for what is written here, and unset them; of the file's temporary name it does not warn.
+
+    Raises:
+        OSError: GDAL cannot write.
+    """
     import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
     told = logging.getLogger("pyogrio")
     level = told.level
@@ -131,6 +136,8 @@ def _gdal_options() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*(filename extension|non conformant file extension)", RuntimeWarning)
             warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
             yield
+    except (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError) as error:
+        raise OSError(f"the GeoPackage cannot be written: {error}") from error
     finally:
         pyogrio.set_gdal_config_options(dict.fromkeys(OPTIONS))
         told.setLevel(level)
