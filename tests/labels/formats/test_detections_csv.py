@@ -6,10 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from rasterio.crs import CRS
 
+from detect.imagery.ground.geodesy import Placement
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections
-from detect.labels.formats.detections_csv import read_detections, write_detections
+from detect.labels.formats.detections_csv import detections_bytes, read_detections, write_detections
 
 Make = Callable[..., Path]
 
@@ -86,3 +88,38 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"two\\nlines"):
         write_detections({"a": bad}, path)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_place_on_the_ground_is_there_where_an_image_has_a_georeference(tmp_path: Path) -> None:
+    """10 pixels of half a metre east and 4 south of 500,000 E on UTM's central meridian, which is 15 degrees east."""
+    found = Detections(np.array([[10.0, 4.0]]), np.array([0.5]), np.array([0]), ("cow",))
+    utm = CRS.from_epsg(32633).to_wkt()
+    placements = {
+        "a.tif": Placement((0.5, 0, 500_000, 0, -0.5, 0), utm),
+        "b.tif": Placement((0.5, 0, 7, 0, -0.5, 0), None),
+        "c.png": None,
+    }
+    path = tmp_path / "detections.csv"
+    path.write_bytes(detections_bytes(dict.fromkeys(placements, found), placements))
+    header, *rows = path.read_text().splitlines()
+    assert header == "image,x,y,w,h,score,label,map_x,map_y,lon,lat"
+    place = rows[0].split(",")[7:]
+    assert place[:2] == ["500005.0000", "-2.0000"]
+    assert float(place[2]) == pytest.approx(15 + 5 / (111_319.49 * 0.9996), abs=1e-8)
+    assert float(place[3]) == pytest.approx(-2 / (110_574.3 * 0.9996), abs=1e-8)
+    assert rows[1].split(",")[7:] == ["12.0000", "-2.0000", "", ""]
+    assert rows[2].split(",")[7:] == ["", "", "", ""]
+    read = read_detections(path)
+    assert list(read) == list(placements) and all(each.xy.tolist() == [[10.0, 4.0]] for each in read.values())
+
+
+def test_without_a_georeference_the_header_is_as_ever() -> None:
+    found = Detections(np.array([[10.0, 4.0]]), np.array([0.5]), np.array([0]), ("cow",))
+    assert detections_bytes({"a.png": found}, {"a.png": None}) == detections_bytes({"a.png": found})
+
+
+@pytest.mark.parametrize(("side", "digits"), [(1e-6, 9), (0.05, 5), (30.0, 2), (5000.0, 0), (0.0, 12)])
+def test_map_coordinates_have_three_digits_more_than_a_pixel(side: float, digits: int) -> None:
+    found = Detections(np.array([[1 / 3, 0]]), np.array([0.5]), np.array([0]), ("cow",))
+    text = detections_bytes({"a": found}, {"a": Placement((side, 0, 0.5, 0, side, 0.5), None)}).decode()
+    assert len(text.splitlines()[1].split(",")[7].partition(".")[2]) == digits

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detect.imagery.ground.geodesy import Placement
 from detect.labels.detections import Detections
 from detect.reporting.output import journal as journal_file
 from detect.reporting.output.journal import Journal, Record, keep_settings, lock_folder, recorded_sources, signature
@@ -214,3 +215,31 @@ def test_a_link_that_leads_to_itself_is_a_file_that_is_not_there(tmp_path: Path)
     loop = tmp_path / "a.jpg"
     loop.symlink_to(loop)
     assert signature(loop)[1:] == (-1, -1)
+
+
+@pytest.mark.parametrize("placement", [None, Placement((0.1, 0.0, 5e5 / 3, 0.0, -0.1, 5e6), 'GEOGCS["x"]')])
+def test_where_an_image_lies_comes_back_exactly(out: Path, image: Path, placement: Placement | None) -> None:
+    record = Record(*signature(image), 6, detections([]), "", (2, 3), (20 / 3, 10.0), placement)
+    Journal(out).add("a", record)
+    (read,) = Journal(out).records.values()
+    assert (read.shape, read.object_wh, read.placement) == ((2, 3), (20 / 3, 10.0), placement)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("shape", [1.5, 2]),
+        ("shape", [1]),
+        ("object_wh", [0, 1]),
+        ("placement", {"transform": [1, 2], "crs": None}),
+        ("placement", {"transform": [1, 0, 0, 0, 1e999, 0], "crs": None}),
+        ("placement", {"transform": [1, 0, 0, 0, 1, 0], "crs": 7}),
+        ("placement", [1]),
+    ],
+)
+def test_a_place_that_is_none_is_an_error(out: Path, image: Path, key: str, value: object) -> None:
+    Journal(out).add("a", Record(*signature(image), 6, detections([])))
+    path = out / STATE / "journal.jsonl"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}) + "\n")
+    with pytest.raises(ValueError, match=r"journal\.jsonl, line 1.*overwrite=true"):
+        Journal(out)
