@@ -141,7 +141,8 @@ def write_annotations(annotations: Annotations, target: Path, name: str | None =
         with replace_file(target) as part:
             form.write(out, part)
         return
-    for file, text in list(form.texts(out)):
+    form.files([image.name for image in annotations.images])
+    for file, text in form.texts(out):
         write_whole(target / file, text)
 
 

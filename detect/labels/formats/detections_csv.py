@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 
@@ -56,19 +56,22 @@ def detections_bytes(
     Raises:
         ValueError: an image or class name cannot be written.
     """
-    rows: list[list[str]] = []
     placed = {name: each for name, each in (placements or {}).items() if each is not None}
+    header = (*HEADER, *GROUND) if placed else HEADER
+    return sheet_text(header, _rows(by_image, placed)).encode("utf-8")
+
+
+def _rows(by_image: Mapping[str, Detections], placed: Mapping[str, Placement]) -> Iterator[list[str]]:
+    """Yield a row for each object; with places on the ground where any image has them."""
     told: set[str] = set()
+    nowhere = [""] * len(GROUND) if placed else []
     for image, found in by_image.items():
         sizes = [["", ""]] * len(found) if found.wh is None else [[_size(w), _size(h)] for w, h in found.wh]
         classes = [writable(name, "label") for name in found.classes]
         name = writable(image, "image name")
-        ground: Iterable[list[str]] = repeat([""] * len(GROUND) if placed else [], len(found))
-        if image in placed:
-            ground = _ground(found, placed[image], told)
+        ground = _ground(found, placed[image], told) if image in placed else repeat(nowhere, len(found))
         for (x, y), size, score, label, more in zip(found.xy, sizes, found.score, found.label, ground, strict=True):
-            rows.append([name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more])
-    return sheet_text((*HEADER, *GROUND) if placed else HEADER, rows).encode("utf-8")
+            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more]
 
 
 def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator[list[str]]:

@@ -25,7 +25,7 @@ def write_geojson(out: OutSet, path: Path) -> None:
 def _pieces(out: OutSet) -> Iterator[str]:
     """Yield the file's text, a feature a line."""
     yield '{"type": "FeatureCollection", "features": '
-    images = placed_on_earth(out.images, "geojson")
+    images = placed_on_earth(out, "geojson")
     yield from json_list(feature for image in images for feature in _features(out, image))
     yield "}\n"
 

@@ -43,7 +43,7 @@ def write_gpkg(out: OutSet, path: Path) -> None:
     Where no image has a georeference, one layer without objects is written.
     """
     layers: dict[str, list[OutImage]] = {}
-    for image in placed_images(out.images, "gpkg"):
+    for image in placed_images(out, "gpkg"):
         assert image.placement is not None and image.placement.crs is not None
         layers.setdefault(image.placement.crs, []).append(image)
     names = _layer_names(list(layers))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.labels.writing.outgoing import OutImage, OutSet, json_list, write_pieces
+from detect.labels.writing.outgoing import OutImage, OutSet, json_line, json_list, write_pieces
 
 POINT_WIDTH = 0.5
 """The width with which a point is drawn, in percent of the image's."""
@@ -24,18 +24,23 @@ def write_label_studio(out: OutSet, path: Path) -> None:
 
 
 def _pieces(out: OutSet) -> Iterator[str]:
-    yield from json_list(_task(out, number, image) for number, image in enumerate(out.images, start=1))
-    yield "\n"
+    """Yield the file's text, a region a line."""
+    mark = "["
+    for number, image in enumerate(out.images, start=1):
+        yield f"{mark}\n"
+        yield from _task(out, number, image)
+        mark = ","
+    yield "[]\n" if mark == "[" else "\n]\n"
 
 
-def _task(out: OutSet, number: int, image: OutImage) -> dict[str, Any]:
-    """Return a task; `split` and `group` are among its data."""
+def _task(out: OutSet, number: int, image: OutImage) -> Iterator[str]:
+    """Yield a task; `split` and `group` are among its data."""
     given = {name: value for name in ("split", "group") if (value := getattr(image, name))}
     boxes = image.objects.xy if image.objects.wh is None else image.objects.boxes_xyxy
-    result = [_region(out, image, f"{number}-{row + 1}", row, boxes[row]) for row in range(len(boxes))]
-    kind = "predictions" if out.scored else "annotations"
-    model = {"model_version": "detect"} if out.scored else {}
-    return {"id": number, "data": {"image": image.name, **given}, kind: [{**model, "result": result}]}
+    kind = '"predictions": [{"model_version": "detect", ' if out.scored else '"annotations": [{'
+    yield f'{{"id": {number}, "data": {json_line({"image": image.name, **given})}, {kind}"result": '
+    yield from json_list(_region(out, image, f"{number}-{row + 1}", row, boxes[row]) for row in range(len(boxes)))
+    yield "}]}"
 
 
 def _region(out: OutSet, image: OutImage, name: str, row: int, place: NDArray[np.float64]) -> dict[str, Any]:

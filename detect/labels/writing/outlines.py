@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.ground.geodesy import GeodesyError, Placement
 from detect.labels.detections import Detections
-from detect.labels.writing.outgoing import MOST_TOLD, OutImage
+from detect.labels.writing.outgoing import MOST_TOLD, OutImage, OutSet
 
 logger = logging.getLogger(__name__)
 
@@ -44,17 +44,24 @@ def ring(outline: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([outline, outline[..., :1, :]], axis=-2)
 
 
-def placed_images(images: Sequence[OutImage], what: str) -> list[OutImage]:
-    """Return the images with a georeference in a known coordinate system; the log has the number of others."""
+def placed_images(out: OutSet, what: str) -> list[OutImage]:
+    """Return the images with a georeference in a known coordinate system; the log has the number of others.
+
+    Of labels it also has the number of images without objects, which say that there is nothing.
+    """
+    images, scored = out.images, out.scored
     placed = [image for image in images if image.placement is not None and image.placement.crs is not None]
     without = [image for image in images if image.placement is None or image.placement.crs is None]
+    empty = [image.name for image in images if not len(image.objects)]
+    if empty and not scored:
+        logger.warning("%s: %d images without objects leave no trace in it: %s", what, len(empty), empty[0])
     _tell(without, what, "no georeference with a coordinate system")
     return placed
 
 
-def placed_on_earth(images: Sequence[OutImage], what: str) -> list[OutImage]:
+def placed_on_earth(out: OutSet, what: str) -> list[OutImage]:
     """Return the images of which longitude and latitude are known; the log has the number of others."""
-    placed = placed_images(images, what)
+    placed = placed_images(out, what)
     found = []
     for image in placed:
         assert image.placement is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from detect.labels.sheets import number_text
 from detect.labels.writing.outgoing import OutImage, OutSet, tell_points_as_boxes
@@ -45,26 +45,22 @@ def _file(name: str) -> str:
 
 def _text(out: OutSet, image: OutImage) -> str:
     """Return the file of an image."""
-    top = ElementTree.Element("annotation")
-    _add(top, "filename", image.name)
-    size = ElementTree.SubElement(top, "size")
-    for tag, side in (("width", image.shape[1]), ("height", image.shape[0])):
-        _add(size, tag, str(side))
-    for tag, value in (("split", image.split), ("group", image.group)):
-        if value:
-            _add(top, tag, value)
+    height, width = image.shape
+    given = "".join(
+        f"  <{tag}>{escape(value)}</{tag}>\n" for tag in ("split", "group") if (value := getattr(image, tag))
+    )
+    head = f"<annotation>\n  <filename>{escape(image.name)}</filename>\n"
+    size = f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n  </size>\n"
+    return "".join([head, size, given, *_objects(out, image), "</annotation>\n"])
+
+
+def _objects(out: OutSet, image: OutImage) -> Iterator[str]:
+    """Yield the objects of an image."""
     for row, (corners, label) in enumerate(zip(image.boxes_xyxy, image.objects.label, strict=True)):
-        each = ElementTree.SubElement(top, "object")
-        _add(each, "name", out.classes[label])
-        if out.scored:
-            _add(each, "score", number_text(out.score(image, row)))
-        box = ElementTree.SubElement(each, "bndbox")
-        for corner, number in zip(CORNERS, out.numbers(corners), strict=True):
-            _add(box, corner, number_text(number))
-    ElementTree.indent(top)
-    return ElementTree.tostring(top, encoding="unicode") + "\n"
-
-
-def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
-    """Add a child with a text."""
-    ElementTree.SubElement(parent, tag).text = text
+        score = f"    <score>{number_text(out.score(image, row))}</score>\n" if out.scored else ""
+        box = "".join(
+            f"      <{corner}>{number_text(number)}</{corner}>\n"
+            for corner, number in zip(CORNERS, out.numbers(corners), strict=True)
+        )
+        name = f"    <name>{escape(out.classes[label])}</name>\n"
+        yield f"  <object>\n{name}{score}    <bndbox>\n{box}    </bndbox>\n  </object>\n"

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from detect.labels.writing.format_table import FORMATS, FileFormat
+from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
 from detect.labels.writing.outgoing import OutImage, OutSet
 from detect.reporting.output.journal import Record
 from detect.reporting.output.layout import COUNTS, DETECTIONS, REPORT
@@ -12,6 +12,9 @@ from detect.reporting.output.products import PAGE, TABLES, is_of_format
 from detect.reporting.output.written import WrittenFiles
 
 logger = logging.getLogger(__name__)
+
+BYTES_AT_ONCE = 32 << 20
+"""Most bytes of the files of a folder that are in memory together, but for a single one of more."""
 
 
 def write_formats(
@@ -40,11 +43,22 @@ def write_formats(
         elif isinstance(form, FileFormat):
             written.write_made(form.place, partial(form.write, out))
         else:
-            texts = {f"{form.place}/{file}": text.encode() for file, text in form.texts(out)}
-            written.remove(file for file in before if file not in texts)
-            written.write(texts)
+            _write_folder(written, form, out, before)
     if stay:
         logger.warning("of an earlier run, and not written again, as write= does not name it: %s", ", ".join(stay))
+
+
+def _write_folder(written: WrittenFiles, form: FolderFormat, out: OutSet, before: Collection[str]) -> None:
+    """Write the files of a folder, many at a time, and remove those of an earlier run that are not among them."""
+    gone, waiting, size = set(before), {}, 0
+    for file, text in form.texts(out):
+        waiting[f"{form.place}/{file}"] = text.encode()
+        size += len(text)
+        if size > BYTES_AT_ONCE:
+            written.write(waiting)
+            gone, waiting, size = gone - waiting.keys(), {}, 0
+    written.write(waiting)
+    written.remove(gone - waiting.keys())
 
 
 def _out_image(name: str, record: Record) -> OutImage:
