@@ -62,8 +62,8 @@ READERS: Mapping[str, tuple[Recogniser, Reader]] = {
 """The formats that are read, as errors name them, each recognised by what it holds; a table may be almost anything, and
 comes last. The first that recognises a file reads it; a folder that several recognise is an error."""
 
-CSV = "csv"
-"""The name, in `write_annotations`, of the format that is no line of `FORMATS`: it holds all that annotations do."""
+CSV, COCO = "csv", "coco"
+"""Names in `write_annotations`: of the format that is no line of `FORMATS`, and of that which has regions to ignore."""
 
 
 def read_annotations(
@@ -128,6 +128,9 @@ def write_annotations(annotations: Annotations, target: Path, name: str | None =
         ValueError: no such format, none for the ending, or the format cannot hold the annotations.
     """
     chosen = format_of(target) if name is None else name
+    regions = sum(len(image.ignored) for image in annotations.images)
+    if regions and chosen != COCO:
+        _log.warning("%s: %d regions to ignore are not written; coco has them", target, regions)
     if chosen == CSV:
         write_csv_table(annotations, target)
         return

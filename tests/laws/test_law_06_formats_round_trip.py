@@ -1,5 +1,7 @@
 """Law 6: writing and reading any format gives back what was written, within the format's own precision."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -102,6 +104,54 @@ def test_annotations(root: Path, tmp_path: Path, target: str, boxes: bool, data:
         assert one.objects.names == other.objects.names and (one.objects.score == 1).all()
         assert_same_things((one.objects.xy, one.objects.wh), (other.objects.xy, other.objects.wh), boxes)
         assert_same_things((one.negatives, one.negative_wh), (other.negatives, other.negative_wh), boxes)
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+@in_a_folder
+@given(data=st.data())
+def test_annotations_in_coco(root: Path, tmp_path: Path, boxes: bool, data: st.DataObject) -> None:
+    """Boxes, and points as keypoints, with sides, groups, regions to ignore and images without objects.
+
+    A file without any object says neither that it holds boxes nor that it holds points.
+    """
+    wanted = data.draw(annotated(root, boxes))
+    regions = np.array(data.draw(st.lists(st.just([1.0, 2.0, 11.0, 12.0]), max_size=1))).reshape(-1, 4)
+    first = replace(wanted.images[0], ignored=regions if boxes else np.empty((0, 4)))
+    wanted = replace(wanted, images=(first, *wanted.images[1:]))
+    write_annotations(wanted, tmp_path / "coco.json")
+    found = read_annotations(tmp_path / "coco.json", root, negative_labels=[NEGATIVE], classes=CLASSES)
+    for one, other in zip(found.images, wanted.images, strict=True):
+        assert (one.name, one.shape, one.split, one.group) == (other.name, other.shape, other.split, other.group)
+        assert one.objects.names == other.objects.names and one.negative_names == other.negative_names
+        np.testing.assert_allclose(one.objects.xy, other.objects.xy, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.negatives, other.negatives, rtol=0, atol=1e-12)
+        assert one.ignored.tolist() == other.ignored.tolist()
+        if boxes and len(other.objects):
+            np.testing.assert_allclose(one.objects.wh, other.objects.wh, rtol=0, atol=1e-12)
+
+
+@in_a_folder
+@given(data=st.data())
+def test_annotations_in_yolo(root: Path, tmp_path: Path, data: st.DataObject) -> None:
+    """Boxes as shares of the image with twelve digits; classes and sides; no groups. The images are in `images`."""
+    wanted = data.draw(annotated(root, True))
+    sides = {image.split is None for image in wanted.images}
+    assume(len(sides) == 1)
+    folder = tmp_path / "yolo"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_annotations(wanted, folder, "yolo")
+    shutil.copytree(root, folder / "images")
+    found = read_annotations(folder, folder, negative_labels=[NEGATIVE], classes=CLASSES)
+    by_name = {image.name.removeprefix("images/"): image for image in found.images}
+    assert by_name.keys() == {image.name for image in wanted.images}
+    for other in wanted.images:
+        one = by_name[other.name]
+        assert one.objects.names == other.objects.names and one.negative_names == other.negative_names
+        assert sides == {True} or one.split == other.split
+        np.testing.assert_allclose(one.objects.xy, other.objects.xy, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(one.negatives, other.negatives, rtol=0, atol=1e-9)
+        if len(other.objects):
+            np.testing.assert_allclose(one.objects.wh, other.objects.wh, rtol=0, atol=1e-9)
 
 
 @st.composite

@@ -48,7 +48,7 @@ def _image(number: int, image: OutImage) -> dict[str, Any]:
 
 
 def _annotations(out: OutSet) -> Iterator[dict[str, Any]]:
-    """Yield every object, numbered from 1."""
+    """Yield every object and region to ignore, numbered from 1; regions are crowds of the first class, for all."""
     total = 0
     for number, image in enumerate(out.images, start=1):
         objects = image.objects
@@ -64,3 +64,8 @@ def _annotations(out: OutSet) -> Iterator[dict[str, Any]]:
             if objects.wh is None:
                 made |= {"keypoints": [*out.numbers(objects.xy[row]), SEEN], "num_keypoints": 1}
             yield {**made, "score": out.score(image, row)} if out.scored else made
+        for x1, y1, x2, y2 in image.ignored if out.classes else ():
+            total += 1
+            box = out.numbers((x1, y1, x2 - x1, y2 - y1))
+            region = {"bbox": box, "area": out.number(box[2] * box[3]), "iscrowd": 1}
+            yield {"id": total, "image_id": number, "category_id": 1, **region}

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class OutImage:
             where no size is known.
         split: `train`, `val` or `test`, or None.
         group: its group's name, or None.
+        ignored: (R, 4) boxes x1, y1, x2, y2 in pixels of regions in which nothing was labelled.
     """
 
     name: str
@@ -48,6 +49,7 @@ class OutImage:
     object_wh: tuple[float, float] | None = None
     split: str | None = None
     group: str | None = None
+    ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
 
     @property
     def boxes_xyxy(self) -> NDArray[np.float64]:
@@ -132,10 +134,11 @@ def labelled_set(annotations: Annotations, placed: bool) -> OutSet:
             xy, wh = (numbers[:, :2] + numbers[:, 2:]) / 2, numbers[:, 2:] - numbers[:, :2]
         objects = Detections.truth(xy, [label for _, label in rows], classes, wh)
         placement = placement_of(open_scene(image.path)) if placed else None
-        images.append(OutImage(image.name, image.shape, objects, placement, split=image.split, group=image.group))
-    regions = sum(len(image.ignored) for image in annotations.images)
-    if regions:
-        logger.warning("%d regions to ignore are not written: no label of theirs is known", regions)
+        images.append(
+            OutImage(
+                image.name, image.shape, objects, placement, ignored=image.ignored, split=image.split, group=image.group
+            )
+        )
     return checked_set(images, classes, scored=False)
 
 

@@ -1,8 +1,10 @@
-"""YOLO: a folder with `data.yaml` and a text file an image in `labels/` (docs.ultralytics.com/datasets/detect).
+"""YOLO: a folder of text files, one an image, in `labels/` (docs.ultralytics.com/datasets/detect).
 
 A line is a class number and a box: x and y of the middle, width, height, as shares of the image's. It has five numbers:
 training refuses the sixth, a score, that some programs write beside them. The images go to `images/`, in the same
-folders as their labels; an image without objects has an empty file.
+folders as their labels; an image without objects has an empty file. Where images have sides of a split, `data.yaml`
+has the classes and names a list of images for each; else `classes.txt` has the classes, and nothing is said to be for
+training or validation.
 """
 
 import json
@@ -12,6 +14,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from detect.labels.reading.yolo_folders import CLASS_LISTS
 from detect.labels.writing.outgoing import MOST_TOLD, OutImage, OutSet, tell_points_as_boxes
 
 logger = logging.getLogger(__name__)
@@ -19,8 +22,8 @@ logger = logging.getLogger(__name__)
 DIGITS = 12
 """Significant digits of a share of the image: a thousandth of a pixel of the largest one needs 9."""
 
-DATA = "data.yaml"
-"""The file that lists the classes."""
+DATA, CLASS_LIST = "data.yaml", "classes.txt"
+"""The file that lists the classes with the sides of a split, and without."""
 
 SIDES = ("train", "val", "test")
 
@@ -29,14 +32,16 @@ def yolo_files(names: Sequence[str]) -> list[str]:
     """Return the files of images without sides of a split, by their paths below the folder.
 
     Raises:
-        ValueError: two images share a file of labels.
+        ValueError: two images share a file of labels, or one has the name of a list of classes.
     """
     owner: dict[str, str] = {}
     for name in names:
+        if PurePosixPath(_label_file(name)).name in CLASS_LISTS:
+            raise ValueError(f"yolo: the labels of {name} would be taken for a list of classes; rename it")
         first = owner.setdefault(_label_file(name), name)
         if first != name:
             raise ValueError(f"yolo: {first} and {name} would both be labelled in {_label_file(name)}; rename one")
-    return [DATA, *owner]
+    return [CLASS_LIST, *owner]
 
 
 def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
@@ -49,10 +54,14 @@ def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
     tell_points_as_boxes(out, "yolo")
     if out.scored:
         logger.info("yolo: files of labels hold no scores; detections.csv and coco do")
-    _tell_groups(out.images)
+    _tell_left_out(out.images)
     sides = {side: [image.name for image in out.images if image.split == side] for side in SIDES}
     listed = {side: names for side, names in sides.items() if names}
-    yield DATA, _data_yaml(out.classes, list(listed))
+    yield (
+        (DATA, _data_yaml(out.classes, list(listed)))
+        if listed
+        else (CLASS_LIST, "".join(f"{n}\n" for n in out.classes))
+    )
     for side, names in listed.items():
         yield f"{side}.txt", "".join(f"./images/{name}\n" for name in names)
     for image in out.images:
@@ -61,8 +70,7 @@ def yolo_texts(out: OutSet) -> Iterator[tuple[str, str]]:
 
 def _data_yaml(classes: Sequence[str], sides: Sequence[str]) -> str:
     """Return `data.yaml`; names are quoted as in JSON, which YAML has too."""
-    where = {side: f"{side}.txt" for side in sides} or {"train": "images", "val": "images"}
-    lines = [*(f"{side}: {place}" for side, place in where.items()), "names:"]
+    lines = [*(f"{side}: {side}.txt" for side in sides), "names:"]
     return "\n".join(
         [*lines, *(f"  {i}: {json.dumps(name, ensure_ascii=False)}" for i, name in enumerate(classes)), ""]
     )
@@ -81,7 +89,12 @@ def _lines(image: OutImage) -> Iterator[str]:
         yield f"{label} {' '.join(f'{number:.{DIGITS}g}' for number in numbers)}\n"
 
 
-def _tell_groups(images: Sequence[OutImage]) -> None:
+def _tell_left_out(images: Sequence[OutImage]) -> None:
+    """Log what the format does not hold: groups, and among images with sides those without one."""
+    without = [image.name for image in images if not image.split]
     grouped = [image.name for image in images if image.group]
     if grouped:
         logger.warning("yolo: groups of %d images are not written: %s", len(grouped), ", ".join(grouped[:MOST_TOLD]))
+    if 0 < len(without) < len(images):
+        named = ", ".join(without[:MOST_TOLD])
+        logger.warning("yolo: %d images have no side of the split and are in no list: %s", len(without), named)

@@ -97,11 +97,7 @@ def test_yolo_has_a_file_an_image_of_five_numbers_a_line(boxes: bool, caplog: py
         files = dict(yolo_texts(out))
     assert ("box of 20 x 10 pixels" in caplog.text) == (not boxes) and "no scores" in caplog.text
     assert list(files) == yolo_files([image.name for image in out.images])
-    assert yaml.safe_load(files["data.yaml"]) == {
-        "train": "images",
-        "val": "images",
-        "names": dict(enumerate(CLASSES)),
-    }
+    assert files["classes.txt"] == "".join(f"{name}\n" for name in CLASSES)
     assert files["labels/empty.txt"] == ""
     for image in out.images[:2]:
         rows = np.loadtxt(io.StringIO(files["labels/" + image.name.rsplit(".", 1)[0] + ".txt"]), ndmin=2)
@@ -149,3 +145,8 @@ def test_a_name_that_cannot_be_written_is_refused() -> None:
         checked_set([OutImage("a\n.png", SHAPE, things(0, False))], CLASSES, scored=True)
     with pytest.raises(UnwritableError, match="label"):
         checked_set([OutImage("a.png", SHAPE, Detections.empty(("",)))], ("",), scored=True)
+
+
+def test_an_image_whose_labels_would_be_a_list_of_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"classes\.png.*rename"):
+        yolo_files(["a/classes.png"])
