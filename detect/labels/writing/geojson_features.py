@@ -37,7 +37,7 @@ def _features(out: OutSet, image: OutImage) -> Iterator[dict[str, Any]]:
     outlines = lonlat_outlines(objects, image.placement).round(DEGREE_DIGITS) + 0.0
     points = objects.wh is None
     shapes = (outlines[:, 0] if points else ring(outlines)[:, None]).tolist()
-    known = np.isfinite(outlines).all(axis=(1, 2)).tolist()
+    known = np.asarray(np.isfinite(outlines).all(axis=(1, 2)))
     for row, properties in enumerate(object_properties(out, image)):
         shape = {"type": "Point" if points else "Polygon", "coordinates": shapes[row]}
         yield {"type": "Feature", "geometry": shape if known[row] else None, "properties": properties}

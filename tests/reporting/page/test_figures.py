@@ -1,6 +1,8 @@
 import base64
+import json
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -78,3 +80,15 @@ def test_the_heatmap_of_a_resampled_image_is_drawn_at_its_place_on_the_image(fol
     pixels = np.asarray(picture(draw_figures(content, "c.jpg").heat)).astype(int)
     row, col = np.unravel_index(np.ptp(pixels, axis=2).argmax(), (60, 80))
     assert abs(row - 37) <= 5 and abs(col - 53) <= 8
+
+
+def test_pictures_that_the_run_was_not_asked_for_are_left_out_without_a_word(folder: Path) -> None:
+    paths = PredictionPaths(folder)
+    paths.overlay("c.jpg").unlink()
+    paths.heatmap("c.jpg").unlink()
+    for asked, missing in ((["tables", "report"], 0), (["tables", "report", "overlays"], 1)):
+        facts = json.loads(paths.run_facts.read_text())
+        paths.run_facts.write_text(json.dumps({**facts, "settings": {"write": asked}}))
+        figures = draw_figures(read_predictions(folder), "c.jpg")
+        assert figures.thumbnail is not None and len(figures.missing) == missing
+    assert draw_figures(read_predictions(folder), "a/b.jpg").heat is not None
