@@ -73,6 +73,11 @@ class CountedImage:
         return len(self.detections)
 
     @property
+    def unlike(self) -> str:
+        """In what the image is unlike those that the model learned from, so that its counts mean little; else empty."""
+        return self.result.unlike
+
+    @property
     def heatmap(self) -> NDArray[np.float32]:
         """The probability of every class in each cell of the map: (classes, h, w) in [0, 1]."""
         return self.result.heatmap
@@ -104,8 +109,9 @@ class CountedImage:
         from detect.reporting.page.figures import data_address
 
         rows = "".join(f"<tr><td>{escape(name)}</td><td>{number:,}</td></tr>" for name, number in self.counts.items())
+        unlike = f"<p>unlike what the model learned from: {escape(self.unlike)}</p>" if self.unlike else ""
         picture = f'<img src="{data_address(self.draw())}" style="max-width:100%">'
-        return f"<p>{escape(self.name)}: {self.total:,} objects</p><table>{rows}</table>{picture}"
+        return f"<p>{escape(self.name)}: {self.total:,} objects</p>{unlike}<table>{rows}</table>{picture}"
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{number} {name}" for name, number in self.counts.items())

@@ -136,9 +136,9 @@ def make_engine(
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
     if settings.tta == "none":
-        return Engine(card, runtime, plan, threshold, card.separation)
+        return Engine(card, runtime, plan, threshold, card.separation, card.offset, card.looks)
     views = Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner)
-    return Engine(card, views, plan, threshold, card.separation)
+    return Engine(card, views, plan, threshold, card.separation, card.offset, card.looks)
 
 
 def separation_text(card: ModelCard) -> str:

@@ -21,6 +21,7 @@ from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
+from detect.nets.looks import Looks, unlike
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class Engine:
         threshold: least score of a detection, in [0, 1].
         separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
         offset: the network's mean of each band, with which pixels that are not valid are filled.
+        looks: what the training images look like; None where that is not known.
     """
 
     spec: NetSpec
@@ -42,11 +44,12 @@ class Engine:
     threshold: float
     separation: float
     offset: tuple[float, ...] = ()
+    looks: Looks | None = None
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
         """Make the engine of a model with the threshold and the separation on its card."""
-        return cls(card, runtime, plan, card.threshold, card.separation, card.offset)
+        return cls(card, runtime, plan, card.threshold, card.separation, card.offset, card.looks)
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -82,6 +85,10 @@ class Engine:
         """Return a scene whose pixels that are not valid are read as the network's mean."""
         return replace(scene, fill=tuple(zip(self.spec.bands, self.offset, strict=False)))
 
+    def unlike(self, image: Looks | None) -> str:
+        """Return in what an image is unlike the training images; empty where it is not, or nothing is known of one."""
+        return "" if image is None or self.looks is None else unlike(image, self.looks)
+
     def detections(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
         """Return the objects of a scene's map (K, h, w), in resampled pixels; `valid` is None where all pixels are."""
         rows = self.plan.rows(logits.shape[2])
@@ -104,6 +111,7 @@ class SceneResult:
         heat: returns the probabilities of the classes from rows of the map.
         damaged: what the decoder of the image warned of, empty where it did not.
         surveyed: how much of the image was looked at, None where that is not known.
+        unlike: in what the image is unlike those that the model learned from, empty where it is not.
     """
 
     detections: Detections
@@ -114,6 +122,7 @@ class SceneResult:
     heat: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     damaged: str = ""
     surveyed: Surveyed | None = None
+    unlike: str = ""
 
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.

@@ -25,6 +25,7 @@ from detect.inference.plan import MAX_BATCH_TILES, Plan
 from detect.inference.stitching import Stitcher
 from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, TileBatch, grouped, prefetch, read_tiles
 from detect.labels.sheets import UnwritableError, writable
+from detect.nets.looks import Looks
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Progress(Protocol):
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
 
-    `valid` has the image's valid pixels, None where all are.
+    `valid` has the image's valid pixels, None where all are; `looks` is as of `ImageEnd`.
     """
 
     source: Source
@@ -87,6 +88,7 @@ class Stitched:
     preview: NDArray[np.generic] | None
     damaged: str = ""
     valid: ValidPixels | None = None
+    looks: Looks | None = None
 
 
 def predict_images(
@@ -186,7 +188,7 @@ def stitched(
                 if step.source.name in broken:
                     continue
                 parts = maps.pop(step.source.name)
-                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, parts.valid)
+                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, parts.valid, step.looks)
             else:
                 for (source, tiling, core), tile_map, valid in _mapped(step, engine):
                     if source.name in broken:
@@ -247,6 +249,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.decoder.heat,
         item.damaged,
         surveyed(scene, item.valid),
+        engine.unlike(item.looks),
     )
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.thumbnails import Preview
+from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.plan import Plan
+from detect.nets.looks import Looks
 
 T = TypeVar("T")
 
@@ -109,11 +111,13 @@ class ImageEnd:
         source: the image.
         preview: the scene reduced to a small picture, (bands, h, w); None where the run makes none.
         damaged: what the decoder warned of, empty where it did not.
+        looks: what its valid pixels look like; None where the run makes no picture, or there are none.
     """
 
     source: Source
     preview: NDArray[np.generic] | None
     damaged: str = ""
+    looks: Looks | None = None
 
 
 def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
@@ -160,17 +164,19 @@ def _tiles_of_large(
         with source.open(source.scene, bands) as reader:
             resident = _load_whole(reader, plan)
             shown = len(display_bands(len(bands)))
-            gathered = None
+            gathered, sparse = None, SparsePixels(len(bands), source.scene.shape)
             if preview_side is not None and not resident:
                 gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
             while chosen := list(islice(cores, size)):
                 tiles = [ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core))) for core in chosen]
-                if gathered is not None:
-                    for tile in tiles:
-                        gathered.add(tile.core, tile.of_core(tile.pixels[:shown]), tile.valid_core)
+                for tile in tiles:
+                    inner = tile.of_core(tile.pixels)
+                    sparse.add(tile.core, inner, tile.valid_core)
+                    if gathered is not None:
+                        gathered.add(tile.core, inner[:shown], tile.valid_core)
                 yield TileBatch.of(tiles)
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
-            yield ImageEnd(source, preview, reader.damaged)
+            yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview))
     except (SceneError, MemoryError) as error:
         yield _failure(source, error)
 
@@ -187,7 +193,9 @@ def _tiles_of_small(
                 (core,) = tiling
                 tile = ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
                 preview = _preview(reader, preview_side)
-                ends.append(ImageEnd(source, preview, reader.damaged))
+                sparse = SparsePixels(len(bands), source.scene.shape)
+                sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
+                ends.append(ImageEnd(source, preview, reader.damaged, _looks(sparse, preview)))
         except (SceneError, MemoryError) as error:
             yield _failure(source, error)
             continue
@@ -195,6 +203,10 @@ def _tiles_of_small(
     if tiles:
         yield TileBatch.of(tiles)
     yield from ends
+
+
+def _looks(sparse: SparsePixels, preview: NDArray[np.generic] | None) -> Looks | None:
+    return None if preview is None else Looks.of(sparse.finished())
 
 
 def _failure(source: Source, error: SceneError | MemoryError) -> Failure:

@@ -202,10 +202,24 @@ def predict_folder(
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
+    _log_unlike({name: record.unlike for name, record in sink.found.items() if record.unlike})
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     where = "report" if report != sink.folder else "written to"
     logger.info("%s in %d images, %d failed; %s: %s", counted, len(sink.found), len(failures), where, report)
     return SOME_FAILED if failures else DONE
+
+
+def _log_unlike(unlike: Mapping[str, str]) -> None:
+    if unlike:
+        name, reason = next(iter(unlike.items()))
+        logger.warning(
+            "%d images are unlike those that the model learned from, such as %s: %s; see `unlike` in %s before "
+            "believing their counts",
+            len(unlike),
+            name,
+            reason,
+            layout.COUNTS,
+        )
 
 
 def digest(path: Path) -> str:

@@ -28,7 +28,7 @@ MAX_LINE_BYTES = 256 << 20
 """Most bytes of a line of it, which is one image."""
 
 
-FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares", "shape", "object_wh")
+FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares", "unlike", "shape", "object_wh")
 """What a line says of an image, beside its name and what was found."""
 
 
@@ -105,6 +105,7 @@ class Record:
         damaged: what the decoder warned of, empty where it did not.
         valid: number of pixels that are valid; None means all, as in journals of earlier versions.
         hectares: area of the valid ones on the ground, None where it is not known.
+        unlike: in what the image is unlike the training images, empty where it is not.
         shape: (height, width) of the image file in pixels.
         object_wh: width and height of a typical object in pixels of the file, as far as the model knows.
         placement: where the file lies on a map; None without a georeference.
@@ -118,6 +119,7 @@ class Record:
     damaged: str = ""
     valid: int | None = None
     hectares: float | None = None
+    unlike: str = ""
     shape: tuple[int, int] = (0, 0)
     object_wh: tuple[float, float] | None = None
     placement: Placement | None = None
@@ -236,6 +238,7 @@ def _parse(line: bytes) -> tuple[str, Record]:
         damaged=_text(data.get("damaged", "")),
         valid=_share_of(pixels, data.get("valid")),
         hectares=_area(data.get("hectares")),
+        unlike=_text(data.get("unlike", "")),
         shape=(height, width),
         object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
         placement=_placement(data["placement"]),

@@ -30,7 +30,7 @@ from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
-from detect.reporting.tables import DAMAGED, SURVEYED_HA, SURVEYED_SHARE, counts_table, table_bytes
+from detect.reporting.tables import DAMAGED, SURVEYED_HA, SURVEYED_SHARE, UNLIKE, counts_table, table_bytes
 from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class PredictionFolder:
             damaged=result.damaged,
             valid=part.valid,
             hectares=part.hectares,
+            unlike=result.unlike,
             shape=original(scene).shape,
             object_wh=(typical / scene.factor_xy[0], typical / scene.factor_xy[1]) if typical else None,
             placement=placement_of(scene),
@@ -237,4 +238,5 @@ def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     areas = {name: f"{record.hectares:.6g}" for name, record in found.items() if record.hectares is not None}
     if areas:
         facts[SURVEYED_HA] = areas
-    return {**facts, DAMAGED: {name: record.damaged for name, record in found.items()}}
+    notes = {note: {name: str(getattr(record, note)) for name, record in found.items()} for note in (UNLIKE, DAMAGED)}
+    return {**facts, **notes}

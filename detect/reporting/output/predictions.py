@@ -21,6 +21,7 @@ from detect.reporting.tables import (
     IMAGE,
     SURVEYED_HA,
     SURVEYED_SHARE,
+    UNLIKE,
     read_counts,
     read_facts,
     read_text_table,
@@ -100,7 +101,8 @@ def read_predictions(folder: Path) -> Predictions:
     failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
     facts = read_facts(paths.counts)
     surveyed = _surveyed(paths.counts, facts)
-    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_damage(facts.get(DAMAGED, {}))
+    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE, {}))
+    remarks += _remarks_on_damage(facts.get(DAMAGED, {}))
     return Predictions(folder, counts, failures, run, scores, remarks + _remarks_on_masks(surveyed), surveyed)
 
 
@@ -123,6 +125,17 @@ def _remarks_on_missing(folder: Path) -> list[str]:
             (FAILURES, "so it is not known whether every image was done"),
         )
         if not os.path.lexists(folder / name)
+    ]
+
+
+def _remarks_on_unlike(unlike: dict[str, str]) -> list[str]:
+    """Return a sentence on the images that the model was not made for."""
+    if not unlike:
+        return []
+    name, reason = next(iter(unlike.items()))
+    return [
+        f"{len(unlike)} images are unlike those that the model learned from, so their counts mean little, such as "
+        f"{name}: {reason}."
     ]
 
 
