@@ -28,6 +28,7 @@ from detect.samples.epochs import Loading, Samples
 from detect.samples.labelled_scenes import SceneSplit, arranged_split, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes
+from detect.samples.values.coverage import covered
 from detect.samples.values.measured import scene_values
 from detect.samples.values.normalisation import TrainingValues
 
@@ -162,6 +163,7 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     tell({labelled.name: labelled.scene.remarks for labelled in split.train + split.val})
     source = PixelSource(bands.numbers, data.loading.cache, settings.runtime.scratch or settings.output)
     source.preload(scenes)
+    split = replace(split, train=covered(split.train, source), val=covered(split.val, source))
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
     found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
     values = TrainingValues.of(found, data.normalisation)

@@ -29,6 +29,7 @@ from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import close_objects_note
 from detect.samples.targets import Objects
+from detect.samples.values.coverage import LEAST_VALID, area_weights
 
 MAX_EMPTY_CROP_TRIES = 20
 """Crops drawn to find one without objects, after which the one with the fewest is taken."""
@@ -75,8 +76,7 @@ class CropSampler:
         label = np.concatenate([s.objects.label for s in scenes])
         weight = class_weights(label, recipe.balance)
         self._weight = weight / weight.sum()
-        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
-        self._area = area / area.sum()
+        self._area = area_weights(scenes)
 
     def draw(self, epoch: int) -> list[Crop]:
         """Draw the crops of an epoch, from 0, shuffled."""
@@ -104,16 +104,21 @@ class CropSampler:
         return self._at(scene, x + dx, y + dy)
 
     def _empty(self, rng: Generator) -> Crop:
-        """Draw a crop without an object's centre, or the one with the fewest of `MAX_EMPTY_CROP_TRIES`."""
-        emptiest: tuple[int, Crop] | None = None
+        """Draw a crop without an object's centre, or the one with the fewest of `MAX_EMPTY_CROP_TRIES`.
+
+        Where pixels are not all valid, `LEAST_VALID` of the crop's are, if one of those crops has as many.
+        """
+        emptiest: tuple[tuple[bool, int], Crop] | None = None
         for _ in range(MAX_EMPTY_CROP_TRIES):
             scene = int(rng.choice(len(self.scenes), p=self._area))
-            height, width = self.scenes[scene].scene.shape
-            crop = self._at(scene, rng.uniform(0, width), rng.uniform(0, height))
+            (height, width), coverage = self.scenes[scene].scene.shape, self.scenes[scene].coverage
+            x, y = rng.uniform(0, width), rng.uniform(0, height)
+            crop = self._at(scene, *((x, y) if coverage is None else coverage.place(x / width, y / height)))
             number = int(crop.window.contains_xy(self.scenes[scene].objects.xy).sum())
-            if emptiest is None or number < emptiest[0]:
-                emptiest = number, crop
-            if not number:
+            bare = coverage is not None and coverage.share_of(crop.window) < LEAST_VALID
+            if emptiest is None or (bare, number) < emptiest[0]:
+                emptiest = (bare, number), crop
+            if not (bare or number):
                 break
         assert emptiest is not None
         return emptiest[1]
@@ -184,16 +189,14 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         return torch.from_numpy(np.ascontiguousarray(pixels)), self.encoder(objects, valid)
 
     def sample(self, index: int) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
-        """Return a crop's pixels (bands, side, side), its objects, and the mask (side, side) of the image's pixels."""
+        """Return a crop's pixels (bands, side, side), its objects, and the mask (side, side) of its valid ones."""
         crop = self.crops[index]
         labelled, window = self.scenes[crop.scene], crop.window
-        pixels = self.source.read(labelled.scene, window)
+        pixels, valid = self.source.read_valid(labelled.scene, window)
         objects = objects_in_window(labelled, window)
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
-        valid = inside[0][:, None] & inside[1][None, :]
-        if labelled.scene.nodata is not None:
-            valid &= (pixels != labelled.scene.nodata).any(axis=0)
+        valid = valid & inside[0][:, None] & inside[1][None, :]
         if self.paste is not None:
             pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:

@@ -79,7 +79,7 @@ class Mining:
 def false_alarms(
     scenes: Sequence[LabelledScene], found: Mapping[str, Detections], distance: float
 ) -> list[tuple[Place, float]]:
-    """Return the places of detections far from every object, with their scores.
+    """Return the places of detections far from every object, on valid pixels, with their scores.
 
     Args:
         scenes: the labelled scenes.
@@ -97,6 +97,8 @@ def false_alarms(
         if len(labelled.objects):
             factor = np.asarray(labelled.scene.factor_xy, np.float64)
             away = cKDTree(labelled.objects.xy / factor).query(table.xy / factor)[0]
+        if labelled.coverage is not None:
+            away = np.where(labelled.coverage.holds(table.xy), away, 0.0)
         for (x, y), score in zip(
             table.xy[away > distance].tolist(), table.score[away > distance].tolist(), strict=True
         ):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from detect.imagery.scenes import Scene, view
 from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
 from detect.labels.regions import inside_regions, outside
+
+if TYPE_CHECKING:
+    from detect.samples.values.coverage import Coverage
 
 PART = " [rows "
 """Start of what is appended to an image's name to name a part of it."""
@@ -27,6 +31,7 @@ class LabelledScene:
         objects: ground truth, in pixels of the scene.
         negatives: (M, 2) xy of labelled hard negatives, in pixels of the scene.
         ignored: (M, 4) boxes x1, y1, x2, y2 of regions that are not labelled, in pixels of the scene.
+        coverage: where its pixels are valid; None for everywhere.
     """
 
     name: str
@@ -34,6 +39,7 @@ class LabelledScene:
     objects: Detections
     negatives: NDArray[np.float64]
     ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
+    coverage: "Coverage | None" = None
 
     def part(self, window: Window, reach: float = 0.0) -> "LabelledScene":
         """Return a part of the scene, with the objects whose centres are in it.

@@ -28,6 +28,7 @@ from detect.samples.hard_negatives import HardNegatives
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.loading import PatchSet
 from detect.samples.pixel_cache import PixelSource
+from detect.samples.values.coverage import LEAST_VALID, area_weights
 
 MAX_BACKGROUND_ROUNDS = 50
 """Rounds of drawing backgrounds, after which a crowded scene is an error."""
@@ -71,6 +72,7 @@ class Sampler:
         outputs = np.array([sample.output for sample in self.positives])
         weight = class_weights(outputs, recipe.balance)
         self._weight = weight / weight.sum()
+        self._area = area_weights(scenes)
 
     def draw(self, epoch: int) -> list[Sample]:
         """Draw the patches of an epoch, from 0, shuffled."""
@@ -137,19 +139,33 @@ class Sampler:
         return scenes, centres + _ring(self.recipe.exclusion, number, rng)
 
     def _centres_anywhere(self, number: int, rng: Generator) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Draw the scenes (N,) and centres (N, 2) of patches, evenly over the pixels of all scenes."""
-        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in self.scenes], np.float64)
-        scenes = rng.choice(len(self.scenes), size=number, p=area / area.sum())
+        """Draw the scenes (N,) and centres (N, 2) of patches, evenly over the valid pixels of all scenes."""
+        scenes = rng.choice(len(self.scenes), size=number, p=self._area)
         size = np.array([self.scenes[i].scene.shape[::-1] for i in scenes], np.float64)
-        return scenes, rng.uniform(size=(number, 2)) * size
+        shares = rng.uniform(size=(number, 2))
+        centres = shares * size
+        for i, scene in enumerate(scenes.tolist()):
+            coverage = self.scenes[scene].coverage
+            if coverage is not None:
+                centres[i] = coverage.place(*shares[i].tolist())
+        return scenes, centres
 
     def _is_background(self, scene: int, xy: NDArray[np.float64]) -> bool:
-        """Return whether a point is in a scene, outside its ignored regions, and `exclusion` from every object."""
+        """Return whether a point is in a scene, outside its ignored regions, and `exclusion` from every object.
+
+        Where pixels are not all valid, it must be on a valid one, with `LEAST_VALID` of those around it.
+        """
         height, width = self.scenes[scene].scene.shape
         if not (0 <= xy[0] < width and 0 <= xy[1] < height):
             return False
         if inside_regions(xy[None], self.scenes[scene].ignored)[0]:
             return False
+        coverage = self.scenes[scene].coverage
+        if coverage is not None:
+            reach = max(1, round(self.recipe.exclusion))
+            around = Window(int(xy[1]) - reach, int(xy[0]) - reach, 2 * reach, 2 * reach)
+            if not coverage.holds(xy[None])[0] or coverage.share_of(around) < LEAST_VALID:
+                return False
         tree = self._trees[scene]
         return tree is None or tree.query(xy)[0] >= self.recipe.exclusion
 

@@ -1,20 +1,38 @@
 """Pixels for training: windows of scenes, with compressed photographs decoded once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.reading import SceneReader, read_window
+from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.scratch import release, scratch_array
 from detect.imagery.windows import Window, reflect
 
+Kind = TypeVar("Kind", bound=np.generic)
+
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 """Formats whose windows can be read without decoding the whole image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The pixels (bands, H, W) of a photograph, and which of them (H, W) are valid; None for all."""
+
+    pixels: NDArray[np.generic]
+    valid: NDArray[np.bool_] | None
+
+    def part(self, rows: Any, cols: Any) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return a copy of the pixels of some rows and columns, and which of them are valid."""
+        pixels = np.array(self.pixels[:, rows, cols])
+        if self.valid is None:
+            return pixels, np.broadcast_to(np.True_, pixels.shape[1:])
+        return pixels, np.array(self.valid[rows, cols])
 
 
 class PixelSource:
@@ -30,7 +48,7 @@ class PixelSource:
         folder: for the files; None takes the system's folder of temporary files.
 
     Attributes:
-        resident: bytes of decoded images that are in memory.
+        resident: bytes of decoded images, and of which of their pixels are valid, that are in memory.
     """
 
     def __init__(self, bands: Sequence[int], budget: int, folder: Path | None = None) -> None:
@@ -38,26 +56,24 @@ class PixelSource:
         self.budget = budget
         self.folder = folder
         self.resident = 0
-        self._images: dict[tuple[Path, Zoom | None], NDArray[np.generic]] = {}
+        self._images: dict[tuple[Path, Zoom | None], Decoded] = {}
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
         """Read a window, mirrored outside the scene: (bands, height, width) in the scene's dtype."""
-        if scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS:
-            return read_window(scene, window, self.bands)
-        image = self._image(scene)
-        if window.inside(scene.shape):
-            inner = window.shifted(*scene.origin)
-            return np.array(image[:, inner.row : inner.row_stop, inner.col : inner.col_stop])
-        rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
-        cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
-        return np.asarray(image[:, rows[:, None], cols[None, :]])
+        return self.read_valid(scene, window)[0]
 
     def read_valid(self, scene: Scene, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """Read a window as `read` does, and which of its pixels (height, width) are valid, mirrored alike."""
-        if not scene.masked:
-            return self.read(scene, window), np.broadcast_to(np.True_, (window.height, window.width))
-        with SceneReader(scene, self.bands) as reader:
-            return reader.read_valid(window)
+        """Read a window as `read` does, and which of its pixels (height, width) are valid, mirrored as they are."""
+        if scene.path.suffix.lower() in RANDOM_ACCESS:
+            with SceneReader(scene, self.bands) as reader:
+                return reader.read_valid(window)
+        decoded = self._image(scene)
+        if window.inside(scene.shape):
+            inner = window.shifted(*scene.origin)
+            return decoded.part(slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop))
+        rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
+        cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
+        return decoded.part(rows[:, None], cols[None, :])
 
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
         """Make a reader of a scene, a context manager; a photograph is decoded once.
@@ -66,34 +82,40 @@ class PixelSource:
             scene: the scene.
             bands: band numbers from 1, those of this source.
         """
-        if scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS:
+        if scene.path.suffix.lower() in RANDOM_ACCESS:
             return SceneReader(scene, bands)
         inner = scene.window.shifted(*scene.origin)
-        pixels = self._image(scene)[:, inner.row : inner.row_stop, inner.col : inner.col_stop]
-        return SceneReader(scene, bands, pixels)
+        rows, cols = slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop)
+        decoded = self._image(scene)
+        valid = None if decoded.valid is None else decoded.valid[rows, cols]
+        return SceneReader(scene, bands, decoded.pixels[:, rows, cols], valid)
 
     def preload(self, scenes: Sequence[Scene]) -> None:
         """Read every photograph now, so that a damaged one is reported before training starts."""
         for scene in scenes:
-            if not (scene.masked or scene.path.suffix.lower() in RANDOM_ACCESS):
+            if scene.path.suffix.lower() not in RANDOM_ACCESS:
                 self._image(scene)
 
-    def _image(self, scene: Scene) -> NDArray[np.generic]:
-        """Return the decoded pixels (bands, H, W) of a scene's whole image."""
+    def _image(self, scene: Scene) -> "Decoded":
+        """Return the decoded pixels of a scene's whole image."""
         key = scene.path, scene.zoom
         if key not in self._images:
             whole = replace(open_scene(scene.path), bands=scene.bands, picked=scene.picked)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
-            pixels = read_window(whole, whole.window, self.bands)
-            if self.resident + pixels.nbytes > self.budget:
+            with SceneReader(whole, self.bands) as reader:
+                pixels, marked = reader.read_valid(whole.window)
+            valid = None if marked.all() else np.array(marked)
+            needed = pixels.nbytes + (0 if valid is None else valid.nbytes)
+            if self.resident + needed > self.budget:
                 pixels = self._spill(pixels, scene.path)
+                valid = None if valid is None else self._spill(valid, scene.path)
             else:
-                self.resident += pixels.nbytes
-            self._images[key] = pixels
+                self.resident += needed
+            self._images[key] = Decoded(pixels, valid)
         return self._images[key]
 
-    def _spill(self, pixels: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    def _spill(self, pixels: NDArray[Kind], path: Path) -> NDArray[Kind]:
         """Write pixels to a temporary file and return them memory-mapped.
 
         Raises:

@@ -9,7 +9,7 @@ from PIL import Image
 from detect.imagery.reading import read_window
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, open_scene, view
-from detect.imagery.windows import Window
+from detect.imagery.windows import Window, reflect
 from detect.samples.pixel_cache import PixelSource
 
 
@@ -53,7 +53,7 @@ def test_photographs_are_decoded_once_up_to_the_budget(files, monkeypatch: pytes
     source.preload(scenes)
     assert source.resident == 2400
     wanted = [read_window(scene, scene.window, (1, 2)) for scene in scenes]
-    monkeypatch.setattr("detect.samples.pixel_cache.read_window", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("detect.samples.pixel_cache.SceneReader", lambda *_: pytest.fail("read again"))
     for scene, pixels in zip(scenes, wanted, strict=True):
         np.testing.assert_array_equal(source.read(scene, scene.window), pixels)
 
@@ -63,3 +63,32 @@ def test_a_damaged_photograph_is_found_before_training(files, tmp_path: Path) ->
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 3 // 4])
     with pytest.raises(SceneError, match=r"cut\.jpg: damaged"):
         PixelSource((1,), 1 << 30).preload([open_scene(tmp_path / "cut.jpg")])
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("budget", [1 << 20, 0])
+@given(data=st.data())
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_valid_pixels_come_with_the_pixels(
+    tmp_path_factory: pytest.TempPathFactory, name: str, budget: int, data: st.DataObject
+) -> None:
+    """Of windows inside and beyond whole images and parts, mirrored as the pixels are; the mask counts as memory."""
+    path = tmp_path_factory.getbasetemp() / "masked" / name
+    path.parent.mkdir(exist_ok=True)
+    pixels = np.random.default_rng(0).integers(1, 256, (40, 30, 4), dtype=np.uint8)
+    pixels[5:20, 12:, 3] = 0
+    Image.fromarray(pixels).save(path)
+    scene, source = open_scene(path), PixelSource((1, 2, 3), budget)
+    row, col = data.draw(st.integers(0, 39)), data.draw(st.integers(0, 29))
+    part = view(scene, Window(row, col, data.draw(st.integers(1, 40 - row)), data.draw(st.integers(1, 30 - col))))
+    whole = pixels[..., 3] > 0
+    for each in (scene, part):
+        at = Window(
+            *(data.draw(st.integers(-50, 50)) for _ in range(2)), *(data.draw(st.integers(1, 60)) for _ in range(2))
+        )
+        found, valid = source.read_valid(each, at)
+        rows = each.origin[0] + reflect(at.row, at.row_stop, each.shape[0])
+        cols = each.origin[1] + reflect(at.col, at.col_stop, each.shape[1])
+        np.testing.assert_array_equal(valid, whole[rows][:, cols])
+        np.testing.assert_array_equal(found[:, valid], np.moveaxis(pixels[rows][:, cols, :3], -1, 0)[:, valid])
+    assert source.resident == (40 * 30 * 4 if name == "a.png" and budget else 0)

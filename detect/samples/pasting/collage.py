@@ -16,6 +16,7 @@ from detect.samples.pasting.stock import MIN_BOX_SIDE, SceneCutouts, boxes_of, c
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import nearest_distances
 from detect.samples.targets import Objects
+from detect.samples.values.coverage import area_weights
 
 MAX_PLACES_TRIED = 25
 """Places tried for a cut-out, or to find empty ground, at most."""
@@ -65,8 +66,7 @@ class PasteObjects:
         self.objects, self.ground, self.size = objects, ground, size
         self.cutouts = SceneCutouts(scenes, source, size, objects.feather, balance) if objects.p else None
         self._boxes = [boxes_of(s.objects.xy, s.objects.wh, size) for s in scenes]
-        area = np.array([s.scene.shape[0] * s.scene.shape[1] for s in scenes], np.float64)
-        self._area = area / area.sum()
+        self._area = area_weights(scenes)
 
     def __call__(
         self, pixels: NDArray[Any], objects: Objects, valid: NDArray[np.bool_], seed: int
@@ -132,8 +132,8 @@ class PasteObjects:
             window = Window(row, col, side, side)
             if count_overlaps(window, self._boxes[scene]) or count_overlaps(window, labelled.ignored):
                 continue
-            pixels = self.source.read(labelled.scene, window)
-            if labelled.scene.nodata is not None and (pixels == labelled.scene.nodata).all(axis=0).any():
+            pixels, valid = self.source.read_valid(labelled.scene, window)
+            if not valid.all():
                 continue
             return cut_ground(pixels, self.ground.feather, rng).turned(*rng.random(3) < 0.5)
         return None

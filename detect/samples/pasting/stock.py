@@ -31,7 +31,7 @@ class SceneCutouts:
     """Cuts out isolated objects of `MIN_BOX_SIDE` pixels or more, wholly in their scene, with no other beside them.
 
     A box that cannot be separated from its ground is cut out with the ground in it; such a point is not used, nor is
-    any object with nodata pixels in its window.
+    any object with a pixel in its window that is not valid.
 
     Args:
         scenes: training scenes.
@@ -125,10 +125,10 @@ class SceneCutouts:
         return cut_box(pixels, xy, wh, self.feather)
 
     def _read(self, scene: int, number: int) -> tuple[NDArray[Any], ...] | None:
-        """Return an object's pixels, its centre and sides in them, and their (x, y); None if some are nodata."""
+        """Return an object's pixels, its centre and sides in them, and their (x, y); None if some are not valid."""
         box, window, of = self._boxes[scene][number], self._window(scene, number), self.scenes[scene].scene
-        pixels = self.source.read(of, window)
-        if of.nodata is not None and (pixels == of.nodata).all(axis=0).any():
+        pixels, valid = self.source.read_valid(of, window)
+        if not valid.all():
             return None
         corner = np.array([window.col, window.row])
         return pixels, (box[:2] + box[2:]) / 2 - corner, box[2:] - box[:2], corner

@@ -10,6 +10,7 @@ from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.stock import SceneCutouts
 from detect.samples.pixel_cache import PixelSource
+from tests.imagery.rasters import write_tiff
 
 SIDE = 240
 SOURCE = PixelSource((1, 2, 3), 1 << 30)
@@ -66,8 +67,8 @@ def test_an_object_beside_missing_pixels_is_left_where_it_is(tmp_path: Path, poi
     labelled = scene(tmp_path / "a.png", [(40, 40), (120, 120)], [0, 0], [True, True], points)
     pixels = np.asarray(Image.open(tmp_path / "a.png")).copy()
     pixels[27:29] = 7
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    labelled = replace(labelled, scene=replace(open_scene(tmp_path / "a.png"), nodata=7))
+    file = write_tiff(tmp_path / "a.tif", np.moveaxis(pixels, -1, 0), nodata=7)
+    labelled = replace(labelled, scene=open_scene(file))
     cutouts = SceneCutouts([labelled], SOURCE, 20.0, 0.3, 0.5)
     assert len(cutouts.isolated) == 2
     assert cutouts.object_cutouts((0, 0), 0) is None and cutouts.object_cutouts((0, 1), 0) is not None

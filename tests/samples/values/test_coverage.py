@@ -1,0 +1,131 @@
+"""Where scenes are valid: cells, places in them, labels that lie elsewhere, and what samples keep to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from detect.imagery.scenes import open_scene
+from detect.imagery.windows import Window
+from detect.labels.detections import Detections
+from detect.samples.crops import CropSampler
+from detect.samples.epochs import CropDraw, PatchDraw
+from detect.samples.hard_negatives import false_alarms
+from detect.samples.labelled_scenes import LabelledScene
+from detect.samples.patches import Sampler
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.values import coverage
+from detect.samples.values.coverage import Coverage, covered
+
+SIDES = (170, 210)
+
+
+def slanted() -> np.ndarray:
+    """What is valid of a scene with a slanted border at the left, a hole, and a ragged edge below."""
+    rows, cols = np.mgrid[: SIDES[0], : SIDES[1]]
+    valid = cols > 40 + rows // 3
+    valid[60:80, 150:180] = False
+    valid[-3:, ::2] = False
+    return valid
+
+
+def labelled(path: Path, valid: np.ndarray, xy: list[tuple[float, float]]) -> LabelledScene:
+    pixels = np.random.default_rng(1).integers(0, 256, (*valid.shape, 4), dtype=np.uint8)
+    pixels[..., 3] = np.where(valid, 255, 0)
+    Image.fromarray(pixels).save(path)
+    objects = Detections.truth(np.array(xy, float).reshape(-1, 2), ["a"] * len(xy), ["a"])
+    return LabelledScene(path.name, open_scene(path), objects, np.array([[10.0, 10.0], [190.0, 30.0]]))
+
+
+PLACES = [(120.0, 40.0), (190.0, 120.0), (165.0, 70.0), (5.0, 160.0), (150.0, 100.0)]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> LabelledScene:
+    source = PixelSource((1, 2, 3), 1 << 30)
+    return covered([labelled(tmp_path / "a.png", slanted(), PLACES)], source)[0]
+
+
+def holds(valid: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    cols, rows = np.floor(xy).astype(int).T
+    return valid[rows, cols]
+
+
+def test_labels_on_pixels_that_are_not_valid_are_left_out_and_told(
+    scene: LabelledScene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.testing.assert_array_equal(scene.objects.xy, [PLACES[0], PLACES[1], PLACES[4]])
+    np.testing.assert_array_equal(scene.negatives, [[190.0, 30.0]])
+    with caplog.at_level("WARNING", logger="detect"):
+        covered([labelled(tmp_path / "b.png", slanted(), PLACES)], PixelSource((1, 2, 3), 1 << 30))
+    assert "3 labels lie on pixels that are not valid" in caplog.text and "b.png" in caplog.text
+
+
+@pytest.mark.parametrize("strip", [1, 5000, 1 << 22])
+def test_cells_are_those_without_a_pixel_that_is_not_valid(
+    strip: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows are read at once."""
+    monkeypatch.setattr(coverage, "STRIP_PIXELS", strip)
+    made = covered([labelled(tmp_path / "a.png", slanted(), PLACES)], PixelSource((1, 2, 3), 1 << 30))[0].coverage
+    assert made is not None and made.side == 4
+    for row, col in np.ndindex(made.cells.shape):
+        assert made.cells[row, col] == slanted()[4 * row : 4 * row + 4, 4 * col : 4 * col + 4].all()
+
+
+def test_a_scene_that_is_all_valid_has_no_cells_and_one_without_a_valid_pixel_is_named(tmp_path: Path) -> None:
+    source = PixelSource((1, 2, 3), 1 << 30)
+    assert covered([labelled(tmp_path / "a.png", np.ones(SIDES, bool), PLACES)], source)[0].coverage is None
+    with pytest.raises(ValueError, match=r"b\.png has no valid pixel"):
+        covered([labelled(tmp_path / "b.png", np.zeros(SIDES, bool), [])], source)
+
+
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 30), width=st.integers(1, 30), side=st.integers(1, 6))
+@settings(deadline=None, max_examples=60)
+def test_every_place_is_in_a_valid_cell_and_evenly_drawn_ones_are_even(
+    seed: int, height: int, width: int, side: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    cells = rng.random((-(-height // side), -(-width // side))) < 0.4
+    cells[0, 0] = True
+    made = Coverage(cells, side, (height, width))
+    places = np.array(
+        [made.place(*pair) for pair in [(0.0, 0.0), (1 - 1e-12, 1 - 1e-12), *rng.random((50, 2)).tolist()]]
+    )
+    assert ((places >= 0) & (places < (width, height))).all() and made.holds(places).all()
+    order = [made.place(0.5, (i + 0.5) / cells.sum()) for i in range(cells.sum())]
+    assert len({(int(x // side), int(y // side)) for x, y in order}) == cells.sum()
+
+
+def test_no_background_and_no_empty_crop_is_drawn_where_nothing_is_valid(scene: LabelledScene) -> None:
+    """Middles of backgrounds are valid; half of their surroundings, and of an empty crop, is at least."""
+    sampler = Sampler([scene], PatchDraw(400, 0.7, 0.4, 0.3, 2.0, 10.0, 0.0), 0)
+    backgrounds = np.array([(s.x, s.y) for s in sampler.draw(0) if s.output == 0])
+    assert len(backgrounds) == 280 and holds(slanted(), backgrounds).all()
+    crops = CropSampler([scene], CropDraw(60, 32, 0.9, 0.0, 0.0), 0)
+    for crop in crops.draw(0):
+        at = crop.window
+        share = slanted()[at.row : at.row_stop, at.col : at.col_stop].mean()
+        assert share > 0.4 or at.contains_xy(scene.objects.xy).any()
+
+
+def test_no_false_alarm_is_mined_where_nothing_is_valid(scene: LabelledScene) -> None:
+    found = Detections.truth(np.array([[5.0, 160.0], [130.0, 140.0], [165.0, 70.0]]), ["a"] * 3, ["a"])
+    assert [place for place, _ in false_alarms([scene], {scene.name: found}, 10)] == [(0, 130.0, 140.0)]
+
+
+def test_draws_of_scenes_that_are_all_valid_are_those_of_scenes_that_say_nothing(tmp_path: Path) -> None:
+    """A model of images without masks learns from the same samples as before."""
+    plain = labelled(tmp_path / "a.png", np.ones(SIDES, bool), PLACES)
+    known = covered([plain], PixelSource((1, 2, 3), 1 << 30))[0]
+    draw = PatchDraw(100, 0.6, 0.4, 0.25, 2.0, 10.0, 0.0)
+    assert Sampler([plain], draw, 3).draw(2) == Sampler([known], draw, 3).draw(2)
+
+
+def test_the_share_of_a_window_counts_its_cells() -> None:
+    made = Coverage(np.array([[True, False], [True, True]]), 4, (8, 8))
+    assert made.share_of(Window(0, 0, 8, 8)) == 0.75 and made.share_of(Window(0, 4, 4, 4)) == 0
+    assert made.share_of(Window(-4, -4, 4, 4)) == 0 and made.share == 0.75
