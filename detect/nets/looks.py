@@ -20,11 +20,16 @@ OTHER_SCALE = 20.0
 Eight bits against one (255), sixteen bits against eight (256) and reflectances times 10,000 are far beyond it.
 """
 
-BEYOND = 0.25
-"""How far the middle of an image's values is outside the training images' range, as a part of it, at least."""
+BEYOND, BEYOND_OF_GREATEST = 0.25, 0.15
+"""How far the middle of an image's values is outside the training images' range, as a part of that range and of its
+greatest value, at least. Another photograph of a kind is not so far, even where a single one was trained on (measured
+on sea lions, livestock, tree crowns, circuit boards and cells); sheep on snow are, of a model of yaks on grass."""
+
+DIM = 0.5
+"""An image all darker than the training images is far too dark where its middle is below so much of their low end."""
 
 LEAST_CONTRAST = 0.01
-"""Greatest range of values, as a part of the training images', that is no contrast at all."""
+"""Greatest extent of all values, as a part of the training images' range, that is no contrast at all."""
 
 GREY, COLOURED = 0.01, 0.04
 """Greatest difference between bands, as a part of the training images' range, of a grey image, and least of coloured
@@ -33,22 +38,30 @@ ones."""
 
 @dataclass(frozen=True)
 class BandLooks:
-    """The values of a band: their `LOW`, `MIDDLE` and `HIGH` percentiles, and their mean.
+    """The values of a band.
+
+    Attributes:
+        least, most: the extremes of what was measured.
+        low, middle, high: the `LOW`, `MIDDLE` and `HIGH` percentiles.
+        mean: of all.
 
     Raises:
         ValueError: percentiles that do not rise, or a number that is none.
     """
 
+    least: float
     low: float
     middle: float
     high: float
+    most: float
     mean: float
 
     def __post_init__(self) -> None:
-        for name in ("low", "middle", "high", "mean"):
+        for name in ("least", "low", "middle", "high", "most", "mean"):
             check_number(f"{name} of a band", getattr(self, name), -GREATEST, GREATEST)
-        if not self.low <= self.middle <= self.high:
-            raise ValueError(f"percentiles must rise, got {self.low}, {self.middle}, {self.high}")
+        rising = (self.least, self.low, self.middle, self.high, self.most)
+        if list(rising) != sorted(rising):
+            raise ValueError(f"percentiles must rise, got {', '.join(map(str, rising))}")
 
     @property
     def range(self) -> float:
@@ -86,9 +99,9 @@ class Looks:
         if not values.size:
             return None
         numbers = np.clip(values.astype(np.float64), -GREATEST, GREATEST)
-        low, middle, high = np.percentile(numbers, (LOW, MIDDLE, HIGH), axis=1, method="lower")
-        mean = np.sort(numbers, axis=1).mean(axis=1)  # sorted: the sum does not depend on the order of reading
-        bands = tuple(BandLooks(*map(float, each)) for each in zip(low, middle, high, mean, strict=True))
+        percentiles = np.percentile(numbers, (0, LOW, MIDDLE, HIGH, 100), axis=1, method="lower")
+        mean = np.sort(np.ascontiguousarray(numbers)).mean(axis=1)  # sorted: a sum depends on the order of its terms
+        bands = tuple(BandLooks(*map(float, each)) for each in zip(*percentiles, mean, strict=True))
         colour = None
         if len(numbers) >= COLOUR_BANDS:
             spread = np.ptp(numbers[:COLOUR_BANDS], axis=0)
@@ -129,9 +142,11 @@ def unlike(image: Looks, training: Looks) -> str:
     """
     if len(image.bands) != len(training.bands):
         return f"{len(image.bands)} bands, and {len(training.bands)} in training"
+    if not any(band.least or band.most for band in image.bands) and training.greatest:
+        return "all black"
     return (
-        _of_one_value(image, training)
-        or _of_another_scale(image, training)
+        _of_another_scale(image, training)
+        or _of_one_value(image, training)
         or _of_other_light(image, training)
         or _of_other_colour(image, training)
     )
@@ -139,10 +154,8 @@ def unlike(image: Looks, training: Looks) -> str:
 
 def _of_one_value(image: Looks, training: Looks) -> str:
     pairs = [(mine, theirs) for mine, theirs in zip(image.bands, training.bands, strict=True) if theirs.range]
-    if not pairs or any(mine.range > LEAST_CONTRAST * theirs.range for mine, theirs in pairs):
+    if not pairs or any(mine.most - mine.least > LEAST_CONTRAST * theirs.range for mine, theirs in pairs):
         return ""
-    if image.greatest == 0:
-        return "all black"
     values = sorted({f"{mine.middle:.4g}" for mine, _ in pairs})
     return f"hardly any contrast (values near {' and '.join(values[:3])})"
 
@@ -156,8 +169,9 @@ def _of_another_scale(image: Looks, training: Looks) -> str:
 
 def _of_other_light(image: Looks, training: Looks) -> str:
     for number, (mine, theirs) in enumerate(zip(image.bands, training.bands, strict=True), start=1):
-        margin = BEYOND * theirs.range
-        if not theirs.low - margin <= mine.middle <= theirs.high + margin:
+        margin = max(BEYOND * theirs.range, BEYOND_OF_GREATEST * training.greatest)
+        dim = mine.high < theirs.low and mine.middle < DIM * theirs.low
+        if dim or not theirs.low - margin <= mine.middle <= theirs.high + margin:
             word = "darker" if mine.middle < theirs.low else "brighter"
             where = f"in band {number}, " if len(image.bands) > 1 else ""
             return (
@@ -171,6 +185,8 @@ def _of_other_colour(image: Looks, training: Looks) -> str:
     if image.colour is None or training.colour is None:
         return ""
     extent = max(band.range for band in training.bands[:COLOUR_BANDS])
+    if not extent:
+        return ""
     if image.colour[1] <= GREY * extent and training.colour[0] >= COLOURED * extent:
         return "grey, and the training images are coloured"
     if training.colour[1] <= GREY * extent and image.colour[0] >= COLOURED * extent:

@@ -67,18 +67,12 @@ def _values_of(scene: Scene, source: PixelSource, number: int, rng: Generator) -
 
 def _windows(shape: tuple[int, int], number: int, rng: Generator) -> list[Window]:
     """Return the windows to read, in the order of trying: the tiles of a small scene, or places drawn."""
+    rows, cols = (range(0, side, WINDOW_SIDE) for side in shape)
+    if len(rows) * len(cols) <= number:
+        return [Window(row, col, WINDOW_SIDE, WINDOW_SIDE).within(shape) for row in rows for col in cols]
     height, width = (min(side, WINDOW_SIDE) for side in shape)
-    rows, cols = (-(-side // WINDOW_SIDE) for side in shape)
-    if rows * cols <= number:
-        corners = [
-            (min(row * WINDOW_SIDE, shape[0] - height), min(col * WINDOW_SIDE, shape[1] - width))
-            for row in range(rows)
-            for col in range(cols)
-        ]
-    else:
-        last = np.array(shape) - (height, width)
-        corners = list(map(tuple, rng.integers(0, last + 1, size=(number * MOST_TRIES, 2)).tolist()))
-    return [Window(row, col, height, width) for row, col in corners]
+    corners = rng.integers(0, (shape[0] - height + 1, shape[1] - width + 1), size=(number * MOST_TRIES, 2))
+    return [Window(row, col, height, width) for row, col in corners.tolist()]
 
 
 def patch_values(

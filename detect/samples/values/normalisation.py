@@ -154,12 +154,12 @@ class TrainingValues:
         Raises:
             ValueError: there are none, or one is not finite.
         """
-        looks = Looks.of(values)
-        if looks is None:
-            raise ValueError("the training images have no valid pixels")
         numbers = values.astype(np.float64)
         if not np.isfinite(numbers).all():
             raise ValueError("the training images hold NaN or infinite pixels; replace them first")
+        looks = Looks.of(values)
+        if looks is None:
+            raise ValueError("the training images have no valid pixels")
         return cls(rule, str(values.dtype), looks, tuple(numbers.std(axis=1).tolist()))
 
     @property
