@@ -22,6 +22,7 @@ from detect.imagery.resolution import Resolution
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
+from detect.nets.backbones import normalisation_of
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
@@ -168,6 +169,8 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
     found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
     values = TrainingValues.of(found, data.normalisation)
+    backbone = settings.net.backbone_spec(len(source.bands))
+    source.fill_with(values.normalisation(*normalisation_of(backbone, weights_of(settings)))[0])
     return Scenes(split, source, bands, annotations.classes, dtype, resolution, left_out, spacing, values)
 
 

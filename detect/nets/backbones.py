@@ -156,10 +156,16 @@ def load_pretrained(backbone: Features, spec: BackboneSpec, weights: str) -> Fea
             check_numbers(tensor, value.copy_(given))
     except (ValueError, RuntimeError) as error:
         raise WeightsError(f"the weights {weights} cannot be used: {error}") from error
-    if weights != "bundled":
-        mean, std = normalisation(spec.name)
-        backbone.offset, backbone.scale = _for_bands(mean, spec.bands), _for_bands(std, spec.bands)
+    backbone.offset, backbone.scale = normalisation_of(spec, weights)
     return backbone
+
+
+def normalisation_of(spec: BackboneSpec, weights: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return offset and scale of each band, of pixels in [0, 255], that a backbone has with some weights."""
+    if weights in ("none", "bundled"):
+        return (LITE_OFFSET,) * spec.bands, (LITE_SCALE,) * spec.bands
+    mean, std = normalisation(spec.name)
+    return _for_bands(mean, spec.bands), _for_bands(std, spec.bands)
 
 
 def _for_first(value: Tensor, shape: tuple[int, ...]) -> Tensor:

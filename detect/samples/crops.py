@@ -192,15 +192,17 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         """Return a crop's pixels (bands, side, side), its objects, and the mask (side, side) of its valid ones."""
         crop = self.crops[index]
         labelled, window = self.scenes[crop.scene], crop.window
-        pixels, valid = self.source.read_valid(labelled.scene, window)
+        pixels, there = self.source.read_valid(labelled.scene, window)
         objects = objects_in_window(labelled, window)
         rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
         inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
-        valid = valid & inside[0][:, None] & inside[1][None, :]
+        valid = there & inside[0][:, None] & inside[1][None, :]
         if self.paste is not None:
             pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
             pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, self.seed + index)
+            if not there.all():
+                pixels = self.source.filled(pixels, valid)
         return pixels, objects, valid
 
 

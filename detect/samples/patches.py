@@ -212,7 +212,11 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         """Return (pixels (bands, side, side) in the image's dtype, output)."""
         sample = self.samples[index]
         row, col = round(sample.y - self.side / 2), round(sample.x - self.side / 2)
-        pixels = self.source.read(self.scenes[sample.scene].scene, Window(row, col, self.side, self.side))
+        window = Window(row, col, self.side, self.side)
+        pixels, valid = self.source.read_valid(self.scenes[sample.scene].scene, window)
+        if self.augment is not None and not valid.all():
+            varied, _, moved = self.augment.vary(pixels, np.empty((0, 2)), valid, self.seed + index)
+            return torch.from_numpy(self.source.filled(varied, moved)), sample.output
         return augmented(pixels, self.augment, self.seed + index), sample.output
 
 

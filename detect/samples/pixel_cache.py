@@ -12,6 +12,7 @@ from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.scratch import release, scratch_array
+from detect.imagery.validity.filling import Fill, filled
 from detect.imagery.windows import Window, reflect
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -26,6 +27,11 @@ class Decoded:
 
     pixels: NDArray[np.generic]
     valid: NDArray[np.bool_] | None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.pixels.nbytes + (0 if self.valid is None else self.valid.nbytes)
 
     def part(self, rows: Any, cols: Any) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Return a copy of the pixels of some rows and columns, and which of them are valid."""
@@ -49,6 +55,7 @@ class PixelSource:
 
     Attributes:
         resident: bytes of decoded images, and of which of their pixels are valid, that are in memory.
+        fill: what pixels that are not valid are read as.
     """
 
     def __init__(self, bands: Sequence[int], budget: int, folder: Path | None = None) -> None:
@@ -56,7 +63,19 @@ class PixelSource:
         self.budget = budget
         self.folder = folder
         self.resident = 0
+        self.fill: Fill = ()
         self._images: dict[tuple[Path, Zoom | None], Decoded] = {}
+
+    def fill_with(self, values: Sequence[float]) -> None:
+        """Set what pixels that are not valid are read as from now on, in each of the source's bands."""
+        self.fill = tuple(zip(self.bands, map(float, values), strict=True))
+        for key in [key for key, decoded in self._images.items() if decoded.valid is not None]:
+            dropped = self._images.pop(key)
+            self.resident -= 0 if isinstance(dropped.pixels, np.memmap) else dropped.nbytes
+
+    def filled(self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.generic]:
+        """Return pixels (bands, H, W) with those that are not valid (H, W) as they are read."""
+        return filled(pixels, valid, self.bands, self.fill)
 
     def read(self, scene: Scene, window: Window) -> NDArray[np.generic]:
         """Read a window, mirrored outside the scene: (bands, height, width) in the scene's dtype."""
@@ -65,7 +84,7 @@ class PixelSource:
     def read_valid(self, scene: Scene, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window as `read` does, and which of its pixels (height, width) are valid, mirrored as they are."""
         if scene.path.suffix.lower() in RANDOM_ACCESS:
-            with SceneReader(scene, self.bands) as reader:
+            with SceneReader(replace(scene, fill=self.fill), self.bands) as reader:
                 return reader.read_valid(window)
         decoded = self._image(scene)
         if window.inside(scene.shape):
@@ -83,7 +102,7 @@ class PixelSource:
             bands: band numbers from 1, those of this source.
         """
         if scene.path.suffix.lower() in RANDOM_ACCESS:
-            return SceneReader(scene, bands)
+            return SceneReader(replace(scene, fill=self.fill), bands)
         inner = scene.window.shifted(*scene.origin)
         rows, cols = slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop)
         decoded = self._image(scene)
@@ -100,19 +119,19 @@ class PixelSource:
         """Return the decoded pixels of a scene's whole image."""
         key = scene.path, scene.zoom
         if key not in self._images:
-            whole = replace(open_scene(scene.path), bands=scene.bands, picked=scene.picked)
+            whole = replace(open_scene(scene.path), bands=scene.bands, picked=scene.picked, fill=self.fill)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             with SceneReader(whole, self.bands) as reader:
                 pixels, marked = reader.read_valid(whole.window)
             valid = None if marked.all() else np.array(marked)
-            needed = pixels.nbytes + (0 if valid is None else valid.nbytes)
-            if self.resident + needed > self.budget:
-                pixels = self._spill(pixels, scene.path)
-                valid = None if valid is None else self._spill(valid, scene.path)
+            decoded = Decoded(pixels, valid)
+            if self.resident + decoded.nbytes > self.budget:
+                spilled = None if valid is None else self._spill(valid, scene.path)
+                decoded = Decoded(self._spill(pixels, scene.path), spilled)
             else:
-                self.resident += needed
-            self._images[key] = Decoded(pixels, valid)
+                self.resident += decoded.nbytes
+            self._images[key] = decoded
         return self._images[key]
 
     def _spill(self, pixels: NDArray[Kind], path: Path) -> NDArray[Kind]:

@@ -11,11 +11,12 @@ from PIL import Image
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
-from detect.samples.crops import CropSampler
+from detect.samples.augment import Augment
+from detect.samples.crops import Crop, CropDataset, CropSampler
 from detect.samples.epochs import CropDraw, PatchDraw
 from detect.samples.hard_negatives import false_alarms
 from detect.samples.labelled_scenes import LabelledScene
-from detect.samples.patches import Sampler
+from detect.samples.patches import Sample, SampleDataset, Sampler
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.values import coverage
 from detect.samples.values.coverage import Coverage, covered
@@ -129,3 +130,22 @@ def test_the_share_of_a_window_counts_its_cells() -> None:
     made = Coverage(np.array([[True, False], [True, True]]), 4, (8, 8))
     assert made.share_of(Window(0, 0, 8, 8)) == 0.75 and made.share_of(Window(0, 4, 4, 4)) == 0
     assert made.share_of(Window(-4, -4, 4, 4)) == 0 and made.share == 0.75
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_samples_have_the_network_s_mean_where_nothing_is_valid_whatever_varies_them(name: str, tmp_path: Path) -> None:
+    """Brighter and turned, a crop or patch still has 7, 8 and 9 beyond the slanted edge, and nowhere else."""
+    source = PixelSource((1, 2, 3), 1 << 30)
+    made = covered([labelled(tmp_path / name, slanted(), [(80.0, 60.0)])], source)
+    source.fill_with((7, 8, 9))
+    augment = Augment({"D4": {}, "RandomBrightnessContrast": {"brightness_limit": [0.3, 0.4], "p": 1.0}})
+    crops = CropDataset(made, [Crop(0, Window(40, 40, 64, 64))] * 4, source, lambda *_: {}, augment, 0)
+    patches = SampleDataset(made, [Sample(0, 72.0, 72.0, 1)] * 4, source, 64, augment, 0)
+    for i in range(4):
+        pixels, _, valid = crops.sample(i)
+        assert 0 < (~valid).sum() < valid.size / 2
+        for each in (pixels, patches[i][0].numpy()):
+            filled = (each == np.array([7, 8, 9])[:, None, None]).all(axis=0)
+            np.testing.assert_array_equal(filled, ~valid)
+    plain = SampleDataset(made, [Sample(0, 72.0, 72.0, 1)], source, 64)[0][0].numpy()
+    assert (plain[:, ~slanted()[40:104, 40:104]] == np.array([7, 8, 9])[:, None]).all()
