@@ -36,14 +36,29 @@ NOT_LIGHTNINGS = ("patience", "max_time", "ema", "logger", "test", "overfit", "p
 """Settings of `trainer` that are not handed to Lightning as they are."""
 
 
-def schedule_of(settings: LearningSettings) -> Schedule:
+PHOTOGRAPH_BANDS = (1, 3)
+"""Numbers of bands for which pretrained first layers are what they were, or their sum."""
+
+
+def schedule_of(settings: LearningSettings, bands: int) -> Schedule:
     """Return the schedule; a network with new weights learns from the first layer on.
+
+    Args:
+        settings: of the run.
+        bands: of the images.
 
     Raises:
         ValueError: settings that hold new weights where they are.
     """
     schedule = settings.finetune
     if weights_of(settings) != "none":
+        if schedule.keep and bands not in PHOTOGRAPH_BANDS:
+            logger.info(
+                "finetune.keep=%d keeps the first layers, made from those of three bands, as they are for %d bands: "
+                "with finetune.keep=0 they learn, slower",
+                schedule.keep,
+                bands,
+            )
         return schedule
     if schedule.backbone_lr == 0:
         raise ValueError(

@@ -7,6 +7,7 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
+from timm.models import adapt_input_conv
 from torch import nn
 from torch.nn import functional as F
 
@@ -66,6 +67,32 @@ def test_four_bands_repeat_the_first_weights_at_three_quarters() -> None:
     first = pretrained_state(LITE, "bundled")["conv_stem.weight"]
     torch.testing.assert_close(four.body.model.state_dict()["conv_stem.weight"], first[:, [0, 1, 2, 0]] * 3 / 4)
     assert len(four.offset) == len(four.scale) == 4
+
+
+@pytest.mark.parametrize("bands", [1, 4, 5, 12])
+def test_the_bundled_first_layer_is_adapted_to_any_number_of_bands(bands: int) -> None:
+    """Bands of one value each excite it as three such bands of a photograph do, on average over the filters' bands."""
+    first = pretrained_state(LITE, "bundled")["conv_stem.weight"]
+    adapted = build_backbone(BackboneSpec(LITE, 16, bands=bands), "bundled").body.model.state_dict()["conv_stem.weight"]
+    whole, rest = divmod(bands, 3)
+    wanted = first.sum(dim=1) if bands == 1 else 3 / bands * (whole * first.sum(dim=1) + first[:, :rest].sum(dim=1))
+    torch.testing.assert_close(adapted.sum(dim=1), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 5, 12])
+@pytest.mark.parametrize(("name", "stride"), [("torchvision/alexnet", 16), ("torchvision/googlenet", 8)])
+def test_torchvision_s_first_layers_are_adapted_too(tmp_path: Path, name: str, stride: int, bands: int) -> None:
+    from torchvision.models import get_model
+
+    torch.manual_seed(0)
+    options = {"aux_logits": False, "init_weights": False} if "google" in name else {}
+    state = get_model(name.removeprefix("torchvision/"), weights=None, **options).state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    net = build_backbone(BackboneSpec(name, stride, bands=bands), str(tmp_path / "w.safetensors"))
+    place, whole = next(iter(state.items()))
+    adapted = next(value for key, value in net.body.model.state_dict().items() if value.shape[2:] == whole.shape[2:])
+    assert adapted.shape[1] == bands and len(net.offset) == bands
+    torch.testing.assert_close(adapted, adapt_input_conv(bands, whole.clone()), msg=place)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -140,7 +140,7 @@ class GridBuilder:
         from detect.learning.grid import GridLoss, GridModule
         from detect.learning.imbalance import ClassLoss
 
-        schedule, weights = schedule_of(settings), self.net.loss
+        schedule, weights = schedule_of(settings, len(material.spec.bands)), self.net.loss
         label = ClassLoss(weights.classes, material.samples.drawn, schedule.label_smoothing)
         loss = GridLoss(net.spec, net.stride, weights, label)
         return GridModule(net, schedule, settings.seed, loss, scene_scores)

@@ -151,7 +151,7 @@ class PatchBuilder:
         from detect.learning.imbalance import ClassLoss
         from detect.learning.patch import ClassifierModule
 
-        schedule = schedule_of(settings)
+        schedule = schedule_of(settings, len(material.spec.bands))
         loss = ClassLoss(self.net.loss.classes, material.samples.drawn, schedule.label_smoothing)
         mixer = make_mixer(settings.augment, len(material.spec.outputs), scenes=material.scenes is not None)
         return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)
