@@ -57,7 +57,7 @@ class Light:
         changed = scaled * self._extent + self._low
         if pixels.dtype.kind == "f":
             return changed.astype(pixels.dtype)
-        bounds = np.iinfo(pixels.dtype)
+        bounds = np.iinfo(str(pixels.dtype))
         return np.clip(np.rint(changed.astype(np.float64)), bounds.min, bounds.max).astype(pixels.dtype)
 
 
@@ -69,8 +69,8 @@ def _brightness_contrast(values: Values, to: Any, rng: Generator) -> Values:
 def _gamma(values: Values, to: Any, rng: Generator) -> Values:
     """Return values to a power; below the range they stay, above it they go on straight."""
     gamma = np.float32(rng.uniform(*to.gamma_limit) / 100)
-    inside = np.clip(values, 0, 1)
-    return inside**gamma + np.minimum(values, 0) + np.maximum(values - 1, 0) * gamma
+    inside = np.clip(values, 0, 1) ** gamma
+    return np.asarray(inside + np.minimum(values, 0) + np.maximum(values - 1, 0) * gamma, np.float32)
 
 
 def _gain_of_bands(values: Values, to: Any, rng: Generator) -> Values:
@@ -81,7 +81,8 @@ def _gain_of_bands(values: Values, to: Any, rng: Generator) -> Values:
 
 def _gain(values: Values, to: Any, rng: Generator) -> Values:
     number = len(values) if to.per_channel else 1
-    return values * rng.uniform(*to.multiplier, (number, 1, 1)).astype(np.float32)
+    low, high = to.multiplier
+    return values * rng.uniform(low, high, (number, 1, 1)).astype(np.float32)
 
 
 def _noise(values: Values, to: Any, rng: Generator) -> Values:

@@ -55,13 +55,14 @@ def scene_values(scenes: Sequence[Scene], source: PixelSource, seed: int) -> NDA
 def _values_of(scene: Scene, source: PixelSource, number: int, rng: Generator) -> NDArray[np.generic]:
     """Return valid pixels (bands, n) of a scene, n = 0 where none was found."""
     parts: list[NDArray[np.generic]] = []
-    for window in _windows(scene.shape, number, rng):
-        pixels, valid = source.read_valid(scene, window)
-        part = pixels[:, ::STEP, ::STEP][:, valid[::STEP, ::STEP]]
-        if part.size:
-            parts.append(np.array(part))
-        if len(parts) >= number:
-            break
+    with source.open(scene, source.bands) as reader:
+        for window in _windows(scene.shape, number, rng):
+            pixels, valid = reader.read_valid(window)
+            part = pixels[:, ::STEP, ::STEP][:, valid[::STEP, ::STEP]]
+            if part.size:
+                parts.append(np.array(part))
+            if len(parts) >= number:
+                break
     return np.concatenate(parts, axis=1) if parts else np.empty((len(source.bands), 0), scene.dtype)
 
 
