@@ -112,6 +112,16 @@ def _ignored_regions(value: Any) -> Any:
     return _path(value)
 
 
+def _renamings(value: Any) -> dict[str, str]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"must be new names by old ones, such as {{Seal: seal}}, got {value}")
+    given = {str(old): new for old, new in (value or {}).items()}
+    empty = [old for old, new in given.items() if not isinstance(new, str | int | float) or not str(new).strip()]
+    if empty:
+        raise ValueError(f"must be new names by old ones, got none for {', '.join(empty)}")
+    return {old: str(new).strip() for old, new in given.items()}
+
+
 def _devices(value: Any) -> Any:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or value == -1)):
         return value
@@ -214,6 +224,9 @@ Halo = Annotated[int | str, PlainValidator(_halo)]
 
 IgnoredRegions = Annotated[Path | dict[str, Any] | None, PlainValidator(_ignored_regions)]
 """A CSV file of rectangles, or rectangles by image, or None."""
+
+Renamings = Annotated[dict[str, str], PlainValidator(_renamings)]
+"""New names by old ones; None for none."""
 
 KINDS = {
     "int": "a whole number",

@@ -35,7 +35,9 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     if data.annotations is None:
         return _read_folder(data, root)
     path = existing(data.annotations, "data.annotations", "annotations")
-    annotations = read_annotations(path, root, negative_labels=data.labels.negative + data.labels.ignored)
+    annotations = read_annotations(
+        path, root, negative_labels=data.labels.negative + data.labels.ignored, names=data.labels.names
+    )
     annotations = with_ignored(annotations, data.labels.ignored)
     annotations = with_regions(annotations, ignored_regions(data.labels, [image.name for image in annotations.images]))
     number = sum(len(image.objects) for image in annotations.images)

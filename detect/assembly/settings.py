@@ -25,6 +25,7 @@ from detect.assembly.fields import (
     PartShare,
     Positive,
     Precision,
+    Renamings,
     Scale,
     Seed,
     Share,
@@ -85,8 +86,9 @@ class PredictSettings(InferenceSettings):
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """Which labels are no objects."""
+    """What labels are called, and which are no objects."""
 
+    names: Renamings
     negative: Names
     ignored: Names
     ignored_regions: IgnoredRegions

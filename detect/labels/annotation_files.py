@@ -13,9 +13,17 @@ from detect.labels.detections import Detections
 from detect.labels.entries import Entry, Problems
 from detect.labels.formats.coco import is_coco, read_coco
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
+from detect.labels.formats.cvat import is_cvat, read_cvat
+from detect.labels.formats.dota import is_dota, read_dota
+from detect.labels.formats.dotdotgoose import is_dotdotgoose, read_dotdotgoose
+from detect.labels.formats.dotted_photographs import is_dotted, read_dotted
+from detect.labels.formats.label_studio import is_label_studio, read_label_studio
+from detect.labels.formats.labelme import is_labelme, read_labelme
+from detect.labels.formats.vectors import is_vectors, read_vector_labels
+from detect.labels.formats.via import is_via, read_via
 from detect.labels.formats.voc import is_voc, read_voc
 from detect.labels.formats.yolo import is_yolo, read_yolo
-from detect.labels.labelled_images import annotated_image, choose_classes
+from detect.labels.labelled_images import annotated_image, choose_classes, renamed
 from detect.labels.sheets import write_whole
 from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
 from detect.labels.writing.outgoing import labelled_set
@@ -54,9 +62,17 @@ def _read_list(path: Path, root: Path | None, problems: Problems) -> tuple[list[
 
 
 READERS: Mapping[str, tuple[Recogniser, Reader]] = {
+    "LabelMe (a .json file or a folder of .json files)": (is_labelme, read_labelme),
+    "CVAT for images (an .xml file)": (is_cvat, read_cvat),
+    "Label Studio (a .json file)": (is_label_studio, read_label_studio),
+    "VIA (a .csv or .json file)": (is_via, read_via),
+    "DotDotGoose (a .pnt file)": (is_dotdotgoose, read_dotdotgoose),
+    "DOTA (a .txt file, or a folder of .txt files)": (is_dota, read_dota),
     "Pascal VOC (an .xml file or a folder of .xml files)": (is_voc, read_voc),
     "COCO (a .json file or a folder of .json files)": (is_coco, read_coco),
     "YOLO (data.yaml, or a folder with it or classes.txt)": (is_yolo, read_yolo),
+    "features of a map (GeoJSON, GeoPackage, shapefile, or a folder of such)": (is_vectors, read_vector_labels),
+    "dotted photographs (a folder of images, or one)": (is_dotted, read_dotted),
     "a table (.csv, .tsv or .txt)": (is_csv_table, read_csv_table),
 }
 """The formats that are read, as errors name them, each recognised by what it holds; a table may be almost anything, and
@@ -67,7 +83,12 @@ CSV, COCO = "csv", "coco"
 
 
 def read_annotations(
-    path: Path, root: Path, *, negative_labels: Sequence[str] = (), classes: Sequence[str] | None = None
+    path: Path,
+    root: Path,
+    *,
+    negative_labels: Sequence[str] = (),
+    classes: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Annotations:
     """Read labelled images in any format of `READERS`.
 
@@ -80,6 +101,7 @@ def read_annotations(
         root: the data folder, below which the images are found (`ImageFolder.find`).
         negative_labels: labels of hard negatives: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
+        names: new names of labels by those in the file, which all else here goes by.
 
     Returns:
         The images in the file's order.
@@ -88,11 +110,15 @@ def read_annotations(
         AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
         ValueError: a negative label is a class too.
     """
-    return _read(path, root, negative_labels, classes)
+    return _read(path, root, negative_labels, classes, names or {})
 
 
 def read_truth(
-    path: Path, *, negative_labels: Sequence[str] = (), classes: Sequence[str] | None = None
+    path: Path,
+    *,
+    negative_labels: Sequence[str] = (),
+    classes: Sequence[str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Detections]:
     """Read only the objects, without opening an image: the truth that predictions are compared with.
 
@@ -102,6 +128,7 @@ def read_truth(
         path: a file or folder of annotations, as for `read_annotations`.
         negative_labels: labels that are not objects.
         classes: the class list; None for the sorted labels in use.
+        names: new names of labels by those in the file.
 
     Returns:
         The objects of every image in the file, of those without any too.
@@ -110,7 +137,7 @@ def read_truth(
         AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
         ValueError: a negative label is a class too.
     """
-    return _read(path, None, negative_labels, classes).truth
+    return _read(path, None, negative_labels, classes, names or {}).truth
 
 
 def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:
@@ -163,13 +190,20 @@ def format_of(target: Path) -> str:
     return endings[ending]
 
 
-def _read(path: Path, root: Path | None, negative_labels: Sequence[str], classes: Sequence[str] | None) -> Annotations:
+def _read(
+    path: Path,
+    root: Path | None,
+    negative_labels: Sequence[str],
+    classes: Sequence[str] | None,
+    names: Mapping[str, str],
+) -> Annotations:
     """Read annotations, and check them against the images below `root` if one is given; log what is told."""
     problems = Problems(path)
     entries, boxes = _reader_of(path)(path, root, problems)
     problems.stop(len(entries))
     if not entries:
         raise AnnotationError(f"{path}: no annotations: the file has a header and no rows")
+    entries = renamed(entries, names, problems)
     by_image = entries_by_image(entries, root, problems)
     kept = [entry for lines in by_image.values() for entry in lines]
     chosen = choose_classes(kept, negative_labels, classes, problems)

@@ -1,7 +1,8 @@
 """Annotated images made of the entries of a file, and the classes in use."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,21 @@ def choose_classes(
         if entry.is_object and entry.label not in known:
             problems.add(entry.place, f"label {entry.label!r} is unknown; the classes are {list(classes)}")
     return tuple(classes)
+
+
+def renamed(entries: Sequence[Entry], names: Mapping[str, str], problems: Problems) -> list[Entry]:
+    """Return the entries with new names of labels; a name that no label has is told.
+
+    Args:
+        entries: lines of an annotation file.
+        names: new names by old ones; several old ones may get one new name.
+        problems: collects what is told.
+    """
+    used = {entry.label for entry in entries if entry.numbers is not None}
+    for old in names:
+        if old not in used:
+            problems.tell(f"no label is called as data.labels.names says; the labels are {sorted(used)}", repr(old))
+    return [replace(entry, label=names[entry.label]) if entry.label in names else entry for entry in entries]
 
 
 def annotated_image(

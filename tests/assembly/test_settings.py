@@ -113,6 +113,8 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
         ("data.split.val_fraction=1", "(0, 1)", "1.0"),
         ("data.split.copies=no", "error, warn", "no"),
         ("data.labels.ignored_regions=[1]", "CSV", "[1]"),
+        ("data.labels.names=[a]", "new names by old ones", "['a']"),
+        ("data.labels.names={a: null}", "new names by old ones", "none for a"),
         ("data.sampling.jitter=x", "a number, or auto", "x"),
         ("data.sampling.background_fraction=1.7", "[0, 1)", "1.7"),
         ("data.sampling.samples=0", "1 or more", "0"),
@@ -223,6 +225,7 @@ def test_what_is_of_its_kind_arrives(override: str, path: tuple[str, ...], value
 
 
 def test_rectangles_may_stand_in_the_settings_themselves() -> None:
+    assert settings_of("train", "data.root=x", "data.labels.names={red: 1}").data.labels.names == {"red": "1"}
     given = settings_of("train", "data.root=x", "data.labels.ignored_regions={a.jpg: [[0, 0, 1, 1]]}")
     assert given.data.labels.ignored_regions == {"a.jpg": [[0, 0, 1, 1]]}
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from detect.labels.annotation_files import READERS, read_annotations, read_truth, write_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
@@ -144,3 +145,15 @@ def test_a_list_of_files_is_read_as_one(root: Path, table: Make) -> None:
         read_annotations(table("one.csv\nsub/two.csv\ngone.csv\n", "labels.txt"), root)
     with pytest.raises(AnnotationError, match=r"more\.txt: a list of paths among those"):
         read_annotations(table("one.csv\nmore.txt\n" + table("one.csv\n", "more.txt").name + "\n", "labels.txt"), root)
+
+
+def test_labels_get_other_names_in_every_format(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.new("L", (40, 30)).save(tmp_path / "a.png")
+    path = tmp_path / "t.csv"
+    path.write_text("image,x,y,label\na.png,1,1,Seal\na.png,9,9,seal\na.png,20,9,rock\n")
+    names = {"Seal": "seal", "rock": "stone", "bird": "gull"}
+    read = read_annotations(path, tmp_path, names=names, negative_labels=["stone"])
+    assert read.classes == ("seal",) and read.images[0].negative_names == ("stone",)
+    truth = read_truth(path, names=names, negative_labels=["stone"])
+    assert {name: found.counts() for name, found in truth.items()} == {"a.png": {"seal": 2}}
+    assert "no label is called" in caplog.text and "'bird'" in caplog.text and "differ" not in caplog.text

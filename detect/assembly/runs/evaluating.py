@@ -57,7 +57,9 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     folder = existing(settings.predictions, "predictions", "folder of predictions")
     paths = PredictionPaths(folder)
     truth = read_truth(
-        existing(settings.annotations, "annotations", "annotations"), negative_labels=settings.data.labels.negative
+        existing(settings.annotations, "annotations", "annotations"),
+        negative_labels=settings.data.labels.negative,
+        names=settings.data.labels.names,
     )
     predictions = read_predictions(folder)
     classes, done = list(predictions.classes), [str(name) for name in predictions.counts[IMAGE]]
