@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detect.imagery.files import read_regular
-from detect.imagery.scenes import SUFFIXES
+from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.entries import Entry, Problems
 from detect.labels.json_files import MAX_LABELS_BYTES
 from detect.labels.reading.drawings import Drawings, Drawn, Numbers, one

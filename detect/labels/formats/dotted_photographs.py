@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.scenes import SUFFIXES
+from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.annotations import AnnotationError
 from detect.labels.dotted.dots import DotStyle, dots_of, style_of, usual_area
 from detect.labels.dotted.marks import BLOCK_PX, Marked, MarksError, marks_of_pair, marks_of_vivid, marks_on_background

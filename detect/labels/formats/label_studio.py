@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from detect.imagery.scenes import SUFFIXES
+from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
 from detect.labels.json_files import MAX_LABELS_BYTES, read_json

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.finding.listing import list_images
 from detect.imagery.ground.geodesy import GeodesyError
 from detect.imagery.ground.vector_files import VectorLayer, read_vectors
-from detect.imagery.listing import list_images
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.finding.endings import SUFFIXES
 from detect.imagery.ground.vector_files import VectorLayer
-from detect.imagery.scenes import SUFFIXES
 from detect.labels.annotations import AnnotationError
 from detect.labels.columns import ALIASES, plain_column
 from detect.labels.entries import Problems
