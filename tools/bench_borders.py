@@ -7,8 +7,8 @@ counted again. Objects whose centre is on this side of the line should be found 
 of the line are told apart from the others. Prints, for each fill, how many there were before (`wanted`), how many of
 them are lost, and how many are new; `bias` is the difference in percent.
 
-Fills: `black` (zeros), `mean` (the product's: the model's offset, 0 after its normalisation), `nearest` (nearest valid
-pixel of the row or column up to a reach, the mean beyond), `blur` (valid pixels blurred by 16, the mean beyond).
+Fills: `black` (zeros), `zero` (the product's: what the model's normalisation makes 0 of), `nearest` (nearest valid
+pixel of the row or column up to a reach, zero beyond), `blur` (valid pixels blurred by 16, zero beyond).
 `... closed` looks for objects on cells with a valid pixel alone; without it the cells that see one are looked at, and
 objects on masked pixels are dropped at the end, as in the product.
 """
@@ -43,14 +43,14 @@ BLUR_PX = 16.0
 """Standard deviation of the blur."""
 
 
-def constant(pixels: Pixels, valid: Marks, mean: Pixels) -> Pixels:
+def constant(pixels: Pixels, valid: Marks, zero: Pixels) -> Pixels:
     """Fill with one value a band."""
-    return np.where(valid, pixels, mean[:, None, None]).astype(pixels.dtype)
+    return np.where(valid, pixels, zero[:, None, None]).astype(pixels.dtype)
 
 
-def nearest(pixels: Pixels, valid: Marks, mean: Pixels) -> Pixels:
+def nearest(pixels: Pixels, valid: Marks, zero: Pixels) -> Pixels:
     """Fill with the nearest valid pixel of the row or column, twice, up to a reach; beyond with one value a band."""
-    made, known = constant(pixels, valid, mean), valid
+    made, known = constant(pixels, valid, zero), valid
     for _ in range(2):
         known = _filled_once(made, known)
     return made
@@ -80,10 +80,10 @@ def _nearest(known: Marks) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return np.where(first, before, after), np.where(first, here - before, after - here)
 
 
-def blurred(pixels: Pixels, valid: Marks, mean: Pixels) -> Pixels:
+def blurred(pixels: Pixels, valid: Marks, zero: Pixels) -> Pixels:
     """Fill with the mean of valid pixels around, weighted by a Gaussian; far from any with one value a band."""
     weight = gaussian_filter(valid.astype(np.float64), BLUR_PX)
-    made = constant(pixels, valid, mean)
+    made = constant(pixels, valid, zero)
     for band, plane in zip(made, pixels, strict=True):
         sums = gaussian_filter(np.where(valid, plane, 0).astype(np.float64), BLUR_PX)
         near = ~valid & (weight > 1e-4)
@@ -92,8 +92,8 @@ def blurred(pixels: Pixels, valid: Marks, mean: Pixels) -> Pixels:
 
 
 FILLS: dict[str, Callable[[Pixels, Marks, Pixels], Pixels]] = {
-    "black": lambda pixels, valid, mean: constant(pixels, valid, np.zeros_like(mean)),
-    "mean": constant,
+    "black": lambda pixels, valid, zero: constant(pixels, valid, np.zeros_like(zero)),
+    "zero": constant,
     "nearest": nearest,
     "blur": blurred,
 }
@@ -155,12 +155,12 @@ def measure(model: Path, images: Sequence[Path], lines: int) -> dict[str, dict[s
         scene = engine.prepared(open_scene(path))
         with SceneReader(scene, engine.spec.bands) as reader:
             pixels = np.array(reader.read(scene.window))
-        mean = np.rint(detector.card.offset).astype(pixels.dtype)
+        zero = np.rint(detector.card.offset).astype(pixels.dtype)
         whole = count(scene, engine, pixels, np.ones(scene.shape, bool), False)
         for valid in half_planes(scene.shape, lines):
             depth = distance_transform_edt(valid)
             for name in names:
-                made = FILLS[name.removesuffix(" closed")](pixels, valid, mean)
+                made = FILLS[name.removesuffix(" closed")](pixels, valid, zero)
                 found = count(scene, engine, made, valid, name.endswith(" closed"))
                 for zone, tally in tallies[name].items():
                     parts = [each[_in_zone(each, depth, size, zone)] for each in (whole, found)]

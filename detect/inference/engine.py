@@ -34,7 +34,7 @@ class Engine:
         plan: tiles and memory.
         threshold: least score of a detection, in [0, 1].
         separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
-        offset: the network's mean of each band, with which pixels that are not valid are filled.
+        offset: what the network's normalisation makes 0 of, by band; pixels that are not valid are filled with it.
         looks: what the training images look like; None where that is not known.
     """
 
@@ -82,7 +82,7 @@ class Engine:
         return scene
 
     def filled(self, scene: Scene) -> Scene:
-        """Return a scene whose pixels that are not valid are read as the network's mean."""
+        """Return a scene whose pixels that are not valid are read as what the network's normalisation makes 0 of."""
         return replace(scene, fill=tuple(zip(self.spec.bands, self.offset, strict=False)))
 
     def unlike(self, image: Looks | None) -> str:

