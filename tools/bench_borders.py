@@ -163,8 +163,8 @@ def measure(model: Path, images: Sequence[Path], lines: int) -> dict[str, dict[s
                 made = FILLS[name.removesuffix(" closed")](pixels, valid, zero)
                 found = count(scene, engine, made, valid, name.endswith(" closed"))
                 for zone, tally in tallies[name].items():
-                    parts = [each[_in_zone(each, depth, size, zone)] for each in (whole, found)]
-                    tally.add(*parts, size / 2)
+                    wanted, there = (each[_in_zone(each, depth, size, zone)] for each in (whole, found))
+                    tally.add(wanted, there, size / 2)
     return {name: {zone: tally.row() for zone, tally in zones.items()} for name, zones in tallies.items()}
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class ReadTile:
         """Which pixels of the core are valid, None for an image that says nothing of it."""
         return self.of_core(self.valid) if self.source.scene.masked else None
 
-    def of_core(self, values: NDArray[T]) -> NDArray[T]:
+    def of_core(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the part (..., height, width) of the tile's values (..., H, W) that is the core's."""
         halo, core = self.tiling.halo, self.core
         return values[..., halo : halo + core.height, halo : halo + core.width]

@@ -34,7 +34,7 @@ def test_what_can_be_seen_is_counted_in_every_kind_of_mask(
 ) -> None:
     scene = masked_scene(ord("q"))
     model, images, out = request.getfixturevalue(f"{net}_model"), write_images(tmp_path / "in", scene), tmp_path / "out"
-    done = call("predict", f"model={model}", f"images={images}", f"output={out}", "tta=flips")
+    done = call("predict", f"model={model}", f"images={images}", f"output={out}")
     assert done.code == 0, done.log
     counts = pd.read_csv(out / "counts.csv", index_col="image")
     assert 8 < len(scene.seen) < 16 and len(scene.places) == 20
@@ -53,6 +53,11 @@ def test_what_can_be_seen_is_counted_in_every_kind_of_mask(
     page = (out / "report.html").read_text()
     assert "6 images have pixels that are not there" in page and "per surveyed hectare" in page
     assert f"{100 * scene.valid.mean():.1f}" in page
+    views = tmp_path / "views"
+    done = call("predict", f"model={model}", f"images={images / 'hidden.tif'}", f"output={views}", "tta=flips")
+    assert done.code == 0, done.log
+    found = pd.read_csv(views / "detections.csv")
+    assert len(found) and scene.valid[found["y"].astype(int), found["x"].astype(int)].all()
     overlay = np.asarray(Image.open(out / "overlays" / "hidden.png.jpg"))[:, -8:].astype(int)
     assert overlay.mean() > 200 and np.ptp(overlay, axis=2).max() < 40
 
@@ -99,8 +104,5 @@ def test_a_mask_that_comes_later_is_noticed_when_a_run_goes_on(tmp_path: Path, p
         assert done.code == 0, done.log
         wanted.append(pd.read_csv(tmp_path / "out" / "counts.csv").loc[0, ["disc", "surveyed_share"]].tolist())
         write_tiff(tmp_path / "in" / "a.png.msk", scene.alpha[None])
-    assert (
-        wanted[0][0] > wanted[1][0]
-        and abs(wanted[1][0] - len(scene.seen)) <= 1
-        and wanted[0][1] == 1 > wanted[1][1] > 0.3
-    )
+    (before, whole), (after, share) = wanted
+    assert before > after and abs(after - len(scene.seen)) <= 1 and whole == 1 > share > 0.3

@@ -26,6 +26,6 @@ def filled(
     known = dict(fill)
     values = np.array([known.get(band, 0.0) for band in bands])
     if pixels.dtype.kind in "iu":
-        limits = np.iinfo(pixels.dtype)
+        limits = np.iinfo(str(pixels.dtype))
         values = np.clip(np.rint(values), limits.min, limits.max)
     return np.where(valid, pixels, values.astype(pixels.dtype)[:, None, None])

@@ -80,7 +80,7 @@ def to_display(
     if len(chosen) not in (1, 3) or not all(1 <= band <= len(pixels) for band in chosen):
         raise ValueError(f"bands must be one or three numbers in [1, {len(pixels)}], got {list(chosen)}")
     masked = np.ma.getmask(pixels)
-    gone = masked.any(axis=0) if isinstance(masked, np.ndarray) else None
+    gone = np.logical_or.reduce(masked) if isinstance(masked, np.ndarray) else None
     planes = [_to_bytes(np.ma.getdata(pixels[band - 1]), nodata, gone) for band in chosen]
     picture = np.stack(planes * (3 // len(planes)), axis=-1)
     if gone is not None:
