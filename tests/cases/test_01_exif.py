@@ -60,12 +60,17 @@ def test_turned_photographs_are_counted_like_upright_ones(
 
 def check_an_older_table_is_told(counts: Path, labels: Path, model: Path, images: Path) -> None:
     """Check what is said of predictions of a version that did not turn images, and that no run goes on in them."""
-    for file, where in ((counts / "run.json", ("settings",)), (counts / ".run" / "settings.json", ())):
-        facts = json.loads(file.read_text())
-        del (facts["settings"] if where else facts)["pixels"]
-        file.write_text(json.dumps(facts))
+    facts, kept = counts / "run.json", counts / ".run" / "settings.json"
+    written = facts.read_bytes()
+    run = json.loads(written)
+    del run["settings"]["pixels"]
+    facts.write_text(json.dumps(run))
     done = call("evaluate", f"predictions={counts}", f"annotations={labels}", f"output={counts / 'scores'}", "radius=8")
     assert "2 images are shown turned by their EXIF orientation, such as e.png" in done.log
+    facts.write_bytes(written)
+    settings = json.loads(kept.read_text())
+    del settings["pixels"]
+    kept.write_text(json.dumps(settings))
     done = call("predict", f"model={model}", f"images={images}", f"output={counts}")
     assert done.code == 2
     assert "pixels: None then, 'as viewers show them" in done.log
