@@ -235,7 +235,11 @@ def _message(error: BaseException) -> str:
 
     if isinstance(error, OmegaConfBaseException):
         key = getattr(error, "full_key", None)
-        return f"{key} must be given: {key}=..." if "mandatory" in str(error).lower() else str(error).splitlines()[0]
+        if "mandatory" in str(error).lower():
+            return f"{key} must be given: {key}=..."
+        said = str(error).splitlines()[0]
+        means = "; ${...} stands for another setting, and for a text that is meant as it stands write \\${...}"
+        return f"{key}: {said}{means}" if "interpolation" in said.lower() else said
     if isinstance(error, PermissionError) and error.filename:
         return f"{error.filename}: no permission; check its owner and rights, or choose another path"
     return str(error)

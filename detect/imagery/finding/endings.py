@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePath
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gtiff", ".geotiff", ".btf", ".bmp", ".dib"),
@@ -45,11 +45,11 @@ def is_hidden(name: str) -> bool:
     return _SYSTEM.fullmatch(name) is not None
 
 
-def has_image_ending(name: str | Path) -> bool:
+def has_image_ending(name: str | PurePath) -> bool:
     """Return whether a file is searched for by its ending."""
-    return Path(name).suffix.lower() in SUFFIXES
+    return PurePath(name).suffix.lower() in SUFFIXES
 
 
-def way_out(name: str | Path) -> str | None:
+def way_out(name: str | PurePath) -> str | None:
     """Return what to do with a file that may hold an image and is not read; None for any other."""
-    return WAY_OF.get(Path(name).suffix.lower())
+    return WAY_OF.get(PurePath(name).suffix.lower())

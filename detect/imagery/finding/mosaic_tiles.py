@@ -139,7 +139,7 @@ def _pieces(top: Element) -> list[_Piece]:
         )
         if name.startswith("<"):  # the text of a mosaic stands where its name stood
             inner = fromstring(name)
-            all_of_it = piece.shows_all((*_numbers(inner, "rasterXSize", "rasterYSize"),))
+            all_of_it = piece.shows_all(_numbers(inner, "rasterXSize", "rasterYSize"))
             found += [replace(each, inside=each.inside and all_of_it) for each in _pieces(inner)]
         else:
             found.append(piece)
