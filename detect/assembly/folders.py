@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.imagery.files import check_inside, part_name, remove_parts, remove_written
-from detect.imagery.finding.spelling import folded
+from detect.imagery.finding.spelling import meant
 from detect.reporting.output.layout import ERRORS, SCORES, PredictionPaths
 
 if TYPE_CHECKING:
@@ -264,8 +264,5 @@ def existing(path: Path, key: str, what: str) -> Path:
         FileNotFoundError: nothing is there.
     """
     if not path.exists():
-        here = path.parent.iterdir() if path.parent.is_dir() else ()
-        alike = sorted(each.name for each in here if folded(each.name) == folded(path.name))
-        hint = f"; is it {' or '.join(alike)}?" if alike else ""
-        raise FileNotFoundError(f"{key}={path}: no such {what}{hint}")
+        raise FileNotFoundError(f"{key}={path}: no such {what}{meant(path)}")
     return path

@@ -11,7 +11,7 @@ from detect.imagery.finding.endings import SUFFIXES, has_image_ending, way_out
 from detect.imagery.finding.mosaic_tiles import shown_twice
 from detect.imagery.finding.path_lists import LIST_SUFFIXES, first_line, is_path_list, read_paths
 from detect.imagery.finding.search import Search, Written, examples, holds_image
-from detect.imagery.finding.spelling import folded
+from detect.imagery.finding.spelling import folded, meant
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,9 @@ def list_images(images: Path, written: Written = lambda folder: ()) -> list[tupl
         root = _common_folder(paths)
     search.log(images)
     if not paths:
-        raise FileNotFoundError(f"no images at {images}: give a folder, a file or a pattern; endings {SUFFIXES}")
+        raise FileNotFoundError(
+            f"no images at {images}: give a folder, a file or a pattern; endings {SUFFIXES}{meant(images)}"
+        )
     paths = _looked_at(paths)
     _log_same_stems(paths)
     return sorted((_name(path, root), path) for path in paths)

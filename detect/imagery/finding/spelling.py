@@ -37,6 +37,14 @@ def as_on_disk(path: Path) -> Path:
     return path
 
 
+def meant(path: Path) -> str:
+    """Return a question for the message that a path is not there: which name there is in other case, if any."""
+    names: list[str] = []
+    with suppress(OSError, ValueError), os.scandir(path.parent) as entries:
+        names = sorted(entry.name for entry in entries if folded(entry.name) == folded(path.name))
+    return f"; is it {' or '.join(names)}?" if names else ""
+
+
 def _alike(folder: Path, name: str) -> list[str]:
     """List the names in a folder that are a name, written in some form of Unicode."""
     with suppress(OSError), os.scandir(folder) as entries:

@@ -137,6 +137,14 @@ def test_hidden_and_system_files_are_passed_over_and_told_in_one_line(
     assert "1 hidden" in told and name.partition("/")[0] in told
 
 
+def test_a_path_in_other_case_is_suggested(make: Make, tmp_path: Path) -> None:
+    make("Photos/A.jpg")
+    for path, name in ((tmp_path / "photos", "Photos"), (tmp_path / "Photos/a.JPG", "A.jpg")):
+        if not path.exists():
+            with pytest.raises(FileNotFoundError, match=rf"is it {name}\?"):
+                list_images(path)
+
+
 def test_a_folder_that_is_hidden_itself_may_be_named(make: Make, tmp_path: Path) -> None:
     make(".cache/a.jpg")
     assert names(tmp_path / ".cache") == ["a.jpg"]
