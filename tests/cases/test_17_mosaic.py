@@ -43,7 +43,10 @@ def test_a_mosaic_beside_its_tiles_is_counted_once(
     assert done.code == 0, done.log
     assert "mosaic.vrt: 4 images passed over" in done.log and "tile_00.tif" in done.log
     counts = pd.read_csv(tmp_path / "counts/counts.csv")
-    assert list(counts["image"]) == ["mosaic.vrt"] and abs(counts["total"].sum() - 80) <= 1
+    assert list(counts["image"]) == ["mosaic.vrt"]
+    assert abs(counts["total"].sum() - 80) <= 4, (
+        "one in twenty may be missed or doubled, as in the tiles alone; not all"
+    )
     scores = ("predictions=" + str(tmp_path / "counts"), f"annotations={mosaic / 'points.csv'}")
     assert call("evaluate", *scores, f"output={tmp_path / 'scores'}", "radius=8").code == 0
 
