@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.ground.geodesy import Placement, placement_of
-from detect.imagery.scenes import open_scene
 from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
 from detect.labels.entries import labelled_objects
@@ -123,6 +122,8 @@ def labelled_set(annotations: Annotations, placed: bool) -> OutSet:
         ValueError: hard negatives without names, or a name that cannot be written.
         SceneError: an image cannot be opened.
     """
+    from detect.imagery.scenes import open_scene
+
     others = {name for image in annotations.images for name in image.negative_names} - {*annotations.classes}
     classes = (*annotations.classes, *sorted(others))
     images = []

@@ -14,7 +14,6 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from detect.labels.reading.yolo_folders import CLASS_LISTS
 from detect.labels.writing.outgoing import MOST_TOLD, OutImage, OutSet, tell_points_as_boxes
 
 logger = logging.getLogger(__name__)
@@ -34,6 +33,8 @@ def yolo_files(names: Sequence[str]) -> list[str]:
     Raises:
         ValueError: two images share a file of labels, or one has the name of a list of classes.
     """
+    from detect.labels.reading.yolo_folders import CLASS_LISTS
+
     owner: dict[str, str] = {}
     for name in names:
         if PurePosixPath(_label_file(name)).name in CLASS_LISTS:

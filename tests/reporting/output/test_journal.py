@@ -219,7 +219,7 @@ def test_a_link_that_leads_to_itself_is_a_file_that_is_not_there(tmp_path: Path)
 
 @pytest.mark.parametrize("placement", [None, Placement((0.1, 0.0, 5e5 / 3, 0.0, -0.1, 5e6), 'GEOGCS["x"]')])
 def test_where_an_image_lies_comes_back_exactly(out: Path, image: Path, placement: Placement | None) -> None:
-    record = Record(*signature(image), 6, detections([]), "", (2, 3), (20 / 3, 10.0), placement)
+    record = Record(*signature(image), 6, detections([]), shape=(2, 3), object_wh=(20 / 3, 10.0), placement=placement)
     Journal(out).add("a", record)
     (read,) = Journal(out).records.values()
     assert (read.shape, read.object_wh, read.placement) == ((2, 3), (20 / 3, 10.0), placement)
