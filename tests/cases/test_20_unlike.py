@@ -78,6 +78,14 @@ def test_what_is_said_depends_on_no_tile_and_survives_a_run_that_goes_on(patch_m
     assert "going on" in again[0].log and list(again[1]["unlike"]) == list(tables[0]["unlike"])
 
 
+def test_an_evaluation_of_such_images_names_them_in_its_log(grid_model: Path, tmp_path: Path) -> None:
+    images = write_photographs(tmp_path / "new", "e")
+    Image.fromarray(disc_pixels(disc_places(ord("e")), ord("e")) // 8).save(images / "e.png")
+    given = (f"data.root={images}", f"data.annotations={images / 'points.csv'}", "split=all")
+    done = call("evaluate", f"model={grid_model}", *given, f"output={tmp_path / 'scores'}")
+    assert "1 images are unlike" in done.log and "far darker" in done.log
+
+
 def test_the_python_face_says_it_too(grid_model: Path) -> None:
     pixels = disc_pixels(disc_places(7), 7)
     detector = Detector.load(grid_model)

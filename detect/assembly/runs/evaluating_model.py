@@ -116,6 +116,7 @@ def _score_images(
         The scores, what was compared, and the images at the model's resolution.
     """
     from detect.assembly.ready_engine import make_engine
+    from detect.assembly.runs.prediction import log_unlike
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.scene_validation import MIN_CANDIDATE_SCORE
     from detect.inference.run import count_scene
@@ -132,16 +133,19 @@ def _score_images(
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
     shares: dict[str, float] = {}
+    strange: dict[str, str] = {}
     for image in images:
         scene = open_scene(image.path)
         result = count_scene(scene, engine)
         shares[image.name] = 1.0 if result.surveyed is None else result.surveyed.valid / result.surveyed.pixels
+        strange |= {image.name: result.unlike} if result.unlike else {}
         objects = outside(result.detections, image.ignored)
         scenes.append((image.name, engine.prepared(scene)))
         every[image.name] = objects
         number = int((objects.score >= card.threshold).sum())
         logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
     tell({name: scene.remarks for name, scene in scenes})
+    log_unlike(strange)
     found = without_weak(every, card.threshold)
     labelled = {image.name: outside(image.objects, image.ignored) for image in images}
     truth, not_seen = seen_truth(labelled, scenes, card.bands)

@@ -202,19 +202,20 @@ def predict_folder(
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
-    _log_unlike({name: record.unlike for name, record in sink.found.items() if record.unlike})
+    log_unlike({name: record.unlike for name, record in sink.found.items() if record.unlike})
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     where = "report" if report != sink.folder else "written to"
     logger.info("%s in %d images, %d failed; %s: %s", counted, len(sink.found), len(failures), where, report)
     return SOME_FAILED if failures else DONE
 
 
-def _log_unlike(unlike: Mapping[str, str]) -> None:
+def log_unlike(unlike: Mapping[str, str]) -> None:
+    """Log how many images are unlike those that the model learned from, with the reason of one; nothing of none."""
     if unlike:
         name, reason = next(iter(unlike.items()))
         logger.warning(
-            "%d images are unlike those that the model learned from, such as %s: %s; see `unlike` in %s before "
-            "believing their counts",
+            "%d images are unlike those that the model learned from, such as %s: %s; look at them before believing "
+            "their counts (`unlike` in %s)",
             len(unlike),
             name,
             reason,
