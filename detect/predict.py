@@ -14,6 +14,7 @@ logger = logging.getLogger("detect.predict")
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures, formats and a report; see `conf/predict.yaml`."""
     from detect.assembly.folders import written_by_runs
+    from detect.assembly.runs.ground_settings import ground_survey, survey_settings
     from detect.assembly.runs.prediction import check_tables, prediction_folder
     from detect.imagery.finding.listing import list_images
     from detect.nets.header import read_card
@@ -22,6 +23,7 @@ def run(settings: "PredictSettings") -> int:
     card = read_card(settings.model)
     check_classes(card.classes)
     images = list_images(settings.images, written_by_runs)
+    survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
     from detect.assembly.ready_engine import make_engine
@@ -35,11 +37,11 @@ def run(settings: "PredictSettings") -> int:
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         engine = make_engine(settings, net, card, threshold, paths.state)
-        results = result_settings(settings, engine, card)
+        results = {**result_settings(settings, engine, card), **survey_settings(survey)}
         if settings.overwrite:
             start_afresh(paths, images)
         resumed = keep_settings(paths.folder, {"model": digest(settings.model), **results})
-        sink = PredictionFolder(paths.folder, card, images, settings.write)
+        sink = PredictionFolder(paths.folder, card, images, settings.write, survey)
         if resumed:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))
         if sink.without_pictures:

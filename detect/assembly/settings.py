@@ -78,10 +78,16 @@ class PredictSettings(InferenceSettings):
     vrt: Mosaics
     threshold: Share | None
     write: Names
+    within: OptionalPath
+    within_layer: str | None
+    overlap: Literal["auto", "merge", "keep"]
+    overlap_radius_m: AutoPositive
     overwrite: bool
 
     def __post_init__(self) -> None:
         check_products(self.write)
+        if self.within is None and self.within_layer is not None:
+            raise ValueError("within_layer names a layer of the file that within=FILE names; give within too")
 
 
 @dataclass(frozen=True)

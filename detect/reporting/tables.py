@@ -12,13 +12,14 @@ from detect.labels.sheets import read_rows, sheet_text, unguarded
 IMAGE, TOTAL = "image", "total"
 """The first column of a table of counts, and the one behind its classes."""
 
-SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED = "surveyed_share", "surveyed_ha", "unlike", "damaged"
-FACTS = (SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED)
+UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED = "unique", "surveyed_share", "surveyed_ha", "unlike", "damaged"
+FACTS = (UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED)
 """Columns behind the total, in this order, those that there are.
 
-The share of the image's pixels that are valid, in [0, 1]; their area on the ground in hectares; how the image differs
-from those that the model learned from; what the decoder warned of. A cell is empty where there is nothing to say. A
-column's name begins with `image_` where a class is called like it.
+Objects that the image is the first to show, where images show the same ground: their sum is the number of different
+ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; their area on the ground in
+hectares; how the image differs from those that the model learned from; what the decoder warned of. A cell is empty
+where there is nothing to say. A column's name begins with `image_` where a class is called like it.
 """
 
 MAX_COUNT = 10**12

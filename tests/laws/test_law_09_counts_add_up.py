@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,14 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import Point, Polygon, box, union_all
 
 from detect.evaluation.scores import score_points
+from detect.imagery.ground.polygons import Area, Areas
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Tiling
 from detect.labels.detections import Detections
 from detect.labels.writing.format_table import FORMATS
 from detect.nets.modelfile import save_model
+from detect.reporting.output.area_table import area_table
+from detect.reporting.output.ground_survey import inside_areas
+from detect.reporting.output.journal import Record
 from detect.reporting.tables import counts_table, read_counts
 from tests.commands import call
 from tests.engines import lively, write
@@ -220,3 +228,34 @@ def test_law_9_in_the_scores_of_a_run(predicted: Path, tmp_path: Path) -> None:
     assert {name: each["found"] for name, each in scores["per_image"].items()} == dict(
         zip(counts["image"], counts["total"], strict=True)
     )
+
+
+@given(cuts=st.lists(st.floats(0, 170), max_size=4, unique=True), turn=st.floats(-30, 30), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_law_9_over_plots_side_by_side(cuts: list[float], turn: float, data: st.DataObject) -> None:
+    """Strips of the plane, cut at any places and turned, in pixels: every object is in one of them, on an edge too."""
+    edges = sorted({*cuts, -1000.0, 1000.0})
+    way = Affine.rotation(turn)
+    strips = [
+        Polygon([way @ corner for corner in ((left, -1000), (right, -1000), (right, 1000), (left, 1000))])
+        for left, right in pairwise(edges)
+    ]
+    areas = Areas(Path("plots.gpkg"), None, tuple(Area(str(i), each, None) for i, each in enumerate(strips)), ())
+    places = data.draw(st.lists(st.tuples(st.floats(0, 170), st.floats(0, 150)), max_size=20))
+    on_edges = [way @ (edge, y) for edge in cuts for y in (0.0, 75.5)]
+    xy = np.array([*places, *on_edges]).reshape(-1, 2)
+    things = Detections(xy, np.ones(len(xy)), np.arange(len(xy)) % 2, CLASSES)
+    scene = Scene(Path("a.png"), (150, 170), "uint8", 3)
+    found = inside_areas(areas, "a", scene, things, None)
+    met, kept = found.parts, found.detections
+    on_image = [i for i, strip in enumerate(strips) if strip.intersection(box(0, 0, 170, 150)).area > 0]
+    assert [part.area for part in met] == on_image
+    assert sum(len(part.rows) for part in met) == len(kept)
+    record = Record("", 0, 0, 150 * 170, kept, areas=tuple(met), outside=len(things) - len(kept))
+    table = area_table(areas, {"a": record}, CLASSES, None, {})
+    assert {name: table[name].sum() for name in CLASSES} == kept.counts()
+    assert table["total"].sum() == len(kept) and table["surveyed_pixels"].sum() == pytest.approx(
+        150 * 170, abs=len(met)
+    )
+    shown = union_all([strips[i] for i in on_image]).buffer(1e-7)
+    assert len(kept) == sum(shown.contains(Point(place)) for place in xy)

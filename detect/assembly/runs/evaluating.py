@@ -62,6 +62,12 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         names=settings.data.labels.names,
     )
     predictions = read_predictions(folder)
+    if predictions.areas is not None:
+        logger.warning(
+            "%s counts inside of areas alone: what is annotated outside of them counts as missed; score a run without "
+            "within=, or leave those annotations out",
+            folder,
+        )
     classes, done = list(predictions.classes), [str(name) for name in predictions.counts[IMAGE]]
     pairs = match_names(done, list(truth))
     if not pairs:

@@ -203,9 +203,13 @@ def predict_folder(
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
     log_unlike({name: record.unlike for name, record in sink.found.items() if record.unlike})
+    for remark in sink.ground.areas_remarks:
+        logger.info("%s", remark)
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     where = "report" if report != sink.folder else "written to"
-    logger.info("%s in %d images, %d failed; %s: %s", counted, len(sink.found), len(failures), where, report)
+    different = "" if sink.ground.seen is None else f"; {sink.ground.seen.sentence()}"
+    done = f"{counted} in {len(sink.found)} images, {len(failures)} failed{different}"
+    logger.info("%s; %s: %s", done, where, report)
     return SOME_FAILED if failures else DONE
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 
@@ -35,6 +35,9 @@ DEGREE_DIGITS = 9
 MORE_DIGITS, MOST_DIGITS = 3, 12
 """Decimals of map coordinates beyond the size of a pixel, and most of all."""
 
+OBJECT = "object"
+"""A last column, where images show the same ground: the number, from 1, of the object that a detection shows."""
+
 
 def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
     """Write detections (`detections_bytes`), whole or not at all."""
@@ -43,7 +46,9 @@ def write_detections(by_image: Mapping[str, Detections], path: Path) -> None:
 
 
 def detections_bytes(
-    by_image: Mapping[str, Detections], placements: Mapping[str, Placement | None] | None = None
+    by_image: Mapping[str, Detections],
+    placements: Mapping[str, Placement | None] | None = None,
+    objects: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> bytes:
     """Return detections as CSV, pixels to 3 decimals and scores to 6.
 
@@ -52,17 +57,23 @@ def detections_bytes(
     Args:
         by_image: the detections of each image.
         placements: where images lie on a map; where any does, the columns of `GROUND` are there.
+        objects: (N,) number of the object on the ground that each detection of an image shows, for a last column
+            `object`; None for no such column.
 
     Raises:
         ValueError: an image or class name cannot be written.
     """
     placed = {name: each for name, each in (placements or {}).items() if each is not None}
-    header = (*HEADER, *GROUND) if placed else HEADER
-    return sheet_text(header, _rows(by_image, placed)).encode("utf-8")
+    header = (*HEADER, *(GROUND if placed else ()), *(() if objects is None else (OBJECT,)))
+    return sheet_text(header, _rows(by_image, placed, objects)).encode("utf-8")
 
 
-def _rows(by_image: Mapping[str, Detections], placed: Mapping[str, Placement]) -> Iterator[list[str]]:
-    """Yield a row for each object; with places on the ground where any image has them."""
+def _rows(
+    by_image: Mapping[str, Detections],
+    placed: Mapping[str, Placement],
+    objects: Mapping[str, NDArray[np.int64]] | None,
+) -> Iterator[list[str]]:
+    """Yield a row for each object; with places on the ground where any image has them, and its number there."""
     told: set[str] = set()
     nowhere = [""] * len(GROUND) if placed else []
     for image, found in by_image.items():
@@ -70,8 +81,12 @@ def _rows(by_image: Mapping[str, Detections], placed: Mapping[str, Placement]) -
         classes = [writable(name, "label") for name in found.classes]
         name = writable(image, "image name")
         ground = _ground(found, placed[image], told) if image in placed else repeat(nowhere, len(found))
-        for (x, y), size, score, label, more in zip(found.xy, sizes, found.score, found.label, ground, strict=True):
-            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more]
+        numbers: Iterable[list[str]] = repeat([], len(found))
+        if objects is not None:
+            numbers = ([str(number)] for number in objects[image])
+        cells = zip(found.xy, sizes, found.score, found.label, ground, numbers, strict=True)
+        for (x, y), size, score, label, more, number in cells:
+            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more, *number]
 
 
 def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator[list[str]]:

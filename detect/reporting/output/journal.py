@@ -14,10 +14,13 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from detect.imagery.files import check_inside, check_regular
+from detect.imagery.ground.footprints import Footprint
 from detect.imagery.ground.geodesy import Placement
+from detect.imagery.ground.valid_outline import outline_of_text
 from detect.imagery.validity.sidecar import beside_of
 from detect.labels.detections import Detections
 from detect.labels.json_files import read_json_object
+from detect.reporting.output.area_parts import AreaPart
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.writing import write_json
 
@@ -28,7 +31,21 @@ MAX_LINE_BYTES = 256 << 20
 """Most bytes of a line of it, which is one image."""
 
 
-FACTS = ("path", "size", "mtime_ns", "pixels", "damaged", "valid", "hectares", "unlike", "shape", "object_wh")
+FACTS = (
+    "path",
+    "size",
+    "mtime_ns",
+    "pixels",
+    "damaged",
+    "valid",
+    "hectares",
+    "unlike",
+    "shape",
+    "object_wh",
+    "inside",
+    "shown",
+    "outside",
+)
 """What a line says of an image, beside its name and what was found."""
 
 
@@ -109,6 +126,10 @@ class Record:
         shape: (height, width) of the image file in pixels.
         object_wh: width and height of a typical object in pixels of the file, as far as the model knows.
         placement: where the file lies on a map; None without a georeference.
+        inside: number of pixels in the areas in which is counted; None of whole images.
+        shown: what of the file has data, as `valid_outline.outline_text` writes it; None for all of it.
+        areas: its parts of the areas in which is counted, none where that is all of it.
+        outside: how many objects lay in none of them, and are not among the detections.
     """
 
     path: str
@@ -123,11 +144,23 @@ class Record:
     shape: tuple[int, int] = (0, 0)
     object_wh: tuple[float, float] | None = None
     placement: Placement | None = None
+    inside: int | None = None
+    shown: str | None = None
+    areas: tuple[AreaPart, ...] = ()
+    outside: int = 0
 
     @property
     def surveyed_share(self) -> float:
-        """The share of the image's pixels that are valid, in [0, 1]."""
-        return 1.0 if self.valid is None else self.valid / self.pixels
+        """The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; 0 where no area is."""
+        pixels = self.pixels if self.inside is None else self.inside
+        return 1.0 if self.valid is None else self.valid / max(1, pixels)
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """The ground that the image shows; None without a georeference."""
+        if self.placement is None:
+            return None
+        return Footprint(self.placement, self.shape, None if self.shown is None else outline_of_text(self.shown))
 
     def describes(self, path: Path) -> bool:
         """Return whether a file is the recorded one, unchanged."""
@@ -184,6 +217,7 @@ class Journal:
         detections = record.detections
         facts = {key: getattr(record, key) for key in FACTS}
         facts["placement"] = None if record.placement is None else asdict(record.placement)
+        facts["areas"] = [part.to_record() for part in record.areas]
         wh = None if detections.wh is None else detections.wh.tolist()
         columns = {"xy": detections.xy.tolist(), "wh": wh}
         columns |= {"score": detections.score.tolist(), "label": detections.label.tolist()}
@@ -228,6 +262,10 @@ def _parse(line: bytes) -> tuple[str, Record]:
     classes = tuple(_text(name) for name in data["classes"])
     found = Detections(xy, np.array(data["score"], np.float64), label, classes, wh)
     size, mtime_ns, pixels = (_whole(data[key]) for key in ("size", "mtime_ns", "pixels"))
+    inside = None if data.get("inside") is None else _share_of(pixels, data["inside"])
+    shown = None if data.get("shown") is None else _text(data["shown"])
+    if shown is not None:
+        outline_of_text(shown)
     height, width = (_whole(side) for side in data["shape"])
     return _text(data["name"]), Record(
         path=_text(data["path"]),
@@ -242,6 +280,10 @@ def _parse(line: bytes) -> tuple[str, Record]:
         shape=(height, width),
         object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
         placement=_placement(data["placement"]),
+        inside=inside,
+        shown=shown,
+        areas=tuple(AreaPart.from_record(each, len(found)) for each in data.get("areas", ())),
+        outside=_whole(data.get("outside", 0)),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 COUNTS = "counts.csv"
 DETECTIONS = "detections.csv"
 FAILURES = "failures.csv"
+AREAS = "areas.csv"
 RUN_FACTS = "run.json"
 SCORES = "scores.json"
 REPORT = "report.html"
@@ -26,7 +27,7 @@ JOURNAL = "journal.jsonl"
 LOCK = "lock"
 WRITTEN = "written.json"
 
-RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, RUN_FACTS, REPORT, SCORES)
+RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, AREAS, RUN_FACTS, REPORT, SCORES)
 """The files of an output folder that a run replaces."""
 
 
@@ -62,6 +63,11 @@ class PredictionPaths:
     def failures(self) -> Path:
         """The images that failed, with their errors."""
         return self.folder / FAILURES
+
+    @property
+    def areas(self) -> Path:
+        """The counts of every area, where a run counts in areas."""
+        return self.folder / AREAS
 
     @property
     def run_facts(self) -> Path:

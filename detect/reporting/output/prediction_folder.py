@@ -14,6 +14,8 @@ from detect.imagery.scenes import Scene, original
 from detect.imagery.validity.surveyed import surveyed
 from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.output.format_files import write_formats
+from detect.reporting.output.ground_counts import GroundCounts
+from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey, Inside, inside_areas
 from detect.reporting.output.journal import Journal, Record, signature
 from detect.reporting.output.layout import (
     COUNTS,
@@ -28,6 +30,7 @@ from detect.reporting.output.products import PAGE, TABLES, format_folders
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
+from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
 from detect.reporting.tables import DAMAGED, SURVEYED_HA, SURVEYED_SHARE, UNLIKE, counts_table, table_bytes
@@ -50,19 +53,27 @@ class PredictionFolder:
         card: the card of the model.
         images: (name, path) of this run; those of an earlier run that are not among them are left out of the tables.
         wanted: what is asked for, of `PRODUCTS`.
+        survey: what of the ground is counted; every run in this folder has the same areas.
 
     Raises:
         ValueError: a class has the name of another column of the counts.
     """
 
     def __init__(
-        self, folder: Path, card: "ModelCard", images: Sequence[tuple[str, Path]], wanted: Collection[str]
+        self,
+        folder: Path,
+        card: "ModelCard",
+        images: Sequence[tuple[str, Path]],
+        wanted: Collection[str],
+        survey: GroundSurvey = WHOLE_IMAGES,
     ) -> None:
         counts_table({}, card.classes)
         self.wanted = frozenset(wanted)
         self.folder = folder
         self.paths = PredictionPaths(folder)
         self.card = card
+        self.survey = survey
+        self.ground = GroundCounts(survey, {}, card)
         self._check_places([name for name, _ in images])
         self.journal = Journal(folder)
         self.written = WrittenFiles(folder)
@@ -124,7 +135,11 @@ class PredictionFolder:
             name: of the image.
             scene: the image as the model reads it.
             result: its detections in file pixels, its map and its preview.
+
+        Raises:
+            ValueError: areas are on a map, and the image has no place on it.
         """
+        inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
         for picture, folder, asked in self._pictures(name):
             if not asked:
                 remove_written(picture, folder)
@@ -138,22 +153,22 @@ class PredictionFolder:
                 result.geometry.offset,
             )
         if self.previewed:
-            self._write_pictures(name, scene, result)
+            self._write_pictures(name, scene, result, inside)
         self.paths.scores.unlink(missing_ok=True)
-        self.journal.add(name, self._record(name, scene, result))
+        self.journal.add(name, self._record(name, scene, result, inside))
         self._complete.add(name)
 
-    def _record(self, name: str, scene: Scene, result: "SceneResult") -> Record:
+    def _record(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> Record:
         """Return what is kept of an image: with it every table and format can be written without the image."""
         path, size, mtime_ns = self._signatures[name]
         typical = self.card.head.typical_size
-        part = result.surveyed or surveyed(scene, result.geometry.valid)
+        part = inside.part or result.surveyed or surveyed(scene, result.geometry.valid)
         return Record(
             path=path,
             size=size,
             mtime_ns=mtime_ns,
-            pixels=part.pixels,
-            detections=result.detections,
+            pixels=scene.file_pixels,
+            detections=inside.detections,
             damaged=result.damaged,
             valid=part.valid,
             hectares=part.hectares,
@@ -161,16 +176,21 @@ class PredictionFolder:
             shape=original(scene).shape,
             object_wh=(typical / scene.factor_xy[0], typical / scene.factor_xy[1]) if typical else None,
             placement=placement_of(scene),
+            inside=None if inside.part is None else inside.part.pixels,
+            shown=inside.shown,
+            areas=inside.parts,
+            outside=inside.outside,
         )
 
-    def _write_pictures(self, name: str, scene: Scene, result: "SceneResult") -> None:
+    def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:
         """Write the overlay and the thumbnail of an image, both from its preview, as far as they are asked for."""
         assert result.preview is not None
         preview = to_display(result.preview, nodata=scene.nodata)
         if OVERLAYS in self.wanted:
             preview_per_file_px = preview.shape[1] / original(scene).shape[1]
             radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
-            picture = overlay(preview, result.detections, preview_per_file_px, radius_file_px)
+            picture = overlay(preview, inside.detections, preview_per_file_px, radius_file_px)
+            draw_outlines(picture, inside.outlines, preview_per_file_px)
             write_picture(picture, self.paths.overlay(name))
         if PAGE not in self.wanted:
             return
@@ -183,20 +203,25 @@ class PredictionFolder:
         self.failures.append(failure)
 
     def write_tables(self, run: Mapping[str, Any]) -> None:
-        """Write `counts.csv` and `detections.csv`, where they are asked for, `failures.csv` and `run.json`.
+        """Write `counts.csv`, `detections.csv` and, where there are areas, `areas.csv`; `failures.csv` and `run.json`.
+
+        The first three as far as tables are asked for.
 
         Args:
             run: versions, model, settings, speed and memory; the numbers of images and pixels and the sources are
                 added.
         """
         found = self.found
+        self.ground = ground = GroundCounts(self.survey, found, self.card)
         detections = {name: record.detections for name, record in found.items()}
         placements = {name: record.placement for name, record in found.items()}
         failed = pd.DataFrame(sorted((f.name, f.error) for f in self.failures), columns=["image", "error"])
         tables = {}
         if TABLES in self.wanted:
-            tables[COUNTS] = table_bytes(counts_table(detections, self.card.classes, _facts(found)))
-            tables[DETECTIONS] = detections_bytes(detections, placements)
+            facts = {**ground.columns, **_facts(found)}
+            tables[COUNTS] = table_bytes(counts_table(detections, self.card.classes, facts))
+            tables[DETECTIONS] = detections_bytes(detections, placements, ground.objects)
+            tables |= ground.files()
         self.written.write({**tables, FAILURES: table_bytes(failed), RUN_FACTS: self._run_facts(run)})
 
     def _run_facts(self, run: Mapping[str, Any]) -> bytes:
@@ -206,6 +231,8 @@ class PredictionFolder:
             "pixels": sum(record.pixels for record in found.values()),
             "valid_pixels": sum(record.pixels if record.valid is None else record.valid for record in found.values()),
             "images": {"done": len(found), "failed": len(self.failures)},
+            "notes": [*run.get("notes", ()), *self.ground.remarks],
+            **self.ground.facts(),
             "sources": {name: record.path for name, record in found.items()},
         }
         return json_bytes({**run, **facts}, self.paths.run_facts)

@@ -15,6 +15,7 @@ from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.json_files import read_json_object
 from detect.labels.sheets import MAX_TABLE_BYTES
+from detect.reporting.output.area_table import read_area_table
 from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths, inside_name
 from detect.reporting.tables import (
     DAMAGED,
@@ -49,6 +50,7 @@ class Predictions:
             large.
         remarks: sentences about files that are missing or disagree.
         surveyed: how much of each image was looked at, by its name.
+        areas: `areas.csv` as text; None of a run that counted whole images.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Predictions:
     scores: NDArray[np.float64] | None
     remarks: list[str] = field(default_factory=list)
     surveyed: dict[str, SurveyedPart] = field(default_factory=dict)
+    areas: pd.DataFrame | None = None
 
     @property
     def paths(self) -> PredictionPaths:
@@ -103,7 +106,8 @@ def read_predictions(folder: Path) -> Predictions:
     surveyed = _surveyed(paths.counts, facts)
     remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE, {}))
     remarks += _remarks_on_damage(facts.get(DAMAGED, {}))
-    return Predictions(folder, counts, failures, run, scores, remarks + _remarks_on_masks(surveyed), surveyed)
+    areas = read_area_table(paths.areas) if _is_there(paths.areas) else None
+    return Predictions(folder, counts, failures, run, scores, remarks + _remarks_on_masks(surveyed), surveyed, areas)
 
 
 def _is_there(path: Path) -> bool:

@@ -4,10 +4,20 @@ import difflib
 from collections.abc import Collection, Iterator, Sequence
 
 from detect.labels.writing.format_table import FORMATS, FolderFormat
-from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, HEATMAPS, OVERLAYS, REPORT, RUN_FACTS, SCORES
+from detect.reporting.output.layout import (
+    AREAS,
+    COUNTS,
+    DETECTIONS,
+    FAILURES,
+    HEATMAPS,
+    OVERLAYS,
+    REPORT,
+    RUN_FACTS,
+    SCORES,
+)
 
 TABLES, PAGE = "tables", "report"
-"""`counts.csv` and `detections.csv`; the report page, which is made of them."""
+"""`counts.csv`, `detections.csv` and, where there are areas, `areas.csv`; the report page, which is made of them."""
 
 PRODUCTS = (TABLES, PAGE, OVERLAYS, HEATMAPS, *FORMATS)
 """All that can be asked for; `failures.csv` and `run.json` are written in any case."""
@@ -32,7 +42,7 @@ def check_products(names: Sequence[str]) -> None:
 
 def result_files(wanted: Collection[str]) -> tuple[str, ...]:
     """Return the files of an output folder that a run replaces or removes, formats left out."""
-    tables = (COUNTS, DETECTIONS) if TABLES in wanted else ()
+    tables = (COUNTS, DETECTIONS, AREAS) if TABLES in wanted else ()
     return (*tables, FAILURES, RUN_FACTS, *((REPORT,) if PAGE in wanted else ()), SCORES)
 
 

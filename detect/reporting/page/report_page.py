@@ -15,6 +15,7 @@ from detect.imagery.files import check_regular
 from detect.reporting.output.layout import REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
 from detect.reporting.output.written import WrittenFiles
+from detect.reporting.page.areas_section import areas_section
 from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figures
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
 from detect.reporting.pictures.colours import PALETTE, class_colours
@@ -118,6 +119,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         masked=any(part.share is not None and part.share < 1 for part in content.surveyed.values()),
         located=any(part.hectares is not None for part in content.surveyed.values()),
         colours_repeat=len(content.classes) > len(PALETTE),
+        areas=areas_section(content.areas),
         dash=DASH,
     )
 
