@@ -200,14 +200,14 @@ def _read(
     """Read annotations, and check them against the images below `root` if one is given; log what is told."""
     problems = Problems(path)
     entries, boxes = _reader_of(path)(path, root, problems)
-    problems.stop(len(entries))
+    problems.stop(sum(entry.numbers is not None for entry in entries))
     if not entries:
         raise AnnotationError(f"{path}: no annotations: the file has a header and no rows")
     entries = renamed(entries, names, problems)
     by_image = entries_by_image(entries, root, problems)
     kept = [entry for lines in by_image.values() for entry in lines]
     chosen = choose_classes(kept, negative_labels, classes, problems)
-    problems.stop(len(kept))
+    problems.stop(sum(entry.numbers is not None for entry in kept))
     told = problems.told()
     for sentence in told:
         _log.warning("%s: %s", path, sentence)

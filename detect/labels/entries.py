@@ -103,7 +103,7 @@ class Problems:
         """Raise the problems found; return if there are none.
 
         Args:
-            kept: number of rows that are used; None while it is not known.
+            kept: number of objects that are used; None while it is not known.
 
         Raises:
             AnnotationError: at least one problem, or more rows are left out than kept; the message lists up to `shown`.

@@ -18,6 +18,9 @@ from detect.labels.json_files import MAX_LABELS_BYTES, read_json
 from detect.labels.reading.coco_shapes import box_around_mask, box_of, middle_of, shown, stated_size
 
 _HEAD_BYTES, _LOOKED_AT, _FOLDERS_DEEP = 1 << 16, 50, 3
+_ONE_KEYPOINT = 3
+"""Numbers of one keypoint: x, y, visibility."""
+
 _KEY = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
 
 
@@ -48,7 +51,7 @@ def read_coco(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
     """
     files = [file for file in _json_files(path) if _begins_as_coco(file)] if path.is_dir() else [path]
     read = [(file, _content(file)) for file in files]
-    boxes = any(_has_boxes(content) for _, content in read)
+    boxes = any(_has_boxes(content) for _, content in read) and not all(_are_points(content) for _, content in read)
     entries: list[Entry] = []
     for file, content in read:
         split = _side(file, path) if len(files) > 1 else None
@@ -102,6 +105,20 @@ def _content(path: Path) -> Mapping[str, Any]:
 def _has_boxes(content: Mapping[str, Any]) -> bool:
     """Return whether some annotation has a box or a mask."""
     return any(each.get("bbox") or each.get("segmentation") for each in content.get("annotations", []))
+
+
+def _are_points(content: Mapping[str, Any]) -> bool:
+    """Return whether every annotation is one keypoint; a box around it stands for it in programs without points."""
+    return all(
+        isinstance(each.get("keypoints"), list) and len(each["keypoints"]) == _ONE_KEYPOINT
+        for each in _objects(content)
+    )
+
+
+def _objects(content: Mapping[str, Any]) -> list[Any]:
+    """Return the annotations."""
+    found = content.get("annotations", [])
+    return found if isinstance(found, list) else []
 
 
 def _side(file: Path, folder: Path) -> str | None:
@@ -187,23 +204,26 @@ class _File:
 
     def _entry(self, head: Entry, item: Mapping[str, Any], problems: Problems) -> Entry | None:
         """Return the entry of an annotation; None where it is left out."""
+        crowd = item.get("iscrowd") in (1, "1")
+        boxes, what = self.boxes or crowd, ""
         try:
-            numbers = box_of(item)
-            what = "" if numbers is not None else "the box around their mask"
-            numbers = box_around_mask(item.get("segmentation")) if numbers is None else numbers
-            if numbers is None and not self.boxes:
-                numbers, what = middle_of(item.get("keypoints")), "the middle of their keypoints"
+            numbers = box_of(item) if boxes else middle_of(item.get("keypoints"))
+            if numbers is None and boxes:
+                numbers = box_around_mask(item.get("segmentation"))
+                what = "annotations without bbox are read as the boxes around their masks"
+            elif not boxes and len(item.get("keypoints") or ()) > _ONE_KEYPOINT:
+                what = "objects of several keypoints are read as the middle of those that are visible"
         except ValueError as error:
             problems.skip(head.place, str(error))
             return None
         if numbers is None:
-            problems.skip(head.place, "has no bbox and no segmentation")
+            problems.skip(head.place, f"has no {'bbox and no segmentation' if boxes else 'keypoints'}")
             return None
-        if item.get("iscrowd") in (1, True, "1"):
+        if crowd:
             problems.tell("crowds (iscrowd) are regions in which nothing is learned or scored", head.place)
-            return replace(head, numbers=numbers, label="", ignored=len(numbers) == 4)
+            return replace(head, numbers=numbers, label="", ignored=True)
         if what:
-            problems.tell(f"annotations without bbox are read as {what}", head.place)
+            problems.tell(what, head.place)
         return replace(head, numbers=numbers)
 
 

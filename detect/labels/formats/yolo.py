@@ -13,13 +13,12 @@ from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
 from detect.labels.reading.yolo_folders import (
-    CLASS_LISTS,
     MAX_LABEL_BYTES,
     class_list_in,
-    described_images,
+    described_files,
     described_names,
     description_in,
-    images_below,
+    files_in,
     is_description,
     listed_names,
     read_description,
@@ -59,45 +58,29 @@ def read_yolo(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
     described = description_in(path) if path.is_dir() else path
     folder = path if path.is_dir() else path.parent
     if described is None:
-        names, images = listed_names(folder), [(image, None) for image in images_below(folder)]
-        posed = False
+        names, posed, files = listed_names(folder), False, files_in(folder, root)
     else:
         content = read_description(described)
-        names = described_names(described, content)
-        images = list(described_images(described, content, root))
-        posed = "kpt_shape" in content
-    if not images:
-        raise AnnotationError(f"{path}: no images are found; {described or folder} names none with a known ending")
-    base = root if root is not None and _is_below(folder, root) else folder
+        names, posed = described_names(described, content), "kpt_shape" in content
+        files = described_files(described, content, root)
+    if not files:
+        raise AnnotationError(f"{path}: no images are found in {folder}; they are needed for their sizes")
     read = _Rows(names, posed, problems)
     entries: list[Entry] = []
-    unlabelled: list[str] = []
-    for image, split in images:
-        entries += read.image(image, _name(image, base), split, unlabelled)
-    for name in unlabelled:
-        problems.tell("images without a label file are images without objects", name)
+    for file in files:
+        name = _name(file.image, [base for base in (root, folder) if base is not None])
+        if file.labels is None:
+            problems.tell("images without a label file are images without objects", name)
+            entries.append(Entry(file.image, 0, name, None, "", file.split, unit="image"))
+        else:
+            entries += read.image(file.image, Entry(file.labels, 1, name, None, "", file.split))
     return entries, True
 
 
-def _is_below(path: Path, folder: Path) -> bool:
-    return path.absolute().is_relative_to(folder.absolute())
-
-
-def _name(image: Path, base: Path) -> str:
-    """Return an image's path below a folder, or its name where it is elsewhere."""
-    return image.absolute().relative_to(base.absolute()).as_posix() if _is_below(image, base) else image.name
-
-
-def _labels_of(image: Path) -> Path | None:
-    """Return the label file of an image: in `labels` in place of the last `images` of its path, or beside it."""
-    parts = image.parts
-    tried = []
-    for position in reversed(range(len(parts) - 1)):
-        if parts[position] == "images":
-            tried.append(Path(*parts[:position], "labels", *parts[position + 1 :]).with_suffix(".txt"))
-            break
-    tried += [image.with_suffix(".txt"), image.parent / "labels" / f"{image.stem}.txt"]
-    return next((path for path in tried if path.is_file() and path.name not in CLASS_LISTS), None)
+def _name(image: Path, bases: Sequence[Path]) -> str:
+    """Return an image's path below the first of some folders that it is in, or its name where it is elsewhere."""
+    below = [base for base in bases if image.absolute().is_relative_to(base.absolute())]
+    return image.absolute().relative_to(below[0].absolute()).as_posix() if below else image.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +97,16 @@ class _Rows:
     posed: bool
     problems: Problems
 
-    def image(self, path: Path, name: str, split: str | None, unlabelled: list[str]) -> list[Entry]:
-        """Return the entries of an image; one without a label file is added to `unlabelled`."""
-        file = _labels_of(path)
-        if file is None:
-            unlabelled.append(name)
-            return [Entry(path, 0, name, None, "", split)]
-        head = Entry(file, 1, name, None, "", split)
+    def image(self, path: Path, head: Entry) -> list[Entry]:
+        """Return the entries of an image with a label file; none where all its rows are left out.
+
+        Args:
+            path: the image.
+            head: names the image and its label file.
+        """
         try:
-            lines = text_lines(file, MAX_LABEL_BYTES)
-            height, width = open_scene(path).shape if any(line.strip() for line in lines) else (1, 1)
+            lines = text_lines(head.source, MAX_LABEL_BYTES)
+            height, width = open_scene(path).shape
         except (AnnotationError, SceneError) as error:
             self.problems.add(head.place, str(error))
             return []
@@ -131,7 +114,7 @@ class _Rows:
         left_out = len(self.problems.left_out)
         for number, line in enumerate(lines, 1):
             if line.strip():
-                entry = self._row(replace(head, line=number), line.split(), (width, height))
+                entry = self._row(replace(head, line=number, size=(height, width)), line.split(), (width, height))
                 entries += [] if entry is None else [entry]
         return entries or ([head] if len(self.problems.left_out) == left_out else [])
 

@@ -4,13 +4,17 @@ Ultralytics: https://docs.ultralytics.com/datasets/detect.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from detect.imagery.files import read_regular
 from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.annotations import AnnotationError
+from detect.labels.images import ImageFolder
 
 SIDES = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 """The keys of `data.yaml` that name images, and the side of the split that each is."""
@@ -108,29 +112,102 @@ def images_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def described_images(path: Path, content: Mapping[str, Any], root: Path | None) -> Iterator[tuple[Path, str | None]]:
-    """Yield the images that `data.yaml` names, each with its side; each once, for the first side that has it.
+@dataclass(frozen=True)
+class LabelledFile:
+    """An image of the data set and its labels.
+
+    Attributes:
+        image: the image file.
+        labels: its label file; None if there is none.
+        split: the side that the image is on, None for none.
+    """
+
+    image: Path
+    labels: Path | None
+    split: str | None = None
+
+
+def files_in(folder: Path, root: Path | None) -> list[LabelledFile]:
+    """List the images of a folder without a description; where it has none, the images of its labels (`_of_labels`)."""
+    images = images_below(folder)
+    return [LabelledFile(image, label_file(image)) for image in images] or _of_labels(folder / "labels", root)
+
+
+def described_files(path: Path, content: Mapping[str, Any], root: Path | None) -> list[LabelledFile]:
+    """List the images that `data.yaml` names, each once, with its side; on several sides, as in examples, with none.
 
     Raises:
-        AnnotationError: a folder or list is not there, or lies outside of the data set's and the data folder.
+        AnnotationError: a folder, list or image is not there, or lies outside of the data set's and the data folder.
     """
-    seen: dict[Path, str] = {}
+    found: dict[Path, LabelledFile] = {}
+    sides: dict[Path, set[str]] = defaultdict(set)
     for key, side in SIDES.items():
         given = content.get(key)
         for text in given if isinstance(given, list) else [] if given is None else [given]:
             if not isinstance(text, str):
                 raise AnnotationError(f"{path}: {key} must name a folder or a list of images, got {str(text)[:40]!r}")
-            place = _place(path, content.get("path"), text, root)
-            images = _listed(place) if place.is_file() else images_below(place)
-            for image in images:
-                before = seen.setdefault(image, side)
-                if before != side:
-                    raise AnnotationError(f"{path}: {image} is in {before} and in {side}; keep it on one side")
-            yield from ((image, side) for image in images if seen[image] == side)
+            for each in _named_files(path, content.get("path"), text, root):
+                found.setdefault(each.image, each)
+                sides[each.image].add(side)
+    both = [image for image, those in sides.items() if len(those) > 1]
+    if both and len(both) < len(found):
+        raise AnnotationError(f"{path}: {both[0]} is on the sides {sorted(sides[both[0]])}; keep it on one side")
+    if both:
+        return list(found.values())
+    return [replace(each, split=min(sides[image])) for image, each in found.items()]
 
 
-def _place(file: Path, base: Any, text: str, root: Path | None) -> Path:
-    """Return the folder or list that a text names, below the file's own folder or the data folder.
+def _named_files(path: Path, base: Any, text: str, root: Path | None) -> list[LabelledFile]:
+    """List the images of a folder or list that a description names; where only its labels are there, their images."""
+    place = _place(path, base, text, root)
+    if place is None:
+        inside = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part not in ("..", "/")]
+        labels = path.parent.joinpath(*("labels" if part == "images" else part for part in inside))
+        found = _of_labels(labels, root) if "images" in inside else []
+        if not found:
+            allowed = " or ".join(str(each) for each in (path.parent, root) if each is not None)
+            raise AnnotationError(f"{path}: {text[:200]!r} is not below {allowed}; correct the path")
+        return found
+    if place.is_file():
+        return _listed(place, root)
+    return [LabelledFile(image, label_file(image)) for image in images_below(place)]
+
+
+def _of_labels(folder: Path, root: Path | None) -> list[LabelledFile]:
+    """List the label files of a folder with their images below the data folder, of the same path without its ending."""
+    files = sorted(each for each in folder.rglob("*.txt") if each.is_file() and each.name not in CLASS_LISTS)
+    if not files or root is None:
+        return []
+    images = ImageFolder(root)
+    return [LabelledFile(_below(images, file.relative_to(folder).with_suffix("").as_posix()), file) for file in files]
+
+
+def _below(images: ImageFolder, name: str) -> Path:
+    """Find an image by its name without an ending, which must be the one image of that name.
+
+    Raises:
+        AnnotationError: there is none, or several are called so.
+    """
+    for ending in SUFFIXES:
+        for text in (name + ending, name + ending.upper()):
+            with suppress(AnnotationError):
+                return images.find(text)
+    return images.find(name)
+
+
+def label_file(image: Path) -> Path | None:
+    """Return the label file of an image: in `labels` in place of the last `images` of its path, or beside it."""
+    parts = image.parts
+    tried = []
+    if "images" in parts[:-1]:
+        position = len(parts) - 2 - parts[:-1][::-1].index("images")
+        tried.append(Path(*parts[:position], "labels", *parts[position + 1 :]).with_suffix(".txt"))
+    tried += [image.with_suffix(".txt"), image.parent / "labels" / f"{image.stem}.txt"]
+    return next((path for path in tried if path.is_file() and path.name not in CLASS_LISTS), None)
+
+
+def _place(file: Path, base: Any, text: str, root: Path | None) -> Path | None:
+    """Return the folder or list that a text names, below the file's own folder or the data folder; None without one.
 
     Paths are tried as Ultralytics reads them, then without the `..` and the folders of another machine before them.
     """
@@ -143,18 +220,25 @@ def _place(file: Path, base: Any, text: str, root: Path | None) -> Path:
         real = Path(os.path.realpath(place)) if "\0" not in str(place) else None
         if real is not None and real.exists() and any(real.is_relative_to(os.path.realpath(each)) for each in allowed):
             return place
-    raise AnnotationError(f"{file}: {text[:200]!r} is not below {' or '.join(map(str, allowed))}; correct the path")
+    return None
 
 
-def _listed(file: Path) -> list[Path]:
-    """Return the images that a list names, a path a line, below the list's folder."""
+def _listed(file: Path, root: Path | None) -> list[LabelledFile]:
+    """List the images that a list names, a path a line, below the list's folder or the data folder."""
     found = []
+    images = None if root is None else ImageFolder(root)
     for number, line in enumerate(text_lines(file, MAX_LABEL_BYTES), 1):
         parts = [part for part in PurePosixPath(line.strip().replace("\\", "/")).parts if part not in ("..", "/")]
+        if not parts:
+            continue
         tried = [file.parent.joinpath(*parts[start:]) for start in range(len(parts))]
         image = next((each for each in tried if "\0" not in line and os.path.isfile(each)), None)  # noqa: PTH113
-        if parts and image is None:
-            raise AnnotationError(f"{file} line {number}: {line.strip()[:200]!r} is not below {file.parent}")
         if image is not None:
-            found.append(image)
+            found.append(LabelledFile(image, label_file(image)))
+            continue
+        inside = parts[parts.index("images") + 1 :] if "images" in parts[:-1] else parts
+        if images is None:
+            raise AnnotationError(f"{file} line {number}: {line.strip()[:200]!r} is not below {file.parent}")
+        labels = file.parent.joinpath("labels", *inside).with_suffix(".txt")
+        found.append(LabelledFile(images.find("/".join(inside)), labels if labels.is_file() else None))
     return found
