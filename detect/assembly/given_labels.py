@@ -17,6 +17,7 @@ from detect.labels.annotations import Annotations, with_ignored
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
 from detect.labels.regions import read_regions, regions_of, with_regions
 from detect.labels.sheets import writable
+from detect.reporting.label_summary import short_summary
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     reserved = sorted(COUNT_COLUMNS & set(annotations.classes))
     if reserved:
         raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
-    kind = "boxes" if annotations.boxes else "points"
-    logger.info("%d %s of %d classes in %d images", number, kind, len(annotations.classes), len(annotations.images))
+    for line in short_summary(annotations).splitlines():
+        logger.info("%s", line)
     return annotations
 
 

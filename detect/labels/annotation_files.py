@@ -140,6 +140,15 @@ def read_truth(
     return _read(path, None, negative_labels, classes, names or {}).truth
 
 
+def read_unchecked(path: Path) -> Annotations:
+    """Read labelled images without opening one: names and coordinates are as in the file, and sizes are not known.
+
+    Raises:
+        AnnotationError: as `read_truth`.
+    """
+    return _read(path, None, (), None)
+
+
 def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:
     """Write annotations in a format of `FORMATS` or as a CSV table, each file whole or not at all.
 
