@@ -27,6 +27,7 @@ from detect.labels.labelled_images import annotated_image, choose_classes, renam
 from detect.labels.sheets import write_whole
 from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
 from detect.labels.writing.outgoing import labelled_set
+from detect.labels.rules.turned import find_turn
 
 _log = logging.getLogger(__name__)
 
@@ -217,10 +218,17 @@ def _read(
     kept = [entry for lines in by_image.values() for entry in lines]
     chosen = choose_classes(kept, negative_labels, classes, problems)
     problems.stop(sum(entry.numbers is not None for entry in kept))
+    images = tuple(annotated_image(image, lines, chosen, boxes) for image, lines in by_image.items())
+    turn = None if root is None else find_turn(images)
+    if turn is not None:
+        problems.tell(
+            "the pixels under the labels look like the ground, and would not "
+            f"{turn}; look at them (detect.convert sheet=FILE.jpg)",
+            str(path),
+        )
     told = problems.told()
     for sentence in told:
         _log.warning("%s: %s", path, sentence)
-    images = tuple(annotated_image(image, lines, chosen, boxes) for image, lines in by_image.items())
     return Annotations(images, chosen, boxes, path, told)
 
 

@@ -144,6 +144,24 @@ def test_width_and_height_as_corners_are_named_with_images_and_without(
         np.testing.assert_allclose(one.objects.boxes_xyxy, other.objects.boxes_xyxy, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "how"),
+    [
+        (False, True, "with y counted from the bottom"),
+        (True, False, "with x counted from the right"),
+        (True, True, "with the image turned by 180 degrees"),
+        (False, False, None),
+    ],
+)
+def test_labels_that_lie_right_when_turned_are_told(
+    photographs: Path, tmp_path: Path, points: Table, x: bool, y: bool, how: str | None
+) -> None:
+    """All are in their images, and only the pixels under them show it."""
+    table = points.assign(x=WIDTH - points["x"] if x else points["x"], y=HEIGHT - points["y"] if y else points["y"])
+    told = read(photographs, tmp_path / "t.csv", table).told
+    assert [how in sentence for sentence in told] == ([] if how is None else [True])
+
+
 def test_no_training_begins_on_coordinates_that_are_no_pixels(photographs: Path, tmp_path: Path, points: Table) -> None:
     normalised(points).to_csv(tmp_path / "t.csv", index=False)
     done = call(
