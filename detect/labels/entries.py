@@ -18,6 +18,9 @@ MAX_COORDINATE = 1e12
 _PLACES_SHOWN = 5
 """Most places that a note lists."""
 
+_MOST_LETTERS = 1000
+"""Most characters of what is said of one row."""
+
 _TEXT_SHOWN = 60
 """Most characters of a field that a message shows."""
 
@@ -63,6 +66,11 @@ class Entry:
         return self.numbers is not None and not self.ignored
 
 
+def _bounded(text: str) -> str:
+    """Return a text of a message without the middle of what is too long, such as a name of a million letters."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS // 2]} ... {text[-_MOST_LETTERS // 2 :]}"
+
+
 @dataclass
 class Problems:
     """What is wrong with an annotation file, collected so that it is told together.
@@ -89,15 +97,15 @@ class Problems:
 
     def add(self, place: str, text: str) -> None:
         """Add a problem and its place (file and line), which stops the reading."""
-        self.found.append(f"{place}: {text}")
+        self.found.append(f"{place}: {_bounded(text)}")
 
     def skip(self, place: str, text: str) -> None:
         """Add a row that is left out, with its place and why."""
-        (self.found if self.strict else self.left_out).append(f"{place}: {text}")
+        (self.found if self.strict else self.left_out).append(f"{place}: {_bounded(text)}")
 
     def tell(self, text: str, place: str) -> None:
         """Add a place at which something is put right or looks wrong; one text is told once, with its places."""
-        self.notes.setdefault(text, []).append(place)
+        self.notes.setdefault(_bounded(text), []).append(_bounded(place))
 
     def stop(self, kept: int | None = None) -> None:
         """Raise the problems found; return if there are none.

@@ -1,5 +1,6 @@
 """The shapes of COCO's annotations, as boxes and points: bbox, polygons, run-length masks, keypoints."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +33,10 @@ def _finite(value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"must be numbers, got {shown(value)}")  # noqa: TRY004
-    number = float(value)
+    try:
+        number = math.nan if "_" in str(value) else float(value)
+    except ValueError:
+        number = math.nan
     if not abs(number) <= MAX_COORDINATE:
         raise ValueError(f"must be finite numbers, got {shown(value)}")
     return number

@@ -22,6 +22,9 @@ SIDES = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 MAX_YAML_BYTES, MAX_LABEL_BYTES = 1 << 20, 64 << 20
 """Most bytes of `data.yaml` or a list of classes, and of one image's labels or a list of images."""
 
+MAX_PATH = 1024
+"""Most characters of a path that a description or a list names."""
+
 CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt")
 
 
@@ -162,8 +165,9 @@ def _named_files(path: Path, base: Any, text: str, root: Path | None) -> list[La
     place = _place(path, base, text, root)
     if place is None:
         inside = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part not in ("..", "/")]
+        known = len(text) <= MAX_PATH and "images" in inside
         labels = path.parent.joinpath(*("labels" if part == "images" else part for part in inside))
-        found = _of_labels(labels, root) if "images" in inside else []
+        found = _of_labels(labels, root) if known else []
         if not found:
             allowed = " or ".join(str(each) for each in (path.parent, root) if each is not None)
             raise AnnotationError(f"{path}: {text[:200]!r} is not below {allowed}; correct the path")
@@ -212,13 +216,15 @@ def _place(file: Path, base: Any, text: str, root: Path | None) -> Path | None:
     Paths are tried as Ultralytics reads them, then without the `..` and the folders of another machine before them.
     """
     here = file.parent
+    if "\0" in text or "\0" in str(base) or max(len(text), len(str(base))) > MAX_PATH:
+        return None
     parts = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part != ".."]
     tried = [here / str(base or "") / text, here / text]
     tried += [here.joinpath(*parts[start:]) for start in range(len(parts)) if not parts[start].startswith("/")]
     allowed = [here] if root is None else [here, root]
     for place in tried:
-        real = Path(os.path.realpath(place)) if "\0" not in str(place) else None
-        if real is not None and real.exists() and any(real.is_relative_to(os.path.realpath(each)) for each in allowed):
+        real = Path(os.path.realpath(place))
+        if os.path.exists(real) and any(real.is_relative_to(os.path.realpath(each)) for each in allowed):  # noqa: PTH110
             return place
     return None
 
@@ -231,8 +237,10 @@ def _listed(file: Path, root: Path | None) -> list[LabelledFile]:
         parts = [part for part in PurePosixPath(line.strip().replace("\\", "/")).parts if part not in ("..", "/")]
         if not parts:
             continue
+        if "\0" in line or len(line) > MAX_PATH:
+            raise AnnotationError(f"{file} line {number}: is no path of an image")
         tried = [file.parent.joinpath(*parts[start:]) for start in range(len(parts))]
-        image = next((each for each in tried if "\0" not in line and os.path.isfile(each)), None)  # noqa: PTH113
+        image = next((each for each in tried if os.path.isfile(each)), None)  # noqa: PTH113
         if image is not None:
             found.append(LabelledFile(image, label_file(image)))
             continue
