@@ -298,6 +298,20 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class ConvertSettings:
+    """Settings of `detect.convert`: `conf/convert.yaml`."""
+
+    source: FilePath
+    target: OptionalPath
+    format: Text | None
+    root: OptionalPath
+    summary: OptionalPath
+    sheet: OptionalPath
+    samples: OneOrMore
+    overwrite: bool
+
+
+@dataclass(frozen=True)
 class FoldsSettings:
     """Settings of `detect.folds`: `conf/folds.yaml`."""
 
@@ -314,6 +328,7 @@ SETTINGS: dict[str, type] = {
     "preview": PreviewSettings,
     "find_lr": FindLrSettings,
     "folds": FoldsSettings,
+    "convert": ConvertSettings,
 }
 """The settings of each command, by its name and that of its root configuration."""
 

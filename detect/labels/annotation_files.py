@@ -24,10 +24,10 @@ from detect.labels.formats.via import is_via, read_via
 from detect.labels.formats.voc import is_voc, read_voc
 from detect.labels.formats.yolo import is_yolo, read_yolo
 from detect.labels.labelled_images import annotated_image, choose_classes, renamed
+from detect.labels.rules.turned import find_turn
 from detect.labels.sheets import write_whole
 from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
-from detect.labels.writing.outgoing import labelled_set
-from detect.labels.rules.turned import find_turn
+from detect.labels.writing.outgoing import OutSet, labelled_set
 
 _log = logging.getLogger(__name__)
 
@@ -176,7 +176,16 @@ def write_annotations(annotations: Annotations, target: Path, name: str | None =
     form = FORMATS[chosen]
     if isinstance(form, FolderFormat) and not annotations.boxes:
         raise ValueError(f"{chosen} holds boxes, these annotations are points; write csv, coco or another format")
-    out = labelled_set(annotations, isinstance(form, FileFormat) and form.placed)
+    write_set(labelled_set(annotations, isinstance(form, FileFormat) and form.placed), target, chosen)
+
+
+def write_set(out: OutSet, target: Path, name: str) -> None:
+    """Write objects, a person's or a model's, in a format of `FORMATS`, each file whole or not at all.
+
+    Raises:
+        ValueError: the format cannot hold the objects.
+    """
+    form = FORMATS[name]
     if isinstance(form, FileFormat):
         with replace_file(target) as part:
             form.write(out, part)

@@ -30,6 +30,7 @@ GIVEN = {
     "evaluate": ["predictions=p", "annotations=a", "output=o"],
     "report": ["predictions=p"],
     "folds": ["runs=r"],
+    "convert": ["source=s"],
 }
 """What each command must be given."""
 

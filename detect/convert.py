@@ -1,0 +1,29 @@
+"""Convert: `python -m detect.convert source=FILE_OR_DIR target=FILE_OR_DIR [root=DIR] [summary=FILE] [sheet=FILE]`."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from detect.assembly.command import DONE, command
+
+if TYPE_CHECKING:
+    from detect.assembly.settings import ConvertSettings
+
+logger = logging.getLogger("detect.convert")
+
+
+def run(settings: "ConvertSettings") -> int:
+    """Write annotations or detections in another format, and what they hold; see `conf/convert.yaml`."""
+    from detect.assembly.runs.converting import check_outputs, convert, read_source, write_views
+
+    check_outputs(settings)
+    labels = read_source(settings)
+    if settings.target is not None:
+        convert(settings, labels)
+    write_views(settings, labels.annotations)
+    return DONE
+
+
+main = command("convert")(run)
+
+if __name__ == "__main__":
+    main()
