@@ -190,7 +190,7 @@ def write_set(out: OutSet, target: Path, name: str) -> None:
         with replace_file(target) as part:
             form.write(out, part)
         return
-    form.files([image.name for image in annotations.images])
+    form.files([image.name for image in out.images])
     for file, text in form.texts(out):
         write_whole(target / file, text)
 
