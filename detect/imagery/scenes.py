@@ -82,7 +82,7 @@ class Scene:
         remarks: what is told of the image.
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
-        fill: what the others are read as; a network's scenes have its own.
+        fill: what the others are read as, by the numbers of bands that are asked for; a network's scenes have its own.
     """
 
     path: Path

@@ -64,3 +64,12 @@ def test_a_window_is_that_part_of_the_whole(holes: Path, name: str, scale: float
     np.testing.assert_array_equal(held, pixels)
     np.testing.assert_array_equal(held_marks, valid)
     assert 0.1 < marks.mean() < 0.9
+
+
+def test_bands_found_elsewhere_in_the_file_are_filled_with_what_the_network_asked_them_for(holes: Path) -> None:
+    """A file whose bands are named otherwise, or a grey one, is read by other numbers than those of the model."""
+    scene = open_scene(holes / "a.tif")
+    with SceneReader(replace(scene, fill=((1, 11.0), (2, 22.0), (3, 33.0))), (3, 1)) as reader:
+        reader.bands = [1, 3]
+        pixels, valid = reader.read_valid(scene.window)
+    assert set(pixels[0][~valid].tolist()) == {33} and set(pixels[1][~valid].tolist()) == {11}
