@@ -57,10 +57,12 @@ def _paged(path: Path, pages: list[Directory]) -> tuple[Remark, ...]:
         return ()
     sizes = [f"{width} x {height}" for height, width in (page.shape for page in pages)]
     number = max(range(len(pages)), key=lambda i: pages[i].shape[0] * pages[i].shape[1]) + 1
-    larger = f"; page {number} is larger, {sizes[number - 1]}" if number > 1 and sizes[number - 1] != sizes[0] else ""
+    hidden = number > 1 and sizes[number - 1] != sizes[0]
+    larger = f"; page {number} is larger, {sizes[number - 1]}" if hidden else ""
     way_out = f"gdal_translate GTIFF_DIR:{max(number, 2)}:{path.name} page.tif writes one as an image"
     detail = f"page 1 of {len(pages)}, {sizes[0]}{larger}; {way_out}"
-    return (Remark("files of several pages, of which the first alone is looked at", detail, warns=True),)
+    kind = "files of several pages, of which the first alone is looked at"
+    return (Remark(f"{kind}, though a later one is larger" if hidden else kind, detail, warns=True),)
 
 
 def _frames(moving: bool, detail: str) -> tuple[Remark, ...]:

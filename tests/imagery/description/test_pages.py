@@ -29,9 +29,12 @@ def test_pages_are_told(tmp_path: Path) -> None:
     scene = open_scene(tmp_path / "a.tif")
     assert scene.shape == (20, 30)
     (text,) = told(scene)
-    assert text.startswith("files of several pages, of which the first alone is looked at (page 1 of 4, 30 x 20; ")
+    several = "files of several pages, of which the first alone is looked at"
+    assert text.startswith(f"{several}, though a later one is larger (page 1 of 4, 30 x 20; ")
     assert "page 2 is larger, 60 x 40; gdal_translate GTIFF_DIR:2:a.tif page.tif" in text
     assert (read_window(scene, scene.window, (1,)) == 100).all()
+    FRAMES[0].save(tmp_path / "b.tif", save_all=True, append_images=[small])
+    assert told(open_scene(tmp_path / "b.tif"))[0].startswith(f"{several} (page 1 of 2, 60 x 40; gdal_translate")
 
 
 @pytest.mark.parametrize("big", [True, False])
