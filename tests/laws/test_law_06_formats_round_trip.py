@@ -154,6 +154,55 @@ def test_annotations_in_yolo(root: Path, tmp_path: Path, data: st.DataObject) ->
             np.testing.assert_allclose(one.objects.wh, other.objects.wh, rtol=0, atol=1e-9)
 
 
+@pytest.fixture
+def rasters(tmp_path: Path) -> Path:
+    """A data folder of rasters of 30 x 40 pixels of 10 cm, which lie turned on the ground."""
+    place = Affine(0.08, 0.06, 500_000, 0.06, -0.08, 5_500_000)
+    for name in FILES:
+        path = tmp_path / "rasters" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        profile = {"driver": "GTiff", "count": 1, "height": HEIGHT, "width": WIDTH, "dtype": "uint8"}
+        with rasterio.open(path, "w", **profile, crs="EPSG:32633", transform=place) as target:
+            target.write(np.ones((1, HEIGHT, WIDTH), np.uint8))
+    return tmp_path / "rasters"
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+@pytest.mark.parametrize(
+    ("target", "form", "precision"),
+    [
+        ("cvat.xml", "cvat", 1e-9),
+        ("tasks.json", "labelstudio", 1e-9),
+        ("a.geojson", "geojson", 2e-3),
+        ("a.gpkg", "gpkg", 1e-6),
+    ],
+)
+@in_a_folder
+@given(data=st.data())
+def test_annotations_in_the_formats_of_other_programs(
+    rasters: Path, tmp_path: Path, target: str, form: str, precision: float, boxes: bool, data: st.DataObject
+) -> None:
+    """Objects and look-alikes in pixels; GeoJSON's degrees have nine decimals, here a thousandth of a pixel.
+
+    Features of a map say nothing of images without any, and no file without an object says whether it holds boxes.
+    """
+    wanted = data.draw(annotated(rasters, boxes))
+    assume(any(len(image.objects) for image in wanted.images))
+    write_annotations(wanted, tmp_path / target, form)
+    found = read_annotations(tmp_path / target, rasters, negative_labels=[NEGATIVE], classes=CLASSES)
+    by_name = {image.name: image for image in found.images}
+    assert found.boxes == boxes
+    for other in wanted.images:
+        if form in ("geojson", "gpkg") and not len(other.objects) + len(other.negatives):
+            continue
+        one = by_name[other.name]
+        assert one.objects.names == other.objects.names and one.negative_names == other.negative_names
+        np.testing.assert_allclose(one.objects.xy, other.objects.xy, rtol=0, atol=precision)
+        np.testing.assert_allclose(one.negatives, other.negatives, rtol=0, atol=precision)
+        if boxes and len(other.objects):
+            np.testing.assert_allclose(one.objects.wh, other.objects.wh, rtol=0, atol=2 * precision)
+
+
 @st.composite
 def found_things(draw: st.DrawFn) -> Detections:
     number = draw(st.integers(1, 5))
