@@ -147,7 +147,7 @@ def read_unchecked(path: Path) -> Annotations:
     Raises:
         AnnotationError: as `read_truth`.
     """
-    return _read(path, None, (), None)
+    return _read(path, None, (), None, {})
 
 
 def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:

@@ -32,14 +32,14 @@ class _Objects:
         """Mark the objects (N,) that would be wholly in their images by other numbers, in whatever order of corners."""
         assert self.sides is not None
         limits = np.tile(self.sides, numbers.shape[1] // 2)
-        return ((numbers >= -EDGE_TOLERANCE_PX) & (numbers <= limits + EDGE_TOLERANCE_PX)).all(axis=1)
+        return np.asarray(((numbers >= -EDGE_TOLERANCE_PX) & (numbers <= limits + EDGE_TOLERANCE_PX)).all(axis=1))
 
     def outside(self) -> NDArray[np.bool_]:
         """Mark the objects (N,) that are outside of their images, or boxes all but a sliver."""
         assert self.sides is not None
         numbers, sides = self.numbers, self.sides
         if numbers.shape[1] == 2:
-            return ((numbers < -EDGE_TOLERANCE_PX) | (numbers > sides + EDGE_TOLERANCE_PX)).any(axis=1)
+            return np.asarray(((numbers < -EDGE_TOLERANCE_PX) | (numbers > sides + EDGE_TOLERANCE_PX)).any(axis=1))
         low, high = np.minimum(numbers[:, :2], numbers[:, 2:]), np.maximum(numbers[:, :2], numbers[:, 2:])
         part = np.clip(np.minimum(high, sides) - np.maximum(low, 0), 0, None)
         size = high - low
@@ -73,7 +73,7 @@ def find_causes(by_image: Mapping[SourceImage, Sequence[Entry]], problems: Probl
     if cause_text is not None:
         problems.add(place, f"{text}; {cause_text}")
         return
-    for row in np.flatnonzero(outside):
+    for row in np.flatnonzero(outside).tolist():
         text = outside_text(objects.images[row], objects.entries[row])
         problems.add(objects.entries[row].place, f"{text}; are these the images that were labelled?")
 
@@ -98,7 +98,7 @@ def _ordered(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark the rows (N,) whose corners are in order; points always are."""
     if numbers.shape[1] == 2:
         return np.ones(len(numbers), bool)
-    return (numbers[:, :2] < numbers[:, 2:]).all(axis=1)
+    return np.asarray((numbers[:, :2] < numbers[:, 2:]).all(axis=1))
 
 
 def _normalised(objects: _Objects) -> str | None:

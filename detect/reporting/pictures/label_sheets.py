@@ -84,7 +84,7 @@ def _crops(scene: Scene, image: AnnotatedImage, rows: Sequence[int], side: int, 
             window = Window(round(y - side / 2), round(x - side / 2), side, side)
             pixels, valid = reader.read_valid(window)
             moved = objects.shifted(-window.col, -window.row)
-            near = moved[((moved.xy > -side) & (moved.xy < 2 * side)).all(axis=1)]
+            near = moved[np.flatnonzero(((moved.xy > -side) & (moved.xy < 2 * side)).all(axis=1))]
             shift = np.array([window.col, window.row] * 2)
             yield LabelledCrop(pixels, near, image.ignored - shift, _in_image(window, scene.shape) & valid)
 
