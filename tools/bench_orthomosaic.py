@@ -99,7 +99,7 @@ class Mosaic:
         height = max(BLOCK, round(megapixels * 1e6 / width / BLOCK) * BLOCK)
         frame = shapely.box(MASKED * width, MASKED * height, (1 - MASKED) * width, (1 - MASKED) * height)
         flown = shapely.affinity.rotate(frame, TURN_DEGREES)
-        left, top = 0.16 * width, 0.16 * height
+        left, top = 0.06 * width, 0.06 * height
         wide, high = (width - 2 * left) / COLUMNS, (height - 2 * top) / ROWS
         plots = {
             f"plot {row}{col}": shapely.box(
