@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from detect.imagery.finding.spelling import as_on_disk
-from detect.imagery.resolution import LARGEST_FACTOR
+from detect.imagery.resampling import LARGEST_FACTOR
 
 UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1, "": 1}
 """Bytes of the units that a size may be written in."""

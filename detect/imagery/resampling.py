@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
 
+LARGEST_FACTOR = 32.0
+"""Greatest factor by which images are enlarged or reduced; a greater one means that a unit is wrong."""
+
 LEAST_VALID_SHARE = 0.5 - 1e-6
 """Share of a resampled pixel, by weight, that is valid, from which on it is valid itself: a half, but for rounding."""
 

@@ -9,12 +9,9 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from detect.imagery.claims import check_scene_size
-from detect.imagery.resampling import Zoom
+from detect.imagery.resampling import LARGEST_FACTOR, Zoom
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
-
-LARGEST_FACTOR = 32.0
-"""Greatest factor by which images are enlarged or reduced; a greater one means that a unit is wrong."""
 
 EQUATOR_RADIUS_M, FLATTENING = 6_378_137.0, 1 / 298.257223563
 """Radius at the equator in metres, and flattening, of the WGS 84 ellipsoid."""

@@ -122,25 +122,25 @@ def predict(folder: Path, names: list[str], model: Engine, kept: Kept) -> tuple[
 def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
     tmp_path: Path, card: ModelCard, runtime: TorchRuntime
 ) -> None:
-    """Good, cut short, of one band, gone, empty, good: 2 done of 60 x 80 pixels each, 2 that cannot even be opened."""
+    """Good, cut short, of two bands, gone, empty, good: 2 done of 60 x 80 pixels each, 2 that cannot even be opened."""
     write(tmp_path / "1.png", 60, 80)
     whole = write(tmp_path / "2.jpg", 300, 300).read_bytes()
     (tmp_path / "2.jpg").write_bytes(whole[: len(whole) // 2])
-    Image.new("L", (50, 50)).save(tmp_path / "3.png")
+    write_tiff(tmp_path / "3.tif", np.zeros((2, 50, 50), np.uint8))
     (tmp_path / "5.tif").touch()
     write(tmp_path / "6.png", 80, 60)
-    names = ["1.png", "2.jpg", "3.png", "4.png", "5.tif", "6.png"]
+    names = ["1.png", "2.jpg", "3.tif", "4.png", "5.tif", "6.png"]
     kept = Kept()
     done, failures = predict(tmp_path, names, engine(card, runtime, 512), kept)
     assert done == kept.pixels == 2 * 60 * 80
     assert kept.events[:2] == [("failed", "4.png"), ("failed", "5.tif")]
     assert [event for event in kept.events[2:] if event[0] == "done"] == [("done", "1.png"), ("done", "6.png")]
-    assert [event for event in kept.events[2:] if event[0] == "failed"] == [("failed", "2.jpg"), ("failed", "3.png")]
+    assert [event for event in kept.events[2:] if event[0] == "failed"] == [("failed", "2.jpg"), ("failed", "3.tif")]
     assert kept.begun == ["1.png", "6.png"]
     assert kept.expected == (4, 2 * 60 * 80 + 300 * 300 + 50 * 50)
     reasons = {
         "2.jpg": "damaged or unreadable",
-        "3.png": "band 3 is asked for",
+        "3.tif": "band 3",
         "4.png": "no such image file",
         "5.tif": "passed over",
     }

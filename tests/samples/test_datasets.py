@@ -74,12 +74,14 @@ def test_patches_of_a_folder(tmp_path: Path) -> None:
     assert patches[0][0].shape == (1, 8, 8)
 
 
-def test_patches_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
-    paths = [write(tmp_path / "small.png", 8, 7, 0), write(tmp_path / "grey.png", 8, 8, 0)]
+def test_patches_of_another_size_or_kind_are_named_and_grey_ones_are_repeated(tmp_path: Path) -> None:
+    paths = [write(tmp_path / "small.png", 8, 7, 0), write(tmp_path / "grey.png", 8, 8, 9)]
     with pytest.raises(ValueError, match=r"small\.png.*uint8.*\(8, 7\).*uint8.*\(8, 8\)"):
         FolderDataset(paths, np.zeros(2, int), PatchFiles(GREY))[0]
-    with pytest.raises(SceneError, match=r"grey\.png: band 3\b"):
-        FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, backbone=LITE, bands=(1, 2, 3))))[1]
+    with pytest.raises(SceneError, match=r"grey\.png: band 4\b"):
+        FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, backbone=LITE, bands=(1, 2, 4))))[1]
+    pixels, _ = FolderDataset(paths, np.zeros(2, int), PatchFiles(replace(GREY, backbone=LITE, bands=(1, 2, 3))))[1]
+    assert pixels.shape == (3, 8, 8) and (pixels == pixels[:1]).all()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -119,7 +119,7 @@ def _tags(place: Place) -> str:
     value = place.rng.choice(("0", "-1", "nan", "inf", "1e308", "1e-308", "", "x", "0 0", "4 nan", "9" * 5000, "1 2 3"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        target = rasterio.open(place.out / PICTURES[0], "r+")
+        target = rasterio.open(place.out / PICTURES[0], "r+", IGNORE_COG_LAYOUT_BREAK="YES")
     with target:
         target.update_tags(**{name: value})
     return f"heatmap {name}={value[:9]!r}"

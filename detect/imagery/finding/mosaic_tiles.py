@@ -13,6 +13,9 @@ from detect.imagery.mosaics import MosaicRule, current_rule, plain_mosaic
 Size = tuple[float, ...]
 """Width and height in pixels."""
 
+Types = tuple[str, ...]
+"""The numpy names of the types of an image's bands."""
+
 _RECTANGLE = ("xOff", "yOff", "xSize", "ySize")
 
 _SLACK_PX = 0.5
@@ -37,7 +40,7 @@ def shown_twice(paths: Sequence[Path]) -> ShownTwice:
     """Find the images that need not be looked at, as others of the same listing show them.
 
     A mosaic that shows its images whole, pixel by pixel, stands for them: it is seamless. One that shows parts of them,
-    or shows them smaller, is passed over, where all that it shows is listed.
+    fewer of their bands or other types, or shows them smaller, is passed over, where all that it shows is listed.
 
     Args:
         paths: of a listing. A VRT that is not opened by the current rule (`mosaics_by`) shows nothing.
@@ -74,12 +77,15 @@ def _sources(path: Path, listed: Mapping[str, Path]) -> dict[str, bool]:
     """Return the files that a VRT shows, those of the VRTs in it too; of the listed ones whether it shows all."""
     rule = current_rule()
     found: dict[str, bool] = {}
-    sizes: dict[str, Size] = {}
+    facts: dict[str, tuple[Size, Types]] = {}
     try:
-        for each in _pieces(fromstring(plain_mosaic(path, MosaicRule(rule.below)))):
-            if each.file in listed and each.file not in sizes:
-                sizes[each.file] = _size(Path(each.file))
-            whole = each.file in listed and each.shows_all(sizes[each.file])
+        text = plain_mosaic(path, MosaicRule(rule.below))
+        types = _facts(text, MOSAIC, path)[1]
+        for each in _pieces(fromstring(text)):
+            if each.file in listed and each.file not in facts:
+                facts[each.file] = _facts(Path(each.file), driver_of(Path(each.file)), Path(each.file))
+            size, own = facts.get(each.file, ((), ()))
+            whole = bool(size) and types[: len(own)] == own and each.shows_all(size)
             found[each.file] = found.get(each.file, False) or whole
     except OSError:
         return _trusted_sources(path) if rule.trusts(MOSAIC) else {}
@@ -157,7 +163,13 @@ def _numbers(element: Element, *names: str) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _size(path: Path) -> Size:
-    """Read the (width, height) of an image."""
-    with image_errors(path), open_with(path, driver_of(path)) as source:
-        return float(source.width), float(source.height)
+def _facts(target: Path | str, driver: str, path: Path) -> tuple[Size, Types]:
+    """Read the (width, height) of an image and the types of its bands.
+
+    Args:
+        target: the file, or the text of a VRT.
+        driver: its GDAL driver.
+        path: the file, for messages.
+    """
+    with image_errors(path), open_with(target, driver) as source:
+        return (float(source.width), float(source.height)), tuple(map(str, source.dtypes))
