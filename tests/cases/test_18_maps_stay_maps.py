@@ -52,13 +52,13 @@ def test_detections_lie_on_the_objects_in_any_coordinate_system(
         discs, image = disc_places(seed), f"{name}.tif"
         rows = table[table["image"] == image]
         assert 19 <= len(rows) <= 21
-        x, y = transform("EPSG:4326", "EPSG:32633", rows["lon"], rows["lat"])
+        x, y = transform("EPSG:4326", "EPSG:32633", rows["lon"].to_numpy(), rows["lat"].to_numpy())
         for found_x, found_y in [
             (x, y),
             (rows["map_x"], rows["map_y"]),
             *((each.geometry.x, each.geometry.y) for each in (one[one["image"] == image] for one in read.values())),
         ]:
-            col, row = ~place * (np.array(found_x), np.array(found_y))
+            col, row = ~place @ (np.array(found_x), np.array(found_y))
             assert np.abs(np.stack([col, row], 1) - rows[["x", "y"]].to_numpy()).max() < 0.05
             away = np.hypot(col[:, None] - discs[:, 0], row[:, None] - discs[:, 1])
             assert (away.min(axis=1) < NEAR_PX).mean() > 0.9 and (away.min(axis=0) < NEAR_PX).mean() > 0.9
@@ -68,7 +68,7 @@ def test_detections_lie_on_the_objects_in_any_coordinate_system(
             burnt = rasterize(shapes, source.shape, transform=source.transform).astype(bool)
         assert np.median(orange[burnt]) > 150 and np.median(orange[~burnt]) < 50
         with rasterio.open(out / f"heatmaps/{image}.tif") as heat:
-            on_discs = [value[0] for value in heat.sample([place * xy for xy in discs])]
+            on_discs = [value[0] for value in heat.sample([place @ tuple(xy) for xy in discs])]
             assert np.mean(np.array(on_discs) > np.nanmean(heat.read(1)) + 0.2) > 0.9
     assert DISC_PX * 0.1 == 1  # metres
 
