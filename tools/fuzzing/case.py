@@ -69,7 +69,7 @@ class Case:
         what: in words, for the table of failures.
         commands: name and settings of each.
         counted: images that must be counted, whatever else is in the folder.
-        accounted: images that must be in a table, be it that of failures.
+        accounted: images that must be in a table, be it that of failures; hidden ones are passed over.
         kept: files of the user that must stay as they are.
         ends: exit codes of its commands.
         tables: whether the tables in the output are the product's own, not inputs.

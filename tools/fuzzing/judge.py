@@ -5,6 +5,8 @@ import io
 import re
 from pathlib import Path
 
+from detect.imagery.finding.endings import is_hidden
+
 from .canary import Canary, differences, state_of
 from .case import Case, Place
 from .watched import Watched
@@ -78,7 +80,8 @@ def _images(case: Case, out: Path, codes: list[int], good: int) -> list[str]:
         for name in case.counted
         if totals.get(name) != str(good)
     ]
-    listed, there = len(counts) + len(failures), len(case.accounted) + len(case.counted)
+    named = [name for name in case.accounted if not any(is_hidden(part) for part in Path(name).parts)]
+    listed, there = len(counts) + len(failures), len(named) + len(case.counted)
     if listed < there:
         wrong.append(f"absent: {there} images, {len(counts)} counted and {len(failures)} failed")
     if bool(failures) != (codes[-1] == 3):
