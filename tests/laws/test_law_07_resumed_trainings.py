@@ -95,7 +95,7 @@ def test_settings_that_change_the_model_are_refused_by_name_with_both_values(tra
     before = contents(whole)
     done = train("patch", whole, "resume=true", "data.loading.batch_size=16", "seed=5", "trainer.precision=bf16-mixed")
     assert done.code == 2
-    for text in ("data.loading.batch_size: 8 then, 16 now", "seed: 0 then, 5 now", "trainer.precision: 32 then"):
+    for text in ("data.loading.batch_size: 8 then, 16 now", "seed: 0 then, 5 now", "trainer.precision: '32' then"):
         assert text in done.log
     assert contents(whole) == before
 

@@ -132,12 +132,15 @@ def _resumed(settings: TrainSettings, paths: TrainingPaths, labels: str) -> Resu
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Difference]]:
-    """Yield the full names of the settings that differ, with both values; None for one that is not there."""
+    """Yield the full names of the settings that differ, with both values; None for one that is not there.
+
+    A number is the text of it: a setting that is a text (`trainer.precision=32`) was a number in earlier versions.
+    """
     for key in sorted({*before, *now}, key=str):
         then, there, name = before.get(key), now.get(key), f"{group}{key}"
         if isinstance(then, Mapping) and isinstance(there, Mapping):
             yield from differences(then, there, f"{name}.")
-        elif then != there:
+        elif then != there and str(then) != str(there):
             yield name, (then, there)
 
 

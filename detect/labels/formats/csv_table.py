@@ -12,6 +12,7 @@ from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.columns import BLANKS, Columns, find_columns, header_of_data, known_columns, number_style
 from detect.labels.dialects import DELIMITERS, head_of, read_foreign_sheet
 from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
+from detect.labels.formats.detections_csv import HEADER
 from detect.labels.sheets import Sheet, number_text, writable, write_sheet
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[l
         AnnotationError: no such file, not a table, or columns missing or ambiguous.
     """
     foreign = read_foreign_sheet(path, known_columns, header_of_data)
-    columns = find_columns(path, foreign.sheet.header)
+    columns = _columns_of_detections(foreign.sheet) or find_columns(path, foreign.sheet.header)
     for sentence in foreign.told:
         _log.info("%s: %s", path, sentence)
     used = {columns.roles[role] for role in columns.roles if role in (*_KEPT_ROLES, *columns.number_roles)}
@@ -77,6 +78,14 @@ def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[l
     if "label" not in columns.roles:
         problems.tell(f"there is no column of labels, so all objects are of one class, {ONE_CLASS!r}", str(path))
     return list(_entries(foreign.sheet, columns, problems)), columns.kind != "points"
+
+
+def _columns_of_detections(sheet: Sheet) -> Columns | None:
+    """Return the columns of `detections.csv`, whose x and y are centres, and whose sizes are blank for points."""
+    if not set(HEADER) <= set(sheet.header):
+        return None
+    roles = {"image": "image", "label": "label", "x": "x", "y": "y", "width": "w", "height": "h"}
+    return Columns(roles, "centre" if any(sheet.column("w")) else "points")
 
 
 def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Entry]:

@@ -86,3 +86,12 @@ def test_names_that_cannot_be_written_are_errors_and_no_file_is_left(root: Path,
     with pytest.raises(ValueError, match=r"a\.png.*negative_names"):
         write_csv_table(Annotations((nameless,), (), False, root), tmp_path / "out.csv")
     assert not list(tmp_path.glob("*out.csv*"))
+
+
+def test_the_table_of_a_run_is_read_as_labels_with_its_centres(root: Path, table: Make) -> None:
+    """Boxes around x, y of `detections.csv`; points where it has no sizes. Elsewhere x, y, w, h may be corners too."""
+    head = "image,x,y,w,h,score,label\n"
+    boxes = read_annotations(table(f"{head}a.png,10,8,4,6,0.9,seal\n"), root)
+    assert boxes.images[0].objects.boxes_xyxy.tolist() == [[8, 5, 12, 11]]
+    points = read_annotations(table(f"{head}a.png,10,8,,,0.9,seal\n"), root)
+    assert points.images[0].objects.xy.tolist() == [[10, 8]] and not points.boxes
