@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from detect.assembly.fields import AutoNumber, OneOrMore, PartShare, Text
 from detect.learning.hyperparameters import LossWeights
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import GridHead
 from detect.samples.epochs import CropDraw
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from detect.assembly.settings import LearningSettings, SamplingSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
+    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.grid import GridDetector
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
@@ -62,8 +62,10 @@ class GridNet:
                 f"data.sampling.crop must be a multiple of net.deepest={self.deepest}, twice or more, got {side}"
             )
 
-    def backbone_spec(self, bands: int) -> BackboneSpec:
+    def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
+        from detect.nets.card import BackboneSpec
+
         return BackboneSpec(self.backbone, self.stride, None, bands)
 
 
@@ -145,7 +147,7 @@ class GridBuilder:
         loss = GridLoss(net.spec, net.stride, weights, label)
         return GridModule(net, schedule, settings.seed, loss, scene_scores)
 
-    def spacing(self, spec: NetSpec, scenes: "Sequence[LabelledScene]") -> float | None:
+    def spacing(self, spec: "NetSpec", scenes: "Sequence[LabelledScene]") -> float | None:
         """Return the greatest usual IoU of labelled boxes, or the least usual distance of points in pixels."""
         from detect.samples.sizes import greatest_overlaps, nearest_others
 

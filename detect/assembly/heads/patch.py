@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from detect.assembly.fields import AutoWholePixels, OneOrMore, PartShare, Text, ZeroOrMore
 from detect.learning.hyperparameters import ClassBalance
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
 from detect.samples.epochs import PatchDraw
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from detect.assembly.settings import LearningSettings, SamplingSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
+    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.patch import PatchClassifier
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
@@ -54,8 +54,10 @@ class PatchNet:
     def check_sampling(self, sampling: "SamplingSettings") -> None:
         """Check settings of the sampling that depend on the head's: there are none."""
 
-    def backbone_spec(self, bands: int) -> BackboneSpec:
+    def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
+        from detect.nets.card import BackboneSpec
+
         return BackboneSpec(self.backbone, self.stride, self.stages, bands)
 
 
@@ -156,7 +158,7 @@ class PatchBuilder:
         mixer = make_mixer(settings.augment, len(material.spec.outputs), scenes=material.scenes is not None)
         return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)
 
-    def spacing(self, spec: NetSpec, scenes: "Sequence[LabelledScene]") -> float | None:
+    def spacing(self, spec: "NetSpec", scenes: "Sequence[LabelledScene]") -> float | None:
         """Return how near labelled objects lie along an axis, in resampled pixels."""
         from detect.samples.sizes import nearest_others
 
