@@ -119,3 +119,30 @@ def test_bands_are_chosen_by_name(tmp_path: Path) -> None:
     )
     assert done.code == 2
     assert "data.bands=[swir,red]: no image has all of them; the images name green, nir, red" in done.log
+
+
+def test_what_an_evaluation_takes_for_unseen_goes_by_the_bands_that_the_network_looked_at(
+    patch_model: Path, tmp_path: Path
+) -> None:
+    """Right of column 100 red, green and blue, which are 0, hold no data; the first band, which is noise, has some."""
+    places = disc_places(ord("u"))
+    pixels = disc_pixels(places, ord("u"))
+    pixels[:, 100:] = 0
+    noise = np.random.default_rng(5).integers(1, 256, pixels.shape[:2], np.uint8)
+    profile = {"count": 4, "height": pixels.shape[0], "width": pixels.shape[1], "photometric": "MINISBLACK"}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", dtype="uint8", nodata=0, **profile) as target:
+        target.write(np.stack([noise, pixels[..., 1], pixels[..., 2], pixels[..., 0]]))
+        for number, name in enumerate(["nir", "green", "blue", "red"], start=1):
+            target.set_band_description(number, name)
+    hidden = int((np.asarray(places)[:, 0] >= 100).sum())
+    points = pd.DataFrame(np.asarray(places)[:, :2], columns=["x", "y"]).assign(image="a.tif", label="disc")
+    points[["image", "x", "y", "label"]].to_csv(tmp_path / "points.csv", index=False)
+    number, log = counted(patch_model, tmp_path / "a.tif", tmp_path / "out")
+    assert number is not None and hidden > 3, log
+    done = call(
+        "evaluate",
+        *(f"predictions={tmp_path / 'out'}", f"annotations={tmp_path / 'points.csv'}", "radius=8"),
+        f"output={tmp_path / 'scores'}",
+    )
+    assert done.code == 0, done.log
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["objects_not_seen"] == hidden

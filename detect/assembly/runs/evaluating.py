@@ -15,6 +15,8 @@ from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
+from detect.imagery.description.arranging import Bands, arranged
+from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene
 from detect.labels.annotation_files import read_truth
@@ -22,6 +24,7 @@ from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.image_names import match_names
 from detect.labels.regions import outside
+from detect.nets.bounds import HIGHEST_BAND, MOST_BANDS
 from detect.reporting.output.journal import recorded_sources, signature
 from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths
 from detect.reporting.output.predictions import Predictions, read_predictions
@@ -178,10 +181,12 @@ def _sources(predictions: Predictions, images: Sequence[str]) -> tuple[list[tupl
     journal of the run has its path, its size and its time of change to the nanosecond, which nobody knows who does not
     have the file.
 
-    Both are at the resolution at which the run read the images; where its facts do not say it, in the files' pixels.
+    Both are at the resolution at which the run read the images, with their bands where it read them; where its facts do
+    not say it, as the files have them.
     """
     size, scale, gsd = (_positive(predictions.model.get(name)) for name in ("patch_size", "image_scale", "gsd"))
     resolution, radius = (Resolution(), USUAL_RADIUS) if size is None else (Resolution(scale or 1.0, gsd), size / 2)
+    bands = _learned_bands(predictions.model)
     recorded = recorded_sources(predictions.folder)
     scenes = []
     for image in images:
@@ -193,10 +198,21 @@ def _sources(predictions: Predictions, images: Sequence[str]) -> tuple[list[tupl
             logger.warning("no picture of %s: %s is gone, or has changed since it was counted", image, source)
             continue
         try:
-            scenes.append((image, resolution.resampled(open_scene(source))))
+            scene = open_scene(source)
+            scenes.append((image, resolution.resampled(scene if bands is None else arranged(scene, bands))))
         except SceneError as error:
             logger.warning("no picture of %s: %s", image, error)
     return scenes, radius
+
+
+def _learned_bands(model: Mapping[str, Any]) -> Bands | None:
+    """Return the bands that the model of a run looked at, None where its facts do not say it, or say what cannot be."""
+    numbers, names = model.get("bands"), model.get("band_names", [])
+    if not (isinstance(numbers, list) and isinstance(names, list) and 0 < len(numbers) <= MOST_BANDS):
+        return None
+    whole = all(isinstance(each, int) and 1 <= each <= HIGHEST_BAND for each in numbers)
+    known = all(isinstance(each, str) and each == plain_band_name(each) for each in names)
+    return Bands(tuple(numbers), tuple(names)) if whole and known and len(names) in (0, len(numbers)) else None
 
 
 def _warn_of_turned(predictions: Predictions, scenes: Sequence[tuple[str, Scene]]) -> None:

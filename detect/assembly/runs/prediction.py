@@ -249,6 +249,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "radius": card.radius,
         "nms_iou": card.nms_iou,
         "bands": card.bands,
+        "band_names": card.band_names,
         "image_scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
         "matching": card.training.get("matching"),
