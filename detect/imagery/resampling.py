@@ -18,6 +18,9 @@ LARGEST_FACTOR = 32.0
 LEAST_VALID_SHARE = 0.5 - 1e-6
 """Share of a resampled pixel, by weight, that is valid, from which on it is valid itself: a half, but for rounding."""
 
+ALL_VALID_SHARE = 1 - 1e-5
+"""A share above it is all, but for rounding."""
+
 
 @dataclass(frozen=True)
 class Zoom:
@@ -140,6 +143,7 @@ def resample(
     if valid is None:
         return _as(cols(rows(pixels, 1), 2), pixels.dtype), None
     share = cols(rows(valid.astype(np.float32), 0), 1)
+    share[share > ALL_VALID_SHARE] = 1  # the value is that of a window in which all are valid, to the last digit
     means = cols(rows(np.where(valid, pixels, 0).astype(pixels.dtype), 1), 2) / np.where(share > 0, share, 1)
     return _as(means, pixels.dtype), share >= LEAST_VALID_SHARE
 

@@ -48,6 +48,18 @@ def test_a_resampled_pixel_is_made_of_valid_ones_and_valid_where_they_are_half_o
     assert row([0, 4, 4, 4], 8, "uint8", 0) == [None, None, 4, 4, 4, 4, 4, 4]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_masked_pixel_changes_nothing_of_what_it_is_no_part_of(dtype: str) -> None:
+    """To the last digit: a tile with a masked pixel and one without it must read the same where they overlap."""
+    rng = np.random.default_rng(0)
+    for length, target in ((100, 10), (40, 26), (112, 62), (88, 46), (60, 140)):
+        pixels, filter_ = rng.integers(0, 256, (8, length, length)).astype(dtype), axis_filter(0, target, length, target)
+        valid = np.ones((length, length), bool)
+        valid[0, 0] = False
+        plain, masked = (resample(pixels, filter_, filter_, marks)[0] for marks in (None, valid))
+        assert ((plain != masked)[:, 4:].sum(), (plain != masked)[:, :, 4:].sum()) == (0, 0)
+
+
 def test_the_factors_of_a_zoom() -> None:
     zoom = Zoom(Window(5, 6, 20, 40), (10, 100))
     assert zoom.factor_xy == (2.5, 0.5)
