@@ -1,7 +1,7 @@
 """Folders of bare patches, a file each: the patches, the network's outputs for them, and a training run's samples."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ from torch.utils.data import Dataset
 
 from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
-from detect.imagery.reading import read_window
+from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
+from detect.imagery.validity.filling import Fill
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
@@ -35,27 +36,32 @@ class PatchFiles:
 
     Args:
         spec: bands, dtype, resolution and patch size that every patch must have.
+        offset: what pixels that are not valid are read as, by band: what the network's normalisation makes 0 of.
     """
 
-    def __init__(self, spec: NetSpec) -> None:
+    def __init__(self, spec: NetSpec, offset: Sequence[float] = ()) -> None:
         self.spec = spec
+        self._fill: Fill = tuple(zip(spec.bands, offset, strict=False))
         self._pixels: dict[Path, NDArray[np.generic]] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
-        """Return a file's pixels (bands, side, side) in its dtype.
+        """Return a file's pixels (bands, side, side) in its dtype; see `read_valid`."""
+        if path not in self._pixels:
+            self._pixels[path] = self.read_valid(path)[0]
+        return self._pixels[path]
+
+    def read_valid(self, path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return a file's pixels (bands, side, side) in its dtype, and which of them (side, side) are valid.
 
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        if path not in self._pixels:
-            scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
-            side = (self.spec.head.typical_size,) * 2
-            if (scene.shape, scene.dtype) != (side, self.spec.dtype):
-                raise ValueError(
-                    f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; convert it"
-                )
-            self._pixels[path] = read_window(scene, scene.window, self.spec.bands)
-        return self._pixels[path]
+        scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
+        side = (self.spec.head.typical_size,) * 2
+        if (scene.shape, scene.dtype) != (side, self.spec.dtype):
+            raise ValueError(f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; convert it")
+        with SceneReader(replace(scene, fill=self._fill), self.spec.bands) as reader:
+            return reader.read_valid(scene.window)
 
 
 class FolderDataset(Dataset[tuple[Tensor, int]]):
@@ -151,7 +157,7 @@ def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence
 
 
 def folder_values(folder: PatchFolder, spec: NetSpec, rule: Rule | Given, seed: int) -> TrainingValues:
-    """Measure the values of a folder's training patches.
+    """Measure the values of a folder's training patches, of their valid pixels.
 
     Raises:
         ValueError: there are none, or patches of another size or type.
@@ -159,7 +165,7 @@ def folder_values(folder: PatchFolder, spec: NetSpec, rule: Rule | Given, seed: 
     train = [path for path, side in zip(folder.paths, folder.split, strict=True) if side in ("", None, "train")]
     if not train:
         raise ValueError("the folder has no training patches")
-    return TrainingValues.of(patch_values(train, PatchFiles(spec).read, seed), rule)
+    return TrainingValues.of(patch_values(train, PatchFiles(spec).read_valid, seed), rule)
 
 
 @dataclass(frozen=True)
@@ -181,19 +187,24 @@ class FolderDraw:
 
 
 def folder_samples_of(
-    folder: PatchFolder, spec: NetSpec, augment: Augment | None, recipe: FolderDraw, seed: int
+    folder: PatchFolder,
+    spec: NetSpec,
+    augment: Augment | None,
+    recipe: FolderDraw,
+    seed: int,
+    offset: Sequence[float] = (),
 ) -> Samples:
     """Make the samples of bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     If classes differ in number, patches are drawn with replacement, by `recipe.balance`, as many an epoch as there are.
-    If all have the same number, each patch is drawn once.
+    If all have the same number, each patch is drawn once. Pixels that are not valid are read as `offset`, by band.
 
     Raises:
         ValueError: nothing to train on, or an unknown class.
     """
     outputs = folder_outputs(folder, spec, recipe.negative_labels)
     train, val, note = _sides(folder, outputs, recipe.val_fraction, seed)
-    files = PatchFiles(spec)
+    files = PatchFiles(spec, offset)
     paste, paste_notes = _paste(folder, files, train, outputs, recipe)
     sizes = np.bincount(outputs[train])
     weight = class_weights(outputs[train], recipe.balance)

@@ -124,9 +124,10 @@ class PatchBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of a folder of bare patches, whose side is that of the files."""
-        from detect.assembly.material import TrainingMaterial
+        from detect.assembly.material import TrainingMaterial, weights_of
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
+        from detect.nets.backbones import normalisation_of
         from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
 
         data = settings.data
@@ -135,7 +136,8 @@ class PatchBuilder:
         resolution = Resolution(data.scale, data.gsd)
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
         values = folder_values(folder, spec, data.normalisation, settings.seed)
-        samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed)
+        offset = values.normalisation(*normalisation_of(spec.backbone, weights_of(settings)))[0]
+        samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed, offset)
         return TrainingMaterial(
             spec, samples, data.loading, values, scenes=None, radius=None, alarm_distance_file_px=None
         )

@@ -95,7 +95,7 @@ def _score_patches(
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {data.root}")
     outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card))
+    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card, card.offset))
     return score_classifier(
         net,
         card,

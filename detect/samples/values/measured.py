@@ -77,20 +77,20 @@ def _windows(shape: tuple[int, int], number: int, rng: Generator) -> list[Window
 
 
 def patch_values(
-    patches: Sequence[Path], read: Callable[[Path], NDArray[np.generic]], seed: int
+    patches: Sequence[Path], read: Callable[[Path], tuple[NDArray[np.generic], NDArray[np.bool_]]], seed: int
 ) -> NDArray[np.generic]:
-    """Return pixels (bands, n) of bare patches, of which some are drawn where there are many.
+    """Return valid pixels (bands, n) of bare patches, of which some are drawn where there are many.
 
     Args:
         patches: their files.
-        read: returns the pixels (bands, side, side) of one.
+        read: returns the pixels (bands, side, side) of one, and which of them (side, side) are valid.
         seed: of the draws.
     """
     rng = default_rng((seed, MEASURE_SEED))
     number = MOST_SCENES * WINDOWS
     parts = []
     for i in sorted(rng.permutation(len(patches))[:number].tolist()):
-        pixels = read(patches[i])
+        pixels, valid = read(patches[i])
         step = STEP if min(pixels.shape[1:]) >= 8 * STEP else 1
-        parts.append(pixels[:, ::step, ::step].reshape(len(pixels), -1))
+        parts.append(pixels[:, ::step, ::step][:, valid[::step, ::step]])
     return np.concatenate(parts, axis=1)
