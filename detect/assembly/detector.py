@@ -1,8 +1,9 @@
 """The Python face: a model that counts what is in an image, as `detect.predict` does."""
 
 import io
+import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -20,7 +21,7 @@ from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
-from detect.imagery.validity.declared import with_data
+from detect.imagery.validity.declared import ALL_VALID, Validity, with_data
 from detect.imagery.validity.filling import filled
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.run import decoded, map_scene
@@ -33,6 +34,8 @@ from detect.nets.modelfile import Net, load_model
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
+
+logger = logging.getLogger(__name__)
 
 ImageLike = str | Path | NDArray[Any]
 """A file, or pixels (height, width, bands)."""
@@ -187,7 +190,8 @@ class Detector:
 
         Args:
             image: a path, pixels (height, width, bands) in the model's dtype, or several of these. A VRT may show image
-                files below its own folder.
+                files below its own folder. Pixels are not there where one of the model's bands is masked (`numpy.ma`)
+                or NaN; a band of transparency, which an array does not name, masks nothing: a warning says so.
             threshold: least score of a detection, in [0, 1]; None takes the model's.
             tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
 
@@ -306,13 +310,34 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
     _check_shape(pixels.shape, bands)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
+    chosen = [band - 1 for band in bands]
+    shown = None if np.ma.getmask(pixels) is np.ma.nomask else ~np.ma.getmaskarray(pixels)[..., chosen].any(axis=2)
+    pixels = np.ma.getdata(pixels)
+    _warn_of_transparency(pixels, bands)
     dtype = pixels.dtype.newbyteorder("=")
-    prepared = engine.prepared(Scene(Path("array"), pixels.shape[:2], str(dtype), pixels.shape[2]))
-    chosen = np.moveaxis(pixels[..., [band - 1 for band in bands]], -1, 0)
-    pixels_read: NDArray[Any] = np.ascontiguousarray(chosen, dtype)
+    validity = ALL_VALID if shown is None else Validity(mask=True)
+    prepared = engine.prepared(Scene(Path("array"), pixels.shape[:2], str(dtype), pixels.shape[2], validity=validity))
+    pixels_read: NDArray[Any] = np.ascontiguousarray(np.moveaxis(pixels[..., chosen], -1, 0), dtype)
+    if shown is not None:
+        pixels_read[:, ~shown] = 0
     valid = with_data(pixels_read, range(len(bands)), ())
+    if shown is not None:
+        valid = np.asarray(shown & (True if valid is None else valid), np.bool_)
     if prepared.zoom is not None:
         pixels_read, valid = resample(pixels_read, *prepared.zoom.filters(prepared.window), valid)
     if valid is not None:
         pixels_read = filled(pixels_read, valid, bands, prepared.fill)
     return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read, valid))
+
+
+def _warn_of_transparency(pixels: NDArray[Any], bands: Sequence[int]) -> None:
+    """Warn of an array with what looks like a band of transparency after the model's bands, which masks nothing."""
+    last = pixels[..., -1]
+    if pixels.shape[2] != max(bands) + 1 or pixels.shape[2] not in (2, 4) or pixels.dtype.kind != "u":
+        return
+    if last.min() == 0 and last.max() == np.iinfo(last.dtype).max:
+        logger.warning(
+            "the array's band %d, which the model does not look at, may be transparency: what is under it is counted "
+            "too; pass the path of the file, or np.ma.masked_array with its mask",
+            pixels.shape[2],
+        )

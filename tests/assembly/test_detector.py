@@ -79,6 +79,25 @@ def test_pixels_are_counted_as_their_file_is(folder: Path, name: str) -> None:
     np.testing.assert_array_equal(by_file.heatmap, by_pixels.heatmap)
 
 
+@pytest.mark.parametrize("name", ["grid", "patch", "half"])
+def test_masked_pixels_are_counted_as_a_file_with_a_mask_and_transparency_in_an_array_is_told(
+    folder: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = Detector.load(folder / f"{name}.safetensors", device="cpu", runtime="torch")
+    pixels = np.asarray(Image.open(folder / "images/0.png"))
+    hidden = np.zeros(pixels.shape[:2], bool)
+    hidden[:, 90:] = True
+    shown = np.dstack([pixels, np.where(hidden, 0, 255).astype(np.uint8)])
+    Image.fromarray(shown).save(tmp_path / "a.png")
+    by_file = detector.count(tmp_path / "a.png")
+    by_mask = detector.count(np.ma.masked_array(pixels, np.repeat(hidden[..., None], 3, 2)))
+    assert "transparency" not in caplog.text
+    assert 0 < by_file.total == by_mask.total < detector.count(shown).total
+    np.testing.assert_array_equal(by_file.detections.xy, by_mask.detections.xy)
+    np.testing.assert_array_equal(by_file.heatmap, by_mask.heatmap)
+    assert "band 4" in caplog.text and "np.ma.masked_array" in caplog.text
+
+
 def test_of_several_images_each_comes_when_it_is_asked_for(folder: Path) -> None:
     """An iterator, so that one is in memory at a time: the file that is not there is not missed until then."""
     detector = Detector.load(folder / "patch.safetensors", runtime="torch")
