@@ -3,7 +3,7 @@
 import errno
 import logging
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -97,6 +97,7 @@ def predict_images(
     sink: Sink,
     progress: Progress,
     preview_side: int | None = MAX_PREVIEW_SIDE,
+    note: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the next one follows.
 
@@ -109,14 +110,17 @@ def predict_images(
         sink: receives every result as soon as it is complete.
         progress: shows how far the run is.
         preview_side: longest side in pixels of the picture of each image; None makes none.
+        note: keeps what is told of how images are read; of all images, whether the sink has them or not.
 
     Returns:
         The pixels done, of the image files, and the failures.
     """
     sources, failures = _open(images, engine)
-    tell({source.name: source.scene.remarks for source in sources})
+    for line in tell({source.name: source.scene.remarks for source in sources}):
+        note(line)
     if not engine.spec.band_names and any(source.scene.orientation > 1 for source in sources):
         logger.warning("%s", OLDER)
+        note(OLDER)
     for failure in failures:
         _report(failure, sink)
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]

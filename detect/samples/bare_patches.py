@@ -59,7 +59,9 @@ class PatchFiles:
         scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
-            raise ValueError(f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; convert it")
+            raise ValueError(
+                f"{path}: {scene.dtype} of {scene.shape}, others are {self.spec.dtype}, {side}; convert it"
+            )
         with SceneReader(replace(scene, fill=self._fill), self.spec.bands) as reader:
             return reader.read_valid(scene.window)
 

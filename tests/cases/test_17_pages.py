@@ -1,5 +1,6 @@
 """Containers: pages of a TIFF, mosaics, cloud-optimised and big TIFFs, JPEG 2000, WebP, GIF and BMP."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,9 @@ def test_one_photograph_in_every_container(net: str, tmp_path: Path, request: py
         log += done.log
     assert all(19 <= number <= 21 for number in counts.values()), counts
     assert "files of several pages, of which the first alone is looked at, such as pages.tif (page 1 of 2" in log
+    notes = json.loads((tmp_path / "pages.tif_out" / "run.json").read_text())["notes"]
+    assert any("files of several pages, of which the first alone is looked at" in note for note in notes), notes
+    assert "of which the first alone is looked at" in (tmp_path / "pages.tif_out" / "report.html").read_text()
     places = [
         (tmp_path / f"{name}_out" / "detections.csv").read_text().replace(name, "") for name in ("big.tif", "a.jp2")
     ]

@@ -53,7 +53,10 @@ def test_a_masked_pixel_changes_nothing_of_what_it_is_no_part_of(dtype: str) -> 
     """To the last digit: a tile with a masked pixel and one without it must read the same where they overlap."""
     rng = np.random.default_rng(0)
     for length, target in ((100, 10), (40, 26), (112, 62), (88, 46), (60, 140)):
-        pixels, filter_ = rng.integers(0, 256, (8, length, length)).astype(dtype), axis_filter(0, target, length, target)
+        pixels, filter_ = (
+            rng.integers(0, 256, (8, length, length)).astype(dtype),
+            axis_filter(0, target, length, target),
+        )
         valid = np.ones((length, length), bool)
         valid[0, 0] = False
         plain, masked = (resample(pixels, filter_, filter_, marks)[0] for marks in (None, valid))

@@ -187,10 +187,11 @@ def predict_folder(
     from detect.inference.tiles import MAX_PREVIEW_SIDE
 
     started = time.monotonic()
+    facts = {**facts, "notes": list(facts["notes"])}
     try:
         with ImageProgress() as progress:
             side = MAX_PREVIEW_SIDE if sink.previewed else None
-            pixels, failures = predict_images(images, engine, sink, progress, side)
+            pixels, failures = predict_images(images, engine, sink, progress, side, facts["notes"].append)
     except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"

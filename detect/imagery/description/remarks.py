@@ -22,12 +22,13 @@ class Remark:
     warns: bool = False
 
 
-def tell(remarks: Mapping[str, tuple[Remark, ...]]) -> None:
-    """Log each kind of remark once, with how many images it is about and an example.
+def tell(remarks: Mapping[str, tuple[Remark, ...]]) -> list[str]:
+    """Log each kind of remark once, with how many images it is about and an example; return the lines.
 
     Args:
         remarks: of every image of a run, by its name.
     """
+    lines = []
     kinds: dict[str, list[tuple[str, Remark]]] = {}
     for name, each in remarks.items():
         for remark in each:
@@ -36,4 +37,6 @@ def tell(remarks: Mapping[str, tuple[Remark, ...]]) -> None:
         name, remark = found[0]
         detail = f" ({remark.detail})" if remark.detail else ""
         level = logging.WARNING if remark.warns else logging.INFO
-        logger.log(level, "%d of %d images: %s, such as %s%s", len(found), len(remarks), kind, name, detail)
+        lines.append(f"{len(found)} of {len(remarks)} images: {kind}, such as {name}{detail}")
+        logger.log(level, "%s", lines[-1])
+    return lines
