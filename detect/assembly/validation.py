@@ -1,6 +1,7 @@
 """Builders of the validation counter, the halo measurement and hard-negative mining."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,7 +142,7 @@ def hard_negative_mining(
 def measured_halo(
     net: Net, spec: NetSpec, scenes: Scenes, halo: int, number: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
 ) -> MeasuredHalo:
-    """Measure on validation scenes how much context is enough.
+    """Measure on validation scenes how much context is enough: around their middle, or the middle of what is valid.
 
     Args:
         net: as it is.
@@ -154,8 +155,9 @@ def measured_halo(
     side = -(-(2 * halo + HALO_CORE) // spec.align) * spec.align
     tiles = []
     for labelled in scenes.split.val[:number]:
-        height, width = labelled.scene.shape
-        window = Window((height - side) // 2, (width - side) // 2, side, side)
+        (height, width), coverage = labelled.scene.shape, labelled.coverage
+        x, y = (width / 2, height / 2) if coverage is None else coverage.middle
+        window = Window(math.floor(y - side / 2), math.floor(x - side / 2), side, side)
         tiles.append(torch.from_numpy(np.ascontiguousarray(scenes.source.read(labelled.scene, window))))
     pixels, error = effective_halo(net, tiles, halo, spec.stride, tolerance, spec.align)
     logger.debug("receptive field: %d pixels in theory; %d change the logits by %.1e at most", halo, pixels, error)

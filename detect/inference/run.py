@@ -192,7 +192,8 @@ def stitched(
                 if step.source.name in broken:
                     continue
                 parts = maps.pop(step.source.name)
-                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, parts.valid, step.looks)
+                valid = None if parts.valid is None or parts.valid.whole else parts.valid
+                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, valid, step.looks)
             else:
                 for (source, tiling, core), tile_map, valid in _mapped(step, engine):
                     if source.name in broken:

@@ -1,9 +1,12 @@
 """Builders of what looks at whole scenes while a network learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from detect.assembly import validation
 from detect.assembly.validation import (
     HALO_TOLERANCE,
     exact_halo,
@@ -13,7 +16,9 @@ from detect.assembly.validation import (
     set_normalisation,
 )
 from detect.evaluation.matching import Criterion
+from detect.imagery.windows import Window
 from detect.nets.modelfile import build_net
+from detect.samples.values.coverage import Coverage
 from tests.assembly.runs_of import grid_settings, material_of, patch_settings
 
 
@@ -28,6 +33,30 @@ def test_how_far_the_net_looks_is_measured(data: Path) -> None:
     assert material.scenes is not None
     measured = measured_halo(net, material.spec, material.scenes, halo)
     assert measured.pixels % 16 == 0 and measured.pixels <= halo and measured.error <= HALO_TOLERANCE
+
+
+def test_how_far_the_net_looks_is_measured_where_there_is_something_to_see(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of scenes whose left half alone is valid a tile is read around the middle of that, at a quarter of the width."""
+    material = material_of(grid_settings(data, "boxes.csv"))
+    assert material.scenes is not None
+    read: list[Window] = []
+    monkeypatch.setattr(validation, "effective_halo", lambda *_: (16, 0.0))
+    monkeypatch.setattr(material.scenes.source, "read", lambda scene, window: read.append(window) or np.zeros(1))
+    halves = []
+    for labelled in material.scenes.split.val:
+        cells = np.zeros([-(-side // 4) for side in labelled.scene.shape], bool)
+        cells[:, : cells.shape[1] // 2] = True
+        halves.append(replace(labelled, coverage=Coverage(cells, 4, labelled.scene.shape)))
+    scenes = replace(material.scenes, split=replace(material.scenes.split, val=tuple(halves)))
+    for chosen, share in ((material.scenes, 1 / 2), (scenes, 1 / 4)):
+        read.clear()
+        measured_halo(build_net(material.spec), material.spec, chosen, 16)
+        for labelled, window in zip(chosen.split.val, read, strict=True):
+            height, width = labelled.scene.shape
+            assert abs(window.col + window.width / 2 - share * width) <= 4
+            assert abs(window.row + window.height / 2 - height / 2) <= 4
 
 
 @pytest.mark.parametrize(

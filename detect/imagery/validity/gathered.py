@@ -42,6 +42,11 @@ class ValidPixels:
         """The number of valid pixels."""
         return int(self.by_row.sum())
 
+    @property
+    def whole(self) -> bool:
+        """Whether all pixels are valid."""
+        return self.number == self.shape[0] * self.shape[1]
+
     def put(self, window: Window, valid: NDArray[np.bool_]) -> None:
         """Add a window inside the scene, (height, width), which is added once."""
         rows, first, stop = slice(window.row, window.row_stop), window.col // 8, -(-window.col_stop // 8)

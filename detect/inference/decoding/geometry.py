@@ -41,15 +41,21 @@ class CellGeometry:
         """Mark the cells (cells.height, cells.width) with a valid pixel, None where all have one."""
         if self.valid is None:
             return None
-        return self.valid.cells(cells, self.stride, math.floor(self.offset - self.stride / 2))
+        return self.valid.cells(cells, self.stride, self._start)
+
+    @property
+    def _start(self) -> int:
+        """Row and column in pixels at which cell 0 begins; beyond the scene where it is centred on a corner."""
+        return math.floor(self.offset - self.stride / 2)
 
     def near_cells(self, cells: Window) -> NDArray[np.bool_] | None:
         """Mark the cells (cells.height, cells.width) with a valid pixel within reach, None where all have one.
 
         What a network says of the others is not looked at, nor computed everywhere: there it sees nothing. What it says
-        of those near the border is: an object there whose middle is masked is none of the border's cells'.
+        of those near the border is: an object there whose middle is masked is none of the border's cells'. Cells are
+        near only where every tile sees the valid pixel: of a tile that sees none there is no map.
         """
-        around = -(-self.reach // self.stride)
+        around = max(0, self.reach + min(0, self._start)) // self.stride
         seen = self.seen_cells(cells.grown(around))
         if seen is None:
             return None

@@ -49,6 +49,15 @@ class Coverage:
         """The valid share of the cells, in [0, 1]."""
         return float(self._before[-1] / self.cells.size)
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The corner (x, y) of the middle valid cell of the middle row of them; of none, the middle of the scene."""
+        if not self._before[-1]:
+            return self.shape[1] / 2, self.shape[0] / 2
+        row = int(np.searchsorted(self._before, int(self._before[-1]) // 2, side="right"))
+        cols = np.flatnonzero(self.cells[row])
+        return float(cols[len(cols) // 2] * self.side), float(row * self.side)
+
     def holds(self, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points (N, 2) of the scene lie in valid cells."""
         cols, rows = np.floor(xy.T / self.side).astype(int)
