@@ -67,6 +67,17 @@ def test_a_result_is_in_the_scene_with_a_heatmap_of_every_class(
     assert (result.detections.score >= card.threshold).all()
 
 
+def test_an_image_that_could_have_a_mask_and_has_none_costs_what_any_image_does(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    """Opaque throughout: no pixel is looked up when objects are found, and the whole image is surveyed."""
+    pixels = np.dstack([coarse(150, 170), np.full((150, 170), 255, np.uint8)])
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    result = count_scene(open_scene(tmp_path / "a.png"), engine(card, runtime, 512))
+    assert result.geometry.valid is None and len(result.detections)
+    assert result.surveyed is not None and result.surveyed.valid == result.surveyed.pixels == 150 * 170
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
