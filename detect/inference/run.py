@@ -40,7 +40,10 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES,
 """Errors of the output folder, not of an image: they end the run."""
 
 
-NOT_FINITE = "the network's outputs are not finite; runtime.precision=32 has a larger range"
+NOT_FINITE = (
+    "the network's outputs are not finite: pixels hold a huge value that means no data and is not declared (gdal_edit.py "
+    "-a_nodata VALUE declares it), or the precision is too small (runtime.precision=32)"
+)
 
 
 OLDER = (
@@ -201,7 +204,7 @@ def stitched(
                     if tile_map is not None and not np.isfinite(tile_map).all():
                         broken.add(source.name)
                         maps.pop(source.name, None)
-                        yield Failure(source.name, NOT_FINITE)
+                        yield Failure(source.name, f"{source.scene.path}: {NOT_FINITE}")
                         continue
                     if source.name not in maps:
                         progress.start(source.name)

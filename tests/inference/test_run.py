@@ -133,7 +133,7 @@ def predict(folder: Path, names: list[str], model: Engine, kept: Kept) -> tuple[
 def test_a_run_goes_on_past_broken_images_and_says_which_they_were(
     tmp_path: Path, card: ModelCard, runtime: TorchRuntime
 ) -> None:
-    """Good, cut short, of two bands, gone, empty, good: 2 done of 60 x 80 pixels each, 3 that are no images for the model."""
+    """Good, cut short, of two bands, gone, empty, good: 2 done of 60 x 80 pixels each, 3 that cannot be used."""
     write(tmp_path / "1.png", 60, 80)
     whole = write(tmp_path / "2.jpg", 300, 300).read_bytes()
     (tmp_path / "2.jpg").write_bytes(whole[: len(whole) // 2])
@@ -274,7 +274,7 @@ def test_outputs_that_are_no_numbers_are_a_failure_of_their_image(
     _, failures = predict(tmp_path, [*names, "3.png"], engine(card, overflowing, 450), kept)
     assert calls[0] == 3 and len(calls) > 3
     assert [failure.name for failure in failures] == ["2.png", "3.png"]
-    assert all("not finite" in failure.error for failure in failures)
+    assert all("not finite" in failure.error and failure.name in failure.error for failure in failures)
     assert sorted(kept.results) == ["0.png", "1.png"]
 
 

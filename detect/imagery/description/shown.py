@@ -116,15 +116,6 @@ class ShownImage:
         chosen = self.indexes if bands is None else bands
         return mask if isinstance(chosen, int) else np.stack([mask] * len(chosen))
 
-    def dataset_mask(
-        self, window: RasterWindow | None = None, out_shape: tuple[int, ...] | None = None
-    ) -> NDArray[np.generic]:
-        """Read which pixels have data in any band, as rasterio does: (h, w) uint8, 0 where there are none."""
-        if self.table is not None:
-            return self.read_masks(1, window, out_shape)
-        mask = self.stored.dataset_mask(window=self._window(window), out_shape=self._out(out_shape))
-        return self.turn.turned(mask)
-
     def read_beside(self, beside: Any, window: RasterWindow) -> NDArray[np.generic]:
         """Read the first band of a dataset of the stored image's size as this image is shown: (h, w) of a window."""
         return self.turn.turned(beside.read(1, window=self._window(window)))

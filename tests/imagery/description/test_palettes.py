@@ -62,7 +62,6 @@ def test_a_transparent_entry_is_no_data(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(pixels_of(scene), wanted)
     image = opened(tmp_path / name)
     np.testing.assert_array_equal(image.read_masks([1, 3]), wanted[[3, 3]])
-    np.testing.assert_array_equal(image.dataset_mask(), wanted[3])
     np.testing.assert_array_equal(image.read_masks(2), wanted[3])
     image.close()
 
