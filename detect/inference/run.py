@@ -41,8 +41,8 @@ DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES,
 
 
 NOT_FINITE = (
-    "the network's outputs are not finite: pixels hold a huge value that means no data and is not declared (gdal_edit.py "
-    "-a_nodata VALUE declares it), or the precision is too small (runtime.precision=32)"
+    "the network's outputs are not finite: pixels hold a huge value that means no data and is not declared "
+    "(gdal_edit.py -a_nodata VALUE declares it), or the precision is too small (runtime.precision=32)"
 )
 
 

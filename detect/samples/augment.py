@@ -143,6 +143,10 @@ class Augment:
             moved = self.light(moved, seed)
         return moved, points, mask
 
+    def moved_mask(self, mask: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+        """Return a mask (H, W) moved as the same seed moves the pixels; False for what came from outside."""
+        return self._moved(mask.shape, np.empty((0, 2)), mask, seed)[1]
+
     def _moved(
         self, shape: tuple[int, ...], xy: NDArray[np.float64], valid: NDArray[np.bool_] | None, seed: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -202,7 +202,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         if self.augment is not None:
             pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, self.seed + index)
             if not there.all():
-                pixels = self.source.filled(pixels, valid)
+                pixels = self.source.filled(pixels, self.augment.moved_mask(there, self.seed + index))
         return pixels, objects, valid
 
 

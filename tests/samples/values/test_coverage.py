@@ -149,3 +149,17 @@ def test_samples_have_the_network_s_mean_where_nothing_is_valid_whatever_varies_
             np.testing.assert_array_equal(filled, ~valid)
     plain = SampleDataset(made, [Sample(0, 72.0, 72.0, 1)], source, 64)[0][0].numpy()
     assert (plain[:, ~slanted()[40:104, 40:104]] == np.array([7, 8, 9])[:, None]).all()
+
+
+def test_beyond_the_edge_a_crop_with_masked_pixels_is_mirrored_as_in_prediction(tmp_path: Path) -> None:
+    """The 20 rows above the scene are those below its edge, in whatever orientation, and are not scored."""
+    source = PixelSource((1, 2, 3), 1 << 30)
+    made = covered([labelled(tmp_path / "a.png", slanted(), [(80.0, 60.0)])], source)
+    source.fill_with((7, 8, 9))
+    window = Window(-20, 20, 64, 64)
+    wanted, there = source.read_valid(made[0].scene, window)
+    crops = CropDataset(made, [Crop(0, window)] * 4, source, lambda *_: {}, Augment({"D4": {}}), 0)
+    for i in range(4):
+        pixels, _, valid = crops.sample(i)
+        assert valid.sum() == there[20:].sum() < there.sum()
+        assert sorted(pixels.reshape(3, -1).T.tolist()) == sorted(wanted.reshape(3, -1).T.tolist())
