@@ -195,8 +195,8 @@ def stitched(
                 if step.source.name in broken:
                     continue
                 parts = maps.pop(step.source.name)
-                valid = None if parts.valid is None or parts.valid.whole else parts.valid
-                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, valid, step.looks)
+                seen = None if parts.valid is None or parts.valid.whole else parts.valid
+                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, seen, step.looks)
             else:
                 for (source, tiling, core), tile_map, valid in _mapped(step, engine):
                     if source.name in broken:
