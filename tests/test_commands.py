@@ -121,6 +121,31 @@ def test_objects_in_ignored_regions_do_not_set_the_radius(tmp_path):
     assert json.loads((tmp_path / "e/scores.json").read_text())["radius"] == 28
 
 
+def test_what_is_found_in_a_crowd_of_the_annotations_is_no_false_alarm(tmp_path):
+    """Two boxes are found and labelled; two more are found where COCO has a crowd, in which nobody told them apart."""
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found/counts.csv").write_text("image,dot,total\n1.png,4,4\n")
+    places = [(20, 20), (60, 20), (120, 120), (150, 150)]
+    (tmp_path / "found/detections.csv").write_text(
+        "image,x,y,w,h,score,label\n" + "".join(f"1.png,{x},{y},10,10,0.9,dot\n" for x, y in places)
+    )
+    boxes = [*((x - 5, y - 5, 10, 10, 0) for x, y in places[:2]), (100, 100, 80, 80, 1)]
+    content = {
+        "images": [{"id": 1, "file_name": "1.png", "width": 200, "height": 200}],
+        "categories": [{"id": 1, "name": "dot"}],
+        "annotations": [
+            {"id": i, "image_id": 1, "category_id": 1, "bbox": box[:4], "iscrowd": box[4]}
+            for i, box in enumerate(boxes, 1)
+        ],
+    }
+    (tmp_path / "crowd.json").write_text(json.dumps(content))
+    which = f"predictions={tmp_path / 'found'}", f"annotations={tmp_path / 'crowd.json'}"
+    done = call("evaluate", *which, f"output={tmp_path / 'e'}")
+    assert done.code == 0, done.log
+    scores = json.loads((tmp_path / "e/scores.json").read_text())
+    assert (scores["objects"], scores["found"], scores["precision"]) == (2, 2, 1)
+
+
 def test_a_model_is_judged_by_the_radius_of_its_training_and_an_older_one_by_the_labels(trained, planted, tmp_path):
     """The discs are far apart: half of the patch of 32. A record of 7 goes before that, a given 9 before the record."""
     net, card = load_model(trained / "model.safetensors")

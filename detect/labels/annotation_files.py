@@ -9,7 +9,6 @@ from detect.imagery.finding.endings import has_image_ending
 from detect.imagery.finding.path_lists import is_path_list, read_paths
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.checks import entries_by_image
-from detect.labels.detections import Detections
 from detect.labels.entries import Entry, Problems
 from detect.labels.formats.coco import is_coco, read_coco
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
@@ -114,16 +113,17 @@ def read_annotations(
     return _read(path, root, negative_labels, classes, names or {})
 
 
-def read_truth(
+def read_unchecked(
     path: Path,
     *,
     negative_labels: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     names: Mapping[str, str] | None = None,
-) -> dict[str, Detections]:
-    """Read only the objects, without opening an image: the truth that predictions are compared with.
+) -> Annotations:
+    """Read labelled images without opening one: for tables, and as the truth that predictions are compared with.
 
-    Names are those in the file (`match_names` pairs them with predictions); coordinates are not checked against images.
+    Names are those in the file (`match_names` pairs them with predictions); coordinates are not checked against images,
+    whose sizes are not known.
 
     Args:
         path: a file or folder of annotations, as for `read_annotations`.
@@ -132,22 +132,14 @@ def read_truth(
         names: new names of labels by those in the file.
 
     Returns:
-        The objects of every image in the file, of those without any too.
+        Every image in the file, of those without objects too.
 
     Raises:
-        AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
+        AnnotationError: up to ten of the problems found, each with its file and line; no format recognises `path`; or
+            the images are needed to know what the annotations mean.
         ValueError: a negative label is a class too.
     """
-    return _read(path, None, negative_labels, classes, names or {}).truth
-
-
-def read_unchecked(path: Path) -> Annotations:
-    """Read labelled images without opening one: names and coordinates are as in the file, and sizes are not known.
-
-    Raises:
-        AnnotationError: as `read_truth`.
-    """
-    return _read(path, None, (), None, {})
+    return _read(path, None, negative_labels, classes, names or {})
 
 
 def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:

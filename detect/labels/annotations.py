@@ -80,7 +80,7 @@ class Annotations:
 
 
 def with_ignored(annotations: Annotations, labels: Sequence[str]) -> Annotations:
-    """Make the boxes of some negative labels regions that are ignored.
+    """Make the boxes of some negative labels regions that are ignored, beside those that the image has.
 
     Args:
         annotations: read with these labels among the negative ones.
@@ -98,13 +98,14 @@ def with_ignored(annotations: Annotations, labels: Sequence[str]) -> Annotations
         if image.negative_wh is None:
             raise AnnotationError(f"{image.name}: regions to ignore must be boxes, the annotations are points")
         half = image.negative_wh[chosen] / 2
+        regions = np.concatenate([image.negatives[chosen] - half, image.negatives[chosen] + half], axis=1)
         images.append(
             replace(
                 image,
                 negatives=image.negatives[~chosen],
                 negative_names=tuple(n for n, out in zip(image.negative_names, chosen, strict=True) if not out),
                 negative_wh=image.negative_wh[~chosen],
-                ignored=np.concatenate([image.negatives[chosen] - half, image.negatives[chosen] + half], axis=1),
+                ignored=np.concatenate([image.ignored, regions]),
             )
         )
     return replace(annotations, images=tuple(images))

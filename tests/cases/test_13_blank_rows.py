@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from tests.cases.discs import disc_pixels, write_boxes, write_photographs
 
 EMPTY = (
@@ -36,7 +36,7 @@ def test_a_row_without_a_box_is_an_image_without_objects(photos: Path, tmp_path:
     found = read_annotations(tmp_path / "t.csv", photos)
     assert found.classes == ("disc",)
     assert {image.name: len(image.objects) for image in found.images} == {"a.png": 20, "b.png": 20, "empty.png": 0}
-    assert {name: len(objects) for name, objects in read_truth(tmp_path / "t.csv").items()} == {
+    assert {name: len(objects) for name, objects in read_unchecked(tmp_path / "t.csv").truth.items()} == {
         "a.png": 20,
         "b.png": 20,
         "empty.png": 0,

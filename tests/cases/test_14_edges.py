@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError, Annotations
 from tests.cases.discs import HEIGHT, WIDTH, write_boxes
 from tests.commands import call
@@ -73,7 +73,7 @@ def test_exchanged_corners_are_put_right_and_told_without_images_too(
     found = read(photographs, tmp_path / "t.csv", boxes, "a.png,50,60,40,70,disc")
     assert found.images[0].objects.boxes_xyxy[-1].tolist() == [40, 60, 50, 70]
     assert "corners of boxes in another order are put right: line 82" in caplog.text
-    assert read_truth(tmp_path / "t.csv")["a.png"].boxes_xyxy[-1].tolist() == [40, 60, 50, 70]
+    assert read_unchecked(tmp_path / "t.csv").truth["a.png"].boxes_xyxy[-1].tolist() == [40, 60, 50, 70]
 
 
 @pytest.mark.parametrize(("x", "kept"), [("320", 320), ("319.99", 319.99), ("320.4", 320), ("-0.4", 0), ("-1.5", None)])
@@ -136,7 +136,7 @@ def test_width_and_height_as_corners_are_named_with_images_and_without(
     with pytest.raises(AnnotationError, match="they are width and height and not a corner; call the columns left,top"):
         read(photographs, path, sized(boxes))
     with pytest.raises(AnnotationError, match="they are width and height"):
-        read_truth(path)
+        read_unchecked(path)
     renamed = sized(boxes).rename(columns=dict(zip(CORNERS, ("left", "top", "width", "height"), strict=True)))
     found = read(photographs, path, renamed)
     wanted = read(photographs, path, boxes)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import Annotations
 from tests.cases.discs import write_boxes
 from tests.commands import call
@@ -28,7 +28,7 @@ def test_a_table_that_is_there_twice_counts_once(
     table = pd.read_csv(photographs / f"{kind}.csv")
     assert number(read(photographs, tmp_path / "t.csv", table, table)) == len(table) == 80
     assert "rows that are there twice count once (80): line 82 (as line 2)" in caplog.text
-    assert sum(map(len, read_truth(tmp_path / "t.csv").values())) == 80
+    assert sum(map(len, read_unchecked(tmp_path / "t.csv").truth.values())) == 80
 
 
 def test_two_spellings_of_an_image_are_one(photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

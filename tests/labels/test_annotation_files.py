@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.labels.annotation_files import READERS, read_annotations, read_truth, write_annotations
+from detect.labels.annotation_files import READERS, read_annotations, read_unchecked, write_annotations
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 
@@ -103,7 +103,7 @@ def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(roo
     with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
         read_annotations(tmp_path / "t.txt", root)
     with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
-        read_truth(tmp_path / "t.txt")
+        read_unchecked(tmp_path / "t.txt")
     with pytest.raises(ValueError, match=r"t\.txt.*'\.txt'.*\.csv.*folder"):
         write_annotations(Annotations((), (), True, root), tmp_path / "t.txt")
     assert not (tmp_path / "t.txt").exists()
@@ -125,9 +125,9 @@ def test_a_missing_file_is_named(root: Path, tmp_path: Path) -> None:
 
 def test_truth_is_read_without_the_images(table: Make) -> None:
     path = table(POINTS + "gone/b.png,900,1,t\n./c.png,,,\ngone/b.png,2,2,rock\n")
-    truth = read_truth(path, negative_labels=["rock"])
+    truth = read_unchecked(path, negative_labels=["rock"]).truth
     assert {name: len(objects) for name, objects in truth.items()} == {"gone/b.png": 1, "c.png": 0}
-    repeated = read_truth(table(POINTS + "b.png,9,1,t\n./b.png,9,1,t\n"))
+    repeated = read_unchecked(table(POINTS + "b.png,9,1,t\n./b.png,9,1,t\n")).truth
     assert {name: len(objects) for name, objects in repeated.items()} == {"b.png": 1}
 
 
@@ -154,6 +154,6 @@ def test_labels_get_other_names_in_every_format(tmp_path: Path, caplog: pytest.L
     names = {"Seal": "seal", "rock": "stone", "bird": "gull"}
     read = read_annotations(path, tmp_path, names=names, negative_labels=["stone"])
     assert read.classes == ("seal",) and read.images[0].negative_names == ("stone",)
-    truth = read_truth(path, names=names, negative_labels=["stone"])
+    truth = read_unchecked(path, names=names, negative_labels=["stone"]).truth
     assert {name: found.counts() for name, found in truth.items()} == {"a.png": {"seal": 2}}
     assert "no label is called" in caplog.text and "'bird'" in caplog.text and "differ" not in caplog.text

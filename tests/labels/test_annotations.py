@@ -38,6 +38,16 @@ def test_boxes_of_ignored_labels_become_regions_and_other_look_alikes_stay(root:
     assert all(len(image.ignored) == 0 for image in with_ignored(plain, []).images)
 
 
+def test_regions_of_labels_join_those_that_the_image_has() -> None:
+    """A crowd of a COCO file, or what is blacked out, is no ground to learn from because a label is ignored too."""
+    image = AnnotatedImage(
+        "a.png", Path("a.png"), (99, 99), Detections.empty(("a",), boxes=True), np.array([(15.0, 13.0)]),
+        negative_names=("unsure",), negative_wh=np.array([(10.0, 6.0)]), ignored=np.array([[40.0, 40, 60, 60]]),
+    )  # fmt: off
+    found = with_ignored(Annotations((image,), ("a",), True, Path("t.csv")), ["unsure"])
+    assert found.images[0].ignored.tolist() == [[40, 40, 60, 60], [10, 10, 20, 16]]
+
+
 def test_points_cannot_be_regions() -> None:
     image = AnnotatedImage(
         "a.png", Path("a.png"), (9, 9), Detections.empty(("a",)), np.array([(1.0, 2.0)]), negative_names=("unsure",)

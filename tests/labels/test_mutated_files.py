@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
 from tools.fuzzing.mutations import VALUES, changed_bytes, places
 
@@ -55,7 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(path: Path, root: Path) -> None:
-    for each in (lambda: read_annotations(path, root), lambda: read_truth(path)):
+    for each in (lambda: read_annotations(path, root), lambda: read_unchecked(path)):
         try:
             each()
         except AnnotationError as error:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import Annotations
 from detect.reporting.label_summary import MOST_IMAGES, full_summary, short_summary
 from detect.reporting.pictures.label_sheets import draw_labels
@@ -58,7 +58,7 @@ def test_a_summary_counts_by_class_and_image_with_sizes_and_spacing(read: Callab
 def test_points_nothing_and_many_images(folder: Path) -> None:
     path = folder / "t.csv"
     path.write_text("image,x,y,label\n" + "".join(f"{i}.png,1,1,t\n" for i in range(MOST_IMAGES + 5)))
-    truth = read_truth(path)
+    truth = read_unchecked(path).truth
     assert len(truth) == MOST_IMAGES + 5
     path.write_text("image,x,y,label\na.png,1,1,t\n")
     found = read_annotations(path, folder)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detect.assembly.command import DONE
 from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
 from detect.assembly.gate import default_embed_limit
@@ -19,7 +21,8 @@ from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene
-from detect.labels.annotation_files import read_truth
+from detect.labels.annotation_files import read_unchecked
+from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.image_names import match_names
@@ -59,11 +62,12 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     assert settings.predictions is not None and settings.annotations is not None
     folder = existing(settings.predictions, "predictions", "folder of predictions")
     paths = PredictionPaths(folder)
-    truth = read_truth(
+    annotations = read_unchecked(
         existing(settings.annotations, "annotations", "annotations"),
         negative_labels=settings.data.labels.negative,
         names=settings.data.labels.names,
     )
+    truth = annotations.truth
     predictions = read_predictions(folder)
     if predictions.areas is not None:
         logger.warning(
@@ -79,13 +83,13 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         )
     output = evaluation_folder(settings)
     WrittenFiles(folder).check([REPORT])
-    compared = _paired(settings, paths, classes, truth, pairs)
+    compared = _paired(settings, paths, classes, annotations, pairs)
     scenes, radius_resampled_px = _sources(predictions, list(pairs))
     _warn_of_turned(predictions, scenes)
     wanted, not_seen = seen_truth(compared.truth, scenes, predictions.model.get("bands"))
     compared = Compared(compared.found, wanted)
     warn_of_unknown(compared.truth, classes)
-    radius = _match_radius(settings, predictions, compared, [truth[key] for key in truth if key not in pairs.values()])
+    radius = _match_radius(settings, predictions, compared, _others(annotations, pairs))
     tell_radius(radius, settings.iou)
     criterion = Criterion(radius.file_px, settings.iou)
     scores = score_scenes(compared.found, compared.truth, criterion)
@@ -105,19 +109,32 @@ def _paired(
     settings: EvaluateSettings,
     paths: PredictionPaths,
     classes: Sequence[str],
-    truth: Mapping[str, Detections],
+    annotations: Annotations,
     pairs: Mapping[str, str],
 ) -> Compared:
-    """Read what was found in the annotated images; objects in ignored regions are left out on both sides."""
+    """Read what was found in the annotated images; objects in ignored regions are left out on both sides.
+
+    The annotations may have regions of their own, such as the crowds of COCO.
+    """
+    truth = annotations.truth
     annotated = {name for key in pairs.values() for name in truth[key].names}
     every = sorted({*classes, *annotated})
     read = read_detections(paths.detections, every)
     empty = Detections.empty(every)
     found = {image: read.get(image, empty) for image in pairs}
     wanted = {image: truth[key].with_classes(every) for image, key in pairs.items()}
-    for image, regions in ignored_regions(settings.data.labels, list(pairs)).items():
+    given = ignored_regions(settings.data.labels, list(pairs))
+    own = {image.name: image.ignored for image in annotations.images}
+    for image, key in pairs.items():
+        regions = np.concatenate([own[key], given.get(image, np.empty((0, 4)))])
         found[image], wanted[image] = outside(found[image], regions), outside(wanted[image], regions)
     return Compared(found, wanted)
+
+
+def _others(annotations: Annotations, pairs: Mapping[str, str]) -> list[Detections]:
+    """Return the objects, outside of ignored regions, of the images that were annotated only."""
+    matched = set(pairs.values())
+    return [outside(image.objects, image.ignored) for image in annotations.images if image.name not in matched]
 
 
 def _match_radius(

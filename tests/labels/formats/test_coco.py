@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as masks
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
 
 Make = Callable[..., Path]
@@ -60,7 +60,7 @@ def test_a_mask_is_read_as_the_box_around_it(root: Path, table: Make, box: tuple
         {"size": [30, 40], "counts": packed(pixels)},
         {"size": [30, 40], "counts": runs(pixels)},
     ):
-        found = read_truth(table(coco({"segmentation": mask}, {"bbox": [], "segmentation": mask}), "t.json"))
+        found = read_unchecked(table(coco({"segmentation": mask}, {"bbox": [], "segmentation": mask}), "t.json")).truth
         assert found["a.png"].boxes_xyxy.tolist() == [[x, y, x + width, y + height]]
 
 

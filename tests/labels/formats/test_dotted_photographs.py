@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.dotted import marks
 from detect.labels.regions import area_outside
@@ -138,7 +138,7 @@ def test_dots_on_black_beside_their_image(tmp_path: Path, ending: str) -> None:
     read = read_annotations(tmp_path / "data", tmp_path / "data")
     assert [image.name for image in read.images] == ["a.png"]
     check(read, 0, dots)
-    assert [len(each) for each in read_truth(tmp_path / f"data/a{ending}").values()] == [30]
+    assert [len(each) for each in read_unchecked(tmp_path / f"data/a{ending}").truth.values()] == [30]
 
 
 def test_single_pixels_of_one_bit_are_dots(tmp_path: Path) -> None:
@@ -190,4 +190,4 @@ def test_without_the_plain_photograph_the_way_out_is_named(tmp_path: Path) -> No
     with pytest.raises(AnnotationError, match=r"a\.jpg.*plain copy.*none below"):
         read_annotations(tmp_path / "dotted", tmp_path / "data")
     with pytest.raises(AnnotationError, match=r"a\.jpg.*data\.root"):
-        read_truth(tmp_path / "dotted")
+        read_unchecked(tmp_path / "dotted")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
 
 Make = Callable[..., Path]
@@ -124,7 +124,7 @@ def test_brushes_are_left_out_and_told(root: Path, table: Make, caplog: pytest.L
 
 def test_without_a_data_folder_names_are_those_of_the_images(table: Make) -> None:
     path = table(json.dumps([task(annotation(result("keypointlabels", x=50, y=50)))]), "export.json")
-    assert list(read_truth(path)) == ["a.png"]
+    assert list(read_unchecked(path).truth) == ["a.png"]
 
 
 @pytest.mark.parametrize(

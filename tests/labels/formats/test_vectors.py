@@ -12,7 +12,7 @@ from affine import Affine
 from pyproj import Transformer
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError, Annotations
 
 Make = Callable[..., Path]
@@ -229,7 +229,7 @@ def test_points_and_polygons_in_one_layer_are_an_error(tmp_path: Path) -> None:
 def test_without_images_the_way_out_is_named(tmp_path: Path) -> None:
     frame([Point(on_map(PLACES[0]))]).to_file(tmp_path / "p.gpkg")
     with pytest.raises(AnnotationError, match=r"detect\.convert"):
-        read_truth(tmp_path / "p.gpkg")
+        read_unchecked(tmp_path / "p.gpkg")
 
 
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels.annotation_files import read_annotations, read_truth
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
 
 Make = Callable[..., Path]
@@ -42,7 +42,7 @@ def test_sides_classes_and_empty_images(dataset: Path, given: str, caplog: pytes
     ]
     assert found.images[0].objects.boxes_xyxy.tolist() == [[15, 12, 25, 18]]
     assert "images without a label file are images without objects: images/val/d.png" in caplog.text
-    assert set(read_truth(dataset / given)) == {image.name for image in found.images}
+    assert set(read_unchecked(dataset / given).truth) == {image.name for image in found.images}
 
 
 @pytest.mark.parametrize(
