@@ -196,6 +196,7 @@ def test_annotations_in_the_formats_of_other_programs(
         if form in ("geojson", "gpkg") and not len(other.objects) + len(other.negatives):
             continue
         one = by_name[other.name]
+        assert (one.split, one.group) == (other.split, other.group)
         assert one.objects.names == other.objects.names and one.negative_names == other.negative_names
         np.testing.assert_allclose(one.objects.xy, other.objects.xy, rtol=0, atol=precision)
         np.testing.assert_allclose(one.negatives, other.negatives, rtol=0, atol=precision)

@@ -34,6 +34,8 @@ def is_cvat(path: Path) -> bool:
 def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
     """Read the shapes of a CVAT file; the subset of an image that is called train, val or test is its side.
 
+    Its attribute `group`, which is this program's and which CVAT passes over, is the image's group.
+
     Args:
         path: the file.
         root: the data folder; None if no image is opened.
@@ -73,8 +75,8 @@ def _entry(document: XmlDocument, image: ElementTree.Element, name: str, root: P
     split = SPLITS.get(image.get("subset", "").strip().lower())
     sides = image.get("height", ""), image.get("width", "")
     size = (int(sides[0]), int(sides[1])) if all(side.isdecimal() and 0 < len(side) < 9 for side in sides) else None
-    line = document.line(image)
-    return Entry(document.path, line, found, None, split=split, size=size, other_names=others)
+    line, group = document.line(image), image.get("group") or None
+    return Entry(document.path, line, found, None, split=split, group=group, size=size, other_names=others)
 
 
 def _drawn(document: XmlDocument, image: ElementTree.Element, problems: Problems) -> Iterator[Drawn]:

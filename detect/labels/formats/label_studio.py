@@ -10,6 +10,7 @@ from typing import Any
 from detect.imagery.finding.endings import SUFFIXES
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
+from detect.labels.formats.csv_table import SPLITS
 from detect.labels.json_files import MAX_LABELS_BYTES, read_json
 from detect.labels.reading.drawings import Drawings, Drawn, Numbers, one
 from detect.labels.reading.json_heads import names_in
@@ -39,7 +40,8 @@ def read_label_studio(path: Path, root: Path | None, problems: Problems) -> tupl
     """Read the shapes of the tasks of Label Studio.
 
     Of several annotations of a task one is used: the one marked as ground truth, else the one changed last; cancelled
-    ones never. Tasks without an annotation are not labelled and are left out; predictions are not used.
+    ones never. Tasks without an annotation are not labelled and are left out; predictions are not used. `split` (train,
+    val, test) and `group` of a task's data are those of its image.
 
     Args:
         path: the file.
@@ -71,9 +73,9 @@ def read_label_studio(path: Path, root: Path | None, problems: Problems) -> tupl
         if owner.setdefault(name, number) != number:
             problems.skip(place, f"the image {name} is that of task {owner[name]} too, which is used")
             continue
-        drawings.add(
-            Entry(path, number, name, None, other_names=others, unit="task"), _drawn(results, number, place, problems)
-        )
+        split, group = _sides(task)
+        image = Entry(path, number, name, None, split=split, group=group, other_names=others, unit="task")
+        drawings.add(image, _drawn(results, number, place, problems))
     return drawings.finished()
 
 
@@ -94,6 +96,14 @@ def _task(task: Any, place: str, problems: Problems) -> tuple[str, Sequence[Any]
     if len(used) > 1:
         problems.tell("of several annotations of a task, the ground truth or the one changed last is used", place)
     return address, max(used, key=_rank)["result"]
+
+
+def _sides(task: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the side of the split and the group among a task's data, None where there is none."""
+    data = task.get("data")
+    given = data if isinstance(data, dict) else {}
+    split, group = (text if isinstance(text := given.get(name), str) else "" for name in ("split", "group"))
+    return SPLITS.get(split.strip().lower()), group or None
 
 
 def _rank(annotation: Mapping[str, Any]) -> tuple[bool, str]:
