@@ -110,7 +110,7 @@ def _check_geometries(found: VectorLayer) -> None:
 
 def _read_geopackage(path: Path, layer: str | None) -> VectorLayer:
     """Read a layer of a GeoPackage, a table: a view of a file of others could compute without end."""
-    names = _geopackage_layers(path)
+    names = geopackage_layers(path)
     if layer is None and len(names) != 1:
         raise VectorError(
             f"{path}: {len(names)} layers with geometries"
@@ -122,8 +122,14 @@ def _read_geopackage(path: Path, layer: str | None) -> VectorLayer:
     return _read_by_gdal(path, f"GPKG:{path.absolute()}", "GPKG", chosen)
 
 
-def _geopackage_layers(path: Path) -> list[str]:
-    """Return the names of the tables of features of a GeoPackage."""
+def geopackage_layers(path: Path) -> list[str]:
+    """Return the names of the tables of features of a GeoPackage, sorted.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is none, or too large.
+    """
+    check_regular(path, MAX_VECTOR_BYTES)
     address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     query = (
         "SELECT c.table_name FROM gpkg_contents c JOIN sqlite_master m ON lower(m.name) = lower(c.table_name) "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.finding.listing import list_images
 from detect.imagery.ground.geodesy import GeodesyError
-from detect.imagery.ground.vector_files import VectorLayer, read_vectors
+from detect.imagery.ground.vector_files import VectorLayer, geopackage_layers, read_vectors
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
@@ -20,6 +20,7 @@ from detect.labels.images import ImageFolder
 from detect.labels.reading.json_heads import files_below, first_files, names_in
 from detect.labels.vectors.map_objects import Features, features_of
 from detect.labels.vectors.rasters import Located, Projected, Raster, locate, short_crs
+from detect.labels.writing.geopackage import LAYER
 
 _ENDINGS = (".geojson", ".gpkg", ".shp", ".json")
 
@@ -62,10 +63,11 @@ def read_vector_labels(path: Path, root: Path | None, problems: Problems) -> tup
     rasters = Rasters(root)
     for file in filter(_is_layer, files_below(path, *_ENDINGS)) if path.is_dir() else [path]:
         try:
-            features = features_of(_read(file), problems)
-            entries += _layer_entries(features, rasters, problems)
-            if len(features):
-                kinds.setdefault(features.boxes, file)
+            for layer in _layers(file):
+                features = features_of(layer, problems)
+                entries += _layer_entries(features, rasters, problems)
+                if len(features):
+                    kinds.setdefault(features.boxes, file)
         except (AnnotationError, GeodesyError, OSError) as error:
             problems.add(str(file), str(error).removeprefix(f"{file}: "))
     if len(kinds) > 1:
@@ -73,11 +75,22 @@ def read_vector_labels(path: Path, root: Path | None, problems: Problems) -> tup
     return entries, next(iter(kinds), False)
 
 
-def _read(file: Path) -> VectorLayer:
-    """Read a layer; pyogrio raises errors of many kinds for damaged files, every one of which names the file here."""
+def _layers(file: Path) -> list[VectorLayer]:
+    """Read the layers of a file; pyogrio raises errors of many kinds for damaged ones, and each names the file here.
+
+    Raises:
+        AnnotationError: damaged, or a GeoPackage of several layers that are not those of `write_gpkg`, one for each
+            coordinate system of the images.
+    """
     try:
-        return read_vectors(file, None)
-    except OSError:
+        names = geopackage_layers(file) if file.suffix.lower() == ".gpkg" else []
+        if len(names) > 1 and not all(name.startswith(LAYER) for name in names):
+            raise AnnotationError(
+                f"{file}: has {len(names)} layers with geometries, {', '.join(names[:10])}, and which are labels is not "
+                "said; export the one layer to a file of its own"
+            )
+        return [read_vectors(file, name) for name in names] if len(names) > 1 else [read_vectors(file, None)]
+    except (OSError, AnnotationError):
         raise
     except Exception as error:
         raise AnnotationError(str(error)) from error

@@ -12,7 +12,7 @@ from affine import Affine
 from pyproj import Transformer
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box
 
-from detect.labels.annotation_files import read_annotations, read_unchecked
+from detect.labels.annotation_files import read_annotations, read_unchecked, write_annotations
 from detect.labels.annotations import AnnotationError, Annotations
 
 Make = Callable[..., Path]
@@ -216,6 +216,27 @@ def test_what_cannot_be_placed_is_an_error_that_shows_both_extents(tmp_path: Pat
     raster(tmp_path / "data/a.tif")
     frame([Point(10, 50)], crs="EPSG:4326").to_file(tmp_path / "p.gpkg")
     with pytest.raises(AnnotationError, match=r"p\.gpkg.*10, 50.*WGS 84.*a\.tif.*500000.*UTM zone 33N"):
+        read_annotations(tmp_path / "p.gpkg", tmp_path / "data")
+
+
+def test_objects_of_rasters_in_several_coordinate_systems_come_back(tmp_path: Path) -> None:
+    """They are written to a layer each, and each raster has those of its own again."""
+    raster(tmp_path / "data/a.tif")
+    raster(tmp_path / "data/b.tif", crs="EPSG:32634")
+    (tmp_path / "t.csv").write_text("image,x,y,label\na.tif,10,20,t\nb.tif,30.5,7.25,t\nb.tif,55,39,t\n")
+    wanted = read_annotations(tmp_path / "t.csv", tmp_path / "data")
+    write_annotations(wanted, tmp_path / "p.gpkg")
+    assert len(geopandas.list_layers(tmp_path / "p.gpkg")) == 2
+    found = {each.name: each.objects.xy for each in read_annotations(tmp_path / "p.gpkg", tmp_path / "data").images}
+    for image in wanted.images:
+        np.testing.assert_allclose(found[image.name], image.objects.xy, atol=1e-6)
+
+
+def test_of_several_layers_none_is_guessed(tmp_path: Path) -> None:
+    raster(tmp_path / "data/a.tif")
+    for layer in ("plots", "trees"):
+        frame([Point(on_map(PLACES[0]))]).to_file(tmp_path / "p.gpkg", layer=layer)
+    with pytest.raises(AnnotationError, match=r"p\.gpkg: has 2 layers with geometries, plots, trees,.*export the one"):
         read_annotations(tmp_path / "p.gpkg", tmp_path / "data")
 
 
