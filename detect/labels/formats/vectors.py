@@ -86,8 +86,8 @@ def _layers(file: Path) -> list[VectorLayer]:
         names = geopackage_layers(file) if file.suffix.lower() == ".gpkg" else []
         if len(names) > 1 and not all(name.startswith(LAYER) for name in names):
             raise AnnotationError(
-                f"{file}: has {len(names)} layers with geometries, {', '.join(names[:10])}, and which are labels is not "
-                "said; export the one layer to a file of its own"
+                f"{file}: has {len(names)} layers with geometries, {', '.join(names[:10])}, and which are labels is "
+                "not said; export the one layer to a file of its own"
             )
         return [read_vectors(file, name) for name in names] if len(names) > 1 else [read_vectors(file, None)]
     except (OSError, AnnotationError):

@@ -25,6 +25,9 @@ MAX_YAML_BYTES, MAX_LABEL_BYTES = 1 << 20, 64 << 20
 MAX_PATH = 1024
 """Most characters of a path that a description or a list names."""
 
+_LARGEST_NAME = 1e15
+"""A number beyond this is no name of a class."""
+
 CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt")
 
 
@@ -67,15 +70,27 @@ def described_names(path: Path, content: Mapping[str, Any]) -> dict[int, str]:
     pairs = names.items() if isinstance(names, dict) else enumerate(names) if isinstance(names, list) else []
     found = {}
     for number, name in pairs:
-        text = str(name).strip() if isinstance(name, str | int | float) and not isinstance(name, bool) else ""
-        if not str(number).isdecimal() or len(str(number)) > 9 or not text:
+        key, text = _short_text(number), _short_text(name)
+        if not key.isdecimal() or len(key) > 9 or not text:
             raise AnnotationError(
-                f"{path}: names must be a list of texts, or a text by number, got {str(number)[:20]}: {str(name)[:40]}"
+                f"{path}: names must be a list of texts, or a text by number, got {key[:20] or type(number).__name__}: "
+                f"{text[:40] or type(name).__name__}"
             )
-        found[int(str(number))] = text
+        found[int(key)] = text
     if not found:
         raise AnnotationError(f"{path}: names no classes; it needs a list of names")
     return found
+
+
+def _short_text(value: Any) -> str:
+    """Return a text or a bounded number as text; nothing of something else.
+
+    What YAML's aliases repeat would fill the memory as text.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    short = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST_NAME
+    return str(value) if short else ""
 
 
 def class_list_in(folder: Path) -> Path | None:
@@ -148,7 +163,9 @@ def described_files(path: Path, content: Mapping[str, Any], root: Path | None) -
         given = content.get(key)
         for text in given if isinstance(given, list) else [] if given is None else [given]:
             if not isinstance(text, str):
-                raise AnnotationError(f"{path}: {key} must name a folder or a list of images, got {str(text)[:40]!r}")
+                raise AnnotationError(
+                    f"{path}: {key} must name folders or lists of images, got a {type(text).__name__}"
+                )
             for each in _named_files(path, content.get("path"), text, root):
                 found.setdefault(each.image, each)
                 sides[each.image].add(side)
@@ -169,7 +186,7 @@ def _named_files(path: Path, base: Any, text: str, root: Path | None) -> list[La
         labels = path.parent.joinpath(*("labels" if part == "images" else part for part in inside))
         found = _of_labels(labels, root) if known else []
         if not found:
-            allowed = " or ".join(str(each) for each in (path.parent, root) if each is not None)
+            allowed = " or ".join(dict.fromkeys(str(each) for each in (path.parent, root) if each is not None))
             raise AnnotationError(f"{path}: {text[:200]!r} is not below {allowed}; correct the path")
         return found
     if place.is_file():
@@ -216,10 +233,11 @@ def _place(file: Path, base: Any, text: str, root: Path | None) -> Path | None:
     Paths are tried as Ultralytics reads them, then without the `..` and the folders of another machine before them.
     """
     here = file.parent
-    if "\0" in text or "\0" in str(base) or max(len(text), len(str(base))) > MAX_PATH:
+    base = base if isinstance(base, str) else ""
+    if "\0" in text + base or max(len(text), len(base)) > MAX_PATH:
         return None
     parts = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part != ".."]
-    tried = [here / str(base or "") / text, here / text]
+    tried = [here / base / text, here / text]
     tried += [here.joinpath(*parts[start:]) for start in range(len(parts)) if not parts[start].startswith("/")]
     allowed = [here] if root is None else [here, root]
     for place in tried:

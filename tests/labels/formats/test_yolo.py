@@ -131,13 +131,23 @@ def test_keypoints_after_a_box_are_passed_over(dataset: Path) -> None:
         ("data.yaml", "train: ../../..\nnames: [a]", r"data\.yaml: '../../..' is not below"),
         ("data.yaml", "train: images\nnames: [yes, no]", r"data\.yaml: names must be a list of texts"),
         ("data.yaml", "train: images\nnames: 5", r"data\.yaml: names no classes"),
-        ("data.yaml", "train: 5\nnames: [a]", r"data\.yaml: train must name a folder"),
+        ("data.yaml", "train: 5\nnames: [a]", r"data\.yaml: train must name folders or lists of images, got a int"),
+        ("data.yaml", "train: images\nnames: [0x" + "f" * 9999 + "]", r"data\.yaml: names must be a list of texts"),
     ],
 )
 def test_each_problem_names_file_and_value(dataset: Path, name: str, text: str, message: str) -> None:
     (dataset / name).write_text(text)
     with pytest.raises(AnnotationError, match=message):
         read_annotations(dataset / "data.yaml", dataset)
+
+
+def test_aliases_that_would_fill_the_memory_as_text_are_never_made_one(dataset: Path) -> None:
+    """Nine levels of ten aliases each are a file of 500 bytes and a text of ten gigabytes."""
+    levels = ['a0: &a0 ["x"]', *(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10))]
+    for line in ("path: *a9\ntrain: nowhere\nnames: [a]", "train: [*a9]\nnames: [a]", "train: x\nnames: [*a9]"):
+        (dataset / "data.yaml").write_text("\n".join([*levels, line]))
+        with pytest.raises(AnnotationError, match=r"data\.yaml"):
+            read_annotations(dataset / "data.yaml", dataset)
 
 
 def test_rows_that_cannot_be_used_are_left_out(dataset: Path, caplog: pytest.LogCaptureFixture) -> None:
