@@ -29,7 +29,7 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     """Read the annotations, or the folder of patches where none are named.
 
     Raises:
-        ValueError: settings that go with the other kind, no objects, or class names that no table can hold.
+        ValueError: settings that go with the other kind, no objects or not all, or class names that no table can hold.
     """
     assert data.root is not None
     root = existing(data.root, "data.root", "folder of images")
@@ -39,6 +39,11 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     annotations = read_annotations(
         path, root, negative_labels=data.labels.negative + data.labels.ignored, names=data.labels.names
     )
+    if annotations.partial:
+        raise ValueError(
+            f"{path}: photographs with dots, without plain copies: dots of dull colours are not found, and a network "
+            "learns the dots; let data.root be the folder of the plain photographs"
+        )
     annotations = with_ignored(annotations, data.labels.ignored)
     annotations = with_regions(annotations, ignored_regions(data.labels, [image.name for image in annotations.images]))
     number = sum(len(image.objects) for image in annotations.images)

@@ -230,7 +230,7 @@ def _read(
     told = problems.told()
     for sentence in told:
         _log.warning("%s: %s", path, sentence)
-    return Annotations(images, chosen, boxes, path, told)
+    return Annotations(images, chosen, boxes, path, told, problems.partial)
 
 
 def _reader_of(path: Path) -> Reader:

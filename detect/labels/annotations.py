@@ -65,6 +65,7 @@ class Annotations:
         boxes: whether the objects are boxes; else points.
         source: the file or folder that was read.
         told: sentences on rows that were left out or put right in reading, and on what looks wrong.
+        partial: whether the file shows more objects than could be read from it, so that every count is too low.
     """
 
     images: tuple[AnnotatedImage, ...]
@@ -72,6 +73,7 @@ class Annotations:
     boxes: bool
     source: Path
     told: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def truth(self) -> dict[str, Detections]:

@@ -36,6 +36,9 @@ def entries_by_image(entries: Sequence[Entry], root: Path | None, problems: Prob
     if problems.found:
         return {}
     used = {image: lines for image, each in by_image.items() if (lines := _used(image, each, problems))}
+    named = {entry.image for lines in used.values() for entry in lines}
+    for name in dict.fromkeys(name for name in problems.images if name not in named):
+        problems.tell("images of which no object can be used are left out, as if nobody had looked at them", name)
     for image, lines in used.items():
         _check_sides(image, lines, problems)
         tell_near(lines, problems)

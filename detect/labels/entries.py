@@ -86,6 +86,8 @@ class Problems:
         found: the problems so far, each with its place.
         left_out: the rows that are left out so far, each with its place.
         notes: the places of everything else that is told, by what it is.
+        images: the images of rows that are left out, as the file names them, where the row says so.
+        partial: whether the file shows more objects than can be read from it, so that its counts are too low.
     """
 
     source: Path
@@ -94,13 +96,16 @@ class Problems:
     found: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    images: list[str] = field(default_factory=list)
+    partial: bool = False
 
     def add(self, place: str, text: str) -> None:
         """Add a problem and its place (file and line), which stops the reading."""
         self.found.append(f"{place}: {_bounded(text)}")
 
-    def skip(self, place: str, text: str) -> None:
-        """Add a row that is left out, with its place and why."""
+    def skip(self, place: str, text: str, image: str = "") -> None:
+        """Add a row that is left out, with its place and why, and the image that it is of."""
+        self.images += [image] if image else []
         (self.found if self.strict else self.left_out).append(f"{place}: {_bounded(text)}")
 
     def tell(self, text: str, place: str) -> None:
@@ -164,7 +169,7 @@ class SourceImage:
 
 
 def parse_numbers(
-    texts: Sequence[str], names: Sequence[str], place: str, problems: Problems
+    texts: Sequence[str], names: Sequence[str], place: str, problems: Problems, image: str = ""
 ) -> tuple[float, ...] | None:
     """Read the coordinates of a point or box; whether a box has a size is checked with all others later.
 
@@ -173,6 +178,7 @@ def parse_numbers(
         names: of the fields, for messages.
         place: file and line, for messages.
         problems: collects rows with fields that are not finite numbers.
+        image: the image that the row is of.
 
     Returns:
         The numbers in pixels; None if the row is left out.
@@ -184,7 +190,7 @@ def parse_numbers(
         except ValueError:
             value = math.nan
         if not abs(value) <= MAX_COORDINATE:
-            problems.skip(place, f"{name} must be a finite number, got {text[:_TEXT_SHOWN]!r}")
+            problems.skip(place, f"{name} must be a finite number, got {text[:_TEXT_SHOWN]!r}", image)
             return None
         numbers.append(value)
     return tuple(numbers)

@@ -25,8 +25,9 @@ def short_summary(annotations: Annotations) -> str:
     kind = "boxes" if annotations.boxes else "points"
     of = f"of {len(by_class)} classes " if len(by_class) > 1 else ""
     without = f", {empty} without objects" if empty else ""
+    least = "at least " if annotations.partial else ""
     lines = [
-        f"{total} {kind} {of}in {len(objects)} images{without}: {named}{more}",
+        f"{least}{total} {kind} {of}in {len(objects)} images{without}: {named}{more}",
         *_sizes(annotations),
         *_sides(annotations),
     ]

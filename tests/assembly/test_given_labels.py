@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from detect.assembly.given_labels import read_labels, with_record
 from detect.labels.annotations import Annotations
@@ -68,3 +70,14 @@ def test_columns_of_the_counts_are_no_classes(data: Path) -> None:
 def test_annotations_are_read_with_their_classes(data: Path) -> None:
     labels = read_labels(grid_settings(data, "boxes.csv").data)
     assert isinstance(labels, Annotations) and labels.boxes and labels.classes == ("a", "b")
+
+
+def test_photographs_that_show_their_own_dots_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    """Without the plain ones a network would learn dots, and dots of dull colours would be background."""
+    pixels = np.full((200, 200, 3), 120, np.uint8)
+    rows, cols = np.mgrid[:200, :200]
+    for x, y in ((50, 50), (120, 60), (90, 150)):
+        pixels[(cols - x) ** 2 + (rows - y) ** 2 <= 25] = (250, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"let data\.root be the folder of the plain photographs"):
+        read_labels(settings_of("train", f"data.root={tmp_path}", f"data.annotations={tmp_path / 'a.png'}").data)

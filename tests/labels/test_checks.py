@@ -50,3 +50,13 @@ def test_a_box_that_reaches_beyond_the_edge_is_cut_and_logged(
     np.testing.assert_allclose(image.objects.boxes_xyxy, [[30, 20, 40, 30], [0, 2, 5, 8], [0, 0, 40.9, 9]])
     assert "boxes that reach beyond the edge of their image are cut there (2): line 2, line 3" in caplog.text
     assert any("cut there (2)" in sentence for sentence in read.told)
+
+
+@pytest.mark.parametrize("row", ["images/5.jpg,x,9,t", "images/5.jpg,900,9,t", "images/5.jpg,5,,t"])
+def test_an_image_of_which_no_row_is_used_is_told(
+    root: Path, table: Make, row: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not counted as without objects, and nobody should believe that it is among the images."""
+    read = read_annotations(table(f"image,x,y,label\na.png,5,5,t\na.png,9,9,t\n{row}\n"), root)
+    assert [image.name for image in read.images] == ["a.png"]
+    assert "images of which no object can be used are left out" in caplog.text and ": images/5.jpg" in caplog.text

@@ -214,10 +214,10 @@ class _File:
             elif not boxes and len(item.get("keypoints") or ()) > _ONE_KEYPOINT:
                 what = "objects of several keypoints are read as the middle of those that are visible"
         except ValueError as error:
-            problems.skip(head.place, str(error))
+            problems.skip(head.place, str(error), head.image)
             return None
         if numbers is None:
-            problems.skip(head.place, f"has no {'bbox and no segmentation' if boxes else 'keypoints'}")
+            problems.skip(head.place, f"has no {'bbox and no segmentation' if boxes else 'keypoints'}", head.image)
             return None
         if crowd:
             problems.tell("crowds (iscrowd) are regions in which nothing is learned or scored", head.place)

@@ -119,9 +119,9 @@ def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Ent
         ]
         if missing:
             text = f"{', '.join(missing)} empty; fill in the row, or leave only the image for one without objects"
-            problems.skip(place, text)
+            problems.skip(place, text, image)
             continue
-        read = parse_numbers([style.plain(text) for text in texts], columns.numbers, place, problems)
+        read = parse_numbers([style.plain(text) for text in texts], columns.numbers, place, problems, image)
         if read is not None:
             yield replace(empty, numbers=columns.corners(read), label=label or ONE_CLASS)
 

@@ -57,6 +57,13 @@ def read_dotted(path: Path, root: Path | None, problems: Problems) -> tuple[list
         named = plain or picture
         name = picture.name if root is None else named.absolute().relative_to(root.absolute()).as_posix()
         empty = Entry(picture, 1, name, None, unit="dot")
+        if marked.vivid_only:
+            problems.partial = True
+            problems.tell(
+                "THE COUNTS ARE TOO LOW where dots are brown, grey, black or white: without a plain copy of a "
+                "photograph dots of vivid colours alone are found; give the folder of the plain ones, as root= or data.root=",
+                name,
+            )
         dots = [] if style is None else list(_dot_entries(empty, marked, style, problems))
         entries += (dots or [empty]) + list(_ignored(empty, marked, problems))
     return entries, False
@@ -96,12 +103,6 @@ def _dot_entries(empty: Entry, marked: Marked, style: DotStyle, problems: Proble
         text = "marks of another size, shape or colour than dots are left out"
         problems.tell(text, f"{empty.source.name} at {x:.0f}, {y:.0f}")
     kept = np.flatnonzero(style.vivid[dots.colour]) if marked.vivid_only else np.arange(len(dots.xy))
-    if marked.vivid_only:
-        problems.tell(
-            "photographs without a plain copy: only dots of vivid colours are found, no brown, grey, black or white "
-            "ones, and a network that is trained on them learns the dots",
-            empty.image,
-        )
     found = zip(dots.xy[kept].tolist(), dots.colour[kept].tolist(), strict=True)
     for number, (xy, colour) in enumerate(found, start=1):
         yield replace(empty, line=number, numbers=tuple(xy), label=style.names[colour])

@@ -133,7 +133,7 @@ def _object_entry(
     label = document.text(element, "name")
     box, polygon, oriented = (element.find(tag) for tag in ("bndbox", "polygon", "robndbox"))
     if not label:
-        problems.skip(place, "<object> without name; it needs a <name> and a <bndbox> of four corners")
+        problems.skip(place, "<object> without name; it needs a <name> and a <bndbox> of four corners", image.image)
         return None
     if box is None and (polygon is not None or oriented is not None):
         shape = polygon if polygon is not None else oriented
@@ -144,16 +144,18 @@ def _object_entry(
             else ("oriented boxes are read as the upright boxes around them", _upright(document, shape))
         )
         if numbers is None:
-            problems.skip(place, f"<object> with a <{shape.tag}> that cannot be read, and without <bndbox>")
+            problems.skip(
+                place, f"<object> with a <{shape.tag}> that cannot be read, and without <bndbox>", image.image
+            )
             return None
         problems.tell(what, place)
         return replace(image, line=line, numbers=numbers, label=label)
     texts = ["" if box is None else document.text(box, corner) for corner in _CORNERS]
     missing = [tag for tag, text in zip(_CORNERS, texts, strict=True) if not text]
     if missing:
-        problems.skip(place, f"<object> without {', '.join(missing)}; it needs a <bndbox> of four corners")
+        problems.skip(place, f"<object> without {', '.join(missing)}; it needs a <bndbox> of four corners", image.image)
         return None
-    corners = parse_numbers(texts, _CORNERS, place, problems)
+    corners = parse_numbers(texts, _CORNERS, place, problems, image.image)
     return None if corners is None else replace(image, line=line, numbers=corners, label=label)
 
 

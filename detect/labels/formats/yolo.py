@@ -123,17 +123,19 @@ class _Rows:
         try:
             kind, *values = (float(field) for field in fields)
         except ValueError:
-            self.problems.skip(head.place, f"must be a class and numbers, got {' '.join(fields)[:80]!r}")
+            self.problems.skip(head.place, f"must be a class and numbers, got {' '.join(fields)[:80]!r}", head.image)
             return None
         if not (kind.is_integer() and int(kind) in self.names):
             self.problems.add(head.place, f"class {fields[0][:20]} is not one of the {len(self.names)} names")
             return None
         if not all(abs(value) <= _LARGEST_SHARE for value in values):
-            self.problems.skip(head.place, f"must be shares of the image's sides in [0, 1], got {fields[1][:20]}, ...")
+            self.problems.skip(
+                head.place, f"must be shares of the image's sides in [0, 1], got {fields[1][:20]}, ...", head.image
+            )
             return None
         corners = self._corners(values, head.place)
         if corners is None:
-            self.problems.skip(head.place, f"{len(values)} numbers are no box, polygon or oriented box")
+            self.problems.skip(head.place, f"{len(values)} numbers are no box, polygon or oriented box", head.image)
             return None
         numbers = tuple(value * side for value, side in zip(corners, sides * 2, strict=True))
         return replace(head, numbers=numbers, label=self.names[int(kind)])

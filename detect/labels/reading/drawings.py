@@ -46,22 +46,21 @@ class Drawings:
     def add(self, image: Entry, shapes: Iterable[Drawn]) -> None:
         """Add the shapes of an image: entries like `image`, or itself where nothing is drawn.
 
-        An image of which no shape can be used is left out: it is not without objects.
+        An image of which no shape can be used is left out, as it is not without objects.
         """
         number, made = 0, []
         for number, each in enumerate(shapes, start=1):  # noqa: B007
             place = replace(image, line=each.line).place
             if not isinstance(each.label, str) or not each.label.strip():
-                self.problems.skip(place, f"has no class, its label is {str(each.label)[:60]!r}")
+                self.problems.skip(place, f"has no class, its label is {str(each.label)[:60]!r}", image.image)
                 continue
             try:
                 found = [_checked(numbers) for numbers in each.make()]
             except ShapeError as error:
-                self.problems.skip(place, str(error))
+                self.problems.skip(place, str(error), image.image)
                 continue
             made += [replace(image, line=each.line, numbers=numbers, label=each.label.strip()) for numbers in found]
         if number and not made:
-            self.problems.tell("images of which no object can be used are left out", image.image)
             return
         self.entries += made or [image]
 

@@ -31,11 +31,17 @@ def with_size(entries: Sequence[Entry], problems: Problems) -> list[Entry]:
         x1, y1, x2, y2 = numbers
         if x1 == x2 or y1 == y2:
             box = ",".join(map(plain_number, numbers))
-            problems.skip(entry.place, f"the box {box} has no size; its corners must satisfy xmin < xmax, ymin < ymax")
+            problems.skip(
+                entry.place,
+                f"the box {box} has no size; its corners must satisfy xmin < xmax, ymin < ymax",
+                entry.image,
+            )
             continue
         if _normalised(numbers):
             box = ",".join(map(plain_number, numbers))
-            problems.skip(entry.place, f"the box {box} is in shares of the image's sides and not in pixels as others")
+            problems.skip(
+                entry.place, f"the box {box} is in shares of the image's sides and not in pixels as others", entry.image
+            )
             continue
         right = (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
         if right != numbers:
@@ -75,7 +81,7 @@ def inside(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> 
     kept = []
     for entry in entries:
         if is_outside(image.shape, entry.numbers):
-            problems.skip(entry.place, outside_text(image, entry))
+            problems.skip(entry.place, outside_text(image, entry), entry.image)
             continue
         limits = (image.shape[1], image.shape[0]) * 2
         numbers = entry.numbers or ()

@@ -11,6 +11,7 @@ from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.dotted import marks
 from detect.labels.regions import area_outside
+from detect.reporting.label_summary import short_summary
 
 Make = Callable[..., Path]
 Dot = tuple[float, float, str]
@@ -167,8 +168,17 @@ def test_vivid_dots_are_found_without_the_plain_photograph_which_is_told(
 ) -> None:
     dots = [each for each in scattered(11, 60) if each[2] != "brown"]
     save(painted(photograph(11), dots), tmp_path / "data/a.jpg", 85)
-    check(read_annotations(tmp_path / "data", tmp_path / "data"), 0, dots)
-    assert "only dots of vivid colours" in caplog.text and "learns the dots" in caplog.text
+    read = read_annotations(tmp_path / "data", tmp_path / "data")
+    check(read, 0, dots)
+    assert "COUNTS ARE TOO LOW" in caplog.text and read.partial
+
+
+def test_photographs_in_which_nothing_is_vivid_are_not_said_to_be_empty(tmp_path: Path) -> None:
+    """A folder of plain photographs that was given as annotations, or one in which all dots are brown."""
+    save(photograph(11), tmp_path / "data/a.jpg", 85)
+    read = read_annotations(tmp_path / "data", tmp_path / "data")
+    assert read.partial and "COUNTS ARE TOO LOW" in read.told[0]
+    assert short_summary(read).startswith("at least 0 points")
 
 
 def test_marks_do_not_depend_on_the_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
