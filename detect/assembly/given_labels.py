@@ -101,7 +101,7 @@ def _settings_of_images(split: NamedSides) -> list[str]:
 
 
 def with_record(data: LabelledSettings, record: Mapping[str, Any]) -> LabelledSettings:
-    """Return the settings with the model's negative and ignored labels, unless they name their own.
+    """Return the settings with the model's names of labels, negative and ignored ones, unless they name their own.
 
     Args:
         data: the settings.
@@ -109,7 +109,11 @@ def with_record(data: LabelledSettings, record: Mapping[str, Any]) -> LabelledSe
     """
     negative = _own_or_recorded("negative", data.labels.negative, record.get("negative_labels", ()))
     ignored = _own_or_recorded("ignored", data.labels.ignored, record.get("ignore_labels", ()))
-    return replace(data, labels=replace(data.labels, negative=negative, ignored=ignored))
+    names = data.labels.names or dict(record.get("label_names", {}))
+    if names != data.labels.names:
+        shown = ",".join(f"{old}: {new}" for old, new in names.items())
+        logger.info("data.labels.names={%s}, as in training", shown)
+    return replace(data, labels=replace(data.labels, names=names, negative=negative, ignored=ignored))
 
 
 def _own_or_recorded(name: str, own: tuple[str, ...], recorded: Sequence[str]) -> tuple[str, ...]:

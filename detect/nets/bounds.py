@@ -130,6 +130,9 @@ def check_record(record: object) -> None:
         names = record.get(entry, ())
         if not isinstance(names, list | tuple) or not all(isinstance(each, str) for each in names):
             raise TypeError(f"training.{entry} must be a list of names, got {shown(names)}")
+    renamed = record.get("label_names", {})
+    if not isinstance(renamed, Mapping) or not all(isinstance(each, str) for pair in renamed.items() for each in pair):
+        raise TypeError(f"training.label_names must be new names by old ones, got {shown(renamed)}")
     level: list[Any] = [record]
     for _ in range(NESTING):
         groups = [each for each in level if isinstance(each, Mapping | list | tuple)]

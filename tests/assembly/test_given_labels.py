@@ -53,11 +53,13 @@ def test_sides_and_regions_of_images_are_no_matter_of_bare_patches(patches: Path
 
 def test_labels_that_are_no_objects_are_known_to_the_model(data: Path) -> None:
     """What is named goes before what the model knows."""
-    record = {"negative_labels": ["b"], "ignore_labels": []}
+    record = {"label_names": {"red": "b"}, "negative_labels": ["b"], "ignore_labels": []}
     labels = with_record(grid_settings(data, "boxes.csv").data, record).labels
-    assert (labels.negative, labels.ignored) == (("b",), ())
+    assert (labels.names, labels.negative, labels.ignored) == ({"red": "b"}, ("b",), ())
     own = with_record(grid_settings(data, "boxes.csv", "data.labels.negative=[a]").data, record).labels
     assert own.negative == ("a",)
+    own = with_record(grid_settings(data, "boxes.csv", "data.labels.names={red: c}").data, record).labels
+    assert own.names == {"red": "c"}
 
 
 def test_columns_of_the_counts_are_no_classes(data: Path) -> None:

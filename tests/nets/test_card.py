@@ -323,7 +323,10 @@ def test_a_card_is_checked_when_it_is_made(change: dict[str, Any], named: str) -
         ("threshold", [-0.1, 1.1, float("nan"), None, "0.5"]),
         ("separation", [-1, float("nan"), float("inf"), 1e9, None]),
         ("calibration", [3, {"slope": "1"}, {"slope": float("nan")}]),
-        ("training", [None, [], {"notes": 3}, {"notes": [3]}, {"val": [{}]}, {"negative_labels": "cow"}]),
+        (
+            "training",
+            [None, [], {"notes": 3}, {"notes": [3]}, {"val": [{}]}, {"negative_labels": "cow"}, {"label_names": ["a"]}],
+        ),
     ],
 )
 def test_a_header_out_of_its_bounds_is_refused_by_what_is_wrong(place: str, values: list[Any]) -> None:

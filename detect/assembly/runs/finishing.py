@@ -145,6 +145,7 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         "sizes": None if samples.sizes is None else asdict(samples.sizes),
         "notes": [*samples.notes, *samples.warnings],
         **material.sides,
+        "label_names": dict(labels.names),
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),
         "matching": None if material.radius is None else material.radius.to_record(),

@@ -60,8 +60,8 @@ def read_dotted(path: Path, root: Path | None, problems: Problems) -> tuple[list
         if marked.vivid_only:
             problems.partial = True
             problems.tell(
-                "THE COUNTS ARE TOO LOW where dots are brown, grey, black or white: without a plain copy of a "
-                "photograph dots of vivid colours alone are found; give the folder of the plain ones, as root= or data.root=",
+                "THE COUNTS ARE TOO LOW where dots are brown, grey, black or white: without a plain copy dots of "
+                "vivid colours alone are found; give the folder of the plain photographs, as root= or data.root=",
                 name,
             )
         dots = [] if style is None else list(_dot_entries(empty, marked, style, problems))
