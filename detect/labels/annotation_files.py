@@ -26,7 +26,7 @@ from detect.labels.labelled_images import annotated_image, choose_classes, renam
 from detect.labels.rules.turned import find_turn
 from detect.labels.sheets import write_whole
 from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
-from detect.labels.writing.outgoing import OutSet, labelled_set
+from detect.labels.writing.outgoing import OutSet, check_placed, labelled_set
 
 _log = logging.getLogger(__name__)
 
@@ -168,7 +168,11 @@ def write_annotations(annotations: Annotations, target: Path, name: str | None =
     form = FORMATS[chosen]
     if isinstance(form, FolderFormat) and not annotations.boxes:
         raise ValueError(f"{chosen} holds boxes, these annotations are points; write csv, coco or another format")
-    write_set(labelled_set(annotations, isinstance(form, FileFormat) and form.placed), target, chosen)
+    placed = isinstance(form, FileFormat) and form.placed
+    out = labelled_set(annotations, placed)
+    if placed:
+        check_placed(out, chosen)
+    write_set(out, target, chosen)
 
 
 def write_set(out: OutSet, target: Path, name: str) -> None:
@@ -183,8 +187,16 @@ def write_set(out: OutSet, target: Path, name: str) -> None:
             form.write(out, part)
         return
     form.files([image.name for image in out.images])
+    written = set()
     for file, text in form.texts(out):
         write_whole(target / file, text)
+        written.add(target / file)
+    kinds = {".yaml", *(file.suffix for file in written)}
+    others = sorted(each for each in target.rglob("*") if each.suffix in kinds and each not in written)
+    if others:
+        _log.warning(
+            "%s: %d files of something else stay in it and will be read with it: %s", target, len(others), others[0]
+        )
 
 
 def format_of(target: Path) -> str:
@@ -213,7 +225,7 @@ def _read(
     entries, boxes = _reader_of(path)(path, root, problems)
     problems.stop(sum(entry.numbers is not None for entry in entries))
     if not entries:
-        raise AnnotationError(f"{path}: no annotations: the file has a header and no rows")
+        raise AnnotationError(f"{path}: no annotations: it holds no objects, and names no images without any")
     entries = renamed(entries, names, problems)
     by_image = entries_by_image(entries, root, problems)
     kept = [entry for lines in by_image.values() for entry in lines]

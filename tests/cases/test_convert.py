@@ -96,6 +96,7 @@ def test_detections_keep_their_scores(photographs: Path, patch_model: Path, tmp_
         (("sheet=out.png",), "must end in .jpg"),
         (("sheet=out.jpg",), "give root=DIR"),
         (("target=points.csv", "overwrite=true"), "is the source; name another file"),
+        (("target=a.csv", "summary=a.csv"), "target and summary are both a.csv; name two files"),
     ],
 )
 def test_wrong_use_is_answered_before_anything_is_read(
@@ -105,3 +106,22 @@ def test_wrong_use_is_answered_before_anything_is_read(
     done = call("convert", "source=points.csv", *given)
     assert done.code == 2 and message in done.log
     assert not Path("out.json").exists()
+
+
+@pytest.mark.parametrize("name", ["out.geojson", "out.gpkg"])
+def test_labels_of_photographs_are_not_lost_in_a_map(photographs: Path, tmp_path: Path, name: str) -> None:
+    """Without a georeference an empty map would be written, and 80 labels be gone."""
+    given = f"source={photographs / 'points.csv'}", f"target={tmp_path / name}", f"root={photographs}"
+    done = call("convert", *given)
+    assert done.code == 2 and "none of the 4 images has a georeference" in done.log
+    assert not (tmp_path / name).exists()
+
+
+def test_what_stays_in_a_folder_that_is_written_into_is_told(photographs: Path, boxes: Path, tmp_path: Path) -> None:
+    """A file of an image that is no more among the labels would be read as one of them."""
+    given = f"target={tmp_path / 'voc'}", f"root={photographs}"
+    assert call("convert", f"source={boxes}", *given).code == 0
+    table = pd.read_csv(boxes)
+    table[table.image != "c.png"].to_csv(tmp_path / "less.csv", index=False)
+    done = call("convert", f"source={tmp_path / 'less.csv'}", *given, "overwrite=true")
+    assert done.code == 0 and "1 files of something else stay in it" in done.log and "c.xml" in done.log

@@ -17,7 +17,7 @@ from detect.labels.formats.detections_csv import HEADER, read_detections
 from detect.labels.images import ImageFolder
 from detect.labels.sheets import read_sheet, write_whole
 from detect.labels.writing.format_table import FORMATS, FileFormat
-from detect.labels.writing.outgoing import OutImage, checked_set
+from detect.labels.writing.outgoing import OutImage, check_placed, checked_set
 from detect.reporting.label_summary import full_summary, short_summary
 from detect.reporting.output.layout import COUNTS
 from detect.reporting.tables import IMAGE, read_counts
@@ -64,6 +64,9 @@ def check_outputs(settings: ConvertSettings) -> None:
             raise FileExistsError(f"{name}={path} is there already; overwrite=true writes into it, or name another")
         if path.resolve() == settings.source.resolve():
             raise ValueError(f"{name}={path} is the source; name another file")
+        alike = [other for other in given if other != name and given[other].resolve() == path.resolve()]
+        if alike:
+            raise ValueError(f"{name} and {alike[0]} are both {path}; name two files")
 
 
 def read_source(settings: ConvertSettings) -> Source:
@@ -98,7 +101,10 @@ def convert(settings: ConvertSettings, source: Source) -> None:
     else:
         placed = isinstance(form, FileFormat) and form.placed
         images = [_out(image, source.scenes[image.name], placed) for image in source.annotations.images]
-        write_set(checked_set(images, source.annotations.classes, scored=True), settings.target, name)
+        out = checked_set(images, source.annotations.classes, scored=True)
+        if placed:
+            check_placed(out, name)
+        write_set(out, settings.target, name)
     logger.info("wrote %s (%s)", settings.target, name)
 
 

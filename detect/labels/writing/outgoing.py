@@ -143,6 +143,19 @@ def labelled_set(annotations: Annotations, placed: bool) -> OutSet:
     return checked_set(images, classes, scored=False)
 
 
+def check_placed(out: OutSet, what: str) -> None:
+    """Check that a format of objects on a map would hold some of them.
+
+    Raises:
+        ValueError: no image has a georeference with a coordinate system, so that all objects would be lost.
+    """
+    if not any(image.placement is not None and image.placement.crs is not None for image in out.images):
+        raise ValueError(
+            f"{what}: none of the {len(out.images)} images has a georeference with a coordinate system, so no object "
+            "has a place on a map; write csv, coco or another format"
+        )
+
+
 def json_line(value: Any) -> str:
     """Return a value as JSON in one line."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
