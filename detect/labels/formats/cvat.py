@@ -47,10 +47,7 @@ def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
     Raises:
         AnnotationError: the file is damaged, or holds tracks of a video and no images.
     """
-    try:
-        document = XmlDocument(path)
-    except ValueError as error:
-        raise AnnotationError(str(error)) from error
+    document = XmlDocument(path)
     images, tracks = document.root.findall("image"), document.root.findall("track")
     if tracks and not images:
         raise AnnotationError(

@@ -15,9 +15,12 @@ from xml.etree import ElementTree
 
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import MAX_COORDINATE, Entry, Problems, name_beside, parse_numbers
-from detect.labels.reading.voc_documents import VocDocument
+from detect.labels.reading.xml_documents import XmlDocument
 
 _log = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 64 << 20
+"""Most bytes of a file that is read; one describes one image."""
 
 _HEAD_BYTES = 4096
 
@@ -75,7 +78,7 @@ def read_voc(path: Path, root: Path | None, problems: Problems) -> tuple[list[En
     owner: dict[str, Path] = {}
     for file in files:
         try:
-            found = list(_file_entries(VocDocument(file), root, problems))
+            found = list(_file_entries(XmlDocument(file, MAX_FILE_BYTES), root, problems))
         except AnnotationError as error:
             problems.found.append(str(error))
             continue
@@ -98,7 +101,7 @@ def _xml_files(folder: Path) -> list[Path]:
     return files
 
 
-def _file_entries(document: VocDocument, root: Path | None, problems: Problems) -> Iterator[Entry]:
+def _file_entries(document: XmlDocument, root: Path | None, problems: Problems) -> Iterator[Entry]:
     """Yield an entry for each object of a file, or one for an image without objects."""
     top = document.root
     place = f"{document.path} line {document.line(top)}"
@@ -125,7 +128,7 @@ def _file_entries(document: VocDocument, root: Path | None, problems: Problems) 
 
 
 def _object_entry(
-    document: VocDocument, element: ElementTree.Element, image: Entry, problems: Problems
+    document: XmlDocument, element: ElementTree.Element, image: Entry, problems: Problems
 ) -> Entry | None:
     """Read one `<object>`: the image's entry with a box and a label; None where it is left out."""
     line = document.line(element)
@@ -174,7 +177,7 @@ def _around(polygon: ElementTree.Element) -> tuple[float, ...] | None:
 _LEAST_CORNERS = 2
 
 
-def _upright(document: VocDocument, box: ElementTree.Element) -> tuple[float, ...] | None:
+def _upright(document: XmlDocument, box: ElementTree.Element) -> tuple[float, ...] | None:
     """Return the upright box around an oriented one, `<cx><cy><w><h><angle>` in radians (roLabelImg)."""
     numbers = _numbers([document.text(box, tag) for tag in ("cx", "cy", "w", "h", "angle")])
     if numbers is None:
@@ -194,7 +197,7 @@ def _numbers(texts: Sequence[str]) -> list[float] | None:
     return numbers if all(abs(value) <= MAX_COORDINATE for value in numbers) else None
 
 
-def _size(document: VocDocument) -> tuple[int, int] | None:
+def _size(document: XmlDocument) -> tuple[int, int] | None:
     """Read (height, width) in pixels; None where the file has none or zeros, as some programs write."""
     size = document.root.find("size")
     if size is None:
