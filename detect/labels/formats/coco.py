@@ -15,7 +15,8 @@ from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems, name_beside
 from detect.labels.formats.csv_table import SPLITS
 from detect.labels.json_files import MAX_LABELS_BYTES, read_json
-from detect.labels.reading.coco_shapes import box_around_mask, box_of, middle_of, shown, stated_size
+from detect.labels.reading.coco_shapes import box_around_mask, box_of, middle_of, stated_size
+from detect.labels.reading.shapes import ShapeError, shown
 
 _HEAD_BYTES, _LOOKED_AT, _FOLDERS_DEEP = 1 << 16, 50, 3
 _ONE_KEYPOINT = 3
@@ -213,7 +214,7 @@ class _File:
                 what = "annotations without bbox are read as the boxes around their masks"
             elif not boxes and len(item.get("keypoints") or ()) > _ONE_KEYPOINT:
                 what = "objects of several keypoints are read as the middle of those that are visible"
-        except ValueError as error:
+        except ShapeError as error:
             problems.skip(head.place, str(error), head.image)
             return None
         if numbers is None:

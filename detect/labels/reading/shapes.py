@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from detect.labels.entries import MAX_COORDINATE
+
 POINT, BOX = 2, 4
 """How many numbers a point and a box have: x, y, and xmin, ymin, xmax, ymax in pixels."""
 
@@ -15,8 +17,14 @@ class ShapeError(ValueError):
     """A shape that cannot be used, with the reason."""
 
 
+def shown(value: Any) -> str:
+    """Return a value for a message, long ones by their beginning."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def numbers_of(values: Iterable[Any], what: str) -> tuple[float, ...]:
-    """Check that values are finite numbers, or texts of such, and return them.
+    """Check that values are numbers that may be places, or texts of such, and return them.
 
     Raises:
         ShapeError: one is not.
@@ -28,7 +36,9 @@ def numbers_of(values: Iterable[Any], what: str) -> tuple[float, ...]:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise ShapeError(f"{what} must be finite numbers, got {_short(value)}")
+            raise ShapeError(f"{what} must be finite numbers, got {shown(value)}")
+        if abs(number) > MAX_COORDINATE:
+            raise ShapeError(f"{what}: {shown(value)} is beyond {MAX_COORDINATE:g} pixels and no place in an image")
         found.append(number)
     return tuple(found)
 
@@ -40,11 +50,11 @@ def pairs_of(values: Any, what: str) -> list[tuple[float, float]]:
         ShapeError: it is something else, or empty.
     """
     if not isinstance(values, list | tuple) or not values:
-        raise ShapeError(f"{what} must be a list of points, got {_short(values)}")
+        raise ShapeError(f"{what} must be a list of points, got {shown(values)}")
     pairs = []
     for value in values:
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise ShapeError(f"{what} must be pairs of x and y, got {_short(value)}")
+            raise ShapeError(f"{what} must be pairs of x and y, got {shown(value)}")
         x, y = numbers_of(value, what)
         pairs.append((x, y))
     return pairs
@@ -125,8 +135,3 @@ def box_of_runs(counts: Sequence[int], size: tuple[int, int]) -> tuple[float, ..
     if not corners:
         raise ShapeError("the mask is empty")
     return box_around(corners)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
