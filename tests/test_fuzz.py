@@ -24,6 +24,9 @@ from tools.fuzzing.watched import Bounds, Watched, watch
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer watches with fork, /proc and inotify")
 
+FORMATS = (1, 16, 31, 1021, 1081)
+"""Annotations of other programs; the last two are data sets of YOLO whose description is small until it is a text."""
+
 SEEDED = {
     "checkpoints: paths that lead out of the folder": (8, 18, 73, 88, 118, 298),
     "checkpoints: weights, pickles and settings": (13, 33, 38, 63, 98, 153, 173, 188, 283, 293),
@@ -34,6 +37,7 @@ SEEDED = {
     "models": (12, 22, 72, 432, 562),
     "predictions": (4, 64, 99, 154, 289, 649, 1074),
     "tables": (6, 11, 26),
+    "formats": FORMATS,
 }
 """Numbers of inputs of seed 0 (`tools/fuzz_inputs.py --only`), by what they are."""
 

@@ -2,7 +2,7 @@
 
     python tools/fuzz_inputs.py [--inputs 1000] [--seconds N] [--seed 0] [--kind images] [--only 317] [--json FILE]
 
-Inputs are images, tables of annotations, models, checkpoints and folders of predictions: good ones with bytes, fields,
+Inputs are images, annotations, models, checkpoints and folders of predictions: good ones with bytes, fields,
 names or paths changed, and files that are programs. Each is made from the seed and its number alone, and runs in a
 child process of its own (a fork of one that has imported everything). It fails where
 

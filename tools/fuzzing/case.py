@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-KINDS = ("images", "tables", "models", "checkpoints", "folders")
-"""Kinds of inputs; number n is of kind n modulo five."""
+KINDS = ("images", "tables", "models", "checkpoints", "folders", "formats")
+"""Kinds of inputs; number n is of kind n modulo five, and every third one of the tables a format."""
 
 
 ENDS = (0, 2, 3)

@@ -9,6 +9,7 @@ from .canary import Canary, Listener, state_of
 from .case import KINDS, Maker, Material, Place
 from .checkpoints import make_checkpoint_case
 from .folders import make_folder_case
+from .formats import make_format_case
 from .images import make_image_case
 from .judge import judge, word
 from .material import run_commands
@@ -22,6 +23,7 @@ MAKERS: dict[str, Maker] = {
     "models": make_model_case,
     "checkpoints": make_checkpoint_case,
     "folders": make_folder_case,
+    "formats": make_format_case,
 }
 """What makes the inputs of each kind."""
 
@@ -53,7 +55,7 @@ class Result:
 
 def kind_of(number: int) -> str:
     """Return the kind of the input of a number."""
-    return KINDS[number % len(KINDS)]
+    return "formats" if number % 15 == 1 else KINDS[number % 5]
 
 
 @dataclass(frozen=True)
