@@ -112,7 +112,8 @@ def make_image_case(place: Place, material: Material) -> Case:
     family = place.rng.choice(FAMILIES)
     what, names, runs = family(place)
     command = predict(material.model, place.input, place.out)
-    return Case(what, (command,) * runs, counted=(GOOD,), accounted=tuple(names))
+    shown = tuple(each for each in names if not any(part.startswith(".") for part in each.split("/")))
+    return Case(what, (command,) * runs, counted=(GOOD,), accounted=shown)
 
 
 Made = tuple[str, list[str], int]
