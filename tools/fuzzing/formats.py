@@ -59,7 +59,7 @@ TREES: Mapping[str, Callable[[], Tree]] = {
             {"type": "Feature", "geometry": POINT, "properties": {"label": "square", "image": name}} for name in NAMES
         ],
     },
-}  # fmt: skip
+}
 """Good files in JSON, by their names."""
 
 TEXTS = {
