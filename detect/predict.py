@@ -16,13 +16,14 @@ def run(settings: "PredictSettings") -> int:
     from detect.assembly.folders import written_by_runs
     from detect.assembly.runs.ground_settings import ground_survey, survey_settings
     from detect.assembly.runs.prediction import check_tables, prediction_folder
-    from detect.imagery.finding.listing import list_images
+    from detect.imagery.finding.listing import find_images
     from detect.nets.header import read_card
     from detect.reporting.tables import check_classes
 
     card = read_card(settings.model)
     check_classes(card.classes)
-    images = list_images(settings.images, written_by_runs)
+    listing = find_images(settings.images, written_by_runs)
+    images = listing.images
     survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
@@ -46,7 +47,8 @@ def run(settings: "PredictSettings") -> int:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))
         if sink.without_pictures:
             logger.info("%d images are looked at again for pictures that are not there", sink.without_pictures)
-        return predict_folder(images, engine, sink, run_facts(settings, engine, card, results), settings.overwrite)
+        facts = run_facts(settings, engine, card, results, listing.passed_over)
+        return predict_folder(images, engine, sink, facts, settings.overwrite)
 
 
 main = command("predict")(run)

@@ -1,5 +1,6 @@
 """A mosaic beside its own tiles: each object is counted once, and a line says what was passed over."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,11 @@ def test_a_mosaic_beside_its_tiles_is_counted_once(
     assert abs(counts["total"].sum() - 80) <= 4, (
         "one in twenty may be missed or doubled, as in the tiles alone; not all"
     )
+    run = json.loads((tmp_path / "counts/run.json").read_text())
+    tiles = [f"tile_{row}{col}.tif" for row, col in np.ndindex(2, 2)]
+    assert run["passed_over"] == {"mosaic.vrt shows the same ground": tiles}
+    said = "files passed over: 4 (mosaic.vrt shows the same ground): tile_00.tif, "
+    assert said in (tmp_path / "counts/report.html").read_text()
     scores = ("predictions=" + str(tmp_path / "counts"), f"annotations={mosaic / 'points.csv'}")
     assert call("evaluate", *scores, f"output={tmp_path / 'scores'}", "radius=8").code == 0
 

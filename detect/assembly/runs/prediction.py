@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_TOLD = 5
-"""Most classes whose numbers the last line tells."""
+"""Most classes whose numbers the last line tells, and most files that a note names."""
 
 
 def prediction_folder(settings: PredictSettings) -> PredictionPaths:
@@ -142,9 +142,13 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
 
 
 def run_facts(
-    settings: PredictSettings, engine: "Engine", card: "ModelCard", results: Mapping[str, Any]
+    settings: PredictSettings,
+    engine: "Engine",
+    card: "ModelCard",
+    results: Mapping[str, Any],
+    passed_over: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """Return what `run.json` says of versions, model and settings."""
+    """Return what `run.json` says of versions, model, settings and files that are not looked at (by the reason)."""
     import timm
     import torch
 
@@ -160,8 +164,18 @@ def run_facts(
             "max_memory": settings.max_memory.text,
             "write": [name for name in PRODUCTS if name in settings.write],
         },
-        "notes": list(card.training.get("notes", ())),
+        "notes": [*card.training.get("notes", ()), *_notes_on_passed(passed_over)],
+        "passed_over": {reason: list(names) for reason, names in passed_over.items()},
     }
+
+
+def _notes_on_passed(passed_over: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence for each reason for which files are not looked at."""
+    sentences = []
+    for reason, names in passed_over.items():
+        more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+        sentences.append(f"files passed over: {len(names):,} ({reason}): {', '.join(names[:MOST_TOLD])}{more}")
+    return sentences
 
 
 def predict_folder(

@@ -4,11 +4,12 @@ import glob
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery.finding.endings import SUFFIXES, has_image_ending, way_out
-from detect.imagery.finding.mosaic_tiles import shown_twice
+from detect.imagery.finding.mosaic_tiles import ShownTwice, shown_twice
 from detect.imagery.finding.path_lists import LIST_SUFFIXES, first_line, is_path_list, read_paths
 from detect.imagery.finding.search import Search, Written, examples, holds_image
 from detect.imagery.finding.spelling import folded, meant
@@ -16,7 +17,26 @@ from detect.imagery.finding.spelling import folded, meant
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The images that a folder, a file, a pattern or a list names.
+
+    Attributes:
+        images: (name, path) sorted by name.
+        passed_over: names, as images have them, of files that are images or may hold some, and are not looked at, by
+            the reason; hidden and system files among them.
+    """
+
+    images: list[tuple[str, Path]]
+    passed_over: Mapping[str, Sequence[str]]
+
+
 def list_images(images: Path, written: Written = lambda folder: ()) -> list[tuple[str, Path]]:
+    """Find images as `find_images` does, and return (name, path) of each, sorted by name."""
+    return find_images(images, written).images
+
+
+def find_images(images: Path, written: Written = lambda folder: ()) -> Listing:
     """Find the images of a folder (and the folders below it), a file, a glob pattern, or a text file of paths.
 
     What has an image's ending and is no file (a link that leads nowhere, a pipe), and a folder that is not entered (a
@@ -29,8 +49,8 @@ def list_images(images: Path, written: Written = lambda folder: ()) -> list[tupl
         written: by which results of earlier runs are known.
 
     Returns:
-        (name, path) sorted by name; the name is the path below the folder (for a file, a pattern or a list, below the
-        deepest folder that holds them all), with forward slashes.
+        The images; a name is the path below the folder (for a file, a pattern or a list, below the deepest folder that
+        holds them all), with forward slashes.
 
     Raises:
         FileNotFoundError: the path does not exist, or nothing is found.
@@ -44,7 +64,7 @@ def list_images(images: Path, written: Written = lambda folder: ()) -> list[tupl
         paths = _listed(images, search)
         root = _common_folder(paths)
     elif os.path.lexists(images):
-        return [(images.name, images)]
+        return Listing([(images.name, images)], {})
     else:
         paths = search.fitting(*_folder_and_pattern(images))
         root = _common_folder(paths)
@@ -53,9 +73,22 @@ def list_images(images: Path, written: Written = lambda folder: ()) -> list[tupl
         raise FileNotFoundError(
             f"no images at {images}: give a folder, a file or a pattern; endings {SUFFIXES}{meant(images)}"
         )
-    paths = _looked_at(paths)
+    twice = shown_twice(paths)
+    _log_shown_twice(twice)
+    paths = [path for path in paths if path not in twice.instead]
     _log_same_stems(paths)
-    return sorted((_name(path, root), path) for path in paths)
+    named = sorted((_name(path, root), path) for path in paths)
+    return Listing(named, _passed_over(search, twice, root))
+
+
+def _passed_over(search: Search, twice: ShownTwice, root: Path) -> dict[str, list[str]]:
+    """Return the names of what is not looked at, by the reason."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, other in twice.instead.items():
+        found[f"{_name(other, root)} shows the same ground"].append(_name(path, root))
+    found["such files are not read"] = [_name(path, root) for path in search.unread]
+    found["hidden or system files and folders"] = [_name(path, root) for path in search.hidden]
+    return {reason: sorted(names) for reason, names in sorted(found.items()) if names}
 
 
 def images_root(images: Path) -> Path:
@@ -123,9 +156,8 @@ def _folder_and_pattern(images: Path) -> tuple[Path, str]:
     return folder, str(Path(*rest))
 
 
-def _looked_at(paths: Sequence[Path]) -> list[Path]:
-    """Leave out the images that a mosaic of the listing shows, or the mosaic where it shows them in part."""
-    found = shown_twice(paths)
+def _log_shown_twice(found: ShownTwice) -> None:
+    """Log the images that are passed over as a mosaic shows them, and the mosaics that show parts of images."""
     by_other: dict[Path, list[Path]] = defaultdict(list)
     for path, other in found.instead.items():
         by_other[other].append(path)
@@ -139,7 +171,6 @@ def _looked_at(paths: Sequence[Path]) -> list[Path]:
             "twice; name the images without it",
             mosaic,
         )
-    return [path for path in paths if path not in found.instead]
 
 
 def _log_same_stems(paths: Sequence[Path]) -> None:

@@ -26,7 +26,7 @@ HISTOGRAM_BARS = 20
 """Number of equal ranges of score in the histogram."""
 
 
-HIDDEN_RUN_FACTS = ("sources", "notes", "seconds", "megapixels_per_second", "peak_memory_mib")
+HIDDEN_RUN_FACTS = ("sources", "notes", "passed_over", "seconds", "megapixels_per_second", "peak_memory_mib")
 """Entries of `run.json` that are not listed among the settings: shown elsewhere, or different in every run."""
 
 
@@ -228,7 +228,17 @@ def _area_facts(content: Predictions) -> list[tuple[str, str]]:
     number = sum(int(counted[name]) for name in areas if name in counted)
     of = "" if len(areas) == len(counted) else f", in the {len(areas):,} images whose resolution is known"
     density = f"{format_value(number / area)} objects per surveyed hectare{of}"
-    return [("Area surveyed", f"{format_value(area)} hectares"), ("Density", density)]
+    different = _different(content)
+    each = "" if different is None else ", ground that several images show each time"
+    facts = [("Area surveyed", f"{format_value(area)} hectares{each}"), ("Density", density)]
+    return facts if different is None else [*facts, ("Different on the ground", f"{format_value(different)} objects")]
+
+
+def _different(content: Predictions) -> int | None:
+    """Return the number of different objects on the ground, None where they were not looked for."""
+    overlap = content.run.get("overlap")
+    number = overlap.get("unique") if isinstance(overlap, dict) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def _runtime(settings: Any) -> str | None:

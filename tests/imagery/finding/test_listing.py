@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detect.imagery.finding.endings import SUFFIXES, WAY_OF, is_hidden
-from detect.imagery.finding.listing import images_root, list_images
+from detect.imagery.finding.listing import find_images, images_root, list_images
 from detect.imagery.scenes import SceneError, open_scene
 
 Make = Callable[[str], Path]
@@ -29,6 +29,18 @@ def test_the_images_of_a_folder_are_found_at_any_depth_in_any_case(make: Make, t
         make(name)
     (tmp_path / "folder.png").mkdir()
     assert list_images(tmp_path) == [(name, tmp_path / name) for name in ("a.Tiff", "b/2.JPG", "b/c/1.jpeg", "e.vrt")]
+
+
+def test_what_is_passed_over_is_named_by_the_reason(make: Make, tmp_path: Path) -> None:
+    for name in ("a.png", "b/._a.png", "b/c.heic", "d.nef", "notes.txt"):
+        make(name)
+    found = find_images(tmp_path)
+    assert found.images == [("a.png", tmp_path / "a.png")]
+    assert found.passed_over == {
+        "hidden or system files and folders": ["b/._a.png"],
+        "such files are not read": ["b/c.heic", "d.nef"],
+    }
+    assert find_images(tmp_path / "a.png").passed_over == {}
 
 
 def test_one_file_is_called_by_its_name(make: Make) -> None:

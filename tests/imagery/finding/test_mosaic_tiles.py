@@ -34,7 +34,7 @@ def beside(left: int) -> tuple[int, int, int, int]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("a.tif", "b.tif"):
-        write_tiff(tmp_path / name, noise())
+        write_tiff(tmp_path / name, noise(1))
     return tmp_path
 
 
@@ -65,14 +65,21 @@ def test_a_mosaic_of_whole_images_stands_for_them(folder: Path) -> None:
         (ALL, (0, 0, WIDTH / 2, HEIGHT / 2)),
         (ALL, (-5, 0, WIDTH, HEIGHT)),
         (ALL, (0, 4, WIDTH, HEIGHT)),
-        (ALL, (float("nan"), 0, WIDTH, HEIGHT)),
     ],
-    ids=["a part", "smaller", "over the left edge", "over the lower edge", "no number"],
+    ids=["a part", "smaller", "over the left edge", "over the lower edge"],
 )
 def test_a_mosaic_of_parts_gives_way_to_its_images(folder: Path, taken: tuple, put: tuple) -> None:
     vrt(folder / "m.vrt", piece("a.tif", taken, put), piece("b.tif", ALL, beside(WIDTH)))
     assert twice(folder, "a.tif", "b.tif", "m.vrt") == ({"m.vrt": "a.tif"}, [])
     assert twice(folder, "a.tif", "m.vrt") == ({}, ["m.vrt"]), "b is in the mosaic alone, so neither can be left out"
+
+
+@pytest.mark.parametrize(("bands", "dtype"), [(3, "uint8"), (1, "uint16")], ids=["fewer bands", "another type"])
+def test_a_mosaic_that_shows_less_of_its_images_gives_way_to_them(folder: Path, bands: int, dtype: str) -> None:
+    """It has one band of bytes."""
+    write_tiff(folder / "a.tif", noise(bands, dtype))
+    vrt(folder / "m.vrt", piece("a.tif"), wide=1)
+    assert twice(folder, "a.tif", "m.vrt") == ({"m.vrt": "a.tif"}, [])
 
 
 def test_virtual_tiles_without_their_image_are_all_looked_at(folder: Path) -> None:
@@ -109,7 +116,8 @@ def test_a_mosaic_that_is_not_opened_shows_nothing(folder: Path) -> None:
     vrt(folder / "m.vrt", piece("a.tif"), piece("gone.tif"), wide=1)
     (folder / "n.vrt").write_text("<VRTDataset")
     (folder / "o.vrt").write_bytes(b"")
-    assert twice(folder, "a.tif", "m.vrt", "n.vrt", "o.vrt") == ({}, [])
+    vrt(folder / "p.vrt", piece("a.tif", ALL, (float("nan"), 0, WIDTH, HEIGHT)), wide=1)
+    assert twice(folder, "a.tif", "m.vrt", "n.vrt", "o.vrt", "p.vrt") == ({}, [])
 
 
 def test_one_that_is_trusted_gives_way_where_it_is_more_than_a_mosaic(folder: Path) -> None:

@@ -124,17 +124,55 @@ def test_the_journal_gives_back_what_an_image_has_of_the_areas(images: Path, tmp
     assert [part.area for part in read.areas] == [0, 1]
 
 
-@pytest.mark.parametrize("place_of", ["rows", "shape", "transform"])
+@pytest.mark.parametrize("place_of", ["rows", "area", "shape", "transform"])
 def test_a_damaged_part_of_the_journal_is_an_error_with_its_line(place_of: str, images: Path, tmp_path: Path) -> None:
     one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
     one.write("b.tif", open_scene(images / "b.tif"), result(1))
     path = one.journal.path
-    wrong = {"rows": ('"rows": [0', '"rows": [99'), "shape": ("[64, 96]", "[64]"), "transform": ("[0.5, ", "[")}
+    wrong = {
+        "rows": ('"rows": [0', '"rows": [99'),
+        "area": ('"area": 1', '"area": -1'),
+        "shape": ("[64, 96]", "[64]"),
+        "transform": ("[0.5, ", "["),
+    }
     text = path.read_text()
     assert wrong[place_of][0] in text
     path.write_text(text.replace(*wrong[place_of]))
     with pytest.raises(ValueError, match=r"line 1: .*overwrite=true"):
         Journal(tmp_path / "out")
+
+
+def test_a_record_of_an_area_that_there_is_not_is_not_believed(images: Path, tmp_path: Path) -> None:
+    one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
+    one.write("b.tif", open_scene(images / "b.tif"), result(1))
+    path = one.journal.path
+    assert list(sink(tmp_path / "out", images, one.survey).found) == ["b.tif"]
+    path.write_text(path.read_text().replace('"area": 1', '"area": 2'))
+    assert not sink(tmp_path / "out", images, one.survey).found
+
+
+def test_an_image_that_meets_no_area_is_not_called_masked(images: Path, tmp_path: Path) -> None:
+    """The west plot ends 40 m east; c.tif begins at 48 m: nothing of it is counted, and nothing of it is missing."""
+    one = sink(tmp_path / "out", images, GroundSurvey(replace(AREAS, areas=AREAS.areas[:1]), "keep", None))
+    for number, name in enumerate(NAMES):
+        one.write(name, open_scene(images / name), result(number))
+    one.finish({"version": "1"}, 200)
+    counts = pd.read_csv(tmp_path / "out/counts.csv", dtype=str, keep_default_na=False).set_index("image")
+    assert counts["surveyed_share"].to_dict() == {"a.tif": "1", "b.tif": "1", "c.tif": ""}
+    assert counts["surveyed_ha"]["c.tif"] == "0"
+    page = (tmp_path / "out/report.html").read_text()
+    assert "1 of 3 images meet no area" in page and "pixels that are not there" not in page
+
+
+def test_the_report_says_that_ground_is_shown_several_times(images: Path, tmp_path: Path) -> None:
+    """8 of the 12 cows are different, and the 3 sheep, 24 m apart, all are; each image is 48 x 32 m."""
+    one = sink(tmp_path / "out", images, GroundSurvey(None, "auto", 1.0))
+    for number, name in enumerate(NAMES):
+        one.write(name, open_scene(images / name), result(number))
+    one.finish({"version": "1"}, 200)
+    page = (tmp_path / "out/report.html").read_text()
+    assert "0.4612 hectares, ground that several images show each time" in page
+    assert "<dt>Different on the ground</dt><dd>11 objects</dd>" in page
 
 
 def test_what_has_no_data_is_not_surveyed(images: Path) -> None:
@@ -167,6 +205,21 @@ def test_classes_may_be_called_like_other_columns(tmp_path: Path) -> None:
     assert list(pd.read_csv(tmp_path / "counts.csv").columns[-3:]) == ["total", "image_unique", "image_damaged"]
     assert read_counts(tmp_path / "counts.csv")["total"].tolist() == [3]
     assert read_facts(tmp_path / "counts.csv") == facts
+
+
+def test_classes_called_like_each_others_columns_are_told_apart() -> None:
+    classes = ("area", "class_area")
+    found = Detections(np.array([[5.0, 5], [6, 6], [7, 7]]), np.ones(3), np.array([0, 1, 1]), classes)
+    areas = Areas(Path("a.gpkg"), None, (Area("all", shapely.box(0, 0, 10, 10), None),), ())
+    parts = inside_areas(areas, "a", Scene(Path("a.png"), (10, 10), "uint8", 3), found, None).parts
+    table = area_table(areas, {"a": Record("", 0, 0, 100, found, areas=parts)}, classes, None, {})
+    assert table.iloc[0, :5].to_dict() == {
+        "area": "all",
+        "images": 1,
+        "class_class_area": 1,
+        "class_area": 2,
+        "total": 3,
+    }
 
 
 def test_boxes_reach_half_of_a_typical_object(images: Path) -> None:
