@@ -58,8 +58,11 @@ def counts_table(
 
 
 def fact_column(fact: str, classes: Sequence[str]) -> str:
-    """Return the name of a column behind the total, in a table of some classes."""
-    return f"image_{fact}" if fact in classes else fact
+    """Return the name of a column behind the total, in a table of some classes: `image_` is added until it is free."""
+    name = fact
+    while name in classes:
+        name = f"image_{name}"
+    return name
 
 
 def check_classes(classes: Sequence[str]) -> None:

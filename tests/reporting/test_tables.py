@@ -107,6 +107,16 @@ def test_a_class_may_be_called_like_a_fact(tmp_path) -> None:
     assert read_facts(tmp_path / "counts.csv") == facts
 
 
+def test_no_fact_takes_the_column_of_a_class(tmp_path) -> None:
+    """The facts of `unlike` stand in the third name that is free."""
+    classes = ("unlike", "image_unlike")
+    xy = Detections([[1, 1], [2, 2], [3, 3]], [1.0] * 3, [0, 1, 1], classes)
+    write_table(counts_table({"a": xy}, classes, {"unlike": {"a": "grey"}}), tmp_path / "counts.csv")
+    table = read_counts(tmp_path / "counts.csv")
+    assert table.to_dict("list") == {"image": ["a"], "unlike": [1], "image_unlike": [2], "total": [3]}
+    assert read_facts(tmp_path / "counts.csv") == {"unlike": {"a": "grey"}}
+
+
 TEXTS = st.text(st.sampled_from(["'", "=", "-", "\t", "\r", "\n", "\0", '"', ",", " ", "1"])) | st.text()
 
 

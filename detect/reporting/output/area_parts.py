@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_SIZE = 1e15
+"""Pixels or square metres of a part of an area that are not believed: the earth has 5.1e14 square metres."""
+
 
 @dataclass(frozen=True, eq=False)
 class AreaPart:
@@ -44,6 +47,9 @@ class AreaPart:
         rows = np.array(record["rows"], np.int64).reshape(-1)
         if len(rows) and not (rows.min() >= 0 and rows.max() < detections):
             raise ValueError(f"an area has detections {rows.min()} to {rows.max()} of {detections}")
-        metres = record["surveyed_m2"]
+        area, metres = int(record["area"]), record["surveyed_m2"]
         pixels, surveyed = float(record["pixels"]), float(record["surveyed_pixels"])
-        return cls(int(record["area"]), rows, pixels, surveyed, None if metres is None else float(metres))
+        sizes = [pixels, surveyed, 0.0 if metres is None else float(metres)]
+        if area < 0 or not all(0 <= size < MOST_SIZE for size in sizes):
+            raise ValueError(f"a part of area {area} cannot have the sizes {sizes}")
+        return cls(area, rows, pixels, surveyed, None if metres is None else sizes[2])

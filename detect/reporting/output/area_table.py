@@ -70,7 +70,7 @@ def area_table(
         total if seen is None else unique, hectares, out=np.full(len(total), np.nan), where=hectares > 0
     )
     table = pd.DataFrame({AREA: [each.name for each in areas.areas], IMAGES: images})
-    table = table.join(pd.DataFrame(counts, columns=[_column(name) for name in classes]))
+    table = table.join(pd.DataFrame(counts, columns=_columns(classes)))
     table[TOTAL] = total
     if seen is not None:
         table[UNIQUE] = unique
@@ -86,9 +86,16 @@ def _parts(records: Mapping[str, Record]) -> Iterator[tuple[str, Record, AreaPar
             yield name, record, part
 
 
-def _column(name: str) -> str:
-    """Return the column of a class: `class_NAME` for one that has the name of another column."""
-    return f"class_{name}" if name in (AREA, IMAGES, UNIQUE, PIXELS, HECTARES, DENSITY) else name
+def _columns(classes: Sequence[str]) -> list[str]:
+    """Return the columns of classes: one that has the name of another column begins with `class_`."""
+    taken = {AREA, IMAGES, UNIQUE, PIXELS, HECTARES, DENSITY, TOTAL}
+    names: list[str] = []
+    for each in classes:
+        name = each
+        while name in taken or (name != each and name in classes):
+            name = f"class_{name}"
+        names.append(name)
+    return names
 
 
 def _digits(value: float) -> str:

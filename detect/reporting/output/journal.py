@@ -150,8 +150,10 @@ class Record:
     outside: int = 0
 
     @property
-    def surveyed_share(self) -> float:
-        """The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; 0 where no area is."""
+    def surveyed_share(self) -> float | None:
+        """The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; None where no area is."""
+        if self.inside == 0:
+            return None
         pixels = self.pixels if self.inside is None else self.inside
         return 1.0 if self.valid is None else self.valid / max(1, pixels)
 
@@ -205,7 +207,12 @@ class Journal:
                 return
             try:
                 name, record = _parse(line)
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            except KeyError as error:
+                raise ValueError(
+                    f"{self.path}, line {number}: {error} is missing, as in journals of earlier versions; "
+                    "overwrite=true starts afresh, or name another folder"
+                ) from error
+            except (ValueError, TypeError, OverflowError, RecursionError) as error:
                 raise ValueError(
                     f"{self.path}, line {number}: {type(error).__name__}: {error}; overwrite=true starts afresh"
                 ) from error

@@ -103,7 +103,10 @@ class PredictionFolder:
     def _is_recorded(self, name: str, path: Path) -> bool:
         """Return whether an image's record is there, and its file is the recorded one."""
         record = self.journal.records.get(name)
-        return record is not None and record.describes(path) and record.detections.classes == self.card.classes
+        if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
+            return False
+        number = 0 if self.survey.areas is None else len(self.survey.areas.areas)
+        return all(part.area < number for part in record.areas)
 
     def _is_drawn(self, name: str) -> bool:
         """Return whether the pictures of an image that are asked for are there."""
@@ -261,7 +264,8 @@ class PredictionFolder:
 
 def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     """Return what stands behind the total in the table of counts, by column and image."""
-    facts = {SURVEYED_SHARE: {name: f"{record.surveyed_share:.6g}" for name, record in found.items()}}
+    shares = {name: record.surveyed_share for name, record in found.items()}
+    facts = {SURVEYED_SHARE: {name: f"{share:.6g}" for name, share in shares.items() if share is not None}}
     areas = {name: f"{record.hectares:.6g}" for name, record in found.items() if record.hectares is not None}
     if areas:
         facts[SURVEYED_HA] = areas

@@ -243,3 +243,12 @@ def test_a_place_that_is_none_is_an_error(out: Path, image: Path, key: str, valu
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}) + "\n")
     with pytest.raises(ValueError, match=r"journal\.jsonl, line 1.*overwrite=true"):
         Journal(out)
+
+
+def test_a_line_of_an_earlier_version_is_called_so(out: Path, image: Path) -> None:
+    Journal(out).add("a", Record(*signature(image), 6, detections([])))
+    path = out / STATE / "journal.jsonl"
+    line = {key: value for key, value in json.loads(path.read_text()).items() if key != "shape"}
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(ValueError, match=r"'shape' is missing.*earlier versions.*overwrite=true"):
+        Journal(out)
