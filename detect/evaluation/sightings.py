@@ -1,11 +1,22 @@
 """Sightings: detections of different images that show one object, on ground that several photographs show."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+
+
+class TooManyPairsError(ValueError):
+    """More sightings are within reach than can be compared."""
+
+
+MOST_PAIRS = 20_000_000
+"""Most pairs of sightings within reach: they take some 2 GB."""
+
+NEIGHBOURS_AT_ONCE = 2_000_000
+"""Neighbours, of the same image too, that are looked at together; of one sighting all are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +46,16 @@ def objects_seen(sightings: Sightings) -> NDArray[np.int64]:
 
     Returns:
         (N,) the object of each sighting.
+
+    Raises:
+        TooManyPairsError: more than `MOST_PAIRS` are within reach: it is far greater than the objects' distances.
     """
     one, other = _near_pairs(sightings)
     parts = _Parts(sightings)
-    for first, second in zip(one.tolist(), other.tolist(), strict=True):
-        parts.join(first, second)
+    for start in range(0, len(one), NEIGHBOURS_AT_ONCE):
+        some = slice(start, start + NEIGHBOURS_AT_ONCE)
+        for first, second in zip(one[some].tolist(), other[some].tolist(), strict=True):
+            parts.join(first, second)
     roots = np.array([parts.root(i) for i in range(len(sightings.at))], np.int64)
     _, first_of, numbers = np.unique(roots, return_index=True, return_inverse=True)
     order = np.empty(len(first_of), np.int64)
@@ -52,14 +68,40 @@ def _near_pairs(sightings: Sightings) -> tuple[NDArray[np.intp], NDArray[np.intp
     known = np.flatnonzero(np.isfinite(sightings.at).all(axis=1))
     if len(known) < 2:
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    pairs = cKDTree(sightings.at[known]).query_pairs(float(sightings.reach.max()), output_type="ndarray")
-    one, other = known[pairs].T
+    found, number = [np.empty((2, 0), np.intp)], 0
+    for pairs in _pairs_of_images(sightings, known):
+        found.append(pairs)
+        number += pairs.shape[1]
+        if number > MOST_PAIRS:
+            raise TooManyPairsError(
+                f"more than {MOST_PAIRS:,} pairs of objects in different images are within overlap_radius_m, of up to "
+                f"{sightings.reach.max():.3g} m; set a smaller one, or overlap=keep"
+            )
+    one, other = np.concatenate(found, axis=1)
     distance = np.linalg.norm(sightings.at[one] - sightings.at[other], axis=1)
-    reach = np.maximum(sightings.reach[one], sightings.reach[other])
-    fits = (sightings.image[one] != sightings.image[other]) & (distance <= reach)
-    one, other, distance = one[fits], other[fits], distance[fits]
     order = np.lexsort((other, one, distance, sightings.label[one] != sightings.label[other]))
     return one[order], other[order]
+
+
+def _pairs_of_images(sightings: Sightings, known: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Yield pairs (2, M) of different images within reach, the earlier sighting first; each by the one of more reach.
+
+    One image of coarse pixels does not make all others look as far as it does.
+    """
+    at, image, reach = sightings.at[known], sightings.image[known], sightings.reach[known]
+    tree = cKDTree(at)
+    numbers = np.cumsum(tree.query_ball_point(at, reach, return_length=True))
+    start = 0
+    while start < len(at):
+        before = numbers[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(numbers, before + NEIGHBOURS_AT_ONCE, side="right")))
+        near = tree.query_ball_point(at[start:stop], reach[start:stop])
+        one = np.repeat(np.arange(start, stop), [len(each) for each in near])
+        other = np.concatenate([np.asarray(each, np.intp) for each in near])
+        first = (reach[one] > reach[other]) | ((reach[one] == reach[other]) & (one < other))
+        kept = first & (image[one] != image[other])
+        yield known[np.sort(np.stack([one[kept], other[kept]]), axis=0)]
+        start = stop
 
 
 class _Parts:

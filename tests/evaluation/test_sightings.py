@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detect.evaluation import sightings
 from detect.evaluation.sightings import Sightings, objects_seen
 
 
@@ -94,3 +95,32 @@ def test_planted_objects_are_counted_once(images: int, noise: float) -> None:
     objects = np.array(seen(*rows))
     assert objects.max() + 1 == 400
     assert (np.array(truth)[np.unique(objects, return_index=True)[1]][objects] == truth).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 2_000_000])
+def test_pairs_are_all_that_the_greater_reach_of_two_allows(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As found one by one, images of coarse and fine pixels together, however many are looked at together."""
+    monkeypatch.setattr(sightings, "NEIGHBOURS_AT_ONCE", at_once)
+    rng = np.random.default_rng(3)
+    image, at = rng.integers(0, 5, 80), rng.uniform(0, 10, (80, 3))
+    reach = np.array([0.5, 3.0, 1.0, 1.0, 0.1])[image]
+    at[5] = np.nan
+    found = Sightings(at, image, np.zeros(80, np.int64), reach)
+    wanted = {
+        (i, j)
+        for i in range(80)
+        for j in range(i + 1, 80)
+        if image[i] != image[j] and np.linalg.norm(at[i] - at[j]) <= max(reach[i], reach[j])
+    }
+    one, other = sightings._near_pairs(found)
+    assert set(zip(one.tolist(), other.tolist(), strict=True)) == wanted and len(one) == len(wanted) > 50
+
+
+def test_a_reach_far_beyond_the_objects_distances_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """50 places in each of two images, all within reach: 2,500 pairs."""
+    rows = [(i, 0, image) for image in (0, 1) for i in range(50)]
+    monkeypatch.setattr(sightings, "MOST_PAIRS", 2500)
+    assert max(seen(*rows, reach=100)) == 49
+    monkeypatch.setattr(sightings, "MOST_PAIRS", 2499)
+    with pytest.raises(ValueError, match=r"2,499 pairs.*100 m; set a smaller one, or overlap=keep"):
+        seen(*rows, reach=100)

@@ -211,7 +211,7 @@ def predict_folder(
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
         try:
             sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
-        except OSError as error:
+        except (OSError, ValueError) as error:
             logger.warning("the tables of what is done could not be written: %s", error)
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)

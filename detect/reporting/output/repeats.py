@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.evaluation.sightings import Sightings, objects_seen
+from detect.evaluation.sightings import Sightings, TooManyPairsError, objects_seen
 from detect.imagery.ground.footprints import Footprint, ground_outlines, shared_ground
 from detect.imagery.ground.geodesy import GeodesyError
 from detect.nets.card import NetSpec
@@ -85,7 +85,11 @@ def seen_again(records: Mapping[str, Record], survey: GroundSurvey, spec: NetSpe
         reach_px: pixels, as the model reads images, within which two detections are one where no metres are given.
 
     Returns:
-        None where they are not looked for: as the survey says, or because no ground is shown twice.
+        None where they are not looked for: as the survey says, because no ground is shown twice, or, where nobody asked
+        for it, because too many are near each other.
+
+    Raises:
+        TooManyPairsError: so many are, and they are to be merged.
     """
     if survey.overlap == "keep" or len(records) < 2:
         return None
@@ -96,7 +100,13 @@ def seen_again(records: Mapping[str, Record], survey: GroundSurvey, spec: NetSpe
         return None
     placed = {name: prints[name] for name in outlines}
     reach = {name: survey.radius_m or reach_m(print_, spec, reach_px) for name, print_ in placed.items()}
-    numbers = objects_seen(_sightings(records, placed, reach))
+    try:
+        numbers = objects_seen(_sightings(records, placed, reach))
+    except TooManyPairsError as error:
+        if survey.overlap == "merge":
+            raise
+        logger.warning("objects that several images show are not told apart: %s", error)
+        return None
     return _counted(
         records, numbers, shared, (min(reach.values()), max(reach.values())), sorted({*records} - {*placed})
     )

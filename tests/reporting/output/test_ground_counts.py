@@ -10,6 +10,7 @@ import rasterio
 import shapely
 from affine import Affine
 
+from detect.evaluation import sightings
 from detect.imagery.ground.polygons import Area, Areas
 from detect.imagery.ground.valid_outline import outline_of_text
 from detect.imagery.scenes import Scene, open_scene
@@ -129,12 +130,8 @@ def test_a_damaged_part_of_the_journal_is_an_error_with_its_line(place_of: str, 
     one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
     one.write("b.tif", open_scene(images / "b.tif"), result(1))
     path = one.journal.path
-    wrong = {
-        "rows": ('"rows": [0', '"rows": [99'),
-        "area": ('"area": 1', '"area": -1'),
-        "shape": ("[64, 96]", "[64]"),
-        "transform": ("[0.5, ", "["),
-    }
+    wrong = {"rows": ('"rows": [0', '"rows": [99'), "area": ('"area": 1', '"area": -1')}
+    wrong |= {"shape": ("[64, 96]", "[64]"), "transform": ("[0.5, ", "[")}
     text = path.read_text()
     assert wrong[place_of][0] in text
     path.write_text(text.replace(*wrong[place_of]))
@@ -162,6 +159,20 @@ def test_an_image_that_meets_no_area_is_not_called_masked(images: Path, tmp_path
     assert counts["surveyed_ha"]["c.tif"] == "0"
     page = (tmp_path / "out/report.html").read_text()
     assert "1 of 3 images meet no area" in page and "pixels that are not there" not in page
+
+
+def test_too_many_neighbours_stop_what_was_asked_for_alone(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sightings, "MOST_PAIRS", 0)
+    one = sink(tmp_path / "out", images, GroundSurvey(None, "auto", 50.0))
+    for number, name in enumerate(NAMES):
+        one.write(name, open_scene(images / name), result(number))
+    one.finish({"version": "1"}, 200)
+    assert "unique" not in pd.read_csv(tmp_path / "out/counts.csv")
+    assert "are not told apart: more than 0 pairs" in caplog.text
+    with pytest.raises(ValueError, match="overlap=keep"):
+        sink(tmp_path / "out", images, GroundSurvey(None, "merge", 50.0)).finish({"version": "1"}, 200)
 
 
 def test_the_report_says_that_ground_is_shown_several_times(images: Path, tmp_path: Path) -> None:
