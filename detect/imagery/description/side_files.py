@@ -5,6 +5,7 @@ GDAL itself is not asked: such a file may name masks and overviews of any format
 the coordinate system, the transform and the ground control points are taken.
 """
 
+import hashlib
 import math
 import re
 import stat
@@ -45,6 +46,28 @@ class SidePlace:
 
 class SideFileError(ValueError):
     """A side file that cannot be used, with the reason."""
+
+
+def beside_digest(path: Path) -> str:
+    """Return the SHA-256 of the files beside an image that say where it lies on a map; empty where there are none.
+
+    They are the `.aux.xml`, the `.prj`, MapInfo's `.tab` and world files (`.pgw`, `.pngw`, `.wld`).
+    """
+    kind = path.suffix[1:].lower()
+    worlds = (f".{kind[:1]}{kind[-1:]}w", f".{kind}w", ".wld")
+    endings = (".aux.xml", ".prj", ".tab", *worlds)
+    named = [path.with_name(f"{path.name}.aux.xml")]
+    named += [path.with_suffix(each) for ending in endings for each in (ending, ending.upper())] if path.stem else []
+    content, found = hashlib.sha256(), False
+    for beside in dict.fromkeys(named):
+        try:
+            text = _text(beside)
+        except SideFileError as error:
+            text = str(error).encode("utf-8", "surrogateescape")
+        if text is not None:
+            content.update(f"{beside.name} {len(text)} ".encode("utf-8", "surrogateescape") + text)
+            found = True
+    return content.hexdigest() if found else ""
 
 
 def side_place(path: Path) -> SidePlace | None:

@@ -45,6 +45,7 @@ FACTS = (
     "inside",
     "shown",
     "outside",
+    "beside",
 )
 """What a line says of an image, beside its name and what was found."""
 
@@ -130,6 +131,7 @@ class Record:
         shown: what of the file has data, as `valid_outline.outline_text` writes it; None for all of it.
         areas: its parts of the areas in which is counted, none where that is all of it.
         outside: how many objects lay in none of them, and are not among the detections.
+        beside: digest of the files beside the source that say where it lies, empty without any.
     """
 
     path: str
@@ -148,6 +150,7 @@ class Record:
     shown: str | None = None
     areas: tuple[AreaPart, ...] = ()
     outside: int = 0
+    beside: str = ""
 
     @property
     def surveyed_share(self) -> float | None:
@@ -291,6 +294,7 @@ def _parse(line: bytes) -> tuple[str, Record]:
         shown=shown,
         areas=tuple(AreaPart.from_record(each, len(found)) for each in data.get("areas", ())),
         outside=_whole(data.get("outside", 0)),
+        beside=_text(data.get("beside", "")),
     )
 
 

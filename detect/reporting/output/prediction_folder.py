@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL import Image
 
+from detect.imagery.description.side_files import beside_digest
 from detect.imagery.files import check_inside, remove_parts, remove_written
 from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.maps import write_map
@@ -79,6 +80,7 @@ class PredictionFolder:
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._signatures = {name: signature(path) for name, path in images}
+        self._beside = {name: beside_digest(path) for name, path in images}
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
@@ -101,9 +103,11 @@ class PredictionFolder:
             check_inside(folder, self.folder)
 
     def _is_recorded(self, name: str, path: Path) -> bool:
-        """Return whether an image's record is there, and its file is the recorded one."""
+        """Return whether an image's record is there, and its file and those beside it are the recorded ones."""
         record = self.journal.records.get(name)
         if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
+            return False
+        if record.beside != self._beside[name]:
             return False
         number = 0 if self.survey.areas is None else len(self.survey.areas.areas)
         return all(part.area < number for part in record.areas)
@@ -183,6 +187,7 @@ class PredictionFolder:
             shown=inside.shown,
             areas=inside.parts,
             outside=inside.outside,
+            beside=self._beside[name],
         )
 
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:

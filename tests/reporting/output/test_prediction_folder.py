@@ -261,3 +261,19 @@ def test_importing_it_loads_no_network_and_no_plots() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     heavy = {"torch", "matplotlib", "sklearn", "pytorch_lightning", "albumentations", "jinja2"}
     assert not (heavy | {"detect.samples", "detect.learning", "detect.inference"}) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("ending", [".pgw", ".pngw", ".PGW", ".wld", ".prj", ".png.aux.xml", ".aux.xml"])
+def test_an_image_is_looked_at_again_when_it_is_given_a_place(out: Path, images: Path, ending: str) -> None:
+    """As the message of a format without georeference advises; the image's own file stays as it was."""
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    for number, name in enumerate(NAMES):
+        keep(sink, images, name, number)
+    assert set(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).found) == set(NAMES)
+    (images / f"a{ending}").write_text("1\n0\n0\n-1\n500000\n5000000\n")
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    assert set(sink.found) == set(NAMES[1:])
+    keep(sink, images, "a.png", 1)
+    assert set(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).found) == set(NAMES)
+    (images / f"a{ending}").write_text("2\n0\n0\n-2\n500000\n5000000\n")
+    assert set(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).found) == set(NAMES[1:])
