@@ -28,7 +28,7 @@ from detect.labels.writing.format_table import FORMATS
 from detect.nets.modelfile import save_model
 from detect.reporting.output.area_table import area_table
 from detect.reporting.output.ground_survey import inside_areas
-from detect.reporting.output.journal import Record
+from detect.reporting.output.records import Record
 from detect.reporting.tables import counts_table, read_counts
 from tests.commands import call
 from tests.engines import lively, write

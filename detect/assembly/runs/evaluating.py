@@ -28,9 +28,10 @@ from detect.labels.formats.detections_csv import read_detections
 from detect.labels.image_names import match_names
 from detect.labels.regions import outside
 from detect.nets.bounds import HIGHEST_BAND, MOST_BANDS
-from detect.reporting.output.journal import recorded_sources, signature
+from detect.reporting.output.journal import recorded_sources
 from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths
 from detect.reporting.output.predictions import Predictions, read_predictions
+from detect.reporting.output.records import signature
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes

@@ -12,7 +12,7 @@ from detect.imagery.files import check_inside
 from detect.imagery.ground.geodesy import SQUARE_METRES_PER_HECTARE
 from detect.imagery.ground.polygons import Areas
 from detect.reporting.output.area_parts import AreaPart
-from detect.reporting.output.journal import Record
+from detect.reporting.output.records import Record
 from detect.reporting.output.repeats import SeenAgain
 from detect.reporting.tables import TOTAL, read_text_table
 

@@ -6,9 +6,9 @@ from functools import partial
 
 from detect.labels.writing.format_table import FORMATS, FileFormat, FolderFormat
 from detect.labels.writing.outgoing import OutImage, OutSet
-from detect.reporting.output.journal import Record
 from detect.reporting.output.layout import COUNTS, DETECTIONS, REPORT
 from detect.reporting.output.products import PAGE, TABLES, is_of_format
+from detect.reporting.output.records import Record
 from detect.reporting.output.written import WrittenFiles
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from detect.imagery.ground.polygons import Areas
 from detect.nets.card import ModelCard
 from detect.reporting.output.area_table import area_table, tell_areas
 from detect.reporting.output.ground_survey import GroundSurvey
-from detect.reporting.output.journal import Record
 from detect.reporting.output.layout import AREAS
+from detect.reporting.output.records import Record
 from detect.reporting.output.repeats import SeenAgain, seen_again
 from detect.reporting.output.seen_ground import shown_once
 from detect.reporting.tables import UNIQUE, table_bytes

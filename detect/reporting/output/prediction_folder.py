@@ -17,7 +17,7 @@ from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.output.format_files import write_formats
 from detect.reporting.output.ground_counts import GroundCounts
 from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey, Inside, inside_areas
-from detect.reporting.output.journal import Journal, Record, signature
+from detect.reporting.output.journal import Journal
 from detect.reporting.output.layout import (
     COUNTS,
     DETECTIONS,
@@ -28,6 +28,7 @@ from detect.reporting.output.layout import (
     PredictionPaths,
 )
 from detect.reporting.output.products import PAGE, TABLES, format_folders
+from detect.reporting.output.records import Record, signature
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report

@@ -13,7 +13,7 @@ from detect.imagery.ground.footprints import Footprint, ground_outlines, shared_
 from detect.imagery.ground.geodesy import GeodesyError
 from detect.nets.card import NetSpec
 from detect.reporting.output.ground_survey import GroundSurvey
-from detect.reporting.output.journal import Record
+from detect.reporting.output.records import Record
 
 logger = logging.getLogger(__name__)
 

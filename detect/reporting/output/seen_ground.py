@@ -8,7 +8,7 @@ from detect.imagery.ground.footprints import ground_planes, outline_in
 from detect.imagery.ground.inside import on_image
 from detect.imagery.ground.polygons import Areas
 from detect.imagery.ground.projecting import outlines_on
-from detect.reporting.output.journal import Record
+from detect.reporting.output.records import Record
 
 
 def shown_once(areas: Areas, records: Mapping[str, Record]) -> dict[int, float]:

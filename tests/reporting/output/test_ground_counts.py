@@ -22,10 +22,11 @@ from detect.labels.detections import Detections
 from detect.reporting.output.area_table import area_table, read_area_table
 from detect.reporting.output.ground_counts import GroundCounts
 from detect.reporting.output.ground_survey import GroundSurvey, inside_areas
-from detect.reporting.output.journal import Journal, Record
+from detect.reporting.output.journal import Journal
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
+from detect.reporting.output.records import Record
 from detect.reporting.tables import DAMAGED, UNIQUE, counts_table, read_counts, read_facts, write_table
 from tests.reporting.conftest import detections
 from tests.reporting.output.test_prediction_folder import CARD

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from detect.imagery.ground.geodesy import Placement
 from detect.labels.detections import Detections
 from detect.reporting.output import journal as journal_file
-from detect.reporting.output.journal import Journal, Record, keep_settings, lock_folder, recorded_sources, signature
+from detect.reporting.output.journal import Journal, keep_settings, lock_folder, recorded_sources
 from detect.reporting.output.layout import STATE
+from detect.reporting.output.records import Record, signature
 from tests.reporting.conftest import CLASSES, detections
 
 
