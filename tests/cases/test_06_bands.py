@@ -67,13 +67,10 @@ def test_a_grey_image_among_coloured_ones_is_the_same_in_any_order(grey: str, tm
     """The first and the third of the table; the model is of colours both times."""
     folder = write_photographs(tmp_path / "photographs")
     make_grey(folder / grey)
-    model = train_on(folder, tmp_path / "run", PATCH_NET)
-    assert (
-        "1 of 4 images: grey images are read as red, green and blue alike"
-        in (tmp_path / "run" / "train.log").read_text()
-        if (tmp_path / "run" / "train.log").exists()
-        else True
-    )
+    labels = f"data.annotations={folder / 'points.csv'}"
+    done = call("train", f"data.root={folder}", labels, f"output={tmp_path / 'run'}", *PATCH_NET)
+    assert "1 of 4 images: grey images are read as red, green and blue alike" in done.log
+    model = tmp_path / "run" / "model.safetensors"
     assert json.loads((tmp_path / "run" / "scores.json").read_text())["f1"] >= 0.95
     colour = write_photographs(tmp_path / "new", "e") / "e.png"
     number, log = counted(model, colour, tmp_path / "counts")
