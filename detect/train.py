@@ -38,7 +38,11 @@ def run(settings: "TrainSettings") -> int:
 
 
 def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> int:
-    """Train in a prepared folder, into which the first of several processes writes."""
+    """Train in a prepared folder, into which the first of several processes writes.
+
+    Folds of short trainings choose threshold, separation and epoch on scenes that each of them leaves out; then the
+    model learns from all of them. Where images are named for validation, the model itself is judged on those.
+    """
     from detect.assembly.given_labels import labels_digest, read_labels
 
     started = time.monotonic()
@@ -47,15 +51,14 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
 
     import pytorch_lightning as pl
 
-    from detect.assembly.heads.choice import head_builder
-    from detect.assembly.material import training_material, weights_of
+    from detect.assembly.folds.choosing import choose_on_folds
+    from detect.assembly.folds.learner import make_learner
+    from detect.assembly.material import training_material
     from detect.assembly.ready_engine import check_runtime
     from detect.assembly.runs.evaluating_model import score_test
     from detect.assembly.runs.finishing import check_test_images, finish
     from detect.assembly.runs.resuming import resumed_run
-    from detect.assembly.trainer import fit, keep_config, load_best, make_trainer
-    from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
-    from detect.nets.modelfile import build_pretrained
+    from detect.assembly.trainer import end_after, fit, keep_config, load_best, make_trainer
     from detect.samples.loading import PatchData
 
     check_runtime(settings.runtime)
@@ -63,26 +66,26 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
     check_test_images(settings, labels, material)
-    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
-    set_normalisation(net, material)
-    halo = exact_halo(settings, net, material)
-    validator = scene_validator(settings, material, net, halo)
-    module = head_builder(settings.net).module(settings, net, material, validator)
-    monitor = "val/f1" if validator else "val/balanced_accuracy"
-    mining = hard_negative_mining(settings, material, net, halo)
-    trainer = make_trainer(settings, paths, monitor, material, mining, resumed, digest)
+    learner = make_learner(settings, material)
+    monitor = None if material.folds else "val/f1" if learner.validator else "val/balanced_accuracy"
+    trainer = make_trainer(settings, paths, monitor, material, learner.mining, resumed, digest)
     if first:
         paths.clear_unfinished()
     if first and resumed is None:
-        paths.clear()
+        paths.clear(keep_folds=settings.resume)
         keep_config(settings, paths, resumed)
+    chosen = choose_on_folds(settings, material, paths, digest, write=first) if material.folds else None
+    if chosen is not None:
+        end_after(trainer, chosen.epochs(settings.trainer.max_epochs))
+    pl.seed_everything(settings.seed, verbose=False)
     data = PatchData(material.samples.epoch, material.samples.val, material.loading)
-    fit(trainer, module, data, None if resumed is None else paths.last_checkpoint)
+    fit(trainer, learner.module, data, None if resumed is None else paths.last_checkpoint)
     if not first:
         return DONE
-    load_best(module, paths.best_checkpoint, settings.runtime.device)
+    load_best(learner.module, paths.best_checkpoint, settings.runtime.device, scored=chosen is None)
     keep_config(settings, paths, resumed)
-    finish(settings, material, net, halo, validator, paths, started)
+    judged = chosen.judged if chosen else learner.validator.judged(learner.net) if learner.validator else None
+    finish(settings, material, learner.net, learner.halo, judged, paths, started)
     logger.info("wrote %s in %.1f minutes", paths.model, (time.monotonic() - started) / 60)
     return score_test(settings, paths) if settings.trainer.test else DONE
 

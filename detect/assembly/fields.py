@@ -158,6 +158,7 @@ def _bound(must: str, holds: Callable[[Any], bool]) -> AfterValidator:
 Share = Annotated[float, _bound("in [0, 1]", lambda value: 0 <= value <= 1)]
 PartShare = Annotated[float, _bound("in [0, 1)", lambda value: 0 <= value < 1)]
 InnerShare = Annotated[float, _bound("in (0, 1)", lambda value: 0 < value < 1)]
+WholeShare = Annotated[float, _bound("in (0, 1]", lambda value: 0 < value <= 1)]
 IoU = Annotated[float, _bound("in (0, 1]", lambda value: 0 < value <= 1)]
 Scale = Annotated[
     float,

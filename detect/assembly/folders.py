@@ -67,6 +67,19 @@ class TrainingPaths:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def folds(self) -> Path:
+        """Folder of what the short trainings found that threshold and epoch are chosen on."""
+        return self.folder / "folds"
+
+    def fold(self, number: int) -> Path:
+        """Return the file of what the short training of a fold, from 1, found in the images that it left out."""
+        return self.folds / f"{number}.safetensors"
+
+    def fold_metrics(self, number: int) -> Path:
+        """Return the table of the short training of a fold, from 1: a row an epoch."""
+        return self.folds / f"{number}.csv"
+
+    @property
     def validation(self) -> Path:
         """Folder of pictures of the validation images."""
         return self.folder / "validation"
@@ -84,7 +97,7 @@ class TrainingPaths:
     @property
     def results(self) -> tuple[Path, ...]:
         """By which an earlier run is known."""
-        return self.checkpoints, self.model
+        return self.checkpoints, self.folds, self.model
 
     def clear_unfinished(self) -> None:
         """Remove the files that a killed run was writing; they have names that no other program gives.
@@ -92,12 +105,15 @@ class TrainingPaths:
         Raises:
             ValueError: a folder in it is a link that leads elsewhere.
         """
-        for folder in (self.folder, self.checkpoints, self.validation):
+        for folder in (self.folder, self.checkpoints, self.folds, self.validation):
             check_inside(folder, self.folder)
             remove_parts(folder)
 
-    def clear(self) -> None:
+    def clear(self, *, keep_folds: bool = False) -> None:
         """Remove what an earlier run wrote, and folders that are then empty; anything else stays.
+
+        Args:
+            keep_folds: whether what short trainings found stays too.
 
         Raises:
             ValueError: a folder in it is a link that leads elsewhere.
@@ -105,19 +121,25 @@ class TrainingPaths:
         from detect.reporting.pictures.scene_errors import clear_scenes
 
         logs = self.folder / "tensorboard"
-        for part in (self.checkpoints, self.validation, self.test, logs):
+        for part in (self.checkpoints, self.folds, self.validation, self.test, logs):
             check_inside(part, self.folder)
         clear_scenes(self.validation)
         clear_scenes(EvaluationPaths(self.test).errors)
         for file in (
             *(self.model, self.scores, self.metrics, self.curves, self.config),
             *(self.last_checkpoint, self.best_checkpoint),
+            *([] if keep_folds else self._fold_files()),
             *(self.validation / name for name in ("confusion.png", "worst.jpg")),
             *(self.test_scores, PredictionPaths(self.test).written),
             *(file for file in logs.glob("*") if file.name == "hparams.yaml" or ".tfevents." in file.name),
         ):
             remove_written(file, self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _fold_files(self) -> list[Path]:
+        """Return the files of the folds that are there."""
+        kinds = (".safetensors", ".csv")
+        return [file for file in self.folds.glob("*") if file.stem.isdecimal() and file.suffix in kinds]
 
 
 @dataclass(frozen=True)
@@ -185,7 +207,7 @@ def written_by_runs(folder: Path) -> set[str]:
     if EvaluationPaths(folder).scores.is_file():
         names |= {EvaluationPaths(folder).errors}
     if training.model.is_file() and training.config.is_file():
-        names |= {training.checkpoints, training.validation, training.test, training.curves}
+        names |= {training.checkpoints, training.folds, training.validation, training.test, training.curves}
     return {path.name for path in names}
 
 

@@ -97,7 +97,7 @@ def _read_folder(data: LabelledSettings, root: Path) -> PatchFolder:
 def _settings_of_images(split: NamedSides) -> list[str]:
     """Return the names of given settings that divide images."""
     given = [f"data.split.{name}" for name in ("val", "test") if getattr(split, name)]
-    return given + (["data.split.val_from"] if isinstance(split, SplitSettings) and split.val_from != "images" else [])
+    return given + (["data.split.val_from"] if isinstance(split, SplitSettings) and split.val_from != "auto" else [])
 
 
 def with_record(data: LabelledSettings, record: Mapping[str, Any]) -> LabelledSettings:

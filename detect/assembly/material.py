@@ -106,6 +106,11 @@ class TrainingMaterial:
     alarm_distance_file_px: float | None
 
     @property
+    def folds(self) -> tuple[frozenset[str], ...]:
+        """Names of the scenes that each short training leaves out; none where others validate."""
+        return () if self.scenes is None else self.scenes.split.folds
+
+    @property
     def sides(self) -> dict[str, list[str]]:
         """The images that train, validate and test, and those that no fold uses, for the model's record."""
         if self.scenes is None:
@@ -141,6 +146,33 @@ def training_material(settings: LearningSettings, labels: Annotations | PatchFol
     return material
 
 
+def material_of_fold(
+    settings: LearningSettings, material: TrainingMaterial, left_out: frozenset[str]
+) -> TrainingMaterial:
+    """Return what a fold learns from: all but the scenes that it leaves out, by which it is judged as the whole run is.
+
+    Args:
+        settings: of the fold's training.
+        material: of the whole run, whose pixels it shares; `learned_values` sets them back.
+        left_out: names of the scenes.
+    """
+    assert material.scenes is not None
+    head, split = head_builder(settings.net), material.scenes.split.of_fold(left_out)
+    values = learned_values(settings, split, material.scenes.source)
+    augment = fitted_to(make_augment(settings.augment, head, bare=False), values)
+    made = head.scene_material(settings, replace(material.scenes, split=split, values=values), augment)
+    return replace(made, radius=material.radius)
+
+
+def learned_values(settings: LearningSettings, split: SceneSplit, source: PixelSource) -> TrainingValues:
+    """Return what is known of the training images' pixels, and let those that are not valid be read as their middle."""
+    found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
+    values = TrainingValues.of(found, settings.data.normalisation)
+    backbone = settings.net.backbone_spec(len(source.bands))
+    source.fill_with(values.normalisation(*normalisation_of(backbone, weights_of(settings)))[0])
+    return values
+
+
 def _head_defaults(settings: LearningSettings) -> Iterator[tuple[str, Any]]:
     """Yield the settings outside of `net` whose default depends on the head, with their values in this run."""
     file = conf_folder() / "head_defaults" / f"{settings.net.kind}.yaml"
@@ -167,10 +199,7 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     known = covered(split.train + split.val, source)
     split = replace(split, train=known[: len(split.train)], val=known[len(split.train) :])
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
-    found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
-    values = TrainingValues.of(found, data.normalisation)
-    backbone = settings.net.backbone_spec(len(source.bands))
-    source.fill_with(values.normalisation(*normalisation_of(backbone, weights_of(settings)))[0])
+    values = learned_values(settings, split, source)
     return Scenes(split, source, bands, annotations.classes, dtype, resolution, left_out, spacing, values)
 
 

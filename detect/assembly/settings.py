@@ -31,6 +31,7 @@ from detect.assembly.fields import (
     Share,
     Steps,
     Text,
+    WholeShare,
     ZeroOrMore,
     byte_size,
 )
@@ -114,7 +115,9 @@ class SplitSettings(NamedSides):
     """Which images train, validate and are held back."""
 
     val_fraction: InnerShare
-    val_from: Literal["images", "parts"]
+    val_from: Literal["auto", "images", "parts"]
+    folds: OneOrMore
+    fold_epochs: WholeShare
     fold_seed: Seed
     copies: Literal["error", "warn"]
     guard: ZeroOrMore

@@ -35,10 +35,15 @@ def split_images(split: SplitSettings, annotations: Annotations, seed: int) -> t
     if split.fold is not None:
         folded = fold_images(annotations, Fold.parse(split.fold, split.fold_seed), val, test)
         annotations, val, test = folded.annotations, (), ()
-    drawing = ValidationDraw(split.val_from, split.val_fraction, split.guard, seed)
+    drawing = ValidationDraw(split.val_from, split.val_fraction, split.guard, seed, split.folds)
     divided = split_scenes(annotations, val, test, drawing)
     sides = {"train": divided.train, "val": divided.val, "test": divided.test}
-    files = [SplitFile(scene.name, scene.scene.path, side) for side, scenes in sides.items() for scene in scenes]
+    part = {name: f"fold {number}" for number, names in enumerate(divided.folds, 1) for name in names}
+    files = [
+        SplitFile(scene.name, scene.scene.path, part.get(scene.name, side))
+        for side, scenes in sides.items()
+        for scene in scenes
+    ]
     check_copies(files, split.copies)
     check_mosaics(files, split.copies)
     if folded is None:

@@ -19,7 +19,7 @@ from detect.assembly.runs.resuming import EARLIER, Resumed
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit
-from detect.learning.checkpoints import Checkpoints, Patience, TimeLimit, read_best, read_best_weights
+from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit, read_best, read_best_weights
 from detect.learning.hyperparameters import Schedule
 from detect.learning.module import CountingModule
 from detect.learning.run_file import RunFile
@@ -88,7 +88,7 @@ def precision(name: str, accelerator: str) -> str:
 def make_trainer(
     settings: TrainSettings,
     paths: TrainingPaths,
-    monitor: str,
+    monitor: str | None,
     material: TrainingMaterial,
     more: Sequence[Callback],
     resumed: Resumed | None,
@@ -99,7 +99,7 @@ def make_trainer(
     Args:
         settings: of the run.
         paths: its output folder.
-        monitor: the metric by which the best epoch is chosen.
+        monitor: the metric by which the best epoch is chosen; None takes the last, and validates nothing.
         material: what is learned.
         more: callbacks beside the usual ones.
         resumed: from where it goes on; None where it begins.
@@ -111,17 +111,12 @@ def make_trainer(
     samples = number if material.scenes is None else settings.data.sampling.samples
     patience = settings.trainer.patience * settings.finetune.score_every
     callbacks: list[Callback] = [
-        Patience(monitor, patience, anew=longer),
+        Patience(monitor, patience, anew=longer) if monitor else EndAfter(settings.trainer.max_epochs),
         Checkpoints(paths.last_checkpoint, paths.best_checkpoint, monitor, file),
-        EpochLog(paths.metrics, samples, monitor),
+        EpochLog(paths.metrics, samples),
         *more,
+        *_limits(settings.trainer),
     ]
-    if settings.trainer.ema is not None:
-        callbacks.append(AveragedWeights(decay=settings.trainer.ema))
-    if settings.trainer.max_time is not None:
-        callbacks.append(TimeLimit(settings.trainer.max_time))
-    if settings.trainer.max_steps != -1:
-        callbacks.append(StepLimit(settings.trainer.max_steps))
     interactive = sys.stderr.isatty()
     if interactive:
         callbacks.append(RichProgressBar(leave=False))
@@ -129,12 +124,47 @@ def make_trainer(
         settings.trainer,
         callbacks=callbacks,
         plugins=[file],
+        **({"limit_val_batches": 0, "min_epochs": None} if monitor is None else {}),
         max_steps=-1,
         logger=metrics_logger(settings.trainer.logger, paths.folder),
         default_root_dir=paths.folder,
         enable_progress_bar=interactive,
     )
     logger.info("training on %s in %s", made.strategy.root_device, made.precision)
+    return made
+
+
+def end_after(made: pl.Trainer, epochs: int) -> None:
+    """Let a trainer that was made without a score to watch end after a number of epochs."""
+    for each in made.callbacks:  # type: ignore[attr-defined]
+        if isinstance(each, EndAfter):
+            each.epochs = epochs
+
+
+def short_trainer(settings: TrainSettings, folder: Path, callbacks: Sequence[Callback]) -> pl.Trainer:
+    """Make a trainer of a fold, which keeps no state; of the validation samples it takes one batch."""
+    interactive = sys.stderr.isatty()
+    return _trainer(
+        settings.trainer,
+        callbacks=[*callbacks, *_limits(settings.trainer), *([RichProgressBar(leave=False)] if interactive else [])],
+        max_steps=-1,
+        logger=False,
+        default_root_dir=folder,
+        limit_val_batches=1,
+        enable_progress_bar=interactive,
+        enable_checkpointing=False,
+    )
+
+
+def _limits(settings: TrainerSettings) -> list[Callback]:
+    """Return what averages weights, and what ends a training after a time or a number of steps, as far as is set."""
+    made: list[Callback] = []
+    if settings.ema is not None:
+        made.append(AveragedWeights(decay=settings.ema))
+    if settings.max_time is not None:
+        made.append(TimeLimit(settings.max_time))
+    if settings.max_steps != -1:
+        made.append(StepLimit(settings.max_steps))
     return made
 
 
@@ -210,8 +240,14 @@ def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: P
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
 
 
-def load_best(module: CountingModule, path: Path, device: str) -> None:
-    """Load the weights of the best epoch, on the device that runs networks.
+def load_best(module: CountingModule, path: Path, device: str, *, scored: bool) -> None:
+    """Load the weights of the best epoch, or the last, on the device that runs networks.
+
+    Args:
+        module: to load them into.
+        path: their file.
+        device: that runs networks.
+        scored: whether the epoch was the best by its score.
 
     Raises:
         ValueError: no epoch was scored.
@@ -222,6 +258,9 @@ def load_best(module: CountingModule, path: Path, device: str) -> None:
             "trainer.max_epochs, or lower finetune.score_every"
         )
     best = read_best(path)
-    logger.info("the best epoch was %d, with %.3f", best.epoch + 1, best.score)
+    if scored:
+        logger.info("the best epoch was %d, with %.3f", best.epoch + 1, best.score)
+    else:
+        logger.info("the weights are those after epoch %d, as the folds chose", best.epoch + 1)
     module.load_state_dict(read_best_weights(path, module))
     module.eval().to(pick_device(device))

@@ -104,18 +104,28 @@ def scene_detector(
 def scene_validator(
     settings: LearningSettings, material: TrainingMaterial, net: Net, halo: int | None
 ) -> SceneValidator | None:
-    """Make what counts the validation scenes; None for patches."""
-    if material.scenes is None or material.radius is None:
+    """Make what counts the validation scenes; None where there are none."""
+    if material.scenes is None or not material.scenes.split.val:
         return None
+    counting = count_settings(settings, material)
+    detector = scene_detector(settings, material, net, halo, material.scenes.split.val)
+    return SceneValidator(detector, counting)
+
+
+def count_settings(settings: LearningSettings, material: TrainingMaterial) -> CountSettings:
+    """Return how labelled scenes are counted.
+
+    Raises:
+        ValueError: an IoU where points are found.
+    """
     matching = settings.data.matching
+    assert material.radius is not None
     if matching.iou is not None and not material.spec.head.boxes:
         raise ValueError(
             f"data.matching.iou={matching.iou:g} is for boxes found by net=grid; leave it out, and set "
             "data.matching.radius"
         )
-    detector = scene_detector(settings, material, net, halo, material.scenes.split.val)
-    criterion = Criterion(material.radius.file_px, matching.iou)
-    return SceneValidator(detector, CountSettings(criterion, matching.select))
+    return CountSettings(Criterion(material.radius.file_px, matching.iou), matching.select)
 
 
 def hard_negative_mining(
@@ -142,19 +152,21 @@ def hard_negative_mining(
 def measured_halo(
     net: Net, spec: NetSpec, scenes: Scenes, halo: int, number: int = HALO_SCENES, tolerance: float = HALO_TOLERANCE
 ) -> MeasuredHalo:
-    """Measure on validation scenes how much context is enough: around their middle, or the middle of what is valid.
+    """Measure how much context is enough: around the middle of scenes, or the middle of what is valid.
+
+    The scenes are those that validate, or, where none do, those that are learned from.
 
     Args:
         net: as it is.
         spec: stride and alignment.
         scenes: of the run.
         halo: the theoretical one in pixels.
-        number: of validation scenes that are measured.
+        number: of scenes that are measured.
         tolerance: greatest difference of the logits, as a part of the largest.
     """
     side = -(-(2 * halo + HALO_CORE) // spec.align) * spec.align
     tiles = []
-    for labelled in scenes.split.val[:number]:
+    for labelled in (scenes.split.val or scenes.split.train)[:number]:
         (height, width), coverage = labelled.scene.shape, labelled.coverage
         x, y = (width / 2, height / 2) if coverage is None else coverage.middle
         window = Window(math.floor(y - side / 2), math.floor(x - side / 2), side, side)

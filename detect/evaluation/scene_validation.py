@@ -1,7 +1,7 @@
 """Counting whole labelled scenes with a network: what training is judged by, and where the threshold comes from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from detect.evaluation.boxes import average_precision
@@ -38,6 +38,10 @@ OVERLAPS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """IoUs of NMS that are tried for boxes."""
 
 
+Candidates = Mapping[float, Mapping[str, Detections]]
+"""Separation -> name of the scene -> what is found at a very low threshold, in pixels of the image files."""
+
+
 class NothingFoundError(ValueError):
     """A network that finds nothing at all in the validation scenes."""
 
@@ -63,6 +67,25 @@ class Choice:
     separation: float
     scores: Mapping[str, Any]
     found: Mapping[str, Detections]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a model's threshold was chosen on: the choice, the scenes and what is labelled in them.
+
+    Attributes:
+        choice: the threshold, the separation, the scores and what was found.
+        scenes: the labelled scenes.
+        truth: what is labelled, in pixels of the image files, by the scenes' names.
+        criterion: when a detection and an object are one.
+        fold: for the scenes that folds of short trainings left out: the number of the fold, from 1.
+    """
+
+    choice: Choice
+    scenes: Sequence[LabelledScene]
+    truth: Mapping[str, Detections]
+    criterion: Criterion
+    fold: Mapping[str, int] = field(default_factory=dict)
 
 
 class SceneDetector:
@@ -151,9 +174,7 @@ class SceneValidator:
         self.scenes = detector.scenes
         self.spec = detector.spec
         self.settings = settings
-        self.truth = {
-            each.name: to_file_pixels(outside(each.objects, each.ignored), each.scene) for each in detector.scenes
-        }
+        self.truth = truth_of(detector.scenes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "SceneValidator":
         """Return itself: a copy of a module (averaged weights) need not copy its photographs."""
@@ -162,25 +183,17 @@ class SceneValidator:
     def __call__(self, net: Net) -> Mapping[str, float]:
         """Return `f1 precision recall bias_percent threshold separation` at the best choice; 0 if nothing is found."""
         try:
-            best = self._choose(self._candidates(net, TRAINING_TOLERANCE))
+            best = select(self.candidates(net, TRAINING_TOLERANCE), self.truth, self.settings)
         except NothingFoundError:
             best = Selection(1.0, self.detector.separations[0], 0.0, 0.0, 0.0, -100.0)
-        names = ("f1", "precision", "recall", "bias_percent", "threshold", "separation")
-        return {name: float(getattr(best, name)) for name in names}
+        return curve_values(best)
 
-    def score(self, net: Net) -> Choice:
-        """Choose threshold and separation, and score at the choice; average precisions at all scores."""
-        candidates = self._candidates(net, THRESHOLD_TOLERANCE)
-        best = self._choose(candidates)
-        all_found = candidates[best.separation]
-        found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
-        criterion, classes = self.settings.criterion, self.spec.classes
-        scores = score_points(found, self.truth, classes, criterion.radius, criterion.iou)
-        if self.spec.head.boxes:
-            scores |= average_precision(all_found, self.truth, classes)
-        return Choice(best.threshold, best.separation, scores, found)
+    def judged(self, net: Net) -> Judged:
+        """Choose threshold and separation, and score at the choice."""
+        choice = choose(self.candidates(net, THRESHOLD_TOLERANCE), self.truth, self.settings, self.spec)
+        return Judged(choice, self.scenes, self.truth, self.settings.criterion)
 
-    def _candidates(self, net: Net, tolerance: float) -> dict[float, dict[str, Detections]]:
+    def candidates(self, net: Net, tolerance: float) -> Candidates:
         """Find objects at a very low threshold, for every separation, in every scene, in pixels of the files."""
         found = self.detector.find(net, tolerance, self.detector.separations, MIN_CANDIDATE_SCORE)
         return {
@@ -188,11 +201,44 @@ class SceneValidator:
             for value, tables in found.items()
         }
 
-    def _choose(self, candidates: Mapping[float, Mapping[str, Detections]]) -> Selection:
-        if not any(len(table) for tables in candidates.values() for table in tables.values()):
-            raise NothingFoundError(
-                f"no place of the validation images scores {MIN_CANDIDATE_SCORE} or more: train longer "
-                "(trainer.max_epochs), label more objects, or lower data.sampling.background_fraction (net=patch) or "
-                "data.sampling.empty_fraction (net=grid)"
-            )
-        return select_threshold(candidates, self.truth, self.settings.criterion, self.settings.select)
+
+def truth_of(scenes: Sequence[LabelledScene]) -> dict[str, Detections]:
+    """Return the objects outside of ignored regions, in pixels of the image files, by the scenes' names."""
+    return {each.name: to_file_pixels(outside(each.objects, each.ignored), each.scene) for each in scenes}
+
+
+def curve_values(selection: Selection) -> dict[str, float]:
+    """Return what is logged of a choice: `f1 precision recall bias_percent threshold separation`."""
+    names = ("f1", "precision", "recall", "bias_percent", "threshold", "separation")
+    return {name: float(getattr(selection, name)) for name in names}
+
+
+def select(candidates: Candidates, truth: Mapping[str, Detections], settings: CountSettings) -> Selection:
+    """Choose threshold and separation on what was found in labelled scenes.
+
+    Raises:
+        NothingFoundError: nothing at all was found.
+    """
+    if not any(len(table) for tables in candidates.values() for table in tables.values()):
+        raise NothingFoundError(
+            f"no place of the validation images scores {MIN_CANDIDATE_SCORE} or more: train longer "
+            "(trainer.max_epochs), label more objects, or lower data.sampling.background_fraction (net=patch) or "
+            "data.sampling.empty_fraction (net=grid)"
+        )
+    return select_threshold(candidates, truth, settings.criterion, settings.select)
+
+
+def choose(candidates: Candidates, truth: Mapping[str, Detections], settings: CountSettings, spec: NetSpec) -> Choice:
+    """Choose threshold and separation, and score at the choice; average precisions at all scores.
+
+    Raises:
+        NothingFoundError: nothing at all was found.
+    """
+    best = select(candidates, truth, settings)
+    all_found = candidates[best.separation]
+    found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
+    criterion, classes = settings.criterion, spec.classes
+    scores = score_points(found, truth, classes, criterion.radius, criterion.iou)
+    if spec.head.boxes:
+        scores |= average_precision(all_found, truth, classes)
+    return Choice(best.threshold, best.separation, scores, found)

@@ -20,7 +20,7 @@ _MAX_THRESHOLDS = 200
 _MAX_KEPT_PER_TRUE = 3
 """Kept objects per true object up to which thresholds are sampled more densely."""
 
-_MAX_F1_SLACK = 0.05
+MAX_F1_SLACK = 0.05
 """Greatest difference to the highest F1 of a threshold that may be chosen."""
 
 _F1_TOLERANCE = 1e-12
@@ -192,7 +192,7 @@ def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
 def _best_f1(curves: list[_Curve]) -> Selection:
     """Choose by `f1`; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
-    slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), _MAX_F1_SLACK) + _F1_TOLERANCE
+    slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), MAX_F1_SLACK) + _F1_TOLERANCE
     curve = next(curve for curve in curves if curve.f1.max() >= best - slack)
     good = curve.f1 >= best - slack
     first = last = int(curve.f1.argmax())
@@ -208,7 +208,7 @@ def _best_f1(curves: list[_Curve]) -> Selection:
 def _best_count(curves: list[_Curve]) -> Selection:
     """Choose by `count`; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
-    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - _MAX_F1_SLACK).tolist()]
+    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - MAX_F1_SLACK).tolist()]
 
     def preference(candidate: tuple[_Curve, int]) -> tuple[float, float, int, float]:
         curve, row = candidate

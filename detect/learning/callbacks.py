@@ -32,13 +32,11 @@ class EpochLog(pl.Callback):
     Args:
         path: the CSV file.
         samples: training samples an epoch.
-        monitor: the metric that decides which epoch is kept.
     """
 
-    def __init__(self, path: Path, samples: int, monitor: str) -> None:
+    def __init__(self, path: Path, samples: int) -> None:
         self.path = path
         self.samples = samples
-        self.monitor = monitor
         self._rows: list[dict[str, float]] = []
         self._started = 0.0
         self._first: tuple[int, float] | None = None

@@ -46,11 +46,11 @@ class Checkpoints(Checkpoint):
     Args:
         last: the file of the state.
         best: the file of the best weights.
-        monitor: the score by which an epoch is the best; the first of equal ones stays.
+        monitor: the score by which an epoch is the best; the first of equal ones stays. None takes the last.
         file: reads and writes the state.
     """
 
-    def __init__(self, last: Path, best: Path, monitor: str, file: RunFile) -> None:
+    def __init__(self, last: Path, best: Path, monitor: str | None, file: RunFile) -> None:
         self.last = last
         self.best = best
         self.monitor = monitor
@@ -73,7 +73,9 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the files of the epoch."""
-        score = trainer.callback_metrics.get(self.monitor)
+        score: Tensor | float | None = float(trainer.current_epoch)
+        if self.monitor is not None:
+            score = trainer.callback_metrics.get(self.monitor)
         if score is not None and trainer.is_global_zero:
             value = float(score) if math.isfinite(score) else NO_SCORE
             if self._found is None or value > self._found.score:
@@ -188,6 +190,38 @@ class Patience(EarlyStopping):
         self.wait_count, self.stopped = state.epochs, state.stopped
         if state.best is not None:
             self.best_score = torch.tensor(state.best)
+
+
+class EndAfter(pl.Callback):
+    """Ends a training after a number of epochs, those of earlier processes included.
+
+    Args:
+        epochs: the number, at most that for which the rates are planned.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.done = 0
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop at once where the state has them all."""
+        if self.done >= self.epochs:
+            logger.info("this training had come to its end: no epoch is left")
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop after the last one."""
+        self.done = trainer.current_epoch + 1
+        if self.done >= self.epochs:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of whole epochs."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the number by value."""
+        self.done = checked_state(int, state_dict.get("done"), "end")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,14 @@ class MineHardNegatives(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Search the scenes in an epoch of `mining`, after validation and before the checkpoint is written."""
+        self._mine(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Search them in a training that validates nothing."""
+        if not trainer.enable_validation:
+            self._mine(trainer, pl_module)
+
+    def _mine(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or trainer.current_epoch not in self.mining.epochs(trainer.max_epochs or 1):
             return
         net: Any = pl_module.net

@@ -240,7 +240,6 @@ def crop_samples_of(
     """
     check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
-    val_sampler = CropSampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
@@ -249,5 +248,5 @@ def crop_samples_of(
     number, notes = objects_and_notes(split)
     note = close_objects_note(split.train, encoder.stride)
     drawn = balanced(list(number.values()), recipe.balance)
-    val = CropDataset(split.val, val_sampler.fixed(), source, encoder)
+    val = CropDataset(split.val, CropSampler(split.val, recipe, seed).fixed() if split.val else [], source, encoder)
     return Samples(train, val, number, notes + ((note,) if note else ()), drawn, sampler.hard_negatives)

@@ -177,12 +177,14 @@ def balanced(number: Sequence[int], balance: float) -> NDArray[np.float64]:
 
 
 def check_objects(split: "SceneSplit") -> None:
-    """Check that there are objects to train on and to validate with.
+    """Check that there are objects to train on, and to validate with where folds do not.
 
     Raises:
         ValueError: no object on one of the two sides.
     """
     for side, scenes in (("training", split.train), ("validation", split.val)):
+        if split.folds and side == "validation":
+            continue
         if not any(len(labelled.objects) for labelled in scenes):
             raise ValueError(f"the {side} images hold no objects; choose them with data.split.val and data.split.test")
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.labels.annotations import AnnotatedImage
+from detect.labels.regions import outside
 
 CANDIDATE_DRAWS = 200
 """Draws of which the one with the most evenly spread classes is taken."""
@@ -50,6 +51,28 @@ def divide(counts: NDArray[np.int64], parts: int, seed: int) -> list[Part]:
     ]
     divisions = (tested[i : i + parts] for i in range(0, len(tested), parts))
     return max(divisions, key=lambda division: _evenness(counts, division))
+
+
+def fold_names(images: Sequence[AnnotatedImage], number: int, seed: int) -> tuple[frozenset[str], ...]:
+    """Return the names of the images that each fold of a training leaves out: whole groups, and objects in each fold.
+
+    Groups without objects are dealt to the folds in turn. Fewer than two groups with objects give no folds.
+
+    Args:
+        images: those that train.
+        number: folds wanted; there are never more than groups with objects.
+        seed: of the division.
+    """
+    labelled = [image for image in images if len(outside(image.objects, image.ignored))]
+    groups = sorted({group_of(image) for image in labelled})
+    parts = min(number, len(groups))
+    if parts < 2:
+        return ()
+    divided = divide(class_counts(labelled, groups), parts, seed)
+    fold_of = {groups[i]: fold for fold, part in enumerate(divided) for i in part.tolist()}
+    bare = sorted({group_of(image) for image in images} - set(groups))
+    fold_of |= {group: i % parts for i, group in enumerate(bare)}
+    return tuple(frozenset(image.name for image in images if fold_of[group_of(image)] == fold) for fold in range(parts))
 
 
 def draw(counts: NDArray[np.int64], number: int, seed: int) -> Part:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,14 +74,38 @@ class LabelledScene:
         return window.contains_xy(clamp_far_edges(xy, self.scene.shape))
 
 
+ChosenOn = Literal[
+    "folds of other scenes", "named validation images", "drawn validation images", "strips of the images"
+]
+"""Where the threshold, the separation and the epoch of a model come from."""
+
+
 @dataclass(frozen=True)
 class SceneSplit:
-    """The scenes of each side, and a sentence on how the validation scenes were chosen."""
+    """The scenes of each side, and how the validation scenes were chosen.
+
+    Attributes:
+        train: the scenes that are learned from.
+        val: those that validate; none where folds do.
+        test: those that are held back.
+        note: a sentence on what validates, and what that cannot tell.
+        chosen_on: the same in a word.
+        folds: names of the training scenes that each fold of short trainings leaves out, to choose on; none where
+            there are validation scenes.
+    """
 
     train: tuple[LabelledScene, ...]
     val: tuple[LabelledScene, ...]
     test: tuple[LabelledScene, ...]
     note: str
+    chosen_on: ChosenOn
+    folds: tuple[frozenset[str], ...] = ()
+
+    def of_fold(self, left_out: frozenset[str]) -> "SceneSplit":
+        """Return the split of a fold: the scenes that it leaves out validate."""
+        train = tuple(labelled for labelled in self.train if labelled.name not in left_out)
+        val = tuple(labelled for labelled in self.train if labelled.name in left_out)
+        return replace(self, train=train, val=val, folds=())
 
 
 def resampled_split(split: SceneSplit, resolution: Resolution) -> SceneSplit:

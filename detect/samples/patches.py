@@ -250,7 +250,6 @@ def patch_samples_of(
     """
     check_objects(split)
     sampler = Sampler(split.train, recipe, seed)
-    val_sampler = Sampler(split.val, recipe, seed)
 
     def train(epoch: int) -> PatchSet:
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
@@ -259,5 +258,6 @@ def patch_samples_of(
     number, notes = objects_and_notes(split)
     drawn = balanced(list(number.values()), recipe.balance)
     empty = drawn.sum() * recipe.background_fraction / (1 - recipe.background_fraction)
-    val = SampleDataset(split.val, val_sampler.fixed(), source, patches.side)
+    fixed = Sampler(split.val, recipe, seed).fixed() if split.val else []
+    val = SampleDataset(split.val, fixed, source, patches.side)
     return Samples(train, val, number, notes, np.array([empty, *drawn]), sampler.hard_negatives)

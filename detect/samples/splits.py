@@ -9,8 +9,8 @@ from detect.imagery.finding.spelling import composed
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, Annotations
-from detect.samples.group_folds import class_counts, draw, group_of
-from detect.samples.labelled_scenes import LabelledScene, SceneSplit
+from detect.samples.group_folds import class_counts, draw, fold_names, group_of
+from detect.samples.labelled_scenes import ChosenOn, LabelledScene, SceneSplit
 
 STRIPS_PER_IMAGE = 4
 """Strips into which an image's length is divided; one validates."""
@@ -25,26 +25,30 @@ class ValidationDraw:
     """How validation scenes are chosen where no setting or split column names any.
 
     Attributes:
-        val_from: `images` draws whole images; `parts` cuts a strip out of every training image, for data sets of few
-            images that differ: the scores of such a validation are too good.
+        val_from: `auto` leaves out groups in turn, in short trainings; `images` draws whole images; `parts` cuts a
+            strip out of every training image: the scores of such a validation are too good.
         val_fraction: share of the groups or images to draw, in (0, 1).
         guard: width in pixels of the band between a strip and the training parts of its image.
         seed: of the draw.
+        folds: short trainings at most, of `auto`.
 
     Raises:
-        ValueError: a share out of range, or an unknown `val_from`.
+        ValueError: a share out of range, fewer than two folds, or an unknown `val_from`.
     """
 
     val_from: str
     val_fraction: float
     guard: int
     seed: int
+    folds: int
 
     def __post_init__(self) -> None:
         if not 0 < self.val_fraction < 1:
             raise ValueError(f"data.split.val_fraction must be in (0, 1), got {self.val_fraction}")
-        if self.val_from not in ("images", "parts"):
-            raise ValueError(f"data.split.val_from must be images or parts, got {self.val_from}")
+        if self.folds < 2:
+            raise ValueError(f"data.split.folds must be 2 or more, got {self.folds}")
+        if self.val_from not in ("auto", "images", "parts"):
+            raise ValueError(f"data.split.val_from must be auto, images or parts, got {self.val_from}")
 
 
 def split_scenes(
@@ -53,8 +57,9 @@ def split_scenes(
     """Return the scenes of annotated images, divided into train, val and test.
 
     Images or groups named in `val` and `test` come first, then the table's `split` column. If neither names a
-    validation image, whole groups are drawn; of a single group, images; a single image is cut into strips, with a guard
-    band between. Scores of the last two are too good, and the note says so.
+    validation image, all learn, and whole groups are left out in turn by folds of short trainings (`auto`), or some are
+    drawn (`images`); of a single group, images. A single image with objects is cut into strips, with a guard band
+    between. Scores of the last two are too good, and the note says so.
 
     Args:
         annotations: the images; those without a split are for training.
@@ -75,13 +80,19 @@ def split_scenes(
             "data.split.val_from=parts cuts the training images; leave data.split.val and the table's val out"
         )
     note = "validation images named by data.split.val or the split column"
-    if not images["val"] and drawing.val_from == "images" and len(images["train"]) > 1:
+    chosen_on: ChosenOn = "named validation images"
+    folds: tuple[frozenset[str], ...] = ()
+    if not images["val"] and drawing.val_from == "auto":
+        folds, note = _folds(images["train"], drawing)
+        chosen_on = "folds of other scenes"
+    elif not images["val"] and drawing.val_from == "images" and len(images["train"]) > 1:
         images["train"], images["val"], note = _drawn_images(images["train"], drawing)
+        chosen_on = "drawn validation images"
     scenes = {side: tuple(_labelled(image) for image in chosen) for side, chosen in images.items()}
-    if not scenes["val"]:
+    if not (scenes["val"] or folds):
         train, strips = _strips(scenes["train"], drawing.guard)
-        return SceneSplit(train, strips, scenes["test"], _strip_note(strips, drawing.guard))
-    return SceneSplit(scenes["train"], scenes["val"], scenes["test"], note)
+        return SceneSplit(train, strips, scenes["test"], _strip_note(strips, drawing.guard), "strips of the images")
+    return SceneSplit(scenes["train"], scenes["val"], scenes["test"], note, chosen_on, folds)
 
 
 def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str]) -> dict[str, str]:
@@ -122,6 +133,22 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
             f"group {divided[0]} is on several sides ({', '.join(sorted(by_group[divided[0]]))}); keep it on one"
         )
     return sides
+
+
+def _folds(images: Sequence[AnnotatedImage], drawing: ValidationDraw) -> tuple[tuple[frozenset[str], ...], str]:
+    """Return the names that each fold leaves out, of whole groups or of the images of the only one, and a note."""
+    folds = fold_names(images, drawing.folds, drawing.seed)
+    note = (
+        f"threshold, separation and epoch are chosen by {len(folds)} short trainings, each on other images than those "
+    )
+    if folds:
+        return folds, f"{note}that it is judged by: {'; '.join(', '.join(sorted(names)) for names in folds)}"
+    folds = fold_names([replace(image, group=None) for image in images], drawing.folds, drawing.seed)
+    only = ", ".join(sorted({group_of(image) for image in images if len(image.objects)}))
+    return folds, (
+        f"{note}of the only group with objects, {only}, that it is judged by: images of a group are alike, so these "
+        "scores flatter, and how the model does on another scene is not known; label another group"
+    )
 
 
 def _drawn_images(

@@ -14,7 +14,7 @@ from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.evaluation.classification import classify
 from detect.evaluation.scene_scores import verdict
-from detect.evaluation.scene_validation import SceneValidator
+from detect.evaluation.scene_validation import Judged
 from detect.evaluation.scores import score_patches
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.labels.annotations import Annotations
@@ -25,6 +25,7 @@ from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 from detect.reporting.pictures.curves import draw_curves
 from detect.reporting.pictures.scene_errors import draw_scenes
 from detect.reporting.writing import write_json
+from detect.samples.labelled_scenes import PART, ChosenOn
 
 logger = logging.getLogger(__name__)
 
@@ -50,27 +51,27 @@ def finish(
     material: TrainingMaterial,
     net: Net,
     halo: int | None,
-    validator: SceneValidator | None,
+    judged: Judged | None,
     paths: TrainingPaths,
     started: float,
 ) -> None:
-    """Score the best epoch, and write model, scores and pictures.
+    """Write model, scores and pictures.
 
     Args:
         settings: of the run.
         material: what was learned from.
-        net: with the weights of the best epoch.
+        net: with the weights that are kept.
         halo: the exact one in pixels.
-        validator: of the scenes; None for patches.
+        judged: what threshold and separation were chosen on; None for patches.
         paths: the output folder.
         started: when the run began, of the monotonic clock.
     """
-    if validator is None:
+    if judged is None:
         scores = _scored_patches(settings, net, material, paths)
         card = _card(settings, material, net, halo, None, (UNCHOSEN, 0.0), scores)
     else:
         assert material.scenes is not None and halo is not None
-        choice = validator.score(net)
+        choice = judged.choice
         measured = measured_halo(net, material.spec, material.scenes, halo)
         logger.info(
             "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
@@ -78,10 +79,10 @@ def finish(
             measured.pixels,
             measured.error,
         )
-        scenes = [(each.name, each.scene, validator.truth[each.name]) for each in validator.scenes]
+        scenes = [(each.name, each.scene, judged.truth[each.name]) for each in judged.scenes]
         radius_resampled_px = material.spec.head.typical_size / 2
-        draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, validator.settings.criterion)
-        scores = dict(choice.scores)
+        draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, judged.criterion)
+        scores = scores_of(judged, material.scenes.split.chosen_on)
         card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     save_model(paths.model, net, card)
@@ -90,6 +91,25 @@ def finish(
     write_json({**scores, **facts}, paths.scores)
     draw_curves(paths.metrics, paths.curves)
     logger.info("%s", verdict(scores, card.threshold, separation_text(card)))
+
+
+def scores_of(judged: Judged, chosen_on: ChosenOn) -> dict[str, Any]:
+    """Return the scores of a training's choice: on what it was made, and of every image whether it had been learned.
+
+    Those of folds are of networks that had not learned from the image, though the model has; those of a strip are of a
+    network that had learned from the rest of its photograph.
+
+    Args:
+        judged: the choice.
+        chosen_on: on what it was made.
+    """
+    scores, seen = dict(judged.choice.scores), chosen_on == "strips of the images"
+    images = {
+        name: {**numbers, **({"fold": judged.fold[name]} if name in judged.fold else {}), "seen": seen}
+        for name, numbers in scores["per_image"].items()
+    }
+    whole = sorted({name.partition(PART)[0] for name in images}) if seen else []
+    return {**scores, "per_image": images, "chosen_on": chosen_on, "seen_in_training": whole}
 
 
 def _scored_patches(
@@ -145,6 +165,8 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         "sizes": None if samples.sizes is None else asdict(samples.sizes),
         "notes": [*samples.notes, *samples.warnings],
         **material.sides,
+        **({} if material.scenes is None else {"chosen_on": material.scenes.split.chosen_on}),
+        "folds": [] if material.scenes is None else [sorted(names) for names in material.scenes.split.folds],
         "label_names": dict(labels.names),
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),

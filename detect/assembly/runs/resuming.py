@@ -92,7 +92,9 @@ def resumed_run(settings: TrainSettings, paths: TrainingPaths, labels: str) -> R
         found = _resumed(settings, paths, labels)
         logger.info("resuming from %s, after epoch %d", paths.last_checkpoint, found.epochs)
         return found
-    if settings.resume:
+    if settings.resume and paths.fold(1).exists():
+        logger.info("going on with the folds that are done, in %s", paths.folds)
+    elif settings.resume:
         logger.info("nothing to resume in %s: starting afresh", paths.folder)
     return None
 
@@ -105,17 +107,7 @@ def _resumed(settings: TrainSettings, paths: TrainingPaths, labels: str) -> Resu
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{paths.last_checkpoint} is damaged: {error}; {AFRESH}") from error
     epochs, steps, earlier = before.epochs, before.scheduled, before.earlier
-    refused = {name: pair for name, pair in changed.items() if not _may_differ(name)}
-    if refused:
-        raise ValueError(
-            f"resume=true goes on with the settings that the training was begun with: {_text(refused)}; set them as "
-            f"they were, or {AFRESH}"
-        )
-    if before.labels != labels:
-        raise ValueError(
-            f"the images of data.root={settings.data.root}, or their labels, are not those that the training was begun "
-            f"with (by names, sizes of files and labels); give it those, or {AFRESH}"
-        )
+    check_same(before.settings, before.labels, settings, labels)
     if settings.trainer.max_epochs < epochs:
         raise ValueError(f"trainer.max_epochs={settings.trainer.max_epochs}, and {epochs} epochs are done; {AFRESH}")
     if -1 < settings.trainer.max_steps < steps:
@@ -129,6 +121,36 @@ def _resumed(settings: TrainSettings, paths: TrainingPaths, labels: str) -> Resu
         _log_schedule(settings, longer, epochs, steps)
         earlier = [*earlier, {"epochs": epochs, **{name: then for name, (then, _) in longer.items()}}]
     return Resumed(epochs, earlier, bool(longer))
+
+
+def check_same(before: Mapping[str, Any], before_labels: str, settings: TrainSettings, labels: str) -> None:
+    """Check that settings and labels are those that a training was begun with, but for settings that may differ.
+
+    Args:
+        before: the settings then.
+        before_labels: the hash of what was labelled.
+        settings: of the run.
+        labels: the hash of what is labelled.
+
+    Raises:
+        ValueError: others.
+    """
+    refused = {name: pair for name, pair in differences(before, settings.config) if not _may_differ(name)}
+    if refused:
+        raise ValueError(
+            f"resume=true goes on with the settings that the training was begun with: {_text(refused)}; set them as "
+            f"they were, or {AFRESH}"
+        )
+    if before_labels != labels:
+        raise ValueError(
+            f"the images of data.root={settings.data.root}, or their labels, are not those that the training was begun "
+            f"with (by names, sizes of files and labels); give it those, or {AFRESH}"
+        )
+
+
+def longer_settings(before: Mapping[str, Any], settings: TrainSettings) -> dict[str, Difference]:
+    """Return the settings of how long a training lasts that are others than before."""
+    return {name: pair for name, pair in differences(before, settings.config) if name in LONGER}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Difference]]:

@@ -30,7 +30,8 @@ def draw_curves(metrics: Path, path: Path) -> None:
             if any(name.endswith(word) for word in words):
                 axes.plot(table["epoch"] + 1, table[name], marker="o", markersize=3, label=name)
         axes.set_xlabel("epoch")
-        axes.legend(frameon=False, fontsize=8)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8)
         axes.grid(alpha=0.25)
     right.set_ylim(0, 1)
     _write_png(figure, path)

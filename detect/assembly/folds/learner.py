@@ -1,0 +1,56 @@
+"""From what is learned to what learns it: the network, its Lightning module, and what judges and mines on the way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from detect.assembly.heads.choice import head_builder
+from detect.assembly.material import TrainingMaterial, weights_of
+from detect.assembly.settings import LearningSettings
+from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
+from detect.evaluation.scene_validation import SceneValidator
+from detect.learning.module import CountingModule, SceneScores
+from detect.nets.modelfile import Net, build_pretrained
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """What learns.
+
+    Attributes:
+        net: the network.
+        halo: the context in pixels that makes its tiles exact; None for a classifier of bare patches where none does.
+        validator: counts the validation scenes; None where there are none.
+        module: trains the network.
+        mining: callbacks that look for hard negatives.
+    """
+
+    net: Net
+    halo: int | None
+    validator: SceneValidator | None
+    module: CountingModule
+    mining: list[Callback]
+
+
+def make_learner(
+    settings: LearningSettings,
+    material: TrainingMaterial,
+    watched: Callable[[SceneValidator], SceneScores] | None = None,
+) -> Learner:
+    """Make what learns, from the run's seed: alike, whatever was trained before in this process.
+
+    Args:
+        settings: of the training.
+        material: that is learned.
+        watched: makes what counts while training out of the validator; None for the validator itself.
+    """
+    pl.seed_everything(settings.seed, verbose=False)
+    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
+    set_normalisation(net, material)
+    halo = exact_halo(settings, net, material)
+    validator = scene_validator(settings, material, net, halo)
+    counts = validator if validator is None or watched is None else watched(validator)
+    module = head_builder(settings.net).module(settings, net, material, counts)
+    return Learner(net, halo, validator, module, hard_negative_mining(settings, material, net, halo))
