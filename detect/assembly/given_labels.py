@@ -37,7 +37,11 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
         return _read_folder(data, root)
     path = existing(data.annotations, "data.annotations", "annotations")
     annotations = read_annotations(
-        path, root, negative_labels=data.labels.negative + data.labels.ignored, names=data.labels.names
+        path,
+        root,
+        negative_labels=data.labels.negative + data.labels.ignored,
+        names=data.labels.names,
+        group_column=data.group_column,
     )
     if annotations.partial:
         raise ValueError(
@@ -82,6 +86,7 @@ def labels_digest(labels: Annotations | PatchFolder, root: Path) -> str:
 
 def _read_folder(data: LabelledSettings, root: Path) -> PatchFolder:
     given = _settings_of_images(data.split)
+    given += ["data.group_column"] if data.group_column is not None else []
     given += ["data.labels.ignored_regions"] if data.labels.ignored_regions is not None else []
     given += ["data.labels.ignored"] if data.labels.ignored else []
     if given:

@@ -130,6 +130,7 @@ class LabelledSettings:
     root: OptionalPath
     annotations: OptionalPath
     vrt: Mosaics
+    group_column: Text | None
     labels: LabelSettings
     split: NamedSides
 

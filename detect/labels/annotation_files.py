@@ -89,6 +89,7 @@ def read_annotations(
     negative_labels: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     names: Mapping[str, str] | None = None,
+    group_column: str | None = None,
 ) -> Annotations:
     """Read labelled images in any format of `READERS`.
 
@@ -102,6 +103,7 @@ def read_annotations(
         negative_labels: labels of hard negatives: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
         names: new names of labels by those in the file, which all else here goes by.
+        group_column: the column of a table that names the groups; None for that called `group`.
 
     Returns:
         The images in the file's order.
@@ -110,7 +112,7 @@ def read_annotations(
         AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
         ValueError: a negative label is a class too.
     """
-    return _read(path, root, negative_labels, classes, names or {})
+    return _read(path, root, negative_labels, classes, names or {}, group_column)
 
 
 def read_unchecked(
@@ -119,6 +121,7 @@ def read_unchecked(
     negative_labels: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     names: Mapping[str, str] | None = None,
+    group_column: str | None = None,
 ) -> Annotations:
     """Read labelled images without opening one: for tables, and as the truth that predictions are compared with.
 
@@ -130,6 +133,7 @@ def read_unchecked(
         negative_labels: labels that are not objects.
         classes: the class list; None for the sorted labels in use.
         names: new names of labels by those in the file.
+        group_column: the column of a table that names the groups.
 
     Returns:
         Every image in the file, of those without objects too.
@@ -139,7 +143,7 @@ def read_unchecked(
             the images are needed to know what the annotations mean.
         ValueError: a negative label is a class too.
     """
-    return _read(path, None, negative_labels, classes, names or {})
+    return _read(path, None, negative_labels, classes, names or {}, group_column)
 
 
 def write_annotations(annotations: Annotations, target: Path, name: str | None = None) -> None:
@@ -219,10 +223,13 @@ def _read(
     negative_labels: Sequence[str],
     classes: Sequence[str] | None,
     names: Mapping[str, str],
+    group_column: str | None,
 ) -> Annotations:
     """Read annotations, and check them against the images below `root` if one is given; log what is told."""
-    problems = Problems(path)
-    entries, boxes = _reader_of(path)(path, root, problems)
+    problems, reader = Problems(path, group_column=group_column), _reader_of(path)
+    if group_column is not None and reader not in (read_csv_table, _read_list):
+        raise AnnotationError(f"{path}: data.group_column={group_column} is a column of a table, and this is none")
+    entries, boxes = reader(path, root, problems)
     problems.stop(sum(entry.numbers is not None for entry in entries))
     if not entries:
         raise AnnotationError(f"{path}: no annotations: it holds no objects, and names no images without any")

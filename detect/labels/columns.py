@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError
@@ -55,6 +55,24 @@ class Columns:
     def numbers(self) -> tuple[str, ...]:
         """The names of the columns of numbers, in the order of the kind."""
         return tuple(self.roles[role] for role in self.number_roles)
+
+    def grouped_by(self, name: str, path: Path, header: Sequence[str]) -> "Columns":
+        """Return these with a column that names the groups.
+
+        Args:
+            name: of the column.
+            path: the table, for messages.
+            header: its columns.
+
+        Raises:
+            AnnotationError: there is no such column, or it means something else.
+        """
+        if name not in header:
+            raise AnnotationError(f"{path}: has no column {name!r} (data.group_column); it has {', '.join(header)}")
+        other = [role for role, column in self.roles.items() if column == name and role != "group"]
+        if other:
+            raise AnnotationError(f"{path}: the column {name!r} (data.group_column) is that of {other[0]}")
+        return replace(self, roles={**self.roles, "group": name})
 
     def corners(self, numbers: tuple[float, ...]) -> tuple[float, ...]:
         """Return the point, or the corners xmin, ymin, xmax, ymax, of a row's numbers in the order of the kind."""

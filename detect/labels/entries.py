@@ -82,6 +82,7 @@ class Problems:
     Attributes:
         source: the file or folder being read.
         strict: whether a row that cannot be used is a problem.
+        group_column: the column of tables that names the groups; None for that called `group`.
         shown: most problems, rows or places that are listed in full.
         found: the problems so far, each with its place.
         left_out: the rows that are left out so far, each with its place.
@@ -92,6 +93,7 @@ class Problems:
 
     source: Path
     strict: bool = False
+    group_column: str | None = None
     shown: int = 10
     found: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)

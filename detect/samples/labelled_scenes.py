@@ -32,6 +32,7 @@ class LabelledScene:
         negatives: (M, 2) xy of labelled hard negatives, in pixels of the scene.
         ignored: (M, 4) boxes x1, y1, x2, y2 of regions that are not labelled, in pixels of the scene.
         coverage: where its pixels are valid; None for everywhere.
+        group: of the image; None where it has none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LabelledScene:
     negatives: NDArray[np.float64]
     ignored: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4)))
     coverage: "Coverage | None" = None
+    group: str | None = None
 
     def part(self, window: Window, reach: float = 0.0) -> "LabelledScene":
         """Return a part of the scene, with the objects whose centres are in it.

@@ -180,7 +180,9 @@ def _drawn_groups(
 
 def _labelled(image: AnnotatedImage) -> LabelledScene:
     """Return the opened scene of an image, with its labels."""
-    return LabelledScene(image.name, open_scene(image.path), image.objects, image.negatives, image.ignored)
+    return LabelledScene(
+        image.name, open_scene(image.path), image.objects, image.negatives, image.ignored, group=image.group
+    )
 
 
 def _strips(scenes: Sequence[LabelledScene], guard: int) -> tuple[tuple[LabelledScene, ...], tuple[LabelledScene, ...]]:

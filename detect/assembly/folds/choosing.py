@@ -1,6 +1,7 @@
 """The choice of threshold, separation and epoch on scenes that none of the networks that found objects had learned."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from detect.assembly.folders import TrainingPaths
@@ -88,6 +89,6 @@ def _kept(
     return read_fold(path)
 
 
-def _log(f1: dict[int, float], found: list[FoldFound], threshold: float) -> None:
+def _log(f1: Mapping[int, float], found: list[FoldFound], threshold: float) -> None:
     told = ", ".join(f"{value:.3f} after epoch {epoch}" for epoch, value in f1.items())
     logger.info("F1 on scenes left out, of %d folds of %d epochs: %s", len(found), found[0].epochs, told)

@@ -17,6 +17,7 @@ from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
+from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution
@@ -67,6 +68,7 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         existing(settings.annotations, "annotations", "annotations"),
         negative_labels=settings.data.labels.negative,
         names=settings.data.labels.names,
+        group_column=settings.data.group_column,
     )
     truth = annotations.truth
     predictions = read_predictions(folder)
@@ -94,6 +96,9 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     tell_radius(radius, settings.iou)
     criterion = Criterion(radius.file_px, settings.iou)
     scores = score_scenes(compared.found, compared.truth, criterion)
+    group_of = {image.name: image.group for image in annotations.images}
+    training = TrainingImages.from_record(predictions.model.get("training_images") or {})
+    scores = with_seen(scores, training, {image: group_of[key] for image, key in pairs.items()})
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():
         if images:

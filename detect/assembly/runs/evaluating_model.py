@@ -15,6 +15,7 @@ from detect.assembly.settings import EvaluateSettings, InferenceSettings, Labell
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
+from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.annotations import Annotations
@@ -74,7 +75,9 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
             predictions=None,
             annotations=None,
             model=paths.model,
-            data=LabelledSettings(data.root, data.annotations, data.vrt, data.labels, NamedSides((), (), None)),
+            data=LabelledSettings(
+                data.root, data.annotations, data.vrt, data.group_column, data.labels, NamedSides((), (), None)
+            ),
             split="test",
             output=paths.test,
             radius=matching.radius,
@@ -152,4 +155,6 @@ def _score_images(
     warn_of_unknown(truth, card.classes)
     scores = {**score_scenes(found, truth, criterion, every), "objects_not_seen": not_seen}
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images, shares)
+    training = TrainingImages.from_record(card.training)
+    scores = with_seen(scores, training, {image.name: image.group for image in images})
     return scores, Compared(found, truth), scenes

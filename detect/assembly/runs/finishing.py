@@ -25,7 +25,7 @@ from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 from detect.reporting.pictures.curves import draw_curves
 from detect.reporting.pictures.scene_errors import draw_scenes
 from detect.reporting.writing import write_json
-from detect.samples.labelled_scenes import PART, ChosenOn
+from detect.samples.labelled_scenes import PART, ChosenOn, SceneSplit
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,12 @@ def scores_of(judged: Judged, chosen_on: ChosenOn) -> dict[str, Any]:
     return {**scores, "per_image": images, "chosen_on": chosen_on, "seen_in_training": whole}
 
 
+def _sides_record(split: SceneSplit) -> dict[str, Any]:
+    """Return on what a model's threshold was chosen, by which folds, and of which groups it learned."""
+    groups = sorted({labelled.group for labelled in split.train if labelled.group is not None})
+    return {"chosen_on": split.chosen_on, "folds": [sorted(names) for names in split.folds], "groups": groups}
+
+
 def _scored_patches(
     settings: TrainSettings, net: Any, material: TrainingMaterial, paths: TrainingPaths
 ) -> dict[str, Any]:
@@ -165,8 +171,7 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         "sizes": None if samples.sizes is None else asdict(samples.sizes),
         "notes": [*samples.notes, *samples.warnings],
         **material.sides,
-        **({} if material.scenes is None else {"chosen_on": material.scenes.split.chosen_on}),
-        "folds": [] if material.scenes is None else [sorted(names) for names in material.scenes.split.folds],
+        **({} if material.scenes is None else _sides_record(material.scenes.split)),
         "label_names": dict(labels.names),
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),

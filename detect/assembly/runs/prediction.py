@@ -255,6 +255,8 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         card: the model's.
         threshold: least score of a detection in this run.
     """
+    from detect.evaluation.seen import TrainingImages
+
     return {
         "kind": card.head.name,
         "backbone": asdict(card.backbone),
@@ -268,6 +270,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "image_scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
         "matching": card.training.get("matching"),
+        "training_images": TrainingImages.from_record(card.training).to_record(),
     }
 
 

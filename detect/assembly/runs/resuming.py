@@ -21,6 +21,7 @@ IDLE = (
     "runtime",
     "data.root",
     "data.annotations",
+    "data.group_column",
     "data.labels.ignored_regions",
     "data.loading.workers",
     "data.loading.cache",

@@ -69,15 +69,36 @@ def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[l
     """
     foreign = read_foreign_sheet(path, known_columns, header_of_data)
     columns = _columns_of_detections(foreign.sheet) or find_columns(path, foreign.sheet.header)
+    if problems.group_column is not None:
+        columns = columns.grouped_by(problems.group_column, path, foreign.sheet.header)
     for sentence in foreign.told:
         _log.info("%s: %s", path, sentence)
     used = {columns.roles[role] for role in columns.roles if role in (*_KEPT_ROLES, *columns.number_roles)}
     extra = [name for name in foreign.sheet.header if name and name not in used]
     if extra:
         _log.info("%s: columns not used: %s", path, ", ".join(extra))
+    if "group" not in columns.roles and "image" in columns.roles:
+        for name in extra:
+            _tell_of_groups(foreign.sheet, columns.roles["image"], name)
     if "label" not in columns.roles:
         problems.tell(f"there is no column of labels, so all objects are of one class, {ONE_CLASS!r}", str(path))
     return list(_entries(foreign.sheet, columns, problems)), columns.kind != "points"
+
+
+def _tell_of_groups(sheet: Sheet, image: str, name: str) -> None:
+    """Log that a column looks like one of groups: one value an image, and fewer values than images, two or more."""
+    value_of: dict[str, str] = {}
+    for key, value in zip(sheet.column(image), sheet.column(name), strict=True):
+        if not value or value_of.setdefault(key, value) != value:
+            return
+    number = len(set(value_of.values()))
+    if 1 < number < len(value_of):
+        _log.warning(
+            "%s: the column %s looks like groups of images that belong together (%d values in %d images, one an image) "
+            "and is not used: data.group_column=%s keeps each on one side, so that scores are of other groups than "
+            "those that were learned",
+            *(sheet.path, name, number, len(value_of), name),
+        )
 
 
 def _columns_of_detections(sheet: Sheet) -> Columns | None:
