@@ -188,10 +188,13 @@ class SceneValidator:
             best = Selection(1.0, self.detector.separations[0], 0.0, 0.0, 0.0, -100.0)
         return curve_values(best)
 
-    def judged(self, net: Net) -> Judged:
+    def score(self, net: Net) -> Choice:
         """Choose threshold and separation, and score at the choice."""
-        choice = choose(self.candidates(net, THRESHOLD_TOLERANCE), self.truth, self.settings, self.spec)
-        return Judged(choice, self.scenes, self.truth, self.settings.criterion)
+        return choose(self.candidates(net, THRESHOLD_TOLERANCE), self.truth, self.settings, self.spec)
+
+    def judged(self, net: Net) -> Judged:
+        """Return the same with what it was chosen on."""
+        return Judged(self.score(net), self.scenes, self.truth, self.settings.criterion)
 
     def candidates(self, net: Net, tolerance: float) -> Candidates:
         """Find objects at a very low threshold, for every separation, in every scene, in pixels of the files."""

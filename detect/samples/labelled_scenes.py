@@ -100,7 +100,7 @@ class SceneSplit:
     val: tuple[LabelledScene, ...]
     test: tuple[LabelledScene, ...]
     note: str
-    chosen_on: ChosenOn
+    chosen_on: ChosenOn = "named validation images"
     folds: tuple[frozenset[str], ...] = ()
 
     def of_fold(self, left_out: frozenset[str]) -> "SceneSplit":

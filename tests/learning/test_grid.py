@@ -97,7 +97,7 @@ def samples(scene) -> Samples:
 def fit(folder: Path, samples: Samples, net: GridDetector, *callbacks: pl.Callback, resume: bool = False) -> pl.Trainer:
     file = RunFile({}, [])
     kept = Checkpoints(folder / "last.ckpt", folder / "best.ckpt", "val/f1", file)
-    run = trainer(2, kept, EpochLog(folder / "metrics.csv", 16, "val/f1"), *callbacks, plugins=[file])
+    run = trainer(2, kept, EpochLog(folder / "metrics.csv", 16), *callbacks, plugins=[file])
     made = module(net, scores=lambda each: {"f1": float(each.head.bias[0])})
     run.fit(
         made,

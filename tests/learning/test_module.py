@@ -209,7 +209,7 @@ def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume:
     module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), rates, 7, PLAIN, Counts())
     file = RunFile({}, [])
     kept = Checkpoints(folder / "last.ckpt", folder / "best.ckpt", "val/f1", file)
-    run = trainer(epochs, kept, EpochLog(folder / "metrics.csv", 24, "val/f1"), *callbacks, plugins=[file])
+    run = trainer(epochs, kept, EpochLog(folder / "metrics.csv", 24), *callbacks, plugins=[file])
     assert samples.hard_negatives is not None
     mined = MineHardNegatives(alarm, split.train, samples.hard_negatives, Mining((0.3,), 1.0))
     run.callbacks.insert(0, mined)  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def fit(
     run = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
-        callbacks=[kept, EpochLog(folder / "metrics.csv", 16, "val/f1"), *more],
+        callbacks=[kept, EpochLog(folder / "metrics.csv", 16), *more],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

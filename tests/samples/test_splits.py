@@ -16,7 +16,7 @@ from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 def split_scenes(table: Annotations, **options: Any) -> SceneSplit:
     """The split by a quarter of the images, with a guard band of 128 pixels, unless options say otherwise."""
     named = {side: options.pop(side, ()) for side in ("val", "test")}
-    usual = {"val_from": "images", "val_fraction": 0.25, "guard": 128, "seed": 0}
+    usual = {"val_from": "images", "val_fraction": 0.25, "guard": 128, "seed": 0, "folds": 3}
     return splits.split_scenes(table, **named, drawing=splits.ValidationDraw(**{**usual, **options}))
 
 
