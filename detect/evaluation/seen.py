@@ -66,9 +66,9 @@ def with_seen(
     alike = {name for name in images if group_of.get(name) is not None and group_of[name] in training.groups}
     seen = learned | alike
     for names, what in (
-        (learned, "was learned from"),
-        (alike - learned, "is of a group that was learned from"),
-        (chosen - seen, "is what the threshold was chosen on"),
+        (learned, "were learned from"),
+        (alike - learned, "are of a group of which others were learned from"),
+        (chosen - seen, "are what the threshold was chosen on"),
     ):
         if names:
             logger.warning("of the images scored, %d %s: their scores flatter: %s", len(names), what, _named(names))

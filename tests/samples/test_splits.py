@@ -229,3 +229,35 @@ def test_no_training_window_is_nearer_than_the_guard(image, length: int, guard: 
         assert right - left >= guard
     for labelled in (*split.train, *split.val):
         assert labelled.scene.window.contains_xy(labelled.objects.xy).all()
+
+
+ONE = [(50.0, 50.0, "a")]
+"""An object in the middle of an image."""
+
+
+def test_auto_leaves_out_whole_groups_in_turn_and_all_images_learn(image) -> None:
+    table = annotations(*(image(f"{i}.png", ONE, group=f"g{i // 2}") for i in range(4)), image("4.png", split="test"))
+    split = split_scenes(table, val_from="auto")
+    assert sides(split) == (["0.png", "1.png", "2.png", "3.png"], [], ["4.png"])
+    assert split.folds == ({"0.png", "1.png"}, {"2.png", "3.png"})
+    assert split.chosen_on == "folds of other scenes" and "0.png, 1.png; 2.png, 3.png" in split.note
+    one = split.of_fold(split.folds[0])
+    assert (names(one.train), names(one.val), one.folds) == (["2.png", "3.png"], ["0.png", "1.png"], ())
+
+
+def test_auto_says_what_the_images_of_one_group_and_one_image_cannot_tell(image) -> None:
+    """Of one group its images are left out in turn; of one image with objects a strip validates."""
+    herd = [image(f"{i}.png", ONE, group="herd") for i in range(2)]
+    split = split_scenes(annotations(*herd), val_from="auto")
+    assert split.folds == ({"0.png"}, {"1.png"})
+    assert "the only group with objects, herd" in split.note and "on another scene is not known" in split.note
+    alone = image("2.png", [(50, 50, "a"), (50, 350, "a")], height=400)
+    split = split_scenes(annotations(alone), val_from="auto", guard=20)
+    assert split.folds == () and len(split.val) == 1 and split.chosen_on == "strips of the images"
+
+
+def test_auto_leaves_named_validation_images_as_they_are(image) -> None:
+    table = annotations(image("0.png", ONE), image("1.png", ONE), image("2.png", ONE, split="val"))
+    split = split_scenes(table, val_from="auto")
+    assert sides(split) == (["0.png", "1.png"], ["2.png"], []) and split.folds == ()
+    assert split.chosen_on == "named validation images"

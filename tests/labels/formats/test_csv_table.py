@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.labels.annotation_files import read_annotations
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.csv_table import write_csv_table
@@ -95,3 +95,27 @@ def test_the_table_of_a_run_is_read_as_labels_with_its_centres(root: Path, table
     assert boxes.images[0].objects.boxes_xyxy.tolist() == [[8, 5, 12, 11]]
     points = read_annotations(table(f"{head}a.png,10,8,,,0.9,seal\n"), root)
     assert points.images[0].objects.xy.tolist() == [[10, 8]] and not points.boxes
+
+
+SCENES = "image,x,y,label,scene,height\na.png,1,1,t,hill,9\nb.png,1,1,t,hill,8\nimages/5.jpg,1,1,t,river,7\n"
+"""Three images of two scenes."""
+
+
+def test_a_column_may_be_named_that_says_which_images_belong_together(root: Path, table: Make) -> None:
+    read = read_annotations(table(SCENES.replace("b.png", "a.png")), root, group_column="scene")
+    assert [image.group for image in read.images] == ["hill", "river"]
+    for column, text in (("flight", r"has no column 'flight' \(data\.group_column\)"), ("x", "is that of x")):
+        with pytest.raises(AnnotationError, match=text):
+            read_annotations(table(SCENES), root, group_column=column)
+
+
+def test_a_column_that_looks_like_groups_and_is_not_used_is_told(table: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """One value an image, of two or more, and fewer than images; `height` has one for each, another row two for one."""
+    read_unchecked(table(SCENES))
+    assert "data.group_column=scene" in caplog.text and "2 values in 3 images" in caplog.text
+    assert "data.group_column=height" not in caplog.text
+    caplog.clear()
+    read_unchecked(table(SCENES + "a.png,2,2,t,river,9\n"))
+    read_unchecked(table(SCENES.replace("river", "hill")))
+    read_unchecked(table(SCENES), group_column="scene")
+    assert "data.group_column" not in caplog.text
