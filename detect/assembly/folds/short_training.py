@@ -34,6 +34,9 @@ FEWEST_EPOCHS = 2
 class FoundByEpoch(pl.Callback):
     """Counts the left-out scenes when the module asks, and keeps what was found by the number of the epoch.
 
+    It does so in the second half of the epochs: counting whole scenes takes as long as learning, and no training whose
+    rates fall to zero at its end is at its best before.
+
     Args:
         validator: finds objects in the left-out scenes.
     """
@@ -42,18 +45,25 @@ class FoundByEpoch(pl.Callback):
         self.validator = validator
         self.found: dict[int, Candidates] = {}
         self._latest: Candidates | None = None
+        self._early = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FoundByEpoch":
         """Return itself: a copy of a module (averaged weights) need not copy its photographs."""
         return self
 
     def __call__(self, net: Net) -> Mapping[str, float]:
-        """Return the scores at the best choice for these scenes alone, for the log."""
+        """Return the scores at the best choice for these scenes alone, for the log; none before half of the epochs."""
+        if self._early:
+            return {}
         self._latest = self.validator.candidates(net, TRAINING_TOLERANCE)
         try:
             return curve_values(select(self._latest, self.validator.truth, self.validator.settings))
         except NothingFoundError:
             return {"f1": 0.0}
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note whether half of the epochs are done."""
+        self._early = 2 * (trainer.current_epoch + 1) < (trainer.max_epochs or 1)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep what was found in this epoch, if scenes were counted."""
