@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.assembly.fields import adaptations
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import InferenceSettings
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 ImageLike = str | Path | NDArray[Any]
 """A file, or pixels (height, width, bands)."""
+
+Adapt = str | Sequence[str]
+"""What is met of new images: a word, or several."""
 
 NO_IMAGES = (bytes, bytearray, memoryview, io.IOBase, Mapping)
 """What can be iterated over and is not several images."""
@@ -134,7 +138,7 @@ class Detector:
         self.net = net
         self.card = card
         self.settings = settings
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[tuple[str, tuple[str, ...]], Engine] = {}
 
     @classmethod
     def load(
@@ -175,16 +179,21 @@ class Detector:
 
     @overload
     def count(  # type: ignore[overload-overlap]
-        self, image: ImageLike, *, threshold: float | None = None, tta: str = "none"
+        self, image: ImageLike, *, threshold: float | None = None, tta: str = "none", adapt: Adapt = "none"
     ) -> CountedImage: ...
 
     @overload
     def count(
-        self, image: Iterable[ImageLike], *, threshold: float | None = None, tta: str = "none"
+        self, image: Iterable[ImageLike], *, threshold: float | None = None, tta: str = "none", adapt: Adapt = "none"
     ) -> Iterator[CountedImage]: ...
 
     def count(
-        self, image: ImageLike | Iterable[ImageLike], *, threshold: float | None = None, tta: str = "none"
+        self,
+        image: ImageLike | Iterable[ImageLike],
+        *,
+        threshold: float | None = None,
+        tta: str = "none",
+        adapt: Adapt = "none",
     ) -> CountedImage | Iterator[CountedImage]:
         """Find the objects of an image, or of each of several.
 
@@ -194,6 +203,7 @@ class Detector:
                 or NaN; a band of transparency, which an array does not name, masks nothing: a warning says so.
             threshold: least score of a detection, in [0, 1]; None takes the model's.
             tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
+            adapt: `none`, `light`, `batchnorm` or a list of them: meet images unlike those of the training.
 
         Returns:
             What was found; of several images an iterator, so that one is in memory at a time.
@@ -201,25 +211,26 @@ class Detector:
         Raises:
             SceneError: a file that is no readable image, or pixels of another kind than the model's.
             TypeError: neither a path, nor pixels, nor several of these.
-            ValueError: pixels of another shape, an empty path, a threshold out of bounds, an unknown `tta`, or a model
-                that finds nothing in images.
+            ValueError: pixels of another shape, an empty path, a threshold out of bounds, an unknown `tta` or `adapt`,
+                or a model that finds nothing in images.
         """
         if not _is_several(image):
             _check_kind(image)
         for each in image if isinstance(image, list | tuple) else ():
             _check_kind(each, " among several")
-        engine = self._engine(threshold, tta)
+        engine = self._engine(threshold, tta, adapt)
         if isinstance(image, str | Path | np.ndarray):
             return self._counted(image, engine)
         return (self._counted(each, engine) for each in image)
 
-    def _engine(self, threshold: float | None, tta: str) -> Engine:
+    def _engine(self, threshold: float | None, tta: str, adapt: Adapt = "none") -> Engine:
         if threshold is not None and not (_is_number(threshold) and 0 <= threshold <= 1):
             raise ValueError(f"threshold must be a number in [0, 1], got {threshold!r}")
-        if tta not in self._engines:
-            settings = replace(self.settings, tta=tta)  # type: ignore[arg-type]
-            self._engines[tta] = make_engine(settings, self.net, self.card, self.card.threshold)
-        engine = self._engines[tta]
+        asked = (tta, adaptations([adapt] if isinstance(adapt, str) else list(adapt)))
+        if asked not in self._engines:
+            settings = replace(self.settings, tta=tta, adapt=asked[1])  # type: ignore[arg-type]
+            self._engines[asked] = make_engine(settings, self.net, self.card, self.card.threshold)
+        engine = self._engines[asked]
         return engine if threshold is None else replace(engine, threshold=float(threshold))
 
     def _counted(self, image: ImageLike, engine: Engine) -> CountedImage:

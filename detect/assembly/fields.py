@@ -16,6 +16,10 @@ UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1,
 """Bytes of the units that a size may be written in."""
 
 
+ADAPTATIONS = ("light", "batchnorm")
+"""What of a new image may be brought to the training's, or the network to it, without labels."""
+
+
 class Bytes(int):
     """A number of bytes that remembers how it was written."""
 
@@ -102,6 +106,20 @@ def _halo(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"must be auto, exact or a number of pixels, got {value}")
     return value
+
+
+def adaptations(value: Any) -> tuple[str, ...]:
+    """Return names of `ADAPTATIONS` in their order, each once; none of `none`.
+
+    Raises:
+        ValueError: another name.
+    """
+    names = [value] if isinstance(value, str) else value
+    if names == ["none"]:
+        return ()
+    if not isinstance(names, list) or any(name not in ADAPTATIONS for name in names):
+        raise ValueError(f"must be none, {', '.join(ADAPTATIONS)} or a list of these, got {_shown(value)}")
+    return tuple(name for name in ADAPTATIONS if name in names)
 
 
 def _ignored_regions(value: Any) -> Any:
@@ -222,6 +240,9 @@ AutoWholePixels = Annotated[int | None, PlainValidator(_whole_pixels_or_auto)]
 
 Halo = Annotated[int | str, PlainValidator(_halo)]
 """A whole number of pixels, `auto` or `exact`."""
+
+Adaptations = Annotated[tuple[str, ...], PlainValidator(adaptations)]
+"""Names of `ADAPTATIONS`, () for `none`."""
 
 IgnoredRegions = Annotated[Path | dict[str, Any] | None, PlainValidator(_ignored_regions)]
 """A CSV file of rectangles, or rectangles by image, or None."""

@@ -1,6 +1,8 @@
 """From settings to a model that is ready to run, each decision logged."""
 
 import logging
+from copy import deepcopy
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from detect.assembly.settings import InferenceSettings, RuntimeSettings
 from detect.imagery.resolution import Resolution
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine
-from detect.inference.plan import layer_bytes, make_plan, map_bytes
+from detect.inference.meeting.batch_norms import NORM_GRID, BatchNorms
+from detect.inference.meeting.met_images import Meeting
+from detect.inference.plan import NETWORK_SHARE, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
 from detect.inference.views import VIEWS, Views, check_views
@@ -108,13 +112,17 @@ def make_engine(
     halo = chosen_halo(settings.halo, card)
     if settings.tta != "none" and on_corner:
         halo += card.stride
-    runtime = make_runtime(settings.runtime, net, card)
-    waiting = TILES_WAITING * len(card.bands) * np.dtype(card.dtype).itemsize
+    fed = replace(card, dtype="float32") if "light" in settings.adapt else card
+    if "batchnorm" in settings.adapt:
+        net = deepcopy(net)
+    runtime = make_runtime(runtime_settings(settings), net, fed)
+    waiting = TILES_WAITING * len(card.bands) * np.dtype(fed.dtype).itemsize
     shapes = 2 if settings.tta == "d4" else 1
     maps = map_bytes(decoder_of(card).channels, card.stride, len(VIEWS[settings.tta]))
     with naming_memory("the device has no memory for a small tile: free some of it, or set runtime.device=cpu"):
         layers = layer_bytes(net, len(card.bands))
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
+    meeting = make_meeting(settings, net, card, per_pixel)
     scratch = settings.runtime.scratch or folder
     plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, scratch, card.align)
     if isinstance(runtime, OpenVinoRuntime):
@@ -135,10 +143,58 @@ def make_engine(
         gsd, scale = card.resolution.gsd, card.resolution.scale
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
+    engine = replace(Engine.of(card, runtime, plan), threshold=threshold, meeting=meeting)
     if settings.tta == "none":
-        return Engine(card, runtime, plan, threshold, card.separation, card.offset, card.looks)
-    views = Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner)
-    return Engine(card, views, plan, threshold, card.separation, card.offset, card.looks)
+        return engine
+    return replace(engine, runtime=Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner))
+
+
+def runtime_settings(settings: InferenceSettings) -> RuntimeSettings:
+    """Return what runs the network: torch where its statistics are set anew for every image, as OpenVINO's are fixed.
+
+    Raises:
+        ValueError: OpenVINO was asked for.
+    """
+    if "batchnorm" not in settings.adapt:
+        return settings.runtime
+    if settings.runtime.runtime == "openvino":
+        raise ValueError(
+            "runtime=openvino cannot change a network for every image: adapt=batchnorm needs runtime=torch"
+        )
+    return replace(settings.runtime, runtime="torch")
+
+
+def make_meeting(settings: InferenceSettings, net: Net, card: ModelCard, bytes_per_pixel: float) -> Meeting | None:
+    """Make what meets each image before its first tile; None where all are looked at alike.
+
+    Args:
+        settings: with what is brought to what, and how far.
+        net: the network that runs, on its device; with `adapt=batchnorm` one that no other run uses.
+        card: its card.
+        bytes_per_pixel: that mapping takes per pixel.
+
+    Raises:
+        ValueError: a model or a memory that does not allow it.
+    """
+    looks = card.looks if "light" in settings.adapt else None
+    if "light" in settings.adapt and looks is None:
+        raise ValueError(
+            "adapt=light: this model does not know what its training images look like, as those of earlier versions; "
+            "train it again, or leave light out"
+        )
+    norms = None
+    if "batchnorm" in settings.adapt:
+        norms = BatchNorms(net, settings.adapt_share)
+        needed = int(NORM_GRID.number * NORM_GRID.side**2 * bytes_per_pixel / NETWORK_SHARE)
+        if needed > settings.max_memory:
+            raise ValueError(
+                f"max_memory={settings.max_memory.text} is too small for adapt=batchnorm, which maps a megapixel at "
+                f"once; set {-(-needed >> 20)}MiB or more"
+            )
+    if looks is None and norms is None:
+        return None
+    logger.info("every image is met by itself: %s (adapt_share=%g)", ", ".join(settings.adapt), settings.adapt_share)
+    return Meeting(settings.adapt_share, looks, norms)
 
 
 def separation_text(card: ModelCard) -> str:

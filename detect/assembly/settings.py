@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PlainValidator
 
 from detect.assembly.fields import (
+    Adaptations,
     AutoPixels,
     AutoPositive,
     AutoWholePixels,
@@ -29,6 +30,7 @@ from detect.assembly.fields import (
     Scale,
     Seed,
     Share,
+    WholeShare,
     Steps,
     Text,
     WholeShare,
@@ -67,6 +69,8 @@ class InferenceSettings:
     max_memory: ByteSize
     tta: Literal["none", "flips", "d4"]
     tta_combine: Literal["mean", "vote"]
+    adapt: Adaptations
+    adapt_share: WholeShare
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from detect.imagery.windows import Window
 from detect.inference.decoding.blocks import planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
+from detect.inference.meeting.met_images import Meeting
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime
 from detect.labels.detections import Detections
@@ -36,6 +37,7 @@ class Engine:
         separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
         offset: what the network's normalisation makes 0 of, by band; pixels that are not valid are filled with it.
         looks: what the training images look like; None where that is not known.
+        meeting: how each image is met before its first tile; None looks at all alike.
     """
 
     spec: NetSpec
@@ -45,6 +47,7 @@ class Engine:
     separation: float
     offset: tuple[float, ...] = ()
     looks: Looks | None = None
+    meeting: Meeting | None = None
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":

@@ -23,7 +23,17 @@ from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.plan import MAX_BATCH_TILES, Plan
 from detect.inference.stitching import Stitcher
-from detect.inference.tiles import MAX_PREVIEW_SIDE, Failure, ImageEnd, Source, TileBatch, grouped, prefetch, read_tiles
+from detect.inference.tiles import (
+    MAX_PREVIEW_SIDE,
+    Failure,
+    ImageEnd,
+    Source,
+    TileBatch,
+    failure_of,
+    grouped,
+    prefetch,
+    read_tiles,
+)
 from detect.labels.sheets import UnwritableError, writable
 from detect.nets.looks import Looks
 
@@ -183,7 +193,23 @@ def map_scene(source: Source, engine: Engine, preview_side: int | None = MAX_PRE
 def stitched(
     units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = MAX_PREVIEW_SIDE
 ) -> Generator[Stitched | Failure]:
-    """Yield the stitched map of every image, or its failure."""
+    """Yield the stitched map of every image, or its failure; images that are met one by one share no batch."""
+    if engine.meeting is None:
+        yield from _stitched(units, engine, progress, preview_side)
+        return
+    for source in chain.from_iterable(units):
+        try:
+            met = engine.meeting.met(source, engine.spec.bands, engine.plan)
+        except (SceneError, MemoryError) as error:
+            yield failure_of(source, error)
+            continue
+        yield from _stitched([[met]], engine, progress, preview_side)
+
+
+def _stitched(
+    units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None
+) -> Generator[Stitched | Failure]:
+    """Yield the stitched map of every image, or its failure, of units whose tiles share batches."""
     maps: dict[str, _Parts] = {}
     broken: set[str] = set()
     with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side))) as steps:

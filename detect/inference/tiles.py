@@ -45,11 +45,17 @@ class Source:
         name: by which it is reported.
         scene: the image at the network's resolution.
         open: makes the reader of the scene for some bands; by default from its file.
+        light: maps the values that the network sees, of valid pixels; None shows them as they are.
     """
 
     name: str
     scene: Scene
     open: Callable[[Scene, Sequence[int]], SceneReader] = SceneReader
+    light: Callable[[NDArray[np.generic], NDArray[np.bool_]], NDArray[np.float32]] | None = None
+
+    def seen(self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.generic]:
+        """Return pixels (..., bands, H, W), of which (..., H, W) are valid, as the network sees them."""
+        return pixels if self.light is None else self.light(pixels, valid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +77,7 @@ class TileBatch:
     @classmethod
     def of(cls, tiles: Sequence["ReadTile"]) -> "TileBatch":
         """Make a batch of tiles that were read."""
-        kept = [tile.pixels for tile in tiles if not tile.empty] or [tiles[0].pixels[:, :0, :0]]
+        kept = [tile.seen for tile in tiles if not tile.empty] or [tiles[0].pixels[:, :0, :0]]
         pixels = kept[0][None] if len(kept) == 1 else np.stack(kept)
         cores = [(tile.source, tile.tiling, tile.core) for tile in tiles]
         return cls(cores, pixels, [tile.valid_core for tile in tiles], [tile.empty for tile in tiles])
@@ -86,6 +92,11 @@ class ReadTile:
     core: Window
     pixels: NDArray[np.generic]
     valid: NDArray[np.bool_]
+
+    @property
+    def seen(self) -> NDArray[np.generic]:
+        """The pixels as the network sees them."""
+        return self.source.seen(self.pixels, self.valid)
 
     @property
     def empty(self) -> bool:
@@ -162,7 +173,7 @@ def _tiles_of_large(
     cores, size = iter(tiling), plan.batch(tiling)
     try:
         with source.open(source.scene, bands) as reader:
-            resident = _load_whole(reader, plan)
+            resident = load_whole(reader, plan)
             shown = len(display_bands(len(bands)))
             gathered, sparse = None, SparsePixels(len(bands), source.scene.shape)
             if preview_side is not None and not resident:
@@ -178,7 +189,7 @@ def _tiles_of_large(
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
             yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview))
     except (SceneError, MemoryError) as error:
-        yield _failure(source, error)
+        yield failure_of(source, error)
 
 
 def _tiles_of_small(
@@ -188,7 +199,7 @@ def _tiles_of_small(
     for source in unit:
         try:
             with source.open(source.scene, bands) as reader:
-                _load_whole(reader, plan)
+                load_whole(reader, plan)
                 tiling = plan.tiling(source.scene.shape)
                 (core,) = tiling
                 tile = ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
@@ -197,7 +208,7 @@ def _tiles_of_small(
                 sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
                 ends.append(ImageEnd(source, preview, reader.damaged, _looks(sparse, preview)))
         except (SceneError, MemoryError) as error:
-            yield _failure(source, error)
+            yield failure_of(source, error)
             continue
         tiles.append(tile)
     if tiles:
@@ -209,7 +220,7 @@ def _looks(sparse: SparsePixels, preview: NDArray[np.generic] | None) -> Looks |
     return None if preview is None else Looks.of(sparse.finished())
 
 
-def _failure(source: Source, error: SceneError | MemoryError) -> Failure:
+def failure_of(source: Source, error: SceneError | MemoryError) -> Failure:
     """Return what went wrong with one image alone."""
     text = str(error) if isinstance(error, SceneError) else f"there is not enough memory for its tiles ({error})"
     return Failure(source.name, text)
@@ -219,7 +230,7 @@ def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | Non
     return None if side is None else reader.preview(side)
 
 
-def _load_whole(reader: SceneReader, plan: Plan) -> bool:
+def load_whole(reader: SceneReader, plan: Plan) -> bool:
     """Decode an image whole where its format needs that, or it is small; return whether it is in memory."""
     if reader.resident:
         return True

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def test_the_folder_of_temporary_files_can_be_told(folder: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["grid", "patch", "half"])
-@pytest.mark.parametrize("given", [("threshold=0.55",), ("tta=flips",)])
+@pytest.mark.parametrize("given", [("threshold=0.55",), ("tta=flips",), ("adapt=batchnorm",)])
 def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: str, given: tuple[str, ...]) -> None:
     """To the digits that detections.csv holds; the heatmap to its own."""
     model = folder / f"{name}.safetensors"
@@ -55,7 +56,8 @@ def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: st
     assert done.code == 0, done.log
     table = pd.read_csv(tmp_path / "out/detections.csv", dtype={"image": str})
     counts = pd.read_csv(tmp_path / "out/counts.csv", index_col="image")
-    options = {"threshold": 0.55} if "threshold" in given[0] else {"tta": "flips"}
+    option, _, value = given[0].partition("=")
+    options: dict[str, Any] = {option: float(value) if option == "threshold" else value}
     for i in range(2):
         found = Detector.load(model).count(folder / "images" / f"{i}.png", **options)
         wanted = table[table["image"] == f"{i}.png"].drop(columns="image").reset_index(drop=True)
@@ -229,6 +231,7 @@ def test_an_empty_path_is_named(folder: Path) -> None:
         ({"threshold": "0.5"}, "threshold must be a number.*'0.5'"),
         ({"threshold": float("nan")}, "nan"),
         ({"tta": "d8"}, "d8"),
+        ({"adapt": "dark"}, "none, light, batchnorm or a list of these, got .*dark"),
     ],
 )
 def test_options_out_of_bounds_are_named(folder: Path, option: dict, named: str) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from detect.assembly import ready_engine
 from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
+from detect.assembly.runs.prediction import result_settings
 from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.plan import layer_bytes
@@ -20,6 +21,7 @@ from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec
+from detect.nets.looks import Looks
 from detect.nets.modelfile import build_net
 from detect.nets.receptive import receptive_halo
 from tests.cards import grid_head, patch_card
@@ -232,3 +234,56 @@ def test_law_4_with_test_time_augmentation(tmp_path: Path, tta: str) -> None:
     for other in others:
         np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
         assert_same_objects(other.detections, first.detections)
+
+
+CPU_TORCH = ("runtime=torch", "runtime.device=cpu")
+
+
+def looks_of_noise() -> Looks:
+    made = Looks.of(127 + 40 * np.random.default_rng(0).standard_normal((3, 5000)))
+    assert made is not None
+    return made
+
+
+def test_images_are_met_as_asked_and_by_default_not() -> None:
+    net, card = lively()
+    card = replace(card, looks=looks_of_noise())
+    assert make_engine(settings(*CPU_TORCH), net, card, 0.5).meeting is None
+    made = make_engine(settings(*CPU_TORCH, "adapt=[batchnorm,light]", "adapt_share=0.25"), net, card, 0.5).meeting
+    assert made is not None and made.share == 0.25 and made.looks == card.looks and made.batch_norms is not None
+    assert made.batch_norms.net is not net and made.batch_norms.share == 0.25
+    light = make_engine(settings(*CPU_TORCH, "adapt=light"), net, card, 0.5).meeting
+    assert light is not None and light.batch_norms is None
+
+
+def test_a_network_that_changes_for_every_image_is_run_by_torch() -> None:
+    net, card = lively()
+    made = make_engine(settings("runtime.device=cpu", "adapt=batchnorm"), net, card, 0.5)
+    assert isinstance(made.runtime, TorchRuntime)
+    with pytest.raises(ValueError, match=r"runtime=openvino cannot .* adapt=batchnorm needs runtime=torch"):
+        make_engine(settings("runtime=openvino", "adapt=batchnorm"), net, card, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("adapt=light",), "adapt=light: this model does not know .* train it again, or leave light out"),
+        (("adapt=batchnorm", "max_memory=40MiB"), "max_memory=40MiB is too small for adapt=batchnorm.*set .*MiB"),
+    ],
+)
+def test_what_an_image_cannot_be_met_with(overrides: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_engine(settings(*CPU_TORCH, *overrides), *lively(), 0.5)
+
+
+@pytest.mark.parametrize("adapt", ["light", "batchnorm", "[light,batchnorm]"])
+def test_the_results_depend_on_how_images_are_met(adapt: str) -> None:
+    """A resumed run with another way is refused, and one without any has the settings that it always had."""
+    net, card = lively()
+    card = replace(card, looks=looks_of_noise())
+    results = []
+    for more in ((), (f"adapt={adapt}",), (f"adapt={adapt}", "adapt_share=0.3")):
+        asked = settings(*CPU_TORCH, *more)
+        results.append(result_settings(asked, make_engine(asked, net, card, 0.5), card))
+    assert not any(name.startswith("adapt") for name in results[0])
+    assert results[1]["adapt"] == adapt.strip("[]").split(",") and results[1] != results[2]

@@ -126,9 +126,11 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
     runtime: Any = getattr(engine.runtime, "runtime", engine.runtime)
     exact = card.halo is not None and engine.plan.halo >= card.halo
     combine = {} if settings.tta == "none" else {"tta_combine": settings.tta_combine}
+    adapt = {"adapt": list(settings.adapt), "adapt_share": settings.adapt_share} if settings.adapt else {}
     tiles = {} if exact else {"tile_pixels": engine.plan.area}
     return {
         **combine,
+        **adapt,
         **tiles,
         "threshold": engine.threshold,
         "halo": engine.plan.halo,
