@@ -179,12 +179,17 @@ class Detector:
 
     @overload
     def count(  # type: ignore[overload-overlap]
-        self, image: ImageLike, *, threshold: float | None = None, tta: str = "none", adapt: Adapt = "none"
+        self, image: ImageLike, *, threshold: float | None = None, tta: str = "none", adapt: Adapt | None = None
     ) -> CountedImage: ...
 
     @overload
     def count(
-        self, image: Iterable[ImageLike], *, threshold: float | None = None, tta: str = "none", adapt: Adapt = "none"
+        self,
+        image: Iterable[ImageLike],
+        *,
+        threshold: float | None = None,
+        tta: str = "none",
+        adapt: Adapt | None = None,
     ) -> Iterator[CountedImage]: ...
 
     def count(
@@ -193,7 +198,7 @@ class Detector:
         *,
         threshold: float | None = None,
         tta: str = "none",
-        adapt: Adapt = "none",
+        adapt: Adapt | None = None,
     ) -> CountedImage | Iterator[CountedImage]:
         """Find the objects of an image, or of each of several.
 
@@ -203,7 +208,8 @@ class Detector:
                 or NaN; a band of transparency, which an array does not name, masks nothing: a warning says so.
             threshold: least score of a detection, in [0, 1]; None takes the model's.
             tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
-            adapt: `none`, `light`, `batchnorm` or a list of them: meet images unlike those of the training.
+            adapt: `light`, `batchnorm` or a list of them, to meet images unlike those of the training; None or `none`
+                does not.
 
         Returns:
             What was found; of several images an iterator, so that one is in memory at a time.
@@ -223,10 +229,11 @@ class Detector:
             return self._counted(image, engine)
         return (self._counted(each, engine) for each in image)
 
-    def _engine(self, threshold: float | None, tta: str, adapt: Adapt = "none") -> Engine:
+    def _engine(self, threshold: float | None, tta: str, adapt: Adapt | None = None) -> Engine:
         if threshold is not None and not (_is_number(threshold) and 0 <= threshold <= 1):
             raise ValueError(f"threshold must be a number in [0, 1], got {threshold!r}")
-        asked = (tta, adaptations([adapt] if isinstance(adapt, str) else list(adapt)))
+        names = self.settings.adapt if adapt is None else adaptations([adapt] if isinstance(adapt, str) else [*adapt])
+        asked = (tta, names)
         if asked not in self._engines:
             settings = replace(self.settings, tta=tta, adapt=asked[1])  # type: ignore[arg-type]
             self._engines[asked] = make_engine(settings, self.net, self.card, self.card.threshold)
