@@ -29,6 +29,7 @@ def run(settings: "PredictSettings") -> int:
 
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import digest, predict_folder, result_settings, run_facts, start_afresh
+    from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.prediction_folder import PredictionFolder
@@ -38,6 +39,7 @@ def run(settings: "PredictSettings") -> int:
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         engine = make_engine(settings, net, card, threshold, paths.state)
+        engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **survey_settings(survey)}
         if settings.overwrite:
             start_afresh(paths, images)

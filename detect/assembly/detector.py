@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.fields import adaptations
+from detect.assembly.fields import adaptations, rescaling
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import InferenceSettings
@@ -138,7 +138,7 @@ class Detector:
         self.net = net
         self.card = card
         self.settings = settings
-        self._engines: dict[tuple[str, tuple[str, ...]], Engine] = {}
+        self._engines: dict[tuple[tuple[str, Any], ...], Engine] = {}
 
     @classmethod
     def load(
@@ -179,7 +179,13 @@ class Detector:
 
     @overload
     def count(  # type: ignore[overload-overlap]
-        self, image: ImageLike, *, threshold: float | None = None, tta: str = "none", adapt: Adapt | None = None
+        self,
+        image: ImageLike,
+        *,
+        threshold: float | None = None,
+        tta: str = "none",
+        adapt: Adapt | None = None,
+        rescale: float | str | None = None,
     ) -> CountedImage: ...
 
     @overload
@@ -190,6 +196,7 @@ class Detector:
         threshold: float | None = None,
         tta: str = "none",
         adapt: Adapt | None = None,
+        rescale: float | str | None = None,
     ) -> Iterator[CountedImage]: ...
 
     def count(
@@ -199,6 +206,7 @@ class Detector:
         threshold: float | None = None,
         tta: str = "none",
         adapt: Adapt | None = None,
+        rescale: float | str | None = None,
     ) -> CountedImage | Iterator[CountedImage]:
         """Find the objects of an image, or of each of several.
 
@@ -210,6 +218,8 @@ class Detector:
             tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
             adapt: `light`, `batchnorm` or a list of them, to meet images unlike those of the training; None or `none`
                 does not.
+            rescale: a number of times the model's scale at which images are read, or `auto` to choose that of each;
+                None or `none` reads them at the model's.
 
         Returns:
             What was found; of several images an iterator, so that one is in memory at a time.
@@ -217,33 +227,42 @@ class Detector:
         Raises:
             SceneError: a file that is no readable image, or pixels of another kind than the model's.
             TypeError: neither a path, nor pixels, nor several of these.
-            ValueError: pixels of another shape, an empty path, a threshold out of bounds, an unknown `tta` or `adapt`,
-                or a model that finds nothing in images.
+            ValueError: pixels of another shape, an empty path, a threshold out of bounds, an unknown `tta`, `adapt`
+                or `rescale`, or a model that finds nothing in images.
         """
         if not _is_several(image):
             _check_kind(image)
         for each in image if isinstance(image, list | tuple) else ():
             _check_kind(each, " among several")
-        engine = self._engine(threshold, tta, adapt)
+        engine = self._engine(threshold, tta, adapt, rescale)
         if isinstance(image, str | Path | np.ndarray):
             return self._counted(image, engine)
         return (self._counted(each, engine) for each in image)
 
-    def _engine(self, threshold: float | None, tta: str, adapt: Adapt | None = None) -> Engine:
+    def _engine(
+        self, threshold: float | None, tta: str, adapt: Adapt | None = None, rescale: float | str | None = None
+    ) -> Engine:
         if threshold is not None and not (_is_number(threshold) and 0 <= threshold <= 1):
             raise ValueError(f"threshold must be a number in [0, 1], got {threshold!r}")
-        names = self.settings.adapt if adapt is None else adaptations([adapt] if isinstance(adapt, str) else [*adapt])
-        asked = (tta, names)
-        if asked not in self._engines:
-            settings = replace(self.settings, tta=tta, adapt=asked[1])  # type: ignore[arg-type]
-            self._engines[asked] = make_engine(settings, self.net, self.card, self.card.threshold)
-        engine = self._engines[asked]
+        asked: dict[str, Any] = {"tta": tta}
+        if adapt is not None:
+            asked["adapt"] = adaptations([adapt] if isinstance(adapt, str) else [*adapt])
+        if rescale is not None:
+            asked["rescale"] = rescaling(rescale)
+            if asked["rescale"] == "survey":
+                raise ValueError("rescale=survey is of a run over many images; take auto, or a number")
+        known = tuple(asked.items())
+        if known not in self._engines:
+            settings = replace(self.settings, **asked)
+            self._engines[known] = make_engine(settings, self.net, self.card, self.card.threshold)
+        engine = self._engines[known]
         return engine if threshold is None else replace(engine, threshold=float(threshold))
 
     def _counted(self, image: ImageLike, engine: Engine) -> CountedImage:
         _check_kind(image, " among several")
         source = _file(image, engine) if isinstance(image, str | Path) else _array(image, engine)
-        return CountedImage(source.name, source.scene, self.card, decoded(map_scene(source, engine), engine))
+        item = map_scene(source, engine)
+        return CountedImage(source.name, item.source.scene, self.card, decoded(item, engine))
 
 
 def _is_number(value: object) -> bool:
@@ -341,11 +360,16 @@ def _array(pixels: NDArray[Any], engine: Engine) -> Source:
     valid = with_data(pixels_read, range(len(bands)), ())
     if shown is not None:
         valid = np.asarray(shown & (True if valid is None else valid), np.bool_)
-    if prepared.zoom is not None:
-        pixels_read, valid = resample(pixels_read, *prepared.zoom.filters(prepared.window), valid)
-    if valid is not None:
-        pixels_read = filled(pixels_read, valid, bands, prepared.fill)
-    return Source("array", prepared, lambda scene, bands: SceneReader(scene, bands, pixels_read, valid))
+
+    def reader(scene: Scene, bands: Sequence[int]) -> SceneReader:
+        read, shown = pixels_read, valid
+        if scene.zoom is not None:
+            read, shown = resample(read, *scene.zoom.filters(scene.window), shown)
+        if shown is not None:
+            read = filled(read, shown, bands, scene.fill)
+        return SceneReader(scene, bands, read, shown)
+
+    return Source("array", prepared, reader)
 
 
 def _warn_of_transparency(pixels: NDArray[Any], bands: Sequence[int]) -> None:

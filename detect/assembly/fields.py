@@ -20,6 +20,10 @@ ADAPTATIONS = ("light", "batchnorm")
 """What of a new image may be brought to the training's, or the network to it, without labels."""
 
 
+RESCALING = ("auto", "survey")
+"""How the scale of new images is chosen: of each, or one for all of a run."""
+
+
 class Bytes(int):
     """A number of bytes that remembers how it was written."""
 
@@ -120,6 +124,25 @@ def adaptations(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or any(name not in ADAPTATIONS for name in names):
         raise ValueError(f"must be none, {', '.join(ADAPTATIONS)} or a list of these, got {_shown(value)}")
     return tuple(name for name in ADAPTATIONS if name in names)
+
+
+def rescaling(value: Any) -> float | str:
+    """Return a factor, 1 of `none`, or a word of `RESCALING`.
+
+    Raises:
+        ValueError: another word, or a factor out of bounds.
+    """
+    if value == "none":
+        return 1.0
+    if isinstance(value, str) and value in RESCALING:
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 1 / LARGEST_FACTOR <= value <= LARGEST_FACTOR:
+        raise ValueError(
+            f"must be none, {', '.join(RESCALING)} or a number in [1/{LARGEST_FACTOR:g}, {LARGEST_FACTOR:g}], "
+            f"got {_shown(value)}"
+        )
+    return float(value)
 
 
 def _ignored_regions(value: Any) -> Any:
@@ -243,6 +266,9 @@ Halo = Annotated[int | str, PlainValidator(_halo)]
 
 Adaptations = Annotated[tuple[str, ...], PlainValidator(adaptations)]
 """Names of `ADAPTATIONS`, () for `none`."""
+
+Rescale = Annotated[float | str, PlainValidator(rescaling)]
+"""A factor, or a word of `RESCALING`."""
 
 IgnoredRegions = Annotated[Path | dict[str, Any] | None, PlainValidator(_ignored_regions)]
 """A CSV file of rectangles, or rectangles by image, or None."""

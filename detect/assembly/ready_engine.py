@@ -14,9 +14,11 @@ from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine
 from detect.inference.meeting.batch_norms import NORM_GRID, BatchNorms
 from detect.inference.meeting.met_images import Meeting
+from detect.inference.meeting.scale_choice import FACTORS, SCALE_GRID, ScaleChoice
 from detect.inference.plan import NETWORK_SHARE, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
+from detect.inference.stitching import Runtime
 from detect.inference.views import VIEWS, Views, check_views
 from detect.nets.card import ModelCard
 from detect.nets.device_memory import naming_memory
@@ -26,6 +28,12 @@ logger = logging.getLogger(__name__)
 
 TILES_WAITING = 5
 """Batches of tiles that exist at once beside the network's layers: read, waiting, and at the network."""
+
+SAMPLE_PIXELS = max(NORM_GRID.number * NORM_GRID.side**2, int((max(FACTORS) * SCALE_GRID.side) ** 2))
+"""Most pixels of an image's sample that a network maps at once."""
+
+PYRAMID_PIXELS = int(sum((factor * SCALE_GRID.side) ** 2 for factor in FACTORS))
+"""Pixels of a window of the sample in all scales, each of which a network is compiled for."""
 
 
 def chosen_halo(halo: int | str, card: ModelCard) -> int:
@@ -122,11 +130,11 @@ def make_engine(
     with naming_memory("the device has no memory for a small tile: free some of it, or set runtime.device=cpu"):
         layers = layer_bytes(net, len(card.bands))
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
-    meeting = make_meeting(settings, net, card, per_pixel)
+    meeting = make_meeting(settings, net, card, runtime, per_pixel)
     scratch = settings.runtime.scratch or folder
     plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, scratch, card.align)
     if isinstance(runtime, OpenVinoRuntime):
-        runtime.kept_pixels = shapes * plan.area
+        runtime.kept_pixels = shapes * plan.area + (0 if settings.rescale == 1 else PYRAMID_PIXELS)
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)
     logger.info(
         "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s",
@@ -164,13 +172,16 @@ def runtime_settings(settings: InferenceSettings) -> RuntimeSettings:
     return replace(settings.runtime, runtime="torch")
 
 
-def make_meeting(settings: InferenceSettings, net: Net, card: ModelCard, bytes_per_pixel: float) -> Meeting | None:
+def make_meeting(
+    settings: InferenceSettings, net: Net, card: ModelCard, runtime: Runtime, bytes_per_pixel: float
+) -> Meeting | None:
     """Make what meets each image before its first tile; None where all are looked at alike.
 
     Args:
         settings: with what is brought to what, and how far.
         net: the network that runs, on its device; with `adapt=batchnorm` one that no other run uses.
         card: its card.
+        runtime: of the network.
         bytes_per_pixel: that mapping takes per pixel.
 
     Raises:
@@ -182,19 +193,22 @@ def make_meeting(settings: InferenceSettings, net: Net, card: ModelCard, bytes_p
             "adapt=light: this model does not know what its training images look like, as those of earlier versions; "
             "train it again, or leave light out"
         )
-    norms = None
-    if "batchnorm" in settings.adapt:
-        norms = BatchNorms(net, settings.adapt_share)
-        needed = int(NORM_GRID.number * NORM_GRID.side**2 * bytes_per_pixel / NETWORK_SHARE)
-        if needed > settings.max_memory:
+    norms = BatchNorms(net, settings.adapt_share) if "batchnorm" in settings.adapt else None
+    chosen = isinstance(settings.rescale, str)
+    scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, card.threshold) if chosen else None
+    for option, needs in (("adapt=batchnorm", norms), (f"rescale={settings.rescale}", scale)):
+        needed = int(SAMPLE_PIXELS * bytes_per_pixel / NETWORK_SHARE)
+        if needs is not None and needed > settings.max_memory:
             raise ValueError(
-                f"max_memory={settings.max_memory.text} is too small for adapt=batchnorm, which maps a megapixel at "
-                f"once; set {-(-needed >> 20)}MiB or more"
+                f"max_memory={settings.max_memory.text} is too small for {option}, which maps a megapixel at once; "
+                f"set {-(-needed >> 20)}MiB or more"
             )
-    if looks is None and norms is None:
+    if not settings.adapt and settings.rescale == 1:
         return None
-    logger.info("every image is met by itself: %s (adapt_share=%g)", ", ".join(settings.adapt), settings.adapt_share)
-    return Meeting(settings.adapt_share, looks, norms)
+    shares = f" (adapt_share={settings.adapt_share:g})" if settings.adapt else ""
+    names = ", ".join([*settings.adapt, f"rescale={settings.rescale}"])
+    logger.info("every image is met before its first tile: %s%s", names, shares)
+    return Meeting(settings.adapt_share, looks, norms, scale or float(settings.rescale))
 
 
 def separation_text(card: ModelCard) -> str:

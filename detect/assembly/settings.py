@@ -27,6 +27,7 @@ from detect.assembly.fields import (
     Positive,
     Precision,
     Renamings,
+    Rescale,
     Scale,
     Seed,
     Share,
@@ -71,6 +72,7 @@ class InferenceSettings:
     tta_combine: Literal["mean", "vote"]
     adapt: Adaptations
     adapt_share: WholeShare
+    rescale: Rescale
 
 
 @dataclass(frozen=True)

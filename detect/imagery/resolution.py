@@ -76,6 +76,29 @@ class Resolution:
         return f"data.scale={self.scale:g}" if self.gsd is None else f"data.gsd={self.gsd:g}"
 
 
+def rescaled(scene: Scene, factor: float) -> Scene:
+    """Return a whole scene, of the file's own pixels or resampled ones, at a number of times its size.
+
+    Raises:
+        SceneError: more pixels than the greatest scene, or a factor from the file's pixels beyond `LARGEST_FACTOR`.
+        ValueError: a part of a resampled scene.
+    """
+    source = Window(*scene.origin, *scene.shape) if scene.zoom is None else scene.zoom.source
+    if scene.zoom is not None and (scene.origin, scene.shape) != ((0, 0), scene.zoom.shape):
+        raise ValueError(f"{scene.path}: a part of a resampled scene cannot be resampled again")
+    shape = max(1, round(scene.shape[0] * factor)), max(1, round(scene.shape[1] * factor))
+    if shape == (source.height, source.width):
+        return replace(scene, shape=shape, origin=(source.row, source.col), zoom=None)
+    zoom = Zoom(source, shape)
+    if not 1 / LARGEST_FACTOR <= min(zoom.factor_xy) <= max(zoom.factor_xy) <= LARGEST_FACTOR:
+        raise SceneError(
+            f"{scene.path}: rescaling by {factor:.3g} would read it at {zoom.factor_xy[0]:.3g} times the file's size, "
+            f"and {LARGEST_FACTOR:g} times larger or smaller is the most"
+        )
+    check_scene_size(scene.path, shape)
+    return replace(scene, shape=shape, origin=(0, 0), zoom=zoom)
+
+
 def ground_sample_distance(scene: Scene) -> tuple[float, float]:
     """Measure the metres on the ground that a pixel in the middle of a scene spans, along x and along y.
 

@@ -20,6 +20,7 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime
+from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.looks import Looks, unlike
@@ -83,6 +84,18 @@ class Engine:
         scene = self.filled(self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands)))
         self.plan.check_map(scene, self.decoder.channels)
         return scene
+
+    def met(self, source: Source) -> Source:
+        """Return an image, at the network's resolution, as its tiles are to be read: met, where images are.
+
+        Raises:
+            MemoryError, SceneError: it cannot be read, or so large that no disk could hold its map.
+        """
+        if self.meeting is None:
+            return source
+        source = self.meeting.met(source, self.spec.bands, self.plan)
+        self.plan.check_map(source.scene, self.decoder.channels)
+        return source
 
     def filled(self, scene: Scene) -> Scene:
         """Return a scene whose pixels that are not valid are read as what the network's normalisation makes 0 of."""

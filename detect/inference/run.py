@@ -199,11 +199,11 @@ def stitched(
         return
     for source in chain.from_iterable(units):
         try:
-            met = engine.meeting.met(source, engine.spec.bands, engine.plan)
+            met = engine.met(source)
         except (SceneError, MemoryError) as error:
             yield failure_of(source, error)
             continue
-        yield from _stitched([[met]], engine, progress, preview_side)
+        yield from _stitched([[met]], engine, _Rescaled(progress, source.scene, met.scene), preview_side)
 
 
 def _stitched(
@@ -330,6 +330,24 @@ def _report(failure: Failure, sink: Sink) -> None:
 
 def _pixels(scene: Scene) -> int:
     return scene.shape[0] * scene.shape[1]
+
+
+class _Rescaled:
+    """Progress in the pixels of a scene while tiles are of the same scene at another size."""
+
+    def __init__(self, progress: Progress, scene: Scene, read: Scene) -> None:
+        self.expect = progress.expect
+        self.start = progress.start
+        self._advance = progress.advance
+        self._ratio = _pixels(scene) / _pixels(read)
+        self._read = self._told = 0
+
+    def advance(self, pixels: int) -> None:
+        """Add pixels that are done; the rounded parts add up to the whole."""
+        self._read += pixels
+        done = round(self._read * self._ratio)
+        self._advance(done - self._told)
+        self._told = done
 
 
 class _Quiet:

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
+from detect.imagery.resolution import rescaled
 from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.thumbnails import Preview
 from detect.imagery.values.sparse_pixels import SparsePixels
@@ -56,6 +57,14 @@ class Source:
     def seen(self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.generic]:
         """Return pixels (..., bands, H, W), of which (..., H, W) are valid, as the network sees them."""
         return pixels if self.light is None else self.light(pixels, valid)
+
+    def at(self, factor: float) -> "Source":
+        """Return the image at a number of times its size.
+
+        Raises:
+            SceneError: it cannot be read so.
+        """
+        return self if factor == 1 else replace(self, scene=rescaled(self.scene, factor))
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ def test_the_folder_of_temporary_files_can_be_told(folder: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["grid", "patch", "half"])
-@pytest.mark.parametrize("given", [("threshold=0.55",), ("tta=flips",), ("adapt=batchnorm",)])
+@pytest.mark.parametrize("given", [("threshold=0.55",), ("tta=flips",), ("adapt=batchnorm",), ("rescale=1.2",)])
 def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: str, given: tuple[str, ...]) -> None:
     """To the digits that detections.csv holds; the heatmap to its own."""
     model = folder / f"{name}.safetensors"
@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: st
     table = pd.read_csv(tmp_path / "out/detections.csv", dtype={"image": str})
     counts = pd.read_csv(tmp_path / "out/counts.csv", index_col="image")
     option, _, value = given[0].partition("=")
-    options: dict[str, Any] = {option: float(value) if option == "threshold" else value}
+    options: dict[str, Any] = {option: float(value) if option in ("threshold", "rescale") else value}
     for i in range(2):
         found = Detector.load(model).count(folder / "images" / f"{i}.png", **options)
         wanted = table[table["image"] == f"{i}.png"].drop(columns="image").reset_index(drop=True)
@@ -79,6 +79,9 @@ def test_pixels_are_counted_as_their_file_is(folder: Path, name: str) -> None:
     assert by_file.total == by_pixels.total > 1
     np.testing.assert_array_equal(by_file.detections.xy, by_pixels.detections.xy)
     np.testing.assert_array_equal(by_file.heatmap, by_pixels.heatmap)
+    larger = [detector.count(image, rescale=1.3) for image in (path, np.asarray(Image.open(path)))]
+    np.testing.assert_array_equal(larger[0].heatmap, larger[1].heatmap)
+    assert larger[0].heatmap.shape != by_file.heatmap.shape
 
 
 @pytest.mark.parametrize("name", ["grid", "patch", "half"])
@@ -231,6 +234,8 @@ def test_an_empty_path_is_named(folder: Path) -> None:
         ({"threshold": "0.5"}, "threshold must be a number.*'0.5'"),
         ({"threshold": float("nan")}, "nan"),
         ({"tta": "d8"}, "d8"),
+        ({"rescale": "survey"}, "rescale=survey is of a run over many images; take auto, or a number"),
+        ({"rescale": -1.0}, "none, auto, survey or a number in .*-1"),
         ({"adapt": "dark"}, "none, light, batchnorm or a list of these, got .*dark"),
     ],
 )

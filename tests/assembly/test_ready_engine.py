@@ -15,6 +15,7 @@ from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
 from detect.assembly.runs.prediction import result_settings
 from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
+from detect.inference.meeting.scale_choice import ScaleChoice
 from detect.inference.plan import layer_bytes
 from detect.inference.run import count_scene
 from detect.inference.runtimes import openvino_runtime as runtimes
@@ -253,7 +254,12 @@ def test_images_are_met_as_asked_and_by_default_not() -> None:
     assert made is not None and made.share == 0.25 and made.looks == card.looks and made.batch_norms is not None
     assert made.batch_norms.net is not net and made.batch_norms.share == 0.25
     light = make_engine(settings(*CPU_TORCH, "adapt=light"), net, card, 0.5).meeting
-    assert light is not None and light.batch_norms is None
+    assert light is not None and light.batch_norms is None and light.scale == 1
+    scaled = make_engine(settings(*CPU_TORCH, "rescale=0.7"), net, card, 0.5).meeting
+    assert scaled is not None and scaled.scale == 0.7 and scaled.looks is None
+    chosen = make_engine(settings(*CPU_TORCH, "rescale=auto"), net, card, 0.25).meeting
+    assert chosen is not None and isinstance(chosen.scale, ScaleChoice)
+    assert chosen.scale.threshold == card.threshold == 0.4  # of the model, whatever the run's
 
 
 def test_a_network_that_changes_for_every_image_is_run_by_torch() -> None:
@@ -268,6 +274,7 @@ def test_a_network_that_changes_for_every_image_is_run_by_torch() -> None:
     ("overrides", "message"),
     [
         (("adapt=light",), "adapt=light: this model does not know .* train it again, or leave light out"),
+        (("rescale=auto", "max_memory=40MiB"), "max_memory=40MiB is too small for rescale=auto.*set .*MiB"),
         (("adapt=batchnorm", "max_memory=40MiB"), "max_memory=40MiB is too small for adapt=batchnorm.*set .*MiB"),
     ],
 )

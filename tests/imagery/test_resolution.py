@@ -9,7 +9,7 @@ import rasterio
 from affine import Affine
 
 from detect.imagery.resampling import Zoom
-from detect.imagery.resolution import Resolution, ground_sample_distance
+from detect.imagery.resolution import Resolution, ground_sample_distance, rescaled
 from detect.imagery.scenes import Scene, SceneError, open_scene, view
 from detect.imagery.windows import Window
 
@@ -117,3 +117,22 @@ def test_a_unit_that_is_wrong_is_an_error(tmp_path: Path) -> None:
     scene = located(tmp_path / "a.tif", LOCAL.format("metre", 1), Affine(0.2, 0, 0, 0, -0.2, 0))
     with pytest.raises(SceneError, match=r"a\.tif.*\b20 metres.*\b0\.01 .*\b32\b.*data\.gsd"):
         Resolution(gsd=20).resampled(scene)
+
+
+def test_a_scene_at_other_sizes_is_always_made_of_the_file() -> None:
+    """100 x 60 at a half is 50 x 30; that at 0.9 is 45 x 27 of the file's 100 x 60, and at twice the file itself."""
+    scene = Scene(Path("a"), (100, 60), "uint8", 3)
+    half = Resolution(scale=0.5).resampled(scene)
+    assert rescaled(half, 0.9).zoom == Zoom(scene.window, (45, 27)) and rescaled(half, 0.9).shape == (45, 27)
+    assert rescaled(half, 2) == rescaled(scene, 1) == scene
+    assert rescaled(scene, 1.5).factor_xy == (1.5, 1.5)
+
+
+def test_a_scene_that_cannot_be_rescaled() -> None:
+    scene = Scene(Path("a"), (100, 60), "uint8", 3)
+    with pytest.raises(SceneError, match="a: rescaling by 40 would read it at 40 times"):
+        rescaled(scene, 40)
+    with pytest.raises(ValueError, match="part of a resampled scene"):
+        rescaled(view(rescaled(scene, 2), Window(0, 0, 50, 50)), 2)
+    part = rescaled(view(scene, Window(10, 20, 50, 40)), 0.5)
+    assert part.zoom == Zoom(Window(10, 20, 50, 40), (25, 20))

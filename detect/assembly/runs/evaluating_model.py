@@ -120,6 +120,7 @@ def _score_images(
     """
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import log_unlike
+    from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.scene_validation import MIN_CANDIDATE_SCORE
     from detect.inference.run import count_scene
@@ -138,6 +139,7 @@ def _score_images(
     boxes = card.head.boxes
     threshold = min(MIN_CANDIDATE_SCORE, card.threshold) if boxes else card.threshold
     engine = make_engine(settings, net, card, threshold, settings.output)
+    engine = with_survey_scale(settings, engine, [image.path for image in images])
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
     shares: dict[str, float] = {}

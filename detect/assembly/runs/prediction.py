@@ -15,6 +15,7 @@ from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
+from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
 from detect.reporting.output import layout
@@ -131,6 +132,7 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
     return {
         **combine,
         **adapt,
+        **scale_settings(settings, engine),
         **tiles,
         "threshold": engine.threshold,
         "halo": engine.plan.halo,

@@ -10,29 +10,39 @@ import torch
 from PIL import Image
 
 from detect.imagery.scenes import open_scene
+from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.meeting.batch_norms import BatchNorms
 from detect.inference.meeting.met_images import Meeting
+from detect.inference.meeting.scale_choice import FACTORS, ScaleChoice
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Source
 from detect.nets.looks import Looks
-from tests.engines import assert_same_objects, coarse, write
+from tests.engines import assert_same_objects, coarse, disc_net, discs, engine, hexagons, write
 from tests.grids import grid_engine, lively_grid
 from tests.inference.test_run import Kept
 
 TRAINING = Looks.of(127 + 40 * np.random.default_rng(0).standard_normal((3, 5000)))
 
-WAYS = {"light": (True, False), "batchnorm": (False, True), "both": (True, True)}
+WAYS = {
+    "light": (True, False, 1.0),
+    "batchnorm": (False, True, 1.0),
+    "scale": (False, False, 1.3),
+    "chosen": (False, False, None),
+    "all": (True, True, None),
+}
+"""Whether light and batch normalisation are met, and the factor, None for one that is chosen."""
 
 
 def meeting_engine(way: str, tile: int | None = None) -> Engine:
     """A random grid head whose images are met, with tiles of a size."""
     net, card = lively_grid()
     own = deepcopy(net)
-    light, norms = WAYS[way]
-    made = Meeting(0.7, TRAINING if light else None, BatchNorms(own, 0.7) if norms else None)
+    light, norms, factor = WAYS[way]
     runtime = TorchRuntime(own, torch.device("cpu"))
+    scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, 0.7) if factor is None else factor
+    made = Meeting(0.7, TRAINING if light else None, BatchNorms(own, 0.7) if norms else None, scale)
     return replace(grid_engine(card, runtime, tile), meeting=made)
 
 
@@ -49,7 +59,8 @@ def test_laws_3_and_4_hold_of_images_that_are_met(tmp_path: Path, way: str) -> N
         np.testing.assert_allclose(other.logits, first.logits, rtol=0, atol=1e-4 * np.ptp(first.logits))
         assert_same_objects(other.detections, first.detections)
     plain = count_scene(scene, grid_engine(card, TorchRuntime(net, torch.device("cpu"))))
-    assert np.abs(plain.logits - first.logits).max() > 0.1
+    assert plain.logits.shape != first.logits.shape or np.abs(plain.logits - first.logits).max() > 0.1
+    assert (first.detections.xy < (170, 150)).all()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -73,7 +84,7 @@ def test_a_broken_image_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
     write(tmp_path / "b.png", 90, 75)
     kept = Kept()
-    predict_images([(name, tmp_path / name) for name in ("a.jpg", "b.png")], meeting_engine("both"), kept, kept)
+    predict_images([(name, tmp_path / name) for name in ("a.jpg", "b.png")], meeting_engine("all"), kept, kept)
     assert kept.events == [("failed", "a.jpg"), ("done", "b.png")]
 
 
@@ -99,3 +110,30 @@ def test_the_light_goes_its_share_of_the_way(tmp_path: Path) -> None:
     shown = met.seen(np.moveaxis(dark, 2, 0), np.ones((90, 75), np.bool_))
     before, after = (np.abs(pixels - 127) for pixels in (dark.mean(axis=(0, 1)), shown.mean(axis=(1, 2))))
     np.testing.assert_allclose(after, 0.3 * before, atol=5)
+
+
+def test_objects_of_a_rescaled_image_are_in_pixels_of_its_file(tmp_path: Path) -> None:
+    """Discs of 4 pixels are found where a network looks at them twice as large, at the places of the file."""
+    net, card = disc_net()
+    places = hexagons(200, 260, 14.0, seed=1, clusters=1)
+    Image.fromarray(discs(200, 260, places, 7.0)).save(tmp_path / "a.png")
+    runtime = TorchRuntime(net, torch.device("cpu"))
+    made = replace(engine(card, runtime), meeting=Meeting(1.0, scale=2.0))
+    found = count_scene(open_scene(tmp_path / "a.png"), made).detections
+    assert len(found) == len(places)
+    nearest = np.hypot(*(found.xy[:, None] - places[None]).transpose(2, 0, 1)).min(axis=1)
+    assert nearest.max() < 2
+
+
+def test_an_image_is_read_at_the_scale_that_is_chosen(tmp_path: Path) -> None:
+    scene = open_scene(write(tmp_path / "a.png", 90, 75))
+    engine = meeting_engine("chosen")
+    assert engine.meeting is not None
+    source = Source("a", scene)
+    answers = engine.meeting.answers(source, (1, 2, 3), engine.plan)
+    assert set(answers) == set(FACTORS)
+    factor = engine.meeting.chosen([answers])
+    assert engine.met(source).scene.shape == (round(90 * factor), round(75 * factor))
+    assert engine.meeting.chosen([]) == 1
+    fixed = replace(engine.meeting, scale=1.5)
+    assert fixed.answers(source, (1, 2, 3), engine.plan) == {} and fixed.chosen([answers]) == 1
