@@ -215,7 +215,8 @@ class Detector:
                 files below its own folder. Pixels are not there where one of the model's bands is masked (`numpy.ma`)
                 or NaN; a band of transparency, which an array does not name, masks nothing: a warning says so.
             threshold: least score of a detection, in [0, 1]; None takes the model's.
-            tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations.
+            tta: `none`, `flips` or `d4`: look at every tile in 1, 4 or 8 orientations; `scales`, `flips+scales` or
+                `d4+scales`: in other sizes of the image too.
             adapt: `light`, `batchnorm` or a list of them, to meet images unlike those of the training; None or `none`
                 does not.
             rescale: a number of times the model's scale at which images are read, or `auto` to choose that of each;

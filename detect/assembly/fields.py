@@ -267,6 +267,11 @@ Halo = Annotated[int | str, PlainValidator(_halo)]
 Adaptations = Annotated[tuple[str, ...], PlainValidator(adaptations)]
 """Names of `ADAPTATIONS`, () for `none`."""
 
+Factors = Annotated[
+    tuple[Scale, ...], _bound("one factor or more, none of them 1", lambda value: value and 1 not in value)
+]
+"""Factors of other sizes of an image."""
+
 Rescale = Annotated[float | str, PlainValidator(rescaling)]
 """A factor, or a word of `RESCALING`."""
 

@@ -1,6 +1,7 @@
 """From settings to a model that is ready to run, each decision logged."""
 
 import logging
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,11 +16,12 @@ from detect.inference.engine import Engine
 from detect.inference.meeting.batch_norms import NORM_GRID, BatchNorms
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_choice import FACTORS, SCALE_GRID, ScaleChoice
+from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import NETWORK_SHARE, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
 from detect.inference.stitching import Runtime
-from detect.inference.views import VIEWS, Views, check_views
+from detect.inference.views import VIEWS, Views, check_views, turns_and_scales
 from detect.nets.card import ModelCard
 from detect.nets.device_memory import naming_memory
 from detect.nets.modelfile import Net
@@ -115,18 +117,20 @@ def make_engine(
         raise ValueError(
             "this model classifies patches and has no background class: it cannot find objects in an image"
         )
-    check_views(settings.tta, settings.tta_combine)
+    turns, in_scales = turns_and_scales(settings.tta)
+    check_views(turns, settings.tta_combine)
     on_corner = card.cell_offset == 0
     halo = chosen_halo(settings.halo, card)
-    if settings.tta != "none" and on_corner:
+    if turns != "none" and on_corner:
         halo += card.stride
     fed = replace(card, dtype="float32") if "light" in settings.adapt else card
     if "batchnorm" in settings.adapt:
         net = deepcopy(net)
     runtime = make_runtime(runtime_settings(settings), net, fed)
     waiting = TILES_WAITING * len(card.bands) * np.dtype(fed.dtype).itemsize
-    shapes = 2 if settings.tta == "d4" else 1
-    maps = map_bytes(decoder_of(card).channels, card.stride, len(VIEWS[settings.tta]))
+    sizes = 1 + len(settings.tta_scales) if in_scales else 1
+    shapes = sizes * (2 if turns == "d4" else 1)
+    maps = map_bytes(decoder_of(card).channels, card.stride, len(VIEWS[turns]))
     with naming_memory("the device has no memory for a small tile: free some of it, or set runtime.device=cpu"):
         layers = layer_bytes(net, len(card.bands))
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
@@ -152,9 +156,17 @@ def make_engine(
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
     engine = replace(Engine.of(card, runtime, plan), threshold=threshold, meeting=meeting)
-    if settings.tta == "none":
+    if in_scales:
+        engine = replace(engine, scale_views=make_scale_views(settings.tta_scales, card))
+    if turns == "none":
         return engine
-    return replace(engine, runtime=Views(runtime, decoder_of(card), settings.tta, settings.tta_combine, on_corner))
+    return replace(engine, runtime=Views(runtime, decoder_of(card), turns, settings.tta_combine, on_corner))
+
+
+def make_scale_views(factors: Sequence[float], card: ModelCard) -> ScaleViews:
+    """Make what puts several sizes of an image together: points are one within a cell of the smallest of them."""
+    reach = max(card.radius, card.stride / min(1.0, *factors))
+    return ScaleViews(tuple(factors), reach, card.separation)
 
 
 def runtime_settings(settings: InferenceSettings) -> RuntimeSettings:

@@ -14,6 +14,7 @@ from detect.assembly.fields import (
     Batches,
     ByteSize,
     Devices,
+    Factors,
     FilePath,
     Halo,
     IgnoredRegions,
@@ -68,8 +69,9 @@ class InferenceSettings:
     tile: AutoWholePixels
     halo: Halo
     max_memory: ByteSize
-    tta: Literal["none", "flips", "d4"]
+    tta: Literal["none", "flips", "d4", "scales", "flips+scales", "d4+scales"]
     tta_combine: Literal["mean", "vote"]
+    tta_scales: Factors
     adapt: Adaptations
     adapt_share: WholeShare
     rescale: Rescale

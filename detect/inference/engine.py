@@ -1,6 +1,6 @@
 """A model that is ready to run, and its result for a scene."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,11 +13,12 @@ from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.scratch import release
 from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import Surveyed
-from detect.imagery.windows import Window
+from detect.imagery.windows import Window, clamp_far_edges
 from detect.inference.decoding.blocks import planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
+from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import Plan
 from detect.inference.stitching import Runtime
 from detect.inference.tiles import Source
@@ -39,6 +40,7 @@ class Engine:
         offset: what the network's normalisation makes 0 of, by band; pixels that are not valid are filled with it.
         looks: what the training images look like; None where that is not known.
         meeting: how each image is met before its first tile; None looks at all alike.
+        scale_views: in which sizes an image is looked at beside its own; None for no other.
     """
 
     spec: NetSpec
@@ -49,6 +51,7 @@ class Engine:
     offset: tuple[float, ...] = ()
     looks: Looks | None = None
     meeting: Meeting | None = None
+    scale_views: ScaleViews | None = None
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
@@ -111,6 +114,32 @@ class Engine:
         return self.decoder.detections(
             logits, self.geometry(scene, valid), separation=self.separation, threshold=self.threshold, rows=rows
         )
+
+    def merged(
+        self,
+        logits: NDArray[np.float32],
+        scene: Scene,
+        valid: ValidPixels | None = None,
+        others: Sequence[Detections] = (),
+    ) -> Detections:
+        """Return the objects as `detections`, of other sizes of the scene too.
+
+        Args:
+            logits: (K, h, w), the scene's map.
+            scene: at the own size.
+            valid: its valid pixels; None where all are.
+            others: `candidates` of its other sizes, in pixels of the own one.
+        """
+        if self.scale_views is None:
+            return self.detections(logits, scene, valid)
+        own = self.candidates(logits, scene, valid)
+        found = self.scale_views.merged([own, *others], self.threshold)
+        return replace(found, xy=clamp_far_edges(found.xy, scene.shape))
+
+    def candidates(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
+        """Return the objects of the map of one size of a scene, in its pixels, from the floor of scores on."""
+        assert self.scale_views is not None
+        return replace(self, threshold=self.scale_views.floor(self.threshold)).detections(logits, scene, valid)
 
 
 @dataclass(frozen=True, eq=False)

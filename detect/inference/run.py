@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,7 @@ from detect.inference.tiles import (
     prefetch,
     read_tiles,
 )
+from detect.labels.detections import Detections
 from detect.labels.sheets import UnwritableError, writable
 from detect.nets.looks import Looks
 
@@ -93,7 +94,8 @@ class Progress(Protocol):
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
 
-    `valid` has the image's valid pixels, None where all are; `looks` is as of `ImageEnd`.
+    `valid` has the image's valid pixels, None where all are; `looks` is as of `ImageEnd`. `others` has what is found in
+    other sizes of the image, in pixels of the source's scene.
     """
 
     source: Source
@@ -102,6 +104,7 @@ class Stitched:
     damaged: str = ""
     valid: ValidPixels | None = None
     looks: Looks | None = None
+    others: tuple[Detections, ...] = ()
 
 
 def predict_images(
@@ -194,16 +197,36 @@ def stitched(
     units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = MAX_PREVIEW_SIDE
 ) -> Generator[Stitched | Failure]:
     """Yield the stitched map of every image, or its failure; images that are met one by one share no batch."""
-    if engine.meeting is None:
+    if engine.meeting is None and engine.scale_views is None:
         yield from _stitched(units, engine, progress, preview_side)
         return
     for source in chain.from_iterable(units):
         try:
             met = engine.met(source)
+            others = tuple(_in_other_sizes(met, engine))
         except (SceneError, MemoryError) as error:
             yield failure_of(source, error)
             continue
-        yield from _stitched([[met]], engine, _Rescaled(progress, source.scene, met.scene), preview_side)
+        shown = _Rescaled(progress, source.scene, met.scene)
+        for item in _stitched([[met]], engine, shown, preview_side):
+            yield item if isinstance(item, Failure) else replace(item, others=others)
+
+
+def _in_other_sizes(source: Source, engine: Engine) -> Iterator[Detections]:
+    """Yield what is found in each other size of an image, in pixels of its own one.
+
+    Raises:
+        MemoryError, SceneError: it cannot be read so.
+    """
+    if engine.scale_views is None:
+        return
+    for factor in engine.scale_views.factors:
+        other = source.at(factor)
+        (item,) = _stitched([[other]], engine, _Quiet(), None)
+        if isinstance(item, Failure):
+            raise SceneError(item.error)
+        (x, y), (own_x, own_y) = other.scene.factor_xy, source.scene.factor_xy
+        yield engine.candidates(item.logits, other.scene, item.valid).scaled(own_x / x, own_y / y)
 
 
 def _stitched(
@@ -275,7 +298,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
     """Return the detections of an image's map, in pixels of the image file, with the map."""
     scene = item.source.scene
     return SceneResult(
-        to_file_pixels(engine.detections(item.logits, scene, item.valid), scene),
+        to_file_pixels(engine.merged(item.logits, scene, item.valid, item.others), scene),
         engine.geometry(scene, item.valid),
         item.preview,
         item.logits,

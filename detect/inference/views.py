@@ -15,6 +15,9 @@ VIEWS: dict[str, tuple[Turn, ...]] = {
 }
 """The views of each `tta`: the tile alone, its 4 mirrorings, its 8 mirrorings and quarter turns."""
 
+SCALES = "scales"
+"""The word of `tta` that asks for other sizes too, alone or after a `+`."""
+
 COMBINATIONS = ("mean", "vote")
 
 
@@ -67,6 +70,12 @@ class Views:
         if self.on_corner:
             found = np.roll(found, 1, flipped) if flipped else found
         return self.decoder.turned_back(np.swapaxes(found, 2, 3) if swap else found, turn)
+
+
+def turns_and_scales(tta: str) -> tuple[str, bool]:
+    """Return the views of every tile that a `tta` names, and whether it names other sizes of the image."""
+    turns, _, more = tta.partition("+")
+    return ("none", True) if tta == SCALES else (turns, more == SCALES)
 
 
 def check_views(tta: str, combine: str) -> None:

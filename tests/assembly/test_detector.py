@@ -48,7 +48,9 @@ def test_the_folder_of_temporary_files_can_be_told(folder: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["grid", "patch", "half"])
-@pytest.mark.parametrize("given", [("threshold=0.55",), ("tta=flips",), ("adapt=batchnorm",), ("rescale=1.2",)])
+@pytest.mark.parametrize(
+    "given", [("threshold=0.55",), ("tta=flips",), ("tta=scales",), ("adapt=batchnorm",), ("rescale=1.2",)]
+)
 def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: str, given: tuple[str, ...]) -> None:
     """To the digits that detections.csv holds; the heatmap to its own."""
     model = folder / f"{name}.safetensors"

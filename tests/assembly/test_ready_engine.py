@@ -16,11 +16,13 @@ from detect.assembly.runs.prediction import result_settings
 from detect.assembly.settings import PredictSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.meeting.scale_choice import ScaleChoice
+from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import layer_bytes
 from detect.inference.run import count_scene
 from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.inference.views import Views
 from detect.nets.card import BackboneSpec
 from detect.nets.looks import Looks
 from detect.nets.modelfile import build_net
@@ -294,3 +296,16 @@ def test_the_results_depend_on_how_images_are_met(adapt: str) -> None:
         results.append(result_settings(asked, make_engine(asked, net, card, 0.5), card))
     assert not any(name.startswith("adapt") for name in results[0])
     assert results[1]["adapt"] == adapt.strip("[]").split(",") and results[1] != results[2]
+
+
+def test_other_sizes_are_looked_at_where_tta_names_them() -> None:
+    """At stride 16 and three quarters of the size, a cell is 16 / 0.75 pixels."""
+    net, card = lively()
+    assert make_engine(settings(*CPU_TORCH, "tta=d4"), net, card, 0.5).scale_views is None
+    asked = settings(*CPU_TORCH, "tta=flips+scales", "tta_scales=[0.75,1.5]")
+    made = make_engine(asked, net, card, 0.5)
+    assert made.scale_views == ScaleViews((0.75, 1.5), 16 / 0.75, card.separation)
+    assert isinstance(made.runtime, Views) and len(made.runtime.views) == 4
+    assert result_settings(asked, made, card)["tta_scales"] == [0.75, 1.5]
+    alone = make_engine(settings(*CPU_TORCH, "tta=scales"), net, card, 0.5)
+    assert isinstance(alone.runtime, TorchRuntime) and alone.scale_views is not None

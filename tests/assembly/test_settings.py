@@ -156,6 +156,8 @@ def test_what_is_wrong_is_named_with_its_bound_and_its_value(override: str, must
         ("tta=d8", "none, flips, d4", "d8"),
         ("adapt=dark", "none, light, batchnorm or a list", "dark"),
         ("adapt=[light,none]", "none, light, batchnorm or a list", "['light', 'none']"),
+        ("tta_scales=[]", "one factor or more, none of them 1", "()"),
+        ("tta_scales=[0.5,1]", "one factor or more, none of them 1", "(0.5, 1.0)"),
         ("rescale=wide", "none, auto, survey or a number in [1/32, 32]", "wide"),
         ("rescale=0", "none, auto, survey or a number in [1/32, 32]", "0"),
         ("adapt_share=0", "(0, 1]", "0.0"),

@@ -13,7 +13,7 @@ from detect.imagery.scenes import Scene
 from detect.inference.decoding.patch import PatchDecoder
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import Runtime, make_tiling
-from detect.inference.views import Views
+from detect.inference.views import Views, turns_and_scales
 from tests.engines import disc_net
 from tests.laws.nets import cut, random_net
 from tests.maps import map_tiles
@@ -164,3 +164,13 @@ def test_every_view_is_shown_once() -> None:
 def test_unknown_views(tta: str, combine: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         views(lambda pixels: pixels, tta, combine)
+
+
+def test_the_words_of_tta_are_views_of_tiles_and_sizes_of_images() -> None:
+    words = ("none", "d4", "scales", "flips+scales")
+    assert [turns_and_scales(word) for word in words] == [
+        ("none", False),
+        ("d4", False),
+        ("none", True),
+        ("flips", True),
+    ]

@@ -124,9 +124,13 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
     Memory and tiles are not among it with an exact halo; with a smaller one the last digits of the logits depend on
     them.
     """
+    from detect.inference.views import SCALES
+
     runtime: Any = getattr(engine.runtime, "runtime", engine.runtime)
     exact = card.halo is not None and engine.plan.halo >= card.halo
-    combine = {} if settings.tta == "none" else {"tta_combine": settings.tta_combine}
+    combine: dict[str, Any] = {} if settings.tta == "none" else {"tta_combine": settings.tta_combine}
+    if settings.tta.endswith(SCALES):
+        combine["tta_scales"] = list(settings.tta_scales)
     adapt = {"adapt": list(settings.adapt), "adapt_share": settings.adapt_share} if settings.adapt else {}
     tiles = {} if exact else {"tile_pixels": engine.plan.area}
     return {
