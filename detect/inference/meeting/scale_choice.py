@@ -49,6 +49,9 @@ def clarity(scores: NDArray[np.floating], threshold: float) -> float:
 def chosen_factor(scores: Mapping[float, NDArray[np.floating]], threshold: float) -> float:
     """Return the factor whose scores are the clearest answer; 1 where another is hardly clearer, or nothing is found.
 
+    An answer that only gets clearer to the end of the pyramid is no peak: it is that of look-alikes, whose number grows
+    with the size of the ground.
+
     Args:
         scores: of what is found in the same windows, by the factor of their size.
         threshold: of the model.
@@ -56,7 +59,8 @@ def chosen_factor(scores: Mapping[float, NDArray[np.floating]], threshold: float
     clear = {factor: clarity(found, threshold) for factor, found in scores.items()}
     best = max(clear, key=lambda factor: (clear[factor], -abs(np.log(factor))))
     found = scores[best][scores[best] >= threshold].sum()
-    return best if found >= LEAST_FOUND and clear[best] > LEAST_GAIN * clear.get(1.0, 0.0) else 1.0
+    peak = min(scores) < best < max(scores)
+    return best if peak and found >= LEAST_FOUND and clear[best] > LEAST_GAIN * clear.get(1.0, 0.0) else 1.0
 
 
 @dataclass(frozen=True, eq=False)

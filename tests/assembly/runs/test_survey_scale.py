@@ -26,12 +26,12 @@ def settings(*overrides: str) -> PredictSettings:
 
 @pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of images whose answers were asked for: five sure objects at half the size, none in any other."""
+    """Names of images whose answers were asked for: five sure objects at one size, none in any other."""
     names: list[str] = []
 
     def answers(self: Meeting, source, bands, plan):
         names.append(Path(source.name).name)
-        return {factor: np.full(5 if factor == 0.5 else 0, 0.99) for factor in FACTORS}
+        return {factor: np.full(5 if factor == FACTORS[1] else 0, 0.99) for factor in FACTORS}
 
     monkeypatch.setattr(Meeting, "answers", answers)
     return names
@@ -45,9 +45,9 @@ def test_some_images_spread_over_the_run_choose_the_scale_of_all(tmp_path: Path,
     net, card = lively()
     engine = with_survey_scale(asked, make_engine(asked, net, card, 0.5), paths)
     assert looked == [f"{i:02}.png" for i in range(0, 15, 2) if i != 4] and len(looked) == MOST_IMAGES - 1
-    assert engine.meeting is not None and engine.meeting.scale == 0.5
+    assert engine.meeting is not None and engine.meeting.scale == FACTORS[1]
     found = result_settings(asked, engine, card)
-    assert (found["rescale"], found["rescale_factor"]) == ("survey", 0.5)
+    assert (found["rescale"], found["rescale_factor"]) == ("survey", FACTORS[1])
 
 
 @pytest.mark.parametrize("given", ["none", "0.7", "auto"])

@@ -1,5 +1,6 @@
 """Meeting images: what is settled on a sample is the same for every tile size, and of every image by itself."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.meeting.batch_norms import BatchNorms
 from detect.inference.meeting.met_images import Meeting
-from detect.inference.meeting.scale_choice import FACTORS, ScaleChoice
+from detect.inference.meeting.scale_choice import FACTORS, ScaleChoice, clarity
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Source
@@ -35,13 +36,20 @@ WAYS = {
 """Whether light and batch normalisation are met, and the factor, None for one that is chosen."""
 
 
+class Clearest(ScaleChoice):
+    """Takes the clearest answer of a random net, whose answers have no peak."""
+
+    def factor(self, scores: Mapping[float, np.ndarray]) -> float:
+        return max(scores, key=lambda factor: clarity(scores[factor], self.threshold))
+
+
 def meeting_engine(way: str, tile: int | None = None) -> Engine:
     """A random grid head whose images are met, with tiles of a size."""
     net, card = lively_grid()
     own = deepcopy(net)
     light, norms, factor = WAYS[way]
     runtime = TorchRuntime(own, torch.device("cpu"))
-    scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, 0.7) if factor is None else factor
+    scale = Clearest(card, runtime, decoder_of(card), card.separation, 0.7) if factor is None else factor
     made = Meeting(0.7, TRAINING if light else None, BatchNorms(own, 0.7) if norms else None, scale)
     return replace(grid_engine(card, runtime, tile), meeting=made)
 

@@ -21,15 +21,22 @@ def test_the_clearest_answer_is_taken_and_no_other_without_need() -> None:
     """Five sure objects are clear; those of the own scale are kept where another is clearer by less than a tenth."""
     sure, good, bad = np.full(5, 0.95), np.full(5, 0.9), np.full(5, 0.6)
     assert clarity(good, 0.5) < clarity(sure, 0.5) < 1.1 * clarity(good, 0.5)
-    assert chosen_factor({0.5: sure, 1.0: bad, 2.0: good}, 0.5) == 0.5
-    assert chosen_factor({0.5: sure, 1.0: good, 2.0: bad}, 0.5) == 1.0
-    assert chosen_factor({0.5: bad, 1.0: np.empty(0), 2.0: sure}, 0.5) == 2.0
+    ends = {0.25: bad, 4.0: bad}
+    assert chosen_factor({**ends, 0.5: sure, 1.0: bad, 2.0: good}, 0.5) == 0.5
+    assert chosen_factor({**ends, 0.5: sure, 1.0: good, 2.0: bad}, 0.5) == 1.0
+    assert chosen_factor({**ends, 0.5: bad, 1.0: np.empty(0), 2.0: sure}, 0.5) == 2.0
+
+
+def test_an_answer_that_grows_to_the_end_tells_no_scale() -> None:
+    """Ever more look-alikes, the larger the ground is made."""
+    assert chosen_factor({0.5: np.full(4, 0.9), 1.0: np.full(9, 0.9), 2.0: np.full(30, 0.9)}, 0.5) == 1.0
 
 
 def test_without_objects_no_scale_is_told() -> None:
     """Two sure ones are too few: their sum is below 3."""
-    assert chosen_factor({0.5: np.full(2, 0.99), 1.0: np.empty(0)}, 0.5) == 1.0
-    assert chosen_factor({0.5: np.empty(0), 1.0: np.empty(0)}, 0.5) == 1.0
+    none = np.empty(0)
+    assert chosen_factor({0.25: none, 0.5: np.full(2, 0.99), 1.0: none}, 0.5) == 1.0
+    assert chosen_factor({0.5: none, 1.0: none, 2.0: none}, 0.5) == 1.0
 
 
 def answer_at(factor: float) -> ScaleChoice:
@@ -40,14 +47,14 @@ def answer_at(factor: float) -> ScaleChoice:
         side = pixels.shape[2]
         logits = np.zeros((1, 7, side // 8, side // 8), np.float32)
         logits[:, 0] = -9
-        far = abs(np.log2(side / (factor * SIDE)))
+        far = abs(np.log2(side / (-(-round(factor * SIDE) // 32) * 32)))
         logits[:, 0, 2:8:4, 2:8:4] = 4 - 6 * far
         return logits
 
     return ScaleChoice(card, runtime, decoder_of(card), card.separation, 0.5)
 
 
-@pytest.mark.parametrize("wanted", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("wanted", FACTORS[1:-1])
 def test_the_factor_of_a_planted_answer(wanted: float) -> None:
     choice = answer_at(wanted)
     scores = choice.scores([np.zeros((3, SIDE, SIDE), np.uint8)])
