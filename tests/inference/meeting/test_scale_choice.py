@@ -48,7 +48,7 @@ def answer_at(factor: float) -> ScaleChoice:
         logits = np.zeros((1, 7, side // 8, side // 8), np.float32)
         logits[:, 0] = -9
         far = abs(np.log2(side / (-(-round(factor * SIDE) // 32) * 32)))
-        logits[:, 0, 2:8:4, 2:8:4] = 4 - 6 * far
+        logits[:, 0, 2:8:4, 2:8:4] = 4 - 30 * far
         return logits
 
     return ScaleChoice(card, runtime, decoder_of(card), card.separation, 0.5)
