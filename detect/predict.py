@@ -29,22 +29,22 @@ def run(settings: "PredictSettings") -> int:
 
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import digest, predict_folder, result_settings, run_facts, start_afresh
+    from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
-    from detect.reporting.output.prediction_folder import PredictionFolder
 
     net, _ = load_model(settings.model)
-    threshold = card.threshold if settings.threshold is None else settings.threshold
+    threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         engine = make_engine(settings, net, card, threshold, paths.state)
         engine = with_survey_scale(settings, engine, [path for _, path in images])
-        results = {**result_settings(settings, engine, card), **survey_settings(survey)}
+        results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
         if settings.overwrite:
             start_afresh(paths, images)
         resumed = keep_settings(paths.folder, {"model": digest(settings.model), **results})
-        sink = PredictionFolder(paths.folder, card, images, settings.write, survey)
+        sink = output_sink(settings, engine, card, images, survey)
         if resumed:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))
         if sink.without_pictures:

@@ -20,7 +20,10 @@ ADAPTATIONS = ("light", "batchnorm")
 """What of a new image may be brought to the training's, or the network to it, without labels."""
 
 
-RESCALING = ("auto", "survey")
+SURVEY = "survey"
+"""What is chosen once for all images of a run."""
+
+RESCALING = ("auto", SURVEY)
 """How the scale of new images is chosen: of each, or one for all of a run."""
 
 
@@ -124,6 +127,14 @@ def adaptations(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or any(name not in ADAPTATIONS for name in names):
         raise ValueError(f"must be none, {', '.join(ADAPTATIONS)} or a list of these, got {_shown(value)}")
     return tuple(name for name in ADAPTATIONS if name in names)
+
+
+def _threshold(value: Any) -> float | str | None:
+    if value is None or value == SURVEY:
+        return None if value is None else SURVEY
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"must be a number in [0, 1], {SURVEY} or null, got {_shown(value)}")
+    return float(value)
 
 
 def rescaling(value: Any) -> float | str:
@@ -271,6 +282,9 @@ Factors = Annotated[
     tuple[Scale, ...], _bound("one factor or more, none of them 1", lambda value: value and 1 not in value)
 ]
 """Factors of other sizes of an image."""
+
+Threshold = Annotated[float | str | None, PlainValidator(_threshold)]
+"""A score in [0, 1], `SURVEY`, or None."""
 
 Rescale = Annotated[float | str, PlainValidator(rescaling)]
 """A factor, or a word of `RESCALING`."""

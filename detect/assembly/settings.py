@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PlainValidator
 
 from detect.assembly.fields import (
+    SURVEY,
     Adaptations,
     AutoPixels,
     AutoPositive,
@@ -35,7 +36,7 @@ from detect.assembly.fields import (
     WholeShare,
     Steps,
     Text,
-    WholeShare,
+    Threshold,
     ZeroOrMore,
     byte_size,
 )
@@ -85,7 +86,7 @@ class PredictSettings(InferenceSettings):
     images: FilePath
     output: FilePath
     vrt: Mosaics
-    threshold: Share | None
+    threshold: Threshold
     write: Names
     within: OptionalPath
     within_layer: str | None
@@ -97,6 +98,11 @@ class PredictSettings(InferenceSettings):
         check_products(self.write)
         if self.within is None and self.within_layer is not None:
             raise ValueError("within_layer names a layer of the file that within=FILE names; give within too")
+        if self.within is not None and self.threshold == SURVEY:
+            raise ValueError(
+                "threshold=survey is told by whole images and does not go with within=FILE; run it without within "
+                "first, and give the threshold that it tells"
+            )
 
 
 @dataclass(frozen=True)

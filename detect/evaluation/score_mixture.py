@@ -27,7 +27,7 @@ STARTS, ROUNDS = (0.5, 0.8, 0.9, 0.97), 300
 LEAST_SPREAD = 0.3
 """Least standard deviation of the bell in log odds, so that it cannot shrink to a single score."""
 
-MOST_CHANGE = 2.0
+MOST_CHANGE = 3.0
 """How many times more or fewer objects than at the model's own threshold are believed."""
 
 ALMOST = 1e-6

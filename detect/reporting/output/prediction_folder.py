@@ -119,8 +119,13 @@ class PredictionFolder:
 
     def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
         """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
-        asked = (HEATMAPS in self.wanted, OVERLAYS in self.wanted, PAGE in self.wanted)
+        asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted)
         yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
+
+    @property
+    def overlaid(self) -> bool:
+        """Whether what is found is drawn on each image as soon as it is counted."""
+        return OVERLAYS in self.wanted
 
     @property
     def previewed(self) -> bool:
@@ -195,7 +200,7 @@ class PredictionFolder:
         """Write the overlay and the thumbnail of an image, both from its preview, as far as they are asked for."""
         assert result.preview is not None
         preview = to_display(result.preview, nodata=scene.nodata)
-        if OVERLAYS in self.wanted:
+        if self.overlaid:
             preview_per_file_px = preview.shape[1] / original(scene).shape[1]
             radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
             picture = overlay(preview, inside.detections, preview_per_file_px, radius_file_px)

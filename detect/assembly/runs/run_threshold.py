@@ -1,0 +1,70 @@
+"""The threshold of a run: the model's, one that is given, or one that is told by all its scores."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.assembly.fields import SURVEY
+from detect.assembly.settings import PredictSettings
+from detect.evaluation.score_mixture import SURVEY_FLOOR
+
+if TYPE_CHECKING:
+    from detect.inference.engine import Engine
+    from detect.nets.card import ModelCard
+    from detect.reporting.output.ground_survey import GroundSurvey
+    from detect.reporting.output.prediction_folder import PredictionFolder
+
+
+def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
+    """Return the least score that is looked for; below the threshold where that is told at the end."""
+    if settings.threshold is None:
+        return card.threshold
+    return min(SURVEY_FLOOR, card.threshold) if settings.threshold == SURVEY else float(settings.threshold)
+
+
+def threshold_settings(settings: PredictSettings) -> dict[str, Any]:
+    """Return what the results depend on of a threshold that is told at the end; nothing of one that is known."""
+    return {"threshold": SURVEY, "candidates_from": SURVEY_FLOOR} if settings.threshold == SURVEY else {}
+
+
+def output_sink(
+    settings: PredictSettings,
+    engine: "Engine",
+    card: "ModelCard",
+    images: Sequence[tuple[str, Path]],
+    survey: "GroundSurvey",
+) -> "PredictionFolder":
+    """Make what takes the results of a run.
+
+    Args:
+        settings: of the run.
+        engine: that finds.
+        card: its model's.
+        images: (name, path).
+        survey: what of the ground is counted.
+    """
+    from detect.reporting.output.prediction_folder import PredictionFolder
+    from detect.reporting.output.survey_folder import SurveyFolder
+
+    if settings.threshold != SURVEY:
+        return PredictionFolder(settings.output, card, images, settings.write, survey)
+    return SurveyFolder(settings.output, card, images, settings.write, survey, picture=picture_reader(engine))
+
+
+def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:
+    """Return what reads an image as the small picture (H, W, 3) of its bands that a run makes."""
+    from detect.imagery.reading import SceneReader
+    from detect.imagery.scenes import open_scene
+    from detect.inference.tiles import MAX_PREVIEW_SIDE, load_whole
+    from detect.reporting.pictures.colours import to_display
+
+    def picture(path: Path) -> NDArray[np.uint8]:
+        scene = engine.prepared(open_scene(path))
+        with SceneReader(scene, engine.spec.bands) as reader:
+            load_whole(reader, engine.plan)
+            return to_display(reader.preview(MAX_PREVIEW_SIDE), nodata=scene.nodata)
+
+    return picture
