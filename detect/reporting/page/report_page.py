@@ -242,13 +242,17 @@ def _different(content: Predictions) -> int | None:
 
 
 def _runtime(settings: Any) -> str | None:
-    """Return runtime, precision, device and test-time augmentation in one line, None where they are not known."""
+    """Return in one line how counts were computed (runtime, views, how images were met), None where it is not known."""
     if not isinstance(settings, dict) or "runtime" not in settings:
         return None
     names = ("runtime", "precision", "device")
     parts = [f"{settings['runtime']}", *(f"{settings[name]}" for name in names[1:] if name in settings)]
     if settings.get("tta", "none") != "none":
         parts.append(f"test-time augmentation {settings['tta']}")
+    if isinstance(settings.get("adapt"), list):
+        parts.append(f"images met by {' and '.join(map(str, settings['adapt']))}")
+    if "rescale" in settings:
+        parts.append(f"rescaled by {settings.get('rescale_factor', settings['rescale'])}")
     return ", ".join(parts)
 
 

@@ -88,6 +88,9 @@ def test_the_page_says_what_computed_the_counts(folder):
     for settings, words in (
         ({"runtime": "openvino", "precision": "bf16", "device": "cpu", "tta": "none"}, "openvino, bf16, cpu"),
         ({"runtime": "torch", "tta": "d4"}, "torch, test-time augmentation d4"),
+        ({"runtime": "torch", "adapt": ["light", "batchnorm"]}, "torch, images met by light and batchnorm"),
+        ({"runtime": "torch", "rescale": "auto"}, "torch, rescaled by auto"),
+        ({"runtime": "torch", "rescale": "survey", "rescale_factor": 0.5}, "torch, rescaled by 0.5"),
     ):
         (folder / "run.json").write_text(json.dumps(run | {"settings": settings}))
         assert f"Computed with {words} " in read(page_of(folder))[1].text
