@@ -45,6 +45,7 @@ def lively(stride: int = 16, dtype: str = "uint8", name: str = "test_resnet") ->
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias, std=0.5)
+            module.num_batches_tracked += 1  # as of a trained one
     net.eval()
     with torch.no_grad():
         logits = net(middle + spread * torch.randn(1, 3, 320, 320))

@@ -237,6 +237,7 @@ def lively_grid(size: float | None = 24.0, deepest: int = 16, slots: int = 1) ->
             nn.init.normal_(module.bias, std=0.5)
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
+            module.num_batches_tracked += 1  # as of a trained one
     net.eval()
     with torch.no_grad():
         pixels = 127 + 64 * F.interpolate(torch.randn(1, 3, 32, 32), scale_factor=10)

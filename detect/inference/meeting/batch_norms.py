@@ -21,12 +21,16 @@ NORM_GRID = SampleGrid(side=256, number=16)
 class BatchNorms:
     """The normalising layers of a network, which it owns: their statistics are changed in place.
 
+    They are those whose statistics are the training images'. A frozen backbone (`finetune.freeze_bn`) keeps those of
+    its pretraining, from which every image is far, the training's too: with an image's own it would be another network
+    (measured on sea lions with a tenth of them: F1 0.20 to 0.71 instead of 0.60 to 0.88).
+
     Args:
         net: the network, which no other run uses.
         share: of a new image's statistics in the mixture with those of the training, in (0, 1].
 
     Raises:
-        ValueError: a network without such layers.
+        ValueError: a network without such layers, or none of which measured its training images.
     """
 
     def __init__(self, net: nn.Module, share: float) -> None:
@@ -35,7 +39,13 @@ class BatchNorms:
         layers = [layer for layer in net.modules() if isinstance(layer, _BatchNorm) and layer.running_mean is not None]
         if not layers:
             raise ValueError("adapt=batchnorm: the network has no batch normalisation; leave batchnorm out")
-        self._training = [(layer, _statistics(layer)) for layer in layers]
+        measured = [layer for layer in layers if layer.num_batches_tracked is not None and layer.num_batches_tracked]
+        if not measured:
+            raise ValueError(
+                "adapt=batchnorm: all of the network's batch normalisation is that of its pretraining, which knows "
+                "nothing of its training images (finetune.freeze_bn); leave batchnorm out"
+            )
+        self._training = [(layer, _statistics(layer)) for layer in measured]
 
     def forget(self) -> None:
         """Set the statistics of the training."""
