@@ -33,10 +33,10 @@ from detect.assembly.fields import (
     Scale,
     Seed,
     Share,
-    WholeShare,
     Steps,
     Text,
     Threshold,
+    WholeShare,
     ZeroOrMore,
     byte_size,
 )

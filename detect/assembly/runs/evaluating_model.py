@@ -129,8 +129,8 @@ def _score_images(
     images = [image for image in annotations.images if settings.split in ("all", sides[image.name])]
     if not images and settings.split == "val" and card.training.get("folds"):
         raise ValueError(
-            "no image validated this model, it learned from all: its threshold was chosen by folds, whose scores are in "
-            "scores.json beside it; give split=test and images that it does not know, or split=all"
+            "no image validated this model, it learned from all: its threshold was chosen by folds, whose scores are "
+            "in scores.json beside it; give split=test and images that it does not know, or split=all"
         )
     if not images:
         raise ValueError(
