@@ -159,8 +159,11 @@ def rescaling(value: Any) -> float | str:
 def _ignored_regions(value: Any) -> Any:
     if value is None or isinstance(value, dict):
         return value
+    if isinstance(value, list):
+        return [_ignored_regions(each) for each in value] or None
     if not isinstance(value, str):
-        raise ValueError(f"must be a CSV file, or rectangles by image, got {value}")  # noqa: TRY004, a wrong setting
+        wanted = "a file or a folder, a list of them, or rectangles or a polygon by image"
+        raise ValueError(f"must be {wanted}, got {value}")  # noqa: TRY004, a wrong setting
     return _path(value)
 
 
@@ -289,8 +292,8 @@ Threshold = Annotated[float | str | None, PlainValidator(_threshold)]
 Rescale = Annotated[float | str, PlainValidator(rescaling)]
 """A factor, or a word of `RESCALING`."""
 
-IgnoredRegions = Annotated[Path | dict[str, Any] | None, PlainValidator(_ignored_regions)]
-"""A CSV file of rectangles, or rectangles by image, or None."""
+IgnoredRegions = Annotated[Path | dict[str, Any] | list[Any] | None, PlainValidator(_ignored_regions)]
+"""A table, a vector file or a folder of masks, a list of them, rectangles or a polygon by image, or None."""
 
 Renamings = Annotated[dict[str, str], PlainValidator(_renamings)]
 """New names by old ones; None for none."""

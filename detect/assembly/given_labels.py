@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from detect.assembly.folders import existing
 from detect.assembly.settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
 from detect.labels.annotation_files import read_annotations
-from detect.labels.annotations import Annotations, with_ignored
+from detect.labels.annotations import AnnotatedImage, Annotations, with_ignored
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
-from detect.labels.regions import read_regions, regions_of, with_regions
+from detect.labels.ignored.sources import ignored_areas
+from detect.labels.regions import area_outside, with_regions
 from detect.labels.sheets import writable
 from detect.reporting.label_summary import short_summary
 
@@ -49,7 +51,9 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
             "learns the dots; let data.root be the folder of the plain photographs"
         )
     annotations = with_ignored(annotations, data.labels.ignored)
-    annotations = with_regions(annotations, ignored_regions(data.labels, [image.name for image in annotations.images]))
+    annotations = with_regions(
+        annotations, ignored_regions(data.labels, {image.name: image for image in annotations.images})
+    )
     number = sum(len(image.objects) for image in annotations.images)
     if not number:
         raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.labels.negative")
@@ -128,18 +132,20 @@ def _own_or_recorded(name: str, own: tuple[str, ...], recorded: Sequence[str]) -
     return tuple(recorded)
 
 
-def ignored_regions(labels: LabelSettings, images: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Return the rectangles (M, 4) that are ignored, by image: from a CSV file, or from the settings themselves.
+def ignored_regions(labels: LabelSettings, images: Mapping[str, AnnotatedImage]) -> dict[str, NDArray[np.float64]]:
+    """Return the boxes (M, 4) that are ignored, by image: from files, or from the settings themselves.
 
     Args:
-        labels: names the file, or holds the rectangles.
-        images: names of images.
+        labels: names the files, or holds rectangles and polygons.
+        images: by the names under which they are wanted.
     """
     given = labels.ignored_regions
     if given is None:
         return {}
-    regions: Mapping[str, Any] = read_regions(given) if isinstance(given, Path) else given
-    found, unknown = regions_of({str(name): boxes for name, boxes in regions.items()}, images)
+    found, unknown = ignored_areas(given, images)
     if unknown:
         logger.warning("data.labels.ignored_regions names %s, which are none of these images", ", ".join(unknown))
+    for name, boxes in found.items():
+        share = 1 - area_outside(images[name].shape, boxes) / math.prod(images[name].shape)
+        logger.info("%s: %.1f %% of it is ignored, as data.labels.ignored_regions says", name, 100 * share)
     return found

@@ -207,11 +207,13 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
 
 def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
-    """Return the objects whose centre is in a window or up to half its side outside, in pixels of the window."""
+    """Return the objects, and ignored boxes, in a window or up to half its side outside, in pixels of the window."""
     around = window.grown(window.width // 2)
     near = labelled.objects[around.contains_xy(labelled.objects.xy)]
     xy = clamp_far_edges(near.xy, labelled.scene.shape) - (window.col, window.row)
-    ignored = labelled.ignored - np.array([window.col, window.row] * 2, np.float64)
+    frame = np.array([around.col, around.row, around.col_stop, around.row_stop], np.float64)
+    meets = (labelled.ignored[:, :2] < frame[2:]).all(axis=1) & (labelled.ignored[:, 2:] > frame[:2]).all(axis=1)
+    ignored = labelled.ignored[meets] - np.array([window.col, window.row] * 2, np.float64)
     return Objects(xy, near.wh, near.label, ignored)
 
 

@@ -129,8 +129,9 @@ def _paired(
     empty = Detections.empty(every)
     found = {image: read.get(image, empty) for image in pairs}
     wanted = {image: truth[key].with_classes(every) for image, key in pairs.items()}
-    given = ignored_regions(settings.data.labels, list(pairs))
-    own = {image.name: image.ignored for image in annotations.images}
+    known = {image.name: image for image in annotations.images}
+    own = {name: image.ignored for name, image in known.items()}
+    given = ignored_regions(settings.data.labels, {image: known[key] for image, key in pairs.items()})
     for image, key in pairs.items():
         regions = np.concatenate([own[key], given.get(image, np.empty((0, 4)))])
         found[image], wanted[image] = outside(found[image], regions), outside(wanted[image], regions)
