@@ -56,14 +56,14 @@ def squares_of_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[
     rows, cols = -(-height // grain), -(-width // grain)
     row = np.minimum((np.arange(rows) + 0.5) * grain, height - 0.5) * mask.shape[0] / height
     col = np.minimum((np.arange(cols) + 0.5) * grain, width - 0.5) * mask.shape[1] / width
-    taken = mask[row.astype(np.intp)[:, None], col.astype(np.intp)[None, :]]
+    taken = mask[np.ix_(row.astype(np.intp), col.astype(np.intp))]
     padded = np.zeros((-(-rows // LARGEST_SQUARE) * LARGEST_SQUARE, -(-cols // LARGEST_SQUARE) * LARGEST_SQUARE), bool)
     padded[:rows, :cols] = taken
     found = []
     side = LARGEST_SQUARE
     while side >= 1:
         blocks = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side)
-        whole = blocks.all(axis=(1, 3))
+        whole = np.asarray(blocks.all(axis=(1, 3)))
         blocks[np.broadcast_to(whole[:, None, :, None], blocks.shape)] = False
         top, left = (values * side for values in np.nonzero(whole))
         found.append(np.stack([left, top, left + side, top + side], axis=1))

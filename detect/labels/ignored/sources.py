@@ -62,7 +62,7 @@ def ignored_areas(given: Any, images: Mapping[str, AnnotatedImage]) -> tuple[Reg
         AnnotationError: a source that cannot be read or understood, with its name and place.
         FileNotFoundError: no such file.
     """
-    sources: list[Any] = given if isinstance(given, list | tuple) else [given]
+    sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
     found: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     unknown: list[str] = []
     for source in sources:
