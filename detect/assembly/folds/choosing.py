@@ -16,6 +16,9 @@ from detect.evaluation.scene_validation import Judged, choose, truth_of
 
 logger = logging.getLogger(__name__)
 
+LITTLE = 0.25
+"""F1 of the folds below which their threshold is called a guess."""
+
 
 @dataclass(frozen=True, eq=False)
 class FoldChoice:
@@ -61,7 +64,7 @@ def choose_on_folds(
     truth, counting = truth_of(split.train), count_settings(settings, material)
     best = best_epoch(found, truth, counting)
     choice = choose(best.candidates, truth, counting, material.spec)
-    _log(best.f1, found, choice.threshold)
+    _log(best.f1, found, choice.scores["f1"])
     fold = {name: number for number, names in enumerate(split.folds, 1) for name in names}
     return FoldChoice(Judged(choice, split.train, truth, counting.criterion, fold), best.share)
 
@@ -89,6 +92,12 @@ def _kept(
     return read_fold(path)
 
 
-def _log(f1: Mapping[int, float], found: list[FoldFound], threshold: float) -> None:
+def _log(f1: Mapping[int, float], found: list[FoldFound], chosen: float) -> None:
     told = ", ".join(f"{value:.3f} after epoch {epoch}" for epoch, value in f1.items())
     logger.info("F1 on scenes left out, of %d folds of %d epochs: %s", len(found), found[0].epochs, told)
+    if chosen < LITTLE:
+        logger.warning(
+            "the short trainings find little in the scenes that they leave out, so that the threshold is a guess: let "
+            "them last longer (data.split.fold_epochs, trainer.max_epochs), label more images, or name some for "
+            "validation (data.split.val)"
+        )
