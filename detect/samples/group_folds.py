@@ -1,15 +1,36 @@
 """Draws of whole groups of images, for validation and cross-validation, with every class spread evenly."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.labels.annotations import AnnotatedImage
 from detect.labels.regions import outside
+from detect.samples.labelled_scenes import ChosenOn
 
 CANDIDATE_DRAWS = 200
 """Draws of which the one with the most evenly spread classes is taken."""
+
+
+MAX_NAMED = 5
+"""Images of a fold that a note names, at most."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which images each short training of a run leaves out.
+
+    Attributes:
+        names: of the images, a set a fold; none where there are no two to leave out in turn.
+        note: a sentence on them, and what they cannot tell.
+        chosen_on: the same in a word.
+    """
+
+    names: tuple[frozenset[str], ...]
+    note: str
+    chosen_on: ChosenOn
 
 
 Part = NDArray[np.intp]
@@ -73,6 +94,38 @@ def fold_names(images: Sequence[AnnotatedImage], number: int, seed: int) -> tupl
     bare = sorted({group_of(image) for image in images} - set(groups))
     fold_of |= {group: i % parts for i, group in enumerate(bare)}
     return tuple(frozenset(image.name for image in images if fold_of[group_of(image)] == fold) for fold in range(parts))
+
+
+def chosen_folds(images: Sequence[AnnotatedImage], number: int, seed: int) -> Folds:
+    """Return folds of whole groups; of the images of the only one with objects; none of a single image with objects.
+
+    Args:
+        images: those that train.
+        number: folds wanted.
+        seed: of the division.
+    """
+    names = fold_names(images, number, seed)
+    if names:
+        return Folds(names, _fold_note(names), "folds of other scenes")
+    names = fold_names([replace(image, group=None) for image in images], number, seed)
+    only = ", ".join(sorted({group_of(image) for image in images if len(image.objects)}))
+    note = (
+        f"{_fold_note(names)}; all objects are of one group, {only}: its images are alike, so these scores flatter, and "
+        "how the model does on another scene is not known; label another group"
+    )
+    return Folds(names, note, "folds of one scene")
+
+
+def _fold_note(folds: Sequence[frozenset[str]]) -> str:
+    """Return by which short trainings is chosen, each with the first of the images that it leaves out."""
+    shown = "; ".join(
+        ", ".join(sorted(names)[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
+        for names in folds
+    )
+    return (
+        f"threshold, separation and epoch are chosen by {len(folds)} short trainings, each judged by the images that "
+        f"it leaves out: {shown}"
+    )
 
 
 def draw(counts: NDArray[np.int64], number: int, seed: int) -> Part:

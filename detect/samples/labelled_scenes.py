@@ -77,7 +77,11 @@ class LabelledScene:
 
 
 ChosenOn = Literal[
-    "folds of other scenes", "named validation images", "drawn validation images", "strips of the images"
+    "folds of other scenes",
+    "folds of one scene",
+    "named validation images",
+    "drawn validation images",
+    "strips of the images",
 ]
 """Where the threshold, the separation and the epoch of a model come from."""
 

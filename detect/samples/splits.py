@@ -9,7 +9,7 @@ from detect.imagery.finding.spelling import composed
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, Annotations
-from detect.samples.group_folds import class_counts, draw, fold_names, group_of
+from detect.samples.group_folds import chosen_folds, class_counts, draw, group_of
 from detect.samples.labelled_scenes import ChosenOn, LabelledScene, SceneSplit
 
 STRIPS_PER_IMAGE = 4
@@ -83,8 +83,8 @@ def split_scenes(
     chosen_on: ChosenOn = "named validation images"
     folds: tuple[frozenset[str], ...] = ()
     if not images["val"] and drawing.val_from == "auto":
-        folds, note = _folds(images["train"], drawing)
-        chosen_on = "folds of other scenes"
+        chosen = chosen_folds(images["train"], drawing.folds, drawing.seed)
+        folds, note, chosen_on = chosen.names, chosen.note, chosen.chosen_on
     elif not images["val"] and drawing.val_from == "images" and len(images["train"]) > 1:
         images["train"], images["val"], note = _drawn_images(images["train"], drawing)
         chosen_on = "drawn validation images"
@@ -133,22 +133,6 @@ def named_sides(annotations: Annotations, val: Sequence[str], test: Sequence[str
             f"group {divided[0]} is on several sides ({', '.join(sorted(by_group[divided[0]]))}); keep it on one"
         )
     return sides
-
-
-def _folds(images: Sequence[AnnotatedImage], drawing: ValidationDraw) -> tuple[tuple[frozenset[str], ...], str]:
-    """Return the names that each fold leaves out, of whole groups or of the images of the only one, and a note."""
-    folds = fold_names(images, drawing.folds, drawing.seed)
-    note = (
-        f"threshold, separation and epoch are chosen by {len(folds)} short trainings, each on other images than those "
-    )
-    if folds:
-        return folds, f"{note}that it is judged by: {'; '.join(', '.join(sorted(names)) for names in folds)}"
-    folds = fold_names([replace(image, group=None) for image in images], drawing.folds, drawing.seed)
-    only = ", ".join(sorted({group_of(image) for image in images if len(image.objects)}))
-    return folds, (
-        f"{note}of the only group with objects, {only}, that it is judged by: images of a group are alike, so these "
-        "scores flatter, and how the model does on another scene is not known; label another group"
-    )
 
 
 def _drawn_images(

@@ -249,8 +249,12 @@ def test_auto_says_what_the_images_of_one_group_and_one_image_cannot_tell(image)
     """Of one group its images are left out in turn; of one image with objects a strip validates."""
     herd = [image(f"{i}.png", ONE, group="herd") for i in range(2)]
     split = split_scenes(annotations(*herd), val_from="auto")
-    assert split.folds == ({"0.png"}, {"1.png"})
-    assert "the only group with objects, herd" in split.note and "on another scene is not known" in split.note
+    assert split.folds == ({"0.png"}, {"1.png"}) and split.chosen_on == "folds of one scene"
+    assert (
+        "2 short trainings" in split.note
+        and "all objects are of one group, herd" in split.note
+        and "on another scene is not known" in split.note
+    )
     alone = image("2.png", [(50, 50, "a"), (50, 350, "a")], height=400)
     split = split_scenes(annotations(alone), val_from="auto", guard=20)
     assert split.folds == () and len(split.val) == 1 and split.chosen_on == "strips of the images"
