@@ -110,8 +110,8 @@ def chosen_folds(images: Sequence[AnnotatedImage], number: int, seed: int) -> Fo
     names = fold_names([replace(image, group=None) for image in images], number, seed)
     only = ", ".join(sorted({group_of(image) for image in images if len(image.objects)}))
     note = (
-        f"{_fold_note(names)}; all objects are of one group, {only}: its images are alike, so these scores flatter, and "
-        "how the model does on another scene is not known; label another group"
+        f"{_fold_note(names)}; all objects are of one group, {only}: its images are alike, so these scores flatter, "
+        "and how the model does on another scene is not known; label another group"
     )
     return Folds(names, note, "folds of one scene")
 
