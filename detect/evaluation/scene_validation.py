@@ -61,12 +61,21 @@ class CountSettings:
 
 @dataclass(frozen=True)
 class Choice:
-    """The threshold and the separation chosen on validation scenes, the scores there, and the detections by scene."""
+    """What is chosen on validation scenes, the scores there, and the detections by scene.
+
+    Attributes:
+        threshold: least score of a detection; of a calibrated one, where there is a calibration.
+        separation: of detections.
+        scores: at the choice.
+        found: at the choice, by scene.
+        calibration: what turns scores into probabilities, as a model's card has it; None where there is none.
+    """
 
     threshold: float
     separation: float
     scores: Mapping[str, Any]
     found: Mapping[str, Detections]
+    calibration: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.evaluation.classification import classify
 from detect.evaluation.scene_scores import verdict
-from detect.evaluation.scene_validation import Judged
+from detect.evaluation.scene_validation import Choice, Judged
 from detect.evaluation.scores import score_patches
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.labels.annotations import Annotations
@@ -29,8 +29,8 @@ from detect.samples.labelled_scenes import PART, ChosenOn, SceneSplit
 
 logger = logging.getLogger(__name__)
 
-UNCHOSEN = 0.5
-"""The threshold on the card of a classifier of bare patches, which none is chosen for."""
+UNCHOSEN = Choice(0.5, 0.0, {}, {})
+"""What stands on the card of a classifier of bare patches, which nothing is chosen for."""
 
 
 def check_test_images(settings: TrainSettings, labels: Annotations | PatchFolder, material: TrainingMaterial) -> None:
@@ -68,7 +68,7 @@ def finish(
     """
     if judged is None:
         scores = _scored_patches(settings, net, material, paths)
-        card = _card(settings, material, net, halo, None, (UNCHOSEN, 0.0), scores)
+        card = _card(settings, material, net, halo, None, UNCHOSEN, scores)
     else:
         assert material.scenes is not None and halo is not None
         choice = judged.choice
@@ -83,7 +83,7 @@ def finish(
         radius_resampled_px = material.spec.head.typical_size / 2
         draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, judged.criterion)
         scores = scores_of(judged, material.scenes.split.chosen_on)
-        card = _card(settings, material, net, halo, measured, (choice.threshold, choice.separation), scores)
+        card = _card(settings, material, net, halo, measured, choice, scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     save_model(paths.model, net, card)
     how = {} if material.radius is None else {"radius_from": material.radius.how}
@@ -142,7 +142,7 @@ def _card(
     net: Net,
     halo: int | None,
     measured: MeasuredHalo | None,
-    chosen: tuple[float, float],
+    chosen: Choice,
     scores: Mapping[str, Any],
 ) -> ModelCard:
     """Make the card of what was known before the training and what the training measured."""
@@ -154,9 +154,9 @@ def _card(
         halo=halo,
         halo_auto=None if measured is None else measured.pixels,
         halo_error=None if measured is None else measured.error,
-        threshold=chosen[0],
-        separation=chosen[1],
-        calibration=None,
+        threshold=chosen.threshold,
+        separation=chosen.separation,
+        calibration=chosen.calibration,
         training=_record(settings, material, scores),
         looks=material.values.looks,
     )
