@@ -90,6 +90,20 @@ def test_train_then_predict_then_evaluate(squares: Path, tmp_path: Path) -> None
     first, second = (json.loads((tmp_path / name / "scores.json").read_text()) for name in "ab")
     for name in ("f1", "found", "objects", "map50", "map", "count_bias_percent"):
         assert first[name] == pytest.approx(second[name], abs=1e-3), name
+    assert scores["chosen_on"] == "named validation images" and scores["seen_in_training"] == []
+    for each in (first, second):
+        assert (
+            each["seen_in_training"] == each["chosen_on_images"] == [] and each["per_image"]["2.png"]["seen"] is False
+        )
+
+    done = call("evaluate", f"model={tmp_path / 'eager.safetensors'}", *data, f"output={tmp_path / 'all'}", "split=all")
+    every = json.loads((tmp_path / "all/scores.json").read_text())
+    assert (every["seen_in_training"], every["chosen_on_images"]) == (["0.png"], ["1.png"])
+    assert {name: each["seen"] for name, each in every["per_image"].items()} == {
+        "0.png": True,
+        "1.png": False,
+        "2.png": False,
+    }
 
 
 def predicted(model: Path, images: Path, output: Path, *more: str) -> Called:
