@@ -1,11 +1,14 @@
 """What the columns of other programs' tables mean, by their names, and how their numbers are written."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError
+
+logger = logging.getLogger(__name__)
 
 _NAMES: Mapping[str, str] = {
     "image": "image image_path image_name image_file imagename imagepath imagefile images img img_name img_path "
@@ -64,9 +67,16 @@ class Columns:
             path: the table, for messages.
             header: its columns.
 
+        Where there is no such column and one that is called `group`, that is taken, and told.
+
         Raises:
-            AnnotationError: there is no such column, or it means something else.
+            AnnotationError: there is neither, or the column means something else.
         """
+        if name not in header and "group" in self.roles:
+            logger.info(
+                "%s has no column %s (data.group_column): its column %s is used", path, name, self.roles["group"]
+            )
+            return self
         if name not in header:
             raise AnnotationError(f"{path}: has no column {name!r} (data.group_column); it has {', '.join(header)}")
         other = [role for role, column in self.roles.items() if column == name and role != "group"]

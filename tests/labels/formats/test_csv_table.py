@@ -109,6 +109,11 @@ def test_a_column_may_be_named_that_says_which_images_belong_together(root: Path
             read_annotations(table(SCENES), root, group_column=column)
 
 
+def test_a_column_called_group_is_taken_where_the_named_one_is_missing(root: Path, table: Make) -> None:
+    renamed = table(SCENES.replace("scene", "group").replace("b.png", "a.png"))
+    assert [image.group for image in read_annotations(renamed, root, group_column="scene").images] == ["hill", "river"]
+
+
 def test_a_column_that_looks_like_groups_and_is_not_used_is_told(table: Make, caplog: pytest.LogCaptureFixture) -> None:
     """One value an image, of two or more, and fewer than images; `height` has one for each, another row two for one."""
     read_unchecked(table(SCENES))
