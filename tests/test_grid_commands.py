@@ -1,6 +1,7 @@
 """End to end with the grid head: train, predict, evaluate; boxes and points."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from detect.labels.formats.detections_csv import read_detections
+from detect.labels.regions import inside_regions
 from detect.nets.modelfile import load_model, save_model
 from tests.commands import Called, call
 from tests.engines import write
@@ -250,12 +252,36 @@ def test_an_iou_of_points_is_wrong_use(made: Callable[[str], Path], kind: str, t
     assert "map50" not in json.loads((tmp_path / "s/scores.json").read_text())
 
 
-def test_ignored_labels_of_predictions_are_wrong_use(boxes: Path, tmp_path: Path) -> None:
-    """What lies in those regions was counted already."""
-    annotate(read_detections(boxes / "out/detections.csv", ("a", "b")), tmp_path / "t.csv")
-    which = (f"predictions={boxes / 'out'}", f"annotations={tmp_path / 't.csv'}", f"output={tmp_path / 's'}")
-    done = call("evaluate", *which, "data.labels.ignored=[b]")
-    assert done.code == 2 and "data.labels.ignored goes with model=FILE" in done.log
+def test_predictions_are_scored_without_what_the_model_ignores_and_with_its_look_alikes(
+    boxes: Path, tmp_path: Path
+) -> None:
+    """The truth is what was found, but that the last object is `rock` and the first one's box a region `unsure`.
+
+    The last is then a false alarm, and what has its centre in the region is neither hit nor alarm.
+    """
+    folder = tmp_path / "out"
+    shutil.copytree(boxes / "out", folder)
+    found = read_detections(folder / "detections.csv", ("a", "b"))
+    table = tmp_path / "t.csv"
+    annotate(found, table)
+    rows = table.read_text().splitlines()
+    rows[1] = rows[1].rpartition(",")[0] + ",unsure"
+    rows[-1] = rows[-1].rpartition(",")[0] + ",rock"
+    table.write_text("\n".join(rows) + "\n")
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["model"]["labels"] == {"negative_labels": [], "ignore_labels": [], "label_names": {}}
+    facts["model"]["labels"] = {"negative_labels": ["rock"], "ignore_labels": ["unsure"], "label_names": {}}
+    (folder / "run.json").write_text(json.dumps(facts))
+    which = (f"predictions={folder}", f"annotations={table}", f"output={tmp_path / 's'}", "iou=0.99")
+    done = call("evaluate", *which)
+    assert done.code == 0 and "data.labels.negative=[rock], as in training" in done.log
+    scores = json.loads((tmp_path / "s/scores.json").read_text())
+    first = next(iter(found.values()))
+    within = inside_regions(first.xy, first.boxes_xyxy[:1])
+    inside = int(within.sum())
+    assert inside >= 1 and (len(found) > 1 or not within[-1])
+    left = sum(map(len, found.values())) - inside
+    assert scores["recall"] == 1 and scores["precision"] == pytest.approx((left - 1) / left)
 
 
 def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Path, tmp_path: Path) -> None:

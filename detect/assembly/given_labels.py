@@ -146,6 +146,8 @@ def ignored_regions(labels: LabelSettings, images: Mapping[str, AnnotatedImage])
     if unknown:
         logger.warning("data.labels.ignored_regions names %s, which are none of these images", ", ".join(unknown))
     for name, boxes in found.items():
+        if not all(images[name].shape):
+            continue
         share = 1 - area_outside(images[name].shape, boxes) / math.prod(images[name].shape)
         logger.info("%s: %.1f %% of it is ignored, as data.labels.ignored_regions says", name, 100 * share)
     return found

@@ -300,8 +300,6 @@ class EvaluateSettings(InferenceSettings):
             raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
         if self.predictions is not None and self.annotations is None:
             raise ValueError("annotations must be given: annotations=FILE")
-        if self.predictions is not None and self.data.labels.ignored:
-            raise ValueError("data.labels.ignored goes with model=FILE data.root=DIR, not with predictions=")
         if self.model is not None and self.data.root is None:
             raise ValueError("data.root must be given: data.root=DIR")
 

@@ -113,7 +113,7 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
         ("data.split.val=a.jpg", "a list", "a.jpg"),
         ("data.split.val_fraction=1", "(0, 1)", "1.0"),
         ("data.split.copies=no", "error, warn", "no"),
-        ("data.labels.ignored_regions=[1]", "CSV", "[1]"),
+        ("data.labels.ignored_regions=[1]", "a file or a folder", "1"),
         ("data.labels.names=[a]", "new names by old ones", "['a']"),
         ("data.labels.names={a: null}", "new names by old ones", "none for a"),
         ("data.sampling.jitter=x", "a number, or auto", "x"),

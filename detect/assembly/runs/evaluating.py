@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from detect.assembly.command import DONE
 from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
+from detect.assembly.runs.recorded_labels import read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
@@ -21,9 +22,8 @@ from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene
-from detect.labels.annotation_files import read_unchecked
-from detect.labels.annotations import Annotations
+from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene, original
+from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.image_names import match_names
@@ -64,14 +64,10 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     assert settings.predictions is not None and settings.annotations is not None
     folder = existing(settings.predictions, "predictions", "folder of predictions")
     paths = PredictionPaths(folder)
-    annotations = read_unchecked(
-        existing(settings.annotations, "annotations", "annotations"),
-        negative_labels=settings.data.labels.negative,
-        names=settings.data.labels.names,
-        group_column=settings.data.group_column,
-    )
-    truth = annotations.truth
     predictions = read_predictions(folder)
+    settings = with_recorded(settings, predictions.model)
+    annotations = read_truth(settings)
+    truth = annotations.truth
     if predictions.areas is not None:
         logger.warning(
             "%s counts inside of areas alone: what is annotated outside of them counts as missed; score a run without "
@@ -86,8 +82,8 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
         )
     output = evaluation_folder(settings)
     WrittenFiles(folder).check([REPORT])
-    compared = _paired(settings, paths, classes, annotations, pairs)
     scenes, radius_resampled_px = _sources(predictions, list(pairs))
+    compared = _paired(settings, paths, classes, annotations, pairs, dict(scenes))
     _warn_of_turned(predictions, scenes)
     wanted, not_seen = seen_truth(compared.truth, scenes, predictions.model.get("bands"))
     compared = Compared(compared.found, wanted)
@@ -111,16 +107,23 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     return DONE
 
 
+def _sized(image: AnnotatedImage, scene: Scene | None) -> AnnotatedImage:
+    """Return an annotated image with the path and the size of the file that was counted, where it is still there."""
+    return image if scene is None else replace(image, path=scene.path, shape=original(scene).shape)
+
+
 def _paired(
     settings: EvaluateSettings,
     paths: PredictionPaths,
     classes: Sequence[str],
     annotations: Annotations,
     pairs: Mapping[str, str],
+    scenes: Mapping[str, Scene],
 ) -> Compared:
     """Read what was found in the annotated images; objects in ignored regions are left out on both sides.
 
-    The annotations may have regions of their own, such as the crowds of COCO.
+    The annotations may have regions of their own, such as the crowds of COCO. Polygons and masks need the sizes of
+    images, which are those of the scenes.
     """
     truth = annotations.truth
     annotated = {name for key in pairs.values() for name in truth[key].names}
@@ -131,7 +134,8 @@ def _paired(
     wanted = {image: truth[key].with_classes(every) for image, key in pairs.items()}
     known = {image.name: image for image in annotations.images}
     own = {name: image.ignored for name, image in known.items()}
-    given = ignored_regions(settings.data.labels, {image: known[key] for image, key in pairs.items()})
+    sized = {image: _sized(known[key], scenes.get(image)) for image, key in pairs.items()}
+    given = ignored_regions(settings.data.labels, sized)
     for image, key in pairs.items():
         regions = np.concatenate([own[key], given.get(image, np.empty((0, 4)))])
         found[image], wanted[image] = outside(found[image], regions), outside(wanted[image], regions)

@@ -263,6 +263,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         card: the model's.
         threshold: least score of a detection in this run.
     """
+    from detect.assembly.runs.recorded_labels import LABELS, label_facts
     from detect.evaluation.seen import TrainingImages
 
     return {
@@ -278,6 +279,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "image_scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
         "matching": card.training.get("matching"),
+        LABELS: label_facts(card.training),
         "training_images": TrainingImages.from_record(card.training).to_record(),
     }
 

@@ -62,6 +62,12 @@ def ignored_areas(given: Any, images: Mapping[str, AnnotatedImage]) -> tuple[Reg
         AnnotationError: a source that cannot be read or understood, with its name and place.
         FileNotFoundError: no such file.
     """
+    unsized = [name for name, image in images.items() if not all(image.shape)]
+    if unsized and _needs_sizes(given):
+        raise AnnotationError(
+            f"{unsized[0]}: the size of its file is not known, by which areas are placed; it is gone, or has changed "
+            "since it was counted: count it again, or give rectangles"
+        )
     sources: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
     found: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     unknown: list[str] = []
@@ -71,6 +77,15 @@ def ignored_areas(given: Any, images: Mapping[str, AnnotatedImage]) -> tuple[Reg
         for name, each in boxes.items():
             found[name].append(each)
     return {name: np.concatenate(each) for name, each in found.items()}, unknown
+
+
+def _needs_sizes(given: Any) -> bool:
+    """Return whether areas are other than rectangles in settings or a table without well-known text."""
+    if isinstance(given, list | tuple):
+        return any(map(_needs_sizes, given))
+    if isinstance(given, Mapping):
+        return any(isinstance(value, str) for value in given.values())
+    return given.is_dir() or given.suffix.lower() in VECTORS or _wkt_table(given) is not None
 
 
 def _of_source(source: Any, images: Mapping[str, AnnotatedImage]) -> tuple[Regions, list[str]]:
