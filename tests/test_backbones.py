@@ -36,6 +36,21 @@ def test_a_grid_head_is_measured_down_to_its_deepest_features() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "reach"),
+    [
+        ("hgnetv2_b0", 512),
+        ("hgnetv2_b2", 768),
+        ("mobilenetv4_conv_small", 512),
+        ("mobilenetv4_conv_medium", 992),
+    ],
+)
+def test_networks_for_users_with_a_hub_make_bounded_grid_heads(name: str, reach: int) -> None:
+    """Built without weights; how far they see is known, so that their tiles can be stitched exactly."""
+    row = table.measure(name, "grid", 64, 1)
+    assert row.strides == (8, 32) and row.reach == reach
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--names", "lenet5", "alexnet"], "net.backbone=alexnet is not a network of timm; near: torchvision/alexnet"),

@@ -50,6 +50,10 @@ FAMILIES = (
     "tf_efficientnet_lite0",
     "efficientnet_b0",
     "convnext_tiny",
+    "hgnetv2_b0",
+    "hgnetv2_b2",
+    "mobilenetv4_conv_small",
+    "mobilenetv4_conv_medium",
 )
 """What `--names` is when it is not given."""
 
