@@ -31,7 +31,7 @@ class TextKind(Enum):
 
     TEXT = "a path or a word"
     TEXTS = "a list of names"
-    TABLE = "a path, or entries in braces"
+    TABLE = "a path, a list of paths, or entries in braces"
 
 
 def in_hydras_grammar(kind: type, arguments: Sequence[str]) -> list[str]:
@@ -63,7 +63,7 @@ def text_settings(kind: type, prefix: str = "") -> Iterator[tuple[str, TextKind]
                 yield from text_settings(group, f"{prefix}{name}.")
         if parts <= {Path, str, NoneType} and parts != {NoneType}:
             yield f"{prefix}{name}", TextKind.TEXT
-        elif parts <= {Path, dict, NoneType} and Path in parts:
+        elif parts <= {Path, dict, list, NoneType} and Path in parts:
             yield f"{prefix}{name}", TextKind.TABLE
         elif get_args(next(iter(parts))) == (str, ...):
             yield f"{prefix}{name}", TextKind.TEXTS
@@ -78,7 +78,7 @@ def _parts(hint: Any) -> Iterator[Any]:
         for each in get_args(hint):
             yield from _parts(each)
     else:
-        yield dict if origin is dict else hint
+        yield origin if origin in (dict, list) else hint
 
 
 def _argument(argument: str, kinds: dict[str, TextKind], many: bool) -> str:
@@ -89,8 +89,8 @@ def _argument(argument: str, kinds: dict[str, TextKind], many: bool) -> str:
         return argument
     if kind is TextKind.TEXTS:
         return f"{name}={_list(value, many)}"
-    if kind is TextKind.TABLE and value.startswith("{") and not _there(value):
-        return argument
+    if kind is TextKind.TABLE and value.startswith(("{", "[")) and not _there(value):
+        return argument if "{" in value else f"{name}={_list(value, many)}"
     return f"{name}={_text(value, many)}"
 
 

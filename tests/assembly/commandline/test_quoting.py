@@ -173,6 +173,11 @@ def test_numbers_choices_and_regions_keep_hydras_grammar() -> None:
     assert in_hydras_grammar(SETTINGS["train"], given) == given
     (line,) = in_hydras_grammar(SETTINGS["train"], ["data.labels.ignored_regions=Möwen (1).csv"])
     assert settings_of("train", "data.root=x", line).data.labels.ignored_regions == Path("Möwen (1).csv")
+    (line,) = in_hydras_grammar(SETTINGS["train"], ["data.labels.ignored_regions=[Möwen (1).csv,masks]"])
+    assert settings_of("train", "data.root=x", line).data.labels.ignored_regions == [
+        Path("Möwen (1).csv"),
+        Path("masks"),
+    ]
 
 
 @pytest.mark.parametrize("command", sorted(SETTINGS))
