@@ -83,6 +83,8 @@ def test_one_command_trains_and_tests_every_fold_and_one_sums_up(discs: Path, tm
     summary = pd.read_csv(tmp_path / "summary/summary.csv").set_index("score")
     assert summary.loc["recall", "mean"] == pytest.approx(table["recall"].mean())
     assert summary.loc["recall", "pooled"] == pytest.approx(table["hits"].sum() / 6)
+    errors = (table["false_alarms"] - table["misses"]).abs()
+    assert summary.loc["count_mae", "pooled"] == pytest.approx(errors.mean()) and "count_mae" in done.log
     confusion = pd.read_csv(tmp_path / "summary/confusion.csv").set_index(["true", "found"])["number"]
     assert confusion["disc", "disc"] == table["hits"].sum()
     assert confusion["background", "disc"] == table["false_alarms"].sum()

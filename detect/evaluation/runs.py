@@ -30,6 +30,9 @@ SCORE_NAMES = (
 COUNT_NAMES = ("hits", "misses", "false_alarms")
 """The numbers of objects that are added up over runs."""
 
+IMAGES, COUNT_MAE = "images", "count_mae"
+"""The number of images of a run, and the mean over them that is weighed by it."""
+
 
 @dataclass(frozen=True)
 class ScoredRun:
@@ -54,8 +57,8 @@ def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
     """Make a table of the scores of runs.
 
     Returns:
-        A row per run: `run setting fold seed split`, `SCORE_NAMES` and `COUNT_NAMES`; a number that no run has is left
-        out, one that is not defined is NaN.
+        A row per run: `run setting fold seed split`, `SCORE_NAMES`, `COUNT_NAMES` and `images`; a number that no run
+        has is left out, one that is not defined is NaN.
 
     Raises:
         ValueError: runs of one setting were scored by different rules (radius or IoU), and have no common mean.
@@ -71,11 +74,12 @@ def runs_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
     rows = [
         {"run": run.name, "setting": run.setting, "fold": run.fold, "seed": run.seed, "split": run.scores.get("split")}
         | {name: run.scores.get(name) for name in SCORE_NAMES}
-        | _counts(run.scores)
+        | {**_counts(run.scores), IMAGES: run.scores.get(IMAGES)}
         for run in runs
     ]
     table = pd.DataFrame(rows)
-    numbers = [name for name in (*SCORE_NAMES, *COUNT_NAMES) if name in table and bool(table[name].notna().any())]
+    known = (*SCORE_NAMES, *COUNT_NAMES, IMAGES)
+    numbers = [name for name in known if name in table and bool(table[name].notna().any())]
     return table[["run", "setting", "fold", "seed", "split"]].join(table[numbers].astype("float64"))
 
 
@@ -110,7 +114,7 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row per setting and score: `setting`, `score`, `runs` (that have it), `mean`, `std` (of the sample, over all
         runs), `std_over_seeds` (of the seeds' means over their folds), `pooled` (the score of all runs' objects
-        together; for `COUNT_NAMES` their sum).
+        together; for `COUNT_NAMES` their sum, for the error of the count the mean over all images).
     """
     numbers = [name for name in (*SCORE_NAMES, *COUNT_NAMES) if name in runs]
     rows = []
@@ -154,8 +158,16 @@ def confusion_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
 
 def _pooled(group: pd.DataFrame) -> dict[str, float | None]:
     """Return the scores of the objects of all runs together, as if one run had found them."""
-    if not set(COUNT_NAMES) <= set(group) or bool(group[list(COUNT_NAMES)].isna().any(axis=None)):
-        return {}
+    pooled: dict[str, float | None] = {}
+    if _whole(group, (COUNT_MAE, IMAGES)) and group[IMAGES].sum() > 0:
+        pooled[COUNT_MAE] = float((group[COUNT_MAE] * group[IMAGES]).sum() / group[IMAGES].sum())
+    if not _whole(group, COUNT_NAMES):
+        return pooled
     hits, misses, alarms = (int(group[name].sum()) for name in COUNT_NAMES)
     counts = {"hits": hits, "misses": misses, "false_alarms": alarms}
-    return counts | scores_of_counts(hits, hits + alarms, hits + misses)
+    return pooled | counts | scores_of_counts(hits, hits + alarms, hits + misses)
+
+
+def _whole(group: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Return whether every run has these numbers."""
+    return set(names) <= set(group) and not bool(group[list(names)].isna().any(axis=None))

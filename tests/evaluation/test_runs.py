@@ -30,6 +30,19 @@ def test_means_spreads_and_pooled_counts() -> None:
     assert np.isnan(summary.loc["f1", "std_over_seeds"])  # there is one seed
 
 
+def test_the_error_of_the_count_is_over_images_and_not_over_folds() -> None:
+    """Three images wrong by 2 on average and one wrong by 6: (3 x 2 + 6) / 4 = 3, where the folds' mean is 4."""
+    runs = [
+        ScoredRun("a", "", "1/2", 0, scored(6, 8, 10, count_mae=2.0, images=3)),
+        ScoredRun("b", "", "2/2", 0, scored(1, 2, 2, count_mae=6.0, images=1)),
+    ]
+    table = runs_table(runs)
+    assert table["images"].tolist() == [3, 1]
+    assert summary_table(table).set_index("score").loc["count_mae", ["mean", "pooled"]].tolist() == [4, 3]
+    old = runs_table([runs[0], ScoredRun("c", "", "2/2", 0, scored(1, 2, 2, count_mae=6.0))])
+    assert np.isnan(summary_table(old).set_index("score").loc["count_mae", "pooled"])
+
+
 def test_the_spread_of_seeds_is_that_of_their_means_over_folds() -> None:
     """Seed 0: 0.2 and 0.6, seed 1: 0.4 and 0.8; means 0.4 and 0.6, whose deviation is 0.2 / sqrt 2."""
     values = [(0, 0.2), (0, 0.6), (1, 0.4), (1, 0.8)]

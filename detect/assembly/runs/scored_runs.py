@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from detect.assembly.fields import Seed
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.renamed import RENAMED
-from detect.evaluation.runs import SCORE_NAMES, ScoredRun
+from detect.evaluation.runs import IMAGES, SCORE_NAMES, ScoredRun
 from detect.reporting.output.predictions import read_json_object
 from detect.reporting.settings_files import read_settings_file
 
@@ -45,7 +45,7 @@ class Confusion:
 
 SCORES: dict[str, TypeAdapter[Any]] = {
     **{name: TypeAdapter(float | None) for name in (*SCORE_NAMES, "radius", "iou")},
-    **{name: TypeAdapter(Objects | None) for name in ("objects", "found")},
+    **{name: TypeAdapter(Objects | None) for name in ("objects", "found", IMAGES)},
     "split": TypeAdapter(str | None),
     "confusion": TypeAdapter(Confusion | None),
 }
