@@ -41,6 +41,9 @@ MASK_WORDS = ("mask_", "_mask", "-mask")
 MOST_MASK_PIXELS = 1 << 28
 """Most pixels of a mask."""
 
+INEXACT, HALF = (".jpg", ".jpeg", ".jpe", ".jfif"), 128
+"""Endings of pictures whose black is near to black only, and from which value on a pixel of theirs is not."""
+
 ALIKE = 0.02
 """Greatest difference of the sides' ratio between a mask and its image."""
 
@@ -220,7 +223,7 @@ def _stem(name: str) -> str:
 def _mask_stems(path: Path) -> list[str]:
     """Return what the image of a mask may be called."""
     stem = path.stem.casefold()
-    return [stem, *(cut(word) for word in MASK_WORDS for cut in _cuts(stem))]
+    return [stem, _stem(path.stem), *(cut(word) for word in MASK_WORDS for cut in _cuts(stem))]
 
 
 def _cuts(stem: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
@@ -228,7 +231,7 @@ def _cuts(stem: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
 
 
 def _mask(path: Path, image: AnnotatedImage) -> NDArray[np.bool_]:
-    """Return which pixels of a mask are not black.
+    """Return which pixels of a mask are not black in one of its bands; of a JPEG, whose black is not exact, not dark.
 
     Raises:
         AnnotationError: it cannot be read, is too large, or has another form than its image.
@@ -243,8 +246,12 @@ def _mask(path: Path, image: AnnotatedImage) -> NDArray[np.bool_]:
                 f"{path}: {height} x {width} pixels have another form than {image.name}, of {image.shape[0]} x "
                 f"{image.shape[1]}; a mask covers its whole image, at any scale"
             )
-        with SceneReader(scene, (1,)) as reader:
-            pixels = reader.read(Window(0, 0, height, width))
+        with SceneReader(scene, scene.shown_bands) as reader:
+            brightness = reader.read(Window(0, 0, height, width)).max(axis=0)
     except OSError as error:
         raise AnnotationError(f"{path}: the mask cannot be read ({error})") from error
-    return np.asarray(pixels[0] != 0)
+    inexact = path.suffix.lower() in INEXACT and brightness.dtype == np.uint8
+    mask = np.asarray(brightness >= HALF if inexact else brightness != 0)
+    if not mask.any():
+        logger.warning("%s is all black: nothing of %s is ignored", path, image.name)
+    return mask

@@ -131,3 +131,20 @@ def test_polygons_on_the_map_need_an_image_that_is_on_it(images: dict[str, Annot
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     with pytest.raises(AnnotationError, match=r"ignored\.geojson.*none of the images.*property image"):
         ignored_areas(file, images)
+
+
+def test_masks_of_any_colour_and_of_jpeg_are_read(
+    images: dict[str, AnnotatedImage], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A green left half; a JPEG, whose black is not exact but whose 8 x 8 blocks are; a name with both endings."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    green = np.zeros((40, 60, 3), np.uint8)
+    green[:, :32, 1] = 200
+    Image.fromarray(green).save(folder / "a.png.png")
+    Image.fromarray(np.where(green > 0, 255, 7).max(axis=2).astype(np.uint8)).save(folder / "b.jpg", quality=60)
+    found, unknown = ignored_areas(folder, images)
+    assert area(found["a.png"]) == 32 * 40 and area(found["b.png"]) == 32 * 40 and unknown == []
+    Image.new("L", (60, 40)).save(folder / "a.png.png")
+    ignored_areas(folder, images)
+    assert "a.png.png is all black" in caplog.text
