@@ -284,6 +284,60 @@ def test_predictions_are_scored_without_what_the_model_ignores_and_with_its_look
     assert scores["recall"] == 1 and scores["precision"] == pytest.approx((left - 1) / left)
 
 
+def test_a_run_of_an_earlier_version_takes_labels_from_the_model_that_counted_and_from_no_other(
+    boxes: Path, tmp_path: Path
+) -> None:
+    """The last of all that was found is `rock` in the truth: a look-alike for the model, so nothing is missed.
+
+    With another file in its place nothing is known of rocks, and one object is missed by its class's name.
+    """
+    net, card = load_model(boxes / "model.safetensors")
+    training = {**card.training, "negative_labels": ["rock"]}
+    model = tmp_path / "model.safetensors"
+    save_model(model, net, replace(card, training=training))
+    assert predicted(model, boxes / "images", tmp_path / "out").code == 0
+    facts = json.loads((tmp_path / "out/run.json").read_text())
+    del facts["model"]["labels"], facts["model"]["training_images"]
+    (tmp_path / "out/run.json").write_text(json.dumps(facts))
+    annotate(read_detections(tmp_path / "out/detections.csv", ("a", "b")), tmp_path / "t.csv")
+    rows = (tmp_path / "t.csv").read_text().splitlines()
+    rows[-1] = rows[-1].rpartition(",")[0] + ",rock"
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    which = (f"predictions={tmp_path / 'out'}", f"annotations={tmp_path / 't.csv'}", "iou=0.99")
+
+    def scored(name: str) -> tuple[str, dict[str, float]]:
+        done = call("evaluate", *which, f"output={tmp_path / name}")
+        assert done.code == 0, done.log
+        return done.log, json.loads((tmp_path / name / "scores.json").read_text())
+
+    log, scores = scored("asked")
+    assert "data.labels.negative=[rock], as in training" in log
+    assert (scores["objects"], scores["found"], scores["recall"]) == (len(rows) - 2, len(rows) - 1, 1)
+    save_model(model, net, replace(card, training={**training, "negative_labels": ["sand"]}))
+    log, scores = scored("another")
+    assert "is not the file that counted" in log and "rock" in scores["per_class"]
+    assert (scores["objects"], scores["recall_classwise"]) == (len(rows) - 1, pytest.approx(1 - 1 / (len(rows) - 1)))
+    model.unlink()
+    log, again = scored("gone")
+    assert "its model cannot be asked" in log and again["objects"] == scores["objects"]
+
+
+def test_points_of_labels_that_the_model_ignores_are_no_objects(made: Callable[[str], Path], tmp_path: Path) -> None:
+    """One more point than was found, of a label that training ignored: neither missed nor a region."""
+    found = read_detections(made("points") / "out/detections.csv", ("a", "b"))
+    rows = [
+        f"{image},{x},{y},{name}"
+        for image, table in found.items()
+        for (x, y), name in zip(table.xy, table.names, strict=True)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["image,x,y,label", *rows, "0.png,3,3,unsure"]) + "\n")
+    which = (f"predictions={made('points') / 'out'}", f"annotations={tmp_path / 't.csv'}", f"output={tmp_path / 's'}")
+    done = call("evaluate", *which, "data.labels.ignored=[unsure]")
+    assert done.code == 0 and "unsure are points here and no regions to ignore" in done.log, done.log
+    scores = json.loads((tmp_path / "s/scores.json").read_text())
+    assert scores["objects"] == scores["found"] == sum(map(len, found.values())) and scores["f1"] == 1
+
+
 def test_a_model_is_scored_on_labelled_images_without_what_is_ignored(boxes: Path, tmp_path: Path) -> None:
     """The truth is what the model finds at its threshold, but that a region of unknown content lies over the first.
 

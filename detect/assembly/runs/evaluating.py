@@ -12,7 +12,7 @@ from detect.assembly.command import DONE
 from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
-from detect.assembly.runs.recorded_labels import read_truth, with_recorded
+from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
@@ -65,7 +65,8 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     folder = existing(settings.predictions, "predictions", "folder of predictions")
     paths = PredictionPaths(folder)
     predictions = read_predictions(folder)
-    settings = with_recorded(settings, predictions.model)
+    model = model_of_run(predictions)
+    settings = with_recorded(settings, model)
     annotations = read_truth(settings)
     truth = annotations.truth
     if predictions.areas is not None:
@@ -93,7 +94,7 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     criterion = Criterion(radius.file_px, settings.iou)
     scores = score_scenes(compared.found, compared.truth, criterion)
     group_of = {image.name: image.group for image in annotations.images}
-    training = TrainingImages.from_record(predictions.model.get("training_images") or {})
+    training = TrainingImages.from_record(model.get(TRAINING_IMAGES) or {})
     scores = with_seen(scores, training, {image: group_of[key] for image, key in pairs.items()})
     left = {"not_annotated": sorted(set(done) - set(pairs)), "not_predicted": sorted(set(truth) - set(pairs.values()))}
     for what, images in left.items():

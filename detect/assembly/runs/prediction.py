@@ -263,7 +263,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         card: the model's.
         threshold: least score of a detection in this run.
     """
-    from detect.assembly.runs.recorded_labels import LABELS, label_facts
+    from detect.assembly.runs.recorded_labels import LABELS, TRAINING_IMAGES, label_facts
     from detect.evaluation.seen import TrainingImages
 
     return {
@@ -280,7 +280,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "gsd": card.resolution.gsd,
         "matching": card.training.get("matching"),
         LABELS: label_facts(card.training),
-        "training_images": TrainingImages.from_record(card.training).to_record(),
+        TRAINING_IMAGES: TrainingImages.from_record(card.training).to_record(),
     }
 
 
