@@ -15,6 +15,7 @@ from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
+from detect.assembly.runs.run_threshold import notes_on_views
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
@@ -172,7 +173,7 @@ def run_facts(
             "max_memory": settings.max_memory.text,
             "write": [name for name in PRODUCTS if name in settings.write],
         },
-        "notes": [*card.training.get("notes", ()), *_notes_on_passed(passed_over)],
+        "notes": [*card.training.get("notes", ()), *notes_on_views(settings), *_notes_on_passed(passed_over)],
         "passed_over": {reason: list(names) for reason, names in passed_over.items()},
     }
 

@@ -1,5 +1,6 @@
 """The threshold of a run: the model's, one that is given, or one that is told by all its scores."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from detect.reporting.output.ground_survey import GroundSurvey
     from detect.reporting.output.prediction_folder import PredictionFolder
 
+logger = logging.getLogger(__name__)
+
 
 def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
     """Return the least score that is looked for; below the threshold where that is told at the end."""
@@ -28,6 +31,18 @@ def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
 def threshold_settings(settings: PredictSettings) -> dict[str, Any]:
     """Return what the results depend on of a threshold that is told at the end; nothing of one that is known."""
     return {"threshold": SURVEY, "candidates_from": SURVEY_FLOOR} if settings.threshold == SURVEY else {}
+
+
+def notes_on_views(settings: PredictSettings) -> list[str]:
+    """Return, and log, that a model's own threshold was chosen on single views where several are asked for."""
+    if settings.threshold is not None or settings.tta == "none":
+        return []
+    sentence = (
+        f"the model's threshold was chosen without tta, and scores of tta={settings.tta} may be others: counts can be "
+        "off by that; tta=none counts as it was chosen, threshold= sets another"
+    )
+    logger.warning("%s", sentence)
+    return [sentence]
 
 
 def output_sink(
