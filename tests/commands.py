@@ -10,6 +10,10 @@ from unittest import mock
 from hydra.core.global_hydra import GlobalHydra
 
 
+class LostError(Exception):
+    """The machine was lost, in a test that pretends it."""
+
+
 @dataclass(frozen=True)
 class Called:
     """Exit code and log of a command."""

@@ -11,7 +11,7 @@ from detect.assembly.folds import choosing
 from detect.learning.checkpoints import Checkpoints
 from detect.learning.run_file import read_run_facts, read_run_tensors, write_run_file
 from detect.nets.modelfile import load_model
-from tests.commands import Called, call
+from tests.commands import Called, LostError, call
 from tools.kill_training import COMMON, SAME, VARIANTS, contents, write_images
 
 pytestmark = [
@@ -23,10 +23,6 @@ QUICK = ("data.sampling.samples=32", "trainer.max_epochs=4", "data.mining.at=[0.
 EAGER = ("trainer.ema=0.2", "finetune.lr=0.02", "finetune.score_every=2")
 
 Train = Callable[..., Called]
-
-
-class LostError(Exception):
-    """The machine was lost."""
 
 
 @pytest.fixture(scope="module")

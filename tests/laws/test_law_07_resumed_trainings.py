@@ -16,7 +16,7 @@ import yaml
 from detect.learning.checkpoints import Checkpoints
 from detect.learning.run_file import read_run_facts, read_run_tensors, write_run_file
 from detect.reporting.output.journal import lock_folder
-from tests.commands import Called, call
+from tests.commands import Called, LostError, call
 from tools.kill_training import COMMON, SAME, VARIANTS, contents, write_images
 
 pytestmark = [
@@ -28,10 +28,6 @@ QUICK = ("data.sampling.samples=16", "trainer.max_epochs=3", "data.mining.at=[0.
 MORE = {"grid, averaged": ("data.sampling.samples=32", "trainer.max_epochs=2", "trainer.ema=0.2", "finetune.lr=0.02")}
 
 Train = Callable[..., Called]
-
-
-class LostError(Exception):
-    """The machine was lost."""
 
 
 @pytest.fixture(scope="module")
