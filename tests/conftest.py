@@ -62,6 +62,7 @@ SMALL = (
     "trainer.max_epochs=2",
     "data.sampling.samples=96",
     "data.loading.batch_size=8",
+    "net=patch",
     "net.patch_size=32",
     "net.margin=16",
 )

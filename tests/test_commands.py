@@ -426,6 +426,8 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
     done = call("train", *data, f"output={tmp_path / 'run'}", *more)
     assert done.code == 0, done.log
     assert (tmp_path / "run/validation/confusion.png").exists() and (tmp_path / "run/curves.png").exists()
+    assert "net=auto is net=patch here" in done.log and "kind: patch" in (tmp_path / "run/config.yaml").read_text()
+    assert call("train", *data, f"output={tmp_path / 'run'}", *more, "resume=true").code == 0
     done = call("evaluate", f"model={tmp_path / 'run/model.safetensors'}", *data, f"output={tmp_path / 'scores'}")
     scores = json.loads((tmp_path / "scores/scores.json").read_text())
     assert done.code == 0 and scores["accuracy"] > 0.9
@@ -460,6 +462,7 @@ def test_boxes_smaller_than_the_stride_and_random_weights_train(tmp_path):
         f"data.root={tmp_path}",
         f"data.annotations={table}",
         f"output={tmp_path / 'run'}",
+        "net=patch",
         "net.weights=none",
         "trainer.max_epochs=1",
         "data.sampling.samples=32",

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 import detect
 from detect.assembly.command import conf_folder
+from detect.assembly.commandline.net_choice import AUTO
 from detect.assembly.heads.choice import NetSettings
 from detect.nets.heads.specs import HEADS
 
@@ -56,7 +57,7 @@ def test_a_head_has_one_name_in_every_room_and_in_the_configuration() -> None:
     kinds = {get_type_hints(net)["kind"].__args__[0] for net in NETS}
     assert set(HEADS) == kinds
     for folder in (conf / "net", conf / "head_defaults"):
-        assert {path.stem for path in folder.glob("*.yaml")} == kinds
+        assert {path.stem for path in folder.glob("*.yaml")} == {*kinds, AUTO}
     for room in ("nets/heads", "assembly/heads", "learning", "inference/decoding"):
         assert kinds <= {path.stem for path in (package / room).glob("*.py")}
 

@@ -18,6 +18,7 @@ from tests.conftest import plant, scatter
 torch.set_num_threads(1)
 
 TINY = (
+    "net=patch",
     "net.backbone=test_resnet",
     "net.weights=none",
     "net.stride=8",

@@ -58,6 +58,7 @@ MOST_ERROR, MOST_AWAY_PX, MOST_MORE_MIB = 0.01, 4.0, 300
 GROUND, DISC = np.array([95, 105, 85]), (225, 140, 40)
 
 SMALL_NET = (
+    "net=patch",
     "net.backbone=lenet5",
     "net.weights=none",
     "net.stride=4",

@@ -47,6 +47,7 @@ def train_small_model(root: Path, folder: Path) -> Path | None:
         f"data.root={folder / 'data'}",
         f"data.annotations={folder / 'data/points.csv'}",
         f"output={folder / 'model'}",
+        "net=patch",
         "net.backbone=lenet5",
         "net.weights=none",
         "net.stride=4",

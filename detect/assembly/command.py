@@ -5,10 +5,9 @@ import ctypes
 import functools
 import logging
 import os
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +44,11 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
         def main() -> None:
             start_log()
             _quote_texts(name)
+            _choose_net(name)
             if any(each in HELP for each in sys.argv[1:]):
                 _show_help(name)
                 return
-            if not _known_names(name, sys.argv[1:]):
-                sys.exit(WRONG_USE)
+            _check_names(name)
             _put_settings_first()
             _compose_and_run(name, function)
 
@@ -65,6 +64,25 @@ def _quote_texts(name: str) -> None:
     sys.argv[1:] = in_hydras_grammar(SETTINGS[name], sys.argv[1:])
 
 
+def _choose_net(name: str) -> None:
+    from detect.assembly.settings import SETTINGS, LearningSettings
+
+    if issubclass(SETTINGS[name], LearningSettings):
+        from detect.assembly.commandline.net_choice import with_net
+
+        sys.argv[1:] = with_net(name, sys.argv[1:], conf_folder())
+
+
+def _check_names(name: str) -> None:
+    from detect.assembly.commandline.refusals import refused
+
+    said = refused(name, sys.argv[1:], conf_folder())
+    for each in said:
+        logger.error("%s", each)
+    if said:
+        sys.exit(WRONG_USE)
+
+
 def _put_settings_first() -> None:
     from detect.assembly.renamed import settings_first
 
@@ -74,12 +92,13 @@ def _put_settings_first() -> None:
 def _show_help(name: str) -> None:
     from hydra.errors import HydraException
 
+    from detect.assembly.commandline.refusals import composition_message
     from detect.assembly.help import help_text
 
     try:
         sys.stdout.write(help_text(name, sys.argv[1:], conf_folder()))
     except (HydraException, ValueError) as error:
-        logger.error("%s", _composition_message(name, error))
+        logger.error("%s", composition_message(name, sys.argv[1:], error, conf_folder()))
         raise SystemExit(WRONG_USE) from None
 
 
@@ -88,6 +107,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     import hydra
     from hydra.errors import HydraException
 
+    from detect.assembly.commandline.refusals import composition_message
     from detect.assembly.folders import in_multirun
     from detect.assembly.help import check_files
 
@@ -107,7 +127,7 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     except (HydraException, ValueError) as error:
         if codes:
             raise
-        logger.error("%s", _composition_message(name, error))
+        logger.error("%s", composition_message(name, sys.argv[1:], error, conf_folder()))
         raise SystemExit(WRONG_USE) from None
     except SystemExit as stop:
         if stop.code and not codes:
@@ -131,64 +151,11 @@ def _own_errors() -> Iterator[None]:
             os.environ[HYDRA_RAISES] = before
 
 
-def _composition_message(name: str, error: Exception) -> str:
-    """Return what is wrong with the settings of a command line, in a sentence; hydra's own advice leads astray."""
-    from detect.assembly.help import setting_names
-    from detect.assembly.renamed import RENAMED, UNSET, misplaced_sign, unknown_setting
-
-    for pattern, sign in UNSET.items():
-        found = re.search(pattern, str(error))
-        if found:
-            known = setting_names(name, sys.argv[1:], conf_folder())
-            return misplaced_sign(sign, found[1], known) if sign else unknown_setting(found[1], known)
-    choice = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", str(error))
-    if choice:
-        there = sorted(file.stem for file in (conf_folder() / choice[1]).glob("*.yaml"))
-        return f"{choice[1]}={choice[2]}: no such choice; {choice[1]} is one of {', '.join(there)}"
-    unread = getattr(error, "override", None)
-    if unread is not None:
-        setting, _, value = str(unread).partition("=")
-        known = setting_names(name, [], conf_folder())
-        if setting.isascii() and setting.lstrip("+~") not in [*known, *RENAMED] and " " not in setting:
-            return unknown_setting(setting.lstrip("+~"), known)
-        return (
-            f"{unread} cannot be read: a setting is given as name=value, and here a value with blanks, brackets or "
-            f"other signs goes into quotes inside quotes: \"{setting}='{value or 'value'}'\", of a list each item"
-        )
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return "; ".join([line for line in lines if not re.search(r"hydra\.cc|append|raised while", line)][:2])
-
-
-def _known_names(name: str, arguments: Sequence[str]) -> bool:
-    """Return whether nothing is asked of hydra that the commands do not have, nor by the name of an earlier version."""
-    from detect.assembly.renamed import RENAMED, is_offered, unknown_setting
-
-    for each in arguments:
-        if not is_offered(each):
-            logger.error(
-                "%s is not for these commands: their settings are given as name=value, those of a file by "
-                "--config-dir=DIR experiment=NAME",
-                each.partition("=")[0],
-            )
-            return False
-    given = [each.lstrip("+~").partition("=")[0] for each in arguments if not each.startswith("-")]
-    if "" in given:
-        logger.error("a setting is given as name=value, and one has no name: %s", " ".join(arguments))
-        return False
-    old = [each for each in given if each in RENAMED]
-    if old:
-        from detect.assembly.help import setting_names
-
-        known = setting_names(name, arguments, conf_folder())
-        for each in old:
-            logger.error("%s", unknown_setting(each, known))
-    return not old
-
-
 def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> int:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf.errors import OmegaConfBaseException
 
+    from detect.assembly.commandline.net_choice import log_net
     from detect.assembly.gate import check_hydra, checked
     from detect.assembly.settings import SETTINGS
 
@@ -197,6 +164,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
     try:
         check_hydra(HydraConfig.get())
         settings: Any = checked(cfg, SETTINGS[name])
+        log_net(HydraConfig.get().runtime.choices)
         with _opened_mosaics(settings):
             return function(settings)
     except KeyboardInterrupt as stop:

@@ -92,7 +92,7 @@ def check_files(name: str, arguments: Sequence[str], conf: Path) -> None:
     if (folder is None or not folder.is_dir()) and not any("hydra.searchpath" in each for each in given):
         return
     wanted = _hydras(name, [each for each in given if each.lstrip("+~").startswith(("hydra.", "hydra/"))], conf, folder)
-    for settings in _without_sweeps(given, [conf, *([folder] if folder else [])]):
+    for settings in without_sweeps(given, [conf, *([folder] if folder else [])]):
         found = _hydras(name, settings, conf, folder)
         if found != wanted:
             other = ", ".join(f"hydra.{key}" for key in found if found[key] != wanted.get(key))
@@ -101,12 +101,12 @@ def check_files(name: str, arguments: Sequence[str], conf: Path) -> None:
 
 def _hydras(name: str, settings: list[str], conf: Path, folder: Path | None) -> dict[str, Any]:
     """Return hydra's own settings, without what it notes of the run."""
-    own: Any = OmegaConf.to_container(_configuration(name, settings, conf, folder).hydra)
+    own: Any = OmegaConf.to_container(configuration(name, settings, conf, folder).hydra)
     own["job"].pop("override_dirname")
     return {key: value for key, value in own.items() if key not in ("overrides", "runtime")}
 
 
-def _without_sweeps(settings: list[str], folders: list[Path]) -> Iterator[list[str]]:
+def without_sweeps(settings: list[str], folders: list[Path]) -> Iterator[list[str]]:
     """Yield settings without the lists of `-m`: such that each choice of a group is in one, and of others the first."""
     columns = []
     for each in OverridesParser.create().parse_overrides(settings):
@@ -119,7 +119,7 @@ def _without_sweeps(settings: list[str], folders: list[Path]) -> Iterator[list[s
         yield [values[min(number, len(values) - 1)] for values in columns]
 
 
-def _configuration(name: str, settings: list[str], conf: Path, folder: Path | None) -> Any:
+def configuration(name: str, settings: list[str], conf: Path, folder: Path | None) -> Any:
     """Return the composed configuration, hydra's part with it."""
     more = [] if folder is None else [f"hydra.searchpath=[{json.dumps(f'file://{folder}', ensure_ascii=False)}]"]
     GlobalHydra.instance().clear()
@@ -131,7 +131,7 @@ def _composed(
     name: str, overrides: list[str], conf: Path, folder: Path | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the composed settings and the choice of every group."""
-    cfg = _configuration(name, overrides, conf, folder)
+    cfg = configuration(name, overrides, conf, folder)
     choices = {group: str(choice) for group, choice in cfg.hydra.runtime.choices.items() if "/" not in group}
     data: Any = OmegaConf.to_container(cfg)
     return {key: value for key, value in data.items() if key != "hydra"}, choices

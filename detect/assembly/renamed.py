@@ -4,6 +4,11 @@ import argparse
 import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from detect.assembly.command import conf_folder
 
 RENAMED = {
     "data.negative_labels": "data.labels.negative",
@@ -58,7 +63,7 @@ UNSET = {
 
 
 def unknown_setting(name: str, known: Collection[str]) -> str:
-    """Return what is said of a setting that a command does not have: its name of today, or similar ones.
+    """Return what is said of a setting that a command does not have: its name of today, its network, or similar ones.
 
     Args:
         name: as it was given.
@@ -68,6 +73,9 @@ def unknown_setting(name: str, known: Collection[str]) -> str:
         return f"{name} is called {RENAMED[name]} now"
     if name == "experiment" and name in known:
         return "the file of an experiment sets settings by their full names: it must begin with # @package _global_"
+    nets = nets_with(name) if any(each.startswith("net.") for each in known) else []
+    if nets and name not in known:
+        return f"{name} is a setting of another network: give it with net={' or net='.join(nets)}"
     last = name.rpartition(".")[2]
     groups = {each[:place] for each in known for place, letter in enumerate(each) if letter == "."}
     similar = [
@@ -79,6 +87,18 @@ def unknown_setting(name: str, known: Collection[str]) -> str:
         similar = [ends[each] for each in difflib.get_close_matches(last, ends, 1, 0.75)]
     meant = f"did you mean {' or '.join(dict.fromkeys(similar))}? " if similar else ""
     return f"{name}: no such setting; {meant}--help shows those that there are"
+
+
+def nets_with(name: str) -> list[str]:
+    """Return the networks that have a setting, such as `net.deepest`, by the files of `conf/net`."""
+    found = []
+    *groups, last = name.split(".")
+    for file in sorted((conf_folder() / "net").glob("*.yaml")):
+        settings: Any = {"net": yaml.safe_load(file.read_text(encoding="utf-8"))}
+        for group in groups:
+            settings = settings.get(group) if isinstance(settings, dict) else None
+        found += [file.stem] if isinstance(settings, dict) and last in settings else []
+    return found
 
 
 def misplaced_sign(sign: str, name: str, known: Collection[str]) -> str:

@@ -18,7 +18,9 @@ def grid_settings(data: Path, table: str, *overrides: str) -> TrainSettings:
 
 def patch_settings(data: Path, table: str, *overrides: str) -> TrainSettings:
     """A small patch classifier."""
-    return settings_of("train", f"data.root={data}", f"data.annotations={data / table}", *NO_WEIGHTS, *overrides)
+    return settings_of(
+        "train", f"data.root={data}", f"data.annotations={data / table}", "net=patch", *NO_WEIGHTS, *overrides
+    )
 
 
 def material_of(settings: TrainSettings) -> TrainingMaterial:

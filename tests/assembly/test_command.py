@@ -35,7 +35,7 @@ def test_names_of_today_are_those_of_settings(new: str) -> None:
     ("argument", "named"),
     [
         ("nonsense=1", "nonsense: no such setting"),
-        ("net=foo", "net is one of grid, patch"),
+        ("net=foo", "net is one of auto, grid, patch"),
         ("data.x", "data.x"),
         ("finetune=5", "int"),
     ],
@@ -60,13 +60,14 @@ def test_help_shows_the_settings_that_the_command_would_have(name: str) -> None:
 
 
 def test_help_follows_the_choices_of_the_command_line() -> None:
-    patch, grid = (help_text("train", given, conf_folder()) for given in ([], ["net=grid", "--help"]))
+    auto, grid, patch = (help_text("train", given, conf_folder()) for given in ([], ["net=grid", "-h"], ["net=patch"]))
     assert "  patch_size: auto " in patch and "  deepest: " not in patch and "# > net=patch " in patch
     assert "  deepest: 32 " in grid and "  freeze_bn: true " in grid and "patch_size: " not in grid
+    assert "# > net=auto " in auto and auto.replace("net=auto", "").count("\n") == grid.count("\n")
 
 
 def test_help_says_what_a_setting_is_for_in_the_words_of_its_file() -> None:
-    text = help_text("train", [], conf_folder())
+    text = help_text("train", ["net=patch"], conf_folder())
     assert re.search(r"^seed: 0 +# of the draws", text, re.M)
     wrapped = re.search(r"^  patch_size: auto +# (.*)\n +#   (.*)$", text, re.M)
     file = (conf_folder() / "net/patch.yaml").read_text(encoding="utf-8")
@@ -75,7 +76,7 @@ def test_help_says_what_a_setting_is_for_in_the_words_of_its_file() -> None:
 
 def test_help_of_a_wrong_choice_names_those_that_there_are() -> None:
     done = call("train", "--help", "net=gird")
-    assert done.code == 2 and "net is one of grid, patch" in done.log
+    assert done.code == 2 and "net is one of auto, grid, patch" in done.log
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,9 @@ def test_resampled_images_and_what_is_labelled_in_them(data: Path, caplog: pytes
 def test_the_patch_follows_the_size_that_is_seen(data: Path) -> None:
     """Boxes 20 pixels wide seen at 2.4 are 48; points take 64 whatever the scale, and both say what does not suit."""
     boxes, points = (
-        material_of(settings_of("train", f"data.root={data}", f"data.annotations={data / table}", "data.scale=2.4"))
+        material_of(
+            settings_of("train", f"data.root={data}", f"data.annotations={data / table}", "net=patch", "data.scale=2.4")
+        )
         for table in ("boxes.csv", "points.csv")
     )
     assert boxes.spec.head == PatchHead(48, "background") and boxes.samples.warnings == ()

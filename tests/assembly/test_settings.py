@@ -142,7 +142,7 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
     ],
 )
 def test_what_is_wrong_is_named_with_its_bound_and_its_value(override: str, must: str, value: str) -> None:
-    name, said, got = wrong("train", "data.root=x", override)
+    name, said, got = wrong("train", "data.root=x", "net=patch", override)
     assert (name, got) == (override.partition("=")[0], value) and must in said
 
 
@@ -190,7 +190,7 @@ def test_a_crop_that_does_not_go_with_the_head_is_named() -> None:
     [
         ("data.match_radius", "data.matching.radius"),
         ("data.radius", "data.matching.radius"),
-        ("net.patchsize", "net.patch_size"),
+        ("net.objectsize", "net.object_size"),
         ("trainer.epochs", "trainer.max_epochs"),
     ],
 )
@@ -241,8 +241,10 @@ def test_rectangles_may_stand_in_the_settings_themselves() -> None:
 
 
 def test_the_configuration_is_kept_as_it_was_given() -> None:
-    made = settings_of("train", "data.root=x", "net.patch_size=auto")
-    assert made.config["net"]["patch_size"] == "auto" and made.config == composed("train", "output=" + str(made.output))
+    made = settings_of("train", "data.root=x", "net.object_size=auto")
+    assert made.config["net"]["object_size"] == "auto" and made.config == composed(
+        "train", "output=" + str(made.output)
+    )
 
 
 def test_lightnings_settings_are_lightnings_by_name() -> None:

@@ -25,6 +25,7 @@ SMALL_NET = (
 )
 PATCH_NET = (
     *SMALL_NET,
+    "net=patch",
     "net.stride=4",
     "net.patch_size=20",
     "net.margin=24",

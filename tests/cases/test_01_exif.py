@@ -114,6 +114,7 @@ def test_a_stated_size_is_that_of_the_shown_image(tmp_path: Path) -> None:
         f"output={tmp_path / 'sheet.jpg'}",
         "samples=4",
         "data.split.val=[b.png]",
+        "net=patch",
         "net.backbone=lenet5",
         "net.weights=none",
         "net.stride=4",
