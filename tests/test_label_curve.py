@@ -56,25 +56,43 @@ def test_finished_runs_are_kept_and_nothing_is_trained_dry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained: list[str] = []
+    broken = True
 
-    def train(given: Sequence[str], log: Path) -> None:
-        """A training that finds every object, in no time."""
+    def train(given: Sequence[str], log: Path, threads: int | None) -> bool:
+        """A training that finds every object, in no time; that of two images with c.png left out fails."""
         settings = dict(each.split("=", 1) for each in given)
         labels = pd.read_csv(settings["data.annotations"], dtype=str, keep_default_na=False)
-        assert set(labels["split"]) == {"", "test"}
+        assert set(labels["split"]) == {"", "test"} and settings["trainer.max_epochs"] == "1" and threads == 1
         trained.append(Path(settings["output"]).name)
+        if broken and trained[-1] == "2-c-seed0":
+            return False
         scores = {"f1": 1, "precision": 1, "recall": 1, "objects": 1, "found": 1, "count_bias_percent": 0}
         (Path(settings["output"]) / "test").mkdir(parents=True)
         (Path(settings["output"]) / "test/scores.json").write_text(json.dumps(scores))
+        return True
 
     monkeypatch.setattr(label_curve, "train", train)
     (tmp_path / "data/sealions").mkdir(parents=True)
     table("abc").to_csv(tmp_path / "data/sealions/points.csv", index=False)
-    asked = ["--data", str(tmp_path / "data"), "--into", str(tmp_path / "runs"), "--sets", "sealions"]
-    assert label_curve.main([*asked, "--dry"]) == 0 and not trained and "no run is done" in capsys.readouterr().out
-    assert label_curve.main([*asked, "--figure", str(tmp_path / "curve.svg")]) == 0
-    assert sorted(trained) == sorted(f"{size}-{name}-seed0" for size in (1, 2) for name in "abc")
-    assert label_curve.main(asked) == 0 and len(trained) == 6
+    asked = [
+        "--data",
+        str(tmp_path / "data"),
+        "--into",
+        str(tmp_path / "runs"),
+        "trainer.max_epochs=1",
+        "--threads",
+        "1",
+    ]
+    asked += ["--sets", "sealions"]
+    assert label_curve.main([*asked, "--dry"]) == 0 and not trained
+    assert "6 of 6 runs are not done" in capsys.readouterr().out
+    assert label_curve.main([*asked, "--sizes", "2", "--figure", str(tmp_path / "curve.svg")]) == 1
+    assert trained == [f"2-{name}-seed0" for name in "abc"], "a failed one does not stop the others"
+    assert "1 of 3 runs are not done" in capsys.readouterr().out
+    broken = False
+    assert label_curve.main(asked) == 0
+    assert sorted(trained[3:]) == sorted([*(f"1-{name}-seed0" for name in "abc"), "2-c-seed0"])
+    assert label_curve.main(asked) == 0 and len(trained) == 7
     assert "| sea lions | 2 | 2 | 3 | 1.000 (1.00 to 1.00) | 0 % | +0 % |" in capsys.readouterr().out
     assert (tmp_path / "curve.svg").read_text().startswith("<?xml") and (tmp_path / "runs/curve.png").exists()
     assert len(json.loads((tmp_path / "runs/curve.json").read_text())) == 6

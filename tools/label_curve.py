@@ -1,8 +1,10 @@
 """How many labelled images are enough: F1 and the error of the count over the number of images that train.
 
-    python tools/label_curve.py --data DIR --into runs/labels [--sets sealions,steel_bars,urban_trees] [--seeds 0,1]
+    python tools/label_curve.py --data DIR --into runs/labels [--sets sealions,steel_bars] [--sizes 1,2] [--seeds 0,1]
+        [NAME=VALUE ...]
 
-`--data` holds the sets in folders of their names (`SETS`). Of each set some images are held back: those of one side of
+`--data` holds the sets in folders of their names (`SETS`); settings of `detect.train` that are given are those of every
+training. Of each set some images are held back: those of one side of
 its table, or each image in turn. The others are shuffled by the seed, and the first 1, 2, 3, 5, 10 of them train, so
 that more images are always more than the same ones. Threshold and epoch are chosen within the training images, as ever
 (of a single image, on a strip of it), and each model counts the images held back once; nothing is chosen on them. All
@@ -10,13 +12,16 @@ trainings of a set are of the same length, whatever the number of images.
 
 Printed and drawn are F1 over all runs' objects together, and the mean of the absolute errors of the runs' counts, in
 percent; `curve.json` in `--into` has every run. Runs that are done with the same settings are not repeated, so that a
-stopped command goes on where it was; `--dry` trains nothing, and draws what is there.
+stopped command goes on where it was; `--dry` trains nothing, and draws what is there. A training that fails is named
+and does not stop the others.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +35,9 @@ from detect.imagery.files import replace_file
 
 SIZES = (1, 2, 3, 5, 10)
 """Numbers of images that train, as far as a set has them."""
+
+INK, BLUE, RED = "#1f2328", "#0969da", "#bc4c00"
+"""Colours of the figure: its text, F1, and the error of the count."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,30 @@ class Draw:
     tested: tuple[str, ...]
 
 
-def draws(table: pd.DataFrame, held: str | None, seed: int) -> Iterator[Draw]:
+@dataclass(frozen=True)
+class Plan:
+    """Where the sets lie, where runs go, and how they are trained.
+
+    Attributes:
+        data: the folder of the sets.
+        into: the folder of the runs.
+        settings: of every training, after those of its set.
+        threads: of a training's arithmetic; None leaves that to it.
+        dry: whether nothing is trained.
+    """
+
+    data: Path
+    into: Path
+    settings: tuple[str, ...]
+    threads: int | None
+    dry: bool
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return the labels of a set, all as text."""
+        return pd.read_csv(self.data / name / SETS[name].annotations, dtype=str)
+
+
+def draws(table: pd.DataFrame, held: str | None, seed: int, sizes: Sequence[int] = SIZES) -> Iterator[Draw]:
     """Yield the draws of a set for a seed, those with few images first.
 
     The images are shuffled once, and those train that follow the first one held back: where each is held back in turn,
@@ -81,6 +112,7 @@ def draws(table: pd.DataFrame, held: str | None, seed: int) -> Iterator[Draw]:
         table: with `image`, and with `split` where one side is held back.
         held: that side; None holds back each image in turn.
         seed: of the shuffling.
+        sizes: numbers of images that train; those that there are not are left out.
 
     Raises:
         ValueError: nothing is held back, or nothing is left.
@@ -92,7 +124,7 @@ def draws(table: pd.DataFrame, held: str | None, seed: int) -> Iterator[Draw]:
     else:
         kept = set(table.loc[table["split"] == held, "image"])
         parts = [tuple(name for name in names if name in kept)]
-    for size in SIZES:
+    for size in sizes:
         for part in parts:
             if not part or len(part) == len(names):
                 raise ValueError(f"{len(part)} of {len(names)} images are held back, as split={held}; name another")
@@ -112,16 +144,15 @@ def write_table(table: pd.DataFrame, draw: Draw, path: Path) -> int:
     return int((used["split"] == "").sum())
 
 
-def run(labelled: LabelledSet, name: str, draw: Draw, data: Path, into: Path, dry: bool) -> dict[str, Any] | None:
-    """Return the scores of a draw, trained unless that is done with the same settings; None if it is not to be."""
-    folder = into / name / draw.name
-    root = data / name / labelled.images
-    table = pd.read_csv(data / name / labelled.annotations, dtype=str)
+def run(name: str, draw: Draw, plan: Plan) -> dict[str, Any] | None:
+    """Return the scores of a draw, trained unless that is done with the same settings; None where there are none."""
+    labelled, folder = SETS[name], plan.into / name / draw.name
     labels, done = folder.with_suffix(".csv"), folder / "settings.json"
-    objects = write_table(table, draw, labels)
+    objects = write_table(plan.table(name), draw, labels)
     settings = [
         *labelled.settings,
-        f"data.root={root}",
+        *plan.settings,
+        f"data.root={plan.data / name / labelled.images}",
         f"data.annotations={labels}",
         f"seed={draw.seed}",
         "trainer.test=true",
@@ -130,10 +161,11 @@ def run(labelled: LabelledSet, name: str, draw: Draw, data: Path, into: Path, dr
     ]
     content = json.dumps([*settings, zlib.crc32(labels.read_bytes())])
     if not (done.exists() and done.read_text(encoding="utf-8") == content):
-        if dry:
+        if plan.dry:
             return None
         done.unlink(missing_ok=True)
-        train(settings, folder.with_suffix(".log"))
+        if not train(settings, folder.with_suffix(".log"), plan.threads):
+            return None
         done.write_text(content, encoding="utf-8")
     scores = json.loads((folder / "test" / "scores.json").read_text(encoding="utf-8"))
     shown = ("f1", "precision", "recall", "count_bias_percent", "count_mae", "objects", "found", "radius", "iou")
@@ -141,14 +173,17 @@ def run(labelled: LabelledSet, name: str, draw: Draw, data: Path, into: Path, dr
     return {**facts, **{key: scores.get(key) for key in shown}}
 
 
-def train(settings: Sequence[str], log: Path) -> None:
-    """Run a training, with its log in a file; end where it fails."""
+def train(settings: Sequence[str], log: Path, threads: int | None) -> bool:
+    """Run a training with its log in a file, say how long it took, and return whether it ended well."""
     print(f"detect.train {' '.join(settings)}", file=sys.stderr, flush=True)
+    environment = {**os.environ, **({} if threads is None else {"OMP_NUM_THREADS": str(threads)})}
+    began = time.monotonic()
     with log.open("w", encoding="utf-8") as file:
         command = [sys.executable, "-m", "detect.train", *settings]
-        code = subprocess.run(command, check=False, stdout=file, stderr=file).returncode
-    if code:
-        raise SystemExit(f"detect.train failed with {code}; {log} says why")
+        code = subprocess.run(command, check=False, stdout=file, stderr=file, env=environment).returncode
+    said = f"failed with {code}; {log} says why" if code else f"{(time.monotonic() - began) / 60:.1f} minutes"
+    print(f"  {said}", file=sys.stderr, flush=True)
+    return not code
 
 
 def curve(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -192,29 +227,62 @@ def show(table: pd.DataFrame) -> None:
         print(f"| {SETS[row['set']].title} | {numbers} | {spread} | {error} |")
 
 
-def draw_figure(table: pd.DataFrame, path: Path) -> None:
-    """Draw F1 and the error of the count over the number of images; the kind of picture follows the file's ending."""
+def draw_figure(runs: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw a panel for each set: F1, and below it the error of the count, over the number of labelled images.
+
+    A pale dot is a run; the line is of all of them, as `curve` has it. The kind of picture follows the file's
+    ending.
+    """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for name, group in table.groupby("set", sort=False):
-        title = SETS[str(name)].title
-        line = left.plot(group["images"], group["f1"], marker="o", label=title)[0]
-        left.fill_between(group["images"], group["f1_low"], group["f1_high"], alpha=0.15, color=line.get_color())
-        right.plot(group["images"], group["count_error"], marker="o", color=line.get_color(), label=title)
-    for axes, what in ((left, "F1 on images held back"), (right, "mean error of the count, %")):
-        axes.set_xscale("log")
-        axes.set_xticks(SIZES, labels=[str(size) for size in SIZES])
-        axes.minorticks_off()
-        axes.set_xlabel("labelled images")
-        axes.set_ylabel(what)
-        axes.grid(alpha=0.25)
-    left.set_ylim(0, 1)
-    right.set_ylim(bottom=0)
-    left.legend(frameon=False)
-    with replace_file(path) as part:
-        figure.savefig(part, format=path.suffix.removeprefix(".") or "png", dpi=130)
+    table = curve(runs)
+    names = list(table["set"].unique())
+    colours = {"text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK}
+    with rc_context({**colours, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(9, 4.2), layout="constrained", facecolor="white")
+        grid: Any = figure.subplots(2, len(names), sharex="col", sharey="row", squeeze=False, height_ratios=(3, 2))
+        for column, name in enumerate(names):
+            own = [run for run in runs if run["set"] == name]
+            _draw_set(grid[:, column], table[table["set"] == name], own)
+        grid[0, 0].set_ylabel("F1")
+        grid[0, 0].set_ylim(0, 1.1)
+        grid[1, 0].set_ylabel("error of\nthe count, %")
+        top = max(abs(100 * (run["found"] / run["objects"] - 1)) for run in runs)
+        grid[1, 0].set_ylim(0, 1.25 * max(top, 10.0))
+        figure.supxlabel("labelled images (and objects in them)", size=10)
+        with replace_file(path) as part:
+            figure.savefig(part, format=path.suffix.removeprefix(".") or "png", dpi=120)
+
+
+def _draw_set(panels: Sequence[Any], table: pd.DataFrame, runs: Sequence[dict[str, Any]]) -> None:
+    """Draw the two panels of a set."""
+    upper, lower = panels
+    places = {images: place for place, images in enumerate(table["images"])}
+    at = [places[run["images"]] for run in runs]
+    errors = [abs(100 * (run["found"] / run["objects"] - 1)) for run in runs]
+    scores = [float(run["f1"] or 0) for run in runs]
+    for panel, values, dots, form, colour in (
+        (upper, table["f1"], scores, "{:.2f}", BLUE),
+        (lower, table["count_error"], errors, "{:.0f} %", RED),
+    ):
+        panel.scatter(at, dots, s=14, color=colour, alpha=0.35, linewidths=0)
+        panel.plot(list(places.values()), values, marker="o", color=colour)
+        for place, value in enumerate(values):
+            said = panel.annotate(form.format(value), (place, value), (0, 7), textcoords="offset points", ha="center")
+            said.set(
+                size=9, bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+            )
+        panel.grid(axis="y", alpha=0.25)
+        panel.set_axisbelow(True)
+        panel.margins(x=0.15)
+    labelled = SETS[table["set"].iloc[0]]
+    held = len({image for run in runs for image in run["tested"]})
+    how = f"{held} images, each held back in turn" if labelled.held is None else f"{held} images held back"
+    upper.set_title(f"{labelled.title}\n", size=11, weight="bold")
+    upper.text(0.5, 1.02, how, transform=upper.transAxes, ha="center", va="bottom", size=9)
+    ticks = [f"{images}\n({number:.0f})" for images, number in zip(table["images"], table["labelled"], strict=True)]
+    lower.set_xticks(list(places.values()), labels=ticks)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -223,30 +291,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of images that train")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--threads", type=int, help="of a training's arithmetic")
     parser.add_argument("--figure", type=Path, help=".png or .svg; curve.png in --into where it is not given")
     parser.add_argument("--dry", action="store_true", help="train nothing")
-    known = parser.parse_args(arguments)
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="of every training")
+    known = parser.parse_intermixed_args(arguments)
     unknown = sorted(set(known.sets.split(",")) - set(SETS))
     if unknown:
         parser.error(f"--sets {', '.join(unknown)}: the sets are {', '.join(SETS)}")
-    data, into = known.data.resolve(), known.into.resolve()
-    runs: list[dict[str, Any]] = []
+    sizes = sorted({int(size) for size in known.sizes.split(",")})
+    plan = Plan(known.data.resolve(), known.into.resolve(), tuple(known.settings), known.threads, known.dry)
+    runs, missing = [], 0
     for name in known.sets.split(","):
-        table = pd.read_csv(data / name / SETS[name].annotations, dtype=str)
-        every = [draw for seed in known.seeds.split(",") for draw in draws(table, SETS[name].held, int(seed))]
+        table = plan.table(name)
+        every = [draw for seed in known.seeds.split(",") for draw in draws(table, SETS[name].held, int(seed), sizes)]
         for draw in sorted(every, key=lambda each: len(each.trained)):
-            scores = run(SETS[name], name, draw, data, into, known.dry)
+            scores = run(name, draw, plan)
+            missing += scores is None
             runs += [] if scores is None else [scores]
-            with replace_file(into / "curve.json") as part:
+            with replace_file(plan.into / "curve.json") as part:
                 part.write_text(json.dumps(runs, indent=1), encoding="utf-8")
-    if not runs:
-        print("no run is done")
-        return 0
-    found = curve(runs)
-    show(found)
-    draw_figure(found, known.figure or into / "curve.png")
-    return 0
+    if runs:
+        show(curve(runs))
+        draw_figure(runs, known.figure or plan.into / "curve.png")
+    if missing:
+        print(f"{missing} of {missing + len(runs)} runs are not done")
+    return 1 if missing and not known.dry else 0
 
 
 if __name__ == "__main__":

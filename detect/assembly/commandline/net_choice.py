@@ -69,6 +69,8 @@ def log_net(choices: Mapping[str, Any]) -> None:
 def _choices(name: str, arguments: Sequence[str], conf: Path) -> Iterator[tuple[str, bool]]:
     """Yield the choice of a network and whether patches are labelled, of each choice of other groups in a `-m`."""
     folder, given = folder_and_settings(arguments)
+    if folder is not None and not folder.is_dir():
+        return
     folders = [conf, *([folder] if folder else [])]
     parsed = OverridesParser.create().parse_overrides(given)
     kept = [str(each.input_line) for each in parsed if _tells(each, folders)]

@@ -40,6 +40,7 @@ def chosen(*arguments: str) -> list[str]:
         (*PATCHES, "experiment=sealion_patches"),
         (*PATCHES, "data.annotations=${data.root}/points.csv"),
         (*PATCHES, "experiment=none"),
+        (*PATCHES, "--config-dir=none"),
         ("data.annotations=null",),
         ("--help",),
         (),
