@@ -14,7 +14,7 @@ from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.settings import LearningSettings, MatchingSettings
 from detect.assembly.sides import check_patches, split_images
-from detect.assembly.variation import fitted_to, make_augment
+from detect.assembly.variation import exchanging, fitted_to, make_augment
 from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius
 from detect.imagery.description.arranging import Bands
 from detect.imagery.description.remarks import tell
@@ -135,7 +135,8 @@ def training_material(settings: LearningSettings, labels: Annotations | PatchFol
         check_patches(settings.data.split, labels, material.samples)
     else:
         scenes = _scenes(settings, labels)
-        material = head.scene_material(settings, scenes, fitted_to(augment, scenes.values))
+        varied = exchanging(fitted_to(augment, scenes.values), settings, scenes.split.train, scenes.source)
+        material = head.scene_material(settings, scenes, varied)
     for note in material.samples.notes:
         logger.info("%s", note)
     for warning in material.samples.warnings:
@@ -160,6 +161,7 @@ def material_of_fold(
     head, split = head_builder(settings.net), material.scenes.split.of_fold(left_out)
     values = learned_values(settings, split, material.scenes.source)
     augment = fitted_to(make_augment(settings.augment, head, bare=False), values)
+    augment = exchanging(augment, settings, split.train, material.scenes.source)
     made = head.scene_material(settings, replace(material.scenes, split=split, values=values), augment)
     return replace(made, radius=material.radius)
 

@@ -45,6 +45,7 @@ from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
+from detect.samples.values.exchange import ExchangeSettings
 from detect.samples.values.normalisation import Given, Rule, read_rule
 
 Mosaics = Literal["below", "trusted"]
@@ -202,6 +203,7 @@ class AugmentSettings:
     """How training samples are varied: `conf/augment`."""
 
     transforms: dict[str, dict[str, Any] | None]
+    exchange: ExchangeSettings
     superimpose: PasteSettings
     background: GroundSettings
     mixup: Mix

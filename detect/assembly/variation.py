@@ -7,10 +7,14 @@ from detect.samples.augment import Augment, is_photograph
 from detect.samples.pasting.collage import PasteObjects, point_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detect.assembly.heads.choice import HeadBuilder
     from detect.assembly.material import Scenes
     from detect.assembly.settings import AugmentSettings, LearningSettings
     from detect.learning.mixing import BatchMixer
+    from detect.samples.labelled_scenes import LabelledScene
+    from detect.samples.pixel_cache import PixelSource
     from detect.samples.values.normalisation import TrainingValues
 
 logger = logging.getLogger(__name__)
@@ -27,8 +31,37 @@ def make_augment(settings: "AugmentSettings", head: "HeadBuilder", *, bare: bool
     for name, suited in head.unsuited_augmentations(bare=bare).items():
         if getattr(settings, name).p:
             logger.info("augment.%s is for %s: not used here", name, suited)
+    exchanged = settings.exchange.p > 0 and not bare
+    if settings.exchange.p and bare:
+        logger.info("augment.exchange is for labelled images: not used here")
     transforms = {name: arguments or {} for name, arguments in settings.transforms.items()}
-    return Augment(transforms) if transforms else None
+    return Augment(transforms) if transforms or exchanged else None
+
+
+def exchanging(
+    augment: Augment | None, settings: "LearningSettings", train: "Sequence[LabelledScene]", source: "PixelSource"
+) -> Augment | None:
+    """Return the chain of transforms with statistics exchanged between the training images, where that is asked for.
+
+    Args:
+        augment: the chain; None for none.
+        settings: of the run.
+        train: the scenes that samples are numbered by.
+        source: reads their pixels.
+    """
+    exchange = settings.augment.exchange
+    if augment is None or not exchange.p:
+        return augment
+    from detect.samples.values.exchange import Exchange
+    from detect.samples.values.measured import values_by_scene
+
+    if len(train) == 1 and not exchange.jitter:
+        logger.warning("augment.exchange has a single training image, and augment.exchange.jitter=0: nothing changes")
+    else:
+        percent = 100 * exchange.p
+        logger.info("light: %.0f %% of the samples take that of one of %d training images", percent, len(train))
+    values = values_by_scene([labelled.scene for labelled in train], source, settings.seed)
+    return augment.exchanging(Exchange.of(exchange, values))
 
 
 def fitted_to(augment: Augment | None, values: "TrainingValues") -> Augment | None:

@@ -19,6 +19,7 @@ from detect.samples.values.light import Light
 
 if TYPE_CHECKING:
     from detect.samples.targets import Objects
+    from detect.samples.values.exchange import Exchange
     from detect.samples.values.normalisation import ValueRange
 
 GEOMETRIC = (
@@ -66,6 +67,8 @@ class Augment:
 
     Attributes:
         light: changes the values of images that are no photographs; None changes none, since their range is not known.
+        exchange: gives samples of any kind the statistics of other training images, before their light is varied; None
+            for none.
 
     Raises:
         ValueError: an unknown transform or argument, or a transform whose effect on points is not known.
@@ -81,6 +84,7 @@ class Augment:
         ]
         photometric = {name: transform for name, transform in built.items() if name not in GEOMETRIC}
         self.light: Light | None = None
+        self.exchange: Exchange | None = None
         self._of_light = photometric
         self._geometry = A.Compose([transform for name, transform in built.items() if name in GEOMETRIC])
         points = A.KeypointParams(format="xy", remove_invisible=False)
@@ -96,8 +100,14 @@ class Augment:
         made.light = Light(self._of_light, values)
         return made
 
+    def exchanging(self, exchange: "Exchange") -> "Augment":
+        """Return the same chain with statistics exchanged between the training images, by their numbers."""
+        made = copy.copy(self)
+        made.exchange = exchange
+        return made
+
     def __call__(
-        self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int
+        self, pixels: NDArray[np.generic], xy: NDArray[np.floating], seed: int, image: int | None = None
     ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
         """Return an augmented image, with its points moved alike.
 
@@ -108,15 +118,21 @@ class Augment:
             pixels: (C, H, W).
             xy: (N, 2) points in pixels, pixel i spanning [i, i + 1).
             seed: the same seed gives the same result.
+            image: number of the training image that it is from, for `exchange`; None exchanges nothing.
 
         Returns:
             The image in its dtype, and the N points in their order; a point may have left the image.
         """
-        varied, points, _ = self.vary(pixels, xy, None, seed)
+        varied, points, _ = self.vary(pixels, xy, None, seed, image)
         return varied, points
 
     def vary(
-        self, pixels: NDArray[np.generic], xy: NDArray[np.floating], valid: NDArray[np.bool_] | None, seed: int
+        self,
+        pixels: NDArray[np.generic],
+        xy: NDArray[np.floating],
+        valid: NDArray[np.bool_] | None,
+        seed: int,
+        image: int | None = None,
     ) -> tuple[NDArray[np.generic], NDArray[np.float64], NDArray[np.bool_]]:
         """Return an augmented image, with its points and a mask moved alike.
 
@@ -125,16 +141,19 @@ class Augment:
             xy: (N, 2) points in pixels, pixel i spanning [i, i + 1).
             valid: (H, W) mask of the pixels that belong to the image; None for all, which is faster without points.
             seed: the same seed gives the same result.
+            image: number of the training image that it is from, for `exchange`; None exchanges nothing.
 
         Returns:
             The image in its dtype, the N points in their order, and the mask (H, W); pixels that were moved in from
             outside the image are False.
         """
         bands = pixels.shape[0]
-        image = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
-        if image.dtype not in (np.uint8, np.float32):
-            image = image.astype(np.float32)
-        varied = _run(self._geometry, image, seed)
+        if self.exchange is not None and image is not None:
+            pixels = self.exchange(pixels, image, seed)
+        last = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+        if last.dtype not in (np.uint8, np.float32):
+            last = last.astype(np.float32)
+        varied = _run(self._geometry, last, seed)
         if is_photograph(pixels.dtype, bands):
             varied = _run(self._photometric[bands], varied, seed + PHOTOMETRIC_SEEDS)
         points, mask = self._moved(pixels.shape[1:], np.asarray(xy, np.float64).reshape(-1, 2), valid, seed)
@@ -166,7 +185,12 @@ def is_photograph(dtype: DTypeLike, bands: int) -> bool:
 
 
 def augmented_crop(
-    pixels: NDArray[np.generic], objects: "Objects", valid: NDArray[np.bool_], augment: Augment, seed: int
+    pixels: NDArray[np.generic],
+    objects: "Objects",
+    valid: NDArray[np.bool_],
+    augment: Augment,
+    seed: int,
+    image: int | None = None,
 ) -> tuple[NDArray[np.generic], "Objects", NDArray[np.bool_]]:
     """Return an augmented crop, with its objects and the mask of its valid pixels moved alike.
 
@@ -180,6 +204,7 @@ def augmented_crop(
         valid: (H, W), which pixels belong to the image.
         augment: the transforms.
         seed: the same seed gives the same result.
+        image: number of the training image that it is from, for an exchange of statistics.
     """
     number, ignored = len(objects.xy), objects.ignored
     points = [objects.xy]
@@ -187,7 +212,7 @@ def augmented_crop(
         half = objects.wh / 2
         points += [objects.xy + half * (1, 0), objects.xy + half * (0, 1)]
     corners = ignored[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
-    pixels, moved, valid = augment.vary(pixels, np.concatenate([*points, corners]), valid, seed)
+    pixels, moved, valid = augment.vary(pixels, np.concatenate([*points, corners]), valid, seed, image)
     xy, wh = moved[:number], None
     if objects.wh is not None:
         right, down = moved[number : 2 * number] - xy, moved[2 * number : 3 * number] - xy

@@ -200,9 +200,10 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         if self.paste is not None:
             pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
-            pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, self.seed + index)
+            seed = self.seed + index
+            pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, seed, crop.scene)
             if not there.all():
-                pixels = self.source.filled(pixels, self.augment.moved_mask(there, self.seed + index))
+                pixels = self.source.filled(pixels, self.augment.moved_mask(there, seed))
         return pixels, objects, valid
 
 

@@ -215,15 +215,15 @@ class SampleDataset(Dataset[tuple[Tensor, int]]):
         window = Window(row, col, self.side, self.side)
         pixels, valid = self.source.read_valid(self.scenes[sample.scene].scene, window)
         if self.augment is not None and not valid.all():
-            varied, _, moved = self.augment.vary(pixels, np.empty((0, 2)), valid, self.seed + index)
+            varied, _, moved = self.augment.vary(pixels, np.empty((0, 2)), valid, self.seed + index, sample.scene)
             return torch.from_numpy(self.source.filled(varied, moved)), sample.output
-        return augmented(pixels, self.augment, self.seed + index), sample.output
+        return augmented(pixels, self.augment, self.seed + index, sample.scene), sample.output
 
 
-def augmented(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+def augmented(pixels: NDArray[np.generic], augment: Augment | None, seed: int, image: int | None = None) -> Tensor:
     """Return the pixels (C, H, W) of a patch as a tensor of their dtype, augmented unless `augment` is None."""
     if augment is not None:
-        pixels, _ = augment(pixels, np.empty((0, 2)), seed)
+        pixels, _ = augment(pixels, np.empty((0, 2)), seed, image)
     return torch.from_numpy(np.ascontiguousarray(pixels))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from detect.assembly.heads.choice import head_builder
+from detect.assembly.variation import make_augment
 from detect.imagery.resolution import Resolution
 from detect.learning.grid import GridModule
 from detect.learning.patch import ClassifierModule
@@ -13,6 +14,7 @@ from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import build_net
 from detect.samples.crops import CropDataset
+from detect.samples.patches import SampleDataset
 from tests.assembly.runs_of import grid_settings, material_of, patch_settings
 from tests.typed import settings_of
 
@@ -162,3 +164,19 @@ def test_decoded_photographs_beyond_the_cache_lie_beside_the_output_unless_told_
     assert scenes is not None and scenes.source.folder == settings.output
     told = material_of(grid_settings(data, "boxes.csv", f"runtime.scratch={data}")).scenes
     assert told is not None and told.source.folder == data
+
+
+def test_statistics_are_exchanged_between_the_images_that_train_and_in_no_other(data: Path) -> None:
+    """A bare patch is numbered by no image, and one of validation is never varied."""
+    given = ("augment=none", "augment.exchange.p=1")
+    for settings in (grid_settings, patch_settings):
+        made = material_of(settings(data, "boxes.csv", *given))
+        drawn, val = made.samples.epoch(0), made.samples.val
+        assert isinstance(drawn, CropDataset | SampleDataset) and isinstance(val, CropDataset | SampleDataset)
+        assert made.scenes is not None and drawn.augment is not None and drawn.augment.exchange is not None
+        assert len(drawn.augment.exchange.mean) == len(made.scenes.split.train)
+        assert val.augment is None
+        varied, drawn.augment = drawn[0][0], None
+        assert (varied != drawn[0][0]).any()
+    bare = patch_settings(data, "boxes.csv", *given)
+    assert make_augment(bare.augment, head_builder(bare.net), bare=True) is None

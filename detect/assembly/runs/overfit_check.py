@@ -47,6 +47,7 @@ def _without_regularisation(settings: TrainSettings) -> TrainSettings:
     given = settings.augment
     augment = AugmentSettings(
         {},
+        replace(given.exchange, p=0.0),
         replace(given.superimpose, p=0.0),
         replace(given.background, p=0.0),
         replace(given.mixup, p=0.0),

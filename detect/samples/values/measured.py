@@ -40,9 +40,7 @@ def scene_values(scenes: Sequence[Scene], source: PixelSource, seed: int) -> NDA
     """
     rng = default_rng((seed, MEASURE_SEED))
     chosen = [scenes[i] for i in sorted(rng.permutation(len(scenes))[:MOST_SCENES].tolist())]
-    per_window = len(source.bands) * (WINDOW_SIDE // STEP) ** 2
-    number = max(1, min(WINDOWS, MOST_MEASURED // (per_window * len(chosen))))
-    parts = [_values_of(scene, source, number, rng) for scene in chosen]
+    parts = _values_of_each(chosen, source, rng)
     found = np.concatenate(parts, axis=1)
     if not found.size:
         raise ValueError(
@@ -50,6 +48,24 @@ def scene_values(scenes: Sequence[Scene], source: PixelSource, seed: int) -> NDA
             "has no data"
         )
     return found
+
+
+def values_by_scene(scenes: Sequence[Scene], source: PixelSource, seed: int) -> list[NDArray[np.generic]]:
+    """Return valid pixels (bands, n) of every training scene, n = 0 where none was found.
+
+    Args:
+        scenes: the training scenes.
+        source: reads their pixels.
+        seed: of the draws.
+    """
+    return _values_of_each(scenes, source, default_rng((seed, MEASURE_SEED)))
+
+
+def _values_of_each(chosen: Sequence[Scene], source: PixelSource, rng: Generator) -> list[NDArray[np.generic]]:
+    """Return valid pixels (bands, n) of scenes, `MOST_MEASURED` numbers of all where a window of each is no more."""
+    per_window = len(source.bands) * (WINDOW_SIDE // STEP) ** 2
+    number = max(1, min(WINDOWS, MOST_MEASURED // (per_window * len(chosen))))
+    return [_values_of(scene, source, number, rng) for scene in chosen]
 
 
 def _values_of(scene: Scene, source: PixelSource, number: int, rng: Generator) -> NDArray[np.generic]:
