@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.labels.detections import Detections
-from detect.learning.callbacks import AveragedWeights, EpochLog
+from detect.learning.callbacks import AveragedWeights, EpochLog, averaged
 from detect.learning.checkpoints import Checkpoints, read_best
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mining import MineHardNegatives
@@ -271,3 +271,17 @@ def test_the_averaged_weights_are_scored_and_kept(tmp_path: Path) -> None:
     for state in (last, best):
         torch.testing.assert_close(state["state_dict"]["net.head.bias"], notes.biases[-1])
     assert not torch.allclose(last["current_model_state"]["net.head.bias"], notes.biases[-1])
+
+
+def test_an_average_soon_forgets_the_weights_that_it_began_with() -> None:
+    """Of a first value 1, followed by zeros: after one more step 2/11, then 2/11 x 3/12, then x 4/13.
+
+    After 700 steps nothing is left; a decay of 0.998 all along would leave 0.998^700, a quarter. A small decay is kept.
+    """
+    value, zero, seen = torch.ones(1), torch.zeros(1), []
+    for step in range(1, 701):
+        value = averaged(0.998, value, zero, torch.tensor(step))
+        seen.append(value.item())
+    assert seen[:3] == pytest.approx([2 / 11, 6 / 132, 24 / 1716])
+    assert seen[-1] < 1e-6
+    assert averaged(0.5, torch.ones(1), zero, torch.tensor(700)).item() == 0.5
