@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from detect.samples.sizes import ObjectSizes
 
 
+FEW_OBJECTS = 30
+"""Training objects of a class below which it is named before training: what is learned of it is what these are."""
+
+
 @dataclass(frozen=True)
 class Loading:
     """How batches are loaded.
@@ -197,4 +201,10 @@ def objects_and_notes(split: "SceneSplit") -> tuple[dict[str, int], tuple[str, .
     notes: tuple[str, ...] = (split.note,)
     if missing:
         notes += (f"no training object of class {', '.join(missing)}: the model cannot find them",)
+    few = [f"{name} ({n})" for name, n in number.items() if 0 < n < FEW_OBJECTS]
+    if few:
+        notes += (
+            f"fewer than {FEW_OBJECTS} training objects of class {', '.join(few)}: what helps is more of them, "
+            "labelled in other images, then data.sampling.balance and augment.superimpose.p (net=grid)",
+        )
     return number, notes

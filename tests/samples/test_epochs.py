@@ -7,7 +7,7 @@ from PIL import Image
 from detect.imagery.scenes import Scene, open_scene
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
-from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry
+from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry, objects_and_notes
 from detect.samples.labelled_scenes import SceneSplit, image_kind
 from detect.samples.patches import SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
@@ -60,7 +60,7 @@ def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
     assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
     assert (samples.val.samples[0].x, samples.val.samples[0].y) == (50, 50) and len(samples.val) == 2
     assert samples.outputs == {"a": 2, "b": 0}
-    assert samples.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+    assert samples.notes[:2] == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
 CROPS = CropDraw(12, 32, 0.25, 0.0, 0.0)
@@ -84,7 +84,7 @@ def test_the_crops_of_an_epoch_are_drawn_anew_and_again_the_same(scene) -> None:
     pixels, targets = first[0]
     assert pixels.shape == (3, 32, 32) and targets["objectness"].shape == (1, 4, 4)
     assert samples.outputs == {"a": 2, "b": 0}
-    assert samples.notes == ("drawn by hand", "no training object of class b: the model cannot find them")
+    assert samples.notes[:2] == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
 @pytest.mark.parametrize(("stride", "close"), [(8, 5), (4, 3), (2, 2), (1, 0), (16, 6)])
@@ -121,3 +121,13 @@ def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -
         patch_samples_of(
             SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 0
         )
+
+
+def test_a_class_of_few_objects_is_named_with_what_helps(scene) -> None:
+    """Of a there are 30, of b 29: b alone is told to be few."""
+    labels = ["a"] * 30 + ["b"] * 29
+    labelled = scene("few.png", [(20.0, 20.0, label) for label in labels])
+    number, notes = objects_and_notes(SceneSplit((labelled,), (), (), "drawn"))
+    assert (number["a"], number["b"]) == (30, 29)
+    (said,) = [note for note in notes if "fewer" in note]
+    assert "class b (29):" in said and "augment.superimpose.p" in said
