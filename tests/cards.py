@@ -93,6 +93,7 @@ def loss_weights(**more: Any) -> LossWeights:
         "label": 1.0,
         "gamma": 2.0,
         "beta": 4.0,
+        "smoothing": 0.0,
         "classes": EVEN,
     }
     return LossWeights(**{**usual, **more})

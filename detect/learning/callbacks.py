@@ -141,10 +141,9 @@ def averaged(decay: float, average: Tensor, value: Tensor, steps: Tensor) -> Ten
         decay: the greatest.
         average: of the steps before.
         value: to be added.
-        steps: how many were averaged, 1 or more.
+        steps: how many were averaged, 1 or more; it stays on its device, as a look at it would wait for a GPU.
     """
-    number = int(steps)
-    kept = min(decay, (1 + number) / (10 + number))
+    kept = ((1 + steps) / (10 + steps)).clamp(max=decay)
     return kept * average + (1 - kept) * value
 
 

@@ -25,7 +25,9 @@ class GridLoss(nn.Module):
     """The terms of the loss of a batch, each divided by the number of its objects.
 
     - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
-      p^gamma (1 - target)^beta.
+      p^gamma (1 - target)^beta. With a smoothing s positives have the target t = 1 - s, and lose what is least at p = t,
+      |p - t|^gamma times the cross-entropy with t (Li et al. 2020, quality focal loss), so that no score is driven to 1.
+      Other cells keep theirs: they are thousands to one, and a share s of each would outweigh all objects.
     - `box`: the distance of the centres in cells (smooth L1), and for boxes 1 - GIoU (Rezatofighi et al. 2019).
     - `label`: the cross-entropy of a `ClassLoss`; left out for a single class.
 
@@ -67,9 +69,17 @@ class GridLoss(nn.Module):
         """Return the focal loss of logits (B, slots, h, w), per positive cell."""
         positive = (wanted == 1) & (learned > 0)
         p = logit.sigmoid()
-        hit = -F.logsigmoid(logit) * (1 - p) ** self.weights.gamma
+        hit = self._hit(logit, p)
         miss = -F.logsigmoid(-logit) * p**self.weights.gamma * (1 - wanted) ** self.weights.beta
         return (torch.where(positive, hit, miss) * learned).sum() / positive.sum().clamp(min=1)
+
+    def _hit(self, logit: Tensor, p: Tensor) -> Tensor:
+        """Return what a cell loses that holds a centre, by its log odds and its objectness p."""
+        if not self.weights.smoothing:
+            return -F.logsigmoid(logit) * (1 - p) ** self.weights.gamma
+        target = 1 - self.weights.smoothing
+        entropy = -target * F.logsigmoid(logit) - (1 - target) * F.logsigmoid(-logit)
+        return entropy * (p - target).abs() ** self.weights.gamma
 
     def _box(self, found: Tensor, wanted: Tensor, share: Tensor) -> Tensor:
         """Return the loss of boxes (B, slots, 4, h, w), weighted by shares (B, slots, h, w)."""

@@ -22,7 +22,7 @@ class Schedule:
         freeze_bn: whether the backbone's batch normalisation keeps its statistics, for small batches.
         weight_decay: AdamW's; not applied to biases and normalisation layers.
         warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
-        label_smoothing: of the cross-entropy, in [0, 1).
+        label_smoothing: of the cross-entropy of classes, in [0, 1).
         score_every: epochs from one count of the validation scenes to the next, 1 or more.
 
     Raises:
@@ -113,12 +113,13 @@ class ClassBalance:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The factor of each term of the loss, and the exponents of the objectness.
+    """The factor of each term of the loss, and the exponents and the smoothing of the objectness.
 
     Attributes:
         objectness, box, label: factors of the terms, 0 or more.
         gamma: exponent by which well-classified cells weigh less; 0, or 1 and more.
         beta: exponent by which negative cells near a centre weigh less; 0 or more.
+        smoothing: what the target objectness of a cell that holds a centre is less than 1, in [0, 0.5).
         classes: how the class term compensates for unequal numbers.
 
     Raises:
@@ -130,6 +131,7 @@ class LossWeights:
     label: float
     gamma: float
     beta: float
+    smoothing: float
     classes: ClassBalance
 
     def __post_init__(self) -> None:
@@ -138,6 +140,8 @@ class LossWeights:
                 raise ValueError(f"net.loss.{name} must be 0 or more, got {getattr(self, name)}")
         if 0 < self.gamma < 1:
             raise ValueError(f"net.loss.gamma must be 0, or 1 and more, got {self.gamma}")
+        if not 0 <= self.smoothing < 0.5:
+            raise ValueError(f"net.loss.smoothing must be in [0, 0.5), got {self.smoothing}")
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,38 @@ def test_the_objectness_by_hand() -> None:
     assert float(loss_of(card, plain)(raw, wanted)["objectness"]) == pytest.approx(3 * 2 * math.log(2), rel=1e-5)
 
 
+def test_the_smoothed_objectness_by_hand() -> None:
+    """The same two cells with a smoothing of 0.1: of the one with the object 0.9 is wanted, and 1/2 is found.
+
+    It loses its cross-entropy, log 2 whatever the target, times |1/2 - 0.9|^2 = 0.16 instead of 1/4.
+    """
+    card = grid_card(16.0)
+    found = encode(objects([(4, 4)], [(16, 16)]), card, (8, 16))
+    wanted = {name: torch.from_numpy(np.asarray(value))[None] for name, value in found.items()}
+    soft = math.exp(-1 / 1.28)
+    by_hand = math.log(2) * (0.16 + (1 - soft) ** 4 / 4)
+    smooth = loss_of(card, loss_weights(smoothing=0.1))
+    assert float(smooth(torch.zeros(1, 7, 1, 2), wanted)["objectness"]) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
+def test_a_smoothed_objectness_is_best_where_its_target_is(gamma: float) -> None:
+    """At 0.9 for a smoothing of 0.1, whatever gamma: from either side the slope leads there; without one it goes on."""
+    card = grid_card(16.0)
+    wanted = targets(card)
+
+    def slope(at: float, smoothing: float) -> float:
+        raw = perfect(card, wanted)
+        raw[0, 0, 2, 3] = math.log(at / (1 - at))
+        raw.requires_grad_()
+        loss_of(card, loss_weights(smoothing=smoothing, gamma=gamma))(raw, wanted)["objectness"].backward()
+        assert raw.grad is not None
+        return float(raw.grad[0, 0, 2, 3])
+
+    assert slope(0.8, 0.1) < 0 < slope(0.97, 0.1)
+    assert slope(0.97, 0.0) < 0
+
+
 @pytest.mark.parametrize("size", [4.0, 8.0, 50.0])
 def test_the_box_by_hand(size: float) -> None:
     """A box of 16 x 16, a cell of 8: found half a cell to the right, so boxes overlap by 12 x 16 of 20 x 16 pixels.
@@ -243,6 +275,7 @@ def test_smoothed_labels_leave_room_for_the_others() -> None:
     ("change", "message"),
     [
         ({"gamma": 0.5}, r"net\.loss\.gamma.*got 0.5"),
+        ({"smoothing": 0.5}, r"net\.loss\.smoothing.*got 0.5"),
     ],
 )
 def test_exponents_that_cannot_be(change: dict, message: str) -> None:
