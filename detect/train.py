@@ -68,7 +68,7 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     check_test_images(settings, labels, material)
     learner = make_learner(settings, material)
     monitor = None if material.folds else "val/f1" if learner.validator else "val/balanced_accuracy"
-    trainer = make_trainer(settings, paths, monitor, material, learner.mining, resumed, digest)
+    trainer = make_trainer(settings, paths, monitor, material, learner.callbacks, resumed, digest)
     if first:
         paths.clear_unfinished()
     if first and resumed is None:

@@ -81,6 +81,7 @@ def schedule(**more: Any) -> Schedule:
         "warmup": 0.0,
         "label_smoothing": 0.0,
         "score_every": 1,
+        "interpolate": 1.0,
     }
     return Schedule(**{**usual, **more})
 

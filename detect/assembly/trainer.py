@@ -21,6 +21,7 @@ from detect.inference.runtimes.torch_runtime import pick_device
 from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit
 from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit, read_best, read_best_weights
 from detect.learning.hyperparameters import Schedule
+from detect.learning.interpolation import InterpolatedWeights
 from detect.learning.module import CountingModule
 from detect.learning.run_file import RunFile
 from detect.reporting.settings_files import PlainDumper
@@ -63,6 +64,11 @@ def schedule_of(settings: LearningSettings, bands: int) -> Schedule:
     if schedule.backbone_lr == 0:
         raise ValueError(
             "finetune.backbone_lr=0 keeps new weights as they are; use finetune=scratch or pretrained ones"
+        )
+    if schedule.interpolate != 1:
+        raise ValueError(
+            f"finetune.interpolate={schedule.interpolate:g} is between trained and pretrained weights, and these are "
+            "new: use pretrained ones (net.weights), or leave it out"
         )
     unused = [
         f"{n}={getattr(schedule, n)}" for n in ("keep", "freeze_bn", "top", "unfreeze_at") if getattr(schedule, n)
@@ -166,6 +172,15 @@ def _limits(settings: TrainerSettings) -> list[Callback]:
     if settings.max_steps != -1:
         made.append(StepLimit(settings.max_steps))
     return made
+
+
+def weight_interpolation(settings: LearningSettings, material: TrainingMaterial) -> list[Callback]:
+    """Return what keeps weights between the pretrained and the trained ones; nothing where the trained are kept."""
+    share = settings.finetune.interpolate
+    if share == 1:
+        return []
+    logger.info("the backbone that is kept is %.0f %% trained, and else pretrained, weights", 100 * share)
+    return [InterpolatedWeights(share, material.samples.epoch, material.loading.batch_size)]
 
 
 def tool_trainer(settings: TrainerSettings, folder: Path | None, *more: Callback | CheckpointIO) -> pl.Trainer:

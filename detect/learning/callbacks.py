@@ -126,6 +126,13 @@ class AveragedWeights(WeightAveraging):
         """Restore the number of the last step that was averaged, by value."""
         self._latest_update_step = checked_state(int, state_dict.get("latest_update_step"), "averaged weights")
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the average in place."""
+        super().on_validation_epoch_start(trainer, pl_module)
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do nothing: the average is in place, for others that change it in this hook."""
+
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do nothing, so that the average stays in place."""
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from detect.learning.callbacks import AveragedWeights
+from detect.learning.interpolation import InterpolatedWeights
 from detect.learning.run_file import AFRESH, RunFile, RunFileError, read_run_facts, read_run_tensors, write_run_file
 from detect.learning.run_state import Number, checked_state, same_tensors
 
@@ -131,8 +132,12 @@ def read_best_weights(path: Path, module: pl.LightningModule) -> dict[str, Tenso
 
 
 def _kept_weights(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
-    """Return the weights that validation saw: the average where there is one."""
-    averages = [each for each in trainer.callbacks if isinstance(each, AveragedWeights)]  # type: ignore[attr-defined]
+    """Return the weights that validation saw: interpolated or averaged ones where there are any."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    interpolated = [each.kept for each in callbacks if isinstance(each, InterpolatedWeights) and each.kept is not None]
+    if interpolated:
+        return interpolated[0]
+    averages = [each for each in callbacks if isinstance(each, AveragedWeights)]
     return averages[0].average() if averages else module.state_dict()
 
 

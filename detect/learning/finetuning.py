@@ -60,6 +60,13 @@ class Layers:
                 if isinstance(layer, _BatchNorm):
                     layer.eval()
 
+    def statistics(self, epoch: int) -> list[_BatchNorm]:
+        """Return the layers whose statistics of batch normalisation learn in an epoch."""
+        resting = self.fixed if epoch >= self.start else self.fixed + self.trained
+        kept = [self.net.backbone] if self.schedule.freeze_bn else resting
+        still = {id(each) for layer in kept for each in layer.modules()}
+        return [each for each in self.net.modules() if isinstance(each, _BatchNorm) and id(each) not in still]
+
     def groups(self) -> list[dict[str, Any]]:
         """Return the optimiser's parameter groups: by rate, by weight decay, and by the epoch from which they learn."""
         fixed = {id(parameter) for layer in self.fixed for parameter in layer.parameters()}

@@ -24,6 +24,8 @@ class Schedule:
         warmup: share of all steps in which the rate rises linearly, before it falls as a cosine to zero.
         label_smoothing: of the cross-entropy of classes, in [0, 1).
         score_every: epochs from one count of the validation scenes to the next, 1 or more.
+        interpolate: share of the trained weights in those of the backbone that are kept, the others pretrained, in
+            (0, 1].
 
     Raises:
         ValueError: a number out of its range.
@@ -41,6 +43,7 @@ class Schedule:
     warmup: float
     label_smoothing: float
     score_every: int
+    interpolate: float
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
@@ -54,6 +57,11 @@ class Schedule:
             raise ValueError(f"finetune.score_every must be 1 or more, got {self.score_every}")
         if not 0 < self.decay <= 1:
             raise ValueError(f"finetune.decay must be in (0, 1], got {self.decay}")
+        if not 0 < self.interpolate <= 1:
+            raise ValueError(
+                f"finetune.interpolate must be in (0, 1], 1 for the trained weights, got {self.interpolate}; "
+                "finetune=frozen keeps the pretrained ones"
+            )
         if self.top is not None and self.top < 1:
             raise ValueError(f"finetune.top must be 1 or more, or null for all stages, got {self.top}")
 

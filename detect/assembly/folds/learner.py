@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings import LearningSettings
+from detect.assembly.trainer import weight_interpolation
 from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
 from detect.evaluation.scene_validation import SceneValidator
 from detect.learning.module import CountingModule, SceneScores
@@ -24,14 +25,14 @@ class Learner:
         halo: the context in pixels that makes its tiles exact; None for a classifier of bare patches where none does.
         validator: counts the validation scenes; None where there are none.
         module: trains the network.
-        mining: callbacks that look for hard negatives.
+        callbacks: what looks for hard negatives, and what interpolates weights.
     """
 
     net: Net
     halo: int | None
     validator: SceneValidator | None
     module: CountingModule
-    mining: list[Callback]
+    callbacks: list[Callback]
 
 
 def make_learner(
@@ -53,4 +54,5 @@ def make_learner(
     validator = scene_validator(settings, material, net, halo)
     counts = validator if validator is None or watched is None else watched(validator)
     module = head_builder(settings.net).module(settings, net, material, counts)
-    return Learner(net, halo, validator, module, hard_negative_mining(settings, material, net, halo))
+    callbacks = hard_negative_mining(settings, material, net, halo) + weight_interpolation(settings, material)
+    return Learner(net, halo, validator, module, callbacks)
