@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from detect.samples.augment import Augment, is_photograph
+from detect.samples.epochs import FEW_OBJECTS
 from detect.samples.pasting.collage import PasteObjects, point_size
 
 if TYPE_CHECKING:
@@ -103,7 +104,16 @@ def make_paste(
             rates = cutouts.object_cutouts.rates_text(train[0].objects.classes)
             rest = "not used" if points else "pasted as whole boxes"
             logger.info("superimposition: %s; the others are %s", rates, rest)
+        if objects.rare:
+            logger.info("superimposition: %s", _rare_text(objects.rare, [train[0].objects.classes[k] for k in cutouts.few]))
     return made
+
+
+def _rare_text(share: float, names: "Sequence[str]") -> str:
+    """Return what is pasted of classes of few objects that can be cut out, as a sentence for the log."""
+    if not names:
+        return f"no class of fewer than {FEW_OBJECTS} objects can be cut out: augment.superimpose.rare changes nothing"
+    return f"{share:.0%} of what is pasted are objects of {', '.join(names)}, of which there are few"
 
 
 def make_mixer(settings: "AugmentSettings", classes: int, *, scenes: bool) -> "BatchMixer | None":

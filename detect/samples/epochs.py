@@ -205,6 +205,6 @@ def objects_and_notes(split: "SceneSplit") -> tuple[dict[str, int], tuple[str, .
     if few:
         notes += (
             f"fewer than {FEW_OBJECTS} training objects of class {', '.join(few)}: what helps is more of them, "
-            "labelled in other images, then data.sampling.balance and augment.superimpose.p (net=grid)",
+            "labelled in other images, then data.sampling.balance, and augment.superimpose.p with .rare (net=grid)",
         )
     return number, notes

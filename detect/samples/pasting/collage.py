@@ -99,7 +99,8 @@ class PasteObjects:
         self, pixels: NDArray[Any], objects: Objects, covered: Boxes, valid: NDArray[np.bool_], rng: Generator
     ) -> tuple[NDArray[Any], Objects, Boxes]:
         """Return pixels, objects and covered boxes with a drawn object, if there is a place for it."""
-        drawn = self.cutouts.draw(rng, min(valid.shape) / SCALE[0]) if self.cutouts is not None else None
+        rare = self.objects.rare > 0 and bool(rng.random() < self.objects.rare)
+        drawn = self.cutouts.draw(rng, min(valid.shape) / SCALE[0], rare=rare) if self.cutouts is not None else None
         if drawn is None:
             return pixels, objects, covered
         factor = float(np.exp(rng.uniform(*np.log(SCALE))))

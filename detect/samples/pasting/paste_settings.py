@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class PasteSettings:
-    """How often and how many objects are pasted onto a crop.
+class Pasting:
+    """How often and how many cut-outs are pasted onto a crop.
 
     Attributes:
         p: share of the crops, in [0, 1]; in a folder of patches the share of objects moved to an empty patch.
@@ -31,7 +31,27 @@ class PasteSettings:
 
 
 @dataclass(frozen=True)
-class GroundSettings(PasteSettings):
+class PasteSettings(Pasting):
+    """How often, how many and which objects are pasted onto a crop.
+
+    Attributes:
+        rare: share of the pasted objects that are of a class of few, in [0, 1], where there is one; all such classes
+            equally often.
+
+    Raises:
+        ValueError: a share out of range.
+    """
+
+    rare: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rare <= 1:
+            raise ValueError(f"rare must be in [0, 1], got {self.rare}")
+
+
+@dataclass(frozen=True)
+class GroundSettings(Pasting):
     """How often and how many patches of empty ground are pasted onto a crop.
 
     Attributes:

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
-from detect.samples.epochs import class_weights
+from detect.samples.epochs import FEW_OBJECTS, class_weights
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.cutouts import CutOut, cut_box
 from detect.samples.pasting.grabcut import cut_object
@@ -43,6 +43,7 @@ class SceneCutouts:
     Attributes:
         isolated: scene and number of the isolated objects.
         object_cutouts: cuts them out of their ground.
+        few: the classes of fewer than `FEW_OBJECTS` labelled objects, by their numbers, of which some can be drawn.
     """
 
     def __init__(
@@ -54,24 +55,26 @@ class SceneCutouts:
         label = np.array([scenes[i].objects.label[n] for i, n in self.isolated], int)
         members = {int(k): [self.isolated[i] for i in np.flatnonzero(label == k)] for k in np.unique(label)}
         self.object_cutouts = ObjectCutouts(self._cut_out, members)
-        weight = class_weights(label, balance)
-        if any(s.objects.wh is None for s in scenes):
-            rates = np.array([self.object_cutouts.rates[k] for k in label.tolist()])
-            weight = np.where(rates > 0, weight / np.maximum(rates, 1e-9), 0)
-        self._weight = weight / weight.sum() if weight.sum() else None
+        self._weight = self._share(label, class_weights(label, balance))
+        labelled = np.bincount(np.concatenate([s.objects.label for s in scenes]))[label]
+        rare = np.where(labelled < FEW_OBJECTS, class_weights(label, 1.0), 0.0)
+        self._rare = self._share(label, rare)
+        self.few = [] if self._rare is None else np.unique(label[self._rare > 0]).tolist()
 
-    def draw(self, rng: Generator, side: float) -> tuple[CutOut, int] | None:
+    def draw(self, rng: Generator, side: float, *, rare: bool = False) -> tuple[CutOut, int] | None:
         """Draw a cut-out with its label.
 
         Args:
             rng: the generator.
             side: greatest side in pixels, with the rim.
+            rare: whether it is of a class of few objects, where one of those can be drawn.
 
         Returns:
             None if none of `MAX_DRAWS` objects is small enough and can be cut out.
         """
-        for _ in range(MAX_DRAWS if self._weight is not None else 0):
-            scene, number = self.isolated[int(rng.choice(len(self.isolated), p=self._weight))]
+        share = self._rare if rare and self._rare is not None else self._weight
+        for _ in range(MAX_DRAWS if share is not None else 0):
+            scene, number = self.isolated[int(rng.choice(len(self.isolated), p=share))]
             x1, y1, x2, y2 = self._boxes[scene][number]
             label = int(self.scenes[scene].objects.label[number])
             rim = self.feather if self.scenes[scene].objects.wh is not None else 0.0
@@ -80,6 +83,18 @@ class SceneCutouts:
                 if cutout is not None:
                     return cutout, label
         return None
+
+    def _share(self, label: NDArray[np.integer], weight: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return how often each isolated object is drawn; more of a class of points of which fewer can be cut out.
+
+        Args:
+            label: (N,) class numbers.
+            weight: (N,) as often as its cut-out is wanted.
+        """
+        if any(labelled.objects.wh is None for labelled in self.scenes):
+            rates = np.array([self.object_cutouts.rates[k] for k in label.tolist()])
+            weight = np.where(rates > 0, weight / np.maximum(rates, 1e-9), 0)
+        return weight / weight.sum() if weight.sum() else None
 
     def _isolated_in(self, scene: int) -> list[int]:
         """Return the numbers of a scene's isolated objects."""

@@ -20,8 +20,8 @@ from detect.samples.targets import Objects, TargetEncoder
 from tests.grids import grid_card, objects
 
 SIDE = 160
-NEVER = PasteSettings(0.0, (1, 1), 0.3)
-OFTEN = PasteSettings(1.0, (2, 3), 0.3)
+NEVER = PasteSettings(0.0, (1, 1), 0.3, 0.0)
+OFTEN = PasteSettings(1.0, (2, 3), 0.3, 0.0)
 GROUND = GroundSettings(1.0, (2, 3), 0.7, (0.2, 0.4))
 BARE = GroundSettings(0.0, (1, 1), 0.3, (0.2, 0.4))
 SOURCE = PixelSource((1, 2, 3), 1 << 30)
@@ -129,6 +129,32 @@ def test_without_room_or_objects_a_crop_stays_as_it_is(scene: LabelledScene, tmp
         assert len(found.xy) == len(things.xy)
     small, found = PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0)(empty(60, 8), none(), np.ones((8, 8), bool), 0)
     assert (small == 60).all() and not len(found.xy)
+
+
+def test_so_many_of_what_is_pasted_are_of_a_class_of_few(tmp_path: Path) -> None:
+    """31 objects of class a, 2 of class b: with a share of 0.6 half of the class drawn is b, and of the rest 2 in 33.
+
+    0.6 + 0.4 x 2 / 33 = 0.624, whose deviation over some 300 pastes is 0.028; with 0, 2 / 33. Class a alone is not few.
+    """
+    scene = write_scene(tmp_path / "a.png", [(15 + 24 * (i % 6), 15 + 24 * (i // 6)) for i in range(33)])
+    label = np.zeros(33, int)
+    label[[1, 3]] = 1
+    scene = replace(scene, objects=replace(scene.objects, label=label))
+    for share, wanted in ((0.6, 0.624), (0.0, 2 / 33)):
+        paste = PasteObjects([scene], SOURCE, PasteSettings(1.0, (3, 3), 0.3, share), BARE, 12.0, 0.0)
+        assert paste.cutouts is not None and len(paste.cutouts.isolated) == 33 and paste.cutouts.few == [1]
+        labels = [paste(empty(60), none(), np.ones((96, 96), bool), seed)[1].label for seed in range(100)]
+        found = np.concatenate(labels)
+        assert len(found) > 280 and abs(found.mean() - wanted) < 0.1
+
+
+def test_without_a_class_of_few_pasting_goes_on_as_without_a_share(tmp_path: Path) -> None:
+    """30 objects are not fewer than 30: as often of each class as they occur."""
+    scene = write_scene(tmp_path / "a.png", [(15 + 24 * (i % 6), 15 + 24 * (i // 6)) for i in range(30)])
+    scene = replace(scene, objects=replace(scene.objects, label=np.zeros(30, int)))
+    paste = PasteObjects([scene], SOURCE, replace(OFTEN, rare=1.0), BARE, 12.0, 0.0)
+    assert paste.cutouts is not None and paste.cutouts.few == []
+    assert len(paste(empty(60), none(), np.ones((96, 96), bool), 0)[1].xy) >= 2
 
 
 def test_an_object_that_would_not_show_is_not_pasted(tmp_path: Path) -> None:
@@ -250,10 +276,11 @@ def test_pasted_objects_are_learnt(scene: LabelledScene, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PasteSettings(1.5, (1, 2), 0.3), r"^p.*\[0, 1\], got 1.5"),
-        (lambda: PasteSettings(0.5, (0, 2), 0.3), r"^number.*got \[0, 2\]"),
-        (lambda: PasteSettings(0.5, (3, 2), 0.3), r"^number.*got \[3, 2\]"),
-        (lambda: PasteSettings(0.5, (1, 2), 0.0), r"^feather.*\(0, 2\], got 0.0"),
+        (lambda: PasteSettings(1.5, (1, 2), 0.3, 0.0), r"^p.*\[0, 1\], got 1.5"),
+        (lambda: PasteSettings(0.5, (0, 2), 0.3, 0.0), r"^number.*got \[0, 2\]"),
+        (lambda: PasteSettings(0.5, (3, 2), 0.3, 0.0), r"^number.*got \[3, 2\]"),
+        (lambda: PasteSettings(0.5, (1, 2), 0.3, 1.5), r"^rare.*\[0, 1\], got 1.5"),
+        (lambda: PasteSettings(0.5, (1, 2), 0.0, 0.0), r"^feather.*\(0, 2\], got 0.0"),
         (
             lambda: GroundSettings(0.5, (1, 2), 0.3, (0.5, 0.2)),
             r"^side.*\[0, 1\], got \[0.5, 0.2\]",
