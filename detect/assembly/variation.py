@@ -105,7 +105,9 @@ def make_paste(
             rest = "not used" if points else "pasted as whole boxes"
             logger.info("superimposition: %s; the others are %s", rates, rest)
         if objects.rare:
-            logger.info("superimposition: %s", _rare_text(objects.rare, [train[0].objects.classes[k] for k in cutouts.few]))
+            logger.info(
+                "superimposition: %s", _rare_text(objects.rare, [train[0].objects.classes[k] for k in cutouts.few])
+            )
     return made
 
 

@@ -25,9 +25,9 @@ class GridLoss(nn.Module):
     """The terms of the loss of a batch, each divided by the number of its objects.
 
     - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
-      p^gamma (1 - target)^beta. With a smoothing s positives have the target t = 1 - s, and lose what is least at p = t,
-      |p - t|^gamma times the cross-entropy with t (Li et al. 2020, quality focal loss), so that no score is driven to 1.
-      Other cells keep theirs: they are thousands to one, and a share s of each would outweigh all objects.
+      p^gamma (1 - target)^beta. With a smoothing s positives have the target t = 1 - s, and lose least at p = t:
+      |p - t|^gamma times the cross-entropy with t (Li et al. 2020, quality focal loss), so that no score is driven to
+      1. Other cells keep theirs: they are thousands to one, and a share s of each would outweigh all objects.
     - `box`: the distance of the centres in cells (smooth L1), and for boxes 1 - GIoU (Rezatofighi et al. 2019).
     - `label`: the cross-entropy of a `ClassLoss`; left out for a single class.
 

@@ -28,9 +28,9 @@ class InterpolatedWeights(pl.Callback):
 
     Wortsman et al. 2022 (WiSE-FT). The head keeps its trained weights. Statistics of batch normalisation that learn are
     measured anew, as those of two networks mixed are of neither: over the first samples of the epoch, varied as in
-    training, without dropout. Layers that keep their statistics (`finetune.keep`, `finetune.freeze_bn`) have them still.
-    So what validation chooses is chosen for the weights that are kept; the training itself goes on from its own. Where
-    weights are averaged, the average is what is interpolated.
+    training, without dropout. Layers that keep theirs (`finetune.keep`, `finetune.freeze_bn`) have them still. So what
+    validation chooses is chosen for the weights that are kept; the training itself goes on from its own. Where weights
+    are averaged, the average is what is interpolated.
 
     It stands before `AveragedWeights` among a trainer's callbacks, so that each takes back what it has put in place.
 

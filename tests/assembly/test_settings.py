@@ -136,6 +136,8 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
         ("augment.superimpose=3", "a group", "3"),
         ("augment.superimpose.number=[1,2,3]", "a list of two", "[1, 2, 3]"),
         ("augment.superimpose.feather=3", "(0, 2]", "3.0"),
+        ("augment.superimpose.rare=2", "[0, 1]", "2.0"),
+        ("finetune.interpolate=0", "(0, 1]", "0.0"),
         ("augment.cutmix.p=2", "[0, 1]", "2.0"),
         ("finetune.lr=-1", "positive", "-1.0"),
         ("finetune.top=0", "1 or more", "0"),
