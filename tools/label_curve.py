@@ -238,8 +238,9 @@ def draw_figure(runs: Sequence[dict[str, Any]], path: Path) -> None:
 
     table = curve(runs)
     names = list(table["set"].unique())
-    colours = {"text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK}
-    with rc_context({**colours, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    style: Any = {**dict.fromkeys(ink, INK), "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+    with rc_context(style):
         figure = Figure(figsize=(9, 4.2), layout="constrained", facecolor="white")
         grid: Any = figure.subplots(2, len(names), sharex="col", sharey="row", squeeze=False, height_ratios=(3, 2))
         for column, name in enumerate(names):
