@@ -59,8 +59,8 @@ class Schedule:
             raise ValueError(f"finetune.decay must be in (0, 1], got {self.decay}")
         if not 0 < self.interpolate <= 1:
             raise ValueError(
-                f"finetune.interpolate must be in (0, 1], 1 for the trained weights, got {self.interpolate}; "
-                "finetune=frozen keeps the pretrained ones"
+                "finetune.interpolate must be in (0, 1], 1 for the trained weights (finetune=frozen keeps the pretrained "
+                f"ones), got {self.interpolate}"
             )
         if self.top is not None and self.top < 1:
             raise ValueError(f"finetune.top must be 1 or more, or null for all stages, got {self.top}")
