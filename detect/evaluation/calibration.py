@@ -12,7 +12,7 @@ from scipy.special import logit
 
 from detect.evaluation.matching import Criterion, Match
 from detect.labels.detections import Detections
-from detect.nets.calibration import LEAST_SCORE, Calibration
+from detect.nets.probabilities import LEAST_SCORE, Calibration
 
 __all__ = ["Calibration", "expected_errors", "fit_calibration", "hits_by_score", "reliability"]
 

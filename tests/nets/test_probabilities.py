@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.nets.calibration import Calibration
+from detect.nets.probabilities import Calibration
 
 
 def test_a_line_on_log_odds() -> None:
