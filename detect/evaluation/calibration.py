@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,9 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.special import logit
 
 from detect.evaluation.matching import Criterion, Match
+from detect.evaluation.scores import count_errors
 from detect.labels.detections import Detections
 from detect.nets.probabilities import LEAST_SCORE, Calibration
-
-__all__ = ["Calibration", "expected_errors", "fit_calibration", "hits_by_score", "reliability"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +62,28 @@ def fit_calibration(found: Tables, truth: Tables, criterion: Criterion) -> Calib
     if slope <= 0:
         logger.warning("scores are not made probabilities: higher ones are objects less often in the validation images")
         return None
-    return Calibration(slope, intercept)
+    made = Calibration(slope, intercept)
+    logger.info(
+        "scores are made probabilities by %d candidates in the validation images, %d of them objects: 0.2, 0.5 and 0.8 "
+        "of the network become %.2f, %.2f and %.2f",
+        *(len(scores), objects, *made(np.array([0.2, 0.5, 0.8]))),
+    )
+    return made
+
+
+def probable(found: Tables, calibration: Calibration) -> dict[str, Detections]:
+    """Return objects with the probabilities of their scores."""
+    return {name: replace(table, score=calibration(table.score)) for name, table in found.items()}
 
 
 def reliability(found: Tables, truth: Tables, criterion: Criterion) -> dict[str, Any]:
-    """Return how often objects of a score are there, in ten equal parts of [0, 1].
+    """Return how often candidates of a score are objects, in ten equal parts of [0, 1].
 
     Returns:
-        `ece`, the expected calibration error: the mean over objects of the difference of both within their part; None
-        of no objects. `reliability`: of each part that has some, `score` (the mean), `there` (the share) and `found`.
+        `ece`, the expected calibration error: the mean over candidates of the difference of both within their part;
+        `brier`, the mean square of a score's distance from 1 of an object, and from 0 of what is none (Brier 1950);
+        both None of no candidates. `reliability`: of each part that has some, `score` (the mean), `there` (the share)
+        and `found`.
     """
     scores, there = _pooled(found, truth, criterion)
     part = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
@@ -80,21 +93,43 @@ def reliability(found: Tables, truth: Tables, criterion: Criterion) -> dict[str,
         if number
     ]
     ece = sum(row["found"] * abs(row["score"] - row["there"]) for row in rows) / len(scores) if len(scores) else None
-    return {"ece": ece, "reliability": rows}
+    brier = float(((scores - there) ** 2).mean()) if len(scores) else None
+    return {"ece": ece, "brier": brier, "reliability": rows}
 
 
-def expected_errors(found: Tables, truth: Tables) -> dict[str, float | None]:
-    """Return the errors of counts by the sum of probabilities, as `count_errors` of numbers of objects.
+def expected_counts(found: Tables, truth: Tables) -> dict[str, Any]:
+    """Return counts by the sum of probabilities, and their errors, as `count_errors` of numbers of objects.
 
     Args:
         found: candidates of each image down to a low score, which is a probability.
         truth: the annotated objects.
+
+    Returns:
+        `expected` of all images, `expected_mae`, `expected_rmse` and `expected_bias_percent`; None where not defined.
     """
-    error = np.array([found[name].score.sum() - len(truth[name]) for name in truth], np.float64)
-    true = sum(map(len, truth.values()))
+    expected = np.array([found[name].score.sum() for name in truth], np.float64)
+    true = np.array([len(truth[name]) for name in truth])
+    errors = {name.replace("count", "expected"): value for name, value in count_errors(expected, true).items()}
+    return {"expected": float(expected.sum()), **errors}
+
+
+def with_probabilities(scores: Mapping[str, Any], every: Tables, truth: Tables, criterion: Criterion) -> dict[str, Any]:
+    """Return scores with how well probabilities hold, and with the counts by their sum, of each image too.
+
+    Args:
+        scores: of `score_points`.
+        every: candidates of each image down to a low score.
+        truth: the annotated objects.
+        criterion: when a candidate and an object are one.
+    """
+    per_image = {
+        name: {**numbers, "expected": float(every[name].score.sum())} for name, numbers in scores["per_image"].items()
+    }
     return {
-        "expected_mae": float(np.abs(error).mean()) if len(error) else None,
-        "expected_bias_percent": float(100 * error.sum() / true) if true else None,
+        **scores,
+        **expected_counts(every, truth),
+        **reliability(every, truth, criterion),
+        "per_image": per_image,
     }
 
 

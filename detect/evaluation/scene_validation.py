@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from detect.evaluation.boxes import average_precision
+from detect.evaluation.calibration import fit_calibration, probable, with_probabilities
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.evaluation.selection import Selection, select_threshold
@@ -20,14 +21,11 @@ from detect.labels.detections import Detections
 from detect.labels.regions import outside
 from detect.nets.card import NetSpec
 from detect.nets.modelfile import Net
+from detect.nets.probabilities import MIN_CANDIDATE_SCORE
 from detect.samples.labelled_scenes import LabelledScene
 
 TRAINING_TOLERANCE, THRESHOLD_TOLERANCE = 1e-2, 1e-3
 """Tolerances of the logits in validation while training, and for the model's own choice of threshold."""
-
-
-MIN_CANDIDATE_SCORE = 0.02
-"""Objects below this score are not offered as thresholds."""
 
 
 CANDIDATE_RADII = (4, 3, 2, 1)
@@ -241,16 +239,23 @@ def select(candidates: Candidates, truth: Mapping[str, Detections], settings: Co
 
 
 def choose(candidates: Candidates, truth: Mapping[str, Detections], settings: CountSettings, spec: NetSpec) -> Choice:
-    """Choose threshold and separation, and score at the choice; average precisions at all scores.
+    """Choose threshold and separation, make probabilities of the scores, and score at the choice.
+
+    Probabilities keep the order of scores: what is found and every score of it are the same with them and without.
+    Average precisions, and how well the probabilities hold, are of all candidates.
 
     Raises:
         NothingFoundError: nothing at all was found.
     """
-    best = select(candidates, truth, settings)
-    all_found = candidates[best.separation]
-    found = {name: table[table.score >= best.threshold] for name, table in all_found.items()}
-    criterion, classes = settings.criterion, spec.classes
+    best, criterion, classes = select(candidates, truth, settings), settings.criterion, spec.classes
+    all_found, threshold, record = candidates[best.separation], best.threshold, None
+    calibration = fit_calibration(all_found, truth, criterion)
+    if calibration is not None:
+        all_found, record = probable(all_found, calibration), calibration.to_record()
+        threshold = float(calibration(threshold))
+    found = {name: table[table.score >= threshold] for name, table in all_found.items()}
     scores = score_points(found, truth, classes, criterion.radius, criterion.iou)
+    scores = with_probabilities(scores, all_found, truth, criterion)
     if spec.head.boxes:
         scores |= average_precision(all_found, truth, classes)
-    return Choice(best.threshold, best.separation, scores, found)
+    return Choice(threshold, best.separation, scores, found, record)

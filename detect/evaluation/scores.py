@@ -143,11 +143,11 @@ def scores_of_counts(hits: int, found: int, true: int) -> dict[str, float | None
     return {**_rates(hits, found, true), "count_bias_percent": _ratio(100 * (found - true), true)}
 
 
-def count_errors(found: _Counts, true: _Counts) -> dict[str, float | None]:
+def count_errors(found: _Counts | NDArray[np.float64], true: _Counts) -> dict[str, float | None]:
     """Return the mean absolute and root mean square error of counts image by image, and their total bias in percent.
 
     Args:
-        found: (N,) number of objects found in each image.
+        found: (N,) number of objects found in each image, or the sum of their probabilities.
         true: (N,) number of objects annotated in each image.
     """
     error = (found - true).astype(np.float64)

@@ -31,6 +31,7 @@ from detect.nets.bounds import (
 from detect.nets.first_format import OLD_FORMAT, from_first_format
 from detect.nets.heads.specs import HEADS, Head, PatchHead
 from detect.nets.looks import Looks
+from detect.nets.probabilities import Calibration
 
 FORMAT, SECOND_FORMAT = "detect/3", "detect/2"
 """Version of the header that is written, and the one before, which says nothing of what training images look like;
@@ -164,7 +165,8 @@ class ModelCard(NetSpec):
         halo_error: greatest error of the logits of tiles with `halo_auto`, as a part of the largest logit.
         threshold: least score of a detection, in [0, 1].
         separation: greatest IoU of two boxes of a class, or least distance of two points in resampled pixels.
-        calibration: parameters that turn scores into probabilities, None where there are none.
+        calibration: what makes probabilities of a network's scores (`Calibration`), which the threshold is of then; None
+            where scores are as the network gives them.
         training: the record of how it was made and validated.
         looks: what the training images look like in the model's bands; None of models that do not know.
 
@@ -211,6 +213,7 @@ class ModelCard(NetSpec):
             check_mapping("calibration", self.calibration)
             for name, value in self.calibration.items():
                 check_number(f"calibration.{name}", value, -GREATEST, GREATEST)
+            Calibration.from_record(self.calibration)
         check_record(self.training)
 
     @property

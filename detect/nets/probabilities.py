@@ -10,6 +10,9 @@ from scipy.special import expit, logit
 LEAST_SCORE = 1e-9
 """Least score, and least difference to 1, whose log odds are distinguished."""
 
+MIN_CANDIDATE_SCORE = 0.02
+"""Least score that a network gives to a candidate: what is below is ground."""
+
 SLOPE, INTERCEPT = "slope", "intercept"
 
 

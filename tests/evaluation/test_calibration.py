@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation.calibration import expected_errors, fit_calibration, hits_by_score, reliability
+from detect.evaluation.calibration import expected_counts, fit_calibration, hits_by_score, probable, reliability
 from detect.evaluation.matching import Criterion
 from detect.labels.detections import Detections
 
@@ -49,8 +49,8 @@ def test_calibrated_scores_are_more_reliable() -> None:
     found, truth = drawn(5000, 0.5)
     fitted = fit_calibration({"i": found}, {"i": truth}, NEAR)
     assert fitted is not None
-    made = Detections(found.xy, fitted(found.score), found.label, found.classes)
-    before, after = (reliability({"i": each}, {"i": truth}, NEAR)["ece"] for each in (found, made))
+    made = probable({"i": found}, fitted)
+    before, after = (reliability(each, {"i": truth}, NEAR)["ece"] for each in ({"i": found}, made))
     assert after < 0.03 < before
 
 
@@ -93,20 +93,30 @@ def test_as_many_are_marked_above_any_threshold_as_are_matched_there(seed: int) 
 
 
 def test_reliability_of_known_numbers() -> None:
-    """Two at 0.95, both there: off by 0.05. Four at 0.25, two there: off by 0.25. (2 x 0.05 + 4 x 0.25) / 6."""
+    """Two at 0.95, both there: off by 0.05. Four at 0.25, two there: off by 0.25. (2 x 0.05 + 4 x 0.25) / 6.
+
+    Squares: 2 x 0.05^2 + 2 x 0.75^2 + 2 x 0.25^2 = 1.255.
+    """
     found = line([0, 10, 20, 30, 40, 50], [0.95, 0.95, 0.25, 0.25, 0.25, 0.25])
     scores = reliability({"i": found}, {"i": line([0, 10, 20, 30])}, NEAR)
     assert scores["ece"] == pytest.approx(1.1 / 6)
+    assert scores["brier"] == pytest.approx(1.255 / 6)
     assert [row["found"] for row in scores["reliability"]] == [4, 2]
     assert [row["there"] for row in scores["reliability"]] == [0.5, 1.0]
-    assert reliability({"i": line([])}, {"i": line([0])}, NEAR) == {"ece": None, "reliability": []}
+    assert reliability({"i": line([])}, {"i": line([0])}, NEAR) == {
+        "ece": None,
+        "brier": None,
+        "reliability": [],
+    }
 
 
 def test_expected_counts_of_known_numbers() -> None:
-    """Sums 1.5 of 1 and 0.5 of 2: off by 0.5 and -1.5; together 2 of 3, -33 %."""
+    """Sums 1.5 of 1 and 0.5 of 2: off by 0.5 and -1.5; together 2 of 3, -33 %; squares 0.25 and 2.25."""
     found = {"i": line([0, 10], [0.9, 0.6]), "j": line([0], [0.5])}
-    errors = expected_errors(found, {"i": line([0]), "j": line([0, 10])})
+    errors = expected_counts(found, {"i": line([0]), "j": line([0, 10])})
+    assert errors["expected"] == pytest.approx(2.0)
     assert errors["expected_mae"] == pytest.approx(1.0)
+    assert errors["expected_rmse"] == pytest.approx(1.25**0.5)
     assert errors["expected_bias_percent"] == pytest.approx(-100 / 3)
 
 

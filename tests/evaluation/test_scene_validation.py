@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from detect.evaluation.scene_validation import (
     CountSettings,
     SceneDetector,
     SceneValidator,
+    choose,
 )
+from detect.evaluation.scene_validation import select as select_scenes
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene
@@ -27,6 +30,7 @@ from detect.inference.plan import Plan, make_plan
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import Net
+from detect.nets.probabilities import Calibration
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.targets import Objects
 from tests.engines import lively
@@ -245,3 +249,36 @@ def test_resampled_scenes_are_scored_in_the_files_pixels(radius: float, f1: floa
     np.testing.assert_allclose(found["1.png"].xy[order], (things.xy * (2, 3))[np.lexsort(things.xy.T)], atol=1e-3)
     assert things.wh is not None and found["1.png"].wh is not None
     np.testing.assert_allclose(found["1.png"].wh.sum(axis=0), (things.wh * (2, 3)).sum(axis=0), rtol=1e-5)
+
+
+class Unsure(MarkNet):
+    """Its log odds of marks are a quarter, those of ground a third and from mark to mark others: no probabilities."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        found = super().forward(pixels)
+        odd = torch.arange(found[:, 0].numel()).view_as(found[:, 0]) % 7 / 7
+        found[:, 0] = torch.where(found[:, 0] > 0, found[:, 0] / 4 - 2 * odd, found[:, 0] / 3 + 2 * odd)
+        return found
+
+
+@pytest.mark.parametrize("select", ["f1", "count"])
+def test_probabilities_change_no_count_and_no_choice(select: Literal["f1", "count"]) -> None:
+    """What is found at the chosen threshold, of scores as they are, is what is found at the chosen probability."""
+    card, names = mark_card(None), ["1.png", "2.png"]
+    drawn = {name: marks(i) for i, name in enumerate(names)}
+    scenes = [labelled(name, truth(things, points=True)) for name, (_, things) in drawn.items()]
+    made = counter(card, {name: image for name, (image, _) in drawn.items()}, scenes)
+    candidates = made.candidates(Unsure(None), THRESHOLD_TOLERANCE)  # type: ignore[arg-type]
+    settings = replace(made.settings, select=select)
+    plain, choice = select_scenes(candidates, made.truth, settings), choose(candidates, made.truth, settings, card)
+    assert choice.calibration is not None
+    calibration = Calibration.from_record(choice.calibration)
+    assert choice.threshold == float(calibration(plain.threshold))
+    assert (choice.scores["f1"], choice.scores["precision"]) == (plain.f1, plain.precision)
+    for name in names:
+        kept = candidates[plain.separation][name]
+        kept = kept[kept.score >= plain.threshold]
+        np.testing.assert_array_equal(choice.found[name].xy, kept.xy)
+        np.testing.assert_array_equal(choice.found[name].score, calibration(kept.score))
+    per_image = choice.scores["per_image"]
+    assert choice.scores["expected"] == pytest.approx(sum(per_image[name]["expected"] for name in names))

@@ -25,7 +25,7 @@ CARD = ModelCard(
     halo_error=None,
     threshold=0.1 + 0.2,
     separation=31.4,
-    calibration={"slope": 1.5, "offset": -0.25},
+    calibration={"slope": 1.5, "intercept": -0.25},
     training={"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
 )
 
@@ -49,7 +49,7 @@ OLD_PATCH = {
     "grid": None,
     "image_scale": 1.0,
     "gsd": None,
-    "calibration": {"slope": 1.5, "offset": -0.25},
+    "calibration": {"slope": 1.5, "intercept": -0.25},
     "training": {"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
 }
 """The header of `CARD` in the first format, in which heads were no things of their own."""
@@ -322,7 +322,10 @@ def test_a_card_is_checked_when_it_is_made(change: dict[str, Any], named: str) -
         ("halo_auto", [-1, 10**9, False]),
         ("threshold", [-0.1, 1.1, float("nan"), None, "0.5"]),
         ("separation", [-1, float("nan"), float("inf"), 1e9, None]),
-        ("calibration", [3, {"slope": "1"}, {"slope": float("nan")}]),
+        (
+            "calibration",
+            [3, {"slope": "1"}, {"slope": float("nan")}, {"slope": 1.0}, {"slope": -1.0, "intercept": 0.0}],
+        ),
         (
             "training",
             [None, [], {"notes": 3}, {"notes": [3]}, {"val": [{}]}, {"negative_labels": "cow"}, {"label_names": ["a"]}],

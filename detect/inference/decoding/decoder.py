@@ -1,16 +1,18 @@
-"""What a stitched map means: one decoder for each head."""
+"""What a stitched map means: one decoder for each head, and what makes probabilities of scores."""
 
 from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.inference.decoding.calibrated import CalibratedDecoder
 from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.labels.detections import Detections
-from detect.nets.card import NetSpec
+from detect.nets.card import ModelCard, NetSpec
 from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.probabilities import Calibration
 
 
 class Decoder(Protocol):
@@ -44,7 +46,14 @@ class Decoder(Protocol):
 
 
 def decoder_of(spec: NetSpec) -> Decoder:
-    """Return the decoder of a network's head."""
+    """Return the decoder of a network: of its head, with probabilities for scores where a model's card makes them so."""
+    decoder = _of_head(spec)
+    if not isinstance(spec, ModelCard) or spec.calibration is None:
+        return decoder
+    return CalibratedDecoder(decoder, Calibration.from_record(spec.calibration))
+
+
+def _of_head(spec: NetSpec) -> Decoder:
     match spec.head:
         case PatchHead():
             return PatchDecoder(spec)
