@@ -33,12 +33,14 @@ def run(settings: "PredictSettings") -> int:
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
+    from detect.reporting.output.layout import CANDIDATES
 
     net, _ = load_model(settings.model)
     threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         engine = make_engine(settings, net, card, threshold, paths.state)
+        engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
         if settings.overwrite:

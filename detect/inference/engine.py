@@ -14,7 +14,7 @@ from detect.imagery.scratch import release
 from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import Surveyed
 from detect.imagery.windows import Window, clamp_far_edges
-from detect.inference.decoding.blocks import planes
+from detect.inference.decoding.blocks import marked, planes
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
@@ -25,6 +25,10 @@ from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.looks import Looks, unlike
+from detect.nets.probabilities import candidate_floor
+
+MOST_CANDIDATES = 1 << 20
+"""Most cells of a map that may hold a candidate: with more, ground is no rarer than objects, and memory would not do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,7 @@ class Engine:
         looks: what the training images look like; None where that is not known.
         meeting: how each image is met before its first tile; None looks at all alike.
         scale_views: in which sizes an image is looked at beside its own; None for no other.
+        floor: least score of the candidates that are kept beside detections; None keeps none.
     """
 
     spec: NetSpec
@@ -52,11 +57,20 @@ class Engine:
     looks: Looks | None = None
     meeting: Meeting | None = None
     scale_views: ScaleViews | None = None
+    floor: float | None = None
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
-        """Make the engine of a model with the threshold and the separation on its card."""
-        return cls(card, runtime, plan, card.threshold, card.separation, card.offset, card.looks)
+        """Make the engine of a model with the threshold and the separation on its card.
+
+        Candidates are kept where scores are probabilities, whose sum is the number of objects that is expected.
+        """
+        made = cls(card, runtime, plan, card.threshold, card.separation, card.offset, card.looks)
+        return made if card.calibration is None else made.with_candidates()
+
+    def with_candidates(self) -> "Engine":
+        """Return the same with candidates kept, from the lowest score that training looks at on."""
+        return replace(self, floor=candidate_floor(self.spec.calibration if isinstance(self.spec, ModelCard) else None))
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -121,6 +135,7 @@ class Engine:
         scene: Scene,
         valid: ValidPixels | None = None,
         others: Sequence[Detections] = (),
+        least: float | None = None,
     ) -> Detections:
         """Return the objects as `detections`, of other sizes of the scene too.
 
@@ -129,17 +144,26 @@ class Engine:
             scene: at the own size.
             valid: its valid pixels; None where all are.
             others: `candidates` of its other sizes, in pixels of the own one.
+            least: score to take instead of the threshold.
         """
+        least = self.threshold if least is None else least
         if self.scale_views is None:
-            return self.detections(logits, scene, valid)
+            return replace(self, threshold=least).detections(logits, scene, valid)
         own = self.candidates(logits, scene, valid)
-        found = self.scale_views.merged([own, *others], self.threshold)
+        found = self.scale_views.merged([own, *others], self.threshold, least)
         return replace(found, xy=clamp_far_edges(found.xy, scene.shape))
 
     def candidates(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
         """Return the objects of the map of one size of a scene, in its pixels, from the floor of scores on."""
         assert self.scale_views is not None
         return replace(self, threshold=self.scale_views.floor(self.threshold)).detections(logits, scene, valid)
+
+    def keeps(self, logits: NDArray[np.float32]) -> bool:
+        """Return whether candidates are kept of a map: not of one in which a million cells may be one."""
+        floor = self.floor
+        if floor is None or logits[0].size <= MOST_CANDIDATES:
+            return floor is not None
+        return marked(logits, lambda part: self.decoder.heat(part).sum(axis=0) >= floor) <= MOST_CANDIDATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +181,7 @@ class SceneResult:
         damaged: what the decoder of the image warned of, empty where it did not.
         surveyed: how much of the image was looked at, None where that is not known.
         unlike: in what the image is unlike those that the model learned from, empty where it is not.
+        candidates: the same as detections, down to a low score; None where they are not kept, or too many.
     """
 
     detections: Detections
@@ -168,6 +193,7 @@ class SceneResult:
     damaged: str = ""
     surveyed: Surveyed | None = None
     unlike: str = ""
+    candidates: Detections | None = None
 
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.

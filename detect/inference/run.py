@@ -64,6 +64,13 @@ OLDER = (
 """What is told of a model without names of bands where images are turned."""
 
 
+TOO_MANY = (
+    "a million places may be objects by their scores: candidates are not kept, and no number is expected by their "
+    "probabilities"
+)
+"""What is told of an image of which candidates are not kept."""
+
+
 class Sink(Protocol):
     """Receives the results of a run, in the order of the images."""
 
@@ -295,10 +302,14 @@ def _mapped(
 
 
 def decoded(item: Stitched, engine: Engine) -> SceneResult:
-    """Return the detections of an image's map, in pixels of the image file, with the map."""
-    scene = item.source.scene
+    """Return the detections of an image's map, in pixels of the image file, with the map and the candidates kept."""
+    scene, floor = item.source.scene, engine.floor if engine.keeps(item.logits) else None
+    if engine.floor is not None and floor is None:
+        logger.warning("%s: %s", item.source.name, TOO_MANY)
+    least = engine.threshold if floor is None else min(engine.threshold, floor)
+    every = to_file_pixels(engine.merged(item.logits, scene, item.valid, item.others, least), scene)
     return SceneResult(
-        to_file_pixels(engine.merged(item.logits, scene, item.valid, item.others), scene),
+        every[every.score >= engine.threshold],
         engine.geometry(scene, item.valid),
         item.preview,
         item.logits,
@@ -307,6 +318,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         item.damaged,
         surveyed(scene, item.valid),
         engine.unlike(item.looks),
+        None if floor is None else every[every.score >= floor],
     )
 
 

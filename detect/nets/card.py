@@ -165,8 +165,8 @@ class ModelCard(NetSpec):
         halo_error: greatest error of the logits of tiles with `halo_auto`, as a part of the largest logit.
         threshold: least score of a detection, in [0, 1].
         separation: greatest IoU of two boxes of a class, or least distance of two points in resampled pixels.
-        calibration: what makes probabilities of a network's scores (`Calibration`), which the threshold is of then; None
-            where scores are as the network gives them.
+        calibration: what makes probabilities of a network's scores (`Calibration`), of which the threshold is one then;
+            None where scores are as the network gives them.
         training: the record of how it was made and validated.
         looks: what the training images look like in the model's bands; None of models that do not know.
 

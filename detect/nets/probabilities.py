@@ -64,3 +64,8 @@ class Calibration:
 
 def _log_odds(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return np.asarray(logit(np.clip(np.asarray(values, np.float64), LEAST_SCORE, 1 - LEAST_SCORE)), np.float64)
+
+
+def candidate_floor(record: Mapping[str, float] | None) -> float:
+    """Return the least score of a candidate as detections have it: a probability where a card has a calibration."""
+    return MIN_CANDIDATE_SCORE if record is None else float(Calibration.from_record(record)(MIN_CANDIDATE_SCORE))

@@ -232,9 +232,15 @@ def predict_folder(
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     where = "report" if report != sink.folder else "written to"
     different = "" if sink.ground.seen is None else f"; {sink.ground.seen.sentence()}"
-    done = f"{counted} in {len(sink.found)} images, {len(failures)} failed{different}"
+    done = f"{counted}{expected_text(sink)} in {len(sink.found)} images, {len(failures)} failed{different}"
     logger.info("%s; %s: %s", done, where, report)
     return SOME_FAILED if failures else DONE
+
+
+def expected_text(sink: "PredictionFolder") -> str:
+    """Return the number of objects that is expected by probabilities in words; empty where no image has one."""
+    numbers = [record.expected for record in sink.found.values() if record.expected is not None]
+    return f", {sum(numbers):.1f} expected by their probabilities," if numbers else ""
 
 
 def log_unlike(unlike: Mapping[str, str]) -> None:

@@ -55,6 +55,15 @@ def planes(
     return result
 
 
+def marked(logits: NDArray[np.float32], function: Callable[[NDArray[np.float32]], NDArray[np.bool_]]) -> int:
+    """Return how many cells of a map (K, h, w) a function marks: of a block (K, rows, cols), cell by cell."""
+    number = 0
+    for rows, cols in blocks(len(logits), logits.shape[1:]):
+        number += int(function(np.ascontiguousarray(logits[:, rows, cols])).sum())
+        release(logits)
+    return number
+
+
 def likeliest(logits: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the highest channel of a map (K, h, w), the first of equal ones, in each of (N, 2) cells."""
     result = np.empty(len(cells), np.intp)

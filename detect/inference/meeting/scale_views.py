@@ -43,7 +43,7 @@ class ScaleViews:
         """Return the least score that is decoded where objects are wanted from a threshold on."""
         return min(FLOOR, threshold)
 
-    def merged(self, views: Sequence[Detections], threshold: float) -> Detections:
+    def merged(self, views: Sequence[Detections], threshold: float, least: float | None = None) -> Detections:
         """Return the objects of all sizes, in pixels of the own one.
 
         A score is the mean over the sizes, with the floor where nothing is found, so that it changes with no jump where
@@ -52,7 +52,8 @@ class ScaleViews:
 
         Args:
             views: what is found at each size, from the floor on, all in pixels of the own one, which comes first.
-            threshold: least mean score in [0, 1].
+            threshold: least mean score in [0, 1], which the floor is not above.
+            least: mean score to keep instead, from the floor on.
         """
         floor = self.floor(threshold)
         found, members = views[0], [np.arange(len(views[0]))]
@@ -66,7 +67,7 @@ class ScaleViews:
         order = np.argsort(-np.round(mean.score * LOG_ODDS_STEPS), kind="stable")
         separated = separated_points if mean.wh is None else separated_boxes
         kept = mean[separated(mean, order, self.separation)]
-        return kept[kept.score >= threshold]
+        return kept[kept.score >= (threshold if least is None else least)]
 
     def _matched(self, found: Detections, view: Detections) -> NDArray[np.intp]:
         """Return for each object of a view the one found before that it is, -1 of a new one; no two have the same."""

@@ -14,6 +14,7 @@ REPORT = "report.html"
 HEATMAPS = "heatmaps"
 OVERLAYS = "overlays"
 THUMBNAILS = "thumbnails"
+CANDIDATES = "candidates"
 
 ERRORS = "errors"
 """Folder of pictures of what was missed and of false alarms, beside the scores."""
@@ -116,12 +117,12 @@ class PredictionPaths:
 
     @property
     def picture_folders(self) -> tuple[Path, ...]:
-        """The folders that hold a file per image: heatmaps, overlays and thumbnails."""
-        return (*(self.folder / name for name in PICTURE_FOLDERS), self.state / THUMBNAILS)
+        """The folders that hold a file per image: heatmaps, overlays, thumbnails and candidates."""
+        return (*(self.folder / name for name in PICTURE_FOLDERS), self.state / THUMBNAILS, self.folder / CANDIDATES)
 
-    def pictures(self, image: str) -> tuple[Path, Path, Path]:
-        """Return the paths of an image's heatmap, overlay and thumbnail."""
-        return self.heatmap(image), self.overlay(image), self.thumbnail(image)
+    def pictures(self, image: str) -> tuple[Path, Path, Path, Path]:
+        """Return the paths of an image's heatmap, overlay and thumbnail, and of its candidates."""
+        return self.heatmap(image), self.overlay(image), self.thumbnail(image), self.candidates(image)
 
     def heatmap(self, image: str) -> Path:
         """Return the path of an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
@@ -130,6 +131,10 @@ class PredictionPaths:
     def overlay(self, image: str) -> Path:
         """Return the path of an image with its detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
         return self.folder / overlay_address(image)
+
+    def candidates(self, image: str) -> Path:
+        """Return the path of the table of what may be an object in an image: `candidates/a/b.jpg.csv` for `a/b.jpg`."""
+        return self.folder / CANDIDATES / f"{image}.csv"
 
     def thumbnail(self, image: str) -> Path:
         """Return the path of an image's small picture, with which the report need not read the image again."""

@@ -13,12 +13,14 @@ from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.maps import write_map
 from detect.imagery.scenes import Scene, original
 from detect.imagery.validity.surveyed import surveyed
-from detect.labels.formats.detections_csv import detections_bytes
+from detect.labels.detections import Detections
+from detect.labels.formats.detections_csv import detections_bytes, write_detections
 from detect.reporting.output.format_files import write_formats
 from detect.reporting.output.ground_counts import GroundCounts
 from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey, Inside, inside_areas
 from detect.reporting.output.journal import Journal
 from detect.reporting.output.layout import (
+    CANDIDATES,
     COUNTS,
     DETECTIONS,
     FAILURES,
@@ -35,7 +37,7 @@ from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
-from detect.reporting.tables import DAMAGED, SURVEYED_HA, SURVEYED_SHARE, UNLIKE, counts_table, table_bytes
+from detect.reporting.tables import DAMAGED, EXPECTED, SURVEYED_HA, SURVEYED_SHARE, UNLIKE, counts_table, table_bytes
 from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class PredictionFolder:
 
     def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
         """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
-        asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted)
+        asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted, CANDIDATES in self.wanted)
         yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
 
     @property
@@ -140,7 +142,7 @@ class PredictionFolder:
             remove_parts(below, below=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
-        """Write an image's heatmap and pictures, then its record; scores of earlier counts are removed.
+        """Write an image's heatmap, pictures and candidates, then its record; scores of earlier counts are removed.
 
         So are pictures of an earlier run that this one is not asked for: they may show other detections.
 
@@ -153,6 +155,7 @@ class PredictionFolder:
             ValueError: areas are on a map, and the image has no place on it.
         """
         inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
+        candidates = self._candidates(name, scene, result)
         for picture, folder, asked in self._pictures(name):
             if not asked:
                 remove_written(picture, folder)
@@ -167,12 +170,25 @@ class PredictionFolder:
             )
         if self.previewed:
             self._write_pictures(name, scene, result, inside)
+        if CANDIDATES in self.wanted:
+            write_detections(
+                {name: inside.detections if candidates is None else candidates}, self.paths.candidates(name)
+            )
         self.paths.scores.unlink(missing_ok=True)
-        self.journal.add(name, self._record(name, scene, result, inside))
+        self.journal.add(name, self._record(name, scene, result, inside, candidates))
         self._complete.add(name)
 
-    def _record(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> Record:
+    def _candidates(self, name: str, scene: Scene, result: "SceneResult") -> Detections | None:
+        """Return what may be an object in an image, of that what is counted; None where it is not kept."""
+        if result.candidates is None:
+            return None
+        return inside_areas(self.survey.areas, name, scene, result.candidates, None).detections
+
+    def _record(
+        self, name: str, scene: Scene, result: "SceneResult", inside: Inside, candidates: Detections | None
+    ) -> Record:
         """Return what is kept of an image: with it every table and format can be written without the image."""
+        probable = None if self.card.calibration is None else candidates
         path, size, mtime_ns = self._signatures[name]
         typical = self.card.head.typical_size
         part = inside.part or result.surveyed or surveyed(scene, result.geometry.valid)
@@ -194,6 +210,7 @@ class PredictionFolder:
             areas=inside.parts,
             outside=inside.outside,
             beside=self._beside[name],
+            expected=None if probable is None else float(probable.score.sum()),
         )
 
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:
@@ -280,5 +297,8 @@ def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     areas = {name: f"{record.hectares:.6g}" for name, record in found.items() if record.hectares is not None}
     if areas:
         facts[SURVEYED_HA] = areas
+    expected = {name: record.expected for name, record in found.items() if record.expected is not None}
+    if expected:
+        facts[EXPECTED] = {name: f"{number:.3f}" for name, number in expected.items()}
     notes = {note: {name: str(getattr(record, note)) for name, record in found.items()} for note in (UNLIKE, DAMAGED)}
     return {**facts, **notes}

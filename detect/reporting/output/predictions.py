@@ -19,7 +19,9 @@ from detect.reporting.output.area_table import read_area_table
 from detect.reporting.output.layout import COUNTS, DETECTIONS, FAILURES, RUN_FACTS, PredictionPaths, inside_name
 from detect.reporting.tables import (
     DAMAGED,
+    EXPECTED,
     IMAGE,
+    MAX_COUNT,
     SURVEYED_HA,
     SURVEYED_SHARE,
     UNLIKE,
@@ -51,6 +53,7 @@ class Predictions:
         remarks: sentences about files that are missing or disagree.
         surveyed: how much of each image was looked at, by its name.
         areas: `areas.csv` as text; None of a run that counted whole images.
+        expected: number of objects in each image by the sum of probabilities, by its name, where it is known.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Predictions:
     remarks: list[str] = field(default_factory=list)
     surveyed: dict[str, SurveyedPart] = field(default_factory=dict)
     areas: pd.DataFrame | None = None
+    expected: dict[str, float] = field(default_factory=dict)
 
     @property
     def paths(self) -> PredictionPaths:
@@ -107,7 +111,10 @@ def read_predictions(folder: Path) -> Predictions:
     remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE, {}))
     remarks += _remarks_on_damage(facts.get(DAMAGED, {}))
     areas = read_area_table(paths.areas) if _is_there(paths.areas) else None
-    return Predictions(folder, counts, failures, run, scores, remarks + _remarks_on_masks(surveyed), surveyed, areas)
+    remarks += _remarks_on_masks(surveyed)
+    cells = facts.get(EXPECTED, {})
+    expected = {name: _number(paths.counts, EXPECTED, cell, MAX_COUNT) for name, cell in cells.items()}
+    return Predictions(folder, counts, failures, run, scores, remarks, surveyed, areas, expected)
 
 
 def _is_there(path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from detect.labels.writing.format_table import FORMATS, FolderFormat
 from detect.reporting.output.layout import (
     AREAS,
+    CANDIDATES,
     COUNTS,
     DETECTIONS,
     FAILURES,
@@ -19,7 +20,7 @@ from detect.reporting.output.layout import (
 TABLES, PAGE = "tables", "report"
 """`counts.csv`, `detections.csv` and, where there are areas, `areas.csv`; the report page, which is made of them."""
 
-PRODUCTS = (TABLES, PAGE, OVERLAYS, HEATMAPS, *FORMATS)
+PRODUCTS = (TABLES, PAGE, OVERLAYS, HEATMAPS, CANDIDATES, *FORMATS)
 """All that can be asked for; `failures.csv` and `run.json` are written in any case."""
 
 

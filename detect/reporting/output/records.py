@@ -33,6 +33,7 @@ FACTS = (
     "shown",
     "outside",
     "beside",
+    "expected",
 )
 """What a line says of an image, beside its name and what was found."""
 
@@ -59,6 +60,7 @@ class Record:
         areas: its parts of the areas in which is counted, none where that is all of it.
         outside: how many objects lay in none of them, and are not among the detections.
         beside: digest of the files beside the source that say where it lies, empty without any.
+        expected: number of objects by the sum of probabilities; None where scores are none.
     """
 
     path: str
@@ -78,6 +80,7 @@ class Record:
     areas: tuple[AreaPart, ...] = ()
     outside: int = 0
     beside: str = ""
+    expected: float | None = None
 
     @property
     def surveyed_share(self) -> float | None:
@@ -161,7 +164,7 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         detections=found,
         damaged=_text(data.get("damaged", "")),
         valid=_share_of(pixels, data.get("valid")),
-        hectares=_area(data.get("hectares")),
+        hectares=_amount("an area", data.get("hectares")),
         unlike=_text(data.get("unlike", "")),
         shape=(height, width),
         object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
@@ -171,6 +174,7 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         areas=tuple(AreaPart.from_record(each, len(found)) for each in data.get("areas", ())),
         outside=_whole(data.get("outside", 0)),
         beside=_text(data.get("beside", "")),
+        expected=_amount("an expected number", data.get("expected")),
     )
 
 
@@ -183,13 +187,13 @@ def _share_of(pixels: int, valid: Any) -> int | None:
     return int(valid)
 
 
-def _area(hectares: Any) -> float | None:
-    """Return an area in hectares."""
-    if hectares is None:
+def _amount(what: str, value: Any) -> float | None:
+    """Return a finite number of 0 or more, or none."""
+    if value is None:
         return None
-    if isinstance(hectares, bool) or not isinstance(hectares, int | float) or not 0 <= hectares < math.inf:
-        raise TypeError(f"an area must be a number of 0 or more, got {str(hectares)[:40]}")
-    return float(hectares)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise TypeError(f"{what} must be a number of 0 or more, got {str(value)[:40]}")
+    return float(value)
 
 
 def _placement(data: Any) -> Placement | None:

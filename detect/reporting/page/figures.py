@@ -88,7 +88,7 @@ def draw_figures(predictions: Predictions, image: str) -> Figures:
         image: a name from its table of counts.
     """
     figures, paths, folder = Figures(), predictions.paths, predictions.folder
-    heatmap, overlay, small = paths.pictures(image)
+    heatmap, overlay, small, _ = paths.pictures(image)
     asked = _asked_for(predictions)
     preview = None
     try:

@@ -204,6 +204,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
+        ("Expected by probabilities", f"{sum(content.expected.values()):,.1f} objects" if content.expected else None),
         ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
         ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
         ("Images resampled by", model.get("image_scale") if model.get("image_scale") != 1 else None),

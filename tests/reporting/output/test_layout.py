@@ -21,6 +21,6 @@ def test_the_result_files_are_the_paths_outside_the_state_folder():
 
 
 def test_every_picture_is_inside_one_of_the_picture_folders():
-    pictures = (PATHS.heatmap("a/b.jpg"), PATHS.overlay("a/b.jpg"), PATHS.thumbnail("a/b.jpg"))
+    pictures = PATHS.pictures("a/b.jpg")
     for picture, folder in zip(pictures, PATHS.picture_folders, strict=True):
         assert folder in picture.parents
