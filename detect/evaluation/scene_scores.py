@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from detect.evaluation.boxes import average_precision
+from detect.evaluation.calibration import reliability, with_probabilities
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.labels.annotations import AnnotatedImage
@@ -21,6 +22,8 @@ SHOWN_SCORES = (
     "recall",
     "count_mae",
     "count_bias_percent",
+    "expected_bias_percent",
+    "ece",
     "map50",
     "map",
     "accuracy",
@@ -43,10 +46,11 @@ def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tabl
         found: the objects found in each image.
         truth: the annotated ones.
         criterion: when a detection and an object are one; its IoU is for boxes on both sides.
-        every: detections of lower scores too, for average precision; `found` where there are none.
+        every: detections of lower scores too, for average precision and probabilities; None where there are none.
 
     Returns:
-        The scores of `score_points`, and of boxes on both sides those of `average_precision`.
+        The scores of `score_points`, and of boxes on both sides those of `average_precision`; how well scores hold as
+        probabilities (`reliability`), and counts by their sum (`with_probabilities`) where lower ones are there too.
 
     Raises:
         ValueError: an IoU is asked for, and there are points.
@@ -61,10 +65,12 @@ def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tabl
     if boxes:
         found, truth = _as_boxes(found), _as_boxes(truth)
     scores = score_points(_of_classes(found, names), _of_classes(truth, names), names, criterion.radius, criterion.iou)
+    candidates = found if every is None else _as_boxes(every) if boxes else every
     if boxes:
-        candidates = found if every is None else _as_boxes(every)
         scores |= average_precision(_of_classes(candidates, names), _of_classes(truth, names), names)
-    return scores
+    if every is None:
+        return {**scores, **reliability(found, truth, criterion)}
+    return with_probabilities(scores, candidates, truth, criterion)
 
 
 def both_boxes(found: Tables, truth: Tables) -> bool:

@@ -195,6 +195,12 @@ class SceneResult:
     unlike: str = ""
     candidates: Detections | None = None
 
+    @property
+    def every(self) -> Detections:
+        """All that was found: the candidates where they are more than the detections, else these."""
+        found, more = self.detections, self.candidates
+        return found if more is None or len(more) < len(found) else more
+
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.
 

@@ -18,10 +18,10 @@ FACTS = (EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, DAMAGED)
 """Columns behind the total, in this order, those that there are.
 
 The number of objects by the sum of the probabilities of all that may be one, also below the threshold, where scores are
-probabilities. Objects that the image is the first to show, where images show the same ground: their sum is the number of different
-ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; their area on the ground in
-hectares; how the image differs from those that the model learned from; what the decoder warned of. A cell is empty
-where there is nothing to say. A column's name begins with `image_` where a class is called like it.
+probabilities. Objects that the image is the first to show, where images show the same ground: their sum is the number
+of different ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; their area on the
+ground in hectares; how the image differs from those that the model learned from; what the decoder warned of. A cell is
+empty where there is nothing to say. A column's name begins with `image_` where a class is called like it.
 """
 
 MAX_COUNT = 10**12

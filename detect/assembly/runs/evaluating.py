@@ -31,7 +31,7 @@ from detect.labels.regions import outside
 from detect.nets.bounds import HIGHEST_BAND, MOST_BANDS
 from detect.reporting.output.journal import recorded_sources
 from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths
-from detect.reporting.output.predictions import Predictions, read_predictions
+from detect.reporting.output.predictions import Predictions, read_candidates, read_predictions
 from detect.reporting.output.records import signature
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
@@ -53,10 +53,14 @@ MAX_SIZE = 4096
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What was found and what is there, by image, in pixels of the image files."""
+    """What was found and what is there, by image, in pixels of the image files.
+
+    `every` has what was found at scores below the threshold too; None where that was not kept.
+    """
 
     found: Mapping[str, Detections]
     truth: Mapping[str, Detections]
+    every: Mapping[str, Detections] | None = None
 
 
 def evaluate_predictions(settings: EvaluateSettings) -> int:
@@ -87,12 +91,12 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     compared = _paired(settings, paths, classes, annotations, pairs, dict(scenes))
     _warn_of_turned(predictions, scenes)
     wanted, not_seen = seen_truth(compared.truth, scenes, predictions.model.get("bands"))
-    compared = Compared(compared.found, wanted)
+    compared = replace(compared, truth=wanted)
     warn_of_unknown(compared.truth, classes)
     radius = _match_radius(settings, predictions, compared, _others(annotations, pairs))
     tell_radius(radius, settings.iou)
     criterion = Criterion(radius.file_px, settings.iou)
-    scores = score_scenes(compared.found, compared.truth, criterion)
+    scores = score_scenes(compared.found, compared.truth, criterion, compared.every)
     group_of = {image.name: image.group for image in annotations.images}
     training = TrainingImages.from_record(model.get(TRAINING_IMAGES) or {})
     scores = with_seen(scores, training, {image: group_of[key] for image, key in pairs.items()})
@@ -137,10 +141,13 @@ def _paired(
     own = {name: image.ignored for name, image in known.items()}
     sized = {image: _sized(known[key], scenes.get(image)) for image, key in pairs.items()}
     given = ignored_regions(settings.data.labels, sized)
+    candidates = read_candidates(paths.folder, list(pairs), every)
     for image, key in pairs.items():
         regions = np.concatenate([own[key], given.get(image, np.empty((0, 4)))])
         found[image], wanted[image] = outside(found[image], regions), outside(wanted[image], regions)
-    return Compared(found, wanted)
+        if candidates is not None:
+            candidates[image] = outside(candidates[image], regions)
+    return Compared(found, wanted, candidates)
 
 
 def _others(annotations: Annotations, pairs: Mapping[str, str]) -> list[Detections]:

@@ -113,7 +113,7 @@ def _score_patches(
 def _score_images(
     settings: EvaluateSettings, net: "Net", card: ModelCard, annotations: Annotations, criterion: Criterion
 ) -> tuple[dict[str, Any], Compared, list[tuple[str, Scene]]]:
-    """Count the images of a side with a model, and score; boxes also at scores below the threshold, for mAP.
+    """Count the images of a side with a model, and score; candidates below the threshold are for mAP and probabilities.
 
     Returns:
         The scores, what was compared, and the images at the model's resolution.
@@ -122,7 +122,6 @@ def _score_images(
     from detect.assembly.runs.prediction import log_unlike
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.assembly.sides import sides_of_model
-    from detect.evaluation.scene_validation import MIN_CANDIDATE_SCORE
     from detect.inference.run import count_scene
 
     sides = sides_of_model(settings.data.split, annotations, card.training)
@@ -136,9 +135,7 @@ def _score_images(
         raise ValueError(
             f"no image of split={settings.split}; set data.split.test=[...] or a split column, or split=all"
         )
-    boxes = card.head.boxes
-    threshold = min(MIN_CANDIDATE_SCORE, card.threshold) if boxes else card.threshold
-    engine = make_engine(settings, net, card, threshold, settings.output)
+    engine = make_engine(settings, net, card, card.threshold, settings.output).with_candidates()
     engine = with_survey_scale(settings, engine, [image.path for image in images])
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
@@ -149,7 +146,7 @@ def _score_images(
         result = count_scene(scene, engine)
         shares[image.name] = 1.0 if result.surveyed is None else result.surveyed.valid / result.surveyed.pixels
         strange |= {image.name: result.unlike} if result.unlike else {}
-        objects = outside(result.detections, image.ignored)
+        objects = outside(result.every, image.ignored)
         scenes.append((image.name, engine.prepared(scene)))
         every[image.name] = objects
         number = int((objects.score >= card.threshold).sum())

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,28 @@ def read_predictions(folder: Path) -> Predictions:
     cells = facts.get(EXPECTED, {})
     expected = {name: _number(paths.counts, EXPECTED, cell, MAX_COUNT) for name, cell in cells.items()}
     return Predictions(folder, counts, failures, run, scores, remarks, surveyed, areas, expected)
+
+
+def read_candidates(folder: Path, images: Sequence[str], classes: Sequence[str]) -> dict[str, Detections] | None:
+    """Read all that may be an object in images, scores below the threshold too; None where it was not kept of all.
+
+    Args:
+        folder: the output folder of `detect.predict`.
+        images: their names, as `read_predictions` has checked them.
+        classes: the class list and its order.
+
+    Raises:
+        ValueError: a file is damaged, is no regular file or lies outside the folder by a link.
+    """
+    paths = PredictionPaths(folder)
+    files = {name: paths.candidates(name) for name in images}
+    if not all(os.path.lexists(file) for file in files.values()):
+        return None
+    for file in files.values():
+        check_inside(file, folder)
+        check_regular(file, MAX_TABLE_BYTES)
+    empty = Detections.empty(classes)
+    return {name: read_detections(file, classes).get(name, empty) for name, file in files.items()}
 
 
 def _is_there(path: Path) -> bool:
