@@ -77,15 +77,22 @@ def probable(found: Tables, calibration: Calibration) -> dict[str, Detections]:
 
 
 def reliability(found: Tables, truth: Tables, criterion: Criterion) -> dict[str, Any]:
-    """Return how often candidates of a score are objects, in ten equal parts of [0, 1].
+    """Return how often candidates of a score are objects, as `reliability_of`."""
+    return reliability_of(*_pooled(found, truth, criterion))
+
+
+def reliability_of(scores: NDArray[np.float64], there: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return how often what has a score is there, in ten equal parts of [0, 1].
+
+    Args:
+        scores: (N,) in [0, 1].
+        there: (N,) whether each is what it is scored as.
 
     Returns:
-        `ece`, the expected calibration error: the mean over candidates of the difference of both within their part;
-        `brier`, the mean square of a score's distance from 1 of an object, and from 0 of what is none (Brier 1950);
-        both None of no candidates. `reliability`: of each part that has some, `score` (the mean), `there` (the share)
-        and `found`.
+        `ece`, the expected calibration error: the mean of the difference of both within their part; `brier`, the mean
+        square of a score's distance from 1 of what is there, and from 0 of what is not (Brier 1950); both None of
+        nothing. `reliability`: of each part that has some, `score` (the mean), `there` (the share) and `found`.
     """
-    scores, there = _pooled(found, truth, criterion)
     part = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
     rows = [
         {"score": float(scores[part == i].mean()), "there": float(there[part == i].mean()), "found": int(number)}

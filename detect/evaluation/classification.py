@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch.utils.data import DataLoader
 
+from detect.evaluation.calibration import reliability_of
 from detect.evaluation.scores import score_patches
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
@@ -68,4 +69,17 @@ def score_classifier(net: Any, spec: NetSpec, patches: PatchSet, **options: Any)
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    return score_patches(*classify(net, spec, patches, **options), spec.outputs)
+    return scores_of_patches(*classify(net, spec, patches, **options), spec)
+
+
+def scores_of_patches(truth: NDArray[np.int64], probabilities: NDArray[np.float32], spec: NetSpec) -> dict[str, Any]:
+    """Return the scores of classified patches, and how well the probability of the likeliest class holds.
+
+    Args:
+        truth: (N,) true outputs.
+        probabilities: (N, K) of each output.
+        spec: the outputs.
+    """
+    likeliest = probabilities.argmax(axis=1)
+    held = reliability_of(probabilities.max(axis=1).astype(np.float64).clip(0, 1), likeliest == truth)
+    return {**score_patches(truth, probabilities, spec.outputs), **held}

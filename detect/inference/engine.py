@@ -28,7 +28,7 @@ from detect.nets.looks import Looks, unlike
 from detect.nets.probabilities import candidate_floor
 
 MOST_CANDIDATES = 1 << 20
-"""Most cells of a map that may hold a candidate: with more, ground is no rarer than objects, and memory would not do."""
+"""Most cells of a map that may hold a candidate: of more, ground is no rarer than objects, and memory is short."""
 
 
 @dataclass(frozen=True, eq=False)

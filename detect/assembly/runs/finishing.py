@@ -12,17 +12,16 @@ from detect.assembly.material import TrainingMaterial
 from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
-from detect.evaluation.classification import classify
+from detect.evaluation.classification import classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged
-from detect.evaluation.scores import score_patches
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import Net, save_model
 from detect.reporting.pictures.confusions import draw_confusion, draw_worst
-from detect.reporting.pictures.curves import draw_curves
+from detect.reporting.pictures.curves import RELIABILITY, draw_curves, draw_reliability
 from detect.reporting.pictures.scene_errors import draw_scenes
 from detect.reporting.writing import write_json
 from detect.samples.labelled_scenes import PART, ChosenOn, SceneSplit
@@ -85,6 +84,7 @@ def finish(
         scores = scores_of(judged, material.scenes.split.chosen_on)
         card = _card(settings, material, net, halo, measured, choice, scores)
     draw_confusion(scores["confusion"], paths.validation / "confusion.png")
+    draw_reliability(scores["reliability"], paths.validation / RELIABILITY)
     save_model(paths.model, net, card)
     how = {} if material.radius is None else {"radius_from": material.radius.how}
     facts = {"split": "val", **how, "notes": card.training["notes"], "seconds": round(time.monotonic() - started, 1)}
@@ -133,7 +133,7 @@ def _scored_patches(
         tta_combine="mean",
     )
     draw_worst(paths.validation / "worst.jpg", val, *classified, outputs)
-    return score_patches(*classified, outputs)
+    return scores_of_patches(*classified, material.spec)
 
 
 def _card(

@@ -46,7 +46,7 @@ class Decoder(Protocol):
 
 
 def decoder_of(spec: NetSpec) -> Decoder:
-    """Return the decoder of a network: of its head, with probabilities for scores where a model's card makes them so."""
+    """Return the decoder of a network's head, with probabilities for scores where a model's card makes them so."""
     decoder = _of_head(spec)
     if not isinstance(spec, ModelCard) or spec.calibration is None:
         return decoder

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from detect.labels.json_files import read_json_object
 DASH = "–"
 """The text shown for a number that is not known."""
 
+
+MOST_PARTS = 100
+"""Most points of a curve of reliability that are shown."""
 
 MEASURES: dict[str, tuple[str, str]] = {
     "f1": ("F1", "Recall and precision in one number: 1 is perfect, 0 is useless."),
@@ -23,6 +26,13 @@ MEASURES: dict[str, tuple[str, str]] = {
         "The same, with large errors weighing more. Far above the MAE: a few bad images.",
     ),
     "count_bias_percent": ("Count bias", "All images together: above zero too many are counted, below zero too few."),
+    "expected_mae": (
+        "Error of the expected count",
+        "The same of the sum of the probabilities of all that may be an object, instead of a count.",
+    ),
+    "expected_bias_percent": ("Bias of the expected count", "All images together, by the sum of probabilities."),
+    "ece": ("Calibration error", "By how much a score differs from the share that is right (ECE): 0 is perfect."),
+    "brier": ("Brier score", "The mean square error of scores as probabilities: 0 is perfect, 0.25 knows nothing."),
     "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
     "mean_iou": ("Mean IoU", "How well right boxes cover their objects: intersection over union, 1 is perfect."),
     "map50": ("mAP 50", "Average precision of the boxes that overlap an annotated box by half or more."),
@@ -57,6 +67,7 @@ class Scorecard:
         truth: image name to the number of objects annotated on it.
         found: image name to the number of objects found on it when it was measured.
         iou: the least IoU with which a box counts as right, as text; None where centres decide.
+        reliability: of parts of [0, 1], the mean score, the share that is right and how many there are.
     """
 
     measures: list[Measure]
@@ -66,6 +77,7 @@ class Scorecard:
     truth: dict[str, int]
     found: dict[str, int]
     iou: str | None = None
+    reliability: list[tuple[float, float, int]] = field(default_factory=list)
 
 
 def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
@@ -95,7 +107,18 @@ def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
     iou = f"{data['iou']:g}" if _is_number(data.get("iou")) else None
     images = _objects(data.get("per_image"))
     columns = [_heading(key) for key in keys]
-    return Scorecard(measures, radius, columns, rows, _integers(images, "true"), _integers(images, "found"), iou)
+    held = _reliability(data.get("reliability"))
+    return Scorecard(measures, radius, columns, rows, _integers(images, "true"), _integers(images, "found"), iou, held)
+
+
+def _reliability(rows: Any) -> list[tuple[float, float, int]]:
+    """Return the rows of `reliability` that are such, of `MOST_PARTS` at most."""
+    known = []
+    for row in (rows if isinstance(rows, list) else [])[:MOST_PARTS]:
+        values: list[Any] = [row.get(key) for key in ("score", "there", "found")] if isinstance(row, dict) else []
+        if values and all(map(_is_number, values)) and all(0 <= value <= 1 for value in values[:2]):
+            known.append((float(values[0]), float(values[1]), int(values[2])))
+    return known
 
 
 def format_measure(key: str, value: Any) -> str:

@@ -1,7 +1,8 @@
-"""Curves of a training run: losses and scores over the epochs, the loss over the learning rates."""
+"""Curves: losses and scores over the epochs, the loss over the learning rates, what is there over its score."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from detect.imagery.files import replace_file
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from detect.learning.rates import RateCurve
+
+RELIABILITY = "reliability.png"
+"""The picture of how often what has a score is there, beside those of what was found."""
 
 
 def draw_curves(metrics: Path, path: Path) -> None:
@@ -56,6 +60,31 @@ def draw_rates(curve: "RateCurve", path: Path) -> None:
     axes.legend(frameon=False)
     axes.set_xlabel("factor of the learning rates")
     axes.set_ylabel("training loss")
+    axes.grid(alpha=0.25)
+    _write_png(figure, path)
+
+
+def draw_reliability(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw how often what has a score is there, over the score, as a PNG; nothing where there is none.
+
+    Probabilities that hold lie on the diagonal; below it scores promise too much, above it too little.
+
+    Args:
+        rows: of the parts of [0, 1], `score`, `there` and `found` (`evaluation.calibration.reliability_of`).
+        path: the file to write.
+    """
+    if not rows:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], "--", color="0.7", label="probabilities that hold")
+    axes.plot([row["score"] for row in rows], [row["there"] for row in rows], marker="o", label="these")
+    for row in rows:
+        axes.annotate(f"{row['found']:,}", (row["score"], row["there"]), (4, -10), textcoords="offset points", size=7)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="share that is right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.grid(alpha=0.25)
     _write_png(figure, path)
 

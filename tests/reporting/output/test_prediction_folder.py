@@ -24,11 +24,12 @@ from detect.inference.decoding.patch import posteriors
 from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
 from detect.inference.tiles import Failure
-from detect.labels.detections import Detections
+from detect.labels.detections import Detections, concatenate
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
+from detect.reporting.output.predictions import read_candidates, read_predictions
 from detect.reporting.output.products import PRODUCTS
 from tests.reporting.conftest import CLASSES, detections
 
@@ -106,6 +107,50 @@ def test_a_folder_that_is_gone_on_with_ends_as_one_written_in_one_go(images: Pat
     assert len(files) == 2 * len(NAMES) + 5
     for path in files:
         assert (whole / path).read_bytes() == (parts / path).read_bytes(), path
+
+
+def test_expected_numbers_and_candidates_are_those_of_a_run_in_one_go(images: Path, tmp_path: Path) -> None:
+    """Of n cows and a shadow of 0.125 each image expects 0.75 n + 0.125, and all together 0.75 (0 + 1 + 2) + 0.375."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    card = replace(CARD, calibration={"slope": 1.0, "intercept": 0.0})
+    wanted = (*PRODUCTS[:4], "candidates")
+    for folder in (whole, parts):
+        (folder / STATE).mkdir(parents=True)
+
+    def kept(sink: PredictionFolder, name: str) -> None:
+        made = result(NAMES.index(name))
+        every = concatenate([made.detections, detections([(70.0, 50.0, 1, 0.125)])])
+        sink.write(name, open_scene(images / name), replace(made, candidates=every))
+
+    sink = PredictionFolder(whole, card, named(images), wanted)
+    for name in NAMES:
+        kept(sink, name)
+    sink.finish({}, 200)
+    for name in reversed(NAMES):
+        sink = PredictionFolder(parts, card, named(images), wanted)
+        kept(sink, name)
+    (parts / "candidates/a.png.csv").unlink()
+    sink = PredictionFolder(parts, card, named(images), wanted)
+    assert sink.without_pictures == 1
+    kept(sink, "a.png")
+    sink.finish({}, 200)
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and STATE not in path.parts]
+    assert len([path for path in files if path.parts[0] == "candidates"]) == len(NAMES)
+    for path in files:
+        assert (whole / path).read_bytes() == (parts / path).read_bytes(), path
+    assert pd.read_csv(whole / "counts.csv")["expected"].tolist() == [0.125, 0.875, 1.625]
+    assert sum(read_predictions(whole).expected.values()) == 0.75 * 3 + 3 * 0.125
+    read = read_candidates(whole, NAMES, card.classes)
+    assert read is not None and [len(read[name]) for name in NAMES] == [1, 2, 3]
+    assert "2.6 objects" in (whole / "report.html").read_text()
+
+
+def test_scores_that_are_no_probabilities_expect_nothing(images: Path, out: Path) -> None:
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    sink.write("a.png", open_scene(images / "a.png"), replace(result(2), candidates=result(3).detections))
+    sink.finish({}, 200)
+    assert "expected" not in pd.read_csv(out / "counts.csv") and not (out / "candidates").exists()
+    assert read_candidates(out, ["a.png"], CARD.classes) is None
 
 
 def test_an_image_is_done_when_its_pictures_and_its_record_are_there(images: Path, out: Path) -> None:
