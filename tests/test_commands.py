@@ -433,7 +433,12 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
     assert done.code == 0 and scores["accuracy"] > 0.9
     assert scores["confusion"]["labels"][0] == "nothing"
     assert np.array(scores["confusion"]["matrix"]).sum() == 18
-    assert json.loads((tmp_path / "run/test/scores.json").read_text()) == scores
+    tested = json.loads((tmp_path / "run/test/scores.json").read_text())
+    for probable in (tested, scores):  # in other batches, of which the last digits are others
+        assert sum(row["found"] for row in probable.pop("reliability")) == 18
+    assert tested.pop("brier") == pytest.approx(scores.pop("brier"), abs=1e-5)
+    assert tested.pop("ece") == pytest.approx(scores.pop("ece"), abs=1e-5)
+    assert tested == scores
     assert call("train", *data, f"output={tmp_path / 'fold'}", "data.split.fold=1/2").code == 2
 
 

@@ -15,14 +15,12 @@ from detect.assembly.given_labels import ignored_regions
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings
-from detect.evaluation.calibration import reliability
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
-from detect.imagery.files import remove_written
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene, original
 from detect.labels.annotations import AnnotatedImage, Annotations
@@ -37,7 +35,6 @@ from detect.reporting.output.predictions import Predictions, read_candidates, re
 from detect.reporting.output.records import signature
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
-from detect.reporting.pictures.curves import RELIABILITY, draw_reliability
 from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes
 from detect.reporting.tables import IMAGE
 from detect.reporting.writing import json_bytes
@@ -209,7 +206,6 @@ def write_scores(output: EvaluationPaths, scores: Mapping[str, Any]) -> None:
     Pictures of an earlier evaluation, which showed other scores, are removed.
     """
     clear_scenes(output.errors)
-    remove_written(output.errors / RELIABILITY, output.errors)
     WrittenFiles(output.folder).write({SCORES: json_bytes(scores, output.scores)})
     logger.info("%s", shown_scores(scores))
 
@@ -291,7 +287,5 @@ def draw_errors(
     """
     drawn = [(name, scene, compared.truth[name]) for name, scene in scenes]
     draw_scenes(output.errors, drawn, compared.found, radius_resampled_px, criterion)
-    every = compared.found if compared.every is None else compared.every
-    draw_reliability(reliability(every, compared.truth, criterion)["reliability"], output.errors / RELIABILITY)
     if drawn:
         logger.info("pictures of what was found, missed and false: %s", output.errors)

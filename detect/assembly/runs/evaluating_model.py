@@ -161,4 +161,4 @@ def _score_images(
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images, shares)
     training = TrainingImages.from_record(card.training)
     scores = with_seen(scores, training, {image.name: image.group for image in images})
-    return scores, Compared(found, truth, every), scenes
+    return scores, Compared(found, truth), scenes
