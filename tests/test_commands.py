@@ -16,6 +16,7 @@ from detect.imagery.resolution import Resolution
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.formats.detections_csv import read_detections
 from detect.nets.modelfile import load_model, save_model
+from detect.nets.probabilities import Calibration
 from detect.reporting.pictures import scene_errors
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter
@@ -608,3 +609,50 @@ def test_a_model_of_resampled_images_is_that_of_the_small_ones_and_places_are_th
     assert run["model"]["image_scale"] == 0.5 and run["pixels"] == 640 * 640
     assert "Images resampled by" in (large / "report.html").read_text()
     assert "Images resampled by" not in (small / "report.html").read_text()
+
+
+def test_probabilities_change_no_count_and_are_added_up(trained, planted, tmp_path):
+    """A model whose scores are made probabilities, its threshold with them, finds what it found before.
+
+    Scores are written with six decimals: of one 1e-5 below 1, 5e-7 are 0.6 x 5e-7 / 1e-5 = 3 % of its odds, so 3e-5 of
+    a probability of 0.999. A run that keeps candidates is evaluated as the model is, to that.
+    """
+    net, card = load_model(trained / "model.safetensors")
+    made = Calibration(0.6, -0.4)
+    before = Calibration(1.0, 0.0) if card.calibration is None else Calibration.from_record(card.calibration)
+    raw = float(before.inverse(card.threshold))
+    for name, calibration in (("plain", None), ("made", made)):
+        threshold = raw if calibration is None else float(calibration(raw))
+        record = None if calibration is None else calibration.to_record()
+        save_model(tmp_path / f"{name}.safetensors", net, replace(card, calibration=record, threshold=threshold))
+        done = call(
+            "predict",
+            f"model={tmp_path / name}.safetensors",
+            f"images={planted / 'images'}",
+            f"output={tmp_path / name}",
+            "write=[tables,report,candidates]",
+        )
+        assert done.code == 0, done.log
+    plain, probable = (pd.read_csv(tmp_path / name / "detections.csv") for name in ("plain", "made"))
+    assert len(plain) and plain.drop(columns="score").equals(probable.drop(columns="score"))
+    np.testing.assert_allclose(made(plain["score"].to_numpy()), probable["score"], atol=1e-3)
+    counts = pd.read_csv(tmp_path / "made/counts.csv")
+    assert "expected" not in pd.read_csv(tmp_path / "plain/counts.csv") and counts["expected"].sum() > 0
+    assert f"{counts['expected'].sum():.1f} expected by their probabilities" in done.log
+
+    truth = f"{planted / 'points.csv'}"
+    one = call(
+        "evaluate",
+        f"predictions={tmp_path / 'made'}",
+        f"annotations={truth}",
+        f"output={tmp_path / 'made'}",
+        "radius=9",
+    )
+    given = (f"data.root={planted}", f"data.annotations={truth}", "split=all", "radius=9")
+    two = call("evaluate", f"model={tmp_path / 'made.safetensors'}", *given, f"output={tmp_path / 'm'}")
+    assert (one.code, two.code) == (0, 0), one.log + two.log
+    run, model = (json.loads((tmp_path / name / "scores.json").read_text()) for name in ("made", "m"))
+    for name in ("expected", "expected_mae", "expected_bias_percent", "ece", "brier"):
+        assert run[name] == pytest.approx(model[name], abs=1e-3), name
+    assert run["expected"] == pytest.approx(counts["expected"].sum(), abs=1e-2)
+    assert "Are scores probabilities?" in (tmp_path / "made/report.html").read_text()

@@ -120,12 +120,17 @@ def expected_counts(found: Tables, truth: Tables) -> dict[str, Any]:
     return {"expected": float(expected.sum()), **errors}
 
 
-def with_probabilities(scores: Mapping[str, Any], every: Tables, truth: Tables, criterion: Criterion) -> dict[str, Any]:
+def with_probabilities(
+    scores: Mapping[str, Any], found: Tables, every: Tables, truth: Tables, criterion: Criterion
+) -> dict[str, Any]:
     """Return scores with how well probabilities hold, and with the counts by their sum, of each image too.
+
+    `ece` and `brier` are of all candidates, most of which are ground of hardly a probability; `ece_found` of the found.
 
     Args:
         scores: of `score_points`.
-        every: candidates of each image down to a low score.
+        found: the objects found in each image.
+        every: candidates of each image down to a low score, the found ones among them.
         truth: the annotated objects.
         criterion: when a candidate and an object are one.
     """
@@ -136,6 +141,7 @@ def with_probabilities(scores: Mapping[str, Any], every: Tables, truth: Tables, 
         **scores,
         **expected_counts(every, truth),
         **reliability(every, truth, criterion),
+        "ece_found": reliability(found, truth, criterion)["ece"],
         "per_image": per_image,
     }
 

@@ -23,7 +23,7 @@ SHOWN_SCORES = (
     "count_mae",
     "count_bias_percent",
     "expected_bias_percent",
-    "ece",
+    "ece_found",
     "map50",
     "map",
     "accuracy",
@@ -69,8 +69,9 @@ def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tabl
     if boxes:
         scores |= average_precision(_of_classes(candidates, names), _of_classes(truth, names), names)
     if every is None:
-        return {**scores, **reliability(found, truth, criterion)}
-    return with_probabilities(scores, candidates, truth, criterion)
+        held = reliability(found, truth, criterion)
+        return {**scores, **held, "ece_found": held["ece"]}
+    return with_probabilities(scores, found, candidates, truth, criterion)
 
 
 def both_boxes(found: Tables, truth: Tables) -> bool:

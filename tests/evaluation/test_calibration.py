@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.evaluation.calibration import expected_counts, fit_calibration, hits_by_score, probable, reliability
+from detect.evaluation.calibration import (
+    expected_counts,
+    fit_calibration,
+    hits_by_score,
+    probable,
+    reliability,
+    with_probabilities,
+)
 from detect.evaluation.matching import Criterion
 from detect.labels.detections import Detections
 
@@ -118,6 +125,17 @@ def test_expected_counts_of_known_numbers() -> None:
     assert errors["expected_mae"] == pytest.approx(1.0)
     assert errors["expected_rmse"] == pytest.approx(1.25**0.5)
     assert errors["expected_bias_percent"] == pytest.approx(-100 / 3)
+
+
+def test_scores_of_what_was_found_are_told_from_those_of_all_candidates() -> None:
+    """Found is one at 0.9 that is there, off by 0.1; all are it and one at 0.2 that is not: (0.1 + 0.2) / 2."""
+    every, truth = {"i": line([0, 10], [0.9, 0.2])}, {"i": line([0])}
+    found = {"i": every["i"][every["i"].score > 0.5]}
+    scores = with_probabilities({"per_image": {"i": {"true": 1}}, "f1": 1.0}, found, every, truth, NEAR)
+    assert scores["f1"] == 1.0
+    assert scores["ece_found"] == pytest.approx(0.1)
+    assert scores["ece"] == pytest.approx(0.15)
+    assert scores["per_image"]["i"] == {"true": 1, "expected": pytest.approx(1.1)}
 
 
 def test_other_images_are_an_error() -> None:

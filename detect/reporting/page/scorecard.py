@@ -31,7 +31,11 @@ MEASURES: dict[str, tuple[str, str]] = {
         "The same of the sum of the probabilities of all that may be an object, instead of a count.",
     ),
     "expected_bias_percent": ("Bias of the expected count", "All images together, by the sum of probabilities."),
-    "ece": ("Calibration error", "By how much a score differs from the share that is right (ECE): 0 is perfect."),
+    "ece_found": (
+        "Calibration error",
+        "By how much the score of what was found differs from the share of it that is right (ECE): 0 is perfect.",
+    ),
+    "ece": ("Calibration error of all candidates", "The same, with all that may be an object by a low score."),
     "brier": ("Brier score", "The mean square error of scores as probabilities: 0 is perfect, 0.25 knows nothing."),
     "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
     "mean_iou": ("Mean IoU", "How well right boxes cover their objects: intersection over union, 1 is perfect."),
@@ -112,7 +116,7 @@ def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
 
 
 def _reliability(rows: Any) -> list[tuple[float, float, int]]:
-    """Return the rows of `reliability` that are such, of `MOST_PARTS` at most."""
+    """Return the first `MOST_PARTS` rows of `reliability`, those of them that are such."""
     known = []
     for row in (rows if isinstance(rows, list) else [])[:MOST_PARTS]:
         values: list[Any] = [row.get(key) for key in ("score", "there", "found")] if isinstance(row, dict) else []
