@@ -80,6 +80,12 @@ class CountedImage:
         return len(self.detections)
 
     @property
+    def expected(self) -> float | None:
+        """The number of objects by the sum of the probabilities of all that may be one; None where scores are none."""
+        every = self.result.candidates
+        return None if every is None or self.card.calibration is None else float(every.score.sum())
+
+    @property
     def unlike(self) -> str:
         """In what the image is unlike those that the model learned from, so that its counts mean little; else empty."""
         return self.result.unlike

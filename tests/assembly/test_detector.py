@@ -73,6 +73,18 @@ def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: st
             np.testing.assert_array_equal(found.heatmap, heatmap.read())
 
 
+def test_probabilities_are_added_up_and_scores_are_not(tmp_path: Path) -> None:
+    """Odds of twice the score's at each object, down to a score of 0.02, and none of a model whose scores are none."""
+    net, card = lively()
+    image = write(tmp_path / "a.png")
+    record = {"slope": 1.0, "intercept": float(np.log(2))}
+    for name, calibration in (("plain", None), ("made", record)):
+        save_model(tmp_path / f"{name}.safetensors", net, replace(card, calibration=calibration, threshold=0.02))
+    plain, made = (Detector.load(tmp_path / f"{name}.safetensors").count(image) for name in ("plain", "made"))
+    odds = plain.detections.score / (1 - plain.detections.score)
+    assert plain.expected is None and made.expected == pytest.approx((2 * odds / (1 + 2 * odds)).sum(), rel=1e-4)
+
+
 @pytest.mark.parametrize("name", ["grid", "patch", "half"])
 def test_pixels_are_counted_as_their_file_is(folder: Path, name: str) -> None:
     detector = Detector.load(folder / f"{name}.safetensors", device="cpu", runtime="torch")
