@@ -89,6 +89,24 @@ def test_law_4_of_a_random_net_at_random_places(tmp_path: Path, name: str) -> No
     assert found > 500
 
 
+def test_law_4_of_candidates_and_the_sum_of_their_probabilities(tmp_path: Path) -> None:
+    """Of n objects whose scores are the same to 1e-4 the sums are the same to n times that."""
+    net, card = lively(8)
+    assert card.halo is not None
+    card = replace(card, calibration={"slope": 0.7, "intercept": -0.5}, threshold=0.6)
+    scene, runtime = open_scene(write(tmp_path / "a.png", 300, 420)), TorchRuntime(net, torch.device("cpu"))
+    rooms = (None, 72, 152)
+    first, *others = [count_scene(scene, engine(card, runtime, room and 2 * card.halo + room)) for room in rooms]
+    wanted = first.candidates
+    assert wanted is not None and len(wanted) > len(first.detections) > 10
+    for other in others:
+        assert other.candidates is not None
+        assert_same_objects(other.candidates, wanted)
+        assert_same_objects(other.detections, first.detections)
+        np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
+        assert abs(other.candidates.score.sum() - wanted.score.sum()) < 1e-4 * len(wanted)
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     """40 clusters of 7 to 37 discs of 16 pixels that touch one another, in 600 x 800 pixels, and their places."""

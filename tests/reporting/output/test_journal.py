@@ -178,6 +178,7 @@ def test_what_a_decoder_warned_of_is_kept_and_lines_of_earlier_versions_say_noth
         *[(key, value) for key in ("name", "path") for value in (1, None, ["a"])],
         *[(key, value) for key in ("size", "mtime_ns", "pixels") for value in ("1", 1.5, True, None, 2**63)],
         *[("label", value) for value in ([0.5], [2], [-1], "a", [2**70], [[0]])],
+        *[("expected", value) for value in ("1", True, -0.5, float("inf"), float("nan"), [1])],
         *[("score", value) for value in ([2], [float("nan")], ["a"], None, {})],
         *[("xy", value) for value in ([[1]], [[1, 2], [3, 4]], [[float("inf"), 0]], [[10**400, 0]], "12", {"a": 1})],
         *[("classes", value) for value in ([], ["a", "a"], [1], None)],

@@ -1,6 +1,6 @@
 import pytest
 
-from detect.reporting.output.predictions import read_predictions
+from detect.reporting.output.predictions import read_candidates, read_predictions
 
 
 def test_a_whole_folder_is_read(folder):
@@ -34,6 +34,7 @@ def test_tables_that_disagree_are_remarked(folder):
         ("run.json", "[]", "list"),
         ("failures.csv", "a,b\n", r"'error'.*\['a', 'b'\]"),
         ("counts.csv", "image,cow,total\n../../x,0,0\n", r"'\.\./\.\./x'"),
+        ("counts.csv", "image,cow,sheep,total,expected\na,0,0,0,-1\n", "expected must be a number"),
         ("counts.csv", "image,cow,total\n/etc/x,0,0\n", "'/etc/x'"),
     ],
 )
@@ -42,3 +43,19 @@ def test_damaged_files_are_named(folder, name, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_predictions(folder)
     assert name in str(caught.value)
+
+
+def test_candidates_are_read_of_all_images_or_none_and_not_from_elsewhere(folder, tmp_path):
+    header = "image,x,y,w,h,score,label\n"
+    (folder / "candidates/a").mkdir(parents=True)
+    (folder / "candidates/a/b.jpg.csv").write_text(f"{header}a/b.jpg,1,2,,,0.03,cow\n")
+    names, classes = ["a/b.jpg", "c.jpg"], ("cow", "sheep")
+    assert read_candidates(folder, names, classes) is None
+    (folder / "candidates/c.jpg.csv").write_text(header)
+    read = read_candidates(folder, names, classes)
+    assert read is not None and [len(read[name]) for name in names] == [1, 0]
+    (tmp_path / "other.csv").write_text(header)
+    (folder / "candidates/c.jpg.csv").unlink()
+    (folder / "candidates/c.jpg.csv").symlink_to(tmp_path / "other.csv")
+    with pytest.raises(ValueError, match=r"c\.jpg\.csv"):
+        read_candidates(folder, names, classes)

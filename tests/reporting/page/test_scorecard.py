@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from detect.reporting.page.scorecard import format_measure, read_scorecard
@@ -59,3 +61,18 @@ def test_scores_in_a_folder_of_others_do_not_lead_out_of_it_and_ones_named_elsew
     assert read_scorecard(tmp_path / "link.json", folder).measures[0].value == "0.500"
     with pytest.raises(ValueError, match=r"scores\.json"):
         read_scorecard(folder / "scores.json", folder)
+
+
+def test_a_curve_of_reliability_is_of_the_rows_that_are_such(tmp_path):
+    rows = [
+        {"score": 0.25, "there": 0.5, "found": 4},
+        {"score": 1.5, "there": 0.5, "found": 4},
+        {"score": 0.5, "there": None, "found": 4},
+        {"score": 0.5},
+        "x",
+        {"score": 0.95, "there": 1.0, "found": 2},
+    ]
+    (tmp_path / "scores.json").write_text(json.dumps({"reliability": rows}))
+    assert read_scorecard(tmp_path / "scores.json").reliability == [(0.25, 0.5, 4), (0.95, 1.0, 2)]
+    (tmp_path / "scores.json").write_text(json.dumps({"reliability": {"a": 1}}))
+    assert read_scorecard(tmp_path / "scores.json").reliability == []

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from detect.reporting.pictures.curves import draw_curves, draw_rates
+from detect.reporting.pictures.curves import draw_curves, draw_rates, draw_reliability
 
 
 @pytest.fixture
@@ -47,3 +47,14 @@ def test_the_suggested_factor_is_a_vertical_line(
     if suggestion is not None:
         assert set(axes.get_lines()[2].get_xdata()) == {suggestion}
     assert Image.open(tmp_path / "rates.png").format == "PNG"
+
+
+def test_what_is_there_is_drawn_over_its_score_and_nothing_of_nothing(tmp_path: Path, figures: list[Figure]) -> None:
+    rows = [{"score": 0.25, "there": 0.5, "found": 4}, {"score": 0.95, "there": 1.0, "found": 2}]
+    draw_reliability(rows, tmp_path / "reliability.png")
+    even, drawn = figures[0].axes[0].get_lines()
+    assert drawn.get_xydata().tolist() == [[0.25, 0.5], [0.95, 1.0]] and even.get_xydata().tolist() == [[0, 0], [1, 1]]
+    assert [text.get_text() for text in figures[0].axes[0].texts] == ["4", "2"]
+    assert Image.open(tmp_path / "reliability.png").format == "PNG"
+    draw_reliability([], tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
