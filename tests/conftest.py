@@ -61,6 +61,7 @@ SMALL = (
     "seed=1",  # finds all discs whatever the processor's arithmetic; with seed 0 the count depends on it
     "trainer.max_epochs=2",
     "data.sampling.samples=96",
+    "data.sampling.crop=64",
     "data.loading.batch_size=8",
     "net=patch",
     "net.patch_size=32",

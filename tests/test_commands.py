@@ -471,7 +471,8 @@ def test_boxes_smaller_than_the_stride_and_random_weights_train(tmp_path):
         "net=patch",
         "net.weights=none",
         "trainer.max_epochs=1",
-        "data.sampling.samples=32",
+        "data.sampling.samples=16",
+        "data.sampling.crop=64",
         "data.loading.batch_size=8",
         "net.margin=16",
     )

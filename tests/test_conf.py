@@ -48,7 +48,13 @@ def test_what_a_head_sets_outside_of_its_net_stands_in_one_place():
             OmegaConf.to_container(compose("train", [f"net={name}", "data.root=x", "output=o"]))
             for name in ("patch", "grid")
         )
-    visible = {"data.sampling.samples", "data.loading.batch_size", "finetune.keep", "finetune.freeze_bn"}
+    visible = {
+        "data.sampling.samples",
+        "data.sampling.crop",
+        "data.loading.batch_size",
+        "finetune.keep",
+        "finetune.freeze_bn",
+    }
     assert set(different(patch, grid)) - {"net"} == visible
 
 

@@ -25,6 +25,7 @@ TINY = (
     "net.patch_size=24",
     "net.margin=8",
     "data.sampling.samples=48",
+    "data.sampling.crop=48",
     "data.loading.batch_size=8",
     "data.matching.radius=10",
     "data.split.val_from=parts",

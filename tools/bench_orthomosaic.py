@@ -66,9 +66,10 @@ SMALL_NET = (
     "net.margin=24",
     "augment=none",
     "data.matching.radius=8",
-    "data.loading.batch_size=16",
+    "data.loading.batch_size=8",
     "data.split.val=[d.png]",
-    "data.sampling.samples=800",
+    "data.sampling.crop=64",
+    "data.sampling.samples=400",
     "trainer.max_epochs=3",
 )
 

@@ -39,7 +39,7 @@ from detect.reporting.writing import write_json
 from detect.samples.loading import PatchData
 
 SIDE, OBJECTS, IMAGES = 2048, 60, 3
-SAMPLES = {"grid": 40, "patch": 320}
+SAMPLES = {"grid": 40, "patch": 80}
 """Samples of an epoch of the loop."""
 
 

@@ -42,7 +42,7 @@ MANY_TILES, MOST_CHANGE = 64, 1e-3
 """Tiles of 512 pixels that are run at once; change of a logit between a batch and its parts."""
 
 HEADS = {
-    "patch": ("net=patch", "net.stride=4", "net.patch_size=16", "net.margin=24"),
+    "patch": ("net=patch", "net.stride=4", "net.patch_size=16", "net.margin=24", "data.sampling.crop=128"),
     "grid": ("net=grid", "net.stride=4", "net.deepest=4", "net.width=32", "data.sampling.crop=192"),
 }
 

@@ -39,13 +39,13 @@ COMMON = (
     "augment=heavy",
 )
 
-PATCH = ("net=patch", "net.patch_size=32", "net.margin=16", "net.dropout=0.3")
+PATCH = ("net=patch", "net.patch_size=32", "net.margin=16", "net.dropout=0.3", "data.sampling.crop=64")
 GRID = ("net=grid", "net.deepest=4", "net.dropout=0.3", "data.sampling.crop=96")
 AVERAGED = ("trainer.ema=0.7", "finetune.score_every=2", "finetune.unfreeze_at=0.3")
 
 VARIANTS = {
     "patch": PATCH,
-    "patch, averaged, mixed": (*PATCH, *AVERAGED, "augment.mixup.p=0.5", "data.mining.at=[]"),
+    "patch, averaged, pasted": (*PATCH, *AVERAGED, "augment.superimpose.p=0.5", "data.mining.at=[]"),
     "patch, stops early": (*PATCH, "trainer.patience=1", "data.mining.at=[0.2]"),
     "grid": GRID,
     "grid, averaged": (*GRID, *AVERAGED, "data.mining.at=[0.2,0.5]", "data.mining.score=0.02"),

@@ -157,11 +157,9 @@ class SamplingSettings:
     samples: OneOrMore
     crop: OneOrMore
     empty_fraction: PartShare
-    background_fraction: PartShare
-    near_fraction: Share
     negative_fraction: Share
     balance: Share
-    jitter: AutoPixels
+    reach: AutoPixels
     exclusion: AutoPixels
 
 

@@ -118,25 +118,14 @@ def _rare_text(share: float, names: "Sequence[str]") -> str:
     return f"{share:.0%} of what is pasted are objects of {', '.join(names)}, of which there are few"
 
 
-def make_mixer(settings: "AugmentSettings", classes: int, *, scenes: bool) -> "BatchMixer | None":
-    """Make what mixes batches of patches; None where that is not asked for.
+def make_mixer(settings: "AugmentSettings", classes: int) -> "BatchMixer | None":
+    """Make what mixes batches of bare patches; None where that is not asked for.
 
     Args:
         settings: of the augmentation.
         classes: outputs of the network.
-        scenes: whether the patches are cut from scenes, with a margin.
-
-    Raises:
-        ValueError: CutMix for patches of scenes.
     """
     from detect.learning.mixing import BatchMixer
 
     mixup, cutmix = settings.mixup, settings.cutmix
-    if not (mixup.p or cutmix.p):
-        return None
-    if cutmix.p and scenes:
-        raise ValueError(
-            f"augment.cutmix.p={cutmix.p} is for folders of patches: a patch of a scene is labelled by its middle, "
-            "wherever a rectangle is pasted; use augment.mixup"
-        )
-    return BatchMixer(mixup, cutmix, classes)
+    return BatchMixer(mixup, cutmix, classes) if mixup.p or cutmix.p else None

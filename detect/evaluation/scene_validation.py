@@ -232,8 +232,7 @@ def select(candidates: Candidates, truth: Mapping[str, Detections], settings: Co
     if not any(len(table) for tables in candidates.values() for table in tables.values()):
         raise NothingFoundError(
             f"no place of the validation images scores {MIN_CANDIDATE_SCORE} or more: train longer "
-            "(trainer.max_epochs), label more objects, or lower data.sampling.background_fraction (net=patch) or "
-            "data.sampling.empty_fraction (net=grid)"
+            "(trainer.max_epochs), label more objects, or lower data.sampling.empty_fraction"
         )
     return select_threshold(candidates, truth, settings.criterion, settings.select)
 

@@ -59,7 +59,7 @@ class Schedule:
             raise ValueError(f"finetune.decay must be in (0, 1], got {self.decay}")
         if not 0 < self.interpolate <= 1:
             raise ValueError(
-                "finetune.interpolate must be in (0, 1], 1 for the trained weights (finetune=frozen keeps the pretrained "
+                "finetune.interpolate must be in (0, 1], 1 for the trained weights (finetune=frozen keeps pretrained "
                 f"ones), got {self.interpolate}"
             )
         if self.top is not None and self.top < 1:

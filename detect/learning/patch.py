@@ -1,23 +1,24 @@
-"""Learning of the patch classifier: its Lightning module."""
+"""Learning of the patch classifier: of bare patches, and of every cell of crops; its loss and Lightning modules."""
 
 import logging
+import math
 
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mixing import BatchMixer
 from detect.learning.module import CountingModule, SceneScores, channels_last
-from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.patch import NOT_COUNTED, PatchClassifier
 
 logger = logging.getLogger(__name__)
 
 
 class ClassifierModule(CountingModule):
-    """Trains a patch classifier with a cross-entropy.
+    """Trains a patch classifier on bare patches with a cross-entropy.
 
     Logs `train/loss`, `val/loss`, `val/accuracy` and `val/balanced_accuracy` of the patches, and the scenes' scores.
 
@@ -67,3 +68,72 @@ class ClassifierModule(CountingModule):
         self.log("val/accuracy", float(accuracy_score(output, predicted)))
         self.log("val/balanced_accuracy", float(balanced_accuracy_score(output, predicted)), prog_bar=True)
         self.log_scenes()
+
+
+class CellLoss(nn.Module):
+    """The mean loss of the cells of a batch of crops: of all that hold an object, and of the hardest empty ones.
+
+    Most cells are empty and soon right; what is left of the mean when all count hardly tells a rock from an animal
+    (online hard example mining, Shrivastava et al. 2016; three empty ones an object as in SSD, Liu et al. 2016).
+
+    Args:
+        label: the loss of a cell.
+        hard: empty cells that count for each with an object, and for each crop at least; 0 for all.
+    """
+
+    def __init__(self, label: ClassLoss, hard: float) -> None:
+        super().__init__()
+        self.label = label
+        self.hard = hard
+
+    def forward(self, logits: Tensor, output: Tensor) -> Tensor:
+        """Return the loss.
+
+        Args:
+            logits: (B, K, h, w) float.
+            output: (B, h, w) numbers of outputs, 0 for empty cells, `NOT_COUNTED` where nothing is learned.
+        """
+        loss = self.label(logits, output.clamp(min=0))
+        objects, empty = loss[output > 0], loss[output == 0]
+        if self.hard:
+            most = math.ceil(self.hard * max(len(objects), len(output)))
+            empty = empty.topk(min(most, len(empty)), sorted=False).values
+        return (objects.sum() + empty.sum()) / max(1, len(objects) + len(empty))
+
+
+class DenseModule(ClassifierModule):
+    """Trains a patch classifier on every cell of crops of scenes, evaluated as in prediction.
+
+    Logs what a `ClassifierModule` logs, of the cells that count.
+
+    Args:
+        net, schedule, seed, scene_scores: as of a `CountingModule`.
+        loss: computes the loss of every cell.
+        hard: as of a `CellLoss`.
+    """
+
+    def __init__(
+        self,
+        net: PatchClassifier,
+        schedule: Schedule,
+        seed: int,
+        loss: ClassLoss,
+        hard: float,
+        scene_scores: SceneScores | None = None,
+    ) -> None:
+        super().__init__(net, schedule, seed, loss, scene_scores)
+        self.cells = CellLoss(loss, hard)
+
+    def training_step(self, batch: tuple[Tensor, dict[str, Tensor]], batch_idx: int) -> Tensor:  # type: ignore[override]
+        """Return the loss of a batch of (pixels, targets)."""
+        pixels, targets = batch
+        loss = self.cells(self.net(channels_last(pixels)).float(), targets["output"])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(pixels), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, dict[str, Tensor]], batch_idx: int) -> None:  # type: ignore[override]
+        """Compute and store the logits of a batch's cells."""
+        pixels, targets = batch
+        counted = targets["output"] != NOT_COUNTED
+        logits = self.net(channels_last(pixels)).float().movedim(1, -1)
+        self._validated.append((logits[counted].cpu(), targets["output"][counted].cpu()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -23,7 +24,6 @@ from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
-from detect.samples.patches import augmented
 from detect.samples.values.measured import patch_values
 from detect.samples.values.normalisation import Given, Rule, TrainingValues
 
@@ -64,6 +64,13 @@ class PatchFiles:
             )
         with SceneReader(replace(scene, fill=self._fill), self.spec.bands) as reader:
             return reader.read_valid(scene.window)
+
+
+def augmented(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
+    """Return the pixels (C, H, W) of a patch as a tensor of their dtype, augmented unless `augment` is None."""
+    if augment is not None:
+        pixels, _ = augment(pixels, np.empty((0, 2)), seed)
+    return torch.from_numpy(np.ascontiguousarray(pixels))
 
 
 class FolderDataset(Dataset[tuple[Tensor, int]]):

@@ -1,7 +1,7 @@
-"""Crops of scenes for a grid head: around objects and on empty ground, with their targets."""
+"""Crops of scenes: around objects and on empty ground, with their targets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -54,7 +54,8 @@ class Crop:
 class CropSampler:
     """Draws the crops of an epoch; the same seed and epoch give the same crops.
 
-    A crop is inside its scene if the scene is large enough; else the scene is in the middle of the crop.
+    A crop is inside its scene if the scene is large enough; else the scene is in the middle of the crop. Around it lies
+    the recipe's context, which may reach beyond the scene.
 
     Args:
         scenes: labelled scenes.
@@ -87,7 +88,7 @@ class CropSampler:
         crops = [self._around(self._objects[i], rng) for i in chosen]
         crops += [self._around(place, rng) for place in self.hard_negatives.draw(negative, rng)]
         crops += [self._empty(rng) for _ in range(empty - negative)]
-        return [crops[i] for i in rng.permutation(len(crops))]
+        return self._in_context([crops[i] for i in rng.permutation(len(crops))])
 
     def fixed(self) -> list[Crop]:
         """Return the validation crops: one around every object, and empty ground, `MAX_VALIDATION_CROPS` at most."""
@@ -95,7 +96,12 @@ class CropSampler:
         share = self.recipe.empty_fraction
         empty = min(round(MAX_VALIDATION_CROPS * share), round(len(self._objects) * share))
         order = rng.permutation(len(self._objects))[: MAX_VALIDATION_CROPS - empty]
-        return [self._around(self._objects[i], rng) for i in order] + [self._empty(rng) for _ in range(empty)]
+        crops = [self._around(self._objects[i], rng) for i in order] + [self._empty(rng) for _ in range(empty)]
+        return self._in_context(crops)
+
+    def _in_context(self, crops: Sequence[Crop]) -> list[Crop]:
+        """Return crops with the recipe's context around them."""
+        return [replace(crop, window=crop.window.grown(self.recipe.context)) for crop in crops]
 
     def _around(self, place: Place, rng: Generator) -> Crop:
         """Draw a crop that holds a place within `INNER_SHARE` of its side."""
@@ -227,7 +233,7 @@ def crop_samples_of(
     seed: int,
     paste: PasteObjects | None = None,
 ) -> Samples:
-    """Make the samples of a grid head: crops of scenes, around objects and on empty ground.
+    """Make the samples of scenes: crops around objects and on empty ground.
 
     Args:
         split: the scenes; every epoch is drawn from those that train.

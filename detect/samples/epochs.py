@@ -43,45 +43,6 @@ class Loading:
 
 
 @dataclass(frozen=True)
-class PatchDraw:
-    """How an epoch's patches are drawn.
-
-    Attributes:
-        samples: patches an epoch.
-        background_fraction: share of them without an object at their centre, in [0, 1).
-        near_fraction: share of the backgrounds drawn close to an object, between `exclusion` and twice that, in [0, 1];
-            they teach where an object ends, and so to separate neighbours.
-        negative_fraction: share of the backgrounds drawn at hard negatives, where there are any, in [0, 1].
-        jitter: greatest shift of an object's patch along each axis, in pixels; less than `exclusion`.
-        exclusion: least distance of a background's centre from every object's, in pixels.
-        balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
-
-    Raises:
-        ValueError: a number out of its range.
-    """
-
-    samples: int
-    background_fraction: float
-    near_fraction: float
-    negative_fraction: float
-    jitter: float
-    exclusion: float
-    balance: float
-
-    def __post_init__(self) -> None:
-        shares = ("near_fraction", "negative_fraction", "balance")
-        for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"data.sampling.{name} must be in [0, 1], got {getattr(self, name)}")
-        if not 0 <= self.background_fraction < 1:
-            raise ValueError(f"data.sampling.background_fraction must be in [0, 1), got {self.background_fraction}")
-        if self.samples < 1:
-            raise ValueError(f"data.sampling.samples must be 1 or more, got {self.samples}")
-        if not 0 <= self.jitter < self.exclusion:
-            raise ValueError(f"data.sampling.jitter must be in [0, exclusion {self.exclusion}), got {self.jitter}")
-
-
-@dataclass(frozen=True)
 class CropDraw:
     """How an epoch's crops are drawn.
 
@@ -91,6 +52,7 @@ class CropDraw:
         empty_fraction: share of them without objects, in [0, 1).
         negative_fraction: share of the empty ones drawn around hard negatives, where there are any, in [0, 1].
         balance: 0 draws classes as often as they occur, 1 all equally often; between, by a power of their share.
+        context: pixels around a crop that are shown with it, for a head that learns nothing there.
 
     Raises:
         ValueError: a number out of its range.
@@ -101,6 +63,7 @@ class CropDraw:
     empty_fraction: float
     negative_fraction: float
     balance: float
+    context: int = 0
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -143,19 +106,6 @@ class Samples:
     def with_notes(self, sizes: "ObjectSizes | None", notes: tuple[str, ...], warnings: tuple[str, ...]) -> "Samples":
         """Return these samples with the objects' sizes, and notes and warnings added."""
         return replace(self, notes=(*self.notes, *notes), warnings=(*self.warnings, *warnings), sizes=sizes)
-
-
-@dataclass(frozen=True)
-class PatchGeometry:
-    """The geometry of training patches, in pixels: their side and the margin of context around them."""
-
-    patch_size: int
-    margin: int
-
-    @property
-    def side(self) -> int:
-        """Side in pixels of a patch with its margin."""
-        return self.patch_size + 2 * self.margin
 
 
 def class_weights(label: NDArray[np.integer], balance: float) -> NDArray[np.float64]:
@@ -205,6 +155,6 @@ def objects_and_notes(split: "SceneSplit") -> tuple[dict[str, int], tuple[str, .
     if few:
         notes += (
             f"fewer than {FEW_OBJECTS} training objects of class {', '.join(few)}: what helps is more of them, "
-            "labelled in other images, then data.sampling.balance, and augment.superimpose.p with .rare (net=grid)",
+            "labelled in other images, then data.sampling.balance, and augment.superimpose.p with .rare",
         )
     return number, notes

@@ -1,19 +1,26 @@
-"""Targets of a grid head for a crop: which cells hold an object, where, how large, and of which class."""
+"""Targets of a crop by cell: of a grid head the objects, their sizes and classes; of a patch classifier the class."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
+from torch.nn import functional as F
 
 from detect.nets.heads.grid import MAX_CENTRE_OFFSET
+from detect.nets.heads.patch import NOT_COUNTED, patch_centre
 from detect.nets.heads.specs import GridHead
 
 MAX_SOFT_OBJECTNESS = 0.99
 """Greatest target objectness of a cell that holds no centre."""
 
+
+LEAST_SEEN = 0.25
+"""Share of a patch that must lie on the image: that of one around a corner of it."""
 
 Cells = NDArray[Any]
 
@@ -142,3 +149,88 @@ class TargetEncoder:
         if objects.wh is not None and self.grid.object_size is not None:
             size = np.log(np.maximum(objects.wh[which], 1.0) / self.grid.object_size)
         return np.moveaxis(np.concatenate([offset, size], axis=-1), -1, 0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PatchEncoder:
+    """Makes the targets of a patch classifier that is evaluated densely, as in prediction, from the objects of a crop.
+
+    A cell stands for the patch around its centre. Within `reach` of an object its output is the nearest object's class,
+    from `exclusion` away on the background; between the two, where a patch shows half an object, it is not counted, nor
+    in ignored regions, nor outside the image or where most of its patch is, nor so near to the crop's edge that the
+    network would see that: in prediction there is none.
+
+    Attributes:
+        stride: pixels per cell.
+        cells: side of the patch in cells.
+        reach: in pixels; half of a cell's diagonal or more, so that every object has a cell.
+        exclusion: in pixels; no less than `reach`.
+        context: pixels at each edge of the crop whose cells are not counted.
+
+    Raises:
+        ValueError: a reach or exclusion out of its range.
+    """
+
+    stride: int
+    cells: int
+    reach: float
+    exclusion: float
+    context: int
+
+    def __post_init__(self) -> None:
+        if self.reach < least_reach(self.stride):
+            raise ValueError(
+                f"data.sampling.reach must be {least_reach(self.stride):.4g} pixels or more at "
+                f"net.stride={self.stride}, so that every object has a cell, got {self.reach:g}; leave it out, or "
+                "lower net.stride"
+            )
+        if self.exclusion < self.reach:
+            raise ValueError(
+                f"data.sampling.exclusion must be data.sampling.reach={self.reach:.4g} pixels or more, "
+                f"got {self.exclusion:g}"
+            )
+
+    def __call__(self, objects: Objects, valid: NDArray[np.bool_]) -> dict[str, Tensor]:
+        """Return the targets of a crop.
+
+        Args:
+            objects: in pixels of the crop.
+            valid: (H, W), multiples of the stride: which pixels belong to the image.
+
+        Returns:
+            int64 `output` (h, w): 0 the background, i + 1 class i, `NOT_COUNTED` where nothing is learned.
+        """
+        first = patch_centre(self.stride, self.cells)
+        x, y = (first + self.stride * np.arange(length // self.stride) for length in valid.shape[::-1])
+        output = self._nearest(objects, x, y)
+        inside = self._inside(y, valid.shape[0])[:, None] & self._inside(x, valid.shape[1])
+        output[~(inside & self._seen(valid, x, y))] = NOT_COUNTED
+        half = self.stride / 2
+        for x1, y1, x2, y2 in objects.ignored:
+            rows, cols = (y + half > y1) & (y - half < y2), (x + half > x1) & (x - half < x2)
+            output[np.ix_(rows, cols)] = NOT_COUNTED
+        return {"output": torch.from_numpy(output)}
+
+    def _nearest(self, objects: Objects, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the outputs (h, w) by the distance of the nearest object from the cells' centres."""
+        if not len(objects.xy):
+            return np.zeros((len(y), len(x)), np.int64)
+        distance, nearest = cKDTree(objects.xy).query(np.stack(np.meshgrid(x, y), axis=-1))
+        empty = np.where(distance >= self.exclusion, 0, NOT_COUNTED)
+        return np.where(distance <= self.reach, objects.label[nearest] + 1, empty).astype(np.int64)
+
+    def _inside(self, at: NDArray[np.float64], length: int) -> NDArray[np.bool_]:
+        """Mark the centres along an axis that lie within the context."""
+        return (at >= self.context) & (at < length - self.context)
+
+    def _seen(self, valid: NDArray[np.bool_], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Mark the cells (h, w) whose centre is on the image, and most of whose patch is."""
+        pixels = torch.from_numpy(valid).float()[None]
+        share = F.avg_pool2d(F.avg_pool2d(pixels, self.stride), self.cells, 1, padding=self.cells // 2)[0]
+        middle = valid[np.ix_(y.astype(int), x.astype(int))]
+        return (share.numpy()[: len(y), : len(x)] >= LEAST_SEEN) & middle
+
+
+def least_reach(stride: int) -> float:
+    """Return half of a cell's diagonal in pixels: the nearest cell's centre is no farther from any point."""
+    return stride * math.sqrt(0.5) * (1 + 1e-9)

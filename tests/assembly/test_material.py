@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from detect.samples.patches import SampleDataset
 
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.trainer import schedule_of
@@ -15,7 +16,6 @@ from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import build_net
 from detect.samples.crops import CropDataset
-from detect.samples.patches import SampleDataset
 from tests.assembly.runs_of import grid_settings, material_of, patch_settings
 from tests.typed import settings_of
 

@@ -29,7 +29,9 @@ PATCH_NET = (
     "net.stride=4",
     "net.patch_size=20",
     "net.margin=24",
-    "data.sampling.samples=800",
+    "data.sampling.crop=64",
+    "data.sampling.samples=400",
+    "data.loading.batch_size=8",
     "trainer.max_epochs=3",
 )
 GRID_NET = (

@@ -64,7 +64,7 @@ def lost_after(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     monkeypatch.setattr(Checkpoints, "on_train_epoch_end", end)
 
 
-@pytest.mark.parametrize(("variant", "epochs"), [("patch", 3), ("patch, averaged, mixed", 3), ("grid, averaged", 2)])
+@pytest.mark.parametrize(("variant", "epochs"), [("patch", 3), ("patch, averaged, pasted", 3), ("grid, averaged", 2)])
 def test_law_7_a_training_lost_moved_and_resumed_ends_as_one_that_was_not(
     train: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, epochs: int
 ) -> None:

@@ -22,11 +22,11 @@ from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec
 from detect.samples.augment import GEOMETRIC, Augment
 from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_samples_of, folder_spec
-from detect.samples.epochs import PatchDraw, PatchGeometry
+from detect.samples.crops import Crop, CropDataset, crop_samples_of
+from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
-from detect.samples.patches import Sample, SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
-from detect.samples.targets import Objects
+from detect.samples.targets import Objects, PatchEncoder
 from detect.samples.values.normalisation import ValueRange
 from tests.grids import D4, encode, grid_card, objects, turned_image, turned_objects
 from tests.laws.planted import planted_objects
@@ -242,26 +242,25 @@ def labelled(path: Path, seed: int) -> LabelledScene:
     return LabelledScene(path.name, open_scene(path), objects, np.empty((0, 2)))
 
 
-def plain_crop(scene: Scene, sample: Sample, side: int) -> np.ndarray:
-    whole = np.pad(np.asarray(Image.open(scene.path)), ((side, side), (side, side), (0, 0)), mode="reflect")
-    top, left = round(sample.y - side / 2) + side, round(sample.x - side / 2) + side
-    return np.moveaxis(whole[top : top + side, left : left + side], 2, 0)
+def plain_crop(scene: Scene, crop: Crop) -> np.ndarray:
+    around = crop.window.width
+    whole = np.pad(np.asarray(Image.open(scene.path)), ((around, around), (around, around), (0, 0)), mode="reflect")
+    top, left = crop.window.row + around, crop.window.col + around
+    return np.moveaxis(whole[top : top + around, left : left + around], 2, 0)
 
 
-def test_validation_patches_of_scenes_are_the_file_s_own_pixels(tmp_path: Path) -> None:
+def test_validation_crops_of_a_patch_classifier_are_the_file_s_own_pixels(tmp_path: Path) -> None:
+    """Of 32 pixels with 24 of context on each side, which reach beyond the edge and are mirrored there."""
     train, val = labelled(tmp_path / "t.png", 0), labelled(tmp_path / "v.png", 1)
-    draw = PatchDraw(8, 0.5, 0.0, 0.0, 0.0, 20.0, 0.0)
-    split = SceneSplit((train,), (val,), (), "")
-    samples = patch_samples_of(split, PixelSource((1, 2, 3), 1 << 30), PatchGeometry(32, 16), draw, Augment(LIGHT), 0)
-    assert isinstance(samples.val, SampleDataset) and len(samples.val) == 4
-    for i, sample in enumerate(samples.val.samples):
-        np.testing.assert_array_equal(samples.val[i][0].numpy(), plain_crop(val.scene, sample, 64))
+    draw = CropDraw(8, 32, 0.25, 0.0, 0.0, context=24)
+    split, encoder = SceneSplit((train,), (val,), (), ""), PatchEncoder(16, 1, 12.0, 20.0, 24)
+    samples = crop_samples_of(split, PixelSource((1, 2, 3), 1 << 30), encoder, draw, Augment(LIGHT), 0)
     drawn = samples.epoch(0)
-    assert isinstance(drawn, SampleDataset)
-    overlapping = [
-        (drawn[i][0].numpy() != plain_crop(train.scene, sample, 64)).any() for i, sample in enumerate(drawn.samples)
-    ]
-    assert all(overlapping)
+    for crops, scene, same in ((samples.val, val, True), (drawn, train, False)):
+        assert isinstance(crops, CropDataset) and len(crops) in (2, 8)
+        for i, crop in enumerate(crops.crops):
+            assert (crop.window.height, crop.window.width) == (80, 80)
+            assert (crops[i][0].numpy() == plain_crop(scene.scene, crop)).all() == same
 
 
 def test_validation_patches_of_a_folder_are_the_files_own_pixels(tmp_path: Path) -> None:

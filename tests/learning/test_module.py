@@ -16,18 +16,19 @@ from detect.learning.callbacks import AveragedWeights, EpochLog, averaged
 from detect.learning.checkpoints import Checkpoints, read_best
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mining import MineHardNegatives
-from detect.learning.patch import ClassifierModule
+from detect.learning.patch import CellLoss, ClassifierModule, DenseModule
 from detect.learning.run_file import RunFile, read_run_tensors
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
-from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.patch import NOT_COUNTED, OBJECTS_AT_FIRST, PatchClassifier
 from detect.samples.augment import Augment
-from detect.samples.epochs import Loading, PatchDraw, PatchGeometry
+from detect.samples.crops import crop_samples_of
+from detect.samples.epochs import CropDraw, Loading
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import SceneSplit
 from detect.samples.loading import PatchData
-from detect.samples.patches import patch_samples_of
 from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import PatchEncoder
 from tests.cards import EVEN, LOADING, schedule
 from tests.patches import coloured
 
@@ -38,7 +39,7 @@ pytestmark = [
 ]
 
 FULL = schedule(lr=0.01, backbone_lr=0.005, weight_decay=0.01, warmup=0.2)
-PLAIN = ClassLoss(EVEN, np.ones(3), 0.0)
+PLAIN, PAIR = ClassLoss(EVEN, np.ones(3), 0.0), ClassLoss(EVEN, np.ones(2), 0.0)
 
 
 def fresh(dropout: float = 0.0, seed: int = 0) -> PatchClassifier:
@@ -121,23 +122,63 @@ class Means(nn.Module):
         return F.avg_pool2d(pixels, 8)
 
 
+def means(net: PatchClassifier) -> PatchClassifier:
+    """Let logits be -m and m of a cell's mean m."""
+    with torch.no_grad():
+        net.head.weight.copy_(torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1))
+        net.head.bias.zero_()
+    return net
+
+
 def test_validation_by_hand() -> None:
     """Output 1 where the mean is over 0: of means 1, 1, -1, -1, 1 and outputs 1, 1, 1, 0, 0 three are right.
 
     That is 2 / 3 of output 1 and 1 / 2 of output 0, 7 / 12 on average.
     """
-    net = PatchClassifier(Means(), 2, 8)  # type: ignore[arg-type]
-    with torch.no_grad():
-        net.head.weight.copy_(torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1))
-        net.head.bias.zero_()
-    means, truth = [1.0, 1.0, -1.0, -1.0, 1.0], [1, 1, 1, 0, 0]
-    val = [(torch.full((1, 8, 8), mean), output) for mean, output in zip(means, truth, strict=True)]
+    net = means(PatchClassifier(Means(), 2, 8))  # type: ignore[arg-type]
+    values, truth = [1.0, 1.0, -1.0, -1.0, 1.0], [1, 1, 1, 0, 0]
+    val = [(torch.full((1, 8, 8), mean), output) for mean, output in zip(values, truth, strict=True)]
     run = trainer(1)
     run.validate(ClassifierModule(net, FULL, 0, PLAIN), PatchData(lambda epoch: val, val, LOADING), verbose=False)
     assert run.callback_metrics["val/accuracy"] == pytest.approx(3 / 5)
     assert run.callback_metrics["val/balanced_accuracy"] == pytest.approx(7 / 12)
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))  # logits m and -m: 2 apart
     assert run.callback_metrics["val/loss"] == pytest.approx((3 * right + 2 * wrong) / 5, abs=1e-6)
+
+
+def test_of_cells_those_that_count_are_validated_by_hand() -> None:
+    """A crop of 2 x 2 cells of means 1, 1, -1, -1: outputs 1, 0 and 0, and one that does not count."""
+    net = means(PatchClassifier(Means(), 2, 8))  # type: ignore[arg-type]
+    pixels = torch.tensor([[1.0, 1.0], [-1.0, -1.0]]).kron(torch.ones(8, 8))[None]
+    val = [(pixels, {"output": torch.tensor([[1, 0], [0, NOT_COUNTED]])})]
+    run = trainer(1)
+    run.validate(DenseModule(net, FULL, 0, PAIR, 3.0), PatchData(lambda epoch: val, val, LOADING), verbose=False)
+    assert run.callback_metrics["val/accuracy"] == pytest.approx(2 / 3)
+    assert run.callback_metrics["val/balanced_accuracy"] == pytest.approx((1 + 1 / 2) / 2)
+
+
+def test_the_hardest_empty_cells_count_a_number_for_each_object() -> None:
+    """Losses log(1 + exp(2 m)) of empty cells of means m = 2, 1, 0 and -1, log(1 + exp(-2)) of the object's, of mean 1.
+
+    At 2 an object the two hardest count, m = 2 and 1, at 0 all; an empty crop counts as one with an object. A cell of
+    which nothing is known counts in none.
+    """
+    mean = torch.tensor([[[1.0, 2.0, 1.0], [0.0, -1.0, 9.0]]])
+    logits, output = torch.stack([-mean, mean], dim=1), torch.tensor([[[1, 0, 0], [0, 0, NOT_COUNTED]]])
+    found = {m: math.log(1 + math.exp(2 * m)) for m in (2, 1, 0, -1)}
+    right = math.log(1 + math.exp(-2))
+    assert CellLoss(PAIR, 2.0)(logits, output) == pytest.approx((right + found[2] + found[1]) / 3)
+    assert CellLoss(PAIR, 0.0)(logits, output) == pytest.approx((right + sum(found.values())) / 5)
+    empty = torch.where(output == 1, NOT_COUNTED, output)
+    assert CellLoss(PAIR, 2.0)(logits, empty) == pytest.approx((found[2] + found[1]) / 2)
+    assert CellLoss(PAIR, 2.0)(logits, torch.full_like(output, NOT_COUNTED)) == 0
+
+
+def test_new_weights_expect_the_background() -> None:
+    """Before the features say anything, all classes together have 1 %."""
+    net = fresh()
+    net.expect_background()
+    assert float(net.head.bias.detach().softmax(dim=0)[1:].sum()) == pytest.approx(OBJECTS_AT_FIRST)
 
 
 @pytest.mark.parametrize(
@@ -195,18 +236,18 @@ def alarm(net: PatchClassifier) -> dict[str, Detections]:
 
 
 def scene_run(folder: Path, scene, epochs: int, *callbacks: pl.Callback, resume: bool = False) -> dict[str, Tensor]:
-    """Train with everything random: drawn patches, augmentation, dropout; every third epoch is counted.
+    """Train with everything random: drawn crops, augmentation, dropout; every third epoch is counted.
 
     After epoch 0 the network finds a false alarm at a place that its weights say; the head learns alone at first.
     """
     train = scene("1.png", [(30, 30, "a"), (60, 70, "b"), (80, 20, "a")])
     val = scene("22.png", [(50, 50, "a"), (20, 80, "b")])
-    recipe = PatchDraw(24, 0.5, 0.5, 0.5, 3.0, 10.0, 0.5)
+    recipe, encoder = CropDraw(24, 16, 0.5, 0.5, 0.5, context=16), PatchEncoder(8, 2, 6.0, 10.0, 16)
     augment = Augment({"SquareSymmetry": {}, "RandomBrightnessContrast": {"p": 0.7}})
     split = SceneSplit((train,), (val,), (), "")
-    samples = patch_samples_of(split, PixelSource((1, 2, 3), 1 << 30), PatchGeometry(16, 8), recipe, augment, 7)
+    samples = crop_samples_of(split, PixelSource((1, 2, 3), 1 << 30), encoder, recipe, augment, 7)
     rates = replace(FULL, label_smoothing=0.1, score_every=3, unfreeze_at=0.5)
-    module = ClassifierModule(fresh(0.5, seed=0 if not resume else 99), rates, 7, PLAIN, Counts())
+    module = DenseModule(fresh(0.5, seed=0 if not resume else 99), rates, 7, PLAIN, 3.0, Counts())
     file = RunFile({}, [])
     kept = Checkpoints(folder / "last.ckpt", folder / "best.ckpt", "val/f1", file)
     run = trainer(epochs, kept, EpochLog(folder / "metrics.csv", 24), *callbacks, plugins=[file])

@@ -7,14 +7,11 @@ from PIL import Image
 from detect.imagery.scenes import Scene, open_scene
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
-from detect.samples.epochs import CropDraw, PatchDraw, PatchGeometry, objects_and_notes
+from detect.samples.epochs import CropDraw, objects_and_notes
 from detect.samples.labelled_scenes import SceneSplit, image_kind
-from detect.samples.patches import SampleDataset, patch_samples_of
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.targets import TargetEncoder
 from tests.cards import grid_head
-
-RECIPE = PatchDraw(50, 0.5, 0.5, 0.0, 2.0, 10.0, 0.0)
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
@@ -43,24 +40,6 @@ def test_bands_are_those_asked_for_or_the_first_three_or_one(tmp_path: Path) -> 
     ):
         with pytest.raises(ValueError, match=message):
             image_kind(scenes, bands)
-
-
-def test_an_epoch_is_drawn_anew_and_again_the_same(scene) -> None:
-    full, other = scene("1.png", [(20, 20, "a"), (70, 70, "a")]), scene("22.png", [(50, 50, "a")])
-    split = SceneSplit((full,), (other,), (), "drawn by hand")
-    samples = patch_samples_of(split, PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 3)
-    first, second = samples.epoch(0), samples.epoch(1)
-    assert (
-        isinstance(first, SampleDataset)
-        and isinstance(second, SampleDataset)
-        and isinstance(samples.val, SampleDataset)
-    )
-    assert (len(first), first.side) == (50, 32)
-    assert first.samples == samples.epoch(0).samples != second.samples
-    assert {first.seed + i for i in range(50)}.isdisjoint(second.seed + i for i in range(50))
-    assert (samples.val.samples[0].x, samples.val.samples[0].y) == (50, 50) and len(samples.val) == 2
-    assert samples.outputs == {"a": 2, "b": 0}
-    assert samples.notes[:2] == ("drawn by hand", "no training object of class b: the model cannot find them")
 
 
 CROPS = CropDraw(12, 32, 0.25, 0.0, 0.0)
@@ -106,21 +85,11 @@ def test_objects_less_than_a_cell_apart_are_counted_in_a_note_that_names_the_set
 
 
 @pytest.mark.parametrize("empty", ["training", "validation"])
-def test_a_side_without_objects_is_an_error_that_says_which_also_for_crops(scene, empty: str) -> None:
+def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -> None:
     full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
     split = SceneSplit((bare,), (full,), (), "") if empty == "training" else SceneSplit((full,), (bare,), (), "")
     with pytest.raises(ValueError, match=rf"{empty} images.*no objects.*data\.split\.val"):
         crop_samples_of(split, PixelSource((1,), 1 << 30), TargetEncoder(grid_head(16), 8, 0.8), CROPS, None, 0)
-
-
-@pytest.mark.parametrize("empty", ["training", "validation"])
-def test_a_side_without_objects_is_an_error_that_says_which(scene, empty: str) -> None:
-    full, bare = scene("1.png", [(20, 20, "a")]), scene("22.png")
-    train, val = (bare, full) if empty == "training" else (full, bare)
-    with pytest.raises(ValueError, match=rf"{empty} images.*no objects.*data\.split\.val"):
-        patch_samples_of(
-            SceneSplit((train,), (val,), (), ""), PixelSource((1,), 1 << 30), PatchGeometry(16, 8), RECIPE, None, 0
-        )
 
 
 def test_a_class_of_few_objects_is_named_with_what_helps(scene) -> None:

@@ -3,8 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from detect.samples.targets import MAX_SOFT_OBJECTNESS, TargetEncoder
+from detect.nets.heads.patch import NOT_COUNTED
+from detect.samples.targets import MAX_SOFT_OBJECTNESS, Objects, PatchEncoder, TargetEncoder, least_reach
 from tests.grids import encode, grid_card, objects
 
 CARD = grid_card(16.0, stride=8)
@@ -132,3 +135,67 @@ def test_targets_can_be_batched() -> None:
 def test_a_spread_must_be_positive(spread: float) -> None:
     with pytest.raises(ValueError, match=rf"net\.spread.*got {spread}"):
         TargetEncoder(CARD.head, 8, spread)
+
+
+PATCHES = PatchEncoder(stride=8, cells=1, reach=6.0, exclusion=12.0, context=0)
+"""Cells of 8 pixels, each a patch; cell i has its centre at 8 i + 4."""
+
+
+def outputs(things: Objects, encoder: PatchEncoder = PATCHES, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    return encoder(things, np.ones(shape, bool))["output"].numpy()
+
+
+def test_a_cell_of_a_classifier_is_an_object_near_one_background_far_from_all_and_else_not_counted() -> None:
+    """An object of class 1 at (28, 20), the centre of cell (2, 3): beside it 8 pixels, diagonally 11.3, then 16."""
+    found = outputs(objects([(28, 20)], None, [1]))
+    assert found.shape == (6, 8) and found.dtype == np.int64
+    assert np.argwhere(found == 2).tolist() == [[2, 3]]
+    around = [[row, col] for row in (1, 2, 3) for col in (2, 3, 4) if (row, col) != (2, 3)]
+    assert np.argwhere(found == NOT_COUNTED).tolist() == around
+    assert (found == 0).sum() == 48 - 9 and not outputs(objects([])).any()
+
+
+def test_of_two_objects_in_reach_the_nearer_gives_the_class() -> None:
+    """Cell (2, 3) has its centre at (28, 20): 3 pixels from the one, 4 from the other; cell (2, 4), at 36, 11 and 4."""
+    found = outputs(objects([(25, 20), (32, 20)], None, [0, 1]))
+    assert found[2, 3] == 1 and found[2, 4] == 2
+
+
+def test_patches_of_an_even_number_of_cells_are_centred_on_their_corners() -> None:
+    """Law 5: cell c describes the patch of cells c - 1 and c, whose centre is at 8 c: (24, 16) is that of (2, 3)."""
+    even = PatchEncoder(8, 2, 6.0, 12.0, 0)
+    assert np.argwhere(outputs(objects([(24, 16)], None, [0]), even) == 1).tolist() == [[2, 3]]
+
+
+def test_nothing_is_learned_beside_the_crop_s_edge_in_ignored_areas_and_outside_the_image() -> None:
+    """A context of 8 leaves rows 1 to 4, columns 1 to 6; x from 20 to 30, y from 18 to 22 lie in (2, 2) and (2, 3)."""
+    edged = outputs(objects([]), PatchEncoder(8, 1, 6.0, 12.0, 8))
+    assert (edged[1:5, 1:7] == 0).all() and (edged == 0).sum() == 4 * 6
+    ignored = outputs(objects([], ignored=[(20, 18, 30, 22)]))
+    assert np.argwhere(ignored == NOT_COUNTED).tolist() == [[2, 2], [2, 3]]
+    valid = np.ones(SHAPE, bool)
+    valid[:, 30:] = False  # cell 3 spans columns 24 to 31, and has its centre, 28, on the image
+    half = PATCHES(objects([]), valid)["output"].numpy()
+    assert (half[:, :4] == 0).all() and (half[:, 4:] == NOT_COUNTED).all()
+
+
+@given(x=st.floats(40, 88), y=st.floats(40, 88), stride=st.sampled_from([4, 8, 16]), cells=st.integers(1, 4))
+@settings(deadline=None, max_examples=100)
+def test_every_object_has_a_cell(x: float, y: float, stride: int, cells: int) -> None:
+    """No point is farther from the nearest centre than half of a cell's diagonal; at most four cells are as near."""
+    found = outputs(objects([(x, y)]), PatchEncoder(stride, cells, least_reach(stride), 2.0 * stride, 16), (128, 128))
+    assert 1 <= (found == 1).sum() <= 4
+
+
+@pytest.mark.parametrize(
+    ("reach", "exclusion", "message"),
+    [
+        (5.6, 12.0, r"data\.sampling\.reach must be 5.657 pixels or more at net\.stride=8.*got 5.6"),
+        (6.0, 5.9, r"data\.sampling\.exclusion must be data\.sampling\.reach=6 pixels or more, got 5.9"),
+    ],
+)
+def test_distances_by_which_an_object_has_no_cell_or_is_background(
+    reach: float, exclusion: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        PatchEncoder(8, 1, reach, exclusion, 0)

@@ -118,7 +118,15 @@ def write_data(folder: Path) -> None:
 def patch_settings(data: Path) -> tuple[str, ...]:
     """Return the settings of a training of a patch classifier that takes a second."""
     given = (f"data.root={data / 'images'}", f"data.annotations={data / 'points.csv'}", *LENET)
-    return (*given, "net.stride=4", "net.patch_size=16", "net.margin=8", "data.sampling.samples=32", "runtime=torch")
+    return (
+        *given,
+        "net.stride=4",
+        "net.patch_size=16",
+        "net.margin=8",
+        "data.sampling.crop=32",
+        "data.sampling.samples=32",
+        "runtime=torch",
+    )
 
 
 def grid_settings(data: Path) -> tuple[str, ...]:

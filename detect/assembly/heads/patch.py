@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from detect.assembly.fields import AutoWholePixels, OneOrMore, PartShare, Text, ZeroOrMore
+import numpy as np
+
+from detect.assembly.fields import AutoWholePixels, NotNegative, OneOrMore, PartShare, Text, ZeroOrMore
 from detect.learning.hyperparameters import ClassBalance
 from detect.nets.heads.specs import PatchHead
-from detect.samples.epochs import PatchDraw
+from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
     from detect.assembly.material import Scenes, TrainingMaterial
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from detect.nets.heads.patch import PatchClassifier
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
+    from detect.samples.targets import PatchEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +31,16 @@ BACKGROUND = "background"
 POINT_PATCH = 64
 """Side in pixels of a patch where points give no hint of the objects' size."""
 
+EMPTY_CELLS = 100
+"""Empty cells for each with an object, about, where all count (`net.loss.hard=0`)."""
+
 
 @dataclass(frozen=True)
 class PatchLoss:
     """The loss of `net=patch`."""
 
     classes: ClassBalance
+    hard: NotNegative
 
 
 @dataclass(frozen=True)
@@ -71,40 +78,43 @@ class PatchBuilder:
 
     def unsuited_augmentations(self, *, bare: bool) -> dict[str, str]:
         """Return the groups of `augment` that are not used, with what they are for."""
-        unsuited = {"background": "net=grid"}
-        return unsuited if bare else {**unsuited, "superimpose": "net=grid and for folders of patches"}
+        return {"background": "scenes"} if bare else dict.fromkeys(("mixup", "cutmix"), "folders of patches")
 
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
     ) -> "TrainingMaterial":
-        """Choose the patch, its margin and how patches are drawn."""
+        """Choose the patch, its context, and the crops."""
         from detect.assembly.material import TrainingMaterial, size_note
-        from detect.samples.epochs import PatchGeometry
-        from detect.samples.patches import patch_samples_of
+        from detect.assembly.variation import make_paste
+        from detect.samples.crops import crop_samples_of
         from detect.samples.sizes import fitted_patch, object_sizes, patch_warnings
 
         stride, sampling = self.net.stride, settings.data.sampling
         sizes = object_sizes(scenes.split.train)
         fitted = fitted_patch(sizes.median if sizes is not None and sizes.boxes else POINT_PATCH, stride)
         side = fitted if self.net.patch_size is None else self.net.patch_size
-        patch = PatchGeometry(side, -(-self.net.margin // stride) * stride)
-        exclusion = side / 2 if sampling.exclusion is None else sampling.exclusion
-        draw = PatchDraw(
-            samples=sampling.samples,
-            background_fraction=sampling.background_fraction,
-            near_fraction=sampling.near_fraction,
-            negative_fraction=sampling.negative_fraction,
-            jitter=min(stride, exclusion) / 2 if sampling.jitter is None else sampling.jitter,
-            exclusion=exclusion,
-            balance=sampling.balance,
+        encoder = self._encoder(side, sampling)
+        draw = CropDraw(
+            sampling.samples,
+            sampling.crop,
+            sampling.empty_fraction,
+            sampling.negative_fraction,
+            sampling.balance,
+            encoder.context,
         )
         logger.info(
-            "patches of %d pixels with a margin of %d, backgrounds from %.0f pixels away",
+            "patches of %d pixels at every cell of crops of %d pixels (%d with their context); a cell finds objects "
+            "within %.3g pixels, backgrounds are %.3g away or more",
             side,
-            patch.margin,
-            exclusion,
+            sampling.crop,
+            sampling.crop + 2 * encoder.context,
+            encoder.reach,
+            encoder.exclusion,
         )
-        samples = patch_samples_of(scenes.split, scenes.source, patch, draw, augment, settings.seed)
+        paste = make_paste(settings, scenes, None, POINT_PATCH)
+        samples = crop_samples_of(scenes.split, scenes.source, encoder, draw, augment, settings.seed, paste)
+        hard = self.net.loss.hard or EMPTY_CELLS
+        samples = replace(samples, drawn=np.array([hard * samples.drawn.sum(), *samples.drawn]))
         warnings = patch_warnings(sizes, stride, side, scenes.resolution)
         spec = scenes.spec(PatchHead(side, BACKGROUND), self.net.backbone_spec)
         matching = settings.data.matching
@@ -117,8 +127,24 @@ class PatchBuilder:
             values=scenes.values,
             scenes=scenes,
             radius=radius,
-            alarm_distance_file_px=max(radius.file_px, scenes.in_file_px(exclusion)),
+            alarm_distance_file_px=max(radius.file_px, scenes.in_file_px(encoder.exclusion)),
         )
+
+    def _encoder(self, side: int, sampling: "SamplingSettings") -> "PatchEncoder":
+        """Return what makes the targets of crops, for a patch of a side in pixels.
+
+        Raises:
+            ValueError: a crop that is no multiple of the stride, or distances that do not go with it.
+        """
+        from detect.samples.targets import PatchEncoder, least_reach
+
+        stride = self.net.stride
+        if sampling.crop % stride:
+            raise ValueError(f"data.sampling.crop must be a multiple of net.stride={stride}, got {sampling.crop}")
+        reach = least_reach(stride) if sampling.reach is None else sampling.reach
+        exclusion = max(side / 2, stride, reach) if sampling.exclusion is None else sampling.exclusion
+        context = -(-(2 * self.net.margin + side) // (2 * stride)) * stride
+        return PatchEncoder(stride, -(-side // stride), reach, exclusion, context)
 
     def folder_material(
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
@@ -153,11 +179,14 @@ class PatchBuilder:
         from detect.assembly.trainer import schedule_of
         from detect.assembly.variation import make_mixer
         from detect.learning.imbalance import ClassLoss
-        from detect.learning.patch import ClassifierModule
+        from detect.learning.patch import ClassifierModule, DenseModule
 
         schedule = schedule_of(settings, len(material.spec.bands))
         loss = ClassLoss(self.net.loss.classes, material.samples.drawn, schedule.label_smoothing)
-        mixer = make_mixer(settings.augment, len(material.spec.outputs), scenes=material.scenes is not None)
+        if material.scenes is not None:
+            net.expect_background()
+            return DenseModule(net, schedule, settings.seed, loss, self.net.loss.hard, scene_scores)
+        mixer = make_mixer(settings.augment, len(material.spec.outputs))
         return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)
 
     def spacing(self, spec: "NetSpec", scenes: "Sequence[LabelledScene]") -> float | None:

@@ -45,7 +45,7 @@ def _crops(samples: CropDataset, number: int, material: TrainingMaterial) -> "Im
 def _patches(samples: PatchSet, settings: PreviewSettings, material: TrainingMaterial) -> "Image":
     """Draw patches batch by batch, mixed as training mixes them."""
     outputs, size = material.spec.outputs, material.loading.batch_size
-    mixer = make_mixer(settings.augment, len(outputs), scenes=material.scenes is not None)
+    mixer = make_mixer(settings.augment, len(outputs))
     torch.manual_seed(epoch_seed(settings.seed, 0))
     patches: list[np.ndarray] = []
     names: list[str] = []

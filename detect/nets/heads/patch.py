@@ -1,5 +1,6 @@
 """The patch classifier: one network that classifies labelled squares and, run densely, maps whole images."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.nets.backbones import Backbone
+
+NOT_COUNTED = -1
+"""Instead of an output's number: a cell of which it is not known, or not told, what it holds."""
+
+OBJECTS_AT_FIRST = 0.01
+"""Probability of an object in every cell before training, as most cells hold none (Lin et al., RetinaNet, 2017)."""
+
+
+def patch_centre(stride: int, cells: int) -> float:
+    """Return the pixel position, along both axes, of the centre of the patch of `cells` cells that cell 0 describes."""
+    return (cells % 2) * stride / 2
 
 
 class PatchClassifier(nn.Module):
@@ -51,10 +63,18 @@ class PatchClassifier(nn.Module):
         self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
 
+    def expect_background(self) -> None:
+        """Set the head's bias so that new weights take nearly every cell for the background, the first output."""
+        assert self.head.bias is not None
+        classes = self.head.out_channels - 1
+        with torch.no_grad():
+            self.head.bias.zero_()
+            self.head.bias[0] = math.log(classes * (1 - OBJECTS_AT_FIRST) / OBJECTS_AT_FIRST)
+
     @property
     def map_offset(self) -> float:
         """Pixel position, along both axes, of the centre of the patch that map cell 0 describes."""
-        return (self.cells % 2) * self.stride / 2
+        return patch_centre(self.stride, self.cells)
 
     def features(self, pixels: Tensor) -> Tensor:
         """Map raw pixels (B, bands, H, W), any real dtype, to features (B, F, H / stride, W / stride)."""
@@ -85,7 +105,7 @@ class PatchClassifier(nn.Module):
             centre lies at pixel `map_offset + stride * c`. The patch or the receptive field of cells near
             the tile's edge is padded with zeros: add a halo (`receptive_halo`) and drop it.
         """
-        cells = self.head(self.features(pixels))
+        cells = self.head(self.dropout(self.features(pixels)))
         height, width = cells.shape[-2:]
         averaged = F.avg_pool2d(cells, self.cells, stride=1, padding=self.cells // 2)
         return averaged[:, :, :height, :width]
