@@ -234,7 +234,7 @@ def select(candidates: Candidates, truth: Mapping[str, Detections], settings: Co
             f"no place of the validation images scores {MIN_CANDIDATE_SCORE} or more: train longer "
             "(trainer.max_epochs), label more objects, or lower data.sampling.empty_fraction"
         )
-    return select_threshold(candidates, truth, settings.criterion, settings.select)
+    return select_threshold(candidates, truth, settings.criterion, settings.select, MIN_CANDIDATE_SCORE)
 
 
 def choose(candidates: Candidates, truth: Mapping[str, Detections], settings: CountSettings, spec: NetSpec) -> Choice:

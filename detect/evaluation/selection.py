@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from detect.evaluation.matching import Criterion
 from detect.labels.detections import Detections
@@ -85,6 +85,7 @@ def select_threshold(
     truth: Mapping[str, Detections],
     criterion: Criterion,
     select: Literal["f1", "count"],
+    floor: float = 1.0,
 ) -> Selection:
     """Choose the threshold and the separation (radius, or IoU of boxes) with the best scores on labelled images.
 
@@ -97,6 +98,8 @@ def select_threshold(
     around its own best whose F1 is within that error, too. Differences within one standard error of a few labelled
     objects are not significant (the one-standard-error rule, Breiman et al. 1984): the earlier separation wins ties,
     and the middle of the range is the threshold at which F1 depends least on a shift of the scores in other images.
+    A range below which nothing is found reaches down to `floor`: else the weakest object of these images would be the
+    least that is found in others.
 
     `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
     then the higher F1, the earlier separation, the higher threshold.
@@ -106,6 +109,7 @@ def select_threshold(
         truth: the annotated objects of the same images.
         criterion: the rule by which objects are matched.
         select: `f1` or `count`.
+        floor: the least score that was looked for; 1 where that is not known.
 
     Returns:
         The chosen threshold and separation, with their scores on these images.
@@ -126,7 +130,7 @@ def select_threshold(
             "no threshold can be chosen: nothing was found at any score; train longer, or set the threshold yourself"
         )
     curves = [_curve(rank, value, candidates[value], truth, criterion) for rank, value in enumerate(used)]
-    return _best_f1(curves) if select == "f1" else _best_count(curves)
+    return _best_f1(curves, floor) if select == "f1" else _best_count(curves)
 
 
 def _curve(
@@ -189,7 +193,7 @@ def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
     return kept[np.unique(np.linspace(0, len(kept) - 1, number).round().astype(np.int64))]
 
 
-def _best_f1(curves: list[_Curve]) -> Selection:
+def _best_f1(curves: list[_Curve], floor: float) -> Selection:
     """Choose by `f1`; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
     slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), MAX_F1_SLACK) + _F1_TOLERANCE
@@ -201,7 +205,12 @@ def _best_f1(curves: list[_Curve]) -> Selection:
     while last < len(good) - 1 and good[last + 1]:
         last += 1
     log_odds = logit(curve.threshold.clip(_MIN_SCORE_FOR_ODDS, 1 - _MIN_SCORE_FOR_ODDS))
-    from_middle = np.abs(log_odds[first : last + 1] - (log_odds[first] + log_odds[last]) / 2).round(9)
+    nothing_lower = last == len(good) - 1
+    bottom = min(log_odds[last], logit(floor)) if nothing_lower and 0 < floor < 1 else log_odds[last]
+    middle = (log_odds[first] + bottom) / 2
+    if middle < log_odds[last]:
+        return replace(curve.selection(last), threshold=float(expit(middle)))
+    from_middle = np.abs(log_odds[first : last + 1] - middle).round(9)
     return curve.selection(first + int(np.lexsort((-curve.f1[first : last + 1], from_middle))[0]))
 
 

@@ -95,6 +95,18 @@ def test_an_earlier_separation_is_kept_within_one_standard_error(alarms: int, ch
     assert select_threshold(candidates, truth, NEAR, "f1").separation == chosen
 
 
+def test_where_nothing_is_found_below_the_weakest_object_the_range_reaches_down_to_what_was_looked_for() -> None:
+    """Two objects of 0.98 and 0.8 and nothing else from 0.2 on: the middle of 0.2 and 0.8 in log odds is a half.
+
+    The floor counts nothing where an alarm lies below: between 0.8 and its 0.6, 0.7 is the only threshold of F1 1.
+    """
+    alone, alarm = scored([(0, 0.98), (10, 0.8)]), scored([(0, 0.98), (10, 0.8), (500, 0.6)])
+    chosen = select_threshold({5.0: {"i": alone}}, {"i": true(0, 10)}, NEAR, "f1", 0.2)
+    assert chosen.threshold == pytest.approx(0.5) and chosen.f1 == 1 and chosen.bias_percent == 0
+    assert select_threshold({5.0: {"i": alone}}, {"i": true(0, 10)}, NEAR, "f1").threshold == 0.8
+    assert select_threshold({5.0: {"i": alarm}}, {"i": true(0, 10)}, NEAR, "f1", 0.2).threshold == pytest.approx(0.7)
+
+
 def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
     chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, NEAR, "f1")
     assert chosen.threshold == 0.2 and chosen.recall == 1
