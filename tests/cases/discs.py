@@ -30,9 +30,9 @@ PATCH_NET = (
     "net.patch_size=20",
     "net.margin=24",
     "data.sampling.crop=64",
-    "data.sampling.samples=400",
+    "data.sampling.samples=320",
     "data.loading.batch_size=8",
-    "trainer.max_epochs=3",
+    "trainer.max_epochs=2",
 )
 GRID_NET = (
     *SMALL_NET,

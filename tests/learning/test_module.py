@@ -20,7 +20,7 @@ from detect.learning.patch import CellLoss, ClassifierModule, DenseModule
 from detect.learning.run_file import RunFile, read_run_tensors
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
-from detect.nets.heads.patch import NOT_COUNTED, OBJECTS_AT_FIRST, PatchClassifier
+from detect.nets.heads.patch import NOT_COUNTED, PatchClassifier
 from detect.samples.augment import Augment
 from detect.samples.crops import crop_samples_of
 from detect.samples.epochs import CropDraw, Loading
@@ -175,10 +175,10 @@ def test_the_hardest_empty_cells_count_a_number_for_each_object() -> None:
 
 
 def test_new_weights_expect_the_background() -> None:
-    """Before the features say anything, all classes together have 1 %."""
+    """Before the features say anything, the background has its share, and the two classes the rest alike."""
     net = fresh()
-    net.expect_background()
-    assert float(net.head.bias.detach().softmax(dim=0)[1:].sum()) == pytest.approx(OBJECTS_AT_FIRST)
+    net.expect_background(0.75)
+    assert net.head.bias.detach().softmax(dim=0).tolist() == pytest.approx([0.75, 0.125, 0.125])
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ class PatchBuilder:
         schedule = schedule_of(settings, len(material.spec.bands))
         loss = ClassLoss(self.net.loss.classes, material.samples.drawn, schedule.label_smoothing)
         if material.scenes is not None:
-            net.expect_background()
+            net.expect_background(material.samples.drawn[0] / material.samples.drawn.sum())
             return DenseModule(net, schedule, settings.seed, loss, self.net.loss.hard, scene_scores)
         mixer = make_mixer(settings.augment, len(material.spec.outputs))
         return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)

@@ -12,9 +12,6 @@ from detect.nets.backbones import Backbone
 NOT_COUNTED = -1
 """Instead of an output's number: a cell of which it is not known, or not told, what it holds."""
 
-OBJECTS_AT_FIRST = 0.01
-"""Probability of an object in every cell before training, as most cells hold none (Lin et al., RetinaNet, 2017)."""
-
 
 def patch_centre(stride: int, cells: int) -> float:
     """Return the pixel position, along both axes, of the centre of the patch of `cells` cells that cell 0 describes."""
@@ -63,13 +60,19 @@ class PatchClassifier(nn.Module):
         self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
 
-    def expect_background(self) -> None:
-        """Set the head's bias so that new weights take nearly every cell for the background, the first output."""
+    def expect_background(self, share: float) -> None:
+        """Set the head's bias so that new weights give the background, the first output, its share of what is learned.
+
+        Training does not begin with thousands of objects then (Lin et al., RetinaNet, 2017).
+
+        Args:
+            share: in (0, 1).
+        """
         assert self.head.bias is not None
         classes = self.head.out_channels - 1
         with torch.no_grad():
             self.head.bias.zero_()
-            self.head.bias[0] = math.log(classes * (1 - OBJECTS_AT_FIRST) / OBJECTS_AT_FIRST)
+            self.head.bias[0] = math.log(classes * share / (1 - share))
 
     @property
     def map_offset(self) -> float:
