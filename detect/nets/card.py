@@ -33,9 +33,9 @@ from detect.nets.heads.specs import HEADS, Head, PatchHead
 from detect.nets.looks import Looks
 from detect.nets.probabilities import Calibration
 
-FORMAT, SECOND_FORMAT = "detect/3", "detect/2"
-"""Version of the header that is written, and the one before, which says nothing of what training images look like;
-readers refuse unknown ones."""
+FORMAT, THIRD_FORMAT, SECOND_FORMAT = "detect/4", "detect/3", "detect/2"
+"""Version of the header that is written; the one before, whose looks lack the spread of values; and the one before
+that, which says nothing of what training images look like. Readers refuse unknown ones."""
 
 LONGEST = 12 << 20
 """Most characters of a header: what is made of them takes some hundred megabytes at most."""
@@ -240,11 +240,10 @@ class ModelCard(NetSpec):
             version = data.pop("format", None)
             if version == OLD_FORMAT:
                 data = from_first_format(data)
-            elif version not in (FORMAT, SECOND_FORMAT):
-                raise ValueError(
-                    f"the header is of format {shown(version)!r}, not of {FORMAT}, {SECOND_FORMAT} or {OLD_FORMAT}"
-                )
-            if version != FORMAT and "looks" in data:
+            elif version not in (FORMAT, THIRD_FORMAT, SECOND_FORMAT):
+                known = f"{FORMAT}, {THIRD_FORMAT}, {SECOND_FORMAT} or {OLD_FORMAT}"
+                raise ValueError(f"the header is of format {shown(version)!r}, not of {known}")
+            if version not in (FORMAT, THIRD_FORMAT) and "looks" in data:
                 raise ValueError(f"an entry in a header of {version} that it does not have: looks")
             return cls._from_data(data)
         except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:

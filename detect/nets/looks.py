@@ -44,6 +44,7 @@ class BandLooks:
         least, most: the extremes of what was measured.
         low, middle, high: the `LOW`, `MIDDLE` and `HIGH` percentiles.
         mean: of all.
+        spread: their standard deviation; None in the cards of models made before it was kept.
 
     Raises:
         ValueError: percentiles that do not rise, or a number that is none.
@@ -55,8 +56,11 @@ class BandLooks:
     high: float
     most: float
     mean: float
+    spread: float | None = None
 
     def __post_init__(self) -> None:
+        if self.spread is not None:
+            check_number("spread of a band", self.spread, 0, GREATEST)
         for name in ("least", "low", "middle", "high", "most", "mean"):
             check_number(f"{name} of a band", getattr(self, name), -GREATEST, GREATEST)
         rising = (self.least, self.low, self.middle, self.high, self.most)
@@ -100,8 +104,11 @@ class Looks:
             return None
         numbers = np.clip(values.astype(np.float64), -GREATEST, GREATEST)
         percentiles = np.percentile(numbers, (0, LOW, MIDDLE, HIGH, 100), axis=1, method="lower")
-        mean = np.sort(np.ascontiguousarray(numbers)).mean(axis=1)  # sorted: a sum depends on the order of its terms
-        bands = tuple(BandLooks(*map(float, each)) for each in zip(*percentiles, mean, strict=True))
+        ordered = np.sort(np.ascontiguousarray(numbers))  # a sum depends on the order of its terms
+        with np.errstate(over="ignore"):
+            spread = np.minimum(ordered.std(axis=1), GREATEST)
+        columns = (*percentiles, ordered.mean(axis=1), spread)
+        bands = tuple(BandLooks(*map(float, each)) for each in zip(*columns, strict=True))
         colour = None
         if len(numbers) >= COLOUR_BANDS:
             spread = np.ptp(numbers[:COLOUR_BANDS], axis=0)

@@ -1,4 +1,4 @@
-"""The card of a model: what it says, and headers of both formats."""
+"""The card of a model: what it says, and headers of all formats."""
 
 import json
 from dataclasses import replace
@@ -109,7 +109,7 @@ def test_a_card_is_read_as_it_was_written(card: ModelCard) -> None:
 
 def test_a_header_is_plain_json_that_names_its_head() -> None:
     header = header_of(CARD)
-    assert header["format"] == "detect/3"
+    assert header["format"] == "detect/4"
     assert header["head"] == {"name": "patch", "patch_size": 48, "background": "ground"}
     assert header["backbone"] == {"name": "test_resnet", "stride": 16, "stages": 5, "bands": 4}
     assert header["classes"] == ["cow", "Trøndersau"]
@@ -199,8 +199,8 @@ def test_a_head_that_is_not_known_is_refused_by_name_with_those_that_are() -> No
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        ({"format": "detect/99"}, r"'detect/99'.*detect/3.*detect/2.*detect/1"),
-        ({"format": None}, r"None.*detect/3"),
+        ({"format": "detect/99"}, r"'detect/99'.*detect/4.*detect/3.*detect/2.*detect/1"),
+        ({"format": None}, r"None.*detect/4"),
         ({"colour": "red"}, "colour"),
         ({"kind": "patch"}, "kind"),
         ({"backbone": {"name": "test_resnet", "stride": 16, "colour": "red"}}, "colour"),

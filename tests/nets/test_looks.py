@@ -25,11 +25,14 @@ def looks(values: np.ndarray) -> Looks:
 
 
 def test_percentiles_and_colour_are_those_of_the_pixels() -> None:
-    """0 to 100 in the first band, ten times that in the second, 7 in the third: they differ by 0 to 1000."""
+    """0 to 100 in the first band, ten times that in the second, 7 in the third: they differ by 0 to 1000.
+
+    The variance of 0 to n is n (n + 2) / 12, so the spread of the first is the root of 850.
+    """
     steps = np.arange(101)
     found = looks(np.stack([steps, 10 * steps, np.full(101, 7)]))
-    assert found.bands[0] == BandLooks(0, 1, 50, 99, 100, 50)
-    assert found.bands[2] == BandLooks(7, 7, 7, 7, 7, 7)
+    assert found.bands[0] == BandLooks(0, 1, 50, 99, 100, 50, 850**0.5)
+    assert found.bands[2] == BandLooks(7, 7, 7, 7, 7, 7, 0)
     assert found.pixels == 101 and found.colour == (493, 983)
     assert looks(np.stack([steps, steps])).colour is None
     assert Looks.of(np.empty((3, 0))) is None
@@ -116,3 +119,12 @@ def test_models_of_earlier_formats_know_nothing_of_looks() -> None:
     assert old.looks is None and (old.offset, old.scale) == ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
     with pytest.raises(ModelFileError, match="that it does not have: looks"):
         ModelCard.from_json(json.dumps({**header, "format": "detect/2", "looks": None}))
+
+
+def test_the_third_format_has_looks_without_the_spread_of_values() -> None:
+    card = patch_card(looks=looks(PHOTOGRAPH))
+    header = json.loads(card.to_json())
+    for band in header["looks"]["bands"]:
+        del band["spread"]
+    old = ModelCard.from_json(json.dumps({**header, "format": "detect/3"}))
+    assert old.looks == replace(card.looks, bands=tuple(replace(band, spread=None) for band in card.looks.bands))
