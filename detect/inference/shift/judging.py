@@ -1,0 +1,155 @@
+"""Whether an image is unlike the training scenes: as far from them as none of them is from the others.
+
+How far a scene is from all others is known of every training scene. A further scene's distance then follows Student's
+distribution of a new observation, in logarithms, so that few scenes make for a wide one: of images like the training
+scenes one in twenty is beyond `WARNING`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from detect.inference.shift.measuring import Measured
+from detect.nets.window_looks import CHANGES, OCTAVES, WindowLooks
+
+WARNING = 0.95
+"""From which on an image is said to be unlike the training scenes."""
+
+ASPECTS = 3
+"""Light, texture and content: each may be far by chance."""
+
+LEAST_SPREAD = 0.1
+"""Least spread of the logarithms of distances: no two scenes are the same but for chance."""
+
+LEAST_LIKENESS = 0.5
+"""Least cosine of how an image differs and how changed windows do, that it is said to be changed so."""
+
+NEAREST = 3
+"""Training windows with which a window is compared: the nearest (Sun et al., Out-of-Distribution Detection with Deep
+Nearest Neighbors, 2022)."""
+
+LEAST_SIZED = 10
+"""Objects from which on their sizes tell an image's scale."""
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """How an image differs from the training scenes.
+
+    Attributes:
+        share: of images of the training scenes' kind that differ less, in [0, 1].
+        kinds: in what it does, of `light`, `blur`, `scale` and `content`; none where the share is below `WARNING`.
+    """
+
+    share: float
+    kinds: tuple[str, ...] = ()
+
+
+class ShiftJudge:
+    """Judges images by a model's training windows.
+
+    Args:
+        known: from the model's card.
+    """
+
+    def __init__(self, known: WindowLooks) -> None:
+        self.known = known
+        arrays = (np.array(each, np.float64) for each in (known.light, known.texture, known.content))
+        windows = Measured(*arrays)
+        self._scale = Measured(
+            *(_spread(each, least) for each, least in ((windows.light, 0.02), (windows.texture, 0.05), (windows.content, 0)))
+        )
+        scaled = self._scaled(windows)
+        numbers = np.array(known.scene)
+        self._scenes = [_part(scaled, numbers == number) for number in range(numbers.max() + 1)]
+        self._mean = np.mean([scene.seen.mean(axis=0) for scene in self._scenes], axis=0)
+        self._usual = lru_cache(maxsize=64)(self._usual_distances)
+
+    def unlike(self, image: Measured, sizes: NDArray[np.float64] | None = None) -> Unlike:
+        """Return how an image differs from the training scenes.
+
+        Args:
+            image: what its windows look like.
+            sizes: sides of the objects found in it, in resampled pixels; None of points.
+        """
+        scaled = self._scaled(image)
+        middle, spread = self._usual(len(image.light))
+        number = len(self._scenes)
+        away = (np.log(_distances(scaled, self._scenes)) - middle) / (spread * np.sqrt(1 + 1 / number))
+        nearer = student.cdf(away, number - 1)
+        share = float(nearer.max() ** ASPECTS)
+        if share < WARNING:
+            return Unlike(share)
+        far = nearer**ASPECTS >= WARNING
+        kinds = {"light"} if far[0] else set()
+        if far[1:].any():
+            kinds.add(self._seen_kind(scaled, np.exp(middle[1:]), sizes))
+        return Unlike(share, tuple(sorted(kinds, key=("light", "blur", "scale", "content").index)))
+
+    def _seen_kind(
+        self, image: Measured, usual: NDArray[np.float64], sizes: NDArray[np.float64] | None
+    ) -> str:
+        """Return what best explains another texture and content: a known change, or else other things."""
+        known = self.known.object_sizes
+        if known is not None and sizes is not None and len(sizes) >= LEAST_SIZED:
+            if not known[0] <= np.median(sizes) <= known[2]:
+                return "scale"
+        weights = np.repeat(1 / usual, [OCTAVES, image.content.shape[1]])
+        own = (image.seen.mean(axis=0) - self._mean) * weights
+        per_number = np.concatenate([self._scale.texture, self._scale.content])
+        best, likeness = "content", LEAST_LIKENESS
+        for name, change in self.known.changes.items():
+            moved = np.array(change) / per_number * weights
+            cosine = float(own @ moved / max(np.linalg.norm(own) * np.linalg.norm(moved), 1e-12))
+            if cosine > likeness:
+                best, likeness = CHANGES[name], cosine
+        return best
+
+    def _usual_distances(self, windows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return middle and spread (`ASPECTS`,) of the logarithms of each scene's distance from the others.
+
+        Args:
+            windows: of a scene that are looked at, as many as there are of the image, spread over it.
+        """
+        found = []
+        for number, scene in enumerate(self._scenes):
+            others = self._scenes[:number] + self._scenes[number + 1 :]
+            count = len(scene.light)
+            chosen = np.unique(np.linspace(0, count - 1, min(windows, count)).round().astype(int))
+            found.append(np.log(_distances(_part(scene, chosen), others)))
+        return np.mean(found, axis=0), np.maximum(np.std(found, axis=0, ddof=1), LEAST_SPREAD)
+
+    def _scaled(self, windows: Measured) -> Measured:
+        scale = self._scale
+        return Measured(windows.light / scale.light, windows.texture / scale.texture, windows.content / scale.content)
+
+
+def _spread(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Return the standard deviation (k,) of numbers of windows (n, k), not far below the others'."""
+    found = values.std(axis=0)
+    return np.maximum(found, max(least, 0.1 * float(found.mean()), 1e-6))
+
+
+def _part(windows: Measured, chosen: NDArray[np.generic]) -> Measured:
+    return Measured(windows.light[chosen], windows.texture[chosen], windows.content[chosen])
+
+
+def _distances(image: Measured, scenes: list[Measured]) -> NDArray[np.float64]:
+    """Return how far (`ASPECTS`,) an image is from scenes.
+
+    Light and texture are those of the whole image, beside the nearest scene's; content is judged window by window.
+    """
+    means = [
+        min(float(np.linalg.norm(mine.mean(axis=0) - theirs.mean(axis=0))) for theirs in others)
+        for mine, others in (
+            (image.light, [scene.light for scene in scenes]),
+            (image.texture, [scene.texture for scene in scenes]),
+        )
+    ]
+    every = np.concatenate([scene.content for scene in scenes])
+    apart = np.sqrt(np.maximum(((image.content[:, None] - every[None]) ** 2).sum(axis=2), 0))
+    nearest = np.sort(apart, axis=1)[:, :NEAREST].mean()
+    return np.maximum([*means, float(nearest)], 1e-9)
