@@ -63,7 +63,7 @@ def test_every_image_is_counted_or_named_and_a_resumed_run_says_the_same(
         assert done.code == 3, done.log
         counts = pd.read_csv(tmp_path / "out/counts.csv", keep_default_na=False).set_index("image")
         failures = pd.read_csv(tmp_path / "out/failures.csv").set_index("image")["error"]
-        assert list(counts.columns) == ["disc", "total", "surveyed_share", "unlike", "damaged"]
+        assert list(counts.columns) == ["disc", "total", "surveyed_share", "unlike", "unlike_in", "damaged"]
         assert {name: bool(text) for name, text in counts["damaged"].items()} == {
             "all.vrt": False,
             "damaged.tif": True,

@@ -86,9 +86,17 @@ class CountedImage:
         return None if every is None or self.card.calibration is None else float(every.score.sum())
 
     @property
-    def unlike(self) -> str:
-        """In what the image is unlike those that the model learned from, so that its counts mean little; else empty."""
-        return self.result.unlike
+    def unlike_in(self) -> str:
+        """In what the image is unlike those that the model learned from (light, blur, scale, content), else empty."""
+        return self.result.unlike.words
+
+    @property
+    def unlike(self) -> float | None:
+        """How far the image is from those that the model learned from: from 0.95 on one in twenty of them is so far.
+
+        None where the model does not know.
+        """
+        return self.result.unlike.share
 
     @property
     def heatmap(self) -> NDArray[np.float32]:
@@ -122,7 +130,7 @@ class CountedImage:
         from detect.reporting.page.figures import data_address
 
         rows = "".join(f"<tr><td>{escape(name)}</td><td>{number:,}</td></tr>" for name, number in self.counts.items())
-        unlike = f"<p>unlike what the model learned from: {escape(self.unlike)}</p>" if self.unlike else ""
+        unlike = f"<p>unlike what the model learned from: {escape(self.unlike_in)}</p>" if self.unlike_in else ""
         picture = f'<img src="{data_address(self.draw())}" style="max-width:100%">'
         return f"<p>{escape(self.name)}: {self.total:,} objects</p>{unlike}<table>{rows}</table>{picture}"
 

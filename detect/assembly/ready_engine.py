@@ -20,6 +20,8 @@ from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import NETWORK_SHARE, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
+from detect.inference.shift.judging import ShiftJudge
+from detect.inference.shift.measuring import WindowMeter
 from detect.inference.stitching import Runtime
 from detect.inference.views import VIEWS, Views, check_views, turns_and_scales
 from detect.nets.card import ModelCard
@@ -124,6 +126,7 @@ def make_engine(
     if turns != "none" and on_corner:
         halo += card.stride
     fed = replace(card, dtype="float32") if "light" in settings.adapt else card
+    as_trained = net
     if "batchnorm" in settings.adapt:
         net = deepcopy(net)
     runtime = make_runtime(runtime_settings(settings), net, fed)
@@ -156,6 +159,9 @@ def make_engine(
         how = f"by a factor of {scale:g}" if gsd is None else f"to {gsd:g} metres a pixel"
         logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
     engine = replace(Engine.of(card, runtime, plan), threshold=threshold, meeting=meeting)
+    if card.looks is not None and card.window_looks is not None:
+        judge = ShiftJudge(card.window_looks)
+        engine = replace(engine, meter=WindowMeter(as_trained, card.looks, card.align), judge=judge)
     if in_scales:
         engine = replace(engine, scale_views=make_scale_views(settings.tta_scales, card))
     if turns == "none":

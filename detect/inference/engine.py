@@ -1,7 +1,7 @@
 """A model that is ready to run, and its result for a scene."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,8 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import Plan
+from detect.inference.shift.judging import ShiftJudge, Unlike
+from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.stitching import Runtime
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
@@ -46,6 +48,8 @@ class Engine:
         meeting: how each image is met before its first tile; None looks at all alike.
         scale_views: in which sizes an image is looked at beside its own; None for no other.
         floor: least score of the candidates that are kept beside detections; None keeps none.
+        meter: measures windows of each image; None measures none.
+        judge: says how far such an image is from the training scenes; None where that is not known.
     """
 
     spec: NetSpec
@@ -58,6 +62,8 @@ class Engine:
     meeting: Meeting | None = None
     scale_views: ScaleViews | None = None
     floor: float | None = None
+    meter: WindowMeter | None = None
+    judge: ShiftJudge | None = None
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
@@ -118,9 +124,20 @@ class Engine:
         """Return a scene whose pixels that are not valid are read as what the network's normalisation makes 0 of."""
         return replace(scene, fill=tuple(zip(self.spec.bands, self.offset, strict=False)))
 
-    def unlike(self, image: Looks | None) -> str:
-        """Return in what an image is unlike the training images; empty where it is not, or nothing is known of one."""
-        return "" if image is None or self.looks is None else unlike(image, self.looks)
+    def unlike(self, image: Looks | None, windows: Measured | None, found: Detections) -> Unlike:
+        """Return how far an image is from the training images, and in what; of nothing that is known, nothing.
+
+        Args:
+            image: what its pixels look like; None where that was not measured.
+            windows: what windows of it look like; None where that was not measured.
+            found: its objects, in resampled pixels.
+        """
+        words = "" if image is None or self.looks is None else unlike(image, self.looks)
+        if self.judge is None or windows is None:
+            return Unlike(None, (f"light: {words}",) if words else ())
+        sizes = None if found.wh is None else np.sqrt(found.wh.prod(axis=1))
+        judged = self.judge.unlike(windows, sizes)
+        return judged if not words else Unlike(1.0, (f"light: {words}", *(k for k in judged.kinds if k != "light")))
 
     def detections(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
         """Return the objects of a scene's map (K, h, w), in resampled pixels; `valid` is None where all pixels are."""
@@ -180,7 +197,7 @@ class SceneResult:
         heat: returns the probabilities of the classes from rows of the map.
         damaged: what the decoder of the image warned of, empty where it did not.
         surveyed: how much of the image was looked at, None where that is not known.
-        unlike: in what the image is unlike those that the model learned from, empty where it is not.
+        unlike: how far the image is from those that the model learned from, and in what.
         candidates: the same as detections, down to a low score; None where they are not kept, or too many.
     """
 
@@ -192,7 +209,7 @@ class SceneResult:
     heat: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     damaged: str = ""
     surveyed: Surveyed | None = None
-    unlike: str = ""
+    unlike: Unlike = field(default_factory=lambda: Unlike(None))
     candidates: Detections | None = None
 
     @property

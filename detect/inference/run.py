@@ -22,6 +22,7 @@ from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine, SceneResult
 from detect.inference.plan import MAX_BATCH_TILES, Plan
+from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import Stitcher
 from detect.inference.tiles import (
     MAX_PREVIEW_SIDE,
@@ -101,7 +102,7 @@ class Progress(Protocol):
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
 
-    `valid` has the image's valid pixels, None where all are; `looks` is as of `ImageEnd`. `others` has what is found in
+    `valid` has the image's valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what is found in
     other sizes of the image, in pixels of the source's scene.
     """
 
@@ -111,6 +112,7 @@ class Stitched:
     damaged: str = ""
     valid: ValidPixels | None = None
     looks: Looks | None = None
+    windows: Measured | None = None
     others: tuple[Detections, ...] = ()
 
 
@@ -229,7 +231,7 @@ def _in_other_sizes(source: Source, engine: Engine) -> Iterator[Detections]:
         return
     for factor in engine.scale_views.factors:
         other = source.at(factor)
-        (item,) = _stitched([[other]], engine, _Quiet(), None)
+        (item,) = _stitched([[other]], replace(engine, meter=None), _Quiet(), None)
         if isinstance(item, Failure):
             raise SceneError(item.error)
         (x, y), (own_x, own_y) = other.scene.factor_xy, source.scene.factor_xy
@@ -242,7 +244,7 @@ def _stitched(
     """Yield the stitched map of every image, or its failure, of units whose tiles share batches."""
     maps: dict[str, _Parts] = {}
     broken: set[str] = set()
-    with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side))) as steps:
+    with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter))) as steps:
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
@@ -252,7 +254,8 @@ def _stitched(
                     continue
                 parts = maps.pop(step.source.name)
                 seen = None if parts.valid is None or parts.valid.whole else parts.valid
-                yield Stitched(step.source, parts.map.finished(), step.preview, step.damaged, seen, step.looks)
+                made = parts.map.finished()
+                yield Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
             else:
                 for (source, tiling, core), tile_map, valid in _mapped(step, engine):
                     if source.name in broken:
@@ -307,7 +310,8 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
     if engine.floor is not None and floor is None:
         logger.warning("%s: %s", item.source.name, TOO_MANY)
     least = engine.threshold if floor is None else min(engine.threshold, floor)
-    every = to_file_pixels(engine.merged(item.logits, scene, item.valid, item.others, least), scene)
+    resampled = engine.merged(item.logits, scene, item.valid, item.others, least)
+    every = to_file_pixels(resampled, scene)
     return SceneResult(
         every[every.score >= engine.threshold],
         engine.geometry(scene, item.valid),
@@ -317,7 +321,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.decoder.heat,
         item.damaged,
         surveyed(scene, item.valid),
-        engine.unlike(item.looks),
+        engine.unlike(item.looks, item.windows, resampled[resampled.score >= engine.threshold]),
         None if floor is None else every[every.score >= floor],
     )
 

@@ -17,9 +17,13 @@ from detect.imagery.thumbnails import Preview
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.plan import Plan
+from detect.inference.shift.measuring import Measured
 from detect.nets.looks import Looks
 
 T = TypeVar("T")
+
+Meter = Callable[[SceneReader], Measured | None]
+"""Measures windows of an image while it is open."""
 
 
 PREFETCHED_BATCHES = 2
@@ -132,12 +136,14 @@ class ImageEnd:
         preview: the scene reduced to a small picture, (bands, h, w); None where the run makes none.
         damaged: what the decoder warned of, empty where it did not.
         looks: what its valid pixels look like; None where the run makes no picture, or there are none.
+        windows: what windows of it look like; None where that is not measured, or nothing is valid.
     """
 
     source: Source
     preview: NDArray[np.generic] | None
     damaged: str = ""
     looks: Looks | None = None
+    windows: Measured | None = None
 
 
 def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
@@ -158,7 +164,11 @@ def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
 
 
 def read_tiles(
-    units: Iterable[Sequence[Source]], bands: Sequence[int], plan: Plan, preview_side: int | None = MAX_PREVIEW_SIDE
+    units: Iterable[Sequence[Source]],
+    bands: Sequence[int],
+    plan: Plan,
+    preview_side: int | None = MAX_PREVIEW_SIDE,
+    meter: Meter | None = None,
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
     """Yield the tiles of units of images, batch by batch, and the end of every image.
 
@@ -167,22 +177,24 @@ def read_tiles(
         bands: band numbers from 1.
         plan: tiles, batches and memory.
         preview_side: longest side in pixels of the picture of each scene; None makes none.
+        meter: measures windows of each image; None measures none.
     """
     for unit in units:
         if len(unit) == 1:
-            yield from _tiles_of_large(unit[0], bands, plan, preview_side)
+            yield from _tiles_of_large(unit[0], bands, plan, preview_side, meter)
         else:
-            yield from _tiles_of_small(unit, bands, plan, preview_side)
+            yield from _tiles_of_small(unit, bands, plan, preview_side, meter)
 
 
 def _tiles_of_large(
-    source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None
+    source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
     tiling = plan.tiling(source.scene.shape)
     cores, size = iter(tiling), plan.batch(tiling)
     try:
         with source.open(source.scene, bands) as reader:
             resident = load_whole(reader, plan)
+            windows = None if meter is None else meter(reader)
             shown = len(display_bands(len(bands)))
             gathered, sparse = None, SparsePixels(len(bands), source.scene.shape)
             if preview_side is not None and not resident:
@@ -196,13 +208,13 @@ def _tiles_of_large(
                         gathered.add(tile.core, inner[:shown], tile.valid_core)
                 yield TileBatch.of(tiles)
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
-            yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview))
+            yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview), windows)
     except (SceneError, MemoryError) as error:
         yield failure_of(source, error)
 
 
 def _tiles_of_small(
-    unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None
+    unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
     tiles, ends = [], []
     for source in unit:
@@ -215,7 +227,8 @@ def _tiles_of_small(
                 preview = _preview(reader, preview_side)
                 sparse = SparsePixels(len(bands), source.scene.shape)
                 sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
-                ends.append(ImageEnd(source, preview, reader.damaged, _looks(sparse, preview)))
+                windows = None if meter is None else meter(reader)
+                ends.append(ImageEnd(source, preview, reader.damaged, _looks(sparse, preview), windows))
         except (SceneError, MemoryError) as error:
             yield failure_of(source, error)
             continue

@@ -32,10 +32,11 @@ from detect.nets.first_format import OLD_FORMAT, from_first_format
 from detect.nets.heads.specs import HEADS, Head, PatchHead
 from detect.nets.looks import Looks
 from detect.nets.probabilities import Calibration
+from detect.nets.window_looks import WindowLooks
 
 FORMAT, THIRD_FORMAT, SECOND_FORMAT = "detect/4", "detect/3", "detect/2"
-"""Version of the header that is written; the one before, whose looks lack the spread of values; and the one before
-that, which says nothing of what training images look like. Readers refuse unknown ones."""
+"""Version of the header that is written; the one before, whose looks lack the spread of values and those of windows;
+and the one before that, which says nothing of what training images look like. Readers refuse unknown ones."""
 
 LONGEST = 12 << 20
 """Most characters of a header: what is made of them takes some hundred megabytes at most."""
@@ -169,6 +170,7 @@ class ModelCard(NetSpec):
             None where scores are as the network gives them.
         training: the record of how it was made and validated.
         looks: what the training images look like in the model's bands; None of models that do not know.
+        window_looks: what windows of the training scenes look like, each by itself; None of models that do not know.
 
     Raises:
         ValueError: a normalisation or looks of other bands, or a halo, threshold or separation out of bounds.
@@ -184,6 +186,7 @@ class ModelCard(NetSpec):
     calibration: Mapping[str, float] | None
     training: Mapping[str, Any]
     looks: Looks | None = None
+    window_looks: WindowLooks | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -194,6 +197,10 @@ class ModelCard(NetSpec):
             )
         if self.looks is not None and len(self.looks.bands) != len(self.bands):
             raise ValueError(f"looks are of {len(self.looks.bands)} bands, the model of {len(self.bands)}")
+        if self.window_looks is not None and (
+            self.looks is None or len(self.window_looks.light[0]) != len(self.bands) + 1
+        ):
+            raise ValueError(f"looks of windows are not of the model's {len(self.bands)} bands, or there are no others")
         for value in self.offset:
             check_number("offset", value, -GREATEST, GREATEST)
         for value in self.scale:
@@ -243,8 +250,10 @@ class ModelCard(NetSpec):
             elif version not in (FORMAT, THIRD_FORMAT, SECOND_FORMAT):
                 known = f"{FORMAT}, {THIRD_FORMAT}, {SECOND_FORMAT} or {OLD_FORMAT}"
                 raise ValueError(f"the header is of format {shown(version)!r}, not of {known}")
-            if version not in (FORMAT, THIRD_FORMAT) and "looks" in data:
-                raise ValueError(f"an entry in a header of {version} that it does not have: looks")
+            later = {"looks": (FORMAT, THIRD_FORMAT), "window_looks": (FORMAT,)}
+            for entry, formats in later.items():
+                if entry in data and version not in formats:
+                    raise ValueError(f"an entry in a header of {version} that it does not have: {entry}")
             return cls._from_data(data)
         except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ModelFileError(f"the header cannot be read ({error})") from error
@@ -258,11 +267,13 @@ class ModelCard(NetSpec):
         for name in ("classes", "bands", "band_names", "offset", "scale"):
             if not isinstance(data[name], list):
                 raise TypeError(f"{name} must be a list, got {shown(data[name])}")
+        windows = data.get("window_looks")
         made = {
             "head": _head(data.pop("head")),
             "backbone": BackboneSpec(**data.pop("backbone")),
             "resolution": Resolution(**data.pop("resolution")),
             "looks": None if data.get("looks") is None else Looks.from_data(data["looks"]),
+            "window_looks": None if windows is None else WindowLooks.from_data(windows),
         }
         lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
         return cls(**{**data, **lists, **made})

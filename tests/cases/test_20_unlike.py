@@ -55,9 +55,9 @@ def test_images_of_another_kind_are_named_and_others_are_not(
     write_changed(tmp_path / "new")
     model = request.getfixturevalue(f"{net}_model")
     done, table = predicted(model, tmp_path / "new", tmp_path / "counts", "tile=96")
-    assert done.code == 0 and list(table.columns)[-2:] == ["unlike", "damaged"]
+    assert done.code == 0 and list(table.columns)[-3:] == ["unlike", "unlike_in", "damaged"]
     for name, (_, said) in UNLIKE.items():
-        assert said in table.loc[f"{name}.png", "unlike"]
+        assert said in table.loc[f"{name}.png", "unlike_in"] and table.loc[f"{name}.png", "unlike"] == 1
     assert [table.loc[f"{name}.png", "unlike"] for name in ALIKE] == [""] * len(ALIKE)
     lines = [line for line in done.log.splitlines() if "unlike those" in line]
     assert len(lines) == 1 and f"{len(UNLIKE)} images are unlike" in lines[0]

@@ -123,7 +123,7 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_law_9_in_the_files_of_a_run(predicted: Path) -> None:
     """Tables, page and record say the same of every image, by class and in all."""
-    facts = ["surveyed_share", "unlike", "damaged"]
+    facts = ["surveyed_share", "unlike", "unlike_in", "damaged"]
     assert list(pd.read_csv(predicted / "counts.csv").columns) == ["image", *CLASSES, "total", *facts]
     counts = read_counts(predicted / "counts.csv").set_index("image")
     assert list(counts.columns) == [*CLASSES, "total"] and (counts.sum() > 0).all()

@@ -145,7 +145,7 @@ def _score_images(
         scene = open_scene(image.path)
         result = count_scene(scene, engine)
         shares[image.name] = 1.0 if result.surveyed is None else result.surveyed.valid / result.surveyed.pixels
-        strange |= {image.name: result.unlike} if result.unlike else {}
+        strange |= {image.name: result.unlike.words} if result.unlike.kinds else {}
         objects = outside(result.every, image.ignored)
         scenes.append((image.name, engine.prepared(scene)))
         every[image.name] = objects

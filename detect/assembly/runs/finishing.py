@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from detect import __version__
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial
@@ -16,10 +18,13 @@ from detect.evaluation.classification import classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged
 from detect.inference.runtimes.torch_runtime import pick_device
+from detect.inference.shift.gathering import KnownScene, gather
+from detect.inference.shift.measuring import WindowMeter
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import Net, save_model
+from detect.nets.window_looks import WindowLooks
 from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 from detect.reporting.pictures.curves import RELIABILITY, draw_curves, draw_reliability
 from detect.reporting.pictures.scene_errors import draw_scenes
@@ -159,7 +164,25 @@ def _card(
         calibration=chosen.calibration,
         training=_record(settings, material, scores),
         looks=material.values.looks,
+        window_looks=_window_looks(material, net),
     )
+
+
+def _window_looks(material: TrainingMaterial, net: Net) -> WindowLooks | None:
+    """Return what windows of the scenes that were learned from look like; None of patches, which are no scenes."""
+    if material.scenes is None:
+        return None
+    source = material.scenes.source
+    known = [
+        KnownScene(
+            labelled.scene,
+            labelled.group or labelled.name.partition(PART)[0],
+            None if labelled.objects.wh is None else np.sqrt(labelled.objects.wh.prod(axis=1)),
+        )
+        for labelled in material.scenes.split.train
+    ]
+    meter = WindowMeter(net, material.values.looks, material.spec.align)
+    return gather(known, lambda scene: source.open(scene, source.bands), meter)
 
 
 def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping[str, Any]) -> dict[str, Any]:

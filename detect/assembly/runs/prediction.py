@@ -226,7 +226,7 @@ def predict_folder(
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
     report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
-    log_unlike({name: record.unlike for name, record in sink.found.items() if record.unlike})
+    log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})
     for remark in sink.ground.areas_remarks:
         logger.info("%s", remark)
     counted = total_text([record.detections.counts() for record in sink.found.values()])
@@ -244,15 +244,16 @@ def expected_text(sink: "PredictionFolder") -> str:
 
 
 def log_unlike(unlike: Mapping[str, str]) -> None:
-    """Log how many images are unlike those that the model learned from, with the reason of one; nothing of none."""
+    """Log which images are unlike those that the model learned from, and in what; nothing of none."""
     if unlike:
-        name, reason = next(iter(unlike.items()))
+        named = "; ".join(f"{name}: {reason}" for name, reason in list(unlike.items())[:MOST_TOLD])
+        more = f" and {len(unlike) - MOST_TOLD} more" if len(unlike) > MOST_TOLD else ""
         logger.warning(
-            "%d images are unlike those that the model learned from, such as %s: %s; look at them before believing "
-            "their counts (`unlike` in %s)",
+            "%d images are unlike those that the model learned from: %s%s; look at them before believing their counts "
+            "(`unlike` and `unlike_in` in %s)",
             len(unlike),
-            name,
-            reason,
+            named,
+            more,
             layout.COUNTS,
         )
 

@@ -40,12 +40,17 @@ class Unlike:
     """How an image differs from the training scenes.
 
     Attributes:
-        share: of images of the training scenes' kind that differ less, in [0, 1].
-        kinds: in what it does, of `light`, `blur`, `scale` and `content`; none where the share is below `WARNING`.
+        share: of images of the training scenes' kind that differ less, in [0, 1]; None where that is not known.
+        kinds: in what it does, each beginning with `light`, `blur`, `scale` or `content`; none where it is not far.
     """
 
-    share: float
+    share: float | None
     kinds: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """In what the image is unlike, empty where it is not."""
+        return "; ".join(self.kinds)
 
 
 class ShiftJudge:
@@ -60,7 +65,10 @@ class ShiftJudge:
         arrays = (np.array(each, np.float64) for each in (known.light, known.texture, known.content))
         windows = Measured(*arrays)
         self._scale = Measured(
-            *(_spread(each, least) for each, least in ((windows.light, 0.02), (windows.texture, 0.05), (windows.content, 0)))
+            *(
+                _spread(each, least)
+                for each, least in ((windows.light, 0.02), (windows.texture, 0.05), (windows.content, 0))
+            )
         )
         scaled = self._scaled(windows)
         numbers = np.array(known.scene)
@@ -89,9 +97,7 @@ class ShiftJudge:
             kinds.add(self._seen_kind(scaled, np.exp(middle[1:]), sizes))
         return Unlike(share, tuple(sorted(kinds, key=("light", "blur", "scale", "content").index)))
 
-    def _seen_kind(
-        self, image: Measured, usual: NDArray[np.float64], sizes: NDArray[np.float64] | None
-    ) -> str:
+    def _seen_kind(self, image: Measured, usual: NDArray[np.float64], sizes: NDArray[np.float64] | None) -> str:
         """Return what best explains another texture and content: a known change, or else other things."""
         known = self.known.object_sizes
         if known is not None and sizes is not None and len(sizes) >= LEAST_SIZED:

@@ -37,7 +37,9 @@ class Measured:
     @classmethod
     def joined(cls, parts: Iterable["Measured"]) -> "Measured":
         """Return the windows of several one after the other."""
-        return cls(*(np.concatenate(each) for each in zip(*((p.light, p.texture, p.content) for p in parts), strict=True)))
+        return cls(
+            *(np.concatenate(each) for each in zip(*((p.light, p.texture, p.content) for p in parts), strict=True))
+        )
 
     @property
     def seen(self) -> NDArray[np.float64]:

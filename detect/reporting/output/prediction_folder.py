@@ -37,7 +37,16 @@ from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
-from detect.reporting.tables import DAMAGED, EXPECTED, SURVEYED_HA, SURVEYED_SHARE, UNLIKE, counts_table, table_bytes
+from detect.reporting.tables import (
+    DAMAGED,
+    EXPECTED,
+    SURVEYED_HA,
+    SURVEYED_SHARE,
+    UNLIKE,
+    UNLIKE_IN,
+    counts_table,
+    table_bytes,
+)
 from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
@@ -201,7 +210,8 @@ class PredictionFolder:
             damaged=result.damaged,
             valid=part.valid,
             hectares=part.hectares,
-            unlike=result.unlike,
+            unlike=result.unlike.share,
+            unlike_in=result.unlike.words,
             shape=original(scene).shape,
             object_wh=(typical / scene.factor_xy[0], typical / scene.factor_xy[1]) if typical else None,
             placement=placement_of(scene),
@@ -300,5 +310,9 @@ def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     expected = {name: record.expected for name, record in found.items() if record.expected is not None}
     if expected:
         facts[EXPECTED] = {name: f"{number:.3f}" for name, number in expected.items()}
-    notes = {note: {name: str(getattr(record, note)) for name, record in found.items()} for note in (UNLIKE, DAMAGED)}
+    far = {name: record.unlike for name, record in found.items()}
+    facts[UNLIKE] = {name: f"{share:.3f}" for name, share in far.items() if share is not None}
+    notes = {
+        note: {name: str(getattr(record, note)) for name, record in found.items()} for note in (UNLIKE_IN, DAMAGED)
+    }
     return {**facts, **notes}

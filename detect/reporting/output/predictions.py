@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,14 @@ from detect.reporting.tables import (
     MAX_COUNT,
     SURVEYED_HA,
     SURVEYED_SHARE,
-    UNLIKE,
+    UNLIKE_IN,
     read_counts,
     read_facts,
     read_text_table,
 )
+
+MOST_KINDS = 4
+"""Most kinds of what images are unlike in that a remark sums up."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def read_predictions(folder: Path) -> Predictions:
     failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
     facts = read_facts(paths.counts)
     surveyed = _surveyed(paths.counts, facts)
-    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE, {}))
+    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE_IN, {}))
     remarks += _remarks_on_damage(facts.get(DAMAGED, {}))
     areas = read_area_table(paths.areas) if _is_there(paths.areas) else None
     remarks += _remarks_on_masks(surveyed)
@@ -163,13 +167,15 @@ def _remarks_on_missing(folder: Path) -> list[str]:
 
 
 def _remarks_on_unlike(unlike: dict[str, str]) -> list[str]:
-    """Return a sentence on the images that the model was not made for."""
+    """Return a sentence on the images that the model may not be made for."""
     if not unlike:
         return []
+    kinds = Counter(kind.partition(":")[0] for words in unlike.values() for kind in words.split("; "))
+    summed = ", ".join(f"{number} in {kind}" for kind, number in kinds.most_common(MOST_KINDS))
     name, reason = next(iter(unlike.items()))
     return [
-        f"{len(unlike)} images are unlike those that the model learned from, so their counts mean little, such as "
-        f"{name}: {reason}."
+        f"{len(unlike)} images are unlike those that the model learned from ({summed}), so look at them before "
+        f"believing their counts, such as {name}: {reason}."
     ]
 
 

@@ -27,6 +27,7 @@ FACTS = (
     "valid",
     "hectares",
     "unlike",
+    "unlike_in",
     "shape",
     "object_wh",
     "inside",
@@ -51,7 +52,8 @@ class Record:
         damaged: what the decoder warned of, empty where it did not.
         valid: number of pixels that are valid; None means all, as in journals of earlier versions.
         hectares: area of the valid ones on the ground, None where it is not known.
-        unlike: in what the image is unlike the training images, empty where it is not.
+        unlike: how far the image is from the training images, in [0, 1]; None where it is not known.
+        unlike_in: in what it is far from them, empty where it is not.
         shape: (height, width) of the image file in pixels.
         object_wh: width and height of a typical object in pixels of the file, as far as the model knows.
         placement: where the file lies on a map; None without a georeference.
@@ -71,7 +73,8 @@ class Record:
     damaged: str = ""
     valid: int | None = None
     hectares: float | None = None
-    unlike: str = ""
+    unlike: float | None = None
+    unlike_in: str = ""
     shape: tuple[int, int] = (0, 0)
     object_wh: tuple[float, float] | None = None
     placement: Placement | None = None
@@ -165,7 +168,8 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         damaged=_text(data.get("damaged", "")),
         valid=_share_of(pixels, data.get("valid")),
         hectares=_amount("an area", data.get("hectares")),
-        unlike=_text(data.get("unlike", "")),
+        unlike=_share(data.get("unlike")),
+        unlike_in=_text(data.get("unlike_in", "")),
         shape=(height, width),
         object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
         placement=_placement(data["placement"]),
@@ -185,6 +189,15 @@ def _share_of(pixels: int, valid: Any) -> int | None:
     if not 0 <= _whole(valid) <= pixels or pixels < 1:
         raise ValueError(f"{valid} of {pixels} pixels cannot be valid")
     return int(valid)
+
+
+def _share(number: Any) -> float | None:
+    """Return a number in [0, 1]."""
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+        raise TypeError(f"a share must be a number in [0, 1], got {str(number)[:40]}")
+    return float(number)
 
 
 def _amount(what: str, value: Any) -> float | None:

@@ -104,7 +104,7 @@ def test_looks_and_pictures_are_of_the_image_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(met.preview, plain.preview)
     dark = replace(meeting_engine("light"), looks=TRAINING)
     Image.fromarray(coarse(90, 75) // 20).save(tmp_path / "b.png")
-    assert "darker" in count_scene(open_scene(tmp_path / "b.png"), dark).unlike
+    assert "darker" in count_scene(open_scene(tmp_path / "b.png"), dark).unlike.words
 
 
 def test_the_light_goes_its_share_of_the_way(tmp_path: Path) -> None:
