@@ -102,8 +102,8 @@ class Progress(Protocol):
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
 
-    `valid` has the image's valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what is found in
-    other sizes of the image, in pixels of the source's scene.
+    `valid` has the image's valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what
+    is found in other sizes of the image, in pixels of the source's scene.
     """
 
     source: Source

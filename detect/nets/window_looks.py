@@ -1,4 +1,4 @@
-"""What windows of the training scenes look like: a bounded sample by which images are judged, kept on a model's card."""
+"""What windows of the training scenes look like: a bounded sample, kept on a card, to judge images by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -93,9 +93,9 @@ class WindowLooks:
         object_sizes: tuple[float, float, float] | None,
     ) -> "WindowLooks":
         """Make it of arrays, rounded to `DIGITS` decimals."""
-        rows = (_rows(each) for each in (light, texture, content))
         differences = {name: _rows(each[None])[0] for name, each in changes.items()}
-        return cls(tuple(map(int, scene)), *rows, differences, object_sizes)
+        numbers = tuple(map(int, scene))
+        return cls(numbers, _rows(light), _rows(texture), _rows(content), differences, object_sizes)
 
     @classmethod
     def from_data(cls, data: Any) -> "WindowLooks":
@@ -112,9 +112,10 @@ class WindowLooks:
         sizes = data["object_sizes"]
         if sizes is not None and not isinstance(sizes, list):
             raise TypeError(f"object_sizes must be a list, got {shown(sizes)}")
-        rows = (_read_rows(name, data[name]) for name in ("light", "texture", "content"))
+        light, texture, content = (_read_rows(name, data[name]) for name in ("light", "texture", "content"))
         changes = dict(zip(data["changes"], _read_rows("changes", list(data["changes"].values())), strict=True))
-        return cls(tuple(data["scene"]), *rows, changes, None if sizes is None else tuple(sizes))  # type: ignore[arg-type]
+        three: Any = None if sizes is None else tuple(sizes)
+        return cls(tuple(data["scene"]), light, texture, content, changes, three)
 
     def to_data(self) -> dict[str, Any]:
         """Return plain values, as `from_data` reads them."""

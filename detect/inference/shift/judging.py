@@ -100,9 +100,9 @@ class ShiftJudge:
     def _seen_kind(self, image: Measured, usual: NDArray[np.float64], sizes: NDArray[np.float64] | None) -> str:
         """Return what best explains another texture and content: a known change, or else other things."""
         known = self.known.object_sizes
-        if known is not None and sizes is not None and len(sizes) >= LEAST_SIZED:
-            if not known[0] <= np.median(sizes) <= known[2]:
-                return "scale"
+        told = known is not None and sizes is not None and len(sizes) >= LEAST_SIZED
+        if told and not known[0] <= np.median(sizes) <= known[2]:  # type: ignore[index, arg-type]
+            return "scale"
         weights = np.repeat(1 / usual, [OCTAVES, image.content.shape[1]])
         own = (image.seen.mean(axis=0) - self._mean) * weights
         per_number = np.concatenate([self._scale.texture, self._scale.content])

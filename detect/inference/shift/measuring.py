@@ -28,7 +28,7 @@ PROJECTION_SEED = 0x5EED
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What n windows look like: `light` (n, bands + 1), `texture` (n, `OCTAVES`) and `content` (n, d), as on the card."""
+    """What n windows look like: `light` (n, bands + 1), `texture` (n, `OCTAVES`) and `content` (n, d)."""
 
     light: NDArray[np.float64]
     texture: NDArray[np.float64]
