@@ -102,7 +102,7 @@ class Progress(Protocol):
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
 
-    `valid` has the image's valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what
+    `valid` has the valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what
     is found in other sizes of the image, in pixels of the source's scene.
     """
 

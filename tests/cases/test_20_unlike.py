@@ -31,7 +31,7 @@ ALIKE: dict[str, Change] = {
     "blue": lambda pixels: pixels * (0.9, 1.0, 1.15),
     "hazy": lambda pixels: 40 + pixels * 0.75,
 }
-"""Changes as light and cameras make them: none makes counts worthless, though some are beyond what three images show."""
+"""Changes as light and cameras make them: some are beyond what three images show."""
 
 
 def write_changed(folder: Path) -> None:
