@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from detect.samples.patches import SampleDataset
 
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.trainer import schedule_of
@@ -179,7 +178,7 @@ def test_statistics_are_exchanged_between_the_images_that_train_and_in_no_other(
     for settings in (grid_settings, patch_settings):
         made = material_of(settings(data, "boxes.csv", *given))
         drawn, val = made.samples.epoch(0), made.samples.val
-        assert isinstance(drawn, CropDataset | SampleDataset) and isinstance(val, CropDataset | SampleDataset)
+        assert isinstance(drawn, CropDataset) and isinstance(val, CropDataset)
         assert made.scenes is not None and drawn.augment is not None and drawn.augment.exchange is not None
         assert len(drawn.augment.exchange.mean) == len(made.scenes.split.train)
         assert val.augment is None
