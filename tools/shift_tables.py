@@ -3,8 +3,8 @@
     python tools/shift_tables.py --data DIR --into runs/shift [--sets sealions,livestock] [--options folds] [--seeds 0]
 
 `--data` holds the sets in folders of their names (`SETS`). For every set, option and seed each scene is left out once:
-a model is trained on the others, counts the one left out at a very low score, and is compared with its labels. Printed
-are, over all scenes left out:
+a model is trained on the others, counts the one left out down to the lowest score of a candidate, and is compared with
+its labels. Printed are, over all scenes left out:
 
 - F1, precision, recall and the error of the count at the threshold that each training chose itself;
 - the best F1 at any threshold, the same for all scenes (what a choice with the labels at hand would have reached);
@@ -36,12 +36,13 @@ from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.regions import outside
 from detect.nets.modelfile import load_model
+from detect.nets.probabilities import candidate_floor
 
-FLOOR = 0.02
-"""Least score of what is looked at: thresholds below it are never chosen."""
+THRESHOLDS = np.geomspace(0.001, 0.97, 120)
+"""Where the best F1 is looked for, of what a model's floor of candidates leaves."""
 
-THRESHOLDS = np.geomspace(FLOOR, 0.95, 80)
-"""Where the best F1 is looked for."""
+OF_THE_SURVEY = "threshold=survey"
+"""A setting of `detect.predict` by which the model's own threshold is not used."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,20 @@ SHORT = ("trainer.max_epochs=6", "finetune.score_every=6")
 OPTIONS: dict[str, Option] = {
     "folds": Option(),
     "folds d4": Option(predict=("tta=d4",), models="folds"),
+    "folds scales": Option(predict=("tta=scales",), models="folds"),
+    "folds rescale": Option(predict=("rescale=auto",), models="folds"),
+    "folds light": Option(predict=("adapt=light",), models="folds"),
+    "folds batchnorm": Option(predict=("adapt=batchnorm",), models="folds"),
+    "folds survey": Option(predict=(OF_THE_SURVEY,), models="folds"),
+    "folds scales survey": Option(predict=("tta=scales", OF_THE_SURVEY), models="folds"),
     "as before": Option(before=True),
     "short": Option(train=SHORT, before=True),
     "short heavy": Option(train=(*SHORT, "augment=heavy"), before=True),
     "short slow backbone": Option(train=(*SHORT, "finetune.backbone_lr=1.0e-4"), before=True),
     "short head first": Option(train=(*SHORT, "finetune.unfreeze_at=0.34"), before=True),
     "short ema": Option(train=(*SHORT, "trainer.ema=0.98"), before=True),
+    "short scenes": Option(train=(*SHORT, "augment=scenes"), before=True),
+    "short folds": Option(train=(*SHORT, "data.split.fold_epochs=1.0")),
 }
 """What is compared; the first is what the others are measured against."""
 
@@ -137,7 +146,7 @@ class LeftOut:
 
     Attributes:
         threshold: that the training chose.
-        found: at `FLOOR`, by image.
+        found: at the floor of candidates, by image; where the survey gives the threshold, at that.
         truth: the labels.
         criterion: when two are one.
     """
@@ -197,19 +206,21 @@ class Bench:
         labels = read_labels(composed.data)
         assert isinstance(labels, Annotations)
         images = [image for image in labels.images if {image.name, image.group} & set(labelled.held[held])]
+        _, card = load_model(model / "model.safetensors")
+        surveyed = OF_THE_SURVEY in wanted.predict
         predictions = model / plain(f"predicted {option}")
         if not (predictions / "run.json").exists():
             paths = predictions.with_suffix(".txt")
             paths.write_text("".join(f"{image.path.resolve()}\n" for image in images))
             asked = [f"model={model / 'model.safetensors'}", f"images={paths}", f"output={predictions}"]
-            asked += [f"threshold={FLOOR}", "write=[tables]", *wanted.predict]
+            asked += ["write=[tables]", *wanted.predict]
+            asked += [] if surveyed else [f"threshold={candidate_floor(card.calibration)}"]
             call("predict", asked, predictions.with_suffix(".log"))
         by_path = read_detections(predictions / "detections.csv", labels.classes)
         found = {image.name: named(by_path, image.path, labels.classes) for image in images}
-        _, card = load_model(model / "model.safetensors")
         matching = card.training["matching"]
         return LeftOut(
-            card.threshold,
+            0.0 if surveyed else card.threshold,
             {image.name: outside(found[image.name], image.ignored) for image in images},
             {image.name: outside(image.objects, image.ignored) for image in images},
             Criterion(matching["radius_file_px"], composed.data.matching.iou),
