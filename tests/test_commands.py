@@ -15,8 +15,8 @@ from PIL import Image
 from detect.imagery.resolution import Resolution
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.formats.detections_csv import read_detections
+from detect.nets.facts.probabilities import Calibration
 from detect.nets.modelfile import load_model, save_model
-from detect.nets.probabilities import Calibration
 from detect.reporting.pictures import scene_errors
 from tests.commands import call
 from tests.conftest import SMALL, plant, scatter

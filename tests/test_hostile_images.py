@@ -115,6 +115,7 @@ def test_a_labelled_image_that_is_a_program_stops_a_training_with_its_name(image
             "samples=2",
             more,
             f"output={tmp_path / 'sheet.jpg'}",
+            "net=patch",
             "net.patch_size=32",
             "net.margin=16",
         )

@@ -35,8 +35,8 @@ from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.regions import outside
+from detect.nets.facts.probabilities import candidate_floor
 from detect.nets.modelfile import load_model
-from detect.nets.probabilities import candidate_floor
 
 THRESHOLDS = np.geomspace(0.001, 0.97, 120)
 """Where the best F1 is looked for, of what a model's floor of candidates leaves."""

@@ -14,7 +14,7 @@ from scipy.special import logit
 from detect.evaluation.matching import Criterion, Match
 from detect.evaluation.scores import count_errors
 from detect.labels.detections import Detections
-from detect.nets.probabilities import LEAST_SCORE, Calibration
+from detect.nets.facts.probabilities import LEAST_SCORE, Calibration
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from detect.inference.stitching import Runtime
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
-from detect.nets.looks import Looks, unlike
-from detect.nets.probabilities import candidate_floor
+from detect.nets.facts.looks import Looks, unlike
+from detect.nets.facts.probabilities import candidate_floor
 
 MOST_CANDIDATES = 1 << 20
 """Most cells of a map that may hold a candidate: of more, ground is no rarer than objects, and memory is short."""

@@ -37,7 +37,7 @@ from detect.inference.tiles import (
 )
 from detect.labels.detections import Detections
 from detect.labels.sheets import UnwritableError, writable
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 
 logger = logging.getLogger(__name__)
 

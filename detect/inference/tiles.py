@@ -18,7 +18,7 @@ from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.plan import Plan
 from detect.inference.shift.measuring import Measured
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 
 T = TypeVar("T")
 

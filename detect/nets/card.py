@@ -28,11 +28,11 @@ from detect.nets.bounds import (
     check_whole,
     shown,
 )
+from detect.nets.facts.looks import Looks
+from detect.nets.facts.probabilities import Calibration
+from detect.nets.facts.window_looks import WindowLooks
 from detect.nets.first_format import OLD_FORMAT, from_first_format
 from detect.nets.heads.specs import HEADS, Head, PatchHead
-from detect.nets.looks import Looks
-from detect.nets.probabilities import Calibration
-from detect.nets.window_looks import WindowLooks
 
 FORMAT, THIRD_FORMAT, SECOND_FORMAT = "detect/4", "detect/3", "detect/2"
 """Version of the header that is written; the one before, whose looks lack the spread of values and those of windows;

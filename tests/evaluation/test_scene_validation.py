@@ -29,8 +29,8 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.plan import Plan, make_plan
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard
+from detect.nets.facts.probabilities import Calibration
 from detect.nets.modelfile import Net
-from detect.nets.probabilities import Calibration
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.targets import Objects
 from tests.engines import lively

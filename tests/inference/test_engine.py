@@ -11,7 +11,7 @@ from detect.imagery.scenes import open_scene
 from detect.inference import engine as engines
 from detect.inference.run import count_scene
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.probabilities import MIN_CANDIDATE_SCORE, Calibration
+from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, Calibration
 from tests.engines import engine, lively, write
 
 CPU = torch.device("cpu")

@@ -91,7 +91,7 @@ def test_the_card_s_normalisation_goes_before_that_of_the_weights() -> None:
 
 def test_the_header_needs_no_part_of_this_program(path: Path) -> None:
     header = header_of(path)
-    assert header["format"] == "detect/3"
+    assert header["format"] == "detect/4"
     assert (header["classes"], header["head"]["patch_size"]) == (["cow", "Trøndersau"], 48)
     assert header["backbone"]["stride"] == 16
 

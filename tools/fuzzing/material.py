@@ -121,6 +121,7 @@ def patch_settings(data: Path) -> tuple[str, ...]:
     return (
         *given,
         "net.stride=4",
+        "net=patch",
         "net.patch_size=16",
         "net.margin=8",
         "data.sampling.crop=32",

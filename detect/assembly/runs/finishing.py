@@ -23,8 +23,8 @@ from detect.inference.shift.measuring import WindowMeter
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import ModelCard
+from detect.nets.facts.window_looks import WindowLooks
 from detect.nets.modelfile import Net, save_model
-from detect.nets.window_looks import WindowLooks
 from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 from detect.reporting.pictures.curves import RELIABILITY, draw_curves, draw_reliability
 from detect.reporting.pictures.scene_errors import draw_scenes

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.labels.detections import Detections
-from detect.nets.probabilities import Calibration
+from detect.nets.facts.probabilities import Calibration
 
 if TYPE_CHECKING:
     from detect.inference.decoding.decoder import Decoder

@@ -11,8 +11,8 @@ from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
+from detect.nets.facts.probabilities import Calibration
 from detect.nets.heads.specs import GridHead, PatchHead
-from detect.nets.probabilities import Calibration
 
 
 class Decoder(Protocol):

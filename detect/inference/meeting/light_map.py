@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.inference.meeting.sample_windows import Sample, SampleGrid
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 
 LIGHT_GRID, LIGHT_STEP = SampleGrid(side=63, number=144), 3
 """Many small windows, and the distance of their rows and columns that are measured: light differs from place to place.

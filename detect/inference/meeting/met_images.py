@@ -14,7 +14,7 @@ from detect.inference.meeting.sample_windows import Sample
 from detect.inference.meeting.scale_choice import SCALE_GRID, ScaleChoice
 from detect.inference.plan import Plan
 from detect.inference.tiles import Source, load_whole
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 
 logger = logging.getLogger(__name__)
 

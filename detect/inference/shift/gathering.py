@@ -14,7 +14,7 @@ from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.inference.meeting.sample_windows import SampleGrid
 from detect.inference.shift.measuring import SHIFT_GRID, Measured, WindowMeter
-from detect.nets.window_looks import CHANGES, MOST_SCENES, WindowLooks
+from detect.nets.facts.window_looks import CHANGES, MOST_SCENES, WindowLooks
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from detect.inference.shift.measuring import Measured
-from detect.nets.window_looks import CHANGES, OCTAVES, WindowLooks
+from detect.nets.facts.window_looks import CHANGES, OCTAVES, WindowLooks
 
 WARNING = 0.95
 """From which on an image is said to be unlike the training scenes."""

@@ -10,8 +10,8 @@ from torch import nn
 
 from detect.imagery.reading import SceneReader
 from detect.inference.meeting.sample_windows import SampleGrid
-from detect.nets.looks import Looks
-from detect.nets.window_looks import MOST_CONTENT, OCTAVES
+from detect.nets.facts.looks import Looks
+from detect.nets.facts.window_looks import MOST_CONTENT, OCTAVES
 
 SHIFT_GRID = SampleGrid(side=128, number=12)
 """Windows of an image that are measured: a hundredth of the pixels of a photograph."""

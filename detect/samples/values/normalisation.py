@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.nets.bounds import GREATEST, LEAST_SCALE
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 
 Rule = Literal["auto", "dtype", "percentiles", "mean_std", "imagenet"]
 """How a normalisation is found."""

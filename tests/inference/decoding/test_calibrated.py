@@ -10,7 +10,7 @@ from detect.inference.decoding.calibrated import CalibratedDecoder
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.nets.card import ModelCard
-from detect.nets.probabilities import Calibration
+from detect.nets.facts.probabilities import Calibration
 from tests.engines import lively
 from tests.grids import grid_card
 

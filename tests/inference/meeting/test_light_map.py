@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect.inference.meeting.light_map import LightMap, light_map
-from detect.nets.looks import BandLooks, Looks
+from detect.nets.facts.looks import BandLooks, Looks
 from tests.inference.meeting.test_sample_windows import reader_of
 
 

@@ -19,7 +19,7 @@ from detect.inference.meeting.scale_choice import FACTORS, ScaleChoice, clarity
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Source
-from detect.nets.looks import Looks
+from detect.nets.facts.looks import Looks
 from tests.engines import assert_same_objects, coarse, disc_net, discs, engine, hexagons, write
 from tests.grids import grid_engine, lively_grid
 from tests.inference.test_run import Kept

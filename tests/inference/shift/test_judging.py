@@ -9,8 +9,8 @@ import pytest
 from detect.inference.shift.judging import WARNING, ShiftJudge
 from detect.inference.shift.measuring import Measured
 from detect.nets.card import ModelCard
-from detect.nets.looks import Looks
-from detect.nets.window_looks import CHANGES, WindowLooks
+from detect.nets.facts.looks import Looks
+from detect.nets.facts.window_looks import CHANGES, WindowLooks
 from tests.cards import patch_card
 
 SCENES, WINDOWS, CONTENT = 12, 12, 8

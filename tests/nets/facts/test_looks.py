@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.nets.card import ModelCard, ModelFileError
-from detect.nets.looks import BandLooks, Looks, unlike
+from detect.nets.facts.looks import BandLooks, Looks, unlike
 from tests.cards import patch_card
 
 RNG = np.random.default_rng(0)

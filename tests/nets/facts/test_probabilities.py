@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.nets.probabilities import Calibration
+from detect.nets.facts.probabilities import Calibration
 
 
 def test_a_line_on_log_odds() -> None:

@@ -1,0 +1,1 @@
+"""What a model's card keeps of the training scenes: what they look like, and how well scores held there."""
