@@ -129,7 +129,7 @@ class TrainingPaths:
             *(self.model, self.scores, self.metrics, self.curves, self.config),
             *(self.last_checkpoint, self.best_checkpoint),
             *([] if keep_folds else self._fold_files()),
-            *(self.validation / name for name in ("confusion.png", "worst.jpg")),
+            *(self.validation / name for name in ("confusion.png", "worst.jpg", "reliability.png")),
             *(self.test_scores, PredictionPaths(self.test).written),
             *(file for file in logs.glob("*") if file.name == "hparams.yaml" or ".tfevents." in file.name),
         ):

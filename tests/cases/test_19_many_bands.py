@@ -54,7 +54,7 @@ def test_five_bands_of_sixteen_bits_end_to_end(net: str, tmp_path: Path) -> None
     done = call("predict", f"model={tmp_path}/run/model.safetensors", f"images={new}", f"output={counts}")
     assert done.code == 0, done.log
     table = pd.read_csv(counts / "counts.csv", keep_default_na=False)
-    assert table["disc"].between(19, 21).all() and (table["unlike"] == "").all()
+    assert table["disc"].between(19, 21).all() and (table["unlike_in"] == "").all()
     scored = ("radius=8", f"output={counts}")
     done = call("evaluate", f"predictions={counts}", f"annotations={new / 'points.csv'}", *scored)
     assert done.code == 0 and pd.read_json(counts / "scores.json", typ="series")["f1"] >= 0.95
