@@ -177,7 +177,7 @@ class MatchingSettings:
 
     radius: AutoPositive
     iou: IoU | None
-    select: Literal["f1", "count"]
+    select: Literal["auto", "f1", "count"]
 
 
 @dataclass(frozen=True)

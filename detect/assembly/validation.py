@@ -115,6 +115,9 @@ def scene_validator(
 def count_settings(settings: LearningSettings, material: TrainingMaterial) -> CountSettings:
     """Return how labelled scenes are counted.
 
+    The threshold goes by the count where images choose it that were not learned from: what is missed there is missed in
+    the next ones too. The strips of a photograph are found better than any other ground, so that their count tells less.
+
     Raises:
         ValueError: an IoU where points are found.
     """
@@ -125,7 +128,11 @@ def count_settings(settings: LearningSettings, material: TrainingMaterial) -> Co
             f"data.matching.iou={matching.iou:g} is for boxes found by net=grid; leave it out, and set "
             "data.matching.radius"
         )
-    return CountSettings(Criterion(material.radius.file_px, matching.iou), matching.select)
+    select = matching.select
+    if select == "auto":
+        assert material.scenes is not None
+        select = "f1" if material.scenes.split.chosen_on == "strips of the images" else "count"
+    return CountSettings(Criterion(material.radius.file_px, matching.iou), select)
 
 
 def hard_negative_mining(

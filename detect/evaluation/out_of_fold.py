@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detect.evaluation.scene_validation import Candidates, CountSettings, NothingFoundError, select
 from detect.evaluation.selection import MAX_F1_SLACK
@@ -77,7 +77,7 @@ def best_epoch(folds: Sequence[FoldFound], truth: Mapping[str, Detections], sett
     nothing: NothingFoundError | None = None
     for epoch, candidates in found.items():
         try:
-            f1[epoch] = select(candidates, truth, settings).f1
+            f1[epoch] = select(candidates, truth, replace(settings, select="f1")).f1
         except NothingFoundError as error:
             nothing = error
     if nothing is not None and not f1:

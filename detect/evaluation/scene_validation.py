@@ -1,7 +1,7 @@
 """Counting whole labelled scenes with a network: what training is judged by, and where the threshold comes from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from detect.evaluation.boxes import average_precision
@@ -50,7 +50,7 @@ class CountSettings:
 
     Attributes:
         criterion: when a detection and an object are one.
-        select: `f1` takes the best F1, `count` the least bias among thresholds almost as good.
+        select: `f1` takes the best F1, `count` the least bias among thresholds as good but for chance.
     """
 
     criterion: Criterion
@@ -188,9 +188,9 @@ class SceneValidator:
         return self
 
     def __call__(self, net: Net) -> Mapping[str, float]:
-        """Return `f1 precision recall bias_percent threshold separation` at the best choice; 0 if nothing is found."""
+        """Return `f1 precision recall bias_percent threshold separation` at the best F1; 0 if nothing is found."""
         try:
-            best = select(self.candidates(net, TRAINING_TOLERANCE), self.truth, self.settings)
+            best = select(self.candidates(net, TRAINING_TOLERANCE), self.truth, replace(self.settings, select="f1"))
         except NothingFoundError:
             best = Selection(1.0, self.detector.separations[0], 0.0, 0.0, 0.0, -100.0)
         return curve_values(best)

@@ -101,8 +101,8 @@ def select_threshold(
     A range below which nothing is found reaches down to `floor`: else the weakest object of these images would be the
     least that is found in others.
 
-    `count` takes, among all with an F1 within 0.05 of the highest, the one whose total count is nearest the true one;
-    then the higher F1, the earlier separation, the higher threshold.
+    `count` takes, of the same separation and range, the threshold whose total count is nearest the true one; of several
+    equally near ones beside each other the middle.
 
     Args:
         candidates: for each separation, the preferred one first, what is found in each image at a very low threshold.
@@ -130,7 +130,7 @@ def select_threshold(
             "no threshold can be chosen: nothing was found at any score; train longer, or set the threshold yourself"
         )
     curves = [_curve(rank, value, candidates[value], truth, criterion) for rank, value in enumerate(used)]
-    return _best_f1(curves, floor) if select == "f1" else _best_count(curves)
+    return _best(curves, select, floor)
 
 
 def _curve(
@@ -193,35 +193,37 @@ def _thin(kept: NDArray[np.intp], number: int) -> NDArray[np.intp]:
     return kept[np.unique(np.linspace(0, len(kept) - 1, number).round().astype(np.int64))]
 
 
-def _best_f1(curves: list[_Curve], floor: float) -> Selection:
-    """Choose by `f1`; see `select_threshold`."""
+def _best(curves: list[_Curve], select: Literal["f1", "count"], floor: float) -> Selection:
+    """Choose separation and threshold; see `select_threshold`."""
     best = max(curve.f1.max() for curve in curves)
     slack = min(math.sqrt(best * (1 - best) / curves[0].n_truth), MAX_F1_SLACK) + _F1_TOLERANCE
     curve = next(curve for curve in curves if curve.f1.max() >= best - slack)
-    good = curve.f1 >= best - slack
-    first = last = int(curve.f1.argmax())
-    while first > 0 and good[first - 1]:
+    wanted = curve.f1 >= best - slack
+    first, last = _run_around(wanted, int(curve.f1.argmax()))
+    if select == "count":
+        bias = np.abs(curve.kept - curve.n_truth)
+        least = int(bias[first : last + 1].argmin()) + first
+        first, last = _run_around(wanted & (bias == bias[least]), least)
+    return _middle(curve, first, last, floor)
+
+
+def _run_around(wanted: NDArray[np.bool_], row: int) -> tuple[int, int]:
+    """Return the first and the last of the wanted rows on both sides of one, without a gap."""
+    first = last = row
+    while first > 0 and wanted[first - 1]:
         first -= 1
-    while last < len(good) - 1 and good[last + 1]:
+    while last < len(wanted) - 1 and wanted[last + 1]:
         last += 1
+    return first, last
+
+
+def _middle(curve: _Curve, first: int, last: int, floor: float) -> Selection:
+    """Return the threshold in the middle, in log odds, of a range, which reaches down to the floor from the lowest."""
     log_odds = logit(curve.threshold.clip(_MIN_SCORE_FOR_ODDS, 1 - _MIN_SCORE_FOR_ODDS))
-    nothing_lower = last == len(good) - 1
+    nothing_lower = last == len(log_odds) - 1
     bottom = min(log_odds[last], logit(floor)) if nothing_lower and 0 < floor < 1 else log_odds[last]
     middle = (log_odds[first] + bottom) / 2
     if middle < log_odds[last]:
         return replace(curve.selection(last), threshold=float(expit(middle)))
     from_middle = np.abs(log_odds[first : last + 1] - middle).round(9)
     return curve.selection(first + int(np.lexsort((-curve.f1[first : last + 1], from_middle))[0]))
-
-
-def _best_count(curves: list[_Curve]) -> Selection:
-    """Choose by `count`; see `select_threshold`."""
-    best = max(curve.f1.max() for curve in curves)
-    good = [(curve, row) for curve in curves for row in np.flatnonzero(curve.f1 >= best - MAX_F1_SLACK).tolist()]
-
-    def preference(candidate: tuple[_Curve, int]) -> tuple[float, float, int, float]:
-        curve, row = candidate
-        return -abs(curve.kept[row] - curve.n_truth), curve.f1[row], -curve.rank, curve.threshold[row]
-
-    curve, row = max(good, key=preference)
-    return curve.selection(row)

@@ -107,6 +107,13 @@ def test_where_nothing_is_found_below_the_weakest_object_the_range_reaches_down_
     assert select_threshold({5.0: {"i": alarm}}, {"i": true(0, 10)}, NEAR, "f1", 0.2).threshold == pytest.approx(0.7)
 
 
+def test_of_thresholds_that_count_all_the_middle_is_taken() -> None:
+    """Both of 0.9 and 0.8 are counted from 0.8 down to the floor of 0.2: the middle of these in log odds is 0.5."""
+    alone = scored([(0, 0.9), (10, 0.8)])
+    chosen = select_threshold({5.0: {"i": alone}}, {"i": true(0, 10)}, NEAR, "count", 0.2)
+    assert chosen.threshold == pytest.approx(0.5) and chosen.bias_percent == 0
+
+
 def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
     chosen = select_threshold({4.0: {"i": scored([(0, 0.9), (10, 0.2)])}}, {"i": true(0, 10)}, NEAR, "f1")
     assert chosen.threshold == 0.2 and chosen.recall == 1
@@ -115,9 +122,9 @@ def test_the_lowest_score_is_kept_where_all_are_wanted() -> None:
 def test_count_takes_the_least_bias_near_the_best_f1_and_f1_the_middle() -> None:
     """Of 200 objects 180 are hit at 0.9, then false alarms come one by one: F1 360 / 380 = 0.947 at 180 kept.
 
-    20 alarms make the count right, at F1 360 / 400 = 0.9, less than 0.05 below. One standard error is
-    sqrt(0.947 * 0.053 / 200) = 0.0158: down to 0.9316, which is 360 / 386.4, so 6 alarms, thresholds 0.65 to 0.345
-    with log odds of 0.62 and -0.64; nearest to their middle, -0.01, is 0.395 with one alarm: 181 of 200.
+    One standard error is sqrt(0.947 * 0.053 / 200) = 0.0158: down to 0.9316, which is 360 / 386.4, so 6 alarms,
+    thresholds 0.65 to 0.345 with log odds of 0.62 and -0.64; nearest to their middle, -0.01, is 0.395 with one alarm:
+    181 of 200. With 6 alarms 186 are counted, the nearest to 200 in that range.
     """
     hits = [(10.0 * i, 0.9) for i in range(180)]
     found = {"i": scored(hits + [(10_000.0 + 10 * j, 0.4 - 0.01 * j) for j in range(25)])}
@@ -125,8 +132,8 @@ def test_count_takes_the_least_bias_near_the_best_f1_and_f1_the_middle() -> None
     chosen = select_threshold({4.0: found}, truth, NEAR, "f1")
     assert chosen.bias_percent == pytest.approx(-9.5) and chosen.threshold == pytest.approx(0.395)
     chosen = select_threshold({4.0: found}, truth, NEAR, "count")
-    assert chosen.bias_percent == 0 and chosen.threshold == pytest.approx(0.205)
-    assert chosen.f1 == pytest.approx(0.9)
+    assert chosen.bias_percent == pytest.approx(-7) and chosen.threshold == pytest.approx(0.345)
+    assert chosen.f1 == pytest.approx(360 / 386)
 
 
 def test_count_does_not_leave_the_best_f1_far_behind() -> None:
