@@ -116,7 +116,7 @@ def count_settings(settings: LearningSettings, material: TrainingMaterial) -> Co
     """Return how labelled scenes are counted.
 
     The threshold goes by the count where images choose it that were not learned from: what is missed there is missed in
-    the next ones too. The strips of a photograph are found better than any other ground, so that their count tells less.
+    the next ones too. Strips of a photograph are found better than any other ground, so that their count tells less.
 
     Raises:
         ValueError: an IoU where points are found.
