@@ -160,8 +160,13 @@ def make_engine(
         logger.info("images are resampled %s, as the model was trained; places are in pixels of the files", how)
     engine = replace(Engine.of(card, runtime, plan), threshold=threshold, meeting=meeting)
     if card.looks is not None and card.window_looks is not None:
-        judge = ShiftJudge(card.window_looks)
-        engine = replace(engine, meter=WindowMeter(as_trained, card.looks, card.align), judge=judge)
+        meter, width = WindowMeter(as_trained, card.looks, card.align), len(card.window_looks.content[0])
+        if meter.content_width != width:
+            raise ValueError(
+                f"the model's header is damaged: windows of training scenes are described by {width} numbers, and its "
+                f"network gives {meter.content_width}; train it anew"
+            )
+        engine = replace(engine, meter=meter, judge=ShiftJudge(card.window_looks))
     if in_scales:
         engine = replace(engine, scale_views=make_scale_views(settings.tta_scales, card))
     if turns == "none":

@@ -1,6 +1,6 @@
 """What windows of the training scenes look like, as it is kept on a model's card."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,12 +14,15 @@ from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.inference.meeting.sample_windows import SampleGrid
 from detect.inference.shift.measuring import SHIFT_GRID, Measured, WindowMeter
-from detect.nets.facts.window_looks import CHANGES, MOST_SCENES, WindowLooks
+from detect.nets.facts.window_looks import CHANGES, MOST_PIECES, WindowLooks
 
 T = TypeVar("T")
 
-WINDOWS, FEWEST, MOST = 256, 4, 24
-"""Windows of all scenes together, about, and the fewest and the most of one."""
+WINDOWS, FEWEST, MOST = 256, 4, 48
+"""Windows of all images together, about, and the fewest and the most of one."""
+
+ENOUGH_IMAGES = 8
+"""Images from which on each is a piece; of fewer each quarter is one."""
 
 MOST_CHANGED = 48
 """Windows that are changed to see what changes do."""
@@ -40,21 +43,19 @@ class KnownScene:
 
     Attributes:
         scene: at the network's resolution.
-        group: of images that belong together; its own name where there is none.
         sizes: (n,) sides of its objects in resampled pixels; None of points.
     """
 
     scene: Scene
-    group: str
     sizes: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """A window that was measured, and its surroundings as wide again: (bands, 2 H, 2 W)."""
+    """A window that was measured; of some the surroundings as wide again (bands, 2 H, 2 W), to be changed."""
 
     measured: Measured
-    around: NDArray[np.generic]
+    around: NDArray[np.generic] | None
     quarter: int
 
 
@@ -63,54 +64,54 @@ def gather(
 ) -> WindowLooks | None:
     """Return what windows of training scenes look like; None where hardly any of them is valid.
 
-    Images of a group are one scene. Of a single scene its four quarters are told apart, so that it is judged by itself.
-
     Args:
-        scenes: the images.
+        scenes: the images; of more than the card has room for, some, spread evenly over them.
         read: makes the reader of one, a context manager.
         meter: measures windows.
     """
-    groups: dict[str, list[KnownScene]] = {}
-    for each in scenes:
-        groups.setdefault(each.group, []).append(each)
-    names = _evenly(sorted(groups), MOST_SCENES)
-    number = int(np.clip(WINDOWS // max(1, len(names)), FEWEST, MOST))
-    found = {name: _windows_of(groups[name], number, read, meter) for name in names}
-    kept = [windows for windows in found.values() if windows]
-    if len(kept) == 1:
-        (windows,) = kept
-        quarters = ([each for each in windows if each.quarter == quarter] for quarter in range(4))
-        kept = [windows for windows in quarters if windows]
+    chosen = _evenly(scenes, MOST_PIECES)
+    number = int(np.clip(WINDOWS // max(1, len(chosen)), FEWEST, MOST))
+    looked_around = -(-MOST_CHANGED // max(1, len(chosen)))
+    images = [_windows_of(each.scene, number, looked_around, read, meter) for each in chosen]
+    pieces = [
+        (number, [each for each in windows if len(chosen) >= ENOUGH_IMAGES or each.quarter == quarter])
+        for number, windows in enumerate(images)
+        for quarter in range(1 if len(chosen) >= ENOUGH_IMAGES else 4)
+    ]
+    kept = [(number, windows) for number, windows in pieces if windows]
     if len(kept) < 2:
         return None
-    every = Measured.joined(each.measured for windows in kept for each in windows)
-    numbers = np.repeat(np.arange(len(kept)), [len(windows) for windows in kept])
-    changed = _evenly([each for windows in kept for each in windows], MOST_CHANGED)
+    every = [each for _, windows in kept for each in windows]
+    measured = Measured.joined(each.measured for each in every)
+    lengths = [len(windows) for _, windows in kept]
+    piece, image = np.repeat(np.arange(len(kept)), lengths), np.repeat([number for number, _ in kept], lengths)
+    changed = _evenly([each for each in every if each.around is not None], MOST_CHANGED)
     changes = {name: _difference(changed, name, meter) for name in CHANGES}
-    return WindowLooks.of(numbers.tolist(), every.light, every.texture, every.content, changes, _sizes(scenes))
+    seen = (measured.light, measured.texture, measured.content)
+    return WindowLooks.of(piece.tolist(), image.tolist(), *seen, changes, _sizes(scenes))
 
 
 def _windows_of(
-    images: Sequence[KnownScene], number: int, read: Callable[[Scene], SceneReader], meter: WindowMeter
+    scene: Scene, number: int, looked_around: int, read: Callable[[Scene], SceneReader], meter: WindowMeter
 ) -> list[_Window]:
-    chosen = _evenly(images, number)
-    grid = SampleGrid(SHIFT_GRID.side, -(-number // len(chosen)))
-    return [window for image in chosen for window in _measured(image.scene, grid, read, meter)]
-
-
-def _measured(
-    scene: Scene, grid: SampleGrid, read: Callable[[Scene], SceneReader], meter: WindowMeter
-) -> Iterable[_Window]:
+    """Return windows of an image, the surroundings of some of them too."""
+    windows = _evenly(SampleGrid(SHIFT_GRID.side, number).windows(scene.shape, meter.align), number)
+    wide, found = {id(each) for each in _evenly(windows, looked_around)}, []
     with read(scene) as reader:
-        for window in grid.windows(scene.shape, meter.align):
-            found = meter.window(*reader.read_valid(window))
-            if found is None:
+        for window in windows:
+            measured = meter.window(*reader.read_valid(window))
+            if measured is None:
                 continue
-            height, width = window.height, window.width
-            wide = Window(window.row - height // 2, window.col - width // 2, 2 * height, 2 * width)
-            below = 2 * window.row + height > scene.shape[0]
-            right = 2 * window.col + width > scene.shape[1]
-            yield _Window(found, np.array(reader.read_valid(wide)[0]), 2 * below + right)
+            around = np.array(reader.read_valid(_around(window))[0]) if id(window) in wide else None
+            below = 2 * window.row + window.height > scene.shape[0]
+            right = 2 * window.col + window.width > scene.shape[1]
+            found.append(_Window(measured, around, 2 * below + right))
+    return found
+
+
+def _around(window: Window) -> Window:
+    height, width = window.height, window.width
+    return Window(window.row - height // 2, window.col - width // 2, 2 * height, 2 * width)
 
 
 def _evenly(items: Sequence[T], most: int) -> list[T]:
@@ -124,6 +125,7 @@ def _difference(windows: Sequence[_Window], change: str, meter: WindowMeter) -> 
     """Return how texture and content of windows differ where they are changed, on average."""
     found = []
     for each in windows:
+        assert each.around is not None
         pixels = changed(each.around, change)
         measured = meter.window(pixels, np.ones(pixels.shape[1:], np.bool_))
         assert measured is not None

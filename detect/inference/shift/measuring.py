@@ -1,6 +1,7 @@
 """What windows of an image look like: their light, their texture, and what the network's backbone sees in them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +52,14 @@ class WindowMeter:
     """Measures windows.
 
     Args:
-        net: with a `backbone` and a normalisation; it is read where it is when windows are measured.
+        net: with a `backbone` and a normalisation. What it sees is measured on the CPU, whatever runs it: a GPU's
+            arithmetic differs from run to run, and its memory is the tiles'.
         looks: of the training images, whose range of values is the unit of light.
         align: on whose multiples the sides of what the network sees must be.
     """
 
     def __init__(self, net: nn.Module, looks: Looks, align: int) -> None:
-        self.net = net
+        self.net = net if net.get_buffer("offset").device.type == "cpu" else deepcopy(net).cpu()
         self.align = align
         low = np.array([band.low for band in looks.bands])
         extent = np.array([band.range if band.range > 0 else 1.0 for band in looks.bands])
@@ -69,32 +71,46 @@ class WindowMeter:
         Raises:
             SceneError: the file is damaged, or holds infinite pixels.
         """
-        windows = SHIFT_GRID.windows(reader.scene.shape, self.align)
-        found = (self.window(*reader.read_valid(window)) for window in windows)
-        kept = [each for each in found if each is not None]
-        return Measured.joined(kept) if kept else None
+        read = [reader.read_valid(window) for window in SHIFT_GRID.windows(reader.scene.shape, self.align)]
+        kept = [(pixels, valid) for pixels, valid in read if valid.mean() >= LEAST_VALID]
+        return self._measured(kept) if kept else None
+
+    @property
+    def content_width(self) -> int:
+        """The number of numbers by which the content of a window is described."""
+        bands = len(self._low)
+        return self._content(np.zeros((1, bands, self.align, self.align), np.float32)).shape[1]
 
     def window(self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Measured | None:
         """Measure a window: pixels (bands, H, W), of which (H, W) are valid; None where too few are."""
-        if valid.mean() < LEAST_VALID:
-            return None
+        return self._measured([(pixels, valid)]) if valid.mean() >= LEAST_VALID else None
+
+    def _measured(self, windows: Sequence[tuple[NDArray[np.generic], NDArray[np.bool_]]]) -> Measured:
+        seen = [self._seen(pixels, valid) for pixels, valid in windows]
+        content = self._content(np.stack([pixels for pixels, _ in windows]))
+        return Measured(np.stack([light for light, _ in seen]), np.stack([texture for _, texture in seen]), content)
+
+    def _seen(
+        self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the light and the texture of a window."""
         scaled = np.clip((pixels.astype(np.float64) - self._low) / self._extent, -1e6, 1e6)
         grey = scaled.mean(axis=0)
         contrast = np.log2(grey[valid].std() + LEAST_DETAIL)
-        light = np.append(scaled[:, valid].mean(axis=1), contrast)
-        return Measured(light[None], _texture(grey, valid)[None], self._content(pixels)[None])
+        return np.append(scaled[:, valid].mean(axis=1), contrast), _texture(grey, valid)
 
     def _content(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Return the backbone's features of a window, averaged, of length 1, and with many of them as their sums."""
+        """Return the backbone's features of windows (n, bands, H, W), averaged, of length 1, many of them as sums."""
         net = self.net
         offset, scale = net.get_buffer("offset"), net.get_buffer("scale")
-        batch = torch.from_numpy(np.ascontiguousarray(pixels, np.float32))[None].to(offset.device, offset.dtype)
+        batch = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).to(offset.device, offset.dtype)
         with torch.inference_mode():
             found = net.get_submodule("backbone")((batch - offset) / scale)
             deepest = found if isinstance(found, torch.Tensor) else found[-1]
-            pooled = deepest.float().mean(dim=(0, 2, 3)).cpu().numpy().astype(np.float64)
-        unit = np.nan_to_num(pooled) / max(float(np.linalg.norm(np.nan_to_num(pooled))), 1e-12)
-        return unit if len(unit) <= MOST_CONTENT else _signs(len(unit)) @ unit / np.sqrt(MOST_CONTENT)
+            pooled = np.nan_to_num(deepest.float().mean(dim=(2, 3)).cpu().numpy().astype(np.float64))
+        unit = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
+        number = unit.shape[1]
+        return unit if number <= MOST_CONTENT else unit @ _signs(number).T / np.sqrt(MOST_CONTENT)
 
 
 def _signs(number: int) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from detect.nets.bounds import GREATEST, MOST_BANDS, MOST_PIXELS, check_number, check_whole, shown
 
-MOST_WINDOWS, MOST_SCENES = 512, 128
-"""Most windows of all scenes together, and most scenes."""
+MOST_WINDOWS, MOST_PIECES = 512, 128
+"""Most windows of all images together, and most pieces of images."""
 
 OCTAVES = 3
 """Ratios of detail that describe a window's texture."""
@@ -39,7 +39,8 @@ class WindowLooks:
     """Windows spread evenly over the training scenes.
 
     Attributes:
-        scene: the number of each window's scene, from 0; parts of a single one count as scenes.
+        piece: the number of the piece that each window is of, from 0: an image, or of few images a quarter.
+        image: the number of the image that each window is of.
         light: of each window (bands + 1): the mean of each band, 0 and 1 being the low and the high percentile of the
             training images, and the logarithm of the contrast.
         texture: of each window (`OCTAVES`): how much detail there is at each octave beside the next coarser one.
@@ -51,7 +52,8 @@ class WindowLooks:
         TypeError, ValueError: numbers out of their bounds, or of other lengths than each other.
     """
 
-    scene: tuple[int, ...]
+    piece: tuple[int, ...]
+    image: tuple[int, ...]
     light: Rows
     texture: Rows
     content: Rows
@@ -59,14 +61,18 @@ class WindowLooks:
     object_sizes: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        check_whole("windows of what training scenes look like", len(self.scene), 1, MOST_WINDOWS)
-        for number in self.scene:
-            check_whole("scene of a window", number, 0, MOST_SCENES - 1)
-        if set(self.scene) != set(range(max(self.scene) + 1)) or max(self.scene) < 1:
-            raise ValueError("scenes of windows must be two or more, numbered from 0 without a gap")
-        width = _check_rows("light", self.light, len(self.scene), 2, MOST_BANDS + 1)
-        _check_rows("texture", self.texture, len(self.scene), OCTAVES, OCTAVES)
-        width = _check_rows("content", self.content, len(self.scene), 1, MOST_CONTENT)
+        number = len(self.piece)
+        check_whole("windows of what training scenes look like", number, 1, MOST_WINDOWS)
+        check_whole("numbers of windows' images", len(self.image), number, number)
+        for each in (*self.piece, *self.image):
+            check_whole("piece or image of a window", each, 0, MOST_PIECES - 1)
+        if set(self.piece) != set(range(max(self.piece) + 1)) or max(self.piece) < 1:
+            raise ValueError("pieces of windows must be two or more, numbered from 0 without a gap")
+        if len(set(zip(self.piece, self.image, strict=True))) != max(self.piece) + 1:
+            raise ValueError("a piece of windows must be of one image")
+        _check_rows("light", self.light, number, 2, MOST_BANDS + 1)
+        _check_rows("texture", self.texture, number, OCTAVES, OCTAVES)
+        width = _check_rows("content", self.content, number, 1, MOST_CONTENT)
         if set(self.changes) != set(CHANGES):
             raise ValueError(f"changes must be {', '.join(CHANGES)}, got {shown(', '.join(map(str, self.changes)))}")
         _check_rows("changes", tuple(self.changes.values()), len(CHANGES), OCTAVES + width, OCTAVES + width)
@@ -85,7 +91,8 @@ class WindowLooks:
     @classmethod
     def of(
         cls,
-        scene: Sequence[int],
+        piece: Sequence[int],
+        image: Sequence[int],
         light: NDArray[np.floating],
         texture: NDArray[np.floating],
         content: NDArray[np.floating],
@@ -94,8 +101,8 @@ class WindowLooks:
     ) -> "WindowLooks":
         """Make it of arrays, rounded to `DIGITS` decimals."""
         differences = {name: _rows(each[None])[0] for name, each in changes.items()}
-        numbers = tuple(map(int, scene))
-        return cls(numbers, _rows(light), _rows(texture), _rows(content), differences, object_sizes)
+        pieces, images = tuple(map(int, piece)), tuple(map(int, image))
+        return cls(pieces, images, _rows(light), _rows(texture), _rows(content), differences, object_sizes)
 
     @classmethod
     def from_data(cls, data: Any) -> "WindowLooks":
@@ -104,18 +111,20 @@ class WindowLooks:
         Raises:
             TypeError, ValueError, KeyError: it is something else.
         """
-        names = {"scene", "light", "texture", "content", "changes", "object_sizes"}
+        names = {"piece", "image", "light", "texture", "content", "changes", "object_sizes"}
         if not isinstance(data, dict) or set(data) != names:
             raise TypeError(f"looks of windows must have {', '.join(sorted(names))}, got {shown(data)}")
-        if not isinstance(data["scene"], list) or not isinstance(data["changes"], dict):
-            raise TypeError("looks of windows must have a list of scenes, and changes by name")
+        if not all(isinstance(data[name], list) for name in ("piece", "image")) or not isinstance(
+            data["changes"], dict
+        ):
+            raise TypeError("looks of windows must have lists of pieces and images, and changes by name")
         sizes = data["object_sizes"]
         if sizes is not None and not isinstance(sizes, list):
             raise TypeError(f"object_sizes must be a list, got {shown(sizes)}")
         light, texture, content = (_read_rows(name, data[name]) for name in ("light", "texture", "content"))
         changes = dict(zip(data["changes"], _read_rows("changes", list(data["changes"].values())), strict=True))
         three: Any = None if sizes is None else tuple(sizes)
-        return cls(tuple(data["scene"]), light, texture, content, changes, three)
+        return cls(tuple(data["piece"]), tuple(data["image"]), light, texture, content, changes, three)
 
     def to_data(self) -> dict[str, Any]:
         """Return plain values, as `from_data` reads them."""

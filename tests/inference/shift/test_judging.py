@@ -25,7 +25,7 @@ def known(rng: np.random.Generator) -> WindowLooks:
     every = Measured.joined(scene(rng) for _ in range(SCENES))
     changes = {name: np.eye(3 + CONTENT)[place] for place, name in enumerate(CHANGES)}
     numbers = np.repeat(np.arange(SCENES), WINDOWS).tolist()
-    return WindowLooks.of(numbers, every.light, every.texture, every.content, changes, None)
+    return WindowLooks.of(numbers, numbers, every.light, every.texture, every.content, changes, None)
 
 
 def test_about_one_in_twenty_of_further_scenes_is_said_to_be_unlike() -> None:
@@ -80,7 +80,8 @@ def test_a_card_keeps_them_and_earlier_formats_have_none() -> None:
     header = json.loads(card.to_json())
     with pytest.raises(ValueError, match="does not have: window_looks"):
         ModelCard.from_json(json.dumps({**header, "format": "detect/3"}))
-    for wrong in ({"scene": [0]}, {"light": [[float("nan")] * 4]}, {"changes": {}}, {"object_sizes": [3, 2, 1]}):
+    pieces = ({"piece": [0]}, {"image": [0]}, {"image": list(range(SCENES * WINDOWS))})
+    for wrong in (*pieces, {"light": [[float("nan")] * 4]}, {"changes": {}}, {"object_sizes": [3, 2, 1]}):
         damaged = {**header, "window_looks": {**header["window_looks"], **wrong}}
         with pytest.raises(ValueError, match="cannot be read"):
             ModelCard.from_json(json.dumps(damaged))
