@@ -157,8 +157,9 @@ class PatchEncoder:
 
     A cell stands for the patch around its centre. Within `reach` of an object its output is the nearest object's class,
     from `exclusion` away on the background; between the two, where a patch shows half an object, it is not counted, nor
-    in ignored regions, nor outside the image or where most of its patch is, nor so near to the crop's edge that the
-    network would see that: in prediction there is none.
+    in ignored regions, nor outside the image or where less than `LEAST_SEEN` of its patch is on it, nor so near to the
+    crop's edge that the network would see that: in prediction there is none. Nor is it background nearer than
+    `exclusion` to an ignored region, in which an object without a label may be.
 
     Attributes:
         stride: pixels per cell.
@@ -207,8 +208,9 @@ class PatchEncoder:
         output[~(inside & self._seen(valid, x, y))] = NOT_COUNTED
         half = self.stride / 2
         for x1, y1, x2, y2 in objects.ignored:
-            rows, cols = (y + half > y1) & (y - half < y2), (x + half > x1) & (x - half < x2)
-            output[np.ix_(rows, cols)] = NOT_COUNTED
+            across, down = (np.maximum(0, np.maximum(low - at, at - high)) for at, low, high in ((x, x1, x2), (y, y1, y2)))
+            output[np.ix_(down < half, across < half)] = NOT_COUNTED
+            output[(output == 0) & (np.hypot(down[:, None], across) < self.exclusion)] = NOT_COUNTED
         return {"output": torch.from_numpy(output)}
 
     def _nearest(self, objects: Objects, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -224,7 +226,7 @@ class PatchEncoder:
         return (at >= self.context) & (at < length - self.context)
 
     def _seen(self, valid: NDArray[np.bool_], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Mark the cells (h, w) whose centre is on the image, and most of whose patch is."""
+        """Mark the cells (h, w) whose centre is on the image, and `LEAST_SEEN` of whose patch."""
         pixels = torch.from_numpy(valid).float()[None]
         share = F.avg_pool2d(F.avg_pool2d(pixels, self.stride), self.cells, 1, padding=self.cells // 2)[0]
         middle = valid[np.ix_(y.astype(int), x.astype(int))]

@@ -168,15 +168,30 @@ def test_patches_of_an_even_number_of_cells_are_centred_on_their_corners() -> No
 
 
 def test_nothing_is_learned_beside_the_crop_s_edge_in_ignored_areas_and_outside_the_image() -> None:
-    """A context of 8 leaves rows 1 to 4, columns 1 to 6; x from 20 to 30, y from 18 to 22 lie in (2, 2) and (2, 3)."""
+    """A context of 8 leaves rows 1 to 4, columns 1 to 6; x from 20 to 30, y from 18 to 22 lie in (2, 2) and (2, 3).
+
+    Of an object at (28, 21) cell (2, 3) is lost to that, and (3, 3), whose centre is 7 pixels from it, is kept.
+    """
     edged = outputs(objects([]), PatchEncoder(8, 1, 6.0, 12.0, 8))
     assert (edged[1:5, 1:7] == 0).all() and (edged == 0).sum() == 4 * 6
-    ignored = outputs(objects([], ignored=[(20, 18, 30, 22)]))
-    assert np.argwhere(ignored == NOT_COUNTED).tolist() == [[2, 2], [2, 3]]
+    ignored = outputs(objects([(28, 21)], ignored=[(20, 18, 30, 22)]), PatchEncoder(8, 1, 7.5, 12.0, 0))
+    assert (ignored[2, 2:4] == NOT_COUNTED).all() and np.argwhere(ignored == 1).tolist() == [[3, 3]]
     valid = np.ones(SHAPE, bool)
     valid[:, 30:] = False  # cell 3 spans columns 24 to 31, and has its centre, 28, on the image
     half = PATCHES(objects([]), valid)["output"].numpy()
     assert (half[:, :4] == 0).all() and (half[:, 4:] == NOT_COUNTED).all()
+
+
+def test_beside_an_ignored_area_nothing_is_background_that_an_unlabelled_object_in_it_may_be_near() -> None:
+    """Columns up to 20 are ignored. An object at (20, 20), at its edge, is 8 pixels from the centre of cell (2, 3), at
+    28, and 16 from that of (2, 4): nearer than 12 is (2, 3) alone; a labelled object there keeps the cell.
+    """
+    edge = [(0, 0, 20, 48)]
+    beside = outputs(objects([], ignored=edge))
+    assert (beside[:, :4] == NOT_COUNTED).all() and (beside[:, 4:] == 0).all()
+    assert outputs(objects([(28, 20)], ignored=edge))[2, 3] == 1
+    corner = outputs(objects([], ignored=[(0, 0, 20, 20)]))  # (3, 3) is sqrt(8^2 + 8^2) = 11.3 away, (3, 4) 17.9
+    assert corner[3, 3] == NOT_COUNTED and corner[3, 4] == corner[4, 3] == 0
 
 
 @given(x=st.floats(40, 88), y=st.floats(40, 88), stride=st.sampled_from([4, 8, 16]), cells=st.integers(1, 4))
