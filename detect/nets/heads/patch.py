@@ -28,7 +28,7 @@ class PatchClassifier(nn.Module):
         backbone: the features.
         outputs: number of outputs K: the background (first, where there is one) and the classes.
         patch_size: side in pixels of the patch that an output describes, a multiple of the backbone's stride.
-        dropout: share of pooled features dropped while training.
+        dropout: share of a patch's features dropped while training; of all patches of an image the same ones.
 
     Raises:
         ValueError: a patch size that is no positive multiple of the stride, or fewer than two outputs.
@@ -49,7 +49,7 @@ class PatchClassifier(nn.Module):
         self.stride = backbone.stride
         self.patch_size = patch_size
         self.cells = patch_size // backbone.stride
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout2d(dropout)
         self.head = nn.Conv2d(backbone.channels, outputs, kernel_size=1)
         self.set_normalisation(backbone.offset, backbone.scale)
 

@@ -97,3 +97,18 @@ def test_features_are_dropped_while_training_alone() -> None:
 def test_numbers_that_make_no_classifier(outputs: int, size: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PatchClassifier(Means(), outputs, size)  # type: ignore[arg-type]
+
+
+def test_dropout_drops_a_feature_of_all_patches_of_an_image_as_it_does_of_a_bare_patch() -> None:
+    """The one feature, 3 in every cell, is 0 or 3 / (1 - 0.5) = 6 in a whole map, and in a bare patch, half the time.
+
+    Dropped by cell before the average over 2 x 2 of them, 14 in 16 patches would be between the two.
+    """
+    net = classifier(2, dropout=0.5).train()
+    flat = cells_of([[3.0] * 6] * 6).repeat(64, 1, 1, 1)
+    torch.manual_seed(0)
+    dense = net(flat)[:, 0, 1:, 1:].flatten(1)
+    bare = net.classify(flat[:, :, : 2 * STRIDE, : 2 * STRIDE])[:, 0]
+    assert (dense == dense[:, :1]).all()
+    for first in (dense[:, 0], bare):
+        assert set(first.tolist()) == {0.0, 6.0} and 16 < (first == 6).sum() < 48
