@@ -78,7 +78,7 @@ def fitted_to(augment: Augment | None, values: "TrainingValues") -> Augment | No
 
 
 def make_paste(
-    settings: "LearningSettings", scenes: "Scenes", object_size: float | None, greatest: int
+    settings: "LearningSettings", scenes: "Scenes", object_size: float | None, greatest: int, context: int = 0
 ) -> PasteObjects | None:
     """Make what pastes objects and ground onto crops; None where none is asked for.
 
@@ -87,18 +87,20 @@ def make_paste(
         scenes: those that train are cut from.
         object_size: side in pixels of what a point stands for; None measures it.
         greatest: that side, at most, where it is measured.
+        context: pixels at each edge of a crop where nothing is learned.
     """
     objects, ground = settings.augment.superimpose, settings.augment.background
     if not (objects.p or ground.p):
         return None
     train = scenes.split.train
     size = point_size(train, greatest) if object_size is None else object_size
-    made = PasteObjects(train, scenes.source, objects, ground, size, settings.data.sampling.balance)
+    made = PasteObjects(train, scenes.source, objects, ground, size, settings.data.sampling.balance, context)
     cutouts = made.cutouts
     if cutouts is not None:
         points = train[0].objects.wh is None
         number = sum(len(labelled.objects) for labelled in train)
-        sides = f" (a point stands for {size:.0f} pixels: net.object_size)" if points else ""
+        setting = ": net.object_size" if settings.net.kind == "grid" else ""
+        sides = f" (a point stands for {size:.0f} pixels{setting})" if points else ""
         logger.info("superimposition: %d of %d training objects stand free%s", len(cutouts.isolated), number, sides)
         if cutouts.isolated:
             rates = cutouts.object_cutouts.rates_text(train[0].objects.classes)

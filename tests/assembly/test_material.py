@@ -15,6 +15,7 @@ from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import build_net
 from detect.samples.crops import CropDataset
+from detect.samples.targets import PatchEncoder
 from tests.assembly.runs_of import grid_settings, material_of, patch_settings
 from tests.typed import settings_of
 
@@ -130,6 +131,14 @@ def test_the_patch_follows_the_size_that_is_seen(data: Path) -> None:
     assert boxes.spec.head == PatchHead(48, "background") and boxes.samples.warnings == ()
     assert points.spec.head.typical_size == 64 and "next point" in points.samples.notes[-1]
     assert points.samples.sizes is not None and not points.samples.sizes.boxes
+
+
+def test_what_is_pasted_for_a_patch_classifier_lies_where_it_learns_and_in_a_patch(data: Path) -> None:
+    """Half a patch of 16 and a margin of 24 are 32 pixels of context; points stand for 16 pixels at most."""
+    given = ("net.patch_size=16", "net.margin=24", "augment.background.p=1")
+    samples = material_of(patch_settings(data, "points.csv", *given)).samples.epoch(0)
+    assert isinstance(samples, CropDataset) and samples.paste is not None and isinstance(samples.encoder, PatchEncoder)
+    assert samples.paste.context == samples.encoder.context == 32 and samples.paste.size == 16
 
 
 def test_false_alarms_of_a_patch_classifier_keep_away_from_objects(data: Path) -> None:

@@ -111,7 +111,7 @@ class PatchBuilder:
             encoder.reach,
             encoder.exclusion,
         )
-        paste = make_paste(settings, scenes, None, POINT_PATCH)
+        paste = make_paste(settings, scenes, None, side, encoder.context)
         samples = crop_samples_of(scenes.split, scenes.source, encoder, draw, augment, settings.seed, paste)
         hard = self.net.loss.hard or EMPTY_CELLS
         samples = replace(samples, drawn=np.array([hard * samples.drawn.sum(), *samples.drawn]))

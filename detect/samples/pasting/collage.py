@@ -48,6 +48,7 @@ class PasteObjects:
         ground: how empty ground is pasted.
         size: side in pixels of the square that stands for a point; boxes have their own size.
         balance: 0 draws classes as often as they occur, 1 all equally often.
+        context: pixels at each edge of a crop where nothing is learned: no cut-out has its middle there.
 
     Attributes:
         cutouts: cuts the objects out; None if no objects are pasted.
@@ -61,8 +62,9 @@ class PasteObjects:
         ground: GroundSettings,
         size: float,
         balance: float,
+        context: int = 0,
     ) -> None:
-        self.scenes, self.source = scenes, source
+        self.scenes, self.source, self.context = scenes, source, context
         self.objects, self.ground, self.size = objects, ground, size
         self.cutouts = SceneCutouts(scenes, source, size, objects.feather, balance) if objects.p else None
         self._boxes = [boxes_of(s.objects.xy, s.objects.wh, size) for s in scenes]
@@ -86,8 +88,8 @@ class PasteObjects:
         covered = np.concatenate([boxes_of(objects.xy, objects.wh, self.size), objects.ignored])
         if rng.random() < self.ground.p:
             for _ in range(rng.integers(self.ground.number[0], self.ground.number[1] + 1)):
-                patch = self._draw_ground(pixels.shape[-1], rng)
-                place = None if patch is None else _free_place(patch, pixels, covered, valid, rng)
+                patch = self._draw_ground(pixels.shape[-1] - 2 * self.context, rng)
+                place = None if patch is None else self._free_place(patch, pixels, covered, valid, rng)
                 if patch is not None and place is not None:
                     pixels = patch.pasted_on(pixels, place)
         if rng.random() < self.objects.p:
@@ -106,7 +108,7 @@ class PasteObjects:
         factor = float(np.exp(rng.uniform(*np.log(SCALE))))
         cutout, label = drawn[0].turned(*rng.random(3) < 0.5).resized(factor), drawn[1]
         gain = float(rng.uniform(*GAIN)) if pixels.dtype == np.uint8 and len(pixels) in (1, 3) else 1.0
-        place = _free_place(cutout, pixels, covered, valid, rng)
+        place = self._free_place(cutout, pixels, covered, valid, rng)
         if place is None:
             return pixels, objects, covered
         xy = cutout.xy + place[::-1]
@@ -139,6 +141,23 @@ class PasteObjects:
             return cut_ground(pixels, self.ground.feather, rng).turned(*rng.random(3) < 0.5)
         return None
 
+    def _free_place(
+        self, cutout: CutOut, pixels: NDArray[Any], covered: Boxes, valid: NDArray[np.bool_], rng: Generator
+    ) -> tuple[int, int] | None:
+        """Draw (row, column) of a place where a cut-out has contrast and overlaps nothing; None if none is found."""
+        middle = cutout.xy[::-1]
+        first = np.maximum(0, np.ceil(self.context - middle)).astype(int)
+        ends = np.ceil(np.array(valid.shape) - self.context - middle).astype(int)
+        stop = np.minimum(ends, np.subtract(valid.shape, cutout.hw) + 1)
+        if (stop <= first).any():
+            return None
+        for row, col in rng.integers(first, stop, size=(MAX_PLACES_TRIED, 2)).tolist():
+            window = Window(row, col, *cutout.hw)
+            whole = valid[row : window.row_stop, col : window.col_stop].all()
+            if whole and not count_overlaps(window, covered) and cutout.contrasts_with(pixels, (row, col)):
+                return row, col
+        return None
+
 
 def point_size(scenes: Sequence[LabelledScene], greatest: float) -> float:
     """Return the side of the square that stands for a point: the median distance to the next point, limited.
@@ -149,18 +168,3 @@ def point_size(scenes: Sequence[LabelledScene], greatest: float) -> float:
     """
     distance = nearest_distances(scenes)
     return max(MIN_BOX_SIDE, min(greatest, float(np.median(distance)))) if len(distance) else greatest
-
-
-def _free_place(
-    cutout: CutOut, pixels: NDArray[Any], covered: Boxes, valid: NDArray[np.bool_], rng: Generator
-) -> tuple[int, int] | None:
-    """Draw (row, column) of a place where a cut-out has contrast and overlaps nothing; None if none is found."""
-    last = [whole - part for whole, part in zip(valid.shape, cutout.hw, strict=True)]
-    if min(last) < 0:
-        return None
-    for row, col in rng.integers(0, np.array(last) + 1, size=(MAX_PLACES_TRIED, 2)).tolist():
-        window = Window(row, col, *cutout.hw)
-        whole = valid[row : window.row_stop, col : window.col_stop].all()
-        if whole and not count_overlaps(window, covered) and cutout.contrasts_with(pixels, (row, col)):
-            return row, col
-    return None

@@ -109,6 +109,39 @@ def test_nothing_is_laid_over_objects_ignored_regions_or_what_is_not_of_the_imag
     assert changed.mean() > 0.3
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_is_pasted_has_its_middle_where_something_is_learned(scene: LabelledScene, number: int) -> None:
+    """Of a crop of 160 pixels with 40 of context the middle 80 count: a quarter of the places, and all of the pastes.
+
+    Sides of ground are 0.2 to 0.4 of the 80: of 32 pixels at most, it reaches 16 beyond them at most.
+    """
+    learned = PasteObjects([scene], SOURCE, replace(OFTEN, number=(number, number)), BARE, 12.0, 0.0, context=40)
+    xy = [learned(empty(60, 160), none(), np.ones((160, 160), bool), seed)[1].xy for seed in range(40)]
+    found = np.concatenate(xy)
+    assert len(found) == 40 * number and (found >= 40).all() and (found < 120).all()
+    assert found.min() < 50 and found.max() > 110
+    ground = PasteObjects([scene], SOURCE, NEVER, GROUND, 12.0, 0.0, context=40)
+    changed = np.zeros((160, 160), bool)
+    for seed in range(40):
+        pixels, _ = ground(empty(90, 160), none(), np.ones((160, 160), bool), seed)
+        changed |= (pixels != 90).any(axis=0)
+    assert changed[40:120, 40:120].mean() > 0.9
+    changed[24:136, 24:136] = False
+    assert not changed.any()
+
+
+def test_without_a_context_the_places_are_those_of_every_crop(scene: LabelledScene) -> None:
+    """Law 7: the draws of a grid head's crops are those of `rng.integers(0, last + 1)`, as of former models."""
+    paste = PasteObjects([scene], SOURCE, OFTEN, BARE, 12.0, 0.0)
+    pixels, _ = paste(empty(60), none(), np.ones((96, 96), bool), 3)
+    cutout = paste.cutouts.draw(np.random.default_rng(1), 96.0)[0]
+    drawn = np.random.default_rng(5).integers(0, np.array(pixels.shape[1:]) - cutout.hw + 1, size=(25, 2))
+    place = paste._free_place(
+        cutout, empty(60), np.empty((0, 4)), np.ones((96, 96), bool), np.random.default_rng(5)
+    )
+    assert place == tuple(drawn[0])
+
+
 def test_objects_are_cut_only_where_they_stand_free(tmp_path: Path) -> None:
     """Of five one hangs over the edge, two are neighbours 13 pixels apart, one lies in an ignored region."""
     places = [(3, 80), (60, 60), (73, 60), (120, 120), (120, 30)]
