@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -41,12 +41,13 @@ def with_net(name: str, arguments: Sequence[str], conf: Path) -> list[str]:
     """
     try:
         found = list(_choices(name, arguments, conf))
+        named = [_with_auto_as(FOR_PATCHES, each) for each in arguments]
     except (HydraException, OmegaConfBaseException, ValueError):
         return list(arguments)
     if (AUTO, True) not in found:
         return list(arguments)
-    if any(_names_net(each) for each in arguments):
-        given = [_with_auto_as(FOR_PATCHES, each) if _names_net(each) else each for each in arguments]
+    if named != [*arguments]:
+        given = named
     elif {choice for choice, _ in found} <= {AUTO, FOR_PATCHES}:
         given = [f"net={FOR_PATCHES}", *arguments]
     else:
@@ -85,11 +86,17 @@ def _tells(override: Override, folders: Sequence[Path]) -> bool:
     return name in TELLING or any((folder / name).is_dir() for folder in folders)
 
 
-def _names_net(argument: str) -> bool:
-    return argument.lstrip("+").startswith("net=")
-
-
 def _with_auto_as(kind: str, argument: str) -> str:
-    """Return the choice of a network, or several of `-m`, with the one that `auto` is in its place."""
-    name, _, value = argument.partition("=")
-    return f"{name}={','.join(kind if each.strip() == AUTO else each for each in value.split(','))}"
+    """Return an argument, where it chooses `net=auto`, alone or among several of `-m`, with the network that this is.
+
+    The parser says what it chooses: `net='auto'` and `net=choice(auto,grid)` are of its grammar too.
+    """
+    name, sign, _ = argument.partition("=")
+    if not sign or name.strip().lstrip("+") != "net":
+        return argument
+    parsed = OverridesParser.create().parse_override(argument)
+    each_as_given = parsed.sweep_iterator() if parsed.is_discrete_sweep() else [parsed.value()]
+    values = [each.text if isinstance(each, QuotedString) else each for each in each_as_given]
+    if AUTO not in values:
+        return argument
+    return f"{name}={','.join(kind if each == AUTO else str(each) for each in values)}"

@@ -65,6 +65,17 @@ def test_auto_that_is_named_is_replaced_alone_or_among_others() -> None:
     assert chosen(*PATCHES, "-m", "net=auto,grid") == [*PATCHES, "-m", "net=patch,grid"]
 
 
+@pytest.mark.parametrize("given", ["net='auto'", 'net="auto"', "net= auto", "net=choice(auto)"])
+def test_auto_is_known_in_every_spelling_that_hydra_reads(given: str) -> None:
+    assert chosen(*PATCHES, given) == [*PATCHES, "net=patch"]
+
+
+@pytest.mark.parametrize("given", ["net='auto',grid", "net=choice(auto,grid)", "net=shuffle('auto',grid)"])
+def test_so_it_is_among_others(given: str) -> None:
+    line = chosen(*PATCHES, "-m", given)
+    assert line[:2] == [*PATCHES, "-m"] and line[2] in ("net=patch,grid", "net=grid,patch")
+
+
 def test_what_an_experiment_says_counts(own: str) -> None:
     """Also of several: a network is named for all of them only where that changes none that names its own."""
     assert chosen(*PATCHES, own, "experiment=labelled") == [*PATCHES, own, "experiment=labelled"]
