@@ -25,13 +25,9 @@ RENAMED = {
     "data.samples": "data.sampling.samples",
     "data.crop": "data.sampling.crop",
     "data.empty_fraction": "data.sampling.empty_fraction",
-    "data.background_fraction": "data.sampling.empty_fraction",
     "data.negative_fraction": "data.sampling.negative_fraction",
     "data.balance": "data.sampling.balance",
-    "data.jitter": "data.sampling.reach",
     "data.exclusion": "data.sampling.exclusion",
-    "data.sampling.background_fraction": "data.sampling.empty_fraction",
-    "data.sampling.jitter": "data.sampling.reach",
     "data.mine_at": "data.mining.at",
     "data.mine_score": "data.mining.score",
     "data.match_radius": "data.matching.radius",
@@ -45,6 +41,15 @@ RENAMED = {
     "trainer.clip": "trainer.gradient_clip_val",
 }
 """The name of today by the earlier one."""
+
+GONE = {
+    "jitter": "a patch classifier learns from every cell of crops, none of which is moved; data.sampling.reach, the "
+    "distance from an object within which a cell is told to find it, is nearest to it",
+    "background_fraction": "how much background there is follows from the crops, whose cells are mostly empty; "
+    "data.sampling.empty_fraction is the share of crops without objects, and net.loss.hard how many empty cells count",
+    "near_fraction": "every crop around an object has the ground beside it; data.sampling.exclusion is how near",
+}
+"""Settings that no other one of today stands for: why by the last part of the name, and what is nearest."""
 
 NOT_OFFERED = ("--config-name", "--config-path", "--experimental-rerun")
 """Options of hydra that would take another root configuration, or read a pickle, which runs code."""
@@ -72,6 +77,8 @@ def unknown_setting(name: str, known: Collection[str]) -> str:
     """
     if RENAMED.get(name) in known:
         return f"{name} is called {RENAMED[name]} now"
+    if is_gone(name) and name not in known:
+        return f"{name} is gone: {GONE[name.rpartition('.')[2]]}"
     if name == "experiment" and name in known:
         return "the file of an experiment sets settings by their full names: it must begin with # @package _global_"
     nets = nets_with(name) if any(each.startswith("net.") for each in known) else []
@@ -88,6 +95,12 @@ def unknown_setting(name: str, known: Collection[str]) -> str:
         similar = [ends[each] for each in difflib.get_close_matches(last, ends, 1, 0.75)]
     meant = f"did you mean {' or '.join(dict.fromkeys(similar))}? " if similar else ""
     return f"{name}: no such setting; {meant}--help shows those that there are"
+
+
+def is_gone(name: str) -> bool:
+    """Return whether an earlier version had a setting of this name, and no other one stands for it today."""
+    group, _, last = name.rpartition(".")
+    return group in ("data", "data.sampling") and last in GONE
 
 
 def nets_with(name: str) -> list[str]:

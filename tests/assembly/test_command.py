@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
 from detect.assembly.help import help_text
-from detect.assembly.renamed import RENAMED, settings_first
+from detect.assembly.renamed import GONE, RENAMED, settings_first
 from detect.assembly.settings import SETTINGS
 from tests.commands import call
 from tests.typed import settings_of
@@ -20,6 +20,26 @@ from tests.typed import settings_of
 def test_a_name_of_an_earlier_version_is_an_error_that_says_todays(old: str, new: str) -> None:
     done = call("train", "data.root=x", f"{old}=1")
     assert done.code == 2 and f"{old} is called {new}" in done.log
+
+
+@pytest.mark.parametrize("group", ["data", "data.sampling"])
+@pytest.mark.parametrize("old", sorted(GONE))
+def test_a_setting_that_nothing_of_today_stands_for_is_said_to_be_gone_with_what_is_nearest(
+    group: str, old: str
+) -> None:
+    done = call("train", "data.root=x", f"{group}.{old}=0.5")
+    assert done.code == 2 and f"{group}.{old} is gone: {GONE[old]}" in done.log
+    assert not [new for new in RENAMED if new.endswith(f".{old}")]
+
+
+def test_what_is_nearest_to_settings_that_are_gone_is_there() -> None:
+    made = settings_of("train", "data.root=x", "net=patch").config
+    nearest = [name for why in GONE.values() for name in re.findall(r"(?:data|net)\.[a-z_.]+", why)]
+    assert len(nearest) >= len(GONE)
+    for name in nearest:
+        found = made
+        for part in name.split("."):
+            found = found[part]
 
 
 @pytest.mark.parametrize("new", sorted(set(RENAMED.values())))

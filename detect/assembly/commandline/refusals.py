@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detect.assembly.help import setting_names
-from detect.assembly.renamed import RENAMED, UNSET, is_offered, misplaced_sign, unknown_setting
+from detect.assembly.renamed import RENAMED, UNSET, is_gone, is_offered, misplaced_sign, unknown_setting
 
 
 def composition_message(name: str, arguments: Sequence[str], error: Exception, conf: Path) -> str:
@@ -61,6 +61,6 @@ def refused(name: str, arguments: Sequence[str], conf: Path) -> list[str]:
     given = [each.lstrip("+~").partition("=")[0] for each in arguments if not each.startswith("-")]
     if "" in given:
         return [f"a setting is given as name=value, and one has no name: {' '.join(arguments)}"]
-    old = [each for each in given if each in RENAMED]
+    old = [each for each in given if each in RENAMED or is_gone(each)]
     known = setting_names(name, arguments, conf) if old else []
     return [unknown_setting(each, known) for each in old]
