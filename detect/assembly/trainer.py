@@ -183,10 +183,12 @@ def weight_interpolation(settings: LearningSettings, material: TrainingMaterial)
     return [InterpolatedWeights(share, material.samples.epoch, material.loading.batch_size)]
 
 
-def tool_trainer(settings: TrainerSettings, folder: Path | None, *more: Callback | CheckpointIO) -> pl.Trainer:
+def tool_trainer(settings: LearningSettings, folder: Path | None, *more: Callback | CheckpointIO) -> pl.Trainer:
     """Make a trainer for a look at the training, which keeps and validates nothing, with more callbacks and plugins."""
+    if settings.finetune.interpolate != 1:
+        logger.info("finetune.interpolate is for weights that are kept: not used here")
     made = _trainer(
-        settings,
+        settings.trainer,
         callbacks=[each for each in more if isinstance(each, Callback)],
         plugins=[each for each in more if isinstance(each, CheckpointIO)],
         logger=False,

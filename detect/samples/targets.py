@@ -208,7 +208,9 @@ class PatchEncoder:
         output[~(inside & self._seen(valid, x, y))] = NOT_COUNTED
         half = self.stride / 2
         for x1, y1, x2, y2 in objects.ignored:
-            across, down = (np.maximum(0, np.maximum(low - at, at - high)) for at, low, high in ((x, x1, x2), (y, y1, y2)))
+            across, down = (
+                np.maximum(0, np.maximum(low - at, at - high)) for at, low, high in ((x, x1, x2), (y, y1, y2))
+            )
             output[np.ix_(down < half, across < half)] = NOT_COUNTED
             output[(output == 0) & (np.hypot(down[:, None], across) < self.exclusion)] = NOT_COUNTED
         return {"output": torch.from_numpy(output)}

@@ -24,6 +24,17 @@ def test_tensorboard_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: 
 
 def test_lightnings_settings_reach_its_trainer(tmp_path: Path) -> None:
     given = ("trainer.accumulate_grad_batches=3", "trainer.limit_train_batches=2", "trainer.precision=32")
-    made = tool_trainer(settings_of("train", "data.root=x", "trainer.accelerator=cpu", *given).trainer, tmp_path)
+    made = tool_trainer(settings_of("train", "data.root=x", "trainer.accelerator=cpu", *given), tmp_path)
     assert (made.accumulate_grad_batches, made.limit_train_batches, made.num_devices) == (3, 2, 1)
     assert made.gradient_clip_val == 1.0 and made.precision == "32-true" and made.limit_val_batches == 0
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.7, True), (1.0, False)])
+def test_a_look_at_the_training_says_that_it_interpolates_no_weights(
+    share: float, said: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    tool_trainer(
+        settings_of("train", "data.root=x", "trainer.accelerator=cpu", f"finetune.interpolate={share}"), tmp_path
+    )
+    assert ("finetune.interpolate is for weights that are kept: not used here" in caplog.text) == said

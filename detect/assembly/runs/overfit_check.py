@@ -29,7 +29,7 @@ def check_overfit(settings: TrainSettings, labels: Annotations | PatchFolder) ->
     exact_halo(settings, net, material)
     module = head_builder(settings.net).module(settings, net, material, None)
     noted = Losses()
-    tool_trainer(settings.trainer, None, noted).fit(module, one_batch(material.samples, material.loading))
+    tool_trainer(settings, None, noted).fit(module, one_batch(material.samples, material.loading))
     losses = noted.values
     good = learned(losses)
     logger.info(

@@ -37,4 +37,4 @@ def rate_curve(settings: FindLrSettings, labels: Annotations | PatchFolder, fold
     )
     module = head_builder(settings.net).module(settings, net, material, None)
     data = PatchData(material.samples.epoch, material.samples.val, material.loading)
-    return find_rates(tool_trainer(settings.trainer, folder, BesideOutput()), module, data, settings.span)
+    return find_rates(tool_trainer(settings, folder, BesideOutput()), module, data, settings.span)

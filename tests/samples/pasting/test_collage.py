@@ -136,9 +136,7 @@ def test_without_a_context_the_places_are_those_of_every_crop(scene: LabelledSce
     pixels, _ = paste(empty(60), none(), np.ones((96, 96), bool), 3)
     cutout = paste.cutouts.draw(np.random.default_rng(1), 96.0)[0]
     drawn = np.random.default_rng(5).integers(0, np.array(pixels.shape[1:]) - cutout.hw + 1, size=(25, 2))
-    place = paste._free_place(
-        cutout, empty(60), np.empty((0, 4)), np.ones((96, 96), bool), np.random.default_rng(5)
-    )
+    place = paste._free_place(cutout, empty(60), np.empty((0, 4)), np.ones((96, 96), bool), np.random.default_rng(5))
     assert place == tuple(drawn[0])
 
 
