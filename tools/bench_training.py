@@ -83,7 +83,7 @@ def loop_rate(settings: TrainSettings, material: TrainingMaterial) -> float:
     """Train an epoch to warm up and one that is timed; return samples a second."""
     module = fresh(settings, material)
     clock = EpochClock()
-    trainer = tool_trainer(replace(settings, max_epochs=2), None, clock)
+    trainer = tool_trainer(replace(settings, trainer=replace(settings.trainer, max_epochs=2)), None, clock)
     trainer.fit(module, PatchData(material.samples.epoch, material.samples.val, material.loading))
     size = material.loading.batch_size
     return settings.data.sampling.samples // size * size / clock.seconds[1]

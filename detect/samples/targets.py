@@ -159,7 +159,8 @@ class PatchEncoder:
     from `exclusion` away on the background; between the two, where a patch shows half an object, it is not counted, nor
     in ignored regions, nor outside the image or where less than `LEAST_SEEN` of its patch is on it, nor so near to the
     crop's edge that the network would see that: in prediction there is none. Nor is it background nearer than
-    `exclusion` to an ignored region, in which an object without a label may be.
+    `exclusion` to an ignored region, in which an object without a label may be; beside the image's edge it is, since
+    prediction meets that too, and no object can be seen beyond it.
 
     Attributes:
         stride: pixels per cell.
@@ -208,9 +209,7 @@ class PatchEncoder:
         output[~(inside & self._seen(valid, x, y))] = NOT_COUNTED
         half = self.stride / 2
         for x1, y1, x2, y2 in objects.ignored:
-            across, down = (
-                np.maximum(0, np.maximum(low - at, at - high)) for at, low, high in ((x, x1, x2), (y, y1, y2))
-            )
+            across, down = abs(x - np.clip(x, x1, x2)), abs(y - np.clip(y, y1, y2))
             output[np.ix_(down < half, across < half)] = NOT_COUNTED
             output[(output == 0) & (np.hypot(down[:, None], across) < self.exclusion)] = NOT_COUNTED
         return {"output": torch.from_numpy(output)}
