@@ -1,6 +1,7 @@
 """Predict: `python -m detect.predict model=FILE images=DIR_OR_FILE_OR_GLOB output=DIR ...`."""
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from detect.assembly.command import command
@@ -29,7 +30,7 @@ def run(settings: "PredictSettings") -> int:
 
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import digest, predict_folder, result_settings, run_facts, start_afresh
-    from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings
+    from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
@@ -39,7 +40,7 @@ def run(settings: "PredictSettings") -> int:
     threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
-        engine = make_engine(settings, net, card, threshold, paths.state)
+        engine = replace(make_engine(settings, net, card, threshold, paths.state), undecided=told_at_end(settings))
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}

@@ -26,6 +26,7 @@ from detect.inference.stitching import Runtime
 from detect.inference.views import VIEWS, Views, check_views, turns_and_scales
 from detect.nets.card import ModelCard
 from detect.nets.device_memory import naming_memory
+from detect.nets.facts.probabilities import network_threshold
 from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
@@ -218,7 +219,8 @@ def make_meeting(
         )
     norms = BatchNorms(net, settings.adapt_share) if "batchnorm" in settings.adapt else None
     chosen = isinstance(settings.rescale, str)
-    scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, card.threshold) if chosen else None
+    own = network_threshold(card.calibration, card.threshold)
+    scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, own) if chosen else None
     for option, needs in (("adapt=batchnorm", norms), (f"rescale={settings.rescale}", scale)):
         needed = int(SAMPLE_PIXELS * bytes_per_pixel / NETWORK_SHARE)
         if needs is not None and needed > settings.max_memory:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 
 from detect.evaluation.boxes import average_precision
 from detect.evaluation.calibration import reliability, with_probabilities
@@ -182,8 +181,3 @@ def _as_boxes(tables: Tables) -> dict[str, Detections]:
 
 def _of_classes(tables: Tables, names: Sequence[str]) -> dict[str, Detections]:
     return {image: table.with_classes(names) for image, table in tables.items()}
-
-
-def without_weak(tables: Tables, threshold: float) -> dict[str, Detections]:
-    """Return the objects of a score or more."""
-    return {image: table[np.flatnonzero(table.score >= threshold)] for image, table in tables.items()}

@@ -5,6 +5,7 @@ odds of what is found, ground thins out from the floor on like an exponential, a
 are fitted by expectation and maximisation (Dempster et al. 1977), and the threshold is that of the best F1 expected.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class SurveyThreshold:
     """A threshold for the images of a run.
 
     Attributes:
-        value: in [0, 1].
+        value: in [0, 1], a score of the network.
         sentence: how it was found, for the log and the report.
     """
 
@@ -109,20 +110,24 @@ def fit_mixture(above: Numbers, number: Numbers) -> ScoreMixture:
     return max(fitted, key=lambda each: each.likelihood(above, number))
 
 
-def survey_threshold(scores: NDArray[np.floating], own: float) -> SurveyThreshold:
+def survey_threshold(
+    scores: NDArray[np.floating], own: float, told: Callable[[float], float] = float
+) -> SurveyThreshold:
     """Return the threshold for the images of a run by all scores found in them; the model's where they do not tell.
 
     Args:
-        scores: of what is found in all images, in any order.
-        own: threshold of the model.
+        scores: of what is found in all images, in any order, as the network gives them.
+        own: threshold of the model, as such a score.
+        told: what makes of such a score the one that is told, a probability where scores are made so.
     """
     floor = float(logit(SURVEY_FLOOR))
     odds = logit(np.clip(scores[scores >= SURVEY_FLOOR].astype(np.float64), ALMOST, 1 - ALMOST))
     if len(odds) < LEAST_SCORES:
-        return _kept(own, f"{len(odds)} scores of {SURVEY_FLOOR:g} or more are too few to tell another")
+        few = f"{len(odds)} scores of {told(SURVEY_FLOOR):.3g} or more are too few to tell another"
+        return _kept(own, told, few)
     bins, number = np.unique(np.floor((odds - floor) / STEP), return_counts=True)
     if len(bins) < 2:
-        return _kept(own, "all scores are alike")
+        return _kept(own, told, "all scores are alike")
     above, counted = (bins + 0.5) * STEP, number.astype(np.float64)
     there = fit_mixture(above, counted).of_objects(above)
     right = np.cumsum((counted * there)[::-1])[::-1]
@@ -130,10 +135,11 @@ def survey_threshold(scores: NDArray[np.floating], own: float) -> SurveyThreshol
     value = float(expit(floor + bins[int(np.argmax(f1))] * STEP))
     found, at_own = int((scores >= value).sum()), int((scores >= own).sum())
     if not at_own / MOST_CHANGE <= found <= MOST_CHANGE * at_own:
-        what = f"the scores tell {value:.3f}, which finds {found} objects and not {at_own}: that is not believed"
-        return _kept(own, what)
-    return SurveyThreshold(value, f"threshold {value:.3f}, told by the scores of this run (the model's is {own:.3f})")
+        what = f"the scores tell {told(value):.3f}, which finds {found} objects and not {at_own}: that is not believed"
+        return _kept(own, told, what)
+    sentence = f"threshold {told(value):.3f}, told by the scores of this run (the model's is {told(own):.3f})"
+    return SurveyThreshold(value, sentence)
 
 
-def _kept(own: float, why: str) -> SurveyThreshold:
-    return SurveyThreshold(own, f"threshold {own:.3f}, the model's: {why}")
+def _kept(own: float, told: Callable[[float], float], why: str) -> SurveyThreshold:
+    return SurveyThreshold(own, f"threshold {told(own):.3f}, the model's: {why}")

@@ -15,6 +15,7 @@ from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import Surveyed
 from detect.imagery.windows import Window, clamp_far_edges
 from detect.inference.decoding.blocks import marked, planes
+from detect.inference.decoding.calibrated import calibrated, calibrated_heat
 from detect.inference.decoding.decoder import Decoder, decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
@@ -27,7 +28,7 @@ from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.facts.looks import Looks, unlike
-from detect.nets.facts.probabilities import candidate_floor
+from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, ROUNDING, Calibration
 
 MOST_CANDIDATES = 1 << 20
 """Most cells of a map that may hold a candidate: of more, ground is no rarer than objects, and memory is short."""
@@ -37,19 +38,23 @@ MOST_CANDIDATES = 1 << 20
 class Engine:
     """A network made ready to run.
 
+    Everything is done with the network's scores; the last step makes probabilities of them where its card says how.
+
     Attributes:
         spec: head, classes, bands and resolution of the network.
         runtime: maps a batch of tiles.
         plan: tiles and memory.
-        threshold: least score of a detection, in [0, 1].
+        threshold: least score of a detection, in [0, 1]: a probability where scores are made so.
         separation: radius in resampled pixels that two points keep, or for boxes the greatest IoU.
         offset: what the network's normalisation makes 0 of, by band; pixels that are not valid are filled with it.
         looks: what the training images look like; None where that is not known.
         meeting: how each image is met before its first tile; None looks at all alike.
         scale_views: in which sizes an image is looked at beside its own; None for no other.
-        floor: least score of the candidates that are kept beside detections; None keeps none.
+        floor: least score of the network of the candidates that are kept beside detections; None keeps none.
         meter: measures windows of each image; None measures none.
         judge: says how far such an image is from the training scenes; None where that is not known.
+        undecided: whether the threshold is chosen when all images are done: detections then have the network's scores,
+            from `threshold` on, which is one of these too.
     """
 
     spec: NetSpec
@@ -64,6 +69,7 @@ class Engine:
     floor: float | None = None
     meter: WindowMeter | None = None
     judge: ShiftJudge | None = None
+    undecided: bool = False
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
@@ -76,12 +82,43 @@ class Engine:
 
     def with_candidates(self) -> "Engine":
         """Return the same with candidates kept, from the lowest score that training looks at on."""
-        return replace(self, floor=candidate_floor(self.spec.calibration if isinstance(self.spec, ModelCard) else None))
+        return replace(self, floor=MIN_CANDIDATE_SCORE)
 
     @cached_property
     def decoder(self) -> Decoder:
-        """The decoder of the network's maps."""
+        """The decoder of the network's maps, with the network's scores."""
         return decoder_of(self.spec)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What makes probabilities of the network's scores; None where they are left as they are."""
+        record = self.spec.calibration if isinstance(self.spec, ModelCard) else None
+        return None if record is None else Calibration.from_record(record)
+
+    @property
+    def network_threshold(self) -> float:
+        """The threshold as a score of the network."""
+        known = None if self.undecided else self.calibration
+        return self.threshold if known is None else known.threshold_of(self.threshold)
+
+    @property
+    def least_score(self) -> float:
+        """The network's score from which on what is found may be a detection: `counted` compares exactly."""
+        exact = self.undecided or self.calibration is None
+        return self.threshold if exact else max(0.0, self.network_threshold - ROUNDING)
+
+    def calibrated(self, found: Detections) -> Detections:
+        """Return objects with the network's scores made probabilities, where they are."""
+        return calibrated(found, self.calibration)
+
+    def counted(self, found: Detections) -> Detections:
+        """Return what counts of objects with the network's scores, with the scores that it is to have."""
+        scored = found if self.undecided else self.calibrated(found)
+        return scored[scored.score >= self.threshold]
+
+    def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of every class in each cell: (K, h, w) to (C, h, w) in [0, 1]."""
+        return calibrated_heat(self.decoder.heat(logits), self.calibration)
 
     def geometry(self, scene: Scene, valid: ValidPixels | None = None) -> CellGeometry:
         """Return the places of the cells of a scene's map, with its valid pixels, None where all are."""
@@ -124,26 +161,30 @@ class Engine:
         """Return a scene whose pixels that are not valid are read as what the network's normalisation makes 0 of."""
         return replace(scene, fill=tuple(zip(self.spec.bands, self.offset, strict=False)))
 
-    def unlike(self, image: Looks | None, windows: Measured | None, found: Detections) -> Unlike:
+    def unlike(self, image: Looks | None, windows: Measured | None, found: Detections | None) -> Unlike:
         """Return how far an image is from the training images, and in what; of nothing that is known, nothing.
 
         Args:
             image: what its pixels look like; None where that was not measured.
             windows: what windows of it look like; None where that was not measured.
-            found: its objects, in resampled pixels.
+            found: its objects, in resampled pixels; None where what counts is not known yet.
         """
         words = "" if image is None or self.looks is None else unlike(image, self.looks)
         if self.judge is None or windows is None:
             return Unlike(None, (f"light: {words}",) if words else ())
-        sizes = None if found.wh is None else np.sqrt(found.wh.prod(axis=1))
+        sizes = None if found is None or found.wh is None else np.sqrt(found.wh.prod(axis=1))
         judged = self.judge.unlike(windows, sizes)
         return judged if not words else Unlike(1.0, (f"light: {words}", *(k for k in judged.kinds if k != "light")))
 
     def detections(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
         """Return the objects of a scene's map (K, h, w), in resampled pixels; `valid` is None where all pixels are."""
+        return self.counted(self._found(logits, scene, valid, self.least_score))
+
+    def _found(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None, least: float) -> Detections:
+        """Return the objects of a map from a score of the network on, with such scores."""
         rows = self.plan.rows(logits.shape[2])
         return self.decoder.detections(
-            logits, self.geometry(scene, valid), separation=self.separation, threshold=self.threshold, rows=rows
+            logits, self.geometry(scene, valid), separation=self.separation, threshold=least, rows=rows
         )
 
     def merged(
@@ -154,26 +195,29 @@ class Engine:
         others: Sequence[Detections] = (),
         least: float | None = None,
     ) -> Detections:
-        """Return the objects as `detections`, of other sizes of the scene too.
+        """Return the objects of a scene, of other sizes of it too, with the network's scores, in resampled pixels.
 
         Args:
             logits: (K, h, w), the scene's map.
             scene: at the own size.
             valid: its valid pixels; None where all are.
             others: `candidates` of its other sizes, in pixels of the own one.
-            least: score to take instead of the threshold.
+            least: score of the network; None takes the `least_score`.
         """
-        least = self.threshold if least is None else least
+        least = self.least_score if least is None else least
         if self.scale_views is None:
-            return replace(self, threshold=least).detections(logits, scene, valid)
+            return self._found(logits, scene, valid, least)
         own = self.candidates(logits, scene, valid)
-        found = self.scale_views.merged([own, *others], self.threshold, least)
+        found = self.scale_views.merged([own, *others], self.network_threshold, least)
         return replace(found, xy=clamp_far_edges(found.xy, scene.shape))
 
     def candidates(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> Detections:
-        """Return the objects of the map of one size of a scene, in its pixels, from the floor of scores on."""
+        """Return the objects of the map of one size of a scene, in its pixels, from the floor of scores on.
+
+        Scores are the network's.
+        """
         assert self.scale_views is not None
-        return replace(self, threshold=self.scale_views.floor(self.threshold)).detections(logits, scene, valid)
+        return self._found(logits, scene, valid, self.scale_views.floor(self.network_threshold))
 
     def keeps(self, logits: NDArray[np.float32]) -> bool:
         """Return whether candidates are kept of a map: not of one in which a million cells may be one."""
@@ -199,6 +243,7 @@ class SceneResult:
         surveyed: how much of the image was looked at, None where that is not known.
         unlike: how far the image is from those that the model learned from, and in what.
         candidates: the same as detections, down to a low score; None where they are not kept, or too many.
+        crowded: whether candidates were to be kept, and are too many.
     """
 
     detections: Detections
@@ -211,12 +256,13 @@ class SceneResult:
     surveyed: Surveyed | None = None
     unlike: Unlike = field(default_factory=lambda: Unlike(None))
     candidates: Detections | None = None
+    crowded: bool = False
 
     @property
-    def every(self) -> Detections:
-        """All that was found: the candidates where they are more than the detections, else these."""
+    def every(self) -> Detections | None:
+        """All that may be an object: candidates, or detections where these are more; None where none are kept."""
         found, more = self.detections, self.candidates
-        return found if more is None or len(more) < len(found) else more
+        return found if more is not None and len(more) < len(found) else more
 
     def heat_pieces(self) -> Iterator[NDArray[np.float32]]:
         """Yield the posteriors of the classes, (C, rows, cols) in [0, 1], from the top, left to right.

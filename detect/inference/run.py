@@ -307,22 +307,25 @@ def _mapped(
 def decoded(item: Stitched, engine: Engine) -> SceneResult:
     """Return the detections of an image's map, in pixels of the image file, with the map and the candidates kept."""
     scene, floor = item.source.scene, engine.floor if engine.keeps(item.logits) else None
-    if engine.floor is not None and floor is None:
+    crowded = engine.floor is not None and floor is None
+    if crowded:
         logger.warning("%s: %s", item.source.name, TOO_MANY)
-    least = engine.threshold if floor is None else min(engine.threshold, floor)
-    resampled = engine.merged(item.logits, scene, item.valid, item.others, least)
-    every = to_file_pixels(resampled, scene)
+    least = engine.least_score if floor is None else min(engine.least_score, floor)
+    every = engine.merged(item.logits, scene, item.valid, item.others, least)
+    found = engine.counted(every)
+    kept = None if floor is None else to_file_pixels(engine.calibrated(every[every.score >= floor]), scene)
     return SceneResult(
-        every[every.score >= engine.threshold],
+        to_file_pixels(found, scene),
         engine.geometry(scene, item.valid),
         item.preview,
         item.logits,
         engine.plan.cells(len(item.logits)),
-        engine.decoder.heat,
+        engine.heat,
         item.damaged,
         surveyed(scene, item.valid),
-        engine.unlike(item.looks, item.windows, resampled[resampled.score >= engine.threshold]),
-        None if floor is None else every[every.score >= floor],
+        engine.unlike(item.looks, item.windows, None if engine.undecided else found),
+        kept,
+        crowded,
     )
 
 

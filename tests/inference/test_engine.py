@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ import torch
 
 from detect.imagery.scenes import open_scene
 from detect.inference import engine as engines
-from detect.inference.run import count_scene
+from detect.inference.run import count_scene, decoded, map_scene
 from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.inference.shift.judging import Unlike
+from detect.inference.tiles import Source
 from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, Calibration
 from tests.engines import engine, lively, write
+from tests.grids import grid_engine, lively_grid
 
 CPU = torch.device("cpu")
 
@@ -36,7 +40,7 @@ def test_candidates_hold_the_detections_and_probabilities_keep_both(tmp_path: Pa
         np.testing.assert_array_equal(one.xy, other.xy)
         np.testing.assert_array_equal(CALIBRATION(one.score), other.score)
     np.testing.assert_array_equal(alone.detections.xy, both.detections.xy)
-    assert len(made.every) == len(made.candidates) and alone.every is alone.detections
+    assert made.every is made.candidates and alone.every is None
 
 
 def test_what_is_expected_does_not_depend_on_the_threshold(tmp_path: Path) -> None:
@@ -61,3 +65,27 @@ def test_where_ground_may_be_an_object_too_none_are_kept_and_it_is_said(
     found = count_scene(scene, made.with_candidates())
     assert found.candidates is None and "candidates are not kept" in caplog.text
     np.testing.assert_array_equal(found.detections.xy, before.xy)
+
+
+class Sizes:
+    """A judge that keeps the sizes by which it is asked to judge."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def unlike(self, image: object, sizes: object) -> Unlike:
+        self.asked.append(sizes)
+        return Unlike(None)
+
+
+def test_sizes_tell_the_scale_where_it_is_known_what_counts(tmp_path: Path) -> None:
+    """Of a threshold that is told at the end only candidates are there: their sizes are those of ground as well."""
+    scene, (net, card) = open_scene(write(tmp_path / "a.png", 150, 170)), lively_grid()
+    made = replace(grid_engine(card, TorchRuntime(net, CPU)), judge=cast(Any, Sizes()))
+    item = map_scene(Source("a", scene), made)
+    item = replace(item, windows=cast(Any, object()))
+    for undecided in (False, True):
+        found = decoded(item, replace(made, undecided=undecided))
+        assert len(found.detections)
+        asked = made.judge.asked[-1]  # type: ignore[union-attr]
+        assert asked is None if undecided else len(asked) == len(found.detections)

@@ -1,6 +1,7 @@
 """A model on a labelled split: scores, and pictures of what was missed and of false alarms."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings import EvaluateSettings, InferenceSettings, LabelledSettings, NamedSides, TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
-from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown, without_weak
+from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.remarks import tell
 from detect.imagery.scenes import Scene, open_scene
-from detect.labels.annotations import Annotations
+from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
@@ -137,6 +138,7 @@ def _score_images(
         )
     engine = make_engine(settings, net, card, card.threshold, settings.output).with_candidates()
     engine = with_survey_scale(settings, engine, [image.path for image in images])
+    found: dict[str, Detections] = {}
     every: dict[str, Detections] = {}
     scenes: list[tuple[str, Scene]] = []
     shares: dict[str, float] = {}
@@ -146,19 +148,31 @@ def _score_images(
         result = count_scene(scene, engine)
         shares[image.name] = 1.0 if result.surveyed is None else result.surveyed.valid / result.surveyed.pixels
         strange |= {image.name: result.unlike.words} if result.unlike.kinds else {}
-        objects = outside(result.every, image.ignored)
+        found[image.name] = outside(result.detections, image.ignored)
+        if result.every is not None:
+            every[image.name] = outside(result.every, image.ignored)
         scenes.append((image.name, engine.prepared(scene)))
-        every[image.name] = objects
-        number = int((objects.score >= card.threshold).sum())
-        logger.info("%s: %d found, %d annotated", image.name, number, len(image.objects))
+        logger.info("%s: %d found, %d annotated", image.name, len(found[image.name]), len(image.objects))
     tell({name: scene.remarks for name, scene in scenes})
     log_unlike(strange)
-    found = without_weak(every, card.threshold)
     labelled = {image.name: outside(image.objects, image.ignored) for image in images}
     truth, not_seen = seen_truth(labelled, scenes, card.bands)
     warn_of_unknown(truth, card.classes)
-    scores = {**score_scenes(found, truth, criterion, every), "objects_not_seen": not_seen}
+    scores = {**score_scenes(found, truth, criterion, all_of(images, every)), "objects_not_seen": not_seen}
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images, shares)
     training = TrainingImages.from_record(card.training)
     scores = with_seen(scores, training, {image.name: image.group for image in images})
     return scores, Compared(found, truth), scenes
+
+
+def all_of(images: Sequence[AnnotatedImage], every: Mapping[str, Detections]) -> Mapping[str, Detections] | None:
+    """Return the candidates of all images; None, which is logged, where those of one are too many to be kept."""
+    left = [image.name for image in images if image.name not in every]
+    if not left:
+        return every
+    logger.warning(
+        "numbers of all candidates are left out, and average precision is of what was found: %d images, such as %s, "
+        "have too many candidates",
+        *(len(left), left[0]),
+    )
+    return None

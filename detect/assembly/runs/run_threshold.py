@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detect.assembly.fields import SURVEY
 from detect.assembly.settings import PredictSettings
 from detect.evaluation.score_mixture import SURVEY_FLOOR
+from detect.nets.facts.probabilities import network_threshold
 
 if TYPE_CHECKING:
     from detect.inference.engine import Engine
@@ -22,15 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
-    """Return the least score that is looked for; below the threshold where that is told at the end."""
+    """Return the least score that is looked for; where the threshold is told at the end, a lower one of the network."""
     if settings.threshold is None:
         return card.threshold
-    return min(SURVEY_FLOOR, card.threshold) if settings.threshold == SURVEY else float(settings.threshold)
+    if not told_at_end(settings):
+        return float(settings.threshold)
+    return min(SURVEY_FLOOR, network_threshold(card.calibration, card.threshold))
+
+
+def told_at_end(settings: PredictSettings) -> bool:
+    """Return whether the threshold is told by all scores of the run, when its images are done."""
+    return settings.threshold == SURVEY
 
 
 def threshold_settings(settings: PredictSettings) -> dict[str, Any]:
     """Return what the results depend on of a threshold that is told at the end; nothing of one that is known."""
-    return {"threshold": SURVEY, "candidates_from": SURVEY_FLOOR} if settings.threshold == SURVEY else {}
+    return {"threshold": SURVEY, "candidates_from": SURVEY_FLOOR} if told_at_end(settings) else {}
 
 
 def notes_on_views(settings: PredictSettings) -> list[str]:
@@ -64,7 +72,7 @@ def output_sink(
     from detect.reporting.output.prediction_folder import PredictionFolder
     from detect.reporting.output.survey_folder import SurveyFolder
 
-    if settings.threshold != SURVEY:
+    if not told_at_end(settings):
         return PredictionFolder(settings.output, card, images, settings.write, survey)
     return SurveyFolder(settings.output, card, images, settings.write, survey, picture=picture_reader(engine))
 

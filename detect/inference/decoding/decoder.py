@@ -1,17 +1,15 @@
-"""What a stitched map means: one decoder for each head, and what makes probabilities of scores."""
+"""What a stitched map means: one decoder for each head."""
 
 from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.inference.decoding.calibrated import CalibratedDecoder
 from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard, NetSpec
-from detect.nets.facts.probabilities import Calibration
+from detect.nets.card import NetSpec
 from detect.nets.heads.specs import GridHead, PatchHead
 
 
@@ -46,14 +44,7 @@ class Decoder(Protocol):
 
 
 def decoder_of(spec: NetSpec) -> Decoder:
-    """Return the decoder of a network's head, with probabilities for scores where a model's card makes them so."""
-    decoder = _of_head(spec)
-    if not isinstance(spec, ModelCard) or spec.calibration is None:
-        return decoder
-    return CalibratedDecoder(decoder, Calibration.from_record(spec.calibration))
-
-
-def _of_head(spec: NetSpec) -> Decoder:
+    """Return the decoder of a network's head; its scores are the network's, whatever a card makes of them."""
     match spec.head:
         case PatchHead():
             return PatchDecoder(spec)

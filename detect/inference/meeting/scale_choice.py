@@ -72,7 +72,7 @@ class ScaleChoice:
         runtime: maps a batch of tiles.
         decoder: of its maps.
         separation: as of the engine.
-        threshold: of the model, in [0, 1].
+        threshold: of the model, as a score of the network in [0, 1].
     """
 
     spec: NetSpec

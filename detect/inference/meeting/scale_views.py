@@ -1,7 +1,8 @@
 """Test-time augmentation by scale: an image looked at in several sizes, and what is found in them put together.
 
 The map of every size is stitched exactly and decoded by itself, since maps of other strides on the ground have no cells
-in common; objects are then matched one to one between the sizes, and their scores averaged.
+in common; objects are then matched one to one between the sizes, and their scores averaged: those of the network, of
+which probabilities are made afterwards.
 """
 
 from collections.abc import Sequence

@@ -13,6 +13,9 @@ LEAST_SCORE = 1e-9
 MIN_CANDIDATE_SCORE = 0.02
 """Least score that a network gives to a candidate: what is below is ground."""
 
+ROUNDING = 1e-6
+"""By how much the score of a probability may be off: what lies between is looked at, and then compared exactly."""
+
 SLOPE, INTERCEPT = "slope", "intercept"
 
 
@@ -46,6 +49,10 @@ class Calibration:
         """Return the scores that have these probabilities, in [0, 1]."""
         return np.asarray(expit((_log_odds(probabilities) - self.intercept) / self.slope), np.float64)
 
+    def threshold_of(self, probability: float) -> float:
+        """Return the score of a probability; 0 where it is below all whose log odds are distinguished."""
+        return 0.0 if probability < LEAST_SCORE else float(self.inverse(probability))
+
     def to_record(self) -> dict[str, float]:
         """Return it as the mapping that a model's card keeps."""
         return {SLOPE: self.slope, INTERCEPT: self.intercept}
@@ -69,3 +76,8 @@ def _log_odds(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
 def candidate_floor(record: Mapping[str, float] | None) -> float:
     """Return the least score of a candidate as detections have it: a probability where a card has a calibration."""
     return MIN_CANDIDATE_SCORE if record is None else float(Calibration.from_record(record)(MIN_CANDIDATE_SCORE))
+
+
+def network_threshold(record: Mapping[str, float] | None, threshold: float) -> float:
+    """Return a model's threshold as a score of the network, where a card has a calibration or not."""
+    return threshold if record is None else Calibration.from_record(record).threshold_of(threshold)

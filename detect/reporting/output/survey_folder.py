@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from detect.evaluation.score_mixture import SurveyThreshold, survey_threshold
 from detect.imagery.scenes import SceneError
+from detect.inference.decoding.calibrated import calibrated
+from detect.nets.facts.probabilities import Calibration, network_threshold
 from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey
 from detect.reporting.output.layout import OVERLAYS
 from detect.reporting.output.prediction_folder import PredictionFolder
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 class SurveyFolder(PredictionFolder):
     """An output folder whose journal keeps candidates, of which `finish` counts those above one threshold for all.
 
+    Their scores are the network's, as those of an `undecided` engine: probabilities are made of them last of all.
     A resumed run has the same candidates, and so the same threshold. Overlays are drawn at the end, of images that are
     read again for it.
 
@@ -50,6 +53,8 @@ class SurveyFolder(PredictionFolder):
     ) -> None:
         self.chosen: SurveyThreshold | None = None
         self._picture = picture
+        record = card.calibration
+        self._calibration = None if record is None else Calibration.from_record(record)
         super().__init__(folder, card, images, wanted, survey)
 
     @property
@@ -65,7 +70,8 @@ class SurveyFolder(PredictionFolder):
 
     def _cut(self, record: Record) -> Record:
         assert self.chosen is not None
-        return replace(record, detections=record.detections[record.detections.score >= self.chosen.value])
+        counted = record.detections[record.detections.score >= self.chosen.value]
+        return replace(record, detections=calibrated(counted, self._calibration))
 
     def finish(
         self, run: Mapping[str, Any], embed_limit: int, measured: Callable[[], Mapping[str, Any]] = dict
@@ -73,14 +79,19 @@ class SurveyFolder(PredictionFolder):
         """Choose the threshold, draw the overlays and write the rest as `PredictionFolder.finish` does."""
         self.chosen = None
         scores = [record.detections.score for record in self.found.values()]
-        self.chosen = survey_threshold(np.concatenate([np.empty(0), *scores]), self.card.threshold)
+        own = network_threshold(self.card.calibration, self.card.threshold)
+        self.chosen = survey_threshold(np.concatenate([np.empty(0), *scores]), own, self._told)
         logger.info("threshold=survey: %s", self.chosen.sentence)
         if OVERLAYS in self.wanted:
             for name, record in self.found.items():
                 self._draw(name, record)
-        model = {**run.get("model", {}), "threshold": self.chosen.value}
+        model = {**run.get("model", {}), "threshold": self._told(self.chosen.value)}
         notes = [*run.get("notes", ()), f"threshold=survey: {self.chosen.sentence}"]
         return super().finish({**run, "model": model, "notes": notes}, embed_limit, measured)
+
+    def _told(self, score: float) -> float:
+        """Return what a score of the network is told as."""
+        return score if self._calibration is None else float(self._calibration(score))
 
     def _draw(self, name: str, record: Record) -> None:
         """Write the overlay of an image; one that cannot be read any more keeps none, and is told."""
