@@ -121,29 +121,37 @@ def expected_counts(found: Tables, truth: Tables) -> dict[str, Any]:
 
 
 def with_probabilities(
-    scores: Mapping[str, Any], found: Tables, every: Tables, truth: Tables, criterion: Criterion
+    scores: Mapping[str, Any],
+    found: Tables,
+    every: Tables | None,
+    truth: Tables,
+    criterion: Criterion,
+    *,
+    probable: bool,
 ) -> dict[str, Any]:
-    """Return scores with how well probabilities hold, and with the counts by their sum, of each image too.
+    """Return scores with how well they hold as probabilities, and with the counts by their sum, of each image too.
 
-    `ece` and `brier` are of all candidates, most of which are ground of hardly a probability; `ece_found` of the found.
+    `ece` and `brier` are of all candidates, most of which are ground of hardly a probability, and None where these are
+    not known; `ece_found` is of the found. `reliability` is of all candidates, or of the found.
 
     Args:
         scores: of `score_points`.
         found: the objects found in each image.
-        every: candidates of each image down to a low score, the found ones among them.
+        every: candidates of each image down to a low score, the found ones among them; None where they are not kept.
         truth: the annotated objects.
         criterion: when a candidate and an object are one.
+        probable: whether scores are made probabilities: others have no sum that is a number of objects.
     """
+    of_found = reliability(found, truth, criterion)
+    unknown = {**of_found, "ece": None, "brier": None}
+    held = unknown if every is None else reliability(every, truth, criterion)
+    scores = {**scores, **held, "ece_found": of_found["ece"]}
+    if every is None or not probable:
+        return scores
     per_image = {
         name: {**numbers, "expected": float(every[name].score.sum())} for name, numbers in scores["per_image"].items()
     }
-    return {
-        **scores,
-        **expected_counts(every, truth),
-        **reliability(every, truth, criterion),
-        "ece_found": reliability(found, truth, criterion)["ece"],
-        "per_image": per_image,
-    }
+    return {**scores, **expected_counts(every, truth), "per_image": per_image}
 
 
 def hits_by_score(found: Detections, pairs: Match) -> NDArray[np.bool_]:

@@ -4,9 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from detect.evaluation.boxes import average_precision
-from detect.evaluation.calibration import reliability, with_probabilities
+from detect.evaluation.calibration import with_probabilities
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scores import score_points
 from detect.labels.annotations import AnnotatedImage
@@ -38,7 +37,9 @@ Tables = Mapping[str, Detections]
 """Detections, or ground truth, by image."""
 
 
-def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tables | None = None) -> dict[str, Any]:
+def score_scenes(
+    found: Tables, truth: Tables, criterion: Criterion, every: Tables | None = None, *, probable: bool = False
+) -> dict[str, Any]:
     """Score the objects found in a set of images against the annotated ones.
 
     Args:
@@ -46,10 +47,11 @@ def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tabl
         truth: the annotated ones.
         criterion: when a detection and an object are one; its IoU is for boxes on both sides.
         every: detections of lower scores too, for average precision and probabilities; None where there are none.
+        probable: whether scores are made probabilities.
 
     Returns:
         The scores of `score_points`, and of boxes on both sides those of `average_precision`; how well scores hold as
-        probabilities (`reliability`), and counts by their sum (`with_probabilities`) where lower ones are there too.
+        probabilities, and counts by their sum where they are such (`with_probabilities`).
 
     Raises:
         ValueError: an IoU is asked for, and there are points.
@@ -64,13 +66,11 @@ def score_scenes(found: Tables, truth: Tables, criterion: Criterion, every: Tabl
     if boxes:
         found, truth = _as_boxes(found), _as_boxes(truth)
     scores = score_points(_of_classes(found, names), _of_classes(truth, names), names, criterion.radius, criterion.iou)
-    candidates = found if every is None else _as_boxes(every) if boxes else every
     if boxes:
-        scores |= average_precision(_of_classes(candidates, names), _of_classes(truth, names), names)
-    if every is None:
-        held = reliability(found, truth, criterion)
-        return {**scores, **held, "ece_found": held["ece"]}
-    return with_probabilities(scores, found, candidates, truth, criterion)
+        every = None if every is None else _as_boxes(every)
+        ranked = found if every is None else every
+        scores |= average_precision(_of_classes(ranked, names), _of_classes(truth, names), names)
+    return with_probabilities(scores, found, every, truth, criterion, probable=probable)
 
 
 def both_boxes(found: Tables, truth: Tables) -> bool:

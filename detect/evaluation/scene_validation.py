@@ -254,7 +254,7 @@ def choose(candidates: Candidates, truth: Mapping[str, Detections], settings: Co
         threshold = float(calibration(threshold))
     found = {name: table[table.score >= threshold] for name, table in all_found.items()}
     scores = score_points(found, truth, classes, criterion.radius, criterion.iou)
-    scores = with_probabilities(scores, found, all_found, truth, criterion)
+    scores = with_probabilities(scores, found, all_found, truth, criterion, probable=calibration is not None)
     if spec.head.boxes:
         scores |= average_precision(all_found, truth, classes)
     return Choice(threshold, best.separation, scores, found, record)

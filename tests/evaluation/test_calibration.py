@@ -131,11 +131,26 @@ def test_scores_of_what_was_found_are_told_from_those_of_all_candidates() -> Non
     """Found is one at 0.9 that is there, off by 0.1; all are it and one at 0.2 that is not: (0.1 + 0.2) / 2."""
     every, truth = {"i": line([0, 10], [0.9, 0.2])}, {"i": line([0])}
     found = {"i": every["i"][every["i"].score > 0.5]}
-    scores = with_probabilities({"per_image": {"i": {"true": 1}}, "f1": 1.0}, found, every, truth, NEAR)
+    plain = {"per_image": {"i": {"true": 1}}, "f1": 1.0}
+    scores = with_probabilities(plain, found, every, truth, NEAR, probable=True)
     assert scores["f1"] == 1.0
     assert scores["ece_found"] == pytest.approx(0.1)
     assert scores["ece"] == pytest.approx(0.15)
     assert scores["per_image"]["i"] == {"true": 1, "expected": pytest.approx(1.1)}
+    left = with_probabilities(plain, found, every, truth, NEAR, probable=False)
+    assert left["ece"] == scores["ece"] and left["per_image"] == plain["per_image"]
+    assert not any(name.startswith("expected") for name in left)
+
+
+def test_of_the_found_alone_nothing_is_told_of_all_candidates() -> None:
+    """One of two at 0.9 is there: off by 0.4."""
+    found, truth = {"i": line([0, 10], [0.9, 0.9])}, {"i": line([0])}
+    for made in (False, True):
+        scores = with_probabilities({"per_image": {"i": {}}}, found, None, truth, NEAR, probable=made)
+        assert scores["ece"] is None and scores["brier"] is None
+        assert scores["ece_found"] == pytest.approx(0.4)
+        assert [row["found"] for row in scores["reliability"]] == [2]
+        assert not any(name.startswith("expected") for name in scores)
 
 
 def test_other_images_are_an_error() -> None:

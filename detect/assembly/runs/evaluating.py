@@ -96,7 +96,8 @@ def evaluate_predictions(settings: EvaluateSettings) -> int:
     radius = _match_radius(settings, predictions, compared, _others(annotations, pairs))
     tell_radius(radius, settings.iou)
     criterion = Criterion(radius.file_px, settings.iou)
-    scores = score_scenes(compared.found, compared.truth, criterion, compared.every)
+    probable = bool(predictions.expected)
+    scores = score_scenes(compared.found, compared.truth, criterion, compared.every, probable=probable)
     group_of = {image.name: image.group for image in annotations.images}
     training = TrainingImages.from_record(model.get(TRAINING_IMAGES) or {})
     scores = with_seen(scores, training, {image: group_of[key] for image, key in pairs.items()})

@@ -158,7 +158,9 @@ def _score_images(
     labelled = {image.name: outside(image.objects, image.ignored) for image in images}
     truth, not_seen = seen_truth(labelled, scenes, card.bands)
     warn_of_unknown(truth, card.classes)
-    scores = {**score_scenes(found, truth, criterion, all_of(images, every)), "objects_not_seen": not_seen}
+    probable = card.calibration is not None
+    scores = score_scenes(found, truth, criterion, all_of(images, every), probable=probable)
+    scores["objects_not_seen"] = not_seen
     scores["false_alarms_per_megapixel"] = false_alarms_per_megapixel(scores, images, shares)
     training = TrainingImages.from_record(card.training)
     scores = with_seen(scores, training, {image.name: image.group for image in images})
