@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from detect.imagery.resolution import Resolution
+from detect.inference import engine as engines
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.formats.detections_csv import read_detections
 from detect.nets.facts.probabilities import Calibration
@@ -657,3 +659,20 @@ def test_probabilities_change_no_count_and_are_added_up(trained, planted, tmp_pa
         assert run[name] == pytest.approx(model[name], abs=1e-3), name
     assert run["expected"] == pytest.approx(counts["expected"].sum(), abs=1e-2)
     assert "Are scores probabilities?" in (tmp_path / "made/report.html").read_text()
+
+    with mock.patch.object(engines, "MOST_CANDIDATES", 0):
+        base = (f"model={tmp_path / 'made.safetensors'}", f"images={planted / 'images'}", f"output={tmp_path / 'few'}")
+        assert call("predict", *base, "write=[tables,candidates]").code == 0
+        two = call("evaluate", f"model={tmp_path / 'made.safetensors'}", *given, f"output={tmp_path / 'm'}")
+    one = call(
+        "evaluate",
+        f"predictions={tmp_path / 'few'}",
+        f"annotations={truth}",
+        f"output={tmp_path / 'few'}",
+        "radius=9",
+    )
+    assert (one.code, two.code) == (0, 0) and "numbers of all candidates are left out" in two.log, one.log + two.log
+    run, model = (json.loads((tmp_path / name / "scores.json").read_text()) for name in ("few", "m"))
+    assert run["ece"] is model["ece"] is run["brier"] is model["brier"] is None
+    assert "expected" not in run and "expected" not in model
+    assert run["ece_found"] == pytest.approx(model["ece_found"], abs=1e-3)

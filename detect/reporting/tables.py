@@ -147,6 +147,11 @@ def read_facts(path: Path) -> dict[str, dict[str, str]]:
     }
 
 
+def earlier_remark(text: str) -> str:
+    """Return as `unlike_in` what earlier versions wrote as `unlike`: in what an image's light is unlike; or nothing."""
+    return f"light: {text}" if text else ""
+
+
 def _facts_of(table: pd.DataFrame) -> dict[str, str]:
     """Return the columns behind the total of a table of counts that hold facts, by fact."""
     columns = list(table.columns)

@@ -125,8 +125,10 @@ class PredictionFolder:
         return all(part.area < number for part in record.areas)
 
     def _is_drawn(self, name: str) -> bool:
-        """Return whether the pictures of an image that are asked for are there."""
-        return all(picture.is_file() for picture, _, asked in self._pictures(name) if asked)
+        """Return whether the pictures of an image that are asked for are there, and the candidates if it has some."""
+        crowded = self.journal.records[name].crowded
+        none = {self.paths.candidates(name)} if crowded else set()
+        return all(picture.is_file() for picture, _, asked in self._pictures(name) if asked and picture not in none)
 
     def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
         """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
@@ -166,7 +168,7 @@ class PredictionFolder:
         inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
         candidates = self._candidates(name, scene, result)
         for picture, folder, asked in self._pictures(name):
-            if not asked:
+            if not asked or (picture == self.paths.candidates(name) and candidates is None):
                 remove_written(picture, folder)
         if HEATMAPS in self.wanted:
             write_map(
@@ -179,10 +181,8 @@ class PredictionFolder:
             )
         if self.previewed:
             self._write_pictures(name, scene, result, inside)
-        if CANDIDATES in self.wanted:
-            write_detections(
-                {name: inside.detections if candidates is None else candidates}, self.paths.candidates(name)
-            )
+        if CANDIDATES in self.wanted and candidates is not None:
+            write_detections({name: candidates}, self.paths.candidates(name))
         self.paths.scores.unlink(missing_ok=True)
         self.journal.add(name, self._record(name, scene, result, inside, candidates))
         self._complete.add(name)
@@ -221,6 +221,7 @@ class PredictionFolder:
             outside=inside.outside,
             beside=self._beside[name],
             expected=None if probable is None else float(probable.score.sum()),
+            crowded=result.crowded,
         )
 
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:
@@ -272,7 +273,7 @@ class PredictionFolder:
             "pixels": sum(record.pixels for record in found.values()),
             "valid_pixels": sum(record.pixels if record.valid is None else record.valid for record in found.values()),
             "images": {"done": len(found), "failed": len(self.failures)},
-            "notes": [*run.get("notes", ()), *self.ground.remarks],
+            "notes": [*run.get("notes", ()), *self.ground.remarks, *_notes_on_crowded(found)],
             **self.ground.facts(),
             "sources": {name: record.path for name, record in found.items()},
         }
@@ -298,6 +299,17 @@ class PredictionFolder:
             page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
         self.written.write({RUN_FACTS: self._run_facts({**run, **measured()})})
         return page
+
+
+def _notes_on_crowded(found: Mapping[str, Record]) -> list[str]:
+    """Return a sentence on the images of which candidates are not kept."""
+    names = [name for name, record in found.items() if record.crowded]
+    if not names:
+        return []
+    return [
+        f"{len(names)} images, such as {names[0]}, have a million places or more that may be objects by their scores: "
+        "no candidates are kept of them, and no number is expected by probabilities"
+    ]
 
 
 def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:

@@ -1,7 +1,9 @@
 """Predictions: the tables that a run of `detect.predict` wrote, read back for the report."""
 
+import logging
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,14 +28,22 @@ from detect.reporting.tables import (
     MAX_COUNT,
     SURVEYED_HA,
     SURVEYED_SHARE,
+    UNLIKE,
     UNLIKE_IN,
+    earlier_remark,
     read_counts,
     read_facts,
     read_text_table,
 )
 
+SHARE = re.compile(r"[01](\.\d+)?")
+"""A share in [0, 1] as text."""
+
 MOST_KINDS = 4
 """Most kinds of what images are unlike in that a remark sums up."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def read_predictions(folder: Path) -> Predictions:
     failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
     facts = read_facts(paths.counts)
     surveyed = _surveyed(paths.counts, facts)
-    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(facts.get(UNLIKE_IN, {}))
+    remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(_unlike_in(facts))
     remarks += _remarks_on_damage(facts.get(DAMAGED, {}))
     areas = read_area_table(paths.areas) if _is_there(paths.areas) else None
     remarks += _remarks_on_masks(surveyed)
@@ -135,7 +145,13 @@ def read_candidates(folder: Path, images: Sequence[str], classes: Sequence[str])
     """
     paths = PredictionPaths(folder)
     files = {name: paths.candidates(name) for name in images}
-    if not all(os.path.lexists(file) for file in files.values()):
+    there = sum(os.path.lexists(file) for file in files.values())
+    if there < len(files):
+        if there:
+            logger.warning(
+                "candidates are kept of %d of %d images of %s: numbers of all candidates are left out",
+                *(there, len(files), folder),
+            )
         return None
     for file in files.values():
         check_inside(file, folder)
@@ -177,6 +193,13 @@ def _remarks_on_unlike(unlike: dict[str, str]) -> list[str]:
         f"{len(unlike)} images are unlike those that the model learned from ({summed}), so look at them before "
         f"believing their counts, such as {name}: {reason}."
     ]
+
+
+def _unlike_in(facts: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return in what each image is unlike the training images; tables of earlier versions have it in another column."""
+    cells = facts.get(UNLIKE, {})
+    earlier = {name: earlier_remark(cell) for name, cell in cells.items() if not SHARE.fullmatch(cell)}
+    return {**earlier, **facts.get(UNLIKE_IN, {})}
 
 
 def _remarks_on_damage(damaged: dict[str, str]) -> list[str]:

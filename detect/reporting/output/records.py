@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from detect.imagery.ground.valid_outline import outline_of_text
 from detect.imagery.validity.sidecar import beside_of
 from detect.labels.detections import Detections
 from detect.reporting.output.area_parts import AreaPart
+from detect.reporting.tables import earlier_remark
 
 FACTS = (
     "path",
@@ -35,6 +37,7 @@ FACTS = (
     "outside",
     "beside",
     "expected",
+    "crowded",
 )
 """What a line says of an image, beside its name and what was found."""
 
@@ -63,6 +66,7 @@ class Record:
         outside: how many objects lay in none of them, and are not among the detections.
         beside: digest of the files beside the source that say where it lies, empty without any.
         expected: number of objects by the sum of probabilities; None where scores are none.
+        crowded: whether so much of it may be an object that candidates are not kept.
     """
 
     path: str
@@ -84,6 +88,7 @@ class Record:
     outside: int = 0
     beside: str = ""
     expected: float | None = None
+    crowded: bool = False
 
     @property
     def surveyed_share(self) -> float | None:
@@ -168,8 +173,7 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         damaged=_text(data.get("damaged", "")),
         valid=_share_of(pixels, data.get("valid")),
         hectares=_amount("an area", data.get("hectares")),
-        unlike=_share(data.get("unlike")),
-        unlike_in=_text(data.get("unlike_in", "")),
+        **_unlike(data),
         shape=(height, width),
         object_wh=None if data["object_wh"] is None else _pair(data["object_wh"]),
         placement=_placement(data["placement"]),
@@ -179,7 +183,16 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         outside=_whole(data.get("outside", 0)),
         beside=_text(data.get("beside", "")),
         expected=_amount("an expected number", data.get("expected")),
+        crowded=_flag(data.get("crowded", False)),
     )
+
+
+def _unlike(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how far an image is from the training images and in what; earlier versions had a text and no share."""
+    unlike = data.get("unlike")
+    if isinstance(unlike, str):
+        return {"unlike": None, "unlike_in": earlier_remark(unlike)}
+    return {"unlike": _share(unlike), "unlike_in": _text(data.get("unlike_in", ""))}
 
 
 def _share_of(pixels: int, valid: Any) -> int | None:
@@ -235,6 +248,12 @@ def _pairs(numbers: Any) -> NDArray[np.float64]:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"must be a text, got {type(value).__name__}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"must be true or false, got {str(value)[:40]}")
     return value
 
 

@@ -254,3 +254,21 @@ def test_a_line_of_an_earlier_version_is_called_so(out: Path, image: Path) -> No
     path.write_text(json.dumps(line) + "\n")
     with pytest.raises(ValueError, match=r"'shape' is missing.*earlier versions.*overwrite=true"):
         Journal(out)
+
+
+def test_lines_of_earlier_versions_keep_in_what_an_image_is_unlike(out: Path, image: Path) -> None:
+    """They had it as `unlike`, a text that is empty of most images, and no share of it."""
+    path = out / STATE / "journal.jsonl"
+    for name in ("a", "b"):
+        add(Journal(out), name, image, 1, detections([]))
+    earlier = []
+    for line, text in zip(path.read_bytes().splitlines(), ("all black", ""), strict=True):
+        facts = json.loads(line)
+        for later in ("unlike_in", "expected", "crowded"):
+            del facts[later]
+        earlier.append(json.dumps({**facts, "unlike": text}).encode() + b"\n")
+    path.write_bytes(b"".join(earlier))
+    records = Journal(out).records
+    assert [record.unlike for record in records.values()] == [None, None]
+    assert [record.unlike_in for record in records.values()] == ["light: all black", ""]
+    assert not any(record.crowded for record in records.values())

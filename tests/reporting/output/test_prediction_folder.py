@@ -145,6 +145,26 @@ def test_expected_numbers_and_candidates_are_those_of_a_run_in_one_go(images: Pa
     assert "2.6 objects" in (whole / "report.html").read_text()
 
 
+def test_of_an_image_with_too_many_candidates_no_table_of_them_is_written(images: Path, out: Path) -> None:
+    """It is done without one, the run says so, and whoever reads the candidates of all images gets none."""
+    card = replace(CARD, calibration={"slope": 1.0, "intercept": 0.0})
+    wanted = (*PRODUCTS[:4], "candidates")
+    sink = PredictionFolder(out, card, named(images), wanted)
+    for name in NAMES:
+        made = result(2)
+        known = {"candidates": made.detections} if name != "d.png" else {"crowded": True}
+        sink.write(name, open_scene(images / name), replace(made, **known))
+    sink.finish({"notes": []}, 200)
+    kept = PredictionPaths(out).candidates
+    assert [kept(name).exists() for name in NAMES] == [True, True, False]
+    (note,) = json.loads((out / "run.json").read_text())["notes"]
+    assert note.startswith("1 images, such as d.png, have a million places or more")
+    assert read_candidates(out, NAMES, card.classes) is None
+    assert np.isnan(pd.read_csv(out / "counts.csv")["expected"][2])
+    again = PredictionFolder(out, card, named(images), wanted)
+    assert all(again.has(name, images / name) for name in NAMES) and not again.without_pictures
+
+
 def test_scores_that_are_no_probabilities_expect_nothing(images: Path, out: Path) -> None:
     sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     sink.write("a.png", open_scene(images / "a.png"), replace(result(2), candidates=result(3).detections))

@@ -45,12 +45,22 @@ def test_damaged_files_are_named(folder, name, text, message):
     assert name in str(caught.value)
 
 
-def test_candidates_are_read_of_all_images_or_none_and_not_from_elsewhere(folder, tmp_path):
+def test_what_earlier_versions_say_of_unlike_images_is_kept(folder):
+    """They had the text in the column where the share is now, and no other."""
+    (folder / "counts.csv").write_text("image,cow,sheep,total,unlike\na/b.jpg,3,1,4,much darker\nc.jpg,1,0,1,\n")
+    (remark,) = (remark for remark in read_predictions(folder).remarks if "unlike" in remark)
+    assert remark.startswith("1 images are unlike") and remark.endswith("such as a/b.jpg: light: much darker.")
+    (folder / "counts.csv").write_text("image,cow,sheep,total,unlike\na/b.jpg,3,1,4,0.970\nc.jpg,1,0,1,1.000\n")
+    assert not any("unlike" in remark for remark in read_predictions(folder).remarks)
+
+
+def test_candidates_are_read_of_all_images_or_none_and_not_from_elsewhere(folder, tmp_path, caplog):
     header = "image,x,y,w,h,score,label\n"
     (folder / "candidates/a").mkdir(parents=True)
     (folder / "candidates/a/b.jpg.csv").write_text(f"{header}a/b.jpg,1,2,,,0.03,cow\n")
     names, classes = ["a/b.jpg", "c.jpg"], ("cow", "sheep")
     assert read_candidates(folder, names, classes) is None
+    assert "candidates are kept of 1 of 2 images" in caplog.text
     (folder / "candidates/c.jpg.csv").write_text(header)
     read = read_candidates(folder, names, classes)
     assert read is not None and [len(read[name]) for name in names] == [1, 0]
