@@ -238,9 +238,15 @@ def predict_folder(
 
 
 def expected_text(sink: "PredictionFolder") -> str:
-    """Return the number of objects that is expected by probabilities in words; empty where no image has one."""
-    numbers = [record.expected for record in sink.found.values() if record.expected is not None]
-    return f", {sum(numbers):.1f} expected by their probabilities," if numbers else ""
+    """Return the number of objects that is expected by probabilities in words; empty where no image has one.
+
+    It is a sum over images: what several of them show is in it as often, which is said where that is looked for.
+    """
+    found = sink.found
+    numbers = [record.expected for record in found.values() if record.expected is not None]
+    some = f" (of {len(numbers)} of the images)" if len(numbers) < len(found) else ""
+    again = "" if sink.ground.seen is None else " with repeats"
+    return f", {sum(numbers):.1f} expected by their probabilities{some}{again}," if numbers else ""
 
 
 def log_unlike(unlike: Mapping[str, str]) -> None:

@@ -193,6 +193,18 @@ def _may_be_linked(overlay: Path, folder: Path) -> bool:
     return True
 
 
+def _expected(content: Predictions) -> str | None:
+    """Return the number of objects that is expected by probabilities, in words; None where no image has one.
+
+    It is a sum over images: what several of them show is in it as often, which is said where that was looked for.
+    """
+    if not content.expected:
+        return None
+    some = f" in {len(content.expected):,} images" if len(content.expected) < len(content.counts) else ""
+    again = ", with repeats in several images" if _different(content) is not None else ""
+    return f"{sum(content.expected.values()):,.1f} objects{some}{again}"
+
+
 def _facts(content: Predictions) -> list[tuple[str, str]]:
     """Return (name, value as text) of the model, its settings and the amount of data.
 
@@ -204,7 +216,7 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
-        ("Expected by probabilities", f"{sum(content.expected.values()):,.1f} objects" if content.expected else None),
+        ("Expected by probabilities", _expected(content)),
         ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
         ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
         ("Images resampled by", model.get("image_scale") if model.get("image_scale") != 1 else None),

@@ -96,6 +96,21 @@ def test_the_page_says_what_computed_the_counts(folder):
         assert f"Computed with {words} " in read(page_of(folder))[1].text
 
 
+def test_the_page_says_of_how_many_images_and_whether_repeats_are_expected(folder):
+    """0.5 and 2.25 objects; without the second image, of one; with overlap, what several images show is in it again."""
+
+    def shown(second: str, run: dict) -> str:
+        rows = f"a/b.jpg,3,1,4,0.500\nc.jpg,1,0,1,{second}\n"
+        (folder / "counts.csv").write_text(f"image,cow,sheep,total,expected\n{rows}")
+        (folder / "run.json").write_text(json.dumps(run))
+        (found,) = re.findall(r"Expected by probabilities</dt>\s*<dd[^>]*>([^<]*)", page_of(folder).read_text())
+        return found
+
+    assert shown("2.250", {}) == "2.8 objects"
+    assert shown("", {}) == "0.5 objects in 1 images"
+    assert shown("2.250", {"overlap": {"unique": 4}}) == "2.8 objects, with repeats in several images"
+
+
 def test_the_page_loads_nothing_from_anywhere(folder, scores):
     source, page = read(page_of(folder, scores))
     assert page.loads and all(address.startswith("data:") for address in page.loads)
