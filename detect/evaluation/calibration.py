@@ -28,7 +28,7 @@ Tables = Mapping[str, Detections]
 """Detections, or ground truth, by image."""
 
 
-def fit_calibration(found: Tables, truth: Tables, criterion: Criterion) -> Calibration | None:
+def fit_calibration(found: Tables, truth: Tables, criterion: Criterion, threshold: float) -> Calibration | None:
     """Return what makes probabilities of scores, learned from candidates in labelled images; None of too few.
 
     It is logistic regression on log odds, with the targets (n + 1) / (n + 2) and 1 / (m + 2) of n objects and m that
@@ -38,6 +38,7 @@ def fit_calibration(found: Tables, truth: Tables, criterion: Criterion) -> Calib
         found: candidates of each image down to a low score, whatever their class.
         truth: the annotated objects of the same images.
         criterion: when a candidate and an object are one.
+        threshold: least score that counts; a line so steep that scores there have one probability is left out.
 
     Raises:
         ValueError: the images differ.
@@ -63,6 +64,13 @@ def fit_calibration(found: Tables, truth: Tables, criterion: Criterion) -> Calib
         logger.warning("scores are not made probabilities: higher ones are objects less often in the validation images")
         return None
     made = Calibration(slope, intercept)
+    if not made.keeps(scores, threshold):
+        logger.warning(
+            "scores are not made probabilities: objects and the rest are so far apart in the validation images that "
+            "scores near the threshold %.3f would all be %.9g (slope %.3g)",
+            *(threshold, float(made(threshold)), slope),
+        )
+        return None
     logger.info(
         "scores are made probabilities by %d candidates in the validation images, %d of them objects: 0.2, 0.5 and 0.8 "
         "of the network become %.2f, %.2f and %.2f",

@@ -248,7 +248,7 @@ def choose(candidates: Candidates, truth: Mapping[str, Detections], settings: Co
     """
     best, criterion, classes = select(candidates, truth, settings), settings.criterion, spec.classes
     all_found, threshold, record = candidates[best.separation], best.threshold, None
-    calibration = fit_calibration(all_found, truth, criterion)
+    calibration = fit_calibration(all_found, truth, criterion, threshold)
     if calibration is not None:
         all_found, record = probable(all_found, calibration), calibration.to_record()
         threshold = float(calibration(threshold))

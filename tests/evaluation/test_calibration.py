@@ -37,7 +37,7 @@ def drawn(number: int, shrunk: float) -> tuple[Detections, Detections]:
 def test_known_probabilities_come_back() -> None:
     """Log odds halved on the way are doubled again: the slope is 2 and the intercept 0."""
     found, truth = drawn(20000, 0.5)
-    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR)
+    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR, 0.5)
     assert fitted is not None
     assert fitted.slope == pytest.approx(2, abs=0.1)
     assert fitted.intercept == pytest.approx(0, abs=0.1)
@@ -46,7 +46,7 @@ def test_known_probabilities_come_back() -> None:
 def test_probabilities_add_up_to_the_objects() -> None:
     """Of n objects and m others the sum is that of the targets, n (n + 1) / (n + 2) + m / (m + 2)."""
     found, truth = drawn(1000, 0.5)
-    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR)
+    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR, 0.5)
     assert fitted is not None
     n, m = len(truth), len(found) - len(truth)
     assert fitted(found.score).sum() == pytest.approx(n * (n + 1) / (n + 2) + m / (m + 2), rel=1e-3)
@@ -54,7 +54,7 @@ def test_probabilities_add_up_to_the_objects() -> None:
 
 def test_calibrated_scores_are_more_reliable() -> None:
     found, truth = drawn(5000, 0.5)
-    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR)
+    fitted = fit_calibration({"i": found}, {"i": truth}, NEAR, 0.5)
     assert fitted is not None
     made = probable({"i": found}, fitted)
     before, after = (reliability(each, {"i": truth}, NEAR)["ece"] for each in ({"i": found}, made))
@@ -63,7 +63,7 @@ def test_calibrated_scores_are_more_reliable() -> None:
 
 def test_scores_that_part_objects_from_the_rest_have_finite_probabilities() -> None:
     found = line([10.0 * i for i in range(40)], [0.9] * 20 + [0.1] * 20)
-    fitted = fit_calibration({"i": found}, {"i": line([10.0 * i for i in range(20)])}, NEAR)
+    fitted = fit_calibration({"i": found}, {"i": line([10.0 * i for i in range(20)])}, NEAR, 0.5)
     assert fitted is not None
     assert fitted(0.9) == pytest.approx(21 / 22, abs=1e-3)
     assert fitted(0.1) == pytest.approx(1 / 22, abs=1e-3)
@@ -71,14 +71,27 @@ def test_scores_that_part_objects_from_the_rest_have_finite_probabilities() -> N
 
 def test_of_too_few_there_is_none_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert fit_calibration({"i": line([0, 10], [0.9, 0.1])}, {"i": line([0])}, NEAR) is None
+        assert fit_calibration({"i": line([0, 10], [0.9, 0.1])}, {"i": line([0])}, NEAR, 0.5) is None
     assert "2 candidates in the validation images 1 are objects" in caplog.text
 
 
 def test_scores_that_are_the_wrong_way_round_are_not_turned(caplog: pytest.LogCaptureFixture) -> None:
     found = line([10.0 * i for i in range(40)], [0.1] * 20 + [0.9] * 20)
-    assert fit_calibration({"i": found}, {"i": line([10.0 * i for i in range(20)])}, NEAR) is None
+    assert fit_calibration({"i": found}, {"i": line([10.0 * i for i in range(20)])}, NEAR, 0.5) is None
     assert "less often" in caplog.text
+
+
+def test_a_line_so_steep_that_scores_at_the_threshold_are_one_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """Scores of 0.5 -+ 0.025 are -+0.1 in log odds, their probabilities 1 / 22 and 21 / 22 -+3.04: a slope of 30.
+
+    Then 0.85 has log odds of 52, and is 1 to the last digit; 0.5 is a half.
+    """
+    found = {"i": line([10.0 * i for i in range(40)], [0.525] * 20 + [0.475] * 20)}
+    truth = {"i": line([10.0 * i for i in range(20)])}
+    made = fit_calibration(found, truth, NEAR, 0.5)
+    assert made is not None and made.slope == pytest.approx(30.4, abs=0.5)
+    assert fit_calibration(found, truth, NEAR, 0.85) is None
+    assert "scores near the threshold 0.850 would all be 1 (slope" in caplog.text
 
 
 def test_the_higher_of_two_candidates_of_an_object_is_it() -> None:
@@ -155,4 +168,4 @@ def test_of_the_found_alone_nothing_is_told_of_all_candidates() -> None:
 
 def test_other_images_are_an_error() -> None:
     with pytest.raises(ValueError, match="other images"):
-        fit_calibration({"i": line([0])}, {"j": line([0])}, NEAR)
+        fit_calibration({"i": line([0])}, {"j": line([0])}, NEAR, 0.5)

@@ -49,6 +49,12 @@ class Calibration:
         """Return the scores that have these probabilities, in [0, 1]."""
         return np.asarray(expit((_log_odds(probabilities) - self.intercept) / self.slope), np.float64)
 
+    def keeps(self, scores: NDArray[np.float64], threshold: float) -> bool:
+        """Return whether the same scores count at the probability of a threshold, and it tells the threshold again."""
+        made = float(self(threshold))
+        same = np.array_equal(self(scores) >= made, scores >= threshold)
+        return same and abs(self.threshold_of(made) - threshold) < ROUNDING / 2
+
     def threshold_of(self, probability: float) -> float:
         """Return the score of a probability; 0 where it is below all whose log odds are distinguished."""
         return 0.0 if probability < LEAST_SCORE else float(self.inverse(probability))

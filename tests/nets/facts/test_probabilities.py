@@ -32,3 +32,11 @@ def test_what_is_no_calibration_is_an_error() -> None:
         Calibration(0.0, 1.0)
     with pytest.raises(ValueError, match="slope and intercept"):
         Calibration.from_record({"slope": 1.0, "offset": 0.0})
+
+
+def test_a_threshold_comes_back_unless_its_probability_says_nothing() -> None:
+    """At slope 10 the log odds of 0.5, 0.8 and 0.95 are 0, 13.9 and 29.4; those of 1 - 1e-9 are 20.7."""
+    steep, scores = Calibration(10.0, 0.0), np.linspace(0.02, 0.98, 97)
+    assert [steep.keeps(scores, each) for each in (0.5, 0.8, 0.95)] == [True, True, False]
+    assert steep.threshold_of(float(steep(0.8))) == pytest.approx(0.8, abs=1e-7)
+    assert steep.threshold_of(0.0) == 0.0
