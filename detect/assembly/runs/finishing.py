@@ -176,6 +176,7 @@ def _window_looks(material: TrainingMaterial, net: Net) -> WindowLooks | None:
     known = [
         KnownScene(
             labelled.scene,
+            labelled.name.partition(PART)[0],
             None if labelled.objects.wh is None else np.sqrt(labelled.objects.wh.prod(axis=1)),
         )
         for labelled in material.scenes.split.train

@@ -43,26 +43,29 @@ class KnownScene:
 
     Attributes:
         scene: at the network's resolution.
+        image: its name, which parts of one have in common.
         sizes: (n,) sides of its objects in resampled pixels; None of points.
     """
 
     scene: Scene
+    image: str
     sizes: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """A window that was measured; of some the surroundings as wide again (bands, 2 H, 2 W), to be changed."""
+    """A window that was measured; of some the surroundings as wide again (bands, 2 H, 2 W): whether all are valid."""
 
     measured: Measured
     around: NDArray[np.generic] | None
+    whole: bool
     quarter: int
 
 
 def gather(
     scenes: Sequence[KnownScene], read: Callable[[Scene], SceneReader], meter: WindowMeter
 ) -> WindowLooks | None:
-    """Return what windows of training scenes look like; None where hardly any of them is valid.
+    """Return what windows of training scenes look like; None of a single image, which does not tell how others differ.
 
     Args:
         scenes: the images; of more than the card has room for, some, spread evenly over them.
@@ -79,13 +82,20 @@ def gather(
         for quarter in range(1 if len(chosen) >= ENOUGH_IMAGES else 4)
     ]
     kept = [(number, windows) for number, windows in pieces if windows]
-    if len(kept) < 2:
+    names = [each.image for each in chosen]
+    if len({names[number] for number, _ in kept}) < 2:
         return None
     every = [each for _, windows in kept for each in windows]
     measured = Measured.joined(each.measured for each in every)
     lengths = [len(windows) for _, windows in kept]
-    piece, image = np.repeat(np.arange(len(kept)), lengths), np.repeat([number for number, _ in kept], lengths)
-    changed = _evenly([each for each in every if each.around is not None], MOST_CHANGED)
+    piece, image = (
+        np.repeat(np.arange(len(kept)), lengths),
+        np.repeat([names.index(names[number]) for number, _ in kept], lengths),
+    )
+    looked = [each for each in every if each.around is not None]
+    changed = _evenly([each for each in looked if each.whole] or looked, MOST_CHANGED)
+    if not changed:
+        return None
     changes = {name: _difference(changed, name, meter) for name in CHANGES}
     seen = (measured.light, measured.texture, measured.content)
     return WindowLooks.of(piece.tolist(), image.tolist(), *seen, changes, _sizes(scenes))
@@ -102,10 +112,11 @@ def _windows_of(
             measured = meter.window(*reader.read_valid(window))
             if measured is None:
                 continue
-            around = np.array(reader.read_valid(_around(window))[0]) if id(window) in wide else None
+            around, valid = reader.read_valid(_around(window)) if id(window) in wide else (None, None)
+            whole = valid is not None and bool(valid.all())
             below = 2 * window.row + window.height > scene.shape[0]
             right = 2 * window.col + window.width > scene.shape[1]
-            found.append(_Window(measured, around, 2 * below + right))
+            found.append(_Window(measured, None if around is None else np.array(around), whole, 2 * below + right))
     return found
 
 

@@ -2,8 +2,7 @@
 
 How far each training image, or each quarter of one where there are few, is from the other images is known. The distance
 of a further image of the same scenes then follows Student's distribution of a new observation, in logarithms: of such
-images one in twenty is beyond `WARNING`. Of a single image the quarters are compared with each other, so that all that
-is not like that photograph is said to be unlike.
+images one in twenty is beyond `WARNING`.
 """
 
 from dataclasses import dataclass
@@ -95,9 +94,8 @@ class ShiftJudge:
         scaled = self._scaled(image)
         middle, spread = self._usual(len(image.light))
         images, pieces = len(set(self._image)), len(self._pieces)
-        number, freedom = (images, max(images - 1, (pieces - 1) // ALIKE)) if images > 1 else (pieces, pieces - 1)
-        away = (np.log(_distances(scaled, self._pieces)) - middle) / (spread * np.sqrt(1 + 1 / number))
-        nearer = student.cdf(away, freedom)
+        away = (np.log(_distances(scaled, self._pieces)) - middle) / (spread * np.sqrt(1 + 1 / images))
+        nearer = student.cdf(away, max(images - 1, (pieces - 1) // ALIKE))
         share = float(nearer.max() ** ASPECTS)
         if share < WARNING:
             return Unlike(share)
@@ -131,9 +129,8 @@ class ShiftJudge:
             windows: of a piece that are looked at, as many as there are of the image, spread over it.
         """
         found = []
-        for number, (piece, image) in enumerate(zip(self._pieces, self._image, strict=True)):
+        for piece, image in zip(self._pieces, self._image, strict=True):
             others = [each for each, of in zip(self._pieces, self._image, strict=True) if of != image]
-            others = others or self._pieces[:number] + self._pieces[number + 1 :]
             count = len(piece.light)
             chosen = np.unique(np.linspace(0, count - 1, min(windows, count)).round().astype(int))
             found.append(np.log(_distances(_part(piece, chosen), others)))

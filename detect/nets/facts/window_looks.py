@@ -68,6 +68,8 @@ class WindowLooks:
             check_whole("piece or image of a window", each, 0, MOST_PIECES - 1)
         if set(self.piece) != set(range(max(self.piece) + 1)) or max(self.piece) < 1:
             raise ValueError("pieces of windows must be two or more, numbered from 0 without a gap")
+        if len(set(self.image)) < 2:
+            raise ValueError("windows must be of two images or more")
         if len(set(zip(self.piece, self.image, strict=True))) != max(self.piece) + 1:
             raise ValueError("a piece of windows must be of one image")
         _check_rows("light", self.light, number, 2, MOST_BANDS + 1)

@@ -64,7 +64,7 @@ class Judged:
         self.source = PixelSource(BANDS, 1 << 30)
         looks = Looks.of(np.moveaxis(photograph(0), -1, 0).reshape(3, -1).clip(0, 255).astype(np.uint8))
         self.meter = WindowMeter(net, looks, 16)
-        known = [KnownScene(open_scene(self.write(photograph(seed))), None) for seed in range(images)]
+        known = [KnownScene(open_scene(self.write(photograph(seed))), f"{seed}", None) for seed in range(images)]
         gathered = gather(known, lambda scene: self.source.open(scene, BANDS), self.meter)
         assert gathered is not None
         self.judge = ShiftJudge(gathered)
@@ -98,3 +98,9 @@ def test_a_photograph_that_is_changed_is_unlike_in_that(judged: Judged, name: st
 def test_one_in_twenty_of_the_training_s_kind_is_said_to_be_unlike(judged: Judged) -> None:
     """Of 30, 1.5 are expected, and more than 5 in fewer than one of 300 draws (binomial)."""
     assert sum(bool(judged(photograph(seed)).kinds) for seed in range(200, 230)) <= 5
+
+
+def test_a_single_image_and_its_parts_do_not_tell_how_others_differ(judged: Judged) -> None:
+    scene = open_scene(judged.write(photograph(0)))
+    parts = [KnownScene(scene, "a.png", None)] * 2
+    assert gather(parts, lambda each: judged.source.open(each, BANDS), judged.meter) is None
