@@ -85,3 +85,28 @@ def test_a_card_keeps_them_and_earlier_formats_have_none() -> None:
         damaged = {**header, "window_looks": {**header["window_looks"], **wrong}}
         with pytest.raises(ValueError, match="cannot be read"):
             ModelCard.from_json(json.dumps(damaged))
+
+
+def test_an_image_whose_quarters_lie_around_its_middle_is_not_unlike() -> None:
+    """The quarters of the first of seven images differ by 3 from its middle, those of the others by 0.1.
+
+    What is measured of the first image as a whole lies in its middle: 3 from each quarter, where 24 of the 28 pieces
+    are at most 0.14 from another, but 0 from the image that was learned from.
+    """
+    corners = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    away = np.concatenate([(3 if image == 0 else 0.1) * corners + 20 * image for image in range(7)])
+    light = np.repeat(np.pad(away, ((0, 0), (0, 2))), 3, axis=0)
+    rng = np.random.default_rng(7)
+    texture, content = rng.normal(0, 1, (84, 3)), rng.normal(0, 1, (84, CONTENT))
+    changes = {name: np.ones(3 + CONTENT) for name in CHANGES}
+    looks = WindowLooks.of(
+        np.repeat(np.arange(28), 3).tolist(),
+        np.repeat(np.arange(7), 12).tolist(),
+        light,
+        texture,
+        content,
+        changes,
+        None,
+    )
+    share = ShiftJudge(looks).unlike(Measured(light[:12], texture[:12], content[:12])).share
+    assert share is not None and share < 0.5
