@@ -89,10 +89,14 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_photograph_that_is_changed_is_unlike_in_that(judged: Judged, name: str) -> None:
+    """Each of 12 is told, and 7 are named right, which one of four names by chance would be in 1.4 % (binomial).
+
+    What is enlarged is blurred too, and few windows of a small photograph do not always tell these apart.
+    """
     change, kind = CHANGED[name]
-    found = [judged(change(seed)) for seed in (101, 102)]
-    assert [each.share is not None and each.share >= WARNING for each in found] == [True, True]
-    assert all(kind in each.kinds for each in found), found
+    found = [judged(change(seed)) for seed in range(100, 112)]
+    assert all(each.share is not None and each.share >= WARNING for each in found)
+    assert sum(kind in each.kinds for each in found) >= 7, found
 
 
 def test_one_in_twenty_of_the_training_s_kind_is_said_to_be_unlike(judged: Judged) -> None:
