@@ -1,1 +1,1 @@
-"""Whether an image is unlike the training scenes, and in what: measured on windows of it, judged by scenes left out."""
+"""Whether an image is unlike the training scenes, and in what: measured on windows, judged as training images are."""
