@@ -24,9 +24,10 @@ from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
 from detect.imagery.validity.declared import ALL_VALID, Validity, with_data
 from detect.imagery.validity.filling import filled
-from detect.inference.engine import Engine, SceneResult
+from detect.inference.engine import Engine
 from detect.inference.run import decoded, map_scene
 from detect.inference.runtimes.torch_runtime import pick_device
+from detect.inference.scene_result import SceneResult
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard

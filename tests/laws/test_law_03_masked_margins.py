@@ -15,10 +15,11 @@ from PIL import Image
 from torch import nn
 
 from detect.imagery.scenes import Scene, open_scene
-from detect.inference.engine import Engine, SceneResult
+from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene
 from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard
 from tests.engines import assert_same_objects, coarse, disc_net, discs, hexagons, lively

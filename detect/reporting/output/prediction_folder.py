@@ -50,7 +50,7 @@ from detect.reporting.tables import (
 from detect.reporting.writing import json_bytes, write_picture
 
 if TYPE_CHECKING:
-    from detect.inference.engine import SceneResult
+    from detect.inference.scene_result import SceneResult
     from detect.inference.tiles import Failure
     from detect.nets.card import ModelCard
 

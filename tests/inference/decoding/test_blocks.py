@@ -14,8 +14,8 @@ from detect.inference.decoding.blocks import blocks, likeliest, planes
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import foreground, posteriors
-from detect.inference.engine import SceneResult
 from detect.inference.plan import make_plan
+from detect.inference.scene_result import SceneResult
 from detect.inference.stitching import Stitcher
 from detect.inference.views import Views
 from detect.labels.detections import Detections

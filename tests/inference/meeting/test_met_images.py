@@ -12,12 +12,13 @@ from PIL import Image
 
 from detect.imagery.scenes import open_scene
 from detect.inference.decoding.decoder import decoder_of
-from detect.inference.engine import Engine, SceneResult
+from detect.inference.engine import Engine
 from detect.inference.meeting.batch_norms import BatchNorms
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_choice import FACTORS, ScaleChoice, clarity
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
+from detect.inference.scene_result import SceneResult
 from detect.inference.tiles import Source
 from detect.nets.facts.looks import Looks
 from tests.engines import assert_same_objects, coarse, disc_net, discs, engine, hexagons, write

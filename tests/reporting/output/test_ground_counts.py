@@ -17,7 +17,7 @@ from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.validity.gathered import ValidPixels
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import posteriors
-from detect.inference.engine import SceneResult
+from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections
 from detect.reporting.output.area_table import area_table, read_area_table
 from detect.reporting.output.ground_counts import GroundCounts
