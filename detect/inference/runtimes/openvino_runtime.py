@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache as remembered
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,8 @@ class OpenVinoRuntime:
     def __init__(
         self, net: nn.Module, bands: int, stride: int, dtype: str, precision: str, cache: Path | None = None
     ) -> None:
-        openvino = import_openvino()
         self.device = _CPU
-        self._core = openvino.Core()
+        self._core = _shared_core()
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision not in ("auto", "32", "bf16"):
             raise ValueError(f"runtime.precision of OpenVINO must be auto, 32 or bf16, got {precision}")
@@ -224,6 +224,20 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@remembered
+def _shared_core() -> Any:
+    """Return the process's one OpenVINO core, which lives as long as the process.
+
+    A core's CPU plugin takes over the thread's alternate signal stack and, when it goes, puts back the one that it
+    found: with two cores that go in the order in which they came, that is the first one's, which is gone, and the next
+    signal (Ctrl-C, a worker's end) kills the process.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    return import_openvino().Core()
 
 
 def compile_cache() -> Path | None:

@@ -1,4 +1,7 @@
 import copy
+import ctypes
+import gc
+import os
 import sys
 from pathlib import Path
 
@@ -167,3 +170,29 @@ def test_half_the_digits_are_close_and_given_back_in_float32() -> None:
     for name, wanted in (("32", [1.0625, 257]), ("bf16", [1.0625, 256])):
         found = TorchRuntime(net, torch.device("cpu"), name)(pixels)
         assert found.dtype == np.float32 and found.ravel().tolist() == wanted
+
+
+class SignalStack(ctypes.Structure):
+    """The C library's `stack_t` on Linux: where a thread's signal handlers keep what they need."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stack's layout is Linux's")
+def test_networks_that_came_and_went_leave_signal_handlers_a_stack() -> None:
+    """The first made goes first; without a stack that can be read the next signal would kill the process."""
+    net, _ = lively(16)
+    first, second = (OpenVinoRuntime(net, 3, 16, "uint8", "32") for _ in range(2))
+    del first
+    gc.collect()
+    del second
+    gc.collect()
+    library, stack = ctypes.CDLL(None), SignalStack()
+    assert library.sigaltstack(None, ctypes.byref(stack)) == 0
+    if stack.start:
+        taken, given = os.pipe()
+        try:
+            assert library.write(given, ctypes.c_void_p(stack.start), stack.size) == stack.size
+        finally:
+            os.close(taken)
+            os.close(given)
