@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from detect.evaluation.matching import Criterion
-from detect.evaluation.survey.design import SurveyDesign
-from detect.evaluation.survey.estimates import Estimate, estimate
+from detect.evaluation.survey.design import SurveyDesign, expected_distinct
+from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.intervals import CONFIDENCE
 from detect.evaluation.survey.partition import SurveyWindows
+from detect.evaluation.survey.rates import Rate, rate
 from detect.labels.detections import Detections
+
+WANTED = 0.1
+"""Half the width of an interval, over the total, for which the number of windows is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +42,6 @@ class ReviewedSurvey:
     true: NDArray[np.int64]
     counts: NDArray[np.int64]
     hits: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of the detector's, such as its recall, with its 95 % interval; None where it is not defined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -85,25 +82,51 @@ def survey_estimates(survey: ReviewedSurvey, groups: Mapping[str, NDArray[np.boo
     """
     design, reviewed = survey.design, survey.reviewed
     true, counts = survey.true.sum(axis=1), survey.counts.sum(axis=1)
+    trust = trust_in_counts(design, reviewed, true, counts)
+    whole = estimate(design, reviewed, true, counts, trust)
 
     def within(mask: NDArray[np.bool_]) -> Estimate:
-        return estimate(design, reviewed, np.where(mask, true, 0), np.where(mask, counts, 0))
+        return estimate(design, reviewed, np.where(mask, true, 0), np.where(mask, counts, 0), trust, mask)
 
+    nothing = Rate(None, None, None)
+    hits = None if survey.hits is None else survey.hits.sum(axis=1)
     pixels = np.where(design.probability > 0, survey.windows.pixels, 0)
     return SurveyEstimates(
-        whole=estimate(design, reviewed, true, counts),
+        whole=whole,
         classes={
-            name: estimate(design, reviewed, survey.true[:, i], survey.counts[:, i])
+            name: estimate(design, reviewed, survey.true[:, i], survey.counts[:, i], trust)
             for i, name in enumerate(survey.classes)
         },
         images={name: within(survey.windows.of_image(name)) for name in survey.windows.images},
         groups={name: within(mask) for name, mask in (groups or {}).items()},
-        recall=Rate(None, None, None),
-        precision=Rate(None, None, None),
-        windows_reviewed=int(reviewed.sum()),
+        recall=nothing if hits is None else rate(design, reviewed, hits, true),
+        precision=nothing if hits is None else rate(design, reviewed, hits, counts),
+        windows_reviewed=int(reviewed[design.probability > 0].sum()),
         share_reviewed=float(pixels[reviewed].sum() / pixels.sum()),
-        windows_for_10_percent=None,
+        windows_for_10_percent=windows_for(design, whole, WANTED),
     )
+
+
+def windows_for(design: SurveyDesign, whole: Estimate, part: float) -> int | None:
+    """Return how many distinct windows, those reviewed too, would give an interval of a part to either side.
+
+    The width of an interval falls with the square root of the draws, (half / (part x total))^2 times as many are
+    needed, which take `expected_distinct` windows.
+
+    Args:
+        design: of the survey.
+        whole: the estimate so far.
+        part: of the total, such as 0.1.
+
+    Returns:
+        The number, at most that of all windows that can be drawn; None where it cannot be told: before an estimate, or
+        where nothing was found or no error was seen.
+    """
+    if whole.method != "t" or whole.high is None or whole.total <= 0:
+        return None
+    half = max(whole.high - whole.total, float(stdtrit(whole.draws - 1, (1 + CONFIDENCE) / 2)) * whole.error)
+    draws = whole.draws * (half / (part * whole.total)) ** 2
+    return math.ceil(expected_distinct(design.probability, draws))
 
 
 def survey_facts(estimates: SurveyEstimates) -> dict[str, Any]:
