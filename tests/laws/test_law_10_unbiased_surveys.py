@@ -13,10 +13,10 @@ from detect.evaluation.survey.partition import survey_windows
 from tools.survey_worlds import CASES, UNSURE, make_world, simulate, summarise
 
 NUMBERS = st.lists(st.integers(0, 9), min_size=4, max_size=4)
-GRID, WORLDS, REPEATS = (15, 20), 8, 75
+GRID, WORLDS, REPEATS = (15, 20), 8, 45
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_law_10_the_mean_over_all_surveys_is_the_truth(true: list[int], counts: list[int], expected: list[int]) -> None:
     """All 4^3 surveys of three draws, each weighed by its probability: the sum is the total, of every class too."""
@@ -38,7 +38,7 @@ def test_law_10_the_mean_over_all_surveys_is_the_truth(true: list[int], counts: 
 
 
 def surveys(name: str, wanted: int) -> dict[str, float | None]:
-    """The numbers of 600 surveys of a case, seeded."""
+    """The numbers of 360 surveys of a case, seeded."""
     parts = []
     for seed in range(WORLDS):
         world = make_world(CASES[name], GRID, seed)
@@ -50,12 +50,13 @@ def surveys(name: str, wanted: int) -> dict[str, float | None]:
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in UNSURE])
 def test_law_10_intervals_cover_and_nothing_is_biased(name: str) -> None:
-    """The mean of 600 estimates is within four of its standard errors of the truth."""
+    """The mean of 360 estimates is within four of its standard errors of the truth, and what they cover within one of
+    its own of 92 to 98 %: sqrt(0.92 x 0.08 / 360) = 0.014, sqrt(0.98 x 0.02 / 360) = 0.007."""
     found = surveys(name, 40)
     rms, bias, coverage = found["rms_error_percent"], found["bias_percent"], found["coverage"]
     assert rms is not None and bias is not None and coverage is not None
     assert abs(bias) < 4 * rms / np.sqrt(WORLDS * REPEATS)
-    assert 0.92 <= coverage <= 0.98
+    assert 0.92 - 0.014 <= coverage <= 0.98 + 0.007
 
 
 @pytest.mark.parametrize("name", UNSURE)

@@ -7,15 +7,14 @@ from scipy import stats
 from detect.evaluation.survey.intervals import greatest_sum, mean_interval, share_interval, unseen_share
 
 
-def test_the_interval_of_a_mean_adds_half_a_draw_on_its_side() -> None:
-    """0, 0, 3 with half of a 3: mean 4.5 / 3.5, squares 9 + 4.5 - 3.5 mean^2, variance of the mean / 2.5 / 3.5."""
+def test_the_interval_of_a_mean_adds_a_third_of_a_draw_on_its_side() -> None:
+    """0, 0, 3 with a third of a 3: mean 4 / (10 / 3), squares 9 + 3 - 10 / 3 mean^2; with a third of a 0: 3 and 9."""
+    number = 10 / 3
     low, high = mean_interval(np.array([0.0, 0, 3]))
-    mean = 4.5 / 3.5
-    error = np.sqrt((13.5 - 3.5 * mean**2) / 2.5 / 3.5)
-    assert high == pytest.approx(mean + stats.t.ppf(0.975, 2.5) * error)
-    mean = 3 / 3.5
-    error = np.sqrt((9 - 3.5 * mean**2) / 2.5 / 3.5)
-    assert low == pytest.approx(mean - stats.t.ppf(0.975, 2.5) * error)
+    error = np.sqrt((12 - number * 1.2**2) / (number - 1) / number)
+    assert high == pytest.approx(1.2 + stats.t.ppf(0.975, number - 1) * error)
+    error = np.sqrt((9 - number * 0.9**2) / (number - 1) / number)
+    assert low == pytest.approx(0.9 - stats.t.ppf(0.975, number - 1) * error)
 
 
 def test_equal_values_have_no_width() -> None:
