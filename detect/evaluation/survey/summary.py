@@ -11,10 +11,10 @@ from scipy.special import stdtrit
 
 from detect.evaluation.matching import Criterion
 from detect.evaluation.survey.design import SurveyDesign, expected_distinct
+from detect.evaluation.survey.detection_rates import Rate, rate
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
 from detect.evaluation.survey.intervals import CONFIDENCE
 from detect.evaluation.survey.partition import SurveyWindows
-from detect.evaluation.survey.rates import Rate, rate
 from detect.labels.detections import Detections
 
 WANTED = 0.1
