@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 """Of every interval."""
@@ -63,17 +63,20 @@ def greatest_sum(values: NDArray[np.float64], probability: NDArray[np.float64], 
 def share_interval(share: float, error: float, draws: int) -> tuple[float, float]:
     """Return the interval for a share that was estimated from clusters, by Clopper and Pearson's exact one.
 
-    The number of trials is the one that would give the same standard error (Korn and Graubard 1998); where the share is
-    0 or 1, whose error cannot be seen, each draw is one trial.
+    The number of trials is the one that would give the same standard error, made smaller by the squared ratio of the
+    normal's quantile to that of Student's t (Korn and Graubard 1998); where the share is 0 or 1, whose error cannot be
+    seen, each draw is one trial.
 
     Args:
         share: in [0, 1].
         error: its standard error.
         draws: how many have a part in it.
     """
-    extreme = share <= 0 or share >= 1 or error <= 0
-    trials = float(draws) if extreme else share * (1 - share) / error**2
     tail = (1 - CONFIDENCE) / 2
+    if share <= 0 or share >= 1 or error <= 0 or draws < 2:
+        trials = float(draws)
+    else:
+        trials = share * (1 - share) / error**2 * (ndtri(1 - tail) / stdtrit(draws - 1, 1 - tail)) ** 2
     hits = share * trials
     low = 0.0 if share <= 0 else float(betaincinv(hits, trials - hits + 1, tail))
     high = 1.0 if share >= 1 else float(betaincinv(hits + 1, trials - hits, 1 - tail))

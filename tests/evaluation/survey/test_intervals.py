@@ -34,9 +34,14 @@ def test_the_greatest_sum_fills_the_share_with_the_densest_windows() -> None:
 
 
 def test_a_share_of_independent_trials_has_clopper_and_pearsons_interval() -> None:
-    """12 of 40 with the binomial error sqrt(0.3 x 0.7 / 40) is 40 trials."""
+    """12 of 40 with the binomial error sqrt(0.3 x 0.7 / 40) is 40 trials, where draws are without number."""
     exact = stats.binomtest(12, 40).proportion_ci(0.95, method="exact")
-    assert share_interval(0.3, np.sqrt(0.3 * 0.7 / 40), 99) == pytest.approx((exact.low, exact.high))
+    assert share_interval(0.3, np.sqrt(0.3 * 0.7 / 40), 10**9) == pytest.approx((exact.low, exact.high))
+
+
+def test_few_draws_make_a_share_less_sure() -> None:
+    wide, narrow = (share_interval(0.3, 0.07, draws) for draws in (5, 50))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
 @pytest.mark.parametrize(("share", "hits"), [(0.0, 0), (1.0, 10)])
