@@ -59,7 +59,5 @@ def _touched(bounds: NDArray[np.int64], reviewed: tuple[ReviewedWindow, ...]) ->
     row, col, height, width = bounds.T
     touched = np.zeros(len(bounds), bool)
     for each in (one.window for one in reviewed):
-        touched |= (
-            (row < each.row_stop) & (each.row < row + height) & (col < each.col_stop) & (each.col < col + width)
-        )
+        touched |= (row < each.row_stop) & (each.row < row + height) & (col < each.col_stop) & (each.col < col + width)
     return touched
