@@ -22,7 +22,7 @@ logger = logging.getLogger("detect.survey")
 LEAST_SIDE = 512
 """Side in pixels of a window at least: what fits a screen."""
 
-OBJECTS_ACROSS = 12
+OBJECTS_ACROSS = 8
 """Typical objects side by side in a window, where that makes it larger."""
 
 MOST_NAMED = 5

@@ -91,7 +91,7 @@ def _log_drawn(drawn: DrawnSurvey) -> None:
 
 
 def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
-    """Write what the reviewed windows tell: `survey.json`, the columns of `counts.csv`, and the report if there is one."""
+    """Write what the reviewed windows tell: `survey.json`, columns of `counts.csv`, and the report if there is one."""
     run, paths = drawn.run, drawn.run.predictions.paths
     said = read_said(paths.corrections, run.folder)
     facts = drawn.facts(said)

@@ -1,4 +1,4 @@
-"""`SurveyPlan`: how a survey draws its windows, kept in `survey/settings.json`, and the windows in `survey/design.csv`."""
+"""`SurveyPlan`: how a survey draws windows, kept in `survey/settings.json`, and those drawn, in `survey/design.csv`."""
 
 import os
 from dataclasses import asdict, dataclass, fields

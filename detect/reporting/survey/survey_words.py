@@ -10,9 +10,8 @@ NOT_CHECKED = (
 """What the report says at its top of a run of which nobody reviewed anything."""
 
 MEANING = (
-    "The interval is of 95 %: of surveys drawn in this way, 95 in 100 have the true total in theirs, whatever the model "
-    "got wrong. It assumes that the windows were drawn by chance and reviewed as they were drawn, none left out for what "
-    "is in it; that what the person says of a window is true; and that an object belongs to the window in which its "
+    "The interval is of 95 %: of 100 surveys drawn in this way, about 95 have the true total in theirs, whatever the "
+    "model got wrong. It assumes that windows were reviewed as they were drawn, none left out for what is in it; that what the person says of a window is true; and that an object belongs to the window in which its "
     "centre is."
 )
 """What the interval means, and what it assumes."""
