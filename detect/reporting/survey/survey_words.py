@@ -11,8 +11,8 @@ NOT_CHECKED = (
 
 MEANING = (
     "The interval is of 95 %: of 100 surveys drawn in this way, about 95 have the true total in theirs, whatever the "
-    "model got wrong. It assumes that windows were reviewed as they were drawn, none left out for what is in it; that what the person says of a window is true; and that an object belongs to the window in which its "
-    "centre is."
+    "model got wrong. It assumes that windows were reviewed as they were drawn, none left out for what is in it; that "
+    "what the person says of a window is true; and that an object belongs to the window in which its centre is."
 )
 """What the interval means, and what it assumes."""
 
