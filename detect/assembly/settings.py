@@ -25,6 +25,7 @@ from detect.assembly.fields import (
     NotNegative,
     OneOrMore,
     OptionalPath,
+    OptionalPaths,
     PartShare,
     Positive,
     Precision,
@@ -143,7 +144,7 @@ class LabelledSettings:
     """What is labelled: `conf/data/labelled.yaml`."""
 
     root: OptionalPath
-    annotations: OptionalPath
+    annotations: OptionalPaths
     vrt: Mosaics
     group_column: Text | None
     labels: LabelSettings
