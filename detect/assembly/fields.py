@@ -76,6 +76,12 @@ def _path_or_none(value: Any) -> Path | None:
     return None if value is None else _path(value)
 
 
+def _paths_or_none(value: Any) -> tuple[Path, ...] | None:
+    if value == []:
+        raise ValueError("must be a path or a list of paths, got an empty list")
+    return None if value is None else tuple(map(_path, value if isinstance(value, list) else [value]))
+
+
 def _names(values: Any) -> tuple[str, ...]:
     if isinstance(values, list) and all(isinstance(_text(value), str) for value in values):
         return tuple(_text(value) for value in values)
@@ -255,6 +261,9 @@ FilePath = Annotated[Path, PlainValidator(_path)]
 
 OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
 """A file or folder, or None."""
+
+OptionalPaths = Annotated[tuple[Path, ...] | None, PlainValidator(_paths_or_none)]
+"""Files or folders, one or several, or None."""
 
 ByteSize = Annotated[Bytes, PlainValidator(byte_size)]
 """Bytes, written as `2GiB` or a number."""

@@ -25,6 +25,7 @@ from detect.assembly.fields import (
     NotNegative,
     OneOrMore,
     OptionalPath,
+    OptionalPaths,
     PartShare,
     Positive,
     Precision,
@@ -143,7 +144,7 @@ class LabelledSettings:
     """What is labelled: `conf/data/labelled.yaml`."""
 
     root: OptionalPath
-    annotations: OptionalPath
+    annotations: OptionalPaths
     vrt: Mosaics
     group_column: Text | None
     labels: LabelSettings
@@ -314,6 +315,28 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class SurveySettings:
+    """Settings of `detect.survey`: `conf/survey.yaml`."""
+
+    predictions: FilePath
+    windows: OneOrMore
+    side: AutoWholePixels
+    classes: Names
+    within: OptionalPath
+    within_layer: str | None
+    known: Names
+    rank: Literal["uncertain"] | None
+    floor: Share
+    seed: Seed | None
+
+    def __post_init__(self) -> None:
+        if self.side == 0:
+            raise ValueError("side must be auto or 1 pixel or more, got 0")
+        if self.within is None and self.within_layer is not None:
+            raise ValueError("within_layer names a layer of the file that within=FILE names; give within too")
+
+
+@dataclass(frozen=True)
 class ConvertSettings:
     """Settings of `detect.convert`: `conf/convert.yaml`."""
 
@@ -341,6 +364,7 @@ SETTINGS: dict[str, type] = {
     "predict": PredictSettings,
     "evaluate": EvaluateSettings,
     "report": ReportSettings,
+    "survey": SurveySettings,
     "preview": PreviewSettings,
     "find_lr": FindLrSettings,
     "folds": FoldsSettings,

@@ -1,0 +1,287 @@
+"""`detect.survey`: draws, goes on, estimates, refuses what does not fit; laws 7 and 9 for its files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from detect.assembly.surveys.surveying import drawn_survey, estimator, write_corrected
+from detect.labels.corrections import Corrections, ReviewedWindow, corrections_bytes
+from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.page.report_page import write_report
+from detect.reporting.tables import read_counts, read_facts
+from tests.commands import call
+from tests.reporting.survey.runs import CLASSES, SHAPE, review, scene, write_run
+
+IMAGES = ("flight1/a.jpg", "flight1/b.jpg", "flight2/c.jpg")
+
+
+@pytest.fixture
+def truth():
+    return {name: scene(seed) for seed, name in enumerate(IMAGES)}
+
+
+@pytest.fixture
+def folder(tmp_path, truth):
+    return write_run(tmp_path / "run", truth)
+
+
+def survey(folder: Path, *settings: str, code: int = 0) -> str:
+    done = call("survey", f"predictions={folder}", *settings)
+    assert done.code == code, done.log
+    return done.log
+
+
+def facts(folder: Path) -> dict:
+    return json.loads((folder / "survey.json").read_text())
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The bytes of all files; the record of what was written may list hashes of earlier ones too."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("written.json", "lock"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_windows_are_drawn_and_then_the_total_is_estimated(folder, truth):
+    log = survey(folder, "windows=20")
+    assert "of about 512 px drawn of 72" in log and "detect.review" in log  # 3 images of 4 x 6 windows
+    empty = facts(folder)
+    assert empty["estimate"] is None and empty["windows_reviewed"] == 0 and empty["windows_left"] > 10
+    drawn = drawn_survey(folder)
+    said = review(folder, drawn, truth)
+    survey(folder, "windows=20")
+    told = facts(folder)
+    assert told["windows_left"] == 0 and told["windows_reviewed"] == len(drawn.tasks) == told["windows_drawn"]
+    whole = sum(map(len, truth.values()))
+    assert told["low"] <= whole <= told["high"] and told["count"] < whole
+    assert told["low"] >= sum(len(each.objects) for each in said.windows)
+    assert 0 < told["recall"]["value"] < 1 and told["precision"]["value"] == 1
+    assert estimator(folder)(said) == told  # the page's way
+
+
+def test_parts_add_up_to_the_whole_in_every_file(folder, truth):
+    """Law 9: over classes, images and groups, in survey.json and in counts.csv."""
+    survey(folder, "windows=20")
+    review(folder, drawn_survey(folder), truth)
+    survey(folder)
+    told = facts(folder)
+    for parts in ("per_class", "per_image", "per_group"):
+        assert sum(each["estimate"] for each in told[parts].values()) == pytest.approx(told["estimate"])
+        assert sum(each["count"] for each in told[parts].values()) == told["count"]
+    assert set(told["per_group"]) == {"flight1", "flight2"}
+    cells = read_facts(folder / "counts.csv")
+    assert sum(map(float, cells["estimate"].values())) == pytest.approx(told["estimate"], abs=0.002)
+    counts = read_counts(folder / "counts.csv")
+    assert counts["total"].sum() == told["count"]
+    columns = list(pd.read_csv(folder / "counts.csv").columns)
+    assert columns[:8] == ["image", *CLASSES, "total", "estimate", "low", "high", "corrected"]
+
+
+def test_corrected_counts_are_what_was_said_and_what_was_counted_elsewhere(folder, truth):
+    survey(folder, "windows=20")
+    drawn = drawn_survey(folder)
+    review(folder, drawn, truth, most=5)
+    survey(folder)
+    cells = read_facts(folder / "counts.csv")["corrected"]
+    found = drawn.run.found
+    for name in {name for name, _ in drawn.tasks[:5]}:
+        wanted = len(found[name])
+        for window in (window for image, window in drawn.tasks[:5] if image == name):
+            wanted += window.contains_xy(truth[name].xy).sum() - window.contains_xy(found[name].xy).sum()
+        assert int(cells[name]) == wanted
+    assert set(cells) == {name for name, _ in drawn.tasks[:5]}
+
+
+def test_more_windows_leave_those_that_there_are(folder):
+    survey(folder, "windows=10")
+    first = (folder / "survey/design.csv").read_text()
+    assert "are drawn; windows=20 draws more" in survey(folder, "windows=5")
+    assert (folder / "survey/design.csv").read_text() == first
+    survey(folder, "windows=30")
+    assert (folder / "survey/design.csv").read_text().startswith(first)
+    assert json.loads((folder / "survey/settings.json").read_text())["windows"] == 30
+
+
+def test_more_windows_later_are_those_that_would_have_been_drawn_at_once(folder, tmp_path, truth):
+    """Law 7."""
+    other = write_run(tmp_path / "other", truth)
+    survey(folder, "windows=10")
+    survey(folder, "windows=30")
+    survey(folder, "windows=30")
+    survey(other, "windows=30")
+    assert files(folder) == files(other)
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_a_survey_that_was_killed_goes_on(folder, tmp_path, truth, left):
+    """Law 7: of the three files that are written one after the other, only the first ones may be there."""
+    whole = write_run(tmp_path / "whole", truth)
+    survey(whole, "windows=10")
+    survey(folder, "windows=10")
+    for name in ("survey/settings.json", "survey/design.csv", "survey/known.csv")[:left]:
+        (folder / name).unlink()
+    (folder / "survey.json").unlink()
+    survey(folder, "windows=10")
+    assert files(folder) == files(whole)
+
+
+def test_a_design_with_more_windows_than_were_recorded_goes_on(folder):
+    survey(folder, "windows=10")
+    settings = (folder / "survey/settings.json").read_bytes()
+    survey(folder, "windows=30")
+    wanted = (folder / "survey/design.csv").read_bytes()
+    (folder / "survey/settings.json").write_bytes(settings)
+    PredictionPaths(folder).written.unlink()
+    survey(folder, "windows=30")
+    assert (folder / "survey/design.csv").read_bytes() == wanted
+
+
+def test_all_windows_are_counted_in_the_end(folder, truth):
+    assert "that is every window" in survey(folder, "windows=72")
+    review(folder, drawn_survey(folder), truth)
+    assert "every window was reviewed" in survey(folder)
+    told = facts(folder)
+    assert told["estimate"] == told["low"] == told["high"] == sum(map(len, truth.values()))
+    assert told["method"] == "counted"
+
+
+def test_windows_that_were_reviewed_before_are_known_and_not_drawn(folder, truth):
+    """The first two rows of windows of an image: 12 windows of 512 pixels."""
+    from detect.imagery.windows import Window
+
+    part = Window(0, 0, 1024, SHAPE[1])
+    name = IMAGES[0]
+    inside = truth[name][part.contains_xy(truth[name].xy)]
+    known = Corrections((ReviewedWindow(name, part, inside),), CLASSES)
+    elsewhere = folder.parent / "known.csv"
+    elsewhere.write_bytes(corrections_bytes(known))
+    assert "12 windows were reviewed before" in survey(folder, "windows=20", f"known=[{elsewhere}]")
+    drawn = drawn_survey(folder)
+    assert not any(image == name and window.row < 1024 for image, window in drawn.tasks)
+    elsewhere.unlink()
+    review(folder, drawn, truth)
+    survey(folder)
+    told = facts(folder)
+    assert told["windows_known"] == 12 and told["low"] <= sum(map(len, truth.values())) <= told["high"]
+
+
+def test_classes_are_surveyed_alone(folder, truth):
+    survey(folder, "classes=[sheep]", "windows=20")
+    review(folder, drawn_survey(folder), truth)
+    survey(folder)
+    told = facts(folder)
+    sheep = sum(each.counts()["sheep"] for each in truth.values())
+    assert list(told["per_class"]) == ["sheep"] and told["low"] <= sheep <= told["high"]
+    assert "no goat" in survey(folder, "classes=[goat]", code=2)
+
+
+def test_polygons_are_surveyed_alone_and_add_up(folder, truth):
+    """Two halves of every image, in pixels: objects outside of both count for nothing."""
+    import geopandas
+    import shapely
+
+    halves = [shapely.box(0, 0, 1500, 2048), shapely.box(1500, 0, 2500, 2048)]
+    path = folder.parent / "plots.geojson"
+    frame = geopandas.GeoDataFrame({"name": ["west", "east"]}, geometry=halves)
+    frame.to_file(path.with_suffix(".gpkg"))
+    survey(folder, f"within={path.with_suffix('.gpkg')}", "windows=20")
+    drawn = drawn_survey(folder)
+    assert all(window.col < 2500 for _, window in drawn.tasks)
+    review(folder, drawn, truth)
+    survey(folder)
+    told = facts(folder)
+    wanted = sum(int((each.xy[:, 0] < 2500).sum()) for each in truth.values())
+    assert told["low"] <= wanted <= told["high"]
+    assert set(told["per_polygon"]) == {"west", "east"}
+    assert sum(each["estimate"] for each in told["per_polygon"].values()) == pytest.approx(told["estimate"])
+    assert "other polygons" in survey(write_moved(path, frame, folder), code=2)
+
+
+def write_moved(path, frame, folder):
+    """The same file with other polygons in it."""
+    frame.translate(100, 0).to_file(path.with_suffix(".gpkg"))
+    return folder
+
+
+def test_other_settings_and_other_detections_are_refused(folder, truth):
+    survey(folder, "windows=20")
+    assert "side: 512 then, 256 now" in survey(folder, "side=256", code=2)
+    assert "seed" in survey(folder, "seed=3", code=2)
+    assert "classes: all then" in survey(folder, "classes=[cow]", code=2)
+    candidates = folder / "candidates/flight1/a.jpg.csv"
+    candidates.write_text("".join(candidates.read_text().splitlines(keepends=True)[:-1]))
+    assert "drawn of other detections" in survey(folder, code=2)
+
+
+@pytest.mark.parametrize(
+    "name", ["survey/design.csv", "survey/settings.json", "survey/known.csv", "detections.csv", "counts.csv"]
+)
+def test_files_that_a_person_changed_are_refused(folder, name):
+    survey(folder, "windows=20")
+    text = (folder / name).read_text()
+    (folder / name).write_text(text + "\n")
+    assert f"{name} was changed after a run wrote it" in survey(folder, code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("survey/settings.json", "[]"),
+        ("survey/settings.json", '{"windows": -1}'),
+        ("survey/design.csv", "draw,image\n"),
+        ("survey/known.csv", "image,x\na,b\n"),
+        ("corrections.csv", "image,x\na,b\n"),
+    ],
+)
+def test_damaged_files_are_one_error(folder, name, text):
+    survey(folder, "windows=20")
+    (folder / name).write_text(text)
+    PredictionPaths(folder).written.unlink()
+    log = survey(folder, code=2)
+    assert name in log and "Traceback" not in log
+
+
+def test_without_candidates_windows_are_drawn_by_the_counts(tmp_path, truth):
+    folder = write_run(tmp_path / "bare", truth, candidates=False)
+    assert "candidates are kept of 0 of 3 images" in survey(folder, "windows=20")
+    review(folder, drawn_survey(folder), truth)
+    survey(folder)
+    assert facts(folder)["estimate"] > facts(folder)["count"]
+
+
+def test_ranked_windows_are_not_those_of_the_survey(folder):
+    survey(folder, "windows=20")
+    before = (folder / "survey/design.csv").read_bytes()
+    assert "nothing can be estimated" in survey(folder, "rank=uncertain", "windows=10")
+    ranked = pd.read_csv(folder / "ranked.csv")
+    assert len(ranked) == 10 and ranked["rank"].tolist() == list(range(1, 11))
+    assert (np.diff(ranked["uncertain"]) <= 0).all()
+    drawn = {(name, window.row, window.col) for name, window in drawn_survey(folder).tasks}
+    assert not drawn & set(zip(ranked["image"], ranked["row"], ranked["col"], strict=True))
+    assert (folder / "survey/design.csv").read_bytes() == before
+
+
+def test_counts_are_corrected_without_a_survey_too(folder, truth):
+    from detect.imagery.windows import Window
+
+    whole = Window(0, 0, *SHAPE)
+    said = Corrections((ReviewedWindow(IMAGES[1], whole, truth[IMAGES[1]]),), CLASSES)
+    (folder / "corrections.csv").write_bytes(corrections_bytes(said))
+    write_corrected(folder)
+    cells = read_facts(folder / "counts.csv")
+    assert cells == {"corrected": {IMAGES[1]: str(len(truth[IMAGES[1]]))}}
+    page = write_report(folder, None, 0).read_text()
+    assert "A person reviewed 1 windows of 1 image." in page and "not drawn by chance" in page
+
+
+def test_the_report_says_whether_a_person_looked(folder, truth):
+    page = write_report(folder, None, 0).read_text()
+    assert page.index("Not checked by a person") < page.index("Totals")
+    survey(folder, "windows=20")
+    assert "Not checked by a person" in (folder / "report.html").read_text()
+    review(folder, drawn_survey(folder), truth)
+    survey(folder)
+    page = (folder / "report.html").read_text()
+    assert "Not checked by a person" not in page and "95 % interval" in page and "Recall at this threshold" in page
