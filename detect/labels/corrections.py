@@ -115,19 +115,23 @@ def _reaches(window: Window, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 
 def _without_repeats(windows: Sequence[ReviewedWindow]) -> Iterator[ReviewedWindow]:
-    """Yield the windows without the objects that are in a later one, and without those of the same bounds as it."""
-    later: dict[str, list[Window]] = defaultdict(list)
+    """Yield the windows without the objects that a later one speaks of, and without those of the same bounds as it.
+
+    A later window speaks of the objects in it, half-open, and of those on its far edges that it has itself.
+    """
+    later: dict[str, list[ReviewedWindow]] = defaultdict(list)
     kept = []
     for each in reversed(windows):
         seen = later[each.image]
-        if each.window in seen:
+        if any(other.window == each.window for other in seen):
             continue
         new = np.ones(len(each.objects), bool)
-        for other in seen:
-            if meet(each.window, other):
-                new &= ~other.contains_xy(each.objects.xy)
+        for other in (other for other in seen if meet(each.window, other.window)):
+            places = set(map(tuple, other.objects.xy.tolist()))
+            new &= ~other.window.contains_xy(each.objects.xy)
+            new &= np.array([place not in places for place in map(tuple, each.objects.xy.tolist())], bool)
         kept.append(each if new.all() else replace(each, objects=each.objects[new]))
-        seen.append(each.window)
+        seen.append(kept[-1])
     yield from reversed(kept)
 
 

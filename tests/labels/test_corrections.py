@@ -34,6 +34,11 @@ def test_of_overlapping_windows_the_later_one_says_what_is_in_both() -> None:
     assert both.covers("a.png", Window(2, 2, 8, 13)) and not both.covers("a.png", Window(2, 2, 8, 14))
 
 
+def test_an_object_on_the_far_edge_of_two_windows_is_there_once() -> None:
+    first, later = (reviewed(Window(row, 0, 10, 10), (10, 8, "cow")) for row in (0, 5))
+    assert len(Corrections((first, later), CLASSES).objects("a.png")) == 1
+
+
 def test_a_window_that_is_reviewed_again_is_there_once() -> None:
     first, later = (reviewed(Window(0, 0, 10, 10), (x, 1, "cow")) for x in (1, 2))
     assert len(Corrections((first, later), CLASSES).windows) == 1
