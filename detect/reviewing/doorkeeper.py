@@ -21,11 +21,14 @@ OWN_PAGES = ("same-origin", "none")
 MOST_BODY_BYTES = 16 << 20
 """Most bytes of a request: a window with 100,000 objects has some 8 MB."""
 
+NO_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+"""The digest of an empty style in the page, where OpenSeadragon finds its own and adds none."""
+
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self'",
+        f"style-src 'self' '{NO_STYLE}'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",
         "base-uri 'none'",

@@ -14,7 +14,7 @@ from detect.reviewing.pyramid import reduced_shape
 
 logger = logging.getLogger(__name__)
 
-FACTOR = 16
+FACTOR = 8
 """Pixels of the image that make one of the overview, along each axis."""
 
 CELL_PX = 2048

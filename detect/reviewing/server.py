@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from detect.imagery.scenes import SceneError
 from detect.reporting.pictures.colours import class_colours
 from detect.reviewing.opened import OpenImages, TileAddress
 from detect.reviewing.pyramid import TILE_PX
@@ -63,7 +62,7 @@ class ReviewServer:
 
     def app(self) -> Starlette:
         """Return the application, its addresses below the token."""
-        return Starlette(
+        made = Starlette(
             routes=[
                 Route("/", self.page),
                 Route("/{name:str}", self.static),
@@ -75,6 +74,8 @@ class ReviewServer:
                 Route("/tiles/{image:int}/{level:int}/{col:int}_{row:int}.jpg", self.tile),
             ],
         )
+        made.router.redirect_slashes = False
+        return made
 
     def page(self, request: Request) -> Response:
         """Return the page, which holds no data but the title."""
@@ -126,18 +127,23 @@ class ReviewServer:
         return _json(data)
 
     def objects(self, request: Request) -> Response:
-        """Return an image's objects, and whether its tiles are its own yet."""
+        """Return an image's objects."""
         image = request.path_params["image"]
         if image >= len(self.session.images):
             return _said("there is no such image", 404)
         with self._turn:
             rows = [self._row(each) for each in self.session.objects(self.session.images[image].name)]
-        return _json({"objects": rows, **self._readiness(image)})
+        return _json({"objects": rows})
 
     def ready(self, request: Request) -> Response:
-        """Return whether an image's tiles are its own yet."""
+        """Return whether an image's tiles are its own yet, and what keeps it from being shown."""
         image = request.path_params["image"]
-        return _json(self._readiness(image)) if image < len(self.opened.files) else _said("there is no such image", 404)
+        if image >= len(self.opened.files):
+            return _said("there is no such image", 404)
+        try:
+            return _json({"ready": self.opened.ready(image)})
+        except OSError as error:
+            return _said(str(error), 422)
 
     async def act(self, request: Request) -> Response:
         """Keep what the person did, and return the object as it is now."""
@@ -164,12 +170,6 @@ class ReviewServer:
         except (ValueError, OSError) as error:
             return _said(str(error), 404)
         return Response(tile.jpeg, media_type="image/jpeg", headers=KEEP if tile.final else NEVER_KEEP)
-
-    def _readiness(self, image: int) -> dict[str, Any]:
-        try:
-            return {"ready": self.opened.ready(image), "problem": None}
-        except (SceneError, OSError) as error:
-            return {"ready": True, "problem": str(error)}
 
     def _act(self, data: dict[str, Any]) -> Response:
         with self._turn:

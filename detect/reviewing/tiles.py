@@ -41,7 +41,7 @@ class Tile:
 class SceneTiles:
     """An image, open to cut tiles from; several threads may ask at once.
 
-    Of an image whose parts can be read alone, a tile is read from the file, reduced by up to 8; coarser ones come from
+    Of an image whose parts can be read alone, a tile is read from the file, reduced by up to 4; coarser ones come from
     the overviews in the file, or from one that is made in memory when the image is opened, which reads it once. Until
     that is there, a small picture stands in. JPEG and PNG are decoded whole and kept in memory.
 

@@ -21,6 +21,7 @@ const viewer = OpenSeadragon({
   animationTime: 0.4,
   immediateRender: true,
   drawer: "canvas",
+  tabIndex: "", // the element around it has the focus
   imageLoaderLimit: 6,
 });
 const drawing = new Drawing(viewer, review);
@@ -54,20 +55,21 @@ async function readSession() {
 }
 
 async function readObjects() {
-  const image = review.image;
-  const { objects, ready, problem } = await get(`api/images/${image}`);
+  const { objects } = await get(`api/images/${review.image}`);
   review.objects = objects.map(objectOf);
   if (review.chosen === null) review.selected = null;
-  if (problem) throw new Error(problem);
-  if (!ready) setTimeout(() => untilReady(image), 1000);
 }
 
-// Draws the tiles anew once the server has the coarse ones.
-async function untilReady(image) {
+// Draws the tiles anew once the server has the coarse ones, and says why a photograph cannot be shown.
+async function untilReady(image, waited = false) {
   if (image !== review.image) return;
-  const { ready } = await get(`api/images/${image}/ready`).catch(() => ({ ready: true }));
-  if (!ready) setTimeout(() => untilReady(image), 1000);
-  else viewer.world.getItemAt(0)?.reset();
+  try {
+    const { ready } = await get(`api/images/${image}/ready`);
+    if (!ready) setTimeout(() => untilReady(image, true), 1000);
+    else if (waited) for (const each of [viewer, viewer.navigator]) each.world.getItemAt(0)?.reset();
+  } catch (error) {
+    trouble(error);
+  }
 }
 
 async function show(image, task) {
@@ -75,9 +77,11 @@ async function show(image, task) {
   Object.assign(review, { image, task, selected: null, draft: null, cross: null, mode: "select" });
   if (fresh) {
     review.objects = [];
+    panels.refresh();
     const opened = new Promise((resolve) => ["open", "open-failed"].forEach((name) => viewer.addOnceHandler(name, resolve)));
     viewer.open(source(image));
     await Promise.all([opened, readObjects()]);
+    untilReady(image);
   }
   acts.fit(true);
 }
@@ -245,6 +249,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) inTurn(async () => { await readSession(); await readObjects(); });
 });
 
+at("viewer").focus();
 inTurn(async () => {
   await readSession();
   const first = review.following(1);
