@@ -26,6 +26,7 @@ from detect.assembly.fields import (
     OneOrMore,
     OptionalPath,
     PartShare,
+    Port,
     Positive,
     Precision,
     Renamings,
@@ -314,6 +315,16 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class ReviewSettings:
+    """Settings of `detect.review`: `conf/review.yaml`."""
+
+    predictions: FilePath
+    port: Port
+    browser: bool
+    memory: ByteSize
+
+
+@dataclass(frozen=True)
 class ConvertSettings:
     """Settings of `detect.convert`: `conf/convert.yaml`."""
 
@@ -341,6 +352,7 @@ SETTINGS: dict[str, type] = {
     "predict": PredictSettings,
     "evaluate": EvaluateSettings,
     "report": ReportSettings,
+    "review": ReviewSettings,
     "preview": PreviewSettings,
     "find_lr": FindLrSettings,
     "folds": FoldsSettings,
