@@ -110,9 +110,12 @@ async function reopen() {
   acts.say("The window is open again: press D when nothing more is there.");
 }
 
+// Acts on the selected object, once what was asked before is done.
 function onChosen(action) {
-  if (review.chosen) inTurn(() => action(review.chosen));
-  else acts.say("Select an object first: click it, or press J.");
+  inTurn(async () => {
+    if (review.chosen) await action(review.chosen);
+    else acts.say("Select an object first: click it, or press J.");
+  });
 }
 
 function viewedWindow() {
@@ -141,14 +144,15 @@ const acts = {
     panels.refresh();
     acts.say({ point: "Click, or move the cross with the arrows and press Enter.", box: "Draw a box, or set two corners with the arrows and Enter.", move: "Drag it, or press the arrows, then Enter." }[mode] ?? "");
   },
-  step(by) {
-    const listed = review.listed();
-    if (!listed.length) return acts.say("There is no object here.");
-    const now = listed.findIndex((each) => each.id === review.selected);
-    const next = now < 0 ? (by > 0 ? 0 : listed.length - 1) : (now + by + listed.length) % listed.length;
-    acts.select(listed[next].id);
-    acts.reveal(listed[next]);
-  },
+  step: (by) =>
+    inTurn(() => {
+      const listed = review.listed();
+      if (!listed.length) return acts.say("There is no object here.");
+      const now = listed.findIndex((each) => each.id === review.selected);
+      const next = now < 0 ? (by > 0 ? 0 : listed.length - 1) : (now + by + listed.length) % listed.length;
+      acts.select(listed[next].id);
+      acts.reveal(listed[next]);
+    }),
   reveal(object) {
     const point = viewer.world.getItemAt(0).imageToViewportCoordinates(object.x, object.y);
     if (!viewer.viewport.getBounds().containsPoint(point, 0)) viewer.viewport.panTo(point);

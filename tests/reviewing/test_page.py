@@ -1,0 +1,240 @@
+"""The page in a real browser: every act by keyboard, by mouse and by touch; hostile names; nothing from elsewhere."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from detect.reviewing.doorkeeper import Doorkeeper
+from detect.reviewing.listening import listen
+from tests.reviewing.browser import CHROMIUM, Browser, browser
+from tests.reviewing.conftest import CLASSES, HOSTILE
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+SCREEN = """(() => {
+  const item = OpenSeadragon.getViewer(document.getElementById('viewer')).world.getItemAt(0);
+  const point = item.imageToWindowCoordinates(new OpenSeadragon.Point(%s, %s));
+  return [point.x, point.y];
+})()"""
+
+
+class Page:
+    """The page of a session, as a person uses it."""
+
+    def __init__(self, chromium: Browser, address: str, session) -> None:
+        self.browser, self.address, self.session = chromium, address, session
+        chromium.open(address)
+        self.shows("place", "Window 1 of 3")
+        chromium.wait("document.querySelector('#classes tr:nth-child(2) td:nth-child(3)').textContent === '1'")
+        self.settle()
+
+    def shows(self, place: str, text: str) -> None:
+        """Wait until an element's text holds another."""
+        self.browser.wait(f"document.getElementById({place!r})?.textContent.includes({text!r})")
+
+    def settle(self) -> None:
+        """Wait until the view moves no more."""
+        self.browser.value("new Promise((done) => setTimeout(done, 600))")
+
+    def acted(self, number: int) -> dict:
+        """Wait until a number of acts were kept; the last one."""
+        for _ in range(200):
+            if len(self.session.acts) >= number:
+                break
+            self.browser.value("new Promise((done) => setTimeout(done, 50))")
+        assert len(self.session.acts) == number, self.session.acts
+        self.browser.value("new Promise((done) => setTimeout(done, 150))")
+        return self.session.acts[-1]
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a place of the photograph is in the window."""
+        left, top = self.browser.value(SCREEN % (x, y))
+        return left, top
+
+    def press(self, selector: str) -> None:
+        self.browser.value(f"document.querySelector({selector!r}).click()")
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(chromium, server, session) -> Iterator[Page]:
+    port = listen(0)
+    config = uvicorn.Config(
+        Doorkeeper(server.app(), "secret"), http="h11", ws="none", log_config=None, timeout_graceful_shutdown=1
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [port]}, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{port.getsockname()[1]}/secret/"
+    chromium.errors.clear()
+    chromium.addresses.clear()
+    yield Page(chromium, address, session)
+    assert chromium.errors == []
+    assert [each for each in chromium.addresses if not each.startswith((address, "data:", "blob:"))] == []
+    chromium.open("about:blank")
+    running.should_exit = True
+    thread.join(10)
+
+
+def test_every_act_by_keyboard(page):
+    """The first window holds x from 400 to 800: objects at 400 (0.35, not counted), 500, 600 and 700 (counted)."""
+    one, two, three = (f"d:{x}:150:{CLASSES[i]}" for x, i in ((500, 0), (600, 1), (700, 0)))
+    keys = page.browser.key
+    keys("j")
+    page.shows("said", "1 of 3")
+    keys("a")
+    assert page.acted(1) == {"act": "accept", "image": "a/one.png", "id": one}
+    keys("j")
+    page.shows("said", "2 of 3")
+    keys("x")
+    assert page.acted(2) == {"act": "reject", "image": "a/one.png", "id": two}
+    keys("j")
+    page.shows("said", "3 of 3")
+    keys("2")
+    assert page.acted(3) == {"act": "relabel", "image": "a/one.png", "id": three, "label": CLASSES[1]}
+    for key, shift in (("m", False), ("ArrowLeft", True), ("ArrowDown", False), ("Enter", False)):
+        keys(key, shift=shift)
+    moved = page.acted(4)
+    assert moved["act"] == "move" and moved["id"] == three and moved["w"] is None
+    assert (moved["x"], moved["y"]) == (690, 151)
+    keys("Escape")
+    for key, shift in (("p", False), ("ArrowUp", True), ("Enter", False)):
+        keys(key, shift=shift)
+    point = page.acted(5)
+    assert point == {"act": "add", "image": "a/one.png", "x": 600, "y": 140, "w": None, "h": None, "label": CLASSES[0]}
+    for key, shift in (("b", False), ("Enter", False), ("ArrowRight", True), ("ArrowDown", True), ("Enter", False)):
+        keys(key, shift=shift)
+    assert page.acted(6) | {} == {**point, "x": 605, "y": 155, "w": 10, "h": 10}
+    keys("z")
+    assert page.acted(7)["act"] == "undo"
+    keys("Escape")
+    keys("d")
+    done = page.acted(8)
+    assert done["act"] == "done" and done["window"] == [0, 400, 300, 400]
+    assert sorted((each["x"], each["label"]) for each in done["objects"]) == [
+        *((500, CLASSES[0]), (600, CLASSES[0]), (605, CLASSES[0]), (690, CLASSES[1]))
+    ]
+    page.shows("place", f"Window 2 of 3 · {HOSTILE}")
+    keys("n")
+    page.shows("place", "Window 3 of 3")
+    keys("n", shift=True)
+    page.shows("place", "Window 2 of 3")
+
+
+def test_every_act_by_mouse(page):
+    page.browser.click(*page.at(500, 150))
+    page.shows("object", "score 0.55, not looked at")
+    page.press("[data-do=accept]")
+    assert page.acted(1)["act"] == "accept"
+    page.browser.drag(page.at(500, 150), page.at(520, 180))
+    moved = page.acted(2)
+    assert moved["act"] == "move" and abs(moved["x"] - 520) < 2 and abs(moved["y"] - 180) < 2
+    page.press("[data-do=reject]")
+    assert page.acted(3)["act"] == "reject"
+    page.browser.click(*page.at(600, 150))
+    page.shows("object", "score 0.65")
+    page.browser.value(
+        "(() => { relabel.value = '0'; relabel.dispatchEvent(new Event('change', { bubbles: true })); })()"
+    )
+    assert page.acted(4)["label"] == CLASSES[0]
+    page.press("#classes tr:nth-child(2) button")
+    page.press("[data-mode=point]")
+    page.browser.click(*page.at(450, 50))
+    added = page.acted(5)
+    assert added["act"] == "add" and abs(added["x"] - 450) < 2 and added["label"] == CLASSES[1]
+    page.press("[data-mode=box]")
+    page.browser.drag(page.at(700, 220), page.at(740, 260))
+    box = page.acted(6)
+    assert [round(box[name] / 5) for name in "xywh"] == [144, 48, 8, 8]
+    page.press("[data-mode=select]")
+    page.press("[data-do=undo]")
+    assert page.acted(7)["act"] == "undo"
+    page.press("[data-do=done]")
+    assert page.acted(8)["act"] == "done"
+    page.shows("windows", "✓ reviewed")
+    page.shows("estimate-more", "too few windows for an interval")
+
+
+def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
+    """By scores 0.05 to 0.75: three of seven at 0.5, five at 0.25 and more, one at 0.7; a candidate is then a find."""
+    slide = "(() => { threshold.value = '%s'; threshold.dispatchEvent(new Event('input')); })()"
+    for value, photo, window in (("0.25", 5, 4), ("0.7", 1, 1), ("0.5", 3, 3)):
+        page.browser.value(slide % value)
+        page.browser.wait(f"document.getElementById('photo-total').textContent === '{photo}'")
+        assert page.browser.value("document.getElementById('here-total').textContent") == str(window)
+    page.browser.value(slide % "0.3")
+    page.press("#keep-threshold")
+    page.shows("said", "Counted anew at 0.3.")
+
+
+def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_is_opened_by_a_change(page):
+    page.press("#classes tr:nth-child(2) input")
+    page.browser.key("d")
+    page.shows("trouble", "show all of them")
+    assert page.session.acts == []
+    page.press("#classes tr:nth-child(2) input")
+    page.browser.key("d")
+    assert page.acted(1)["act"] == "done"
+    page.shows("place", "Window 2 of 3")
+    page.press("#windows li:first-child button")
+    page.shows("place", "Window 1 of 3")
+    page.browser.key("j")
+    page.browser.key("x")
+    page.acted(3)
+    assert [each["act"] for each in page.session.acts] == ["done", "reopen", "reject"]
+    page.shows("progress", "0 of 3")
+
+
+def test_what_the_server_refuses_or_does_not_answer_is_said_and_not_drawn(page, session):
+    page.browser.key("j")
+    session.found["a/one.png"][4] = session.found["a/one.png"][5]
+    page.browser.key("x")
+    page.shows("trouble", "there is no object")
+    assert page.browser.value("document.getElementById('here-total').textContent") == "3"
+    page.browser.errors.clear()
+
+
+def test_names_are_shown_as_text(page):
+    page.press("#images-section summary")
+    page.press("#images li:nth-child(2) button")
+    page.shows("place", HOSTILE)
+    assert page.browser.value("document.querySelector('nav img, main b, main script') === null")
+    assert page.browser.value("document.querySelector('#classes tr:nth-child(2) span').textContent") == CLASSES[1]
+
+
+def test_any_photograph_is_corrected_without_a_survey(page):
+    page.press("#images-section summary")
+    page.press("#images li:first-child button")
+    page.shows("done-words", "Nothing more in this view")
+    page.settle()
+    page.browser.key("d")
+    done = page.acted(1)
+    row, col, height, width = done["window"]
+    assert (row, col) == (0, 0) and height == 600 and width == 800
+    assert len(done["objects"]) == 3
+
+
+def test_a_finger_selects_and_adds_on_a_narrow_screen(page):
+    metrics = {"width": 800, "height": 1100, "deviceScaleFactor": 2, "mobile": True}
+    page.browser.ask("Emulation.setDeviceMetricsOverride", **metrics)
+    page.browser.ask("Emulation.setTouchEmulationEnabled", enabled=True)
+    try:
+        page.settle()
+        page.press("[data-do=fit]")
+        page.settle()
+        page.browser.tap(*page.at(600, 150))
+        page.shows("object", "score 0.65")
+        page.press("[data-mode=point]")
+        page.browser.tap(*page.at(640, 200))
+        added = page.acted(1)
+        assert abs(added["x"] - 640) < 3 and abs(added["y"] - 200) < 3
+    finally:
+        page.browser.ask("Emulation.clearDeviceMetricsOverride")
+        page.browser.ask("Emulation.setTouchEmulationEnabled", enabled=False)
