@@ -309,9 +309,7 @@ class SceneReader:
 
 def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:
     """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast."""
-    return np.stack(
-        [np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels]
-    )
+    return np.stack([np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels])
 
 
 def _mirrored(

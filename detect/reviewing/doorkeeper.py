@@ -1,8 +1,8 @@
 """Who may ask: requests with the token, to this machine by its own name, from no other page; and what pages may load.
 
 A page of any site can send requests to a server on the machine that it is shown on, and a name of the internet can be
-made to lead here (DNS rebinding). So the address holds a secret, the Host must be this machine's own name, and a request
-that says which page it comes from (Origin, Sec-Fetch-Site) must come from ours.
+made to lead here (DNS rebinding). So the address holds a secret, the Host must be this machine's own name, and a
+request that says which page it comes from (Origin, Sec-Fetch-Site) must come from ours.
 """
 
 import secrets
@@ -50,7 +50,7 @@ ANSWERS = {
 
 
 class Doorkeeper:
-    """An ASGI application that hands a request on to another one, or refuses it with 403, or 413 of one that is too large.
+    """An ASGI application that hands a request on to another one, or refuses it: 403, or 413 of one that is too large.
 
     The first part of the path must be the token; it is taken off.
 

@@ -1,4 +1,4 @@
-"""A small picture of a large image, made once in the background and kept in memory: what its coarse tiles are cut from."""
+"""A small picture of a large image, made once in the background and kept in memory: coarse tiles are cut from it."""
 
 import logging
 import threading
@@ -69,9 +69,7 @@ class Overview:
         """Return a window of the image reduced to a shape."""
         return cut(self._pixels, (1 / FACTOR, 1 / FACTOR), window, shape)
 
-    def _fill(
-        self, read: Callable[[Window, tuple[int, int]], Picture], done: Callable[[], None], name: str
-    ) -> None:
+    def _fill(self, read: Callable[[Window, tuple[int, int]], Picture], done: Callable[[], None], name: str) -> None:
         try:
             for row in range(0, self.shape[0], CELL_PX):
                 for col in range(0, self.shape[1], CELL_PX):

@@ -161,16 +161,14 @@ def _check_room(path: Path, nbytes: int, most_bytes: int) -> None:
     """
     if nbytes > most_bytes:
         raise SceneError(
-            f"{path}: to be shown it takes {-(-nbytes >> 20)} MiB of memory, and {most_bytes >> 20} MiB are allowed; give "
-            "memory=..., or make a tiled GeoTIFF with overviews of it (gdal_translate -of COG)"
+            f"{path}: to be shown it takes {-(-nbytes >> 20)} MiB of memory, and {most_bytes >> 20} MiB are allowed; "
+            "give memory=..., or make a tiled GeoTIFF with overviews of it (gdal_translate -of COG)"
         )
 
 
 def _spread(shape: tuple[int, int]) -> list[Window]:
     """Return small windows spread evenly over an image of a shape."""
-    starts = [
-        sorted({round(i * max(0, side - SAMPLE_PX) / (SAMPLED - 1)) for i in range(SAMPLED)}) for side in shape
-    ]
+    starts = [sorted({round(i * max(0, side - SAMPLE_PX) / (SAMPLED - 1)) for i in range(SAMPLED)}) for side in shape]
     return [Window(row, col, SAMPLE_PX, SAMPLE_PX).within(shape) for row in starts[0] for col in starts[1]]
 
 

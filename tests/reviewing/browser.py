@@ -1,4 +1,4 @@
-"""A real browser without a window, driven over its own protocol (Chrome DevTools) through two pipes; nothing to install."""
+"""A real browser without a window, driven by its own protocol (Chrome DevTools) through two pipes."""
 
 import base64
 import itertools
@@ -128,8 +128,12 @@ def browser(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Brow
         *("--disable-background-networking", "--disable-extensions", "--remote-debugging-pipe"),
         *(f"--user-data-dir={folder}", f"--window-size={width},{height}"),
     ]
-    process = subprocess.Popen(  # noqa: PLW1509
-        command, preexec_fn=pipes, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    process = subprocess.Popen(
+        command,
+        preexec_fn=pipes,  # noqa: PLW1509, it only names two pipes
+        close_fds=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     os.close(to_read)
     os.close(to_write)

@@ -58,7 +58,11 @@ class StandIn:
         return {
             **{"estimate": None, "low": None, "high": None, "count": count, "windows_reviewed": done},
             **{"share_reviewed": 0.01 * done, "recall": 0.5, "precision": 0.9, "windows_for_10_percent": 40},
-            **{"per_class": {}, "method": "stand-in", "warning": "too few windows for an interval" if done < 2 else None},
+            **{
+                "per_class": {},
+                "method": "stand-in",
+                "warning": "too few windows for an interval" if done < 2 else None,
+            },
             **known,
         }
 

@@ -1,4 +1,4 @@
-"""Deep zoom by its own definition: level 0 is one pixel, every level is twice the one before, the tiles cover it once."""
+"""Deep zoom by its own definition: level 0 is a pixel, every level is twice the one before, tiles cover it once."""
 
 import numpy as np
 import pytest
