@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,7 @@ class ReviewServer:
         self.title = title
         self.save_threshold = save_threshold
         self._turn = threading.Lock()
-        self._numbers = {image.name: number for number, image in enumerate(session.images)}
-        self._labels = {name: number for number, name in enumerate(session.classes)}
+        self._names = [image.name for image in session.images]
 
     def app(self) -> Starlette:
         """Return the application, its addresses below the token."""
@@ -99,6 +98,7 @@ class ReviewServer:
         """Return what is reviewed: classes, images, drawn windows, and the estimate."""
         with self._turn:
             session = self.session
+            numbers = {name: number for number, name in enumerate(self._names)}
             colours = class_colours(session.classes)
             images = [
                 {
@@ -111,7 +111,7 @@ class ReviewServer:
                 for image in session.images
             ]
             windows = [
-                {"image": self._numbers[task.image], "window": _corners(task.window), "reviewed": task.reviewed}
+                {"image": numbers[task.image], "window": _corners(task.window), "reviewed": task.reviewed}
                 for task in session.windows
             ]
             data = {
@@ -129,11 +129,14 @@ class ReviewServer:
     def objects(self, request: Request) -> Response:
         """Return an image's objects."""
         image = request.path_params["image"]
-        if image >= len(self.session.images):
+        if image >= len(self._names):
             return _said("there is no such image", 404)
         with self._turn:
-            rows = [self._row(each) for each in self.session.objects(self.session.images[image].name)]
-        return _json({"objects": rows})
+            name = self._names[image]
+            labels = self._labels()
+            rows = [_row(each, labels) for each in self.session.objects(name)]
+            reviewed = [_corners(each.window) for each in self.session.corrections.of(name)]
+        return _json({"objects": rows, "reviewed": reviewed})
 
     def ready(self, request: Request) -> Response:
         """Return whether an image's tiles are its own yet, and what keeps it from being shown."""
@@ -175,11 +178,12 @@ class ReviewServer:
         with self._turn:
             try:
                 made = self.session.act(data)
+                row = None if made is None else _row(made, self._labels())
             except ValueError as error:
                 return _said(str(error), 400)
             except OSError as error:
                 return _said(f"it could not be kept: {error}", 507)
-        return _json({"object": None if made is None else self._row(made)})
+        return _json({"object": row})
 
     def _save(self, threshold: float) -> Response:
         if self.save_threshold is None:
@@ -190,10 +194,14 @@ class ReviewServer:
             except (ValueError, OSError) as error:
                 return _said(str(error), 400)
 
-    def _row(self, found: "ReviewObject") -> list[Any]:
-        """Return an object as the page has it: id, x, y, w, h, number of the class, score and status."""
-        label = self._labels[found.label]
-        return [found.id, found.x, found.y, found.w, found.h, label, found.score, found.status]
+    def _labels(self) -> dict[str, int]:
+        """Return the number of each class: those that a person may give can become more."""
+        return {name: number for number, name in enumerate(self.session.classes)}
+
+
+def _row(found: "ReviewObject", labels: Mapping[str, int]) -> list[Any]:
+    """Return an object as the page has it: id, x, y, w, h, number of the class, score and status."""
+    return [found.id, found.x, found.y, found.w, found.h, labels[found.label], found.score, found.status]
 
 
 def _corners(window: Any) -> list[int]:

@@ -66,6 +66,13 @@ class StandIn:
             **known,
         }
 
+    @property
+    def corrections(self) -> "StandIn":
+        return self
+
+    def of(self, image: str) -> list[StandInTask]:
+        return [task for task in self.windows if task.image == image and task.reviewed]
+
     def act(self, act: dict[str, Any]) -> StandInObject | None:
         if act.get("act") not in ("add", "accept", "reject", "relabel", "move", "done", "reopen", "undo"):
             raise ValueError(f"there is no act {act.get('act')!r}")

@@ -55,8 +55,8 @@ async function readSession() {
 }
 
 async function readObjects() {
-  const { objects } = await get(`api/images/${review.image}`);
-  review.objects = objects.map(objectOf);
+  const { objects, reviewed } = await get(`api/images/${review.image}`);
+  Object.assign(review, { objects: objects.map(objectOf), reviewed });
   if (review.chosen === null) review.selected = null;
 }
 
@@ -76,7 +76,7 @@ async function show(image, task) {
   const fresh = image !== review.image || !viewer.world.getItemCount();
   Object.assign(review, { image, task, selected: null, draft: null, cross: null, mode: "select" });
   if (fresh) {
-    review.objects = [];
+    Object.assign(review, { objects: [], reviewed: [] });
     panels.refresh();
     const opened = new Promise((resolve) => ["open", "open-failed"].forEach((name) => viewer.addOnceHandler(name, resolve)));
     viewer.open(source(image));
@@ -93,9 +93,17 @@ function source(image) {
   return { width, height, tileSize: review.session.tile, minLevel: 0, maxLevel, getTileUrl };
 }
 
+const history = []; // the photograph and the window of each act, for undo
+
+async function send(act, facts) {
+  const answer = await post("api/acts", { act, image: review.shape.name, ...facts });
+  history.push({ image: review.image, task: review.task });
+  return answer;
+}
+
 async function keep(act, facts) {
   await reopen();
-  const { object } = await post("api/acts", { act, image: review.shape.name, ...facts });
+  const { object } = await send(act, facts);
   if (object) review.replace(objectOf(object));
   return object ? objectOf(object) : null;
 }
@@ -104,7 +112,7 @@ async function keep(act, facts) {
 async function reopen() {
   const task = review.session.windows[review.task];
   if (!task?.reviewed) return;
-  await post("api/acts", { act: "reopen", image: review.shape.name, window: task.window });
+  await send("reopen", { window: task.window });
   task.reviewed = false;
   panels.build();
   acts.say("The window is open again: press D when nothing more is there.");
@@ -192,23 +200,27 @@ const acts = {
   },
   undo: () =>
     inTurn(async () => {
-      await post("api/acts", { act: "undo", image: review.shape.name });
-      await readObjects();
+      const { image, task } = history.at(-1) ?? review;
+      await post("api/acts", { act: "undo", image: review.session.images[image].name });
+      history.pop();
       await readSession();
+      if (image !== review.image || task !== review.task) await show(image, task);
+      await readObjects();
       acts.say("The last act is undone.");
     }),
   done: () =>
     inTurn(async () => {
       if (review.hidden.size) throw new Error("Some classes are not shown: show all of them before you say that nothing more is here.");
-      const task = review.task;
+      const { image, task } = review;
       const window = task === null ? viewedWindow() : review.session.windows[task].window;
       const [row, col, height, width] = window;
       const objects = review.contents({ row, col, height, width });
-      await post("api/acts", { act: "done", image: review.shape.name, window, objects });
+      await send("done", { window, objects });
       await readSession();
       acts.say(`Kept: ${objects.length} ${objects.length === 1 ? "object" : "objects"} there.`);
       const next = task === null ? null : review.following(1);
       if (next !== null) await show(review.session.windows[next].image, next);
+      if (next === null || image === review.image) await readObjects();
     }),
   go: (step) =>
     inTurn(async () => {

@@ -87,6 +87,11 @@ export class Drawing {
   }
 
   around(context, view, width, height) {
+    for (const [row, col, high, wide] of this.review.reviewed) {
+      context.beginPath();
+      context.rect(col * view.scale + view.left, row * view.scale + view.top, wide * view.scale, high * view.scale);
+      stroked(context, "#fff", 1.5);
+    }
     const window = this.review.window;
     if (!window) return;
     const box = [window.col * view.scale + view.left, window.row * view.scale + view.top, window.width * view.scale, window.height * view.scale];
