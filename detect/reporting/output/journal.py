@@ -139,6 +139,20 @@ def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:
     return sources
 
 
+def recorded_images(folder: Path) -> dict[str, tuple[Path, tuple[int, int]]]:
+    """Return the file and the (height, width) in pixels of each image that was counted, by its name.
+
+    It changes nothing in the folder, and lines that cannot be read are left out; journals of earlier versions have no
+    sizes, which are then 0.
+    """
+    images = {}
+    for line in _lines(PredictionPaths(folder).journal, folder):
+        with suppress(ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            name, record = read_record_line(line)
+            images[name] = Path(record.path), record.shape
+    return images
+
+
 def _lines(path: Path, folder: Path) -> Iterator[bytes]:
     """Yield the lines of a journal, the last one perhaps without its end; none of one that is not there."""
     if not path.is_symlink() and not path.exists():
