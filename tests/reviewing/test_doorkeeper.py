@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.reviewing.conftest import ONE, acts_of
+
 OWN = {"origin": "http://127.0.0.1:8123"}
 
 
@@ -26,11 +28,12 @@ def test_without_the_token_nothing_is_answered(client, path):
     ],
     ids=str,
 )
-def test_requests_of_other_pages_and_other_names_are_refused(client, session, headers):
+def test_requests_of_other_pages_and_other_names_are_refused(client, folder, headers):
     assert client.get("/secret/api/session", headers=headers).status_code == 403
-    act = {"act": "accept", "image": "a/one.png", "id": session.found["a/one.png"][0].id}
+    act = {"act": "add", "image": ONE, "x": 5, "y": 5, "label": "cow"}
     assert client.post("/secret/api/acts", json=act, headers=headers).status_code == 403
-    assert session.acts == []
+    assert acts_of(folder) == []
+    assert client.post("/secret/api/acts", json=act).status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, OWN, {"host": "localhost:9000", "origin": "http://localhost:9000"}], ids=str)
@@ -47,10 +50,10 @@ def test_every_answer_lets_the_page_load_nothing_from_elsewhere(client):
         assert "access-control-allow-origin" not in headers
 
 
-def test_a_body_that_is_too_long_is_not_read(client, session):
+def test_a_body_that_is_too_long_is_not_read(client, folder):
     for headers in ({"content-length": str(17 << 20)}, {"transfer-encoding": "chunked"}, {"content-length": "x"}):
         assert client.post("/secret/api/acts", content=b"{}", headers=headers).status_code == 413
-    assert session.acts == []
+    assert acts_of(folder) == []
 
 
 def test_the_address_without_its_last_slash_leads_to_the_page(client):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -9,7 +10,7 @@ import uvicorn
 from detect.reviewing.doorkeeper import Doorkeeper
 from detect.reviewing.listening import listen
 from tests.reviewing.browser import CHROMIUM, Browser, browser
-from tests.reviewing.conftest import CLASSES, HOSTILE
+from tests.reviewing.conftest import CLASSES, HOSTILE, acts_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -23,8 +24,8 @@ SCREEN = """(() => {
 class Page:
     """The page of a session, as a person uses it."""
 
-    def __init__(self, chromium: Browser, address: str, session) -> None:
-        self.browser, self.address, self.session = chromium, address, session
+    def __init__(self, chromium: Browser, address: str, folder: Path) -> None:
+        self.browser, self.address, self.folder = chromium, address, folder
         chromium.open(address)
         self.shows("place", "Window 1 of 3")
         chromium.wait("document.querySelector('#classes tr:nth-child(2) td:nth-child(3)').textContent === '1'")
@@ -39,14 +40,15 @@ class Page:
         self.browser.value("new Promise((done) => setTimeout(done, 600))")
 
     def acted(self, number: int) -> dict:
-        """Wait until a number of acts were kept; the last one."""
+        """Wait until a number of acts are on the disk; the last one."""
         for _ in range(200):
-            if len(self.session.acts) >= number:
+            if len(acts_of(self.folder)) >= number:
                 break
             self.browser.value("new Promise((done) => setTimeout(done, 50))")
-        assert len(self.session.acts) == number, self.session.acts
+        kept = acts_of(self.folder)
+        assert len(kept) == number, kept
         self.browser.value("new Promise((done) => setTimeout(done, 150))")
-        return self.session.acts[-1]
+        return kept[-1]
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Where a place of the photograph is in the window."""
@@ -64,7 +66,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium, server, session) -> Iterator[Page]:
+def page(chromium, server, folder) -> Iterator[Page]:
     port = listen(0)
     config = uvicorn.Config(
         Doorkeeper(server.app(), "secret"), http="h11", ws="none", log_config=None, timeout_graceful_shutdown=1
@@ -75,7 +77,7 @@ def page(chromium, server, session) -> Iterator[Page]:
     address = f"http://127.0.0.1:{port.getsockname()[1]}/secret/"
     chromium.errors.clear()
     chromium.addresses.clear()
-    yield Page(chromium, address, session)
+    yield Page(chromium, address, folder)
     assert chromium.errors == []
     assert [each for each in chromium.addresses if not each.startswith((address, "data:", "blob:"))] == []
     chromium.open("about:blank")
@@ -83,44 +85,43 @@ def page(chromium, server, session) -> Iterator[Page]:
     thread.join(10)
 
 
+def place(found: dict) -> tuple[float, float, str, str]:
+    return found["x"], found["y"], found["label"], found["status"]
+
+
 def test_every_act_by_keyboard(page):
     """The first window holds x from 400 to 800: objects at 400 (0.35, not counted), 500, 600 and 700 (counted)."""
-    one, two, three = (f"d:{x}:150:{CLASSES[i]}" for x, i in ((500, 0), (600, 1), (700, 0)))
+    cow, sheep = CLASSES
     keys = page.browser.key
     keys("j")
     page.shows("said", "1 of 3")
     keys("a")
-    assert page.acted(1) == {"act": "accept", "image": "a/one.png", "id": one}
+    assert place(page.acted(1)["after"]) == (500, 150, cow, "accepted")
     keys("j")
     page.shows("said", "2 of 3")
     keys("x")
-    assert page.acted(2) == {"act": "reject", "image": "a/one.png", "id": two}
+    assert place(page.acted(2)["after"]) == (600, 150, sheep, "rejected")
     keys("j")
     page.shows("said", "3 of 3")
     keys("2")
-    assert page.acted(3) == {"act": "relabel", "image": "a/one.png", "id": three, "label": CLASSES[1]}
+    assert place(page.acted(3)["after"]) == (700, 150, sheep, "relabelled")
     for key, shift in (("m", False), ("ArrowLeft", True), ("ArrowDown", False), ("Enter", False)):
         keys(key, shift=shift)
-    moved = page.acted(4)
-    assert moved["act"] == "move" and moved["id"] == three and moved["w"] is None
-    assert (moved["x"], moved["y"]) == (690, 151)
+    assert place(page.acted(4)["after"]) == (690, 151, sheep, "moved")
     keys("Escape")
     for key, shift in (("p", False), ("ArrowUp", True), ("Enter", False)):
         keys(key, shift=shift)
-    point = page.acted(5)
-    assert point == {"act": "add", "image": "a/one.png", "x": 600, "y": 140, "w": None, "h": None, "label": CLASSES[0]}
-    for key, shift in (("b", False), ("Enter", False), ("ArrowRight", True), ("ArrowDown", True), ("Enter", False)):
-        keys(key, shift=shift)
-    assert page.acted(6) | {} == {**point, "x": 605, "y": 155, "w": 10, "h": 10}
+    assert place(page.acted(5)["after"]) == (600, 140, cow, "added")
+    keys("ArrowLeft", shift=True)
+    keys("Enter")
+    assert place(page.acted(6)["after"]) == (590, 140, cow, "added")
     keys("z")
-    assert page.acted(7)["act"] == "undo"
+    assert page.acted(7)["of"] == 6
     keys("Escape")
     keys("d")
     done = page.acted(8)
-    assert done["act"] == "done" and done["window"] == [0, 400, 300, 400]
-    assert sorted((each["x"], each["label"]) for each in done["objects"]) == [
-        *((500, CLASSES[0]), (600, CLASSES[0]), (605, CLASSES[0]), (690, CLASSES[1]))
-    ]
+    assert done["window"] == [0, 400, 300, 400]
+    assert sorted((each["x"], each["label"]) for each in done["objects"]) == [(500, cow), (600, cow), (690, sheep)]
     page.shows("place", f"Window 2 of 3 · {HOSTILE}")
     keys("n")
     page.shows("place", "Window 3 of 3")
@@ -134,8 +135,8 @@ def test_every_act_by_mouse(page):
     page.press("[data-do=accept]")
     assert page.acted(1)["act"] == "accept"
     page.browser.drag(page.at(500, 150), page.at(520, 180))
-    moved = page.acted(2)
-    assert moved["act"] == "move" and abs(moved["x"] - 520) < 2 and abs(moved["y"] - 180) < 2
+    moved = page.acted(2)["after"]
+    assert moved["status"] == "moved" and abs(moved["x"] - 520) < 2 and abs(moved["y"] - 180) < 2
     page.press("[data-do=reject]")
     assert page.acted(3)["act"] == "reject"
     page.browser.click(*page.at(600, 150))
@@ -143,23 +144,34 @@ def test_every_act_by_mouse(page):
     page.browser.value(
         "(() => { relabel.value = '0'; relabel.dispatchEvent(new Event('change', { bubbles: true })); })()"
     )
-    assert page.acted(4)["label"] == CLASSES[0]
+    assert page.acted(4)["after"]["label"] == CLASSES[0]
     page.press("#classes tr:nth-child(2) button")
     page.press("[data-mode=point]")
     page.browser.click(*page.at(450, 50))
-    added = page.acted(5)
-    assert added["act"] == "add" and abs(added["x"] - 450) < 2 and added["label"] == CLASSES[1]
-    page.press("[data-mode=box]")
-    page.browser.drag(page.at(700, 220), page.at(740, 260))
-    box = page.acted(6)
-    assert [round(box[name] / 5) for name in "xywh"] == [144, 48, 8, 8]
+    added = page.acted(5)["after"]
+    assert added["status"] == "added" and abs(added["x"] - 450) < 2 and added["label"] == CLASSES[1]
     page.press("[data-mode=select]")
     page.press("[data-do=undo]")
-    assert page.acted(7)["act"] == "undo"
+    assert page.acted(6)["of"] == 5
     page.press("[data-do=done]")
-    assert page.acted(8)["act"] == "done"
+    done = page.acted(7)
+    assert sorted((round(each["x"]), each["label"]) for each in done["objects"]) == [(600, CLASSES[0]), (700, CLASSES[0])]
     page.shows("windows", "✓ reviewed")
     page.shows("estimate-more", "too few windows for an interval")
+    page.shows("place", "Window 2")
+    page.press("[data-do=done]")
+    page.acted(8)
+    page.shows("interval", "5 to 9.4 (95 % interval)")
+
+
+def test_undo_goes_back_to_the_window_of_the_act(page):
+    page.browser.key("d")
+    page.acted(1)
+    page.shows("place", "Window 2 of 3")
+    page.browser.key("z")
+    assert page.acted(2)["of"] == 1
+    page.shows("place", "Window 1 of 3")
+    page.shows("progress", "0 of 3")
 
 
 def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
@@ -174,11 +186,11 @@ def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
     page.shows("said", "Counted anew at 0.3.")
 
 
-def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_is_opened_by_a_change(page):
+def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_can_be_changed_and_opened(page):
     page.press("#classes tr:nth-child(2) input")
     page.browser.key("d")
     page.shows("trouble", "show all of them")
-    assert page.session.acts == []
+    assert acts_of(page.folder) == []
     page.press("#classes tr:nth-child(2) input")
     page.browser.key("d")
     assert page.acted(1)["act"] == "done"
@@ -187,16 +199,21 @@ def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_is_opened_by_a_
     page.shows("place", "Window 1 of 3")
     page.browser.key("j")
     page.browser.key("x")
-    page.acted(3)
-    assert [each["act"] for each in page.session.acts] == ["done", "reopen", "reject"]
+    assert page.acted(2)["act"] == "reject"
+    page.shows("progress", "1 of 3")
+    page.browser.key("o")
+    assert page.acted(3)["act"] == "reopen"
     page.shows("progress", "0 of 3")
 
 
-def test_what_the_server_refuses_or_does_not_answer_is_said_and_not_drawn(page, session):
+def test_what_the_server_refuses_is_said_and_not_drawn(page, session, monkeypatch):
+    def refuse(act):
+        raise ValueError("that cannot be")
+
+    monkeypatch.setattr(session, "act", refuse)
     page.browser.key("j")
-    session.found["a/one.png"][4] = session.found["a/one.png"][5]
     page.browser.key("x")
-    page.shows("trouble", "there is no object")
+    page.shows("trouble", "that cannot be")
     assert page.browser.value("document.getElementById('here-total').textContent") == "3"
     page.browser.errors.clear()
 
@@ -233,7 +250,7 @@ def test_a_finger_selects_and_adds_on_a_narrow_screen(page):
         page.shows("object", "score 0.65")
         page.press("[data-mode=point]")
         page.browser.tap(*page.at(640, 200))
-        added = page.acted(1)
+        added = page.acted(1)["after"]
         assert abs(added["x"] - 640) < 3 and abs(added["y"] - 200) < 3
     finally:
         page.browser.ask("Emulation.clearDeviceMetricsOverride")

@@ -102,20 +102,11 @@ async function send(act, facts) {
 }
 
 async function keep(act, facts) {
-  await reopen();
   const { object } = await send(act, facts);
-  if (object) review.replace(objectOf(object));
-  return object ? objectOf(object) : null;
-}
-
-// A window that is done and then changed is open again, until the person says that nothing more is there.
-async function reopen() {
-  const task = review.session.windows[review.task];
-  if (!task?.reviewed) return;
-  await send("reopen", { window: task.window });
-  task.reviewed = false;
-  panels.build();
-  acts.say("The window is open again: press D when nothing more is there.");
+  const made = object ? objectOf(object) : null;
+  if (made) review.replace(made);
+  if (made && review.reviewed.length) await readSession(); // what is changed in a reviewed window changes the estimate
+  return made;
 }
 
 // Acts on the selected object, once what was asked before is done.
@@ -222,6 +213,15 @@ const acts = {
       if (next !== null) await show(review.session.windows[next].image, next);
       if (next === null || image === review.image) await readObjects();
     }),
+  reopen: () =>
+    inTurn(async () => {
+      const task = review.session.windows[review.task];
+      if (!task?.reviewed) return acts.say("This window is open: press D when nothing more is there.");
+      await send("reopen", { window: task.window });
+      await readSession();
+      await readObjects();
+      acts.say("The window is open again.");
+    }),
   go: (step) =>
     inTurn(async () => {
       const next = review.following(step);
@@ -254,7 +254,7 @@ const panels = new Panels(review, acts);
 new Hands(viewer, review, drawing, acts);
 const keys = new Keys(viewer, review, drawing, acts);
 
-const buttons = { accept: acts.accept, reject: acts.reject, move: () => keys.begin("move"), undo: acts.undo, done: acts.done, next: () => acts.go(1), previous: () => acts.go(-1), fit: () => acts.fit() };
+const buttons = { accept: acts.accept, reject: acts.reject, move: () => keys.begin("move"), undo: acts.undo, done: acts.done, reopen: acts.reopen, next: () => acts.go(1), previous: () => acts.go(-1), fit: () => acts.fit() };
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => buttons[button.dataset.do]());
 for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => keys.begin(button.dataset.mode));
 at("relabel").addEventListener("change", (event) => acts.relabel(Number(event.target.value)));

@@ -29,7 +29,7 @@ export class Keys {
     }
     const does = {
       a: () => acts.accept(), x: () => acts.reject(), delete: () => acts.reject(), z: () => acts.undo(),
-      d: () => acts.done(), n: () => acts.go(event.shiftKey ? -1 : 1), j: () => acts.step(1), k: () => acts.step(-1),
+      d: () => acts.done(), o: () => acts.reopen(), n: () => acts.go(event.shiftKey ? -1 : 1), j: () => acts.step(1), k: () => acts.step(-1),
       p: () => this.begin("point"), b: () => this.begin("box"), m: () => this.begin("move"), h: () => acts.help(),
       "?": () => acts.help(), escape: () => this.begin("select"), enter: () => this.enter(), 0: () => acts.fit(),
       "+": () => this.zoom(ZOOM), "=": () => this.zoom(ZOOM), "-": () => this.zoom(1 / ZOOM),

@@ -88,6 +88,7 @@ export class Panels {
     at("place").textContent = session.images.length ? `${drawn}${review.shape.name}` : "";
     const reviewed = session.windows.filter((each) => each.reviewed).length;
     at("progress").textContent = session.windows.length ? `${reviewed} of ${session.windows.length} windows reviewed` : "";
+    document.querySelector("[data-do=reopen]").hidden = !session.windows[review.task]?.reviewed;
     at("done-words").textContent = review.task === null ? "Nothing more in this view" : "Nothing more here";
     for (const button of document.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", String(button.dataset.mode === review.mode));
     this.current("windows", review.task);
