@@ -78,9 +78,11 @@ async function show(image, task) {
   if (fresh) {
     Object.assign(review, { objects: [], reviewed: [] });
     panels.refresh();
+    viewer.close();
+    await readObjects(); // before tiles keep all of the browser's connections
     const opened = new Promise((resolve) => ["open", "open-failed"].forEach((name) => viewer.addOnceHandler(name, resolve)));
     viewer.open(source(image));
-    await Promise.all([opened, readObjects()]);
+    await opened;
     untilReady(image);
   }
   acts.fit(true);
