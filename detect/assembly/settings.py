@@ -322,6 +322,29 @@ class ReviewSettings:
     port: Port
     browser: bool
     memory: ByteSize
+    classes: Names
+
+
+@dataclass(frozen=True)
+class SurveySettings:
+    """Settings of `detect.survey`: `conf/survey.yaml`."""
+
+    predictions: FilePath
+    windows: OneOrMore
+    side: AutoWholePixels
+    classes: Names
+    within: OptionalPath
+    within_layer: str | None
+    known: Names
+    rank: Literal["uncertain"] | None
+    floor: Share
+    seed: Seed | None
+
+    def __post_init__(self) -> None:
+        if self.side == 0:
+            raise ValueError("side must be auto or 1 pixel or more, got 0")
+        if self.within is None and self.within_layer is not None:
+            raise ValueError("within_layer names a layer of the file that within=FILE names; give within too")
 
 
 @dataclass(frozen=True)
@@ -353,6 +376,7 @@ SETTINGS: dict[str, type] = {
     "evaluate": EvaluateSettings,
     "report": ReportSettings,
     "review": ReviewSettings,
+    "survey": SurveySettings,
     "preview": PreviewSettings,
     "find_lr": FindLrSettings,
     "folds": FoldsSettings,

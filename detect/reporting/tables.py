@@ -12,17 +12,20 @@ from detect.labels.sheets import read_rows, sheet_text, unguarded
 IMAGE, TOTAL = "image", "total"
 """The first column of a table of counts, and the one behind its classes."""
 
+ESTIMATE, LOW, HIGH, CORRECTED = "estimate", "low", "high", "corrected"
 EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA = "expected", "unique", "surveyed_share", "surveyed_ha"
 UNLIKE, UNLIKE_IN, DAMAGED = "unlike", "unlike_in", "damaged"
-FACTS = (EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, UNLIKE_IN, DAMAGED)
+PERSON = (ESTIMATE, LOW, HIGH, CORRECTED)
+FACTS = (*PERSON, EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, UNLIKE_IN, DAMAGED)
 """Columns behind the total, in this order, those that there are.
 
-The number of objects by the sum of the probabilities of all that may be one, also below the threshold, where scores are
-probabilities. Objects that the image is the first to show, where images show the same ground: their sum is the number
-of different ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1]; their area on the
-ground in hectares; how far the image is from those that the model learned from, in [0, 1], and in what, where that is
-far; what the decoder warned of. A cell is empty where there is nothing to say. A column's name begins with `image_`
-where a class is called like it.
+The total that a survey estimates, and its interval of 95 %; the count with what a person said is in the windows that
+they reviewed. The number of objects by the sum of the probabilities of all that may be one, also below the threshold,
+where scores are probabilities. Objects that the image is the first to show, where images show the same ground: their
+sum is the number of different ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1];
+their area on the ground in hectares; how far the image is from those that the model learned from, in [0, 1], and in
+what, where that is far; what the decoder warned of. A cell is empty where there is nothing to say. A column's name
+begins with `image_` where a class is called like it.
 """
 
 MAX_COUNT = 10**12

@@ -58,7 +58,7 @@ def _areas(settings: PredictSettings, images: Sequence[tuple[str, Path]]) -> Are
         raise FileNotFoundError(f"within={settings.within}: no such file of polygons")
     areas = read_areas(settings.within, settings.within_layer)
     if areas.crs is None:
-        areas = _with_names(areas, [name for name, _ in images])
+        areas = areas_of_images(areas, [name for name, _ in images])
     elif not any(_on_a_map(path) for _, path in images):
         raise ValueError(
             f"within={settings.within}: its polygons are on a map, and none of {len(images)} images has a georeference "
@@ -70,7 +70,7 @@ def _areas(settings: PredictSettings, images: Sequence[tuple[str, Path]]) -> Are
     return areas
 
 
-def _with_names(areas: Areas, images: Sequence[str]) -> Areas:
+def areas_of_images(areas: Areas, images: Sequence[str]) -> Areas:
     """Return polygons in pixels with the names that their images have in this run."""
     named = sorted({each.image for each in (*areas.areas, *areas.zones) if each.image is not None})
     pairs = match_names(named, images)

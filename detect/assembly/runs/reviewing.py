@@ -9,7 +9,9 @@ from pathlib import Path
 
 from detect.assembly.folders import existing
 from detect.assembly.settings import ReviewSettings
+from detect.assembly.surveys.surveying import estimator, write_corrected
 from detect.imagery.mosaics import MosaicRule, mosaics_by
+from detect.labels.corrections import corrections_bytes
 from detect.reporting.output.layout import PredictionPaths
 from detect.reviewing.listening import listen, serve
 from detect.reviewing.opened import OpenImages
@@ -20,25 +22,28 @@ logger = logging.getLogger("detect.review")
 
 
 def review(settings: ReviewSettings) -> None:
-    """Show the page of a predictions folder until the process is told to stop.
+    """Show the page of a predictions folder until the process is told to stop, then write what was corrected.
 
     Raises:
+        FileExistsError: a person changed a file that is written anew.
         FileNotFoundError: there is no such folder, or no run in it.
         OSError: the port is in use.
         ValueError: a file in the folder is damaged.
     """
     folder = existing(settings.predictions, "predictions", "folder")
-    session = ReviewSession(folder)
+    session = ReviewSession(folder, estimator(folder), settings.classes)
     if not session.images:
         raise ValueError(f"predictions={folder}: the run counted no image, so there is nothing to look at")
     files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
     opened = OpenImages(files, settings.memory)
-    title = folder.resolve().name
+    before = session.corrections
     with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
         _log(session)
-        app = ReviewServer(session, opened, title).app()
+        app = ReviewServer(session, opened, folder.resolve().name).app()
         with suppress(KeyboardInterrupt):
             serve(app, port, lambda address: _tell(address, settings.browser))
+    if corrections_bytes(session.corrections) != corrections_bytes(before):
+        write_corrected(folder)
 
 
 def _thumbnail(folder: Path, name: str) -> Path | None:

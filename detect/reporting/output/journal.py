@@ -153,6 +153,29 @@ def recorded_images(folder: Path) -> dict[str, tuple[Path, tuple[int, int]]]:
     return images
 
 
+def read_records(folder: Path) -> dict[str, Record]:
+    """Return the records of the images that are done, by name; an unfinished last line is left out.
+
+    It changes nothing in the folder, unlike a `Journal`.
+
+    Raises:
+        ValueError: a finished line cannot be read; the message says the way out.
+    """
+    path, records = PredictionPaths(folder).journal, {}
+    for number, line in enumerate(_lines(path, folder), start=1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            name, record = read_record_line(line)
+        except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"{path}, line {number}: {type(error).__name__}: {error}; count the images again with detect.predict "
+                "(overwrite=true)"
+            ) from error
+        records[name] = record
+    return records
+
+
 def _lines(path: Path, folder: Path) -> Iterator[bytes]:
     """Yield the lines of a journal, the last one perhaps without its end; none of one that is not there."""
     if not path.is_symlink() and not path.exists():

@@ -16,6 +16,18 @@ OVERLAYS = "overlays"
 THUMBNAILS = "thumbnails"
 CANDIDATES = "candidates"
 
+SURVEY = "survey.json"
+"""What the windows that a person reviewed tell of the totals."""
+
+DESIGN, SURVEY_PLAN, KNOWN = "survey/design.csv", "survey/settings.json", "survey/known.csv"
+"""The windows that a survey drew, how it drew them, and windows that were reviewed before and are not drawn."""
+
+RANKED = "ranked.csv"
+"""The windows that would teach most, for labelling; not drawn by chance, so that nothing can be estimated from them."""
+
+CORRECTIONS = "corrections.csv"
+"""The windows that a person reviewed, and what is in them."""
+
 ERRORS = "errors"
 """Folder of pictures of what was missed and of false alarms, beside the scores."""
 
@@ -28,8 +40,8 @@ JOURNAL = "journal.jsonl"
 LOCK = "lock"
 WRITTEN = "written.json"
 
-RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, AREAS, RUN_FACTS, REPORT, SCORES)
-"""The files of an output folder that a run replaces."""
+RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, AREAS, RUN_FACTS, REPORT, SCORES, SURVEY, RANKED)
+"""The files of an output folder that a run replaces, or removes as they were of other counts."""
 
 
 PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
@@ -84,6 +96,31 @@ class PredictionPaths:
     def errors(self) -> Path:
         """The folder of the pictures that `detect.evaluate` drew, where it was asked to draw them here."""
         return self.folder / ERRORS
+
+    @property
+    def survey(self) -> Path:
+        """What the windows that a person reviewed tell, as `detect.survey` wrote it."""
+        return self.folder / SURVEY
+
+    @property
+    def design(self) -> Path:
+        """The windows that a survey drew."""
+        return self.folder / DESIGN
+
+    @property
+    def survey_plan(self) -> Path:
+        """How a survey drew them."""
+        return self.folder / SURVEY_PLAN
+
+    @property
+    def known(self) -> Path:
+        """The windows that had been reviewed before, and what is in them."""
+        return self.folder / KNOWN
+
+    @property
+    def corrections(self) -> Path:
+        """The windows that a person reviewed, and what is in them."""
+        return self.folder / CORRECTIONS
 
     @property
     def report(self) -> Path:

@@ -1,5 +1,6 @@
 """The predictions folder while it is written: each image's results when they are complete, the tables at the end."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
+from detect.reporting.survey.person_columns import said_cells
+from detect.reporting.survey.survey_ground import survey_ground
 from detect.reporting.tables import (
     DAMAGED,
     EXPECTED,
@@ -260,11 +263,18 @@ class PredictionFolder:
         failed = pd.DataFrame(sorted((f.name, f.error) for f in self.failures), columns=["image", "error"])
         tables = {}
         if TABLES in self.wanted:
-            facts = {**ground.columns, **_facts(found)}
-            tables[COUNTS] = table_bytes(counts_table(detections, self.card.classes, facts))
             tables[DETECTIONS] = detections_bytes(detections, placements, ground.objects)
+            facts = {**ground.columns, **_facts(found), **self._said(found, tables[DETECTIONS])}
+            tables[COUNTS] = table_bytes(counts_table(detections, self.card.classes, facts))
             tables |= ground.files()
         self.written.write({**tables, FAILURES: table_bytes(failed), RUN_FACTS: self._run_facts(run)})
+
+    def _said(self, found: Mapping[str, Record], detections: bytes) -> Mapping[str, Mapping[str, str]]:
+        """Return the columns of the counts that a person's look gives, where somebody looked at these images before."""
+        if not self.paths.corrections.exists() and not self.paths.survey.exists():
+            return {}
+        digest, ground = hashlib.sha256(detections).hexdigest(), survey_ground(found, self.survey.areas)
+        return said_cells(self.folder, digest, found, ground)
 
     def _run_facts(self, run: Mapping[str, Any]) -> bytes:
         """Return `run.json`."""

@@ -18,6 +18,7 @@ from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.areas_section import areas_section
 from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figures
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
+from detect.reporting.page.survey_section import survey_section
 from detect.reporting.pictures.colours import PALETTE, class_colours
 from detect.reporting.tables import IMAGE, TOTAL
 from detect.reporting.writing import text_bytes
@@ -120,6 +121,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         located=any(part.hectares is not None for part in content.surveyed.values()),
         colours_repeat=len(content.classes) > len(PALETTE),
         areas=areas_section(content.areas),
+        survey=survey_section(content),
         dash=DASH,
     )
 

@@ -1,0 +1,1 @@
+"""Surveys of a run: windows drawn, totals estimated, windows ranked for labelling."""

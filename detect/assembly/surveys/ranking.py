@@ -1,0 +1,73 @@
+"""Windows of a run ranked by what labelling them would teach."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from detect.assembly.settings import SurveySettings
+from detect.assembly.surveys.planning import automatic_side, known_windows, survey_areas
+from detect.assembly.surveys.surveying import drawn_survey
+from detect.evaluation.survey.partition import survey_windows
+from detect.reporting.output.layout import RANKED
+from detect.reporting.output.written import WrittenFiles
+from detect.reporting.survey.plan import read_plan
+from detect.reporting.survey.ranked_windows import ranked_bytes, ranked_windows
+from detect.reporting.survey.said import covered_windows
+from detect.reporting.survey.survey_ground import survey_ground
+from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
+
+logger = logging.getLogger("detect.survey")
+
+USUAL_THRESHOLD = 0.5
+"""Threshold of a run that does not say its own."""
+
+
+def rank(settings: SurveySettings, folder: Path) -> None:
+    """Write `ranked.csv`; windows that were reviewed are left out, and those that a survey drew.
+
+    Raises:
+        FileExistsError: a person changed the file.
+        ValueError: a file is damaged, a class is not of the run, or no window is left.
+    """
+    files = WrittenFiles(folder)
+    files.check([RANKED])
+    run, plan = read_surveyed_run(folder), read_plan(folder)
+    unknown = [name for name in settings.classes if name not in run.classes]
+    if unknown:
+        raise ValueError(f"classes: the run has no {unknown[0]}; its classes are {', '.join(run.classes)}")
+    ground = survey_ground(run.records, survey_areas(run, settings.within, settings.within_layer, None))
+    side = settings.side or (automatic_side(run) if plan is None else plan.side)
+    windows = survey_windows(run.shapes, side)
+    left_out = covered_windows(windows, known_windows(settings, run)) | (ground.pixels(windows) < 1)
+    drawn = None if plan is None else drawn_survey(folder)
+    for name, window in [] if drawn is None else drawn.tasks:
+        row, col, height, width = windows.bounds.T
+        rows = (row < window.row_stop) & (window.row < row + height)
+        left_out |= windows.of_image(name) & rows & (col < window.col_stop) & (window.col < col + width)
+    if left_out.all():
+        raise ValueError("every window was reviewed or drawn already, so there is none to rank")
+    chosen = set(settings.classes or run.classes)
+    guide = {
+        name: found[np.array([each in chosen for each in found.names], bool)]
+        for name, found in ground.inside(run.guide).items()
+    }
+    unlike = {name: record.unlike for name, record in run.records.items() if record.unlike is not None}
+    ranked = ranked_windows(windows, guide, _thresholds(run), unlike, left_out)
+    files.write({RANKED: ranked_bytes(ranked, settings.windows)})
+    logger.info(
+        "survey: %d of %d windows of about %d px are in %s, the most uncertain first; they are for labelling, and "
+        "nothing can be estimated from them, as they were not drawn by chance",
+        *(min(settings.windows, len(ranked.order)), len(windows), side, folder / RANKED),
+    )
+
+
+def _thresholds(run: SurveyedRun) -> dict[str, float]:
+    """Return the threshold of each class of a run."""
+    told = run.predictions.model.get("threshold")
+    each = told if isinstance(told, Mapping) else dict.fromkeys(run.classes, told)
+    return {
+        name: float(value) if isinstance(value := each.get(name), int | float) and 0 <= value <= 1 else USUAL_THRESHOLD
+        for name in run.classes
+    }

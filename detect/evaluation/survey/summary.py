@@ -1,0 +1,209 @@
+"""`SurveyEstimates`: what a reviewed survey tells: totals by class, image and group, and what the detector misses."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from detect.evaluation.matching import Criterion
+from detect.evaluation.survey.design import SurveyDesign, expected_distinct
+from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.intervals import CONFIDENCE
+from detect.evaluation.survey.partition import SurveyWindows
+from detect.evaluation.survey.rates import Rate, rate
+from detect.labels.detections import Detections
+
+WANTED = 0.1
+"""Half the width of an interval, over the total, for which the number of windows is told."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewedSurvey:
+    """A survey and what a person saw in its windows.
+
+    Attributes:
+        windows: of the survey.
+        design: which of them were drawn.
+        classes: the class names.
+        reviewed: (N,) whether each window was reviewed.
+        true: (N, K) objects of each class that a person says are in each window; 0 where it was not reviewed.
+        counts: (N, K) objects of each class that the detector counted in each window.
+        hits: (N, K) how many of those are true; 0 where a window was not reviewed. None where it is not known.
+    """
+
+    windows: SurveyWindows
+    design: SurveyDesign
+    classes: tuple[str, ...]
+    reviewed: NDArray[np.bool_]
+    true: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    hits: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class SurveyEstimates:
+    """What a reviewed survey tells.
+
+    Attributes:
+        whole: of all objects.
+        classes: of each class, by its name; the totals add up to that of all.
+        images: of each scene, by its name; likewise.
+        groups: of each group of scenes or polygon that was asked for.
+        recall: share of the true objects that the detector counted at its threshold.
+        precision: share of what the detector counted that is true.
+        windows_reviewed: distinct windows reviewed.
+        share_reviewed: of the pixels of the survey.
+        windows_for_10_percent: distinct windows to review in all, these too, for an interval of 10 % to either side;
+            None where that cannot be told.
+    """
+
+    whole: Estimate
+    classes: Mapping[str, Estimate]
+    images: Mapping[str, Estimate]
+    groups: Mapping[str, Estimate]
+    recall: Rate
+    precision: Rate
+    windows_reviewed: int
+    share_reviewed: float
+    windows_for_10_percent: int | None
+
+
+def survey_estimates(survey: ReviewedSurvey, groups: Mapping[str, NDArray[np.bool_]] | None = None) -> SurveyEstimates:
+    """Return all that a reviewed survey tells.
+
+    Args:
+        survey: what was drawn and seen.
+        groups: windows (N,) of each group, by its name, as of `by_group`; for polygons, which cut windows, give the
+            objects inside each to a survey of its own.
+    """
+    design, reviewed = survey.design, survey.reviewed
+    true, counts = survey.true.sum(axis=1), survey.counts.sum(axis=1)
+    trust = trust_in_counts(design, reviewed, true, counts)
+    whole = estimate(design, reviewed, true, counts, trust)
+
+    def within(mask: NDArray[np.bool_]) -> Estimate:
+        return estimate(design, reviewed, np.where(mask, true, 0), np.where(mask, counts, 0), trust, mask)
+
+    nothing = Rate(None, None, None)
+    hits = None if survey.hits is None else survey.hits.sum(axis=1)
+    pixels = np.where(design.probability > 0, survey.windows.pixels, 0)
+    return SurveyEstimates(
+        whole=whole,
+        classes={
+            name: estimate(design, reviewed, survey.true[:, i], survey.counts[:, i], trust)
+            for i, name in enumerate(survey.classes)
+        },
+        images={name: within(survey.windows.of_image(name)) for name in survey.windows.images},
+        groups={name: within(mask) for name, mask in (groups or {}).items()},
+        recall=nothing if hits is None else rate(design, reviewed, hits, true),
+        precision=nothing if hits is None else rate(design, reviewed, hits, counts),
+        windows_reviewed=int(reviewed[design.probability > 0].sum()),
+        share_reviewed=float(pixels[reviewed].sum() / pixels.sum()),
+        windows_for_10_percent=windows_for(design, whole, WANTED),
+    )
+
+
+def windows_for(design: SurveyDesign, whole: Estimate, part: float) -> int | None:
+    """Return how many distinct windows, those reviewed too, would give an interval of a part to either side.
+
+    The width of an interval falls with the square root of the draws, (half / (part x total))^2 times as many are
+    needed, which take `expected_distinct` windows.
+
+    Args:
+        design: of the survey.
+        whole: the estimate so far.
+        part: of the total, such as 0.1.
+
+    Returns:
+        The number, at most that of all windows that can be drawn; None where it cannot be told: before an estimate, or
+        where nothing was found or no error was seen.
+    """
+    if whole.method != "t" or whole.high is None or whole.total <= 0:
+        return None
+    half = max(whole.high - whole.total, float(stdtrit(whole.draws - 1, (1 + CONFIDENCE) / 2)) * whole.error)
+    draws = whole.draws * (half / (part * whole.total)) ** 2
+    return math.ceil(expected_distinct(design.probability, draws))
+
+
+def survey_facts(estimates: SurveyEstimates) -> dict[str, Any]:
+    """Return what a survey tells as plain values, for `survey.json`; numbers that are not defined are None."""
+    whole = estimates.whole
+    return {
+        "estimate": _number(whole.total),
+        "low": whole.low,
+        "high": whole.high,
+        "count": whole.raw,
+        "windows_reviewed": estimates.windows_reviewed,
+        "draws": whole.draws,
+        "share_reviewed": estimates.share_reviewed,
+        "method": whole.method,
+        "why": whole.why,
+        "warning": whole.warning,
+        "recall": asdict(estimates.recall),
+        "precision": asdict(estimates.precision),
+        "windows_for_10_percent": estimates.windows_for_10_percent,
+        "per_class": {name: _facts(each) for name, each in estimates.classes.items()},
+        "per_image": {name: _facts(each) for name, each in estimates.images.items()},
+        "per_group": {name: _facts(each) for name, each in estimates.groups.items()},
+    }
+
+
+def _facts(each: Estimate) -> dict[str, Any]:
+    """Return an estimate as plain values."""
+    return {
+        "estimate": _number(each.total),
+        "low": each.low,
+        "high": each.high,
+        "count": each.raw,
+        "seen": each.seen,
+        "method": each.method,
+        "warning": each.warning,
+    }
+
+
+def _number(value: float) -> float | None:
+    """Return a number, None for NaN."""
+    return value if math.isfinite(value) else None
+
+
+def count_hits(
+    windows: SurveyWindows,
+    found: Mapping[str, Detections],
+    true: Mapping[str, Detections],
+    classes: tuple[str, ...],
+    criterion: Criterion,
+) -> NDArray[np.int64]:
+    """Count the detector's objects of each class that are true, in each window: one-to-one matches of one class.
+
+    Args:
+        windows: of the survey.
+        found: the detector's objects of each scene, by its name.
+        true: those that a person says are in the windows reviewed.
+        classes: the class names.
+        criterion: how near a found object must be.
+
+    Returns:
+        (N, K) int64; pairs whose objects are in different windows count in that of the found one.
+    """
+    hits = np.zeros((len(windows), len(classes)), np.int64)
+    for name in found.keys() & true.keys():
+        match = criterion.match(found[name].with_classes(classes), true[name].with_classes(classes), same_class=True)
+        matched = found[name].with_classes(classes)[match.found_index]
+        np.add.at(hits, (windows.find(name, matched.xy), matched.label), 1)
+    return hits
+
+
+def by_group(windows: SurveyWindows, groups: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+    """Mark the windows (N,) of each group of scenes, by its name.
+
+    Args:
+        windows: of the survey.
+        groups: the group of each scene that has one, by the scene's name.
+    """
+    names = [groups.get(name) for name in windows.images]
+    found = dict.fromkeys(name for name in names if name is not None)
+    return {group: np.array([name == group for name in names])[windows.image] for group in found}

@@ -1,0 +1,63 @@
+"""What a person said of windows, as a survey takes it: points, and whether windows are covered whole."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.evaluation.survey.partition import SurveyWindows
+from detect.imagery.files import check_inside
+from detect.labels.corrections import Corrections, ReviewedWindow, read_corrections
+from detect.labels.detections import Detections
+
+NOTHING = Corrections((), ())
+"""No window was reviewed."""
+
+
+def read_said(path: Path, folder: Path) -> Corrections:
+    """Read the reviewed windows of a file in a folder; none of one that is not there.
+
+    Raises:
+        AnnotationError, ValueError: it is damaged, or a link leads out of the folder.
+    """
+    if not os.path.lexists(path):
+        return NOTHING
+    check_inside(path, folder)
+    return read_corrections(path)
+
+
+def joined(earlier: Corrections, later: Corrections) -> Corrections:
+    """Return both as points of all classes; where two windows overlap, the later one says what is there."""
+    classes = tuple(dict.fromkeys((*earlier.classes, *later.classes)))
+    windows = (
+        replace(each, objects=as_points(each.objects).with_classes(classes))
+        for each in (*earlier.windows, *later.windows)
+    )
+    return Corrections(tuple(windows), classes)
+
+
+def as_points(found: Detections) -> Detections:
+    """Return the centres of objects."""
+    return replace(found, wh=None)
+
+
+def covered_windows(windows: SurveyWindows, said: Corrections) -> NDArray[np.bool_]:
+    """Mark the windows (N,) that reviewed ones together cover whole; images that are not surveyed are passed over."""
+    covered = np.zeros(len(windows), bool)
+    for name in said.images:
+        if name in windows.images:
+            places = np.flatnonzero(windows.of_image(name))
+            near = places[_touched(windows.bounds[places], said.of(name))]
+            covered[near] = [said.covers(name, windows.window(place)) for place in near.tolist()]
+    return covered
+
+
+def _touched(bounds: NDArray[np.int64], reviewed: tuple[ReviewedWindow, ...]) -> NDArray[np.bool_]:
+    """Mark the windows (M, 4) that share a pixel with a reviewed one."""
+    row, col, height, width = bounds.T
+    touched = np.zeros(len(bounds), bool)
+    for each in (one.window for one in reviewed):
+        touched |= (row < each.row_stop) & (each.row < row + height) & (col < each.col_stop) & (each.col < col + width)
+    return touched
