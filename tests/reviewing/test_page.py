@@ -155,7 +155,10 @@ def test_every_act_by_mouse(page):
     assert page.acted(6)["of"] == 5
     page.press("[data-do=done]")
     done = page.acted(7)
-    assert sorted((round(each["x"]), each["label"]) for each in done["objects"]) == [(600, CLASSES[0]), (700, CLASSES[0])]
+    assert sorted((round(each["x"]), each["label"]) for each in done["objects"]) == [
+        (600, CLASSES[0]),
+        (700, CLASSES[0]),
+    ]
     page.shows("windows", "✓ reviewed")
     page.shows("estimate-more", "too few windows for an interval")
     page.shows("place", "Window 2")
