@@ -26,6 +26,7 @@ def listen(port: int) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((OWN_ADDRESS, port))
+        opened.listen()  # a request that comes before the server has begun waits for it
     except OSError as error:
         opened.close()
         raise OSError(f"port={port} cannot be opened ({error.strerror}); give another, or 0 for a free one") from error
