@@ -115,7 +115,9 @@ def test_every_augmentation_has_the_same_settings(path: Path):
         assert set(cfg[name]) == set(plain[name])
 
 
-@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report", "folds", "find_lr", "preview", "convert"])
+@pytest.mark.parametrize(
+    "name", ["train", "predict", "evaluate", "report", "survey", "review", "folds", "find_lr", "preview", "convert"]
+)
 def test_every_command_composes(name: str):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         assert compose(name)

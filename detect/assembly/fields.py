@@ -232,6 +232,7 @@ NotNegative = Annotated[float, _bound("0 or more", lambda value: 0 <= value < fl
 OneOrMore = Annotated[int, _bound("1 or more", lambda value: value >= 1)]
 ZeroOrMore = Annotated[int, _bound("0 or more", lambda value: value >= 0)]
 Seed = Annotated[int, _bound("in [0, 4294967295]", lambda value: 0 <= value < 1 << 32)]
+Port = Annotated[int, _bound("a port from 0 (a free one) to 65535", lambda value: 0 <= value < 1 << 16)]
 
 Steps = Annotated[int, _bound("1 or more, or -1 for no limit", lambda value: value == -1 or value >= 1)]
 """A greatest number of steps."""

@@ -27,6 +27,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    Port,
     Positive,
     Precision,
     Renamings,
@@ -315,6 +316,17 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class ReviewSettings:
+    """Settings of `detect.review`: `conf/review.yaml`."""
+
+    predictions: FilePath
+    port: Port
+    browser: bool
+    memory: ByteSize
+    classes: Names
+
+
+@dataclass(frozen=True)
 class SurveySettings:
     """Settings of `detect.survey`: `conf/survey.yaml`."""
 
@@ -364,6 +376,7 @@ SETTINGS: dict[str, type] = {
     "predict": PredictSettings,
     "evaluate": EvaluateSettings,
     "report": ReportSettings,
+    "review": ReviewSettings,
     "survey": SurveySettings,
     "preview": PreviewSettings,
     "find_lr": FindLrSettings,

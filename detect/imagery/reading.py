@@ -190,6 +190,35 @@ class SceneReader:
         pixels, valid = self._decode(window)
         return pixels if valid is None else filled(pixels, valid, self._asked, self.scene.fill), valid
 
+    def reduced(self, window: Window, shape: tuple[int, int]) -> NDArray[np.generic]:
+        """Read a window reduced to a shape, for a picture: through the overviews in the file where there are some.
+
+        Args:
+            window: pixels of the scene, inside it.
+            shape: (height, width) to make of it, at most its own.
+
+        Returns:
+            (bands, height, width) in the scene's dtype, averages; masked where pixels are not valid.
+
+        Raises:
+            SceneError: the file is damaged, or holds infinite pixels.
+        """
+        with image_errors(self.scene.path):
+            if self._resident is None and self.scene.zoom is None:
+                pixels, valid = self._read_file(window.shifted(*self.scene.origin), shape)
+            else:
+                whole, seen = self._read(window)
+                if seen is None and whole.dtype == np.uint8:
+                    return _boxed(whole, shape)
+                rows, cols = Zoom(Window(0, 0, window.height, window.width), shape).filters(Window(0, 0, *shape))
+                pixels, valid = resample(whole, rows, cols, seen)
+        return pixels if valid is None else np.ma.MaskedArray(pixels, np.broadcast_to(~valid, pixels.shape).copy())
+
+    @property
+    def overviews(self) -> list[int]:
+        """The factors by which the file's own overviews are reduced, in their order; none where it has none."""
+        return [] if self._source is None else list(self._source.overviews(1))
+
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Read the scene reduced to at most `longest_side` pixels along its longer side.
 
@@ -214,8 +243,7 @@ class SceneReader:
                 preview.add(strip, *self._read(strip))
             return preview.finished()
         if self._resident is not None:
-            bands = [Image.fromarray(band).resize((width, height), Image.Resampling.BOX) for band in self._resident]
-            return np.stack([np.asarray(band) for band in bands])
+            return _boxed(self._resident, (height, width))
         whole = original(self.scene)
         return self._read_file(whole.window.shifted(*whole.origin), (height, width))[0]
 
@@ -256,7 +284,7 @@ class SceneReader:
             valid = None
             if self._masks is not None:
                 opacity = None if alpha is None else pixels[-1]
-                valid = self._valid(pixels[: len(self.bands)], opacity, window)
+                valid = self._valid(pixels[: len(self.bands)], opacity, window, shape)
         if shape is None and self._sums is not None:
             warned += self._sums.wrong(self._source.stored_window(window), self._source.stored_bands(bands))
         if warned:
@@ -264,14 +292,24 @@ class SceneReader:
         return np.asarray(pixels[: len(self.bands)]), valid
 
     def _valid(
-        self, pixels: NDArray[np.generic], alpha: NDArray[np.generic] | None, window: Window
+        self,
+        pixels: NDArray[np.generic],
+        alpha: NDArray[np.generic] | None,
+        window: Window,
+        shape: tuple[int, int] | None,
     ) -> NDArray[np.bool_] | None:
-        """Mark the valid pixels of a window of the file, None where all are."""
+        """Mark the valid pixels of a window of the file, reduced to a shape where one is given; None where all are."""
         assert self._masks is not None
+        box = RasterWindow(window.col, window.row, window.width, window.height)
         try:
-            return self._masks.valid(pixels, alpha, RasterWindow(window.col, window.row, window.width, window.height))
+            return self._masks.valid(pixels, alpha, box, shape)
         except ValueError as error:
             raise SceneError(f"{self.scene.path}: near {window}: {error}") from error
+
+
+def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:
+    """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast."""
+    return np.stack([np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels])
 
 
 def _mirrored(

@@ -41,7 +41,11 @@ class Masks:
             self._beside = opened.enter_context(closing(open_sidecar(validity.beside, source.stored.shape)))
 
     def valid(
-        self, pixels: NDArray[np.generic], alpha: NDArray[np.generic] | None, box: RasterWindow
+        self,
+        pixels: NDArray[np.generic],
+        alpha: NDArray[np.generic] | None,
+        box: RasterWindow,
+        shape: tuple[int, int] | None = None,
     ) -> NDArray[np.bool_] | None:
         """Mark the valid pixels of a window of the file.
 
@@ -49,6 +53,7 @@ class Masks:
             pixels: (C, H, W) of the bands.
             alpha: (H, W) of the band of opacity, None where none is read.
             box: the window.
+            shape: (H, W) where the window was reduced to it: of a mask, the nearest pixels are taken.
 
         Returns:
             (H, W), or None where all are valid.
@@ -60,11 +65,18 @@ class Masks:
         if alpha is not None:
             parts.append(alpha != 0)
         masks = self.bands[:1] if self.validity.mask else [n for n in self.validity.masked_bands if n in self.bands]
-        parts += [self._source.read_masks(band, window=box) != 0 for band in masks]
+        parts += [self._source.read_masks(band, window=box, out_shape=shape) != 0 for band in masks]
         if self._beside is not None:
-            parts.append(self._source.read_beside(self._beside, box) != 0)
+            beside = self._source.read_beside(self._beside, box) != 0
+            parts.append(beside if shape is None else _nearest(beside, shape))
         given = [part for part in parts if part is not None]
         if not given:
             return None
         valid = np.logical_and.reduce(given)
         return None if valid.all() else valid
+
+
+def _nearest(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a mask (H, W) reduced to a shape by the pixels in the middle of what each stands for."""
+    rows, cols = ((2 * np.arange(to) + 1) * side // (2 * to) for to, side in zip(shape, mask.shape, strict=True))
+    return mask[np.ix_(rows, cols)]

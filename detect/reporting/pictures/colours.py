@@ -10,6 +10,9 @@ from detect.imagery.scenes import display_bands
 Colour = tuple[int, int, int]
 """Red, green and blue from 0 to 255."""
 
+Span = tuple[float, float] | None
+"""The values of a band that become black and white; None of bytes, which stay as they are."""
+
 
 PALETTE: tuple[Colour, ...] = (
     (86, 180, 233),
@@ -55,7 +58,10 @@ def probability_colours(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def to_display(
-    pixels: NDArray[np.generic], bands: Sequence[int] | None = None, nodata: float | None = None
+    pixels: NDArray[np.generic],
+    bands: Sequence[int] | None = None,
+    nodata: float | None = None,
+    spans: Sequence[Span] | None = None,
 ) -> NDArray[np.uint8]:
     """Make a picture of the bands of an image.
 
@@ -67,6 +73,7 @@ def to_display(
         pixels: (C, H, W), any real type; a masked array where pixels are not valid.
         bands: one (grey) or three (red, green, blue) band numbers from 1; by default 1, 2, 3, or 1 of fewer than three.
         nodata: the value of pixels without data.
+        spans: of each chosen band, what becomes black and white, where that is known of a larger image (`span_of`).
 
     Returns:
         (H, W, 3) uint8.
@@ -81,7 +88,10 @@ def to_display(
         raise ValueError(f"bands must be one or three numbers in [1, {len(pixels)}], got {list(chosen)}")
     masked = np.ma.getmask(pixels)
     gone = np.logical_or.reduce(masked) if isinstance(masked, np.ndarray) else None
-    planes = [_to_bytes(np.ma.getdata(pixels[band - 1]), nodata, gone) for band in chosen]
+    data = np.ma.getdata(pixels)
+    planes = [
+        _to_bytes(data[band - 1], nodata, gone, None if spans is None else spans[i]) for i, band in enumerate(chosen)
+    ]
     picture = np.stack(planes * (3 // len(planes)), axis=-1)
     if gone is not None:
         picture[gone] = hatch(gone.shape)[gone]
@@ -94,21 +104,44 @@ def hatch(shape: tuple[int, int]) -> NDArray[np.uint8]:
     return np.where(((rows + cols) % HATCH_PX < HATCH_PX // 4)[..., None], HATCH[1], HATCH[0]).astype(np.uint8)
 
 
-def _to_bytes(plane: NDArray[np.generic], nodata: float | None, gone: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+def span_of(values: NDArray[np.generic], nodata: float | None = None) -> Span:
+    """Return what becomes black and white of a band's values, NaN, infinity and `nodata` left out; None of bytes.
+
+    They are the 1st and 99th percentile, of a band of few values the least and the greatest.
+
+    Args:
+        values: of any shape and real type.
+        nodata: the value of pixels without data.
+    """
+    if values.dtype == np.uint8:
+        return None
+    known = values.astype(np.float64).ravel()
+    known = known[_with_data(known, nodata)]
+    if not known.size:
+        return 0.0, 0.0
+    low, high = (float(each) for each in np.percentile(known, (1, 99)))
+    return (low, high) if low < high else (float(known.min()), float(known.max()))
+
+
+def _with_data(values: NDArray[np.float64], nodata: float | None) -> NDArray[np.bool_]:
+    """Mark the values that are numbers and not `nodata`."""
+    valid = np.isfinite(values)
+    return valid if nodata is None else valid & (values != nodata)
+
+
+def _to_bytes(
+    plane: NDArray[np.generic], nodata: float | None, gone: NDArray[np.bool_] | None, span: Span
+) -> NDArray[np.uint8]:
     """Return one band (H, W) as uint8; see `to_display`."""
     if plane.dtype == np.uint8:
         return np.asarray(plane, np.uint8)
     values = plane.astype(np.float64)
-    valid = np.isfinite(values)
+    valid = _with_data(values, nodata)
     if gone is not None:
         valid &= ~gone
-    if nodata is not None:
-        valid &= values != nodata
     if not valid.any():
         return np.zeros(plane.shape, np.uint8)
-    low, high = np.percentile(values[valid], (1, 99))
-    if low == high:
-        low, high = values[valid].min(), values[valid].max()
+    low, high = span or span_of(values[valid]) or (0.0, 0.0)
     if low == high:
         return np.where(valid, 128, 0).astype(np.uint8)
     stretched = (np.clip(values, low, high, where=valid, out=np.full_like(values, low)) - low) / (high - low)

@@ -1,0 +1,79 @@
+"""A review: the session on a predictions folder, its photographs, and the page, put together."""
+
+import logging
+import os
+import sys
+import webbrowser
+from contextlib import closing, suppress
+from pathlib import Path
+
+from detect.assembly.folders import existing
+from detect.assembly.settings import ReviewSettings
+from detect.assembly.surveys.surveying import estimator, write_corrected
+from detect.imagery.mosaics import MosaicRule, mosaics_by
+from detect.labels.corrections import corrections_bytes
+from detect.reporting.output.layout import PredictionPaths
+from detect.reviewing.listening import listen, serve
+from detect.reviewing.opened import OpenImages
+from detect.reviewing.server import ReviewServer
+from detect.reviewing.session import ReviewSession
+
+logger = logging.getLogger("detect.review")
+
+
+def review(settings: ReviewSettings) -> None:
+    """Show the page of a predictions folder until the process is told to stop, then write what was corrected.
+
+    Raises:
+        FileExistsError: a person changed a file that is written anew.
+        FileNotFoundError: there is no such folder, or no run in it.
+        OSError: the port is in use.
+        ValueError: a file in the folder is damaged.
+    """
+    folder = existing(settings.predictions, "predictions", "folder")
+    session = ReviewSession(folder, estimator(folder), settings.classes)
+    if not session.images:
+        raise ValueError(f"predictions={folder}: the run counted no image, so there is nothing to look at")
+    files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
+    opened = OpenImages(files, settings.memory)
+    before = session.corrections
+    with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
+        _log(session)
+        app = ReviewServer(session, opened, folder.resolve().name).app()
+        with suppress(KeyboardInterrupt):
+            serve(app, port, lambda address: _tell(address, settings.browser))
+    if corrections_bytes(session.corrections) != corrections_bytes(before):
+        write_corrected(folder)
+
+
+def _thumbnail(folder: Path, name: str) -> Path | None:
+    """Return the small picture that a run made of an image, if it is there and no link out of the folder."""
+    path = PredictionPaths(folder).thumbnail(name)
+    return path if path.is_file() and path.resolve().is_relative_to(folder.resolve()) else None
+
+
+def _above(files: list[tuple[Path, Path | None]]) -> Path:
+    """Return the folder that all images lie below: mosaics among them may show files of it."""
+    return Path(os.path.commonpath([path.absolute().parent for path, _ in files]))
+
+
+def _log(session: ReviewSession) -> None:
+    """Log what is reviewed."""
+    drawn = session.windows
+    if drawn:
+        done = sum(task.reviewed for task in drawn)
+        logger.info("review: %d of %d windows that were drawn are reviewed", done, len(drawn))
+    else:
+        logger.info(
+            "review: no windows are drawn, so any photograph may be corrected; detect.survey draws some, and with "
+            "those the total is estimated"
+        )
+
+
+def _tell(address: str, show: bool) -> None:
+    """Log the page's address, and open it where there is a screen."""
+    logger.info("review: %s", address)
+    logger.info("it is for this machine alone and holds a secret; Ctrl-C ends it, and nothing is lost")
+    screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if show and screen and not webbrowser.open(address):
+        logger.info("no browser could be opened; open the address by hand")

@@ -1,0 +1,190 @@
+"""Tiles of one image, cut from its file when they are asked for; nothing is written."""
+
+import threading
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from detect.imagery.reading import SceneReader
+from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.windows import Window
+from detect.reporting.pictures.colours import Span, hatch, span_of, to_display
+from detect.reviewing.overview import FACTOR, Overview, Picture, cut
+from detect.reviewing.pyramid import TILE_PX, Pyramid, reduced_shape
+
+QUALITY = 90
+"""JPEG quality of a tile."""
+
+SAMPLED, SAMPLE_PX = 8, 64
+"""Squares along each axis by whose pixels 16-bit images are stretched, and their side."""
+
+MOST_THUMBNAIL_PX = 4096
+"""Longest side of a small picture that stands in for an overview."""
+
+
+class ClosedError(Exception):
+    """The image was closed while a tile of it was asked for."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: a JPEG, and whether it is the image's own or stands in until the overview is made."""
+
+    jpeg: bytes
+    final: bool
+
+
+class SceneTiles:
+    """An image, open to cut tiles from; several threads may ask at once.
+
+    Of an image whose parts can be read alone, a tile is read from the file, reduced by up to 4; coarser ones come from
+    the overviews in the file, or from one that is made in memory when the image is opened, which reads it once. Until
+    that is there, a small picture stands in. JPEG and PNG are decoded whole and kept in memory.
+
+    Args:
+        path: the image.
+        most_bytes: that it may take in memory.
+        thumbnail: a small picture of it, None without one.
+
+    Attributes:
+        nbytes: that it takes in memory.
+
+    Raises:
+        SceneError: it cannot be read, or would take more memory.
+    """
+
+    def __init__(self, path: Path, most_bytes: int, thumbnail: Path | None = None) -> None:
+        self.scene = open_scene(path)
+        self.pyramid = Pyramid(self.scene.shape)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._reader = _opened(self.scene)
+        self.nbytes = 0
+        if not self.scene.windowed:
+            self.nbytes = self._reader.nbytes
+            _check_room(path, self.nbytes, most_bytes)
+            self._reader.hold()
+        self._spans = self._spans_of_samples()
+        self._small = None if thumbnail is None else _small_picture(thumbnail)
+        self._overview = self._start_overview(most_bytes)
+
+    def tile(self, level: int, col: int, row: int) -> Tile:
+        """Return a tile.
+
+        Raises:
+            ClosedError: the image was closed.
+            SceneError: the file is damaged.
+            ValueError: there is no such tile.
+        """
+        window, factor = self.pyramid.window(level, col, row), self.pyramid.factor(level)
+        shape = reduced_shape(window, factor)
+        if self._overview is None or factor < FACTOR:
+            return Tile(_jpeg(self._read(window, shape)), True)
+        if self._overview.ready:
+            return Tile(_jpeg(self._overview.cut(window, shape)), True)
+        if self._small is None:
+            return Tile(_jpeg(hatch(shape)), False)
+        scale_y, scale_x = (part / whole for part, whole in zip(self._small.shape, self.scene.shape, strict=False))
+        return Tile(_jpeg(cut(self._small, (scale_x, scale_y), window, shape)), False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every tile is the image's own."""
+        return self._overview is None or self._overview.ready
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._overview is not None:
+            self._overview.stop()
+        with self._lock:
+            self._closed = True
+            self._reader.__exit__(None, None, None)
+
+    def _read(self, window: Window, shape: tuple[int, int]) -> Picture:
+        """Return a window reduced to a shape, as a picture."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError
+            pixels = self._reader.reduced(window, shape)
+        return self._shown(pixels)
+
+    def _shown(self, pixels: NDArray[np.generic]) -> Picture:
+        return to_display(pixels, nodata=self.scene.nodata, spans=self._spans)
+
+    def _spans_of_samples(self) -> list[Span]:
+        """Return what becomes black and white in each band, by squares spread over the image."""
+        if self.scene.dtype == "uint8":
+            return [None] * len(self._reader.bands)
+        parts = []
+        for window in _spread(self.scene.shape):
+            pixels, valid = self._reader.read_valid(window)
+            parts.append(pixels[:, valid])
+        return [span_of(values, self.scene.nodata) for values in np.concatenate(parts, axis=1)]
+
+    def _start_overview(self, most_bytes: int) -> Overview | None:
+        """Begin to make the overview of an image that needs one."""
+        held = self._reader.resident
+        reduced = 1 if held else max(self._reader.overviews, default=1)
+        if max(self.scene.shape) <= TILE_PX * reduced * (FACTOR // 2):
+            return None
+        reader, lock = (self._reader, self._lock) if held else (_opened(self.scene), threading.Lock())
+
+        def read(window: Window, shape: tuple[int, int]) -> Picture:
+            with lock:
+                pixels = reader.reduced(window, shape)
+            return self._shown(pixels)
+
+        def done() -> None:
+            if reader is not self._reader:
+                reader.__exit__(None, None, None)
+
+        made = Overview(self.scene.shape, read, done, str(self.scene.path))
+        self.nbytes += made.nbytes
+        _check_room(self.scene.path, self.nbytes, most_bytes)
+        made.start()
+        return made
+
+
+def _opened(scene: Scene) -> SceneReader:
+    return SceneReader(scene, scene.shown_bands).__enter__()
+
+
+def _check_room(path: Path, nbytes: int, most_bytes: int) -> None:
+    """Check that an image fits into memory.
+
+    Raises:
+        SceneError: it does not.
+    """
+    if nbytes > most_bytes:
+        raise SceneError(
+            f"{path}: to be shown it takes {-(-nbytes >> 20)} MiB of memory, and {most_bytes >> 20} MiB are allowed; "
+            "give memory=..., or make a tiled GeoTIFF with overviews of it (gdal_translate -of COG)"
+        )
+
+
+def _spread(shape: tuple[int, int]) -> list[Window]:
+    """Return small windows spread evenly over an image of a shape."""
+    starts = [sorted({round(i * max(0, side - SAMPLE_PX) / (SAMPLED - 1)) for i in range(SAMPLED)}) for side in shape]
+    return [Window(row, col, SAMPLE_PX, SAMPLE_PX).within(shape) for row in starts[0] for col in starts[1]]
+
+
+def _small_picture(path: Path) -> Picture | None:
+    """Read a small picture, None where there is none that can be read."""
+    try:
+        with Image.open(path, formats=["JPEG"]) as picture:
+            if max(picture.size) > MOST_THUMBNAIL_PX:
+                return None
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError):
+        return None
+
+
+def _jpeg(picture: Picture) -> bytes:
+    """Return a picture as JPEG with its colours in full resolution: objects may be a few pixels."""
+    data = BytesIO()
+    Image.fromarray(picture).save(data, format="JPEG", quality=QUALITY, subsampling=0)
+    return data.getvalue()

@@ -1,0 +1,104 @@
+"""The command as a person runs it: drawn windows, a killed server, a second start, and the estimate at the end."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commands import call
+from tests.reviewing.conftest import ONE, acts_of, write_run
+
+ROOT = Path(__file__).parents[3]
+
+
+class Started:
+    """`detect.review` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder.parent / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "detect.review", f"predictions={folder}", "browser=false"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stderr=log,
+            )
+        end = time.monotonic() + 120
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", self.log.read_text())):
+            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
+            time.sleep(0.1)
+        self.address = found[0]
+
+    def get(self, path: str) -> dict:
+        return dict(httpx.get(self.address + path, timeout=60).raise_for_status().json())
+
+    def act(self, **act: object) -> dict:
+        return dict(httpx.post(f"{self.address}api/acts", json=act, timeout=60).raise_for_status().json())
+
+    def end(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def drawn(tmp_path) -> Path:
+    """A run of which a survey drew windows of 300 pixels."""
+    folder = write_run(tmp_path, drawn=False)
+    done = call("survey", f"predictions={folder}", "windows=4", "side=300", "seed=1")
+    assert done.code == 0, done.log
+    return folder
+
+
+def test_a_killed_server_loses_no_act_and_the_next_one_goes_on(drawn):
+    started = Started(drawn)
+    windows = started.get("api/session")["windows"]
+    assert windows and not any(each["reviewed"] for each in windows)
+    names = [each["name"] for each in started.get("api/session")["images"]]
+    first = windows[0]
+    row, col, *_ = first["window"]
+    added = {"act": "add", "image": names[first["image"]], "x": col + 20.5, "y": row + 20.5, "label": "cow"}
+    assert started.act(**added)["object"][7] == "added"
+    started.act(act="done", image=names[first["image"]], window=first["window"])
+    assert started.end(signal.SIGKILL) == -signal.SIGKILL
+    with pytest.raises(httpx.TransportError):
+        started.get("api/session")
+
+    again = Started(drawn)
+    assert again.address.split("/")[3] != started.address.split("/")[3]
+    session = again.get("api/session")
+    assert [each["reviewed"] for each in session["windows"]] == [True, *[False] * (len(windows) - 1)]
+    assert session["estimate"]["windows_reviewed"] == 1
+    for each in windows[1:]:
+        again.act(act="done", image=names[each["image"]], window=each["window"])
+    estimate = again.get("api/session")["estimate"]
+    assert again.end(signal.SIGINT) == 0
+    assert "stopped; all that was done is kept" in again.log.read_text()
+    survey = json.loads((drawn / "survey.json").read_text())
+    assert (survey["estimate"], survey["low"]) == (estimate["estimate"], estimate["low"])
+    with (drawn / "counts.csv").open() as file:
+        counts = {each["image"]: each for each in csv.DictReader(file)}
+    assert float(counts[ONE]["estimate"]) >= 3
+    assert [each["n"] for each in acts_of(drawn)] == [*range(1, len(windows) + 2)]
+
+
+def test_a_port_in_use_and_a_folder_without_a_run_are_plain_errors(drawn, tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = call("review", f"predictions={drawn}", f"port={port}", "browser=false")
+    assert done.code == 2 and f"port={port} cannot be opened" in done.log and "0 for a free one" in done.log
+    done = call("review", f"predictions={tmp_path}")
+    assert done.code == 2 and "counts.csv" in done.log
+    done = call("review", f"predictions={tmp_path / 'nowhere'}")
+    assert done.code == 2 and "no such folder" in done.log

@@ -1,0 +1,96 @@
+"""What the server answers: the session as plain data, tiles, and a sentence for what is wrong."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from detect.reviewing.server import STATIC
+from tests.reviewing.conftest import CLASSES, HOSTILE, ONE, acts_of
+
+
+def test_the_session_is_plain_data(client):
+    data = client.get("/secret/api/session").json()
+    assert [each["name"] for each in data["images"]] == [ONE, HOSTILE]
+    assert [each["name"] for each in data["classes"]] == list(CLASSES)
+    assert data["windows"][1] == {"image": 1, "window": [300, 0, 300, 400], "reviewed": False}
+    assert data["threshold"] == 0.5 and data["estimate"]["count"] == 3
+
+
+def test_objects_are_rows(client):
+    rows = client.get("/secret/api/images/0").json()["objects"]
+    assert rows[1] == [f"d:200.000:150.000:{CLASSES[1]}", 200.0, 150.0, None, None, 1, 0.15, "candidate"]
+    assert client.get("/secret/api/images/2").status_code == 404
+
+
+def test_an_act_is_kept_and_answered_with_the_object(client, folder):
+    act = {"act": "reject", "image": ONE, "id": f"d:500.000:150.000:{CLASSES[0]}"}
+    answer = client.post("/secret/api/acts", json=act)
+    assert answer.json()["object"] == [act["id"], 500.0, 150.0, None, None, 0, 0.55, "rejected"]
+    (kept,) = acts_of(folder)
+    assert kept["act"] == "reject" and kept["id"] == act["id"] and kept["before"]["status"] == "found"
+
+
+def test_a_window_that_is_done_is_reviewed_and_its_objects_are_corrections(client, folder):
+    """At 500 and 700 two cows were found, and at 600 a sheep."""
+    client.post("/secret/api/acts", json={"act": "done", "image": ONE, "window": [0, 400, 300, 400]})
+    assert [each["reviewed"] for each in client.get("/secret/api/session").json()["windows"]] == [True, False, False]
+    assert client.get("/secret/api/images/0").json()["reviewed"] == [[0, 400, 300, 400]]
+    assert len((folder / "corrections.csv").read_text().splitlines()) == 1 + 3
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"[" * 100_000, b"\xff", b'{"act": "drop tables"}'])
+def test_what_is_no_act_is_refused_with_a_sentence(client, folder, body):
+    answer = client.post("/secret/api/acts", content=body)
+    assert answer.status_code == 400 and answer.json()["error"]
+    assert acts_of(folder) == []
+
+
+def test_what_cannot_be_kept_is_said(client, session, monkeypatch):
+    def full(act):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session, "act", full)
+    answer = client.post("/secret/api/acts", json={"act": "undo", "image": ONE})
+    assert answer.status_code == 507 and "No space left" in answer.json()["error"]
+
+
+def test_tiles_are_pictures_that_the_browser_may_keep(client):
+    answer = client.get("/secret/tiles/0/10/0_0.jpg")
+    assert answer.headers["content-type"] == "image/jpeg" and "max-age" in answer.headers["cache-control"]
+    assert Image.open(BytesIO(answer.content)).size == (256, 256)
+
+
+@pytest.mark.parametrize("path", ["9/10/0_0", "0/11/0_0", "0/10/9_0", "0/99999999999999999999/0_0"])
+def test_a_tile_that_is_not_there_is_a_sentence(client, path):
+    answer = client.get(f"/secret/tiles/{path}.jpg")
+    assert answer.status_code == 404 and answer.json()["error"]
+
+
+def test_an_image_that_is_gone_is_a_sentence(client, session):
+    session.images[1].path.unlink()
+    answer = client.get("/secret/api/images/1/ready")
+    assert answer.status_code == 422 and "1.png" in answer.json()["error"]
+    assert client.get("/secret/tiles/1/10/0_0.jpg").status_code == 404
+    assert client.get("/secret/api/images/1").status_code == 200
+
+
+def test_the_files_of_the_page_are_there_and_no_others(client):
+    for name, kind in STATIC.items():
+        answer = client.get(f"/secret/{name}")
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
+    for name in ("openseadragon.LICENSE.txt", "__init__.py", "..%2fserver.py", "%2e%2e/server.py", "style.css/"):
+        assert client.get(f"/secret/{name}").status_code == 404
+
+
+def test_the_title_is_shown_as_text(client):
+    assert "counts of &lt;b&gt;May" in client.get("/secret/").text
+
+
+def test_a_threshold_is_kept_where_that_can_be_done(client, server):
+    assert client.post("/secret/api/threshold", json={"threshold": 0.4}).json() == {"said": "Counted anew at 0.4."}
+    for wrong in (None, True, "0.4", 1.5, -1):
+        assert client.post("/secret/api/threshold", json={"threshold": wrong}).status_code == 400
+    server.save_threshold = None
+    assert client.get("/secret/api/session").json()["saves_threshold"] is False
+    assert client.post("/secret/api/threshold", json={"threshold": 0.4}).status_code == 404
