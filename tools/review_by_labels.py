@@ -1,6 +1,7 @@
 """A survey of runs with labels in the place of the person: count, estimate, interval and truth, side by side.
 
-    python tools/review_by_labels.py --annotations FILE --into DIR [--windows 40] [--seeds 0,1,2] [--settings side=512] RUN [RUN ...]
+    python tools/review_by_labels.py --annotations FILE --into DIR [--windows 40] [--seeds 0,1,2]
+        [--settings side=512] RUN [RUN ...]
 
 Each RUN is an output folder of `detect.predict`, which stays as it is: a copy without its pictures, below `--into`, is
 surveyed. Windows are drawn by `detect.survey`, reviewed through the session that the page uses (what is found and not
