@@ -179,7 +179,7 @@ def _bound(
 def _why_t(draws: int) -> str:
     """Return in words how an interval by t was made."""
     return (
-        f"the mean of {draws} draws, with Student's t and a third of a draw added as far out as the farthest; it "
+        f"the mean of {draws} draws, with Student's t and half a draw added as far out as the farthest; it "
         "assumes that what the person says of a window is true, and that no window was left out for what is in it"
     )
 
