@@ -144,7 +144,7 @@ def estimate(
         counted = known + float(counts[able].sum())
         low, high = min(low, counted - below), max(high, counted + above)
         method, why, warning = "exact bound", _why_bound(len(draws)), None
-    if total < seen:
+    if round(total) < seen:
         more = f"fewer are estimated than the {seen} that were seen"
         warning = more if warning is None else f"{warning}; {more}"
     return Estimate(total, max(seen, low), max(seen, high), raw, seen, len(draws), error, method, why, warning)
