@@ -17,7 +17,7 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
     Errors of detectors are rare and of unequal size, so that a sample often lacks the largest: plain t then covers 80
     to 92 % with 10 to 40 draws. Each end is therefore taken of the sample with half a draw more, as far on that side as
     the farthest that was seen, in the way that Agresti and Coull (1998) add successes and failures; where errors are
-    many, it changes little (with a whole draw, even errors are covered in more than 98 %, with a third of one, rare
+    many, it changes little (with a whole draw, even errors are covered in 98 %, with a third of one, rare
     ones in less than 92 %). Skewness-corrected t (Johnson 1978; Hall 1992) covers no better with few draws, and is up
     to twice as wide.
 
