@@ -144,7 +144,7 @@ def estimate(
         counted = known + float(counts[able].sum())
         low, high = min(low, counted - below), max(high, counted + above)
         method, why, warning = "exact bound", _why_bound(len(draws)), None
-    if total < seen:
+    if round(total) < seen:
         more = f"fewer are estimated than the {seen} that were seen"
         warning = more if warning is None else f"{warning}; {more}"
     return Estimate(total, max(seen, low), max(seen, high), raw, seen, len(draws), error, method, why, warning)
@@ -179,7 +179,7 @@ def _bound(
 def _why_t(draws: int) -> str:
     """Return in words how an interval by t was made."""
     return (
-        f"the mean of {draws} draws, with Student's t and a third of a draw added as far out as the farthest; it "
+        f"the mean of {draws} draws, with Student's t and half a draw added as far out as the farthest; it "
         "assumes that what the person says of a window is true, and that no window was left out for what is in it"
     )
 
