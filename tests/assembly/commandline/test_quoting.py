@@ -57,6 +57,11 @@ def composed(command: str, *arguments: str) -> dict:
     )
 
 
+def test_a_list_of_paths_is_the_text_of_each() -> None:
+    made = composed("train", "data.root=[Möwen,it's b]", "data.annotations=[a.csv, 'b, c.csv']")
+    assert (made["data"]["root"], made["data"]["annotations"]) == (["Möwen", "it's b"], ["a.csv", "b, c.csv"])
+
+
 def value_of(made: dict, name: str) -> object:
     for part in name.split("."):
         made = made[part]
