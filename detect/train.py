@@ -47,7 +47,7 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
 
     started = time.monotonic()
     labels = read_labels(settings.data)
-    digest = labels_digest(labels, settings.data.root)
+    digest = labels_digest(labels, settings.data.root[0])
 
     import pytorch_lightning as pl
 

@@ -189,7 +189,8 @@ def _opened_mosaics(settings: Any) -> contextlib.AbstractContextManager[None]:
 
     if isinstance(settings, PredictSettings):
         return mosaics_by(MosaicRule(images_root(settings.images), settings.vrt == "trusted"))
-    return mosaics_by(MosaicRule(settings.data.root, settings.data.vrt == "trusted"))
+    roots = settings.data.root or ()
+    return mosaics_by(MosaicRule(roots[0] if len(roots) == 1 else None, settings.data.vrt == "trusted"))
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:

@@ -76,10 +76,14 @@ def _path_or_none(value: Any) -> Path | None:
     return None if value is None else _path(value)
 
 
-def _paths_or_none(value: Any) -> tuple[Path, ...] | None:
+def _paths(value: Any) -> tuple[Path, ...]:
     if value == []:
         raise ValueError("must be a path or a list of paths, got an empty list")
-    return None if value is None else tuple(map(_path, value if isinstance(value, list) else [value]))
+    return tuple(map(_path, value if isinstance(value, list) else [value]))
+
+
+def _paths_or_none(value: Any) -> tuple[Path, ...] | None:
+    return None if value is None else _paths(value)
 
 
 def _names(values: Any) -> tuple[str, ...]:
@@ -262,6 +266,9 @@ FilePath = Annotated[Path, PlainValidator(_path)]
 
 OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
 """A file or folder, or None."""
+
+FilePaths = Annotated[tuple[Path, ...], PlainValidator(_paths)]
+"""Files or folders, one or several."""
 
 OptionalPaths = Annotated[tuple[Path, ...] | None, PlainValidator(_paths_or_none)]
 """Files or folders, one or several, or None."""

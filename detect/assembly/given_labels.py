@@ -34,12 +34,14 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
         ValueError: settings that go with the other kind, no objects or not all, or class names that no table can hold.
     """
     assert data.root is not None
-    root = existing(data.root, "data.root", "folder of images")
+    roots = [existing(root, "data.root", "folder of images") for root in data.root]
     if data.annotations is None:
-        return _read_folder(data, root)
+        if len(roots) > 1:
+            raise ValueError("data.root: a folder of patches is one folder; give one, or data.annotations for images")
+        return _read_folder(data, roots[0])
     annotations = read_annotations(
         [existing(path, "data.annotations", "annotations") for path in data.annotations],
-        root,
+        roots,
         negative_labels=data.labels.negative + data.labels.ignored,
         names=data.labels.names,
         group_column=data.group_column,

@@ -17,6 +17,7 @@ from detect.assembly.fields import (
     Devices,
     Factors,
     FilePath,
+    FilePaths,
     Halo,
     IgnoredRegions,
     InnerShare,
@@ -144,7 +145,7 @@ class SplitSettings(NamedSides):
 class LabelledSettings:
     """What is labelled: `conf/data/labelled.yaml`."""
 
-    root: OptionalPath
+    root: OptionalPaths
     annotations: OptionalPaths
     vrt: Mosaics
     group_column: Text | None
@@ -186,7 +187,7 @@ class MatchingSettings:
 class DataSettings(LabelledSettings):
     """Labelled data and how a training run draws from it: `conf/data/images.yaml`."""
 
-    root: FilePath
+    root: FilePaths
     split: SplitSettings
     normalisation: Annotated[Rule | Given, PlainValidator(read_rule)]
     bands: BandList

@@ -46,10 +46,12 @@ def _is_list(path: Path) -> bool:
 
 def _read_list(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
     """Read the annotation files of a list of paths together."""
-    return _read_files(read_paths(path), path, root, problems)
+    return _read_files(read_paths(path), path, None if root is None else [root], problems)
 
 
-def _read_files(files: Sequence[Path], source: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+def _read_files(
+    files: Sequence[Path], source: Path, roots: Sequence[Path] | None, problems: Problems
+) -> tuple[list[Entry], bool]:
     """Read annotation files together; points and boxes cannot be mixed."""
     entries: list[Entry] = []
     first: dict[bool, Path] = {}
@@ -57,7 +59,7 @@ def _read_files(files: Sequence[Path], source: Path, root: Path | None, problems
         try:
             if _is_list(file):
                 raise AnnotationError(f"{file}: a list of paths among those of {source}; name its files there")
-            found, boxes = _reader_of(file)(file, root, problems)
+            found, boxes = _reader_of(file)(file, _root_of(file, roots), problems)
         except AnnotationError as error:
             problems.found.append(str(error))
             continue
@@ -93,7 +95,7 @@ CSV, COCO = "csv", "coco"
 
 def read_annotations(
     path: Path | Sequence[Path],
-    root: Path,
+    root: Path | Sequence[Path],
     *,
     negative_labels: Sequence[str] = (),
     classes: Sequence[str] | None = None,
@@ -109,7 +111,7 @@ def read_annotations(
 
     Args:
         path: a file or folder of annotations, or several.
-        root: the data folder, below which the images are found (`ImageFolder.find`).
+        root: the data folder, below which the images are found (`ImageFolder.find`), or several (`ImageFolders`).
         negative_labels: labels of hard negatives: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
         names: new names of labels by those in the file, which all else here goes by.
@@ -122,7 +124,9 @@ def read_annotations(
         AnnotationError: up to ten of the problems found, each with its file and line; or no format recognises `path`.
         ValueError: a negative label is a class too.
     """
-    return _read(path, root, negative_labels, classes, names or {}, group_column)
+    return _read(
+        path, (root,) if isinstance(root, Path) else tuple(root), negative_labels, classes, names or {}, group_column
+    )
 
 
 def read_unchecked(
@@ -229,27 +233,27 @@ def format_of(target: Path) -> str:
 
 def _read(
     given: Path | Sequence[Path],
-    root: Path | None,
+    roots: Sequence[Path] | None,
     negative_labels: Sequence[str],
     classes: Sequence[str] | None,
     names: Mapping[str, str],
     group_column: str | None,
 ) -> Annotations:
-    """Read annotations, and check them against the images below `root` if one is given; log what is told."""
+    """Read annotations, and check them against the images below `roots` if some are given; log what is told."""
     files = (given,) if isinstance(given, Path) else tuple(given)
     path = _source_of(files)
     problems = Problems(path, group_column=group_column)
-    entries, boxes = _read_files(files, path, root, problems) if len(files) > 1 else _read_file(path, root, problems)
+    entries, boxes = _read_files(files, path, roots, problems) if len(files) > 1 else _read_file(path, roots, problems)
     problems.stop(sum(entry.numbers is not None for entry in entries))
     if not entries:
         raise AnnotationError(f"{path}: no annotations: it holds no objects, and names no images without any")
     entries = renamed(entries, names, problems)
-    by_image = entries_by_image(entries, root, problems)
+    by_image = entries_by_image(entries, roots, problems)
     kept = [entry for lines in by_image.values() for entry in lines]
     chosen = choose_classes(kept, negative_labels, classes, problems)
     problems.stop(sum(entry.numbers is not None for entry in kept))
     images = tuple(annotated_image(image, lines, chosen, boxes) for image, lines in by_image.items())
-    turn = None if root is None else find_turn(images)
+    turn = None if roots is None else find_turn(images)
     if turn is not None:
         problems.tell(
             "the pixels under the labels look like the ground, and would not "
@@ -262,12 +266,19 @@ def _read(
     return Annotations(images, chosen, boxes, path, told, problems.partial)
 
 
-def _read_file(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+def _read_file(path: Path, roots: Sequence[Path] | None, problems: Problems) -> tuple[list[Entry], bool]:
     """Read the entries of one annotation file."""
     reader, column = _reader_of(path), problems.group_column
     if column is not None and reader not in (read_csv_table, _read_list):
         raise AnnotationError(f"{path}: data.group_column={column} is a column of a table, and this is none")
-    return reader(path, root, problems)
+    return reader(path, _root_of(path, roots), problems)
+
+
+def _root_of(file: Path, roots: Sequence[Path] | None) -> Path | None:
+    """Return the data folder of an annotation file: that which it lies in, else the first; None where there is none."""
+    if roots is None:
+        return None
+    return next((root for root in roots if file.absolute().is_relative_to(root.absolute())), roots[0])
 
 
 def _source_of(files: Sequence[Path]) -> Path:

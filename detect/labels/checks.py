@@ -10,25 +10,27 @@ from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems, SourceImage
 from detect.labels.image_names import plain_name
-from detect.labels.images import ImageFolder
+from detect.labels.images import ImageFolder, ImageFolders
 from detect.labels.rules.causes import find_causes
 from detect.labels.rules.doubles import tell_near, tell_spellings, without_repeats
 from detect.labels.rules.edges import inside, is_nothing, with_size
 from detect.labels.rules.reviewed import with_reviewed
 
 
-def entries_by_image(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[SourceImage, list[Entry]]:
+def entries_by_image(
+    entries: Sequence[Entry], roots: Sequence[Path] | None, problems: Problems
+) -> dict[SourceImage, list[Entry]]:
     """Find the images that entries name and apply the rules to every entry, the same for every format.
 
     Args:
         entries: lines of an annotation file.
-        root: the data folder; None to take the names as they are and look at no image.
+        roots: the data folders; None to take the names as they are and look at no image.
         problems: collects what is wrong, left out or put right.
 
     Returns:
         The entries of each image that are used, in the file's order. Images of which no entry is used are left out.
     """
-    images = _locate(entries, root, problems)
+    images = _locate(entries, roots, problems)
     by_image: dict[SourceImage, list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.image in images:
@@ -58,14 +60,14 @@ def _used(image: SourceImage, entries: Sequence[Entry], problems: Problems) -> l
     return without_repeats(inside(image, with_size(plain, problems), problems), problems)
 
 
-def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[str, SourceImage]:
+def _locate(entries: Sequence[Entry], roots: Sequence[Path] | None, problems: Problems) -> dict[str, SourceImage]:
     """Find the image of every name; missing and unreadable ones are added to `problems` and left out."""
     first: dict[str, Entry] = {}
     for entry in entries:
         first.setdefault(entry.image, entry)
-    if root is None:
+    if roots is None:
         return {name: SourceImage(plain_name(name), Path(plain_name(name)), None) for name in first}
-    folder = ImageFolder(root)
+    folder = ImageFolders(roots) if len(roots) > 1 else ImageFolder(roots[0])
     images: dict[str, SourceImage] = {}
     shapes: dict[Path, tuple[int, int]] = {}
     for name, entry in first.items():
@@ -82,7 +84,7 @@ def _locate(entries: Sequence[Entry], root: Path | None, problems: Problems) -> 
     return images
 
 
-def _find(folder: ImageFolder, entry: Entry, problems: Problems) -> Path:
+def _find(folder: ImageFolder | ImageFolders, entry: Entry, problems: Problems) -> Path:
     """Find the image of an entry by its name, or by the first of its other names that there is, which is told.
 
     Raises:

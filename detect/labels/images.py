@@ -57,7 +57,7 @@ class ImageFolder:
         plain = is_plain(name)
         for parts in dict.fromkeys([PurePosixPath(name).parts, parts_of(name)]) if plain else ():
             direct = self.root.joinpath(*parts)
-            if os.path.isfile(direct):  # noqa: PTH113, unlike Path.is_file it takes a name that is too long
+            if _is_file(direct):
                 return self._named(name, direct, otherwise=False)
         for text in dict.fromkeys([name, unquote(name)]):
             parts = below_drive(text)
@@ -138,6 +138,69 @@ class ImageFolder:
         names = [self.name(path) for path in paths]
         rest = f" and {len(names) - _CANDIDATES_LISTED} more" if len(names) > _CANDIDATES_LISTED else ""
         return ", ".join(names[:_CANDIDATES_LISTED]) + rest
+
+
+class ImageFolders:
+    """Several folders of images as one: an image is in one of them alone, and is named by its path below that.
+
+    Args:
+        roots: the data folders.
+
+    Raises:
+        AnnotationError: one is not a folder.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._folders = [ImageFolder(root) for root in dict.fromkeys(roots)]
+        self._of: dict[Path, ImageFolder] = {}
+        self._named: dict[str, Path] = {}
+        self._chosen: dict[str, Path] = {}
+
+    @property
+    def otherwise(self) -> dict[str, Path]:
+        """The images that are not called as they were named, by the name."""
+        every = ((name, path) for folder in self._folders for name, path in folder.otherwise.items())
+        return {name: path for name, path in every if self._chosen.get(name) == path}
+
+    def find(self, name: str) -> Path:
+        """Find the file of a name in whichever folder it is, as `ImageFolder.find` does.
+
+        Raises:
+            AnnotationError: no file or several are found; or two images of folders have one name below theirs.
+        """
+        found: dict[Path, ImageFolder] = {}
+        errors = []
+        direct = [each for each in self._folders if is_plain(name) and _is_file(each.root.joinpath(*parts_of(name)))]
+        for folder in direct or self._folders:
+            try:
+                found.setdefault(folder.find(name), folder)
+            except AnnotationError as error:
+                errors.append(error)
+        if not found:
+            raise errors[0] if len(errors) == 1 else AnnotationError("; ".join(map(str, errors)))
+        ending = [path for path in found if ends_with(path.absolute().parts, parts_of(name), same_name)]
+        found = {path: found[path] for path in ending or found}
+        if len({os.path.realpath(path) for path in found}) > 1:
+            raise AnnotationError(
+                f"image {name!r} is in several folders of data.root: {', '.join(map(str, found))}; give the folder "
+                "that they are in as data.root, and write more of the path"
+            )
+        path, folder = next(iter(found.items()))
+        self._of[path], self._chosen[name] = folder, path
+        alike = self._named.setdefault(folder.name(path), path)
+        if alike != path:
+            raise AnnotationError(
+                f"{path} and {alike} would have one name; give the folder that they are in as data.root"
+            )
+        return path
+
+    def name(self, path: Path) -> str:
+        """Return the path of a found file below its folder, with forward slashes."""
+        return self._of[path].name(path)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113, unlike Path.is_file it takes a name that is too long
 
 
 def find_image(root: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Regions of images without labels, where nothing is learned or scored."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +125,23 @@ def inside_regions(xy: NDArray[np.floating], regions: NDArray[np.float64]) -> ND
     x, y = xy[:, 0, None], xy[:, 1, None]
     x1, y1, x2, y2 = regions.T
     return ((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)).any(axis=1)
+
+
+def in_pieces(regions: NDArray[np.float64], frame: NDArray[np.float64], side: float) -> NDArray[np.float64]:
+    """Return regions of which those that are larger than `side` are cut to a frame, and into equal parts.
+
+    A region that is turned is taken for the box around it, which of a large one would reach far into what is known.
+
+    Args:
+        regions: (M, 4) x1, y1, x2, y2 in pixels, which meet the frame.
+        frame: (4,) in the same pixels.
+        side: greatest width and height of a part.
+    """
+    large = ((regions[:, 2:] - regions[:, :2]) > side).any(axis=1)
+    parts = [regions[~large]]
+    for region in regions[large]:
+        ends = zip(np.maximum(region[:2], frame[:2]), np.minimum(region[2:], frame[2:]), strict=True)
+        xs, ys = (np.linspace(low, high, math.ceil((high - low) / side) + 1) for low, high in ends)
+        corners = [np.meshgrid(xs[:-1], ys[:-1]), np.meshgrid(xs[1:], ys[1:])]
+        parts.append(np.stack([each.ravel() for pair in corners for each in pair], axis=1))
+    return np.concatenate(parts)

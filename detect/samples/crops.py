@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from detect.imagery.windows import Window, clamp_far_edges
+from detect.labels.regions import in_pieces
 from detect.samples.augment import Augment, augmented_crop
 from detect.samples.epochs import (
     SEED_STEP,
@@ -41,6 +42,10 @@ INNER_SHARE = 0.9
 
 MAX_VALIDATION_CROPS = 48
 """Greatest number of validation crops."""
+
+
+PIECES = 8
+"""Parts of a crop's side that an ignored box has at most: larger ones are cut, as what turns grows."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +225,8 @@ def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
     xy = clamp_far_edges(near.xy, labelled.scene.shape) - (window.col, window.row)
     frame = np.array([around.col, around.row, around.col_stop, around.row_stop], np.float64)
     meets = (labelled.ignored[:, :2] < frame[2:]).all(axis=1) & (labelled.ignored[:, 2:] > frame[:2]).all(axis=1)
-    ignored = labelled.ignored[meets] - np.array([window.col, window.row] * 2, np.float64)
-    return Objects(xy, near.wh, near.label, ignored)
+    ignored = in_pieces(labelled.ignored[meets], frame, window.width / PIECES)
+    return Objects(xy, near.wh, near.label, ignored - np.array([window.col, window.row] * 2, np.float64))
 
 
 def crop_samples_of(

@@ -83,3 +83,22 @@ def test_photographs_that_show_their_own_dots_are_nothing_to_learn_from(tmp_path
     Image.fromarray(pixels).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"let data\.root be the folder of the plain photographs"):
         read_labels(settings_of("train", f"data.root={tmp_path}", f"data.annotations={tmp_path / 'a.png'}").data)
+
+
+def test_corrections_of_a_folder_of_their_own_are_learned_from_beside_the_old_labels(data: Path) -> None:
+    """A window of 60 x 60 of a new image, of which nothing else is known, and one of the image that trains."""
+    new = data / "new" / "2.png"
+    new.parent.mkdir()
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (120, 120, 3), dtype=np.uint8)).save(new)
+    rows = "image,x,y,w,h,label,window_row,window_col,window_height,window_width\n"
+    rows += "2.png,30,30,,,a,0,0,60,60\n0.png,21,31,,,b,0,0,60,60\n"
+    (data / "corrections.csv").write_text(rows)
+    both = f"[{data / 'points.csv'},{data / 'corrections.csv'}]"
+    settings = grid_settings(data, "points.csv", f"data.annotations={both}", f"data.root=[{data},{new.parent}]")
+    scenes = material_of(settings).scenes
+    assert scenes is not None
+    known = {each.name: each for each in scenes.split.train}
+    assert sorted(map(tuple, known["0.png"].objects.xy.tolist())) == [(21, 31), (70, 60), (90, 90)]
+    assert known["0.png"].coverage is None and len(known["0.png"].ignored) == 0
+    assert known["2.png"].coverage is not None and known["2.png"].coverage.share == 0.25
+    assert scenes.split.val[0].name == "1.png"

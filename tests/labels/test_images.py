@@ -9,7 +9,7 @@ import pytest
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.annotations import AnnotationError
 from detect.labels.image_names import match_names
-from detect.labels.images import ImageFolder, find_image
+from detect.labels.images import ImageFolder, ImageFolders, find_image
 
 Make = Callable[..., Path]
 
@@ -179,3 +179,26 @@ def test_names_of_other_machines_and_cases_are_matched_where_one_fits(caplog: py
     pairs = {"a/1.jpg": "C:\\x\\1.jpg", "2.JPG": "2.jpg", "3.tif": "3"}
     assert match_names(predicted, annotated) == pairs and "3 images" in caplog.text
     assert match_names(annotated, predicted) == {value: key for key, value in pairs.items()}
+
+
+def test_an_image_of_several_folders_is_named_by_the_one_that_it_is_in(tmp_path: Path) -> None:
+    for name in ("one/a.png", "two/x/b.png", "two/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folders = ImageFolders([tmp_path / "one", tmp_path / "two"])
+    paths = [folders.find(name) for name in ("a.png", "b.png", "two/c.png")]
+    assert [folders.name(path) for path in paths] == ["a.png", "x/b.png", "c.png"]
+    with pytest.raises(AnnotationError, match=r"'d\.png' is not in .*one or .*; image 'd\.png' is not in .*two or"):
+        folders.find("d.png")
+
+
+def test_an_image_that_several_folders_have_is_refused(tmp_path: Path) -> None:
+    for name in ("one/a.png", "two/a.png", "two/x/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(AnnotationError, match=r"is in several folders of data\.root: .*one/a\.png, .*two/a\.png"):
+        ImageFolders([tmp_path / "one", tmp_path / "two"]).find("a.png")
+    folders = ImageFolders([tmp_path / "one", tmp_path / "two"])
+    folders.find("one/a.png")
+    with pytest.raises(AnnotationError, match=r"would both be a\.png"):
+        folders.find("two/a.png")

@@ -1,5 +1,7 @@
 """Law 8 for areas that nobody labelled: they move with the pixels; what is in them is neither learned nor scored."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import shapely
 from hypothesis import given, settings
@@ -8,10 +10,14 @@ from scipy import ndimage
 
 from detect.evaluation.matching import Criterion
 from detect.imagery.ground.squares import squares_of_outlines
+from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.labels.regions import inside_regions, outside
+from detect.labels.window_cover import unseen_parts
 from detect.nets.heads.specs import GridHead
 from detect.samples.augment import Augment, augmented_crop
+from detect.samples.crops import objects_in_window
+from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.targets import Objects, TargetEncoder
 
 SIDE, STRIDE = 96, 8
@@ -61,3 +67,25 @@ def test_an_object_in_an_area_is_neither_missed_nor_a_false_alarm() -> None:
     match = Criterion(4.0).match(outside(found, SQUARES), outside(true, SQUARES))
     assert len(match) == 2 and not len(match.missed) and not len(match.spurious)
     assert len(Criterion(4.0).match(found, true).missed) == 1
+
+
+def test_a_reviewed_window_that_is_turned_is_learned_from_but_for_its_edge() -> None:
+    """Of an image of 800 x 800 pixels 192 x 192 were reviewed; a crop of 192 around them, turned, keeps most cells.
+
+    As whole boxes the four parts around the window would, turned by 30 degrees, be taken for boxes that cover it.
+    """
+    window = Window(300, 300, 192, 192)
+    parts = [(w.col, w.row, w.col_stop, w.row_stop) for w in unseen_parts([window], (800, 800))]
+    one = Detections.truth(np.array([[396.0, 396.0]]), ["a"], ("a",))
+    scene = SimpleNamespace(shape=(800, 800))
+    labelled = LabelledScene("a", scene, one, np.empty((0, 2)), np.array(parts, np.float64))  # type: ignore[arg-type]
+    objects = objects_in_window(labelled, window.shifted(40, 0))
+    seen = np.zeros((1, 192, 192), np.uint8)
+    seen[:, :152] = 255  # the reviewed part of a crop that begins 40 rows lower
+    turn = Augment({"Affine": {"rotate": [30, 30], "border_mode": 0, "p": 1.0}})
+    moved, kept, valid = augmented_crop(seen, objects, np.ones((192, 192), bool), turn, 0)
+    learned = TargetEncoder(GridHead(32, 8, 1, None, 16), STRIDE, 1.5)(kept, valid)["learned"].numpy() > 0
+    cells = 192 // STRIDE
+    whole = (moved[0] > 250).reshape(cells, STRIDE, cells, STRIDE).all(axis=(1, 3))
+    assert not learned[(moved[0] < 5).reshape(cells, STRIDE, cells, STRIDE).all(axis=(1, 3))].any()
+    assert learned[whole].mean() > 0.6

@@ -31,6 +31,7 @@ class TextKind(Enum):
 
     TEXT = "a path or a word"
     TEXTS = "a list of names"
+    PATHS = "a path, or a list of paths"
     TABLE = "a path, a list of paths, or entries in braces"
 
 
@@ -63,6 +64,8 @@ def text_settings(kind: type, prefix: str = "") -> Iterator[tuple[str, TextKind]
                 yield from text_settings(group, f"{prefix}{name}.")
         if parts <= {Path, str, NoneType} and parts != {NoneType}:
             yield f"{prefix}{name}", TextKind.TEXT
+        elif tuple[Path, ...] in parts:
+            yield f"{prefix}{name}", TextKind.PATHS
         elif parts <= {Path, dict, list, NoneType} and Path in parts:
             yield f"{prefix}{name}", TextKind.TABLE
         elif get_args(next(iter(parts))) == (str, ...):
@@ -88,6 +91,8 @@ def _argument(argument: str, kinds: dict[str, TextKind], many: bool) -> str:
     if kind is None or not value:
         return argument
     if kind is TextKind.TEXTS:
+        return f"{name}={_list(value, many)}"
+    if kind is TextKind.PATHS and value.startswith("[") and not _there(value):
         return f"{name}={_list(value, many)}"
     if kind is TextKind.TABLE and value.startswith(("{", "[")) and not _there(value):
         return argument if "{" in value else f"{name}={_list(value, many)}"

@@ -97,7 +97,7 @@ def _score_patches(
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
-        raise ValueError(f"no patches of split={settings.split} in {data.root}")
+        raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
     outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
     patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card, card.offset))
     return score_classifier(

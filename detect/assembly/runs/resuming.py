@@ -143,8 +143,9 @@ def check_same(before: Mapping[str, Any], before_labels: str, settings: TrainSet
             f"they were, or {AFRESH}"
         )
     if before_labels != labels:
+        roots = " and ".join(map(str, settings.data.root))
         raise ValueError(
-            f"the images of data.root={settings.data.root}, or their labels, are not those that the training was begun "
+            f"the images of data.root={roots}, or their labels, are not those that the training was begun "
             f"with (by names, sizes of files and labels); give it those, or {AFRESH}"
         )
 

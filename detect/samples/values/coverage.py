@@ -27,7 +27,7 @@ LEAST_VALID = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """The cells of a scene all of whose pixels are valid.
+    """The cells of a scene all of whose pixels are valid, and of which nothing is ignored.
 
     Attributes:
         cells: (h, w) bool.
@@ -105,7 +105,7 @@ def area_weights(scenes: Sequence[LabelledScene]) -> NDArray[np.float64]:
 
 
 def covered(scenes: Sequence[LabelledScene], source: PixelSource) -> tuple[LabelledScene, ...]:
-    """Return scenes that know where their pixels are valid, without the labels that lie where they are not.
+    """Return scenes that know where their pixels are valid and not ignored, without labels where they are not valid.
 
     Scenes that may have pixels that are not valid are read once, in strips of whole rows.
 
@@ -116,7 +116,7 @@ def covered(scenes: Sequence[LabelledScene], source: PixelSource) -> tuple[Label
     Raises:
         ValueError: a scene without a valid pixel.
     """
-    made = tuple(_covered(labelled, source) for labelled in scenes)
+    made = tuple(_without_ignored(_covered(labelled, source)) for labelled in scenes)
     lost = {
         after.name: number
         for before, after in zip(scenes, made, strict=True)
@@ -138,8 +138,7 @@ def _covered(labelled: LabelledScene, source: PixelSource) -> LabelledScene:
     if not labelled.scene.masked:
         return labelled
     height, width = labelled.scene.shape
-    side = max(LEAST_CELL, math.ceil(math.sqrt(height * width / MOST_CELLS)))
-    cells = np.ones((-(-height // side), -(-width // side)), bool)
+    side, cells = _cells_of(labelled)
     kept = [np.ones(len(xy), bool) for xy in (labelled.objects.xy, labelled.negatives)]
     places = [
         np.floor(clamp_far_edges(xy, labelled.scene.shape)).astype(int)
@@ -171,6 +170,27 @@ def _covered(labelled: LabelledScene, source: PixelSource) -> LabelledScene:
         negatives=labelled.negatives[kept[1]],
         coverage=Coverage(cells, side, labelled.scene.shape),
     )
+
+
+def _without_ignored(labelled: LabelledScene) -> LabelledScene:
+    """Return a scene whose cells are not valid where something is ignored: no ground for samples without objects."""
+    if not len(labelled.ignored):
+        return labelled
+    side, cells = (
+        _cells_of(labelled) if labelled.coverage is None else (labelled.coverage.side, labelled.coverage.cells)
+    )
+    cells = cells.copy()
+    first, last = np.floor(labelled.ignored[:, :2] / side), np.ceil(labelled.ignored[:, 2:] / side)
+    for (left, top), (right, bottom) in zip(first.clip(0).astype(int), last.clip(0).astype(int), strict=True):
+        cells[top:bottom, left:right] = False
+    return replace(labelled, coverage=Coverage(cells, side, labelled.scene.shape))
+
+
+def _cells_of(labelled: LabelledScene) -> tuple[int, NDArray[np.bool_]]:
+    """Return the side of a scene's cells, and the cells as if all were valid."""
+    height, width = labelled.scene.shape
+    side = max(LEAST_CELL, math.ceil(math.sqrt(height * width / MOST_CELLS)))
+    return side, np.ones((-(-height // side), -(-width // side)), bool)
 
 
 def _whole_cells(valid: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

@@ -57,6 +57,11 @@ def composed(command: str, *arguments: str) -> dict:
     )
 
 
+def test_a_list_of_paths_is_the_text_of_each() -> None:
+    made = composed("train", "data.root=[Möwen,it's b]", "data.annotations=[a.csv, 'b, c.csv']")
+    assert (made["data"]["root"], made["data"]["annotations"]) == (["Möwen", "it's b"], ["a.csv", "b, c.csv"])
+
+
 def value_of(made: dict, name: str) -> object:
     for part in name.split("."):
         made = made[part]
@@ -187,7 +192,7 @@ def test_every_path_and_word_of_a_command_is_known(command: str) -> None:
     made = composed(command)
     known = {"model", "images", "output", "predictions", "annotations", "scores", "runs"} & made.keys()
     for name in known | ({"data.root", "data.annotations"} if "data" in made else set()):
-        assert kinds[name] is TextKind.TEXT
+        assert kinds[name] is (TextKind.PATHS if name.startswith("data.") else TextKind.TEXT)
 
 
 def test_a_path_that_is_empty_or_no_path_is_named() -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
@@ -78,3 +79,17 @@ def test_points_and_boxes_are_not_read_together(root: Path, table: Make) -> None
 def test_no_file_is_an_error(root: Path) -> None:
     with pytest.raises(AnnotationError, match="no annotations are given"):
         read_annotations([], root)
+
+
+def test_images_of_corrections_lie_in_any_of_several_folders(root: Path, table: Make, tmp_path: Path) -> None:
+    other = tmp_path / "new" / "z.png"
+    other.parent.mkdir()
+    Image.new("L", (20, 20)).save(other)
+    points = table("image,x,y,label\na.png,30,20,cow\n", "points.csv")
+    reviewed = table(HEAD + "z.png,5,5,,,cow,0,0,10,20\n")
+    images = read_annotations([points, reviewed], [root, other.parent]).images
+    assert [(image.name, image.path, len(image.objects)) for image in images] == [
+        ("a.png", root / "a.png", 1),
+        ("z.png", other, 1),
+    ]
+    assert area_outside((20, 20), images[1].ignored) == 200

@@ -11,6 +11,7 @@ from PIL import Image
 from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
+from detect.labels.window_cover import unseen_parts
 from detect.samples.augment import Augment
 from detect.samples.crops import Crop, CropDataset, CropSampler
 from detect.samples.epochs import CropDraw
@@ -157,3 +158,16 @@ def test_beyond_the_edge_a_crop_with_masked_pixels_is_mirrored_as_in_prediction(
         pixels, _, valid = crops.sample(i)
         assert valid.sum() == there[20:].sum() < there.sum()
         assert sorted(pixels.reshape(3, -1).T.tolist()) == sorted(wanted.reshape(3, -1).T.tolist())
+
+
+def test_samples_without_objects_keep_to_what_is_not_ignored(tmp_path: Path) -> None:
+    """Of 300 x 300 pixels 64 x 64 were reviewed: of 40 crops of 32, the 39 without an object lie mostly there."""
+    Image.new("RGB", (300, 300)).save(tmp_path / "a.png")
+    window = Window(100, 100, 64, 64)
+    ignored = [(w.col, w.row, w.col_stop, w.row_stop) for w in unseen_parts([window], (300, 300))]
+    objects = Detections.truth(np.array([[102.0, 102.0]]), ["a"], ("a",))
+    plain = LabelledScene("a.png", open_scene(tmp_path / "a.png"), objects, np.empty((0, 2)), np.array(ignored, float))
+    known = covered([plain], PixelSource((1, 2, 3), 1 << 30))[0]
+    assert known.coverage is not None and known.coverage.cells.sum() * known.coverage.side**2 == 64 * 64
+    crops = CropSampler([known], CropDraw(40, 32, 0.975, 0.0, 0.5), seed=0).draw(0)
+    assert sum(known.coverage.share_of(crop.window) >= coverage.LEAST_VALID for crop in crops) >= 39
