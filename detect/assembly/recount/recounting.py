@@ -55,9 +55,7 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
         ", so that it is not replaced",
     )
     back = _is_own(thresholds, own)
-    if not back:
-        records = _cut(folder, records, card, thresholds, own)
-    elif own.run["settings"].get("threshold") == "survey":
+    if not back or own.run["settings"].get("threshold") == "survey":
         records = _cut(folder, records, card, thresholds, own)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
     _drop_scores(sink.paths)
@@ -106,7 +104,9 @@ def told_again(run: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[
     """
     values = set(thresholds.values())
     now: Any = values.pop() if len(values) == 1 else dict(thresholds)
-    words = ", ".join(f"{name} {value:g}" for name, value in thresholds.items()) if isinstance(now, dict) else f"{now:g}"
+    words = (
+        ", ".join(f"{name} {value:g}" for name, value in thresholds.items()) if isinstance(now, dict) else f"{now:g}"
+    )
     sentence = (
         f"counted again at a threshold of {words} from the candidates that the run kept, without the network; the run's "
         f"own was {run['model'].get('threshold'):.4g}, and how unlike images are is told as it was measured then"
@@ -135,7 +135,9 @@ def _card(settings: ReportSettings, folder: Path, own: OwnFacts) -> ModelCard:
     """
     path = Path(str(own.run["model"].get("path"))) if settings.model is None else settings.model
     if not path.is_file():
-        raise FileNotFoundError(f"model={path}: the model of the run is not there; name it by model=FILE where it is now")
+        raise FileNotFoundError(
+            f"model={path}: the model of the run is not there; name it by model=FILE where it is now"
+        )
     if read_json_object(PredictionPaths(folder).settings, folder).get("model") != digest(path):
         raise ValueError(f"model={path} is not the model that counted; name that one by model=FILE")
     return read_card(path)

@@ -37,13 +37,15 @@ def redraw_overlays(sink: RecountedFolder, card: ModelCard) -> None:
 
     lost = sink.redraw(draw)
     if lost:
-        logger.warning("%d overlays showed another threshold and are removed: %s", len(lost), ", ".join(lost[:MOST_NAMED]))
+        logger.warning(
+            "%d overlays showed another threshold and are removed: %s", len(lost), ", ".join(lost[:MOST_NAMED])
+        )
 
 
 def _overlay(sink: RecountedFolder, card: ModelCard, name: str, record: Record) -> "Image":
     """Return an image with what is counted in it, and the outlines of areas."""
     from detect.imagery.reading import SceneReader
-    from detect.inference.tiles import MAX_PREVIEW_SIDE
+    from detect.inference.failures import MAX_PREVIEW_SIDE
     from detect.reporting.pictures.area_lines import draw_outlines
     from detect.reporting.pictures.colours import to_display
     from detect.reporting.pictures.overlays import overlay

@@ -65,9 +65,7 @@ def candidate_record(record: Record, candidates: Detections, inside: Inside) -> 
         candidates: all, those outside of areas too.
         inside: those inside, of the same areas.
     """
-    areas = [
-        replace(part, rows=inside.rows[each.rows]) for part, each in zip(record.areas, inside.parts, strict=True)
-    ]
+    areas = [replace(part, rows=inside.rows[each.rows]) for part, each in zip(record.areas, inside.parts, strict=True)]
     return replace(record, detections=candidates, areas=tuple(areas), outside=0)
 
 
