@@ -104,12 +104,11 @@ def told_again(run: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[
     """
     values = set(thresholds.values())
     now: Any = values.pop() if len(values) == 1 else dict(thresholds)
-    words = (
-        ", ".join(f"{name} {value:g}" for name, value in thresholds.items()) if isinstance(now, dict) else f"{now:g}"
-    )
+    each = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     sentence = (
-        f"counted again at a threshold of {words} from the candidates that the run kept, without the network; the run's "
-        f"own was {run['model'].get('threshold'):.4g}, and how unlike images are is told as it was measured then"
+        f"counted again at a threshold of {each if isinstance(now, dict) else f'{now:g}'} from the candidates that the "
+        f"run kept, without the network; the run's own was {run['model'].get('threshold'):.4g}, and how unlike images "
+        "are is told as it was measured then"
     )
     return {
         **run,
