@@ -1,4 +1,4 @@
-"""Report: `python -m detect.report predictions=DIR [scores=FILE] [threshold=0.4]` writes a predictions folder's page anew."""
+"""Report: `python -m detect.report predictions=DIR [scores=FILE] [threshold=0.4]` writes its page anew."""
 
 import logging
 from typing import TYPE_CHECKING

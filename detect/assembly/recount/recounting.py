@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.assembly.fields import SURVEY
 from detect.assembly.recount.redrawing import redraw_overlays
 from detect.assembly.runs.ground_settings import areas_of_images
 from detect.assembly.runs.prediction import digest, total_text
@@ -49,14 +50,14 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
     own = read_own_facts(folder)
     card = _card(settings, folder, own)
     thresholds = class_thresholds(settings, card.classes, own)
-    records = _records(folder, own)
+    records = _records(folder)
     WrittenFiles(folder).check(
         [*result_files(written_products(folder)), *format_files(written_products(folder), list(records))],
         ", so that it is not replaced",
     )
     back = _is_own(thresholds, own)
-    if not back or own.run["settings"].get("threshold") == "survey":
-        records = _cut(folder, records, card, thresholds, own)
+    if not back or own.run["settings"].get("threshold") == SURVEY:
+        records = _cut(folder, records, card, thresholds)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
     _drop_scores(sink.paths)
     if OVERLAYS in sink.wanted:
@@ -142,7 +143,7 @@ def _card(settings: ReportSettings, folder: Path, own: OwnFacts) -> ModelCard:
     return read_card(path)
 
 
-def _records(folder: Path, own: OwnFacts) -> dict[str, Record]:
+def _records(folder: Path) -> dict[str, Record]:
     """Read the records of the images that the tables are of.
 
     Raises:
@@ -150,7 +151,8 @@ def _records(folder: Path, own: OwnFacts) -> dict[str, Record]:
     """
     sources = read_json_object(PredictionPaths(folder).run_facts, folder).get("sources")
     if not isinstance(sources, Mapping):
-        raise ValueError(f"{PredictionPaths(folder).run_facts} does not say which images were counted; {AGAIN}")
+        where = PredictionPaths(folder).run_facts
+        raise ValueError(f"{where} does not say which images were counted; {AGAIN}")  # noqa: TRY004, of a file
     records = read_records(folder)
     lost = [name for name in sources if name not in records]
     if lost:
@@ -163,7 +165,7 @@ def _is_own(thresholds: NDArray[np.float64], own: OwnFacts) -> bool:
 
 
 def _cut(
-    folder: Path, records: Mapping[str, Record], card: ModelCard, thresholds: NDArray[np.float64], own: OwnFacts
+    folder: Path, records: Mapping[str, Record], card: ModelCard, thresholds: NDArray[np.float64]
 ) -> dict[str, Record]:
     """Return the records of images at other thresholds.
 
@@ -171,10 +173,10 @@ def _cut(
         ValueError: candidates of an image were not kept, or not down to a threshold.
     """
     floor = candidate_floor(card.calibration)
-    if thresholds.min() < min(floor, own_threshold(own)):
+    if thresholds.min() < floor:
         raise ValueError(
-            f"threshold={thresholds.min():g}: candidates were kept from a score of {floor:.4g} on, and what is below was "
-            f"not; give {floor:.4g} or more"
+            f"threshold={thresholds.min():g}: candidates were kept from a score of {floor:.4g} on, and not "
+            f"what is below; give {floor:.4g} or more"
         )
     cut = {name: cut_record(each, thresholds) for name, each in read_candidate_records(folder, records)}
     lost = [name for name in records if name not in cut]

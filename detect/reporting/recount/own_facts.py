@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.ground_survey import GroundSurvey
@@ -12,7 +12,8 @@ from detect.reporting.output.layout import PredictionPaths
 AGAIN = "count the images again with detect.predict (overwrite=true), with candidates among write="
 """The way out where something is not kept."""
 
-OVERLAPS = ("auto", "merge", "keep")
+Overlap = Literal["auto", "merge", "keep"]
+"""How objects are told that several photographs show."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class OwnFacts:
     within: str | None
     within_layer: str | None
     digest: str | None
-    overlap: str
+    overlap: Overlap
     radius_m: float | None
 
     @classmethod
@@ -61,11 +62,19 @@ def read_own_facts(folder: Path) -> OwnFacts:
         raise FileNotFoundError(
             f"predictions={folder}: the run did not end, or was made by an earlier version; {AGAIN}"
         ) from error
-    run, names, radius = data.get("run"), ("within", "within_layer", "digest"), data.get("radius_m")
-    texts = [data.get(name) for name in names]
-    good = isinstance(run, Mapping) and all(isinstance(run.get(part), Mapping) for part in ("model", "settings"))
-    good = good and all(each is None or isinstance(each, str) for each in texts) and data.get("overlap") in OVERLAPS
+    run, overlap, radius = data.get("run"), data.get("overlap"), data.get("radius_m")
+    within, layer, digest = (_text(data.get(name)) for name in ("within", "within_layer", "digest"))
     number = isinstance(radius, int | float) and not isinstance(radius, bool) and radius > 0
-    if not good or not (radius is None or number) or (texts[0] is None) != (texts[2] is None):
+    if (
+        not isinstance(run, Mapping)
+        or not all(isinstance(run.get(part), Mapping) for part in ("model", "settings"))
+        or overlap not in get_args(Overlap)
+        or not (radius is None or number)
+        or (within is None) != (digest is None)
+    ):
         raise ValueError(f"{path} is damaged; {AGAIN}")
-    return OwnFacts(run, *texts, data["overlap"], radius)
+    return OwnFacts(run, within, layer, digest, cast("Overlap", overlap), radius)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
