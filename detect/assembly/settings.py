@@ -253,6 +253,7 @@ class LearningSettings:
     runtime: RuntimeSettings
     net: NetSettings
     seed: Seed
+    init: OptionalPath
     output: FilePath
     overwrite: bool
     config: dict[str, Any]

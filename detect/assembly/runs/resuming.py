@@ -144,8 +144,8 @@ def check_same(before: Mapping[str, Any], before_labels: str, settings: TrainSet
         )
     if before_labels != labels:
         raise ValueError(
-            f"the images of data.root={settings.data.root}, or their labels, are not those that the training was begun "
-            f"with (by names, sizes of files and labels); give it those, or {AFRESH}"
+            f"the images of data.root={settings.data.root}, their labels or the model of init= are not those that the "
+            f"training was begun with (by names, sizes of files and labels); give it those, or {AFRESH}"
         )
 
 
