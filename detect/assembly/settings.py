@@ -261,6 +261,8 @@ class LearningSettings:
 
     def __post_init__(self) -> None:
         self.net.check_sampling(self.data.sampling)
+        if self.init is not None and not self.finetune.pretrained:
+            raise ValueError("finetune=scratch begins with new weights, and init=MODEL with a model's; leave one out")
 
 
 @dataclass(frozen=True)
