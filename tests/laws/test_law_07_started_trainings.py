@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from detect.nets.header import read_card
-from tests.commands import LostError, call
+from tests.commands import Called, LostError, call
 from tests.laws.test_law_07_resumed_trainings import lost_after
 from tools.kill_training import COMMON, SAME, VARIANTS, contents, write_images
 
@@ -33,7 +33,7 @@ def test_law_7_a_training_from_a_model_lost_and_resumed_ends_as_one_that_was_not
     table.loc[table.index % 4 == 0, "label"] = "added"
     table.to_csv(tmp_path / "more.csv", index=False)
 
-    def train(labels: Path, output: Path, *more: str):
+    def train(labels: Path, output: Path, *more: str) -> Called:
         data = (f"data.root={images}", f"data.annotations={labels}", f"output={output}")
         common = [each for each in COMMON if each != "finetune=scratch"]
         return call("train", *data, *common, *VARIANTS[variant], *QUICK, *more)

@@ -1,7 +1,9 @@
 """`init=`: a network begins with a model's weights, by the names of classes; what does not fit is refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,10 @@ from tests.engines import lively
 from tests.grids import lively_grid
 
 MODEL = Path("model.safetensors")
-MAKERS = {"patch": (lively, 1), "grid": (lively_grid, CHANNELS_PER_SLOT)}
+MAKERS: dict[str, tuple[Callable[[], tuple[Any, Any]], int]] = {
+    "patch": (lively, 1),
+    "grid": (lively_grid, CHANNELS_PER_SLOT),
+}
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -25,7 +30,7 @@ def test_outputs_go_by_the_names_of_classes_and_new_ones_stay(kind: str) -> None
     old, card = make()
     a, b = card.classes[:2]
     spec = replace(card, classes=(b, "new", a))
-    net = build_net(spec)
+    net: Any = build_net(spec)
     own = net.head.weight[first + 1].clone()
     carry_over(net, spec, old, card)
     assert torch.equal(net.head.weight[:first], old.head.weight[:first])
@@ -48,7 +53,7 @@ def test_the_same_classes_give_the_same_maps(kind: str) -> None:
 
 def test_what_does_not_fit_is_named() -> None:
     _, patch = lively()
-    _, grid = lively_grid()
+    grid: Any = lively_grid()[1]
     with pytest.raises(ValueError, match=r"is of net=patch, and this is net=grid; leave net out"):
         check_fits(patch, grid, MODEL)
     other = replace(patch, resolution=replace(patch.resolution, scale=0.5))
