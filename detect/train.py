@@ -58,13 +58,15 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     from detect.assembly.runs.evaluating_model import score_test
     from detect.assembly.runs.finishing import check_test_images, finish
     from detect.assembly.runs.resuming import resumed_run
+    from detect.assembly.starting.first_net import labels_and_start, with_start
     from detect.assembly.trainer import end_after, fit, keep_config, load_best, make_trainer
     from detect.samples.loading import PatchData
 
     check_runtime(settings.runtime)
+    digest = labels_and_start(digest, settings.init)
     resumed = resumed_run(settings, paths, digest)
     pl.seed_everything(settings.seed, verbose=False)
-    material = training_material(settings, labels)
+    material = with_start(settings, training_material(settings, labels))
     check_test_images(settings, labels, material)
     learner = make_learner(settings, material)
     monitor = None if material.folds else "val/f1" if learner.validator else "val/balanced_accuracy"

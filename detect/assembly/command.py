@@ -69,8 +69,9 @@ def _choose_net(name: str) -> None:
 
     if issubclass(SETTINGS[name], LearningSettings):
         from detect.assembly.commandline.net_choice import with_net
+        from detect.assembly.starting.given_model import with_model
 
-        sys.argv[1:] = with_net(name, sys.argv[1:], conf_folder())
+        sys.argv[1:] = with_net(name, with_model(sys.argv[1:]), conf_folder())
 
 
 def _check_names(name: str) -> None:

@@ -147,6 +147,19 @@ def _threshold(value: Any) -> float | str | None:
     return float(value)
 
 
+def _class_thresholds(value: Any) -> float | dict[str, float] | None:
+    if value is None:
+        return None
+    each = value if isinstance(value, dict) else {"": value}
+    for name, number in each.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+            whose = f" for {name}" if name else ""
+            raise ValueError(f"must be a number in [0, 1], or one a class, got {_shown(number)}{whose}")
+    if not each:
+        raise ValueError("must be a number in [0, 1], or one a class, such as {sheep: 0.3}, got {}")
+    return {str(name): float(number) for name, number in each.items()} if isinstance(value, dict) else float(value)
+
+
 def rescaling(value: Any) -> float | str:
     """Return a factor, 1 of `none`, or a word of `RESCALING`.
 
@@ -305,6 +318,9 @@ Factors = Annotated[
 
 Threshold = Annotated[float | str | None, PlainValidator(_threshold)]
 """A score in [0, 1], `SURVEY`, or None."""
+
+ClassThresholds = Annotated[float | dict[str, float] | None, PlainValidator(_class_thresholds)]
+"""A score in [0, 1], one by the name of each class, or None."""
 
 Rescale = Annotated[float | str, PlainValidator(rescaling)]
 """A factor, or a word of `RESCALING`."""

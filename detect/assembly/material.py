@@ -24,6 +24,7 @@ from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
 from detect.nets.backbones import normalisation_of
 from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.header import read_card
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
 from detect.samples.labelled_scenes import SceneSplit, arranged_split, image_kind, resampled_split
@@ -122,8 +123,8 @@ class TrainingMaterial:
 
 
 def weights_of(settings: LearningSettings) -> str:
-    """Return where the network's weights come from; `finetune=scratch` takes none."""
-    return settings.net.weights if settings.finetune.pretrained else "none"
+    """Return where the network's weights come from; `finetune=scratch` takes none, nor does a model to start from."""
+    return settings.net.weights if settings.finetune.pretrained and settings.init is None else "none"
 
 
 def training_material(settings: LearningSettings, labels: Annotations | PatchFolder) -> TrainingMaterial:
@@ -171,8 +172,15 @@ def learned_values(settings: LearningSettings, split: SceneSplit, source: PixelS
     found = scene_values([labelled.scene for labelled in split.train], source, settings.seed)
     values = TrainingValues.of(found, settings.data.normalisation)
     backbone = settings.net.backbone_spec(len(source.bands))
-    source.fill_with(values.normalisation(*normalisation_of(backbone, weights_of(settings)))[0])
+    source.fill_with(middle_of(settings, values, backbone))
     return values
+
+
+def middle_of(settings: LearningSettings, values: TrainingValues, backbone: BackboneSpec) -> tuple[float, ...]:
+    """Return the value of each band that the network's normalisation makes 0 of."""
+    if settings.init is not None:
+        return read_card(settings.init).offset
+    return tuple(values.normalisation(*normalisation_of(backbone, weights_of(settings)))[0])
 
 
 def _head_defaults(settings: LearningSettings) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from detect.assembly.fields import (
     BandList,
     Batches,
     ByteSize,
+    ClassThresholds,
     Devices,
     Factors,
     FilePath,
@@ -254,6 +255,7 @@ class LearningSettings:
     runtime: RuntimeSettings
     net: NetSettings
     seed: Seed
+    init: OptionalPath
     output: FilePath
     overwrite: bool
     config: dict[str, Any]
@@ -261,6 +263,8 @@ class LearningSettings:
 
     def __post_init__(self) -> None:
         self.net.check_sampling(self.data.sampling)
+        if self.init is not None and not self.finetune.pretrained:
+            raise ValueError("finetune=scratch begins with new weights, and init=MODEL with a model's; leave one out")
 
 
 @dataclass(frozen=True)
@@ -313,7 +317,18 @@ class ReportSettings:
 
     predictions: FilePath
     scores: OptionalPath
+    threshold: ClassThresholds
+    model: OptionalPath
     embed_limit: ZeroOrMore
+
+    def __post_init__(self) -> None:
+        if self.model is not None and self.threshold is None:
+            raise ValueError("model is for counting at another threshold; give threshold too, or leave model out")
+        if self.scores is not None and self.threshold is not None:
+            raise ValueError(
+                "scores are of the counts that there are; write them at the new threshold first (threshold=...), "
+                "evaluate these (detect.evaluate), and give scores then"
+            )
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def schedule_of(settings: LearningSettings, bands: int) -> Schedule:
         ValueError: settings that hold new weights where they are.
     """
     schedule = settings.finetune
-    if weights_of(settings) != "none":
+    if weights_of(settings) != "none" or settings.init is not None:
         if schedule.keep and bands not in PHOTOGRAPH_BANDS:
             logger.info(
                 "finetune.keep=%d keeps the first layers, made from those of three bands, as they are for %d bands: "

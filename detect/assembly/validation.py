@@ -68,7 +68,7 @@ def exact_halo(settings: LearningSettings, net: Net, material: TrainingMaterial)
             raise
         logger.warning("%s; as a classifier of patches alone it is fine", error)
         halo = None
-    weights = weights_of(settings)
+    weights = weights_of(settings) if settings.init is None else f"of {settings.init}"
     logger.info("%s at stride %d, weights %s, halo %s pixels", spec.backbone.name, spec.stride, weights, halo)
     return halo
 

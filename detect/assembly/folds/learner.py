@@ -7,13 +7,14 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import TrainingMaterial, weights_of
+from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings import LearningSettings
+from detect.assembly.starting.first_net import first_net
 from detect.assembly.trainer import weight_interpolation
-from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator, set_normalisation
+from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator
 from detect.evaluation.scene_validation import SceneValidator
 from detect.learning.module import CountingModule, SceneScores
-from detect.nets.modelfile import Net, build_pretrained
+from detect.nets.modelfile import Net
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,7 @@ def make_learner(
         watched: makes what counts while training out of the validator; None for the validator itself.
     """
     pl.seed_everything(settings.seed, verbose=False)
-    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
-    set_normalisation(net, material)
+    net = first_net(settings, material, settings.net.dropout, settings.net.drop_path)
     halo = exact_halo(settings, net, material)
     validator = scene_validator(settings, material, net, halo)
     counts = validator if validator is None or watched is None else watched(validator)

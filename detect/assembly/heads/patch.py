@@ -150,10 +150,9 @@ class PatchBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of a folder of bare patches, whose side is that of the files."""
-        from detect.assembly.material import TrainingMaterial, weights_of
+        from detect.assembly.material import TrainingMaterial, middle_of
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
-        from detect.nets.backbones import normalisation_of
         from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
 
         data = settings.data
@@ -162,7 +161,7 @@ class PatchBuilder:
         resolution = Resolution(data.scale, data.gsd)
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
         values = folder_values(folder, spec, data.normalisation, settings.seed)
-        offset = values.normalisation(*normalisation_of(spec.backbone, weights_of(settings)))[0]
+        offset = middle_of(settings, values, spec.backbone)
         samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed, offset)
         return TrainingMaterial(
             spec, samples, data.loading, values, scenes=None, radius=None, alarm_distance_file_px=None
@@ -184,7 +183,8 @@ class PatchBuilder:
         schedule = schedule_of(settings, len(material.spec.bands))
         loss = ClassLoss(self.net.loss.classes, material.samples.drawn, schedule.label_smoothing)
         if material.scenes is not None:
-            net.expect_background(material.samples.drawn[0] / material.samples.drawn.sum())
+            if settings.init is None:
+                net.expect_background(material.samples.drawn[0] / material.samples.drawn.sum())
             return DenseModule(net, schedule, settings.seed, loss, self.net.loss.hard, scene_scores)
         mixer = make_mixer(settings.augment, len(material.spec.outputs))
         return ClassifierModule(net, schedule, settings.seed, loss, scene_scores, mixer)

@@ -199,7 +199,7 @@ def _record(settings: TrainSettings, material: TrainingMaterial, scores: Mapping
         "negative_labels": list(labels.negative),
         "ignore_labels": list(labels.ignored),
         "matching": None if material.radius is None else material.radius.to_record(),
-        "normalisation": material.values.sentence(),
+        "normalisation": material.values.sentence() if settings.init is None else f"that of {settings.init}",
         "fold": settings.data.split.fold,
         "seed": settings.seed,
         "validation": scores,

@@ -7,14 +7,14 @@ import pytorch_lightning as pl
 
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import training_material, weights_of
+from detect.assembly.material import training_material
 from detect.assembly.settings import AugmentSettings, TrainSettings
+from detect.assembly.starting.first_net import first_net
 from detect.assembly.trainer import tool_trainer
-from detect.assembly.validation import exact_halo, set_normalisation
+from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.learning.overfit import Losses, learned, one_batch
-from detect.nets.modelfile import build_pretrained
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,7 @@ def check_overfit(settings: TrainSettings, labels: Annotations | PatchFolder) ->
     settings = _without_regularisation(settings)
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
-    net = build_pretrained(material.spec, weights_of(settings), dropout=0.0, drop_path=0.0)
-    set_normalisation(net, material)
+    net = first_net(settings, material, dropout=0.0, drop_path=0.0)
     exact_halo(settings, net, material)
     module = head_builder(settings.net).module(settings, net, material, None)
     noted = Losses()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import training_material, weights_of
+from detect.assembly.material import training_material
 from detect.assembly.settings import FindLrSettings
+from detect.assembly.starting.first_net import first_net
 from detect.assembly.trainer import tool_trainer
-from detect.assembly.validation import exact_halo, set_normalisation
+from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.learning.rates import BesideOutput, RateCurve, find_rates
-from detect.nets.modelfile import build_pretrained
 from detect.samples.loading import PatchData
 
 
@@ -27,8 +27,7 @@ def rate_curve(settings: FindLrSettings, labels: Annotations | PatchFolder, fold
     """
     pl.seed_everything(settings.seed, verbose=False)
     material = training_material(settings, labels)
-    net = build_pretrained(material.spec, weights_of(settings), settings.net.dropout, settings.net.drop_path)
-    set_normalisation(net, material)
+    net = first_net(settings, material, settings.net.dropout, settings.net.drop_path)
     exact_halo(settings, net, material)
     settings = replace(
         settings,

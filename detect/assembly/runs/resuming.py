@@ -145,8 +145,8 @@ def check_same(before: Mapping[str, Any], before_labels: str, settings: TrainSet
     if before_labels != labels:
         roots = " and ".join(map(str, settings.data.root))
         raise ValueError(
-            f"the images of data.root={roots}, or their labels, are not those that the training was begun "
-            f"with (by names, sizes of files and labels); give it those, or {AFRESH}"
+            f"the images of data.root={roots}, their labels or the model of init= are not those that the training was "
+            f"begun with (by names, sizes of files and labels); give it those, or {AFRESH}"
         )
 
 

@@ -99,7 +99,7 @@ class Journal:
         self.path = PredictionPaths(folder).journal
         self.records: dict[str, Record] = {}
         whole = 0
-        for number, line in enumerate(_lines(self.path, folder), start=1):
+        for number, line in enumerate(lines_of(self.path, folder), start=1):
             if not line.endswith(b"\n"):
                 os.truncate(self.path, whole)
                 return
@@ -132,7 +132,7 @@ def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:
     It changes nothing in the folder, and lines that cannot be read are left out.
     """
     sources = {}
-    for line in _lines(PredictionPaths(folder).journal, folder):
+    for line in lines_of(PredictionPaths(folder).journal, folder):
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             name, source = read_source_line(line)
             sources[name] = source
@@ -148,7 +148,7 @@ def read_records(folder: Path) -> dict[str, Record]:
         ValueError: a finished line cannot be read; the message says the way out.
     """
     path, records = PredictionPaths(folder).journal, {}
-    for number, line in enumerate(_lines(path, folder), start=1):
+    for number, line in enumerate(lines_of(path, folder), start=1):
         if not line.endswith(b"\n"):
             break
         try:
@@ -169,14 +169,14 @@ def recorded_images(folder: Path) -> dict[str, tuple[Path, tuple[int, int]]]:
     sizes, which are then 0.
     """
     images = {}
-    for line in _lines(PredictionPaths(folder).journal, folder):
+    for line in lines_of(PredictionPaths(folder).journal, folder):
         with suppress(ValueError, KeyError, TypeError, RecursionError, OverflowError):
             name, record = read_record_line(line)
             images[name] = Path(record.path), record.shape
     return images
 
 
-def _lines(path: Path, folder: Path) -> Iterator[bytes]:
+def lines_of(path: Path, folder: Path) -> Iterator[bytes]:
     """Yield the lines of a journal, the last one perhaps without its end; none of one that is not there."""
     if not path.is_symlink() and not path.exists():
         return
