@@ -1,4 +1,4 @@
-"""Report: `python -m detect.report predictions=DIR [scores=FILE]` writes the page of a predictions folder anew."""
+"""Report: `python -m detect.report predictions=DIR [scores=FILE] [threshold=0.4]` writes a predictions folder's page anew."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ logger = logging.getLogger("detect.report")
 
 
 def run(settings: "ReportSettings") -> int:
-    """Write `report.html`; see `conf/report.yaml`."""
+    """Write `report.html`, and at another threshold the counts, tables and formats too; see `conf/report.yaml`."""
     from detect.assembly.folders import existing
     from detect.reporting.output.layout import REPORT
     from detect.reporting.output.written import WrittenFiles
@@ -20,6 +20,13 @@ def run(settings: "ReportSettings") -> int:
 
     scores = None if settings.scores is None else existing(settings.scores, "scores", "scores file")
     folder = existing(settings.predictions, "predictions", "folder")
+    if settings.threshold is not None:
+        from detect.assembly.recount.recounting import recount
+        from detect.reporting.output.journal import lock_folder
+
+        with lock_folder(folder):
+            logger.info("report: %s", recount(settings, folder))
+        return DONE
     WrittenFiles(folder).check([REPORT])
     logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
     return DONE

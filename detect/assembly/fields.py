@@ -76,6 +76,12 @@ def _path_or_none(value: Any) -> Path | None:
     return None if value is None else _path(value)
 
 
+def _paths_or_none(value: Any) -> tuple[Path, ...] | None:
+    if value == []:
+        raise ValueError("must be a path or a list of paths, got an empty list")
+    return None if value is None else tuple(map(_path, value if isinstance(value, list) else [value]))
+
+
 def _names(values: Any) -> tuple[str, ...]:
     if isinstance(values, list) and all(isinstance(_text(value), str) for value in values):
         return tuple(_text(value) for value in values)
@@ -135,6 +141,19 @@ def _threshold(value: Any) -> float | str | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(f"must be a number in [0, 1], {SURVEY} or null, got {_shown(value)}")
     return float(value)
+
+
+def _class_thresholds(value: Any) -> float | dict[str, float] | None:
+    if value is None:
+        return None
+    each = value if isinstance(value, dict) else {"": value}
+    for name, number in each.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+            whose = f" for {name}" if name else ""
+            raise ValueError(f"must be a number in [0, 1], or one a class, got {_shown(number)}{whose}")
+    if not each:
+        raise ValueError("must be a number in [0, 1], or one a class, such as {sheep: 0.3}, got {}")
+    return {str(name): float(number) for name, number in each.items()} if isinstance(value, dict) else float(value)
 
 
 def rescaling(value: Any) -> float | str:
@@ -257,6 +276,9 @@ FilePath = Annotated[Path, PlainValidator(_path)]
 OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
 """A file or folder, or None."""
 
+OptionalPaths = Annotated[tuple[Path, ...] | None, PlainValidator(_paths_or_none)]
+"""Files or folders, one or several, or None."""
+
 ByteSize = Annotated[Bytes, PlainValidator(byte_size)]
 """Bytes, written as `2GiB` or a number."""
 
@@ -289,6 +311,9 @@ Factors = Annotated[
 
 Threshold = Annotated[float | str | None, PlainValidator(_threshold)]
 """A score in [0, 1], `SURVEY`, or None."""
+
+ClassThresholds = Annotated[float | dict[str, float] | None, PlainValidator(_class_thresholds)]
+"""A score in [0, 1], one by the name of each class, or None."""
 
 Rescale = Annotated[float | str, PlainValidator(rescaling)]
 """A factor, or a word of `RESCALING`."""

@@ -37,9 +37,8 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     root = existing(data.root, "data.root", "folder of images")
     if data.annotations is None:
         return _read_folder(data, root)
-    path = existing(data.annotations, "data.annotations", "annotations")
     annotations = read_annotations(
-        path,
+        [existing(path, "data.annotations", "annotations") for path in data.annotations],
         root,
         negative_labels=data.labels.negative + data.labels.ignored,
         names=data.labels.names,
@@ -47,8 +46,8 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     )
     if annotations.partial:
         raise ValueError(
-            f"{path}: photographs with dots, without plain copies: dots of dull colours are not found, and a network "
-            "learns the dots; let data.root be the folder of the plain photographs"
+            f"{annotations.source}: photographs with dots, without plain copies: dots of dull colours are not found, "
+            "and a network learns the dots; let data.root be the folder of the plain photographs"
         )
     annotations = with_ignored(annotations, data.labels.ignored)
     annotations = with_regions(

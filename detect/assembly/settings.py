@@ -14,6 +14,7 @@ from detect.assembly.fields import (
     BandList,
     Batches,
     ByteSize,
+    ClassThresholds,
     Devices,
     Factors,
     FilePath,
@@ -25,6 +26,7 @@ from detect.assembly.fields import (
     NotNegative,
     OneOrMore,
     OptionalPath,
+    OptionalPaths,
     PartShare,
     Port,
     Positive,
@@ -144,7 +146,7 @@ class LabelledSettings:
     """What is labelled: `conf/data/labelled.yaml`."""
 
     root: OptionalPath
-    annotations: OptionalPath
+    annotations: OptionalPaths
     vrt: Mosaics
     group_column: Text | None
     labels: LabelSettings
@@ -311,7 +313,18 @@ class ReportSettings:
 
     predictions: FilePath
     scores: OptionalPath
+    threshold: ClassThresholds
+    model: OptionalPath
     embed_limit: ZeroOrMore
+
+    def __post_init__(self) -> None:
+        if self.model is not None and self.threshold is None:
+            raise ValueError("model is for counting at another threshold; give threshold too, or leave model out")
+        if self.scores is not None and self.threshold is not None:
+            raise ValueError(
+                "scores are of the counts that there are; write them at the new threshold first (threshold=...), "
+                "evaluate these (detect.evaluate), and give scores then"
+            )
 
 
 @dataclass(frozen=True)

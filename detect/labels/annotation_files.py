@@ -1,6 +1,7 @@
 """Annotation files: read by whichever format recognises them, written in a format by its name or the file's ending."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from detect.labels.annotations import AnnotationError, Annotations
 from detect.labels.checks import entries_by_image
 from detect.labels.entries import Entry, Problems
 from detect.labels.formats.coco import is_coco, read_coco
+from detect.labels.formats.corrections_csv import is_corrections, read_corrections_csv
 from detect.labels.formats.csv_table import is_csv_table, read_csv_table, write_csv_table
 from detect.labels.formats.cvat import is_cvat, read_cvat
 from detect.labels.formats.dota import is_dota, read_dota
@@ -43,21 +45,27 @@ def _is_list(path: Path) -> bool:
 
 
 def _read_list(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
-    """Read the annotation files of a list of paths together; points and boxes cannot be mixed."""
+    """Read the annotation files of a list of paths together."""
+    return _read_files(read_paths(path), path, root, problems)
+
+
+def _read_files(files: Sequence[Path], source: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+    """Read annotation files together; points and boxes cannot be mixed."""
     entries: list[Entry] = []
     first: dict[bool, Path] = {}
-    for file in dict.fromkeys(read_paths(path)):
+    for file in dict.fromkeys(files):
         try:
             if _is_list(file):
-                raise AnnotationError(f"{file}: a list of paths among those of {path}; name its files there")
+                raise AnnotationError(f"{file}: a list of paths among those of {source}; name its files there")
             found, boxes = _reader_of(file)(file, root, problems)
         except AnnotationError as error:
             problems.found.append(str(error))
             continue
         entries += found
-        first.setdefault(boxes, file)
+        if any(entry.is_object for entry in found):
+            first.setdefault(boxes, file)
     if len(first) > 1:
-        problems.add(str(path), f"{first[False]} has points and {first[True]} boxes; make two lists of them")
+        problems.add(str(source), f"{first[False]} has points and {first[True]} boxes; make two lists of them")
     return entries, True in first
 
 
@@ -73,6 +81,7 @@ READERS: Mapping[str, tuple[Recogniser, Reader]] = {
     "YOLO (data.yaml, or a folder with it or classes.txt)": (is_yolo, read_yolo),
     "features of a map (GeoJSON, GeoPackage, shapefile, or a folder of such)": (is_vectors, read_vector_labels),
     "dotted photographs (a folder of images, or one)": (is_dotted, read_dotted),
+    "corrections of a review (corrections.csv)": (is_corrections, read_corrections_csv),
     "a table (.csv, .tsv or .txt)": (is_csv_table, read_csv_table),
 }
 """The formats that are read, as errors name them, each recognised by what it holds; a table may be almost anything, and
@@ -83,7 +92,7 @@ CSV, COCO = "csv", "coco"
 
 
 def read_annotations(
-    path: Path,
+    path: Path | Sequence[Path],
     root: Path,
     *,
     negative_labels: Sequence[str] = (),
@@ -95,10 +104,11 @@ def read_annotations(
 
     A CSV table has the header `image,x,y,label` or `image,xmin,ymin,xmax,ymax,label`, in any order, with optional
     columns `split` (train, val, test) and `group`. A row with an image and neither coordinates nor label states that
-    the image has no objects. Points must be in their image; boxes are cut at its edge.
+    the image has no objects. Points must be in their image; boxes are cut at its edge. Of `corrections.csv` everything
+    outside of the reviewed windows is ignored, unless other files label it.
 
     Args:
-        path: a file or folder of annotations.
+        path: a file or folder of annotations, or several.
         root: the data folder, below which the images are found (`ImageFolder.find`).
         negative_labels: labels of hard negatives: background worth learning from, not objects.
         classes: the class list and its order; None for the sorted labels in use, without the negative ones.
@@ -116,7 +126,7 @@ def read_annotations(
 
 
 def read_unchecked(
-    path: Path,
+    path: Path | Sequence[Path],
     *,
     negative_labels: Sequence[str] = (),
     classes: Sequence[str] | None = None,
@@ -218,7 +228,7 @@ def format_of(target: Path) -> str:
 
 
 def _read(
-    path: Path,
+    given: Path | Sequence[Path],
     root: Path | None,
     negative_labels: Sequence[str],
     classes: Sequence[str] | None,
@@ -226,10 +236,10 @@ def _read(
     group_column: str | None,
 ) -> Annotations:
     """Read annotations, and check them against the images below `root` if one is given; log what is told."""
-    problems, reader = Problems(path, group_column=group_column), _reader_of(path)
-    if group_column is not None and reader not in (read_csv_table, _read_list):
-        raise AnnotationError(f"{path}: data.group_column={group_column} is a column of a table, and this is none")
-    entries, boxes = reader(path, root, problems)
+    files = (given,) if isinstance(given, Path) else tuple(given)
+    path = _source_of(files)
+    problems = Problems(path, group_column=group_column)
+    entries, boxes = _read_files(files, path, root, problems) if len(files) > 1 else _read_file(path, root, problems)
     problems.stop(sum(entry.numbers is not None for entry in entries))
     if not entries:
         raise AnnotationError(f"{path}: no annotations: it holds no objects, and names no images without any")
@@ -250,6 +260,25 @@ def _read(
     for sentence in told:
         _log.warning("%s: %s", path, sentence)
     return Annotations(images, chosen, boxes, path, told, problems.partial)
+
+
+def _read_file(path: Path, root: Path | None, problems: Problems) -> tuple[list[Entry], bool]:
+    """Read the entries of one annotation file."""
+    reader, column = _reader_of(path), problems.group_column
+    if column is not None and reader not in (read_csv_table, _read_list):
+        raise AnnotationError(f"{path}: data.group_column={column} is a column of a table, and this is none")
+    return reader(path, root, problems)
+
+
+def _source_of(files: Sequence[Path]) -> Path:
+    """Return what annotation files are called together: the one, or the folder that all are in.
+
+    Raises:
+        AnnotationError: there are none.
+    """
+    if not files:
+        raise AnnotationError("no annotations are given; name a file at least")
+    return files[0] if len(files) == 1 else Path(os.path.commonpath([file.absolute() for file in files]))
 
 
 def _reader_of(path: Path) -> Reader:

@@ -14,6 +14,7 @@ from detect.labels.images import ImageFolder
 from detect.labels.rules.causes import find_causes
 from detect.labels.rules.doubles import tell_near, tell_spellings, without_repeats
 from detect.labels.rules.edges import inside, is_nothing, with_size
+from detect.labels.rules.reviewed import with_reviewed
 
 
 def entries_by_image(entries: Sequence[Entry], root: Path | None, problems: Problems) -> dict[SourceImage, list[Entry]]:
@@ -32,6 +33,7 @@ def entries_by_image(entries: Sequence[Entry], root: Path | None, problems: Prob
     for entry in entries:
         if entry.image in images:
             by_image[images[entry.image]].append(entry)
+    by_image = {image: with_reviewed(image, each, problems) for image, each in by_image.items()}
     find_causes(by_image, problems)
     if problems.found:
         return {}

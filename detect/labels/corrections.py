@@ -111,7 +111,7 @@ class Corrections:
 def _reaches(window: Window, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Mark the points (N, 2) in a window with its far edges."""
     low, high = (window.col, window.row), (window.col_stop, window.row_stop)
-    return ((xy >= low) & (xy <= high)).all(axis=1)
+    return np.asarray(((xy >= low) & (xy <= high)).all(axis=1))
 
 
 def _without_repeats(windows: Sequence[ReviewedWindow]) -> Iterator[ReviewedWindow]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, AnnotationError
 from detect.labels.sheets import writable
 
@@ -40,6 +41,7 @@ class Entry:
         size: (height, width) that the file states for the image, or None.
         other_names: names by which the image is looked for where there is none called `image`, in this order.
         ignored: whether it is no object but a box in which nothing is learned or scored.
+        window: the reviewed window that it is of, in which its file names every object; None of other files.
         unit: what `line` counts, where the file has no lines that a person counts, such as `annotation`.
     """
 
@@ -53,6 +55,7 @@ class Entry:
     size: tuple[int, int] | None = None
     other_names: tuple[str, ...] = ()
     ignored: bool = False
+    window: Window | None = None
     unit: str = "line"
 
     @property

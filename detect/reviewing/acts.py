@@ -128,7 +128,7 @@ def _read_object(data: Any, name: str) -> ReviewObject:
         raise ValueError(f"an object cannot be {str(status)[:40]!r}")
     if (w is None) != (h is None):
         raise ValueError("w and h must both be there or neither")
-    size = (None, None) if w is None else (size_of(w, "w"), size_of(h, "h"))
+    size: tuple[float | None, float | None] = (None, None) if w is None else (size_of(w, "w"), size_of(h, "h"))
     x, y = number_of(data.get("x"), "x"), number_of(data.get("y"), "y")
     score = number_of(data.get("score"), "score")
     if not 0 <= score <= 1:

@@ -88,7 +88,7 @@ def session(folder) -> ReviewSession:
 @pytest.fixture
 def server(session) -> Iterator[ReviewServer]:
     opened = OpenImages([(image.path, None) for image in session.images], 1 << 28)
-    yield ReviewServer(session, opened, session.folder.name, lambda value: f"Counted anew at {value}.")
+    yield ReviewServer(session, opened, session.folder.name, lambda value: session)
     opened.close()
 
 

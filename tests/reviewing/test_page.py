@@ -186,7 +186,7 @@ def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
         assert page.browser.value("document.getElementById('here-total').textContent") == str(window)
     page.browser.value(slide % "0.3")
     page.press("#keep-threshold")
-    page.shows("said", "Counted anew at 0.3.")
+    page.shows("said", "Counted anew with the threshold 0.3: 3 objects.")
 
 
 def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_can_be_changed_and_opened(page):

