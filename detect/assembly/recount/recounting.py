@@ -55,9 +55,7 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
         ", so that it is not replaced",
     )
     back = _is_own(thresholds, own)
-    if not back:
-        records = _cut(folder, records, card, thresholds, own)
-    elif own.run["settings"].get("threshold") == "survey":
+    if not back or own.run["settings"].get("threshold") == "survey":
         records = _cut(folder, records, card, thresholds, own)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
     _drop_scores(sink.paths)

@@ -45,7 +45,7 @@ def redraw_overlays(sink: RecountedFolder, card: ModelCard) -> None:
 def _overlay(sink: RecountedFolder, card: ModelCard, name: str, record: Record) -> "Image":
     """Return an image with what is counted in it, and the outlines of areas."""
     from detect.imagery.reading import SceneReader
-    from detect.inference.tiles import MAX_PREVIEW_SIDE
+    from detect.inference.failures import MAX_PREVIEW_SIDE
     from detect.reporting.pictures.area_lines import draw_outlines
     from detect.reporting.pictures.colours import to_display
     from detect.reporting.pictures.overlays import overlay

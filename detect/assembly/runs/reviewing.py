@@ -62,7 +62,10 @@ def _recounted(settings: ReviewSettings, folder: Path, threshold: float) -> Revi
     from detect.assembly.recount.recounting import recount
 
     with lock_folder(folder):
-        recount(ReportSettings(settings.predictions, None, default_embed_limit(), threshold), folder)
+        asked = ReportSettings(
+            predictions=folder, scores=None, threshold=threshold, model=None, embed_limit=default_embed_limit()
+        )
+        recount(asked, folder)
     return _session(settings, folder)
 
 

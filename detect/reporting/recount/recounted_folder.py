@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detect.inference.tiles import Failure
+from detect.imagery.files import remove_written
+from detect.inference.failures import Failure
 from detect.labels.writing.format_table import FORMATS
 from detect.reporting.output.ground_survey import GroundSurvey
 from detect.reporting.output.layout import COUNTS, OVERLAYS, REPORT
@@ -14,7 +15,6 @@ from detect.reporting.output.predictions import read_failures
 from detect.reporting.output.products import PAGE, TABLES, is_of_format
 from detect.reporting.output.records import Record
 from detect.reporting.output.written import WrittenFiles
-from detect.imagery.files import remove_written
 from detect.reporting.writing import write_picture
 
 if TYPE_CHECKING:
