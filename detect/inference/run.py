@@ -21,13 +21,12 @@ from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
+from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
 from detect.inference.plan import MAX_BATCH_TILES, Plan
 from detect.inference.scene_result import SceneResult
 from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import Stitcher
 from detect.inference.tiles import (
-    MAX_PREVIEW_SIDE,
-    Failure,
     ImageEnd,
     Source,
     TileBatch,

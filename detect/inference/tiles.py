@@ -16,6 +16,7 @@ from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.thumbnails import Preview
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
+from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
 from detect.inference.plan import Plan
 from detect.inference.shift.measuring import Measured
 from detect.nets.facts.looks import Looks
@@ -28,18 +29,6 @@ Meter = Callable[[SceneReader], Measured | None]
 
 PREFETCHED_BATCHES = 2
 """Batches of tiles that are read before the network asks for them."""
-
-
-MAX_PREVIEW_SIDE = 2400
-"""Greatest side in pixels of the reduced picture of a scene that comes with its result."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An image without a result, and the reason."""
-
-    name: str
-    error: str
 
 
 @dataclass(frozen=True, eq=False)

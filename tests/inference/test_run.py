@@ -14,10 +14,10 @@ from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.windows import Window
 from detect.inference import run
 from detect.inference.engine import Engine
+from detect.inference.failures import Failure
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.scene_result import SceneResult
-from detect.inference.tiles import Failure
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
 from tests.engines import assert_same_objects, coarse, engine, lively, write

@@ -206,8 +206,8 @@ def predict_folder(
     Returns:
         The exit code.
     """
+    from detect.inference.failures import MAX_PREVIEW_SIDE
     from detect.inference.run import predict_images
-    from detect.inference.tiles import MAX_PREVIEW_SIDE
 
     started = time.monotonic()
     facts = {**facts, "notes": list(facts["notes"])}

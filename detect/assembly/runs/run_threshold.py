@@ -81,7 +81,8 @@ def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:
     """Return what reads an image as the small picture (H, W, 3) of its bands that a run makes."""
     from detect.imagery.reading import SceneReader
     from detect.imagery.scenes import open_scene
-    from detect.inference.tiles import MAX_PREVIEW_SIDE, load_whole
+    from detect.inference.failures import MAX_PREVIEW_SIDE
+    from detect.inference.tiles import load_whole
     from detect.reporting.pictures.colours import to_display
 
     def picture(path: Path) -> NDArray[np.uint8]:

@@ -55,8 +55,8 @@ from detect.reporting.tables import (
 from detect.reporting.writing import json_bytes, write_json, write_picture
 
 if TYPE_CHECKING:
+    from detect.inference.failures import Failure
     from detect.inference.scene_result import SceneResult
-    from detect.inference.tiles import Failure
     from detect.nets.card import ModelCard
 
 

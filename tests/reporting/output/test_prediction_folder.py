@@ -21,9 +21,9 @@ from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import posteriors
+from detect.inference.failures import Failure
 from detect.inference.plan import make_plan
 from detect.inference.scene_result import SceneResult
-from detect.inference.tiles import Failure
 from detect.labels.detections import Detections, concatenate
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
