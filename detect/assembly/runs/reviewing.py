@@ -41,7 +41,7 @@ def review(settings: ReviewSettings) -> None:
     before = session.corrections
     with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
         _log(session)
-        server = ReviewServer(session, opened, folder.resolve().name, lambda value: _recounted(settings, folder, value))
+        server = ReviewServer(session, opened, folder.resolve().name, lambda value: recounted(settings, folder, value))
         with suppress(KeyboardInterrupt):
             serve(server.app(), port, lambda address: _tell(address, settings.browser))
     if corrections_bytes(server.session.corrections) != corrections_bytes(before):
@@ -52,7 +52,7 @@ def _session(settings: ReviewSettings, folder: Path) -> ReviewSession:
     return ReviewSession(folder, estimator(folder), settings.classes)
 
 
-def _recounted(settings: ReviewSettings, folder: Path, threshold: float) -> ReviewSession:
+def recounted(settings: ReviewSettings, folder: Path, threshold: float) -> ReviewSession:
     """Write counts, tables and pages anew by another threshold, as `detect.report` does, and return the session on it.
 
     Raises:
