@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from detect.assembly.fields import byte_size
-from detect.assembly.runs.reviewing import recounted
 from detect.assembly.settings import ReviewSettings
+from detect.assembly.surveys.reviewing import recounted
 from detect.nets.modelfile import save_model
 from detect.reviewing.session import ReviewSession
 from tests.commands import call
