@@ -13,7 +13,7 @@ logger = logging.getLogger("detect.review")
 
 def run(settings: "ReviewSettings") -> int:
     """Show the page until it is stopped by Ctrl-C; see `conf/review.yaml`."""
-    from detect.assembly.runs.reviewing import review
+    from detect.assembly.surveys.reviewing import review
 
     review(settings)
     logger.info("stopped; all that was done is kept, and the same command goes on with it")

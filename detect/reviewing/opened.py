@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from detect.reviewing.tiles import ClosedError, SceneTiles, Tile
+from detect.reviewing.scene_tiles import ClosedError, SceneTiles, Tile
 
 T = TypeVar("T")
 

@@ -1,6 +1,7 @@
 """A small picture of a large image, made once in the background and kept in memory: coarse tiles are cut from it."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 
@@ -96,8 +97,10 @@ def cut(picture: Picture, scale_xy: tuple[float, float], window: Window, shape: 
         shape: (height, width) of the result.
     """
     x, y = scale_xy
+    left, top = window.col * x, window.row * y
     right, bottom = min(window.col_stop * x, picture.shape[1]), min(window.row_stop * y, picture.shape[0])
-    box = (window.col * x, window.row * y, right, bottom)
-    finer = (right - box[0]) >= shape[1]
-    how = Image.Resampling.BOX if finer else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(picture).resize(shape[::-1], how, box=box))
+    first_row, first_col = int(top), int(left)
+    part = picture[first_row : math.ceil(bottom), first_col : math.ceil(right)]
+    box = (left - first_col, top - first_row, right - first_col, bottom - first_row)
+    how = Image.Resampling.BOX if right - left >= shape[1] else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(part).resize(shape[::-1], how, box=box))

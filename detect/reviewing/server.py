@@ -35,8 +35,8 @@ STATIC = {
 KEEP = {"cache-control": "private, max-age=86400"}
 NEVER_KEEP = {"cache-control": "no-store"}
 
-SaveThreshold = Callable[[float], str]
-"""Writes the counts of a folder anew by a threshold, and returns a sentence on it."""
+CountAnew = Callable[[float], "ReviewSession"]
+"""Writes the counts of a folder anew by a threshold, and returns the session on what is then there."""
 
 
 class ReviewServer:
@@ -46,16 +46,16 @@ class ReviewServer:
         session: what is reviewed.
         opened: its images, in their order.
         title: what the page is called.
-        save_threshold: keeps a threshold that the person chose; None where that cannot be done.
+        count_anew: by a threshold that the person chose; None where that cannot be done.
     """
 
     def __init__(
-        self, session: "ReviewSession", opened: OpenImages, title: str, save_threshold: SaveThreshold | None = None
+        self, session: "ReviewSession", opened: OpenImages, title: str, count_anew: CountAnew | None = None
     ) -> None:
         self.session = session
         self.opened = opened
         self.title = title
-        self.save_threshold = save_threshold
+        self.count_anew = count_anew
         self._turn = threading.Lock()
         self._names = [image.name for image in session.images]
 
@@ -122,7 +122,7 @@ class ReviewServer:
                 "windows": windows,
                 "estimate": session.estimate(),
                 "tile": TILE_PX,
-                "saves_threshold": self.save_threshold is not None,
+                "saves_threshold": self.count_anew is not None,
             }
         return _json(data)
 
@@ -186,13 +186,15 @@ class ReviewServer:
         return _json({"object": row})
 
     def _save(self, threshold: float) -> Response:
-        if self.save_threshold is None:
-            return _said("a threshold cannot be kept here", 404)
+        if self.count_anew is None:
+            return _said("the threshold of this run cannot be changed here", 404)
         with self._turn:
             try:
-                return _json({"said": self.save_threshold(threshold)})
+                self.session = self.count_anew(threshold)
             except (ValueError, OSError) as error:
                 return _said(str(error), 400)
+            total = sum(image.count for image in self.session.images)
+        return _json({"said": f"Counted anew with the threshold {threshold:g}: {total:,} objects."})
 
     def _labels(self) -> dict[str, int]:
         """Return the number of each class: those that a person may give can become more."""

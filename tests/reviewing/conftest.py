@@ -30,26 +30,30 @@ WINDOWS = [(ONE, 0, 400, 300, 400), (HOSTILE, 300, 0, 300, 400), (ONE, 0, 0, 300
 """Image, row, column, height and width."""
 
 
-def line_of_objects(least: float) -> Detections:
-    """An object every 100 pixels along y = 150, of the classes in turn, with `SCORES`; those from a score on."""
+def line_of_objects(least: float, boxes: bool = False) -> Detections:
+    """An object every 100 pixels along y = 150, of the classes in turn, with `SCORES`; those from a score on.
+
+    Boxes are 40 wide and 30 high.
+    """
     chosen = [i for i, score in enumerate(SCORES) if score >= least]
     xy = np.array([[100.0 * (i + 1), 150.0] for i in chosen])
-    return Detections(xy, np.array([SCORES[i] for i in chosen]), np.array([i % 2 for i in chosen]), CLASSES)
+    wh = np.broadcast_to([40.0, 30.0], xy.shape).copy() if boxes else None
+    return Detections(xy, np.array([SCORES[i] for i in chosen]), np.array([i % 2 for i in chosen]), CLASSES, wh)
 
 
-def write_run(root: Path, drawn: bool = True) -> Path:
+def write_run(root: Path, drawn: bool = True, boxes: bool = False) -> Path:
     """Write what `detect.predict` and `detect.survey` leave in a folder, as far as a review needs it."""
     folder = root / "counts of <b>May"
     paths = PredictionPaths(folder)
     paths.state.mkdir(parents=True)
-    found = {ONE: line_of_objects(0.5), HOSTILE: Detections.empty(CLASSES)}
+    found = {ONE: line_of_objects(0.5, boxes), HOSTILE: Detections.empty(CLASSES, boxes=boxes)}
     journal = Journal(folder)
     for number, name in enumerate(found):
         source = root / f"{number}.png"
         pixels = np.random.default_rng(number).integers(60, 120, (*SHAPE, 3))
         Image.fromarray(pixels.astype(np.uint8)).save(source)
         journal.add(name, Record(*signature(source), SHAPE[0] * SHAPE[1], found[name], shape=SHAPE))
-        candidates = line_of_objects(0) if name == ONE else found[name]
+        candidates = line_of_objects(0, boxes) if name == ONE else found[name]
         write_detections({name: candidates}, paths.candidates(name))
     write_table(counts_table(found, CLASSES), paths.counts)
     write_detections(found, paths.detections)
@@ -70,8 +74,14 @@ def acts_of(folder: Path) -> list[dict]:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    return write_run(tmp_path)
+def boxes() -> bool:
+    """Whether the run finds boxes; a test says otherwise by a parameter of that name."""
+    return False
+
+
+@pytest.fixture
+def folder(tmp_path, boxes) -> Path:
+    return write_run(tmp_path, boxes=boxes)
 
 
 @pytest.fixture
@@ -88,7 +98,7 @@ def session(folder) -> ReviewSession:
 @pytest.fixture
 def server(session) -> Iterator[ReviewServer]:
     opened = OpenImages([(image.path, None) for image in session.images], 1 << 28)
-    yield ReviewServer(session, opened, session.folder.name, lambda value: f"Counted anew at {value}.")
+    yield ReviewServer(session, opened, session.folder.name, lambda value: session)
     opened.close()
 
 

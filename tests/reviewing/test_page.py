@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
 
@@ -159,12 +160,37 @@ def test_every_act_by_mouse(page):
         (600, CLASSES[0]),
         (700, CLASSES[0]),
     ]
-    page.shows("windows", "✓ reviewed")
+    page.shows("windows", "✓")
     page.shows("estimate-more", "too few windows for an interval")
     page.shows("place", "Window 2")
     page.press("[data-do=done]")
     page.acted(8)
     page.shows("interval", "5 to 9.4 (95 % interval)")
+
+
+@pytest.mark.parametrize("boxes", [True])
+def test_boxes_are_drawn_and_stretched_by_mouse_and_by_keyboard(page, boxes):
+    """A box found at 500, 150 is 40 x 30: its corner at 520, 165 drawn to 540, 185 makes it 60 x 50 around 510, 160."""
+
+    def sizes(found: dict) -> list[int]:
+        return [round(found[name]) for name in ("x", "y", "w", "h")]
+
+    page.browser.click(*page.at(500, 150))
+    page.shows("object", "score 0.55")
+    page.browser.drag(page.at(520, 165), page.at(540, 185))
+    assert np.abs(np.subtract(sizes(page.acted(1)["after"]), (510, 160, 60, 50))).max() <= 1
+    page.press("[data-mode=box]")
+    page.browser.drag(page.at(700, 220), page.at(740, 260))
+    assert np.abs(np.subtract(sizes(page.acted(2)["after"]), (720, 240, 40, 40))).max() <= 1
+    keys = page.browser.key
+    for key, shift in (("b", False), ("Enter", False), ("ArrowRight", True), ("ArrowDown", True), ("Enter", False)):
+        keys(key, shift=shift)
+    assert sizes(page.acted(3)["after"]) == [605, 155, 10, 10]
+    keys("Escape")
+    keys("m")
+    keys("ArrowRight", alt=True)
+    keys("Enter")
+    assert sizes(page.acted(4)["after"]) == [605, 155, 11, 10]
 
 
 def test_undo_goes_back_to_the_window_of_the_act(page):
@@ -186,7 +212,7 @@ def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
         assert page.browser.value("document.getElementById('here-total').textContent") == str(window)
     page.browser.value(slide % "0.3")
     page.press("#keep-threshold")
-    page.shows("said", "Counted anew at 0.3.")
+    page.shows("said", "Counted anew with the threshold 0.3: 3 objects.")
 
 
 def test_a_window_with_hidden_classes_is_not_done_and_a_done_one_can_be_changed_and_opened(page):

@@ -88,9 +88,11 @@ def test_the_title_is_shown_as_text(client):
 
 
 def test_a_threshold_is_kept_where_that_can_be_done(client, server):
-    assert client.post("/secret/api/threshold", json={"threshold": 0.4}).json() == {"said": "Counted anew at 0.4."}
+    assert client.post("/secret/api/threshold", json={"threshold": 0.4}).json() == {
+        "said": "Counted anew with the threshold 0.4: 3 objects."
+    }
     for wrong in (None, True, "0.4", 1.5, -1):
         assert client.post("/secret/api/threshold", json={"threshold": wrong}).status_code == 400
-    server.save_threshold = None
+    server.count_anew = None
     assert client.get("/secret/api/session").json()["saves_threshold"] is False
     assert client.post("/secret/api/threshold", json={"threshold": 0.4}).status_code == 404

@@ -65,6 +65,7 @@ async function untilReady(image, waited = false) {
   if (image !== review.image) return;
   try {
     const { ready } = await get(`api/images/${image}/ready`);
+    if (!waited && image === review.image && at("said").textContent.startsWith("The photograph")) acts.say("");
     if (!ready) setTimeout(() => untilReady(image, true), 1000);
     else if (waited) for (const each of [viewer, viewer.navigator]) each.world.getItemAt(0)?.reset();
   } catch (error) {
@@ -83,6 +84,7 @@ async function show(image, task) {
     const opened = new Promise((resolve) => ["open", "open-failed"].forEach((name) => viewer.addOnceHandler(name, resolve)));
     viewer.open(source(image));
     await opened;
+    acts.say("The photograph is being opened.");
     untilReady(image);
   }
   acts.fit(true);

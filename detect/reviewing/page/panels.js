@@ -4,7 +4,7 @@ import { trace } from "./drawing.js";
 
 const at = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toPrecision(2)} %`;
-const number = (value) => (Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3))).toLocaleString("en");
+const number = (value) => (Math.abs(value) >= 10 ? Math.round(value) : Math.round(10 * value) / 10).toLocaleString("en");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
 function make(tag, text, facts = {}) {
@@ -28,7 +28,7 @@ export class Panels {
     at("windows-section").hidden = !windows.length;
     at("images-section").open ||= !windows.length;
     at("windows").replaceChildren(
-      ...windows.map((task, i) => this.entry(`${i + 1}. ${images[task.image].name}`, task.reviewed ? "✓ reviewed" : "", () => acts.openWindow(i))),
+      ...windows.map((task, i) => this.entry(`${i + 1}. ${images[task.image].name}`, task.reviewed ? "✓" : "", () => acts.openWindow(i))),
     );
     at("images").replaceChildren(
       ...images.map((image, i) => this.entry(image.name, number(image.count) + (image.reviewed ? " ✓" : ""), () => acts.openImage(i))),
@@ -133,7 +133,9 @@ export class Panels {
       : "an interval needs more reviewed windows";
     const lines = [`The model counted ${number(found.count ?? 0)}.`];
     if (known(found.share_reviewed)) lines.push(`${number(found.windows_reviewed ?? 0)} windows reviewed: ${percent(found.share_reviewed)} of the area.`);
-    if (known(found.recall)) lines.push(`It found about ${percent(found.recall)} of what is there${known(found.precision) ? `; about ${percent(found.precision)} of what it found is right` : ""}.`);
+    const [recall, precision] = [found.recall?.value, found.precision?.value];
+    if (known(recall)) lines.push(`It found about ${percent(recall)} of what is there.`);
+    if (known(precision)) lines.push(`About ${percent(precision)} of what it found is right.`);
     if (known(found.windows_for_10_percent)) lines.push(`For an interval of ±10 %: about ${number(found.windows_for_10_percent)} windows in all.`);
     const warnings = [found.warning ?? []].flat().filter((each) => typeof each === "string");
     at("estimate-more").replaceChildren(
@@ -143,8 +145,11 @@ export class Panels {
 
   byClass(classes) {
     if (!classes || typeof classes !== "object" || Object.keys(classes).length < 2) return [];
-    return Object.entries(classes)
+    const details = make("details", undefined, { open: at("estimate-more").querySelector("details")?.open ?? false });
+    const lines = Object.entries(classes)
       .filter(([, each]) => known(each?.estimate))
       .map(([name, each]) => make("p", `${name}: ${number(each.estimate)}${known(each.low) && known(each.high) ? ` (${number(each.low)} to ${number(each.high)})` : ""}`));
+    details.append(make("summary", "By class"), ...lines);
+    return [details];
   }
 }

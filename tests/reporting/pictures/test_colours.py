@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from detect.reporting.pictures.colours import PALETTE, class_colours, probability_colours, to_display
+from detect.reporting.pictures.colours import PALETTE, class_colours, probability_colours, span_of, to_display
 
 
 def test_colours_repeat_after_the_palette():
@@ -65,3 +65,18 @@ def test_bands_that_make_no_picture_are_refused(bands):
 def test_a_plane_without_bands_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 2\)"):
         to_display(np.zeros((2, 2), np.uint8))
+
+
+def test_a_part_of_an_image_is_stretched_as_the_image_is():
+    """The span of 0 to 10,000 in steps of 100 is 100 to 9,900; a part alone would get black and white of its own."""
+    pixels = np.arange(101, dtype=np.uint16).reshape(1, 1, 101) * 100
+    span = span_of(pixels)
+    assert span == (100, 9900) and span_of(pixels.astype(np.uint8)) is None
+    whole = to_display(pixels)
+    assert (to_display(pixels[:, :, 40:60], spans=[span]) == whole[:, 40:60]).all()
+
+
+def test_the_span_leaves_out_what_is_no_data():
+    values = np.array([np.nan, -1.0, np.inf, 5.0, 5.0])
+    assert span_of(values, nodata=-1.0) == (5.0, 5.0)
+    assert span_of(values[:3], nodata=-1.0) == (0.0, 0.0)

@@ -13,7 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from detect.assembly.fields import byte_size
+from detect.assembly.settings import ReviewSettings
+from detect.assembly.surveys.reviewing import recounted
+from detect.nets.modelfile import save_model
+from detect.reviewing.session import ReviewSession
 from tests.commands import call
+from tests.engines import lively, write
 from tests.reviewing.conftest import ONE, acts_of, write_run
 
 ROOT = Path(__file__).parents[3]
@@ -102,3 +108,24 @@ def test_a_port_in_use_and_a_folder_without_a_run_are_plain_errors(drawn, tmp_pa
     assert done.code == 2 and "counts.csv" in done.log
     done = call("review", f"predictions={tmp_path / 'nowhere'}")
     assert done.code == 2 and "no such folder" in done.log
+
+
+def test_a_threshold_of_the_page_is_counted_anew_and_acts_stay(tmp_path):
+    """The session after it has the counts of `counts.csv`; what a person did before is still there."""
+    save_model(tmp_path / "model.safetensors", *lively())
+    (tmp_path / "images").mkdir()
+    write(tmp_path / "images/1.png", 150, 170)
+    out = tmp_path / "out"
+    given = [f"model={tmp_path / 'model.safetensors'}", f"images={tmp_path / 'images'}", f"output={out}"]
+    done = call("predict", *given, "runtime=torch", "threshold=0.5", "write=[tables,candidates]")
+    assert done.code == 0, done.log
+    session = ReviewSession(out)
+    candidates = session.objects("1.png")
+    label = session.classes[0]
+    session.act({"act": "add", "image": "1.png", "x": 3, "y": 4, "label": label})
+    threshold = round(sorted(each.score for each in candidates)[len(candidates) // 2], 4)
+    settings = ReviewSettings(predictions=out, port=0, browser=False, memory=byte_size("1GiB"), classes=())
+    after = recounted(settings, out, threshold)
+    assert after.threshold == threshold
+    assert after.images[0].count == sum(each.score >= threshold for each in candidates) != session.images[0].count
+    assert [(each.x, each.status) for each in after.objects("1.png") if each.status == "added"] == [(3, "added")]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from detect.imagery.scenes import SceneError
 from detect.reviewing.opened import OpenImages, TileAddress
-from detect.reviewing.tiles import SceneTiles
+from detect.reviewing.scene_tiles import SceneTiles
 
 MEMORY = 1 << 28
 

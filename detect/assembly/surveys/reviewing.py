@@ -8,10 +8,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from detect.assembly.folders import existing
-from detect.assembly.settings import ReviewSettings
+from detect.assembly.gate import default_embed_limit
+from detect.assembly.settings import ReportSettings, ReviewSettings
 from detect.assembly.surveys.surveying import estimator, write_corrected
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.labels.corrections import corrections_bytes
+from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
 from detect.reviewing.listening import listen, serve
 from detect.reviewing.opened import OpenImages
@@ -31,7 +33,7 @@ def review(settings: ReviewSettings) -> None:
         ValueError: a file in the folder is damaged.
     """
     folder = existing(settings.predictions, "predictions", "folder")
-    session = ReviewSession(folder, estimator(folder), settings.classes)
+    session = _session(settings, folder)
     if not session.images:
         raise ValueError(f"predictions={folder}: the run counted no image, so there is nothing to look at")
     files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
@@ -39,11 +41,32 @@ def review(settings: ReviewSettings) -> None:
     before = session.corrections
     with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
         _log(session)
-        app = ReviewServer(session, opened, folder.resolve().name).app()
+        server = ReviewServer(session, opened, folder.resolve().name, lambda value: recounted(settings, folder, value))
         with suppress(KeyboardInterrupt):
-            serve(app, port, lambda address: _tell(address, settings.browser))
-    if corrections_bytes(session.corrections) != corrections_bytes(before):
+            serve(server.app(), port, lambda address: _tell(address, settings.browser))
+    if corrections_bytes(server.session.corrections) != corrections_bytes(before):
         write_corrected(folder)
+
+
+def _session(settings: ReviewSettings, folder: Path) -> ReviewSession:
+    return ReviewSession(folder, estimator(folder), settings.classes)
+
+
+def recounted(settings: ReviewSettings, folder: Path, threshold: float) -> ReviewSession:
+    """Write counts, tables and pages anew by another threshold, as `detect.report` does, and return the session on it.
+
+    Raises:
+        OSError: a file is missing, or was changed by a person.
+        ValueError: candidates were not kept, or not down to the threshold, or a run is writing there.
+    """
+    from detect.assembly.recount.recounting import recount
+
+    with lock_folder(folder):
+        asked = ReportSettings(
+            predictions=folder, scores=None, threshold=threshold, model=None, embed_limit=default_embed_limit()
+        )
+        recount(asked, folder)
+    return _session(settings, folder)
 
 
 def _thumbnail(folder: Path, name: str) -> Path | None:
