@@ -9,7 +9,7 @@ from detect.reporting.output.predictions import Predictions
 from detect.reporting.page.scorecard import DASH
 from detect.reporting.survey.person_columns import read_survey
 from detect.reporting.survey.said import NOTHING, read_said
-from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, headline, rate_words
+from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, cut_words, headline, rate_words
 from detect.reporting.tables import CORRECTED, read_facts
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ def survey_section(content: Predictions) -> SurveySection:
         *([] if counted else [MEANING, f"How it was made: {method}."]),
         *([f"Careful: {warning}."] if warning else []),
         *rate_words(facts),
+        *cut_words(facts),
     ]
     tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     return SurveySection(True, _sentence(headline(facts)), sentences, tables)

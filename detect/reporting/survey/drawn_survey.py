@@ -137,7 +137,7 @@ class SurveyState:
         return ReviewedSurvey(windows, self.survey.design, self.classes, self.reviewed, true, counts, self._hits())
 
     def _hits(self) -> NDArray[np.int64]:
-        """Count the found objects of each class that are true, in each reviewed window by itself."""
+        """Count the found objects that are there, whatever class they were given, in each reviewed window by itself."""
         windows, criterion = self.survey.windows, self.survey.run.criterion
         hits = np.zeros((len(windows), len(self.classes)), np.int64)
         for name in self.true:
@@ -145,7 +145,7 @@ class SurveyState:
             places, wanted = windows.find(name, found.xy), windows.find(name, true.xy)
             for place in np.flatnonzero(self.reviewed & windows.of_image(name)).tolist():
                 inside = found[places == place]
-                match = criterion.match(inside, true[wanted == place], same_class=True)
+                match = criterion.match(inside, true[wanted == place], same_class=False)
                 np.add.at(hits[place], inside.label[match.found_index], 1)
         return hits
 

@@ -1,6 +1,6 @@
 """What a survey tells in words."""
 
-from detect.reporting.survey.survey_words import headline, rate_words
+from detect.reporting.survey.survey_words import cut_words, headline, rate_words
 
 FACTS = {
     "estimate": 1234.4,
@@ -31,7 +31,13 @@ def test_rates_and_further_windows_are_told_where_they_are_known():
     recall = {"value": 0.5, "low": 0.4, "high": 0.6}
     told = rate_words({**FACTS, "recall": recall, "precision": {"value": None}, "windows_for_10_percent": 80})
     assert told == [
-        "Recall at this threshold: 50 % (40 to 60 %) of the objects are found.",
+        "Recall at this threshold: 50 % (40 to 60 %) of the objects are found, whatever their class.",
         "About 80 windows in all would give an interval of 10 % to either side.",
     ]
     assert rate_words({**FACTS, "windows_for_10_percent": 30}) == ["The interval is within 10 % to either side."]
+
+
+def test_an_estimate_below_what_was_seen_is_told():
+    parts = {"cow": {"estimate": 12.0, "low": 14}, "sheep": {"estimate": None, "low": 1}}
+    assert len(cut_words({"per_class": parts})) == 1
+    assert cut_words({"per_class": {"cow": {"estimate": 15.0, "low": 14}}}) == []
