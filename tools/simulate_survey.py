@@ -78,7 +78,10 @@ def real_surveys(args: argparse.Namespace) -> dict[str, Any]:
     read = read_detections(run.paths.detections, classes)
     found = {name: read.get(name, Detections.empty(classes)) for name in truth}
     kept = read_candidates(args.predictions, list(truth), classes)
-    shapes = {name: open_scene(Path(run.run["sources"][name])).shape for name in truth}
+    sources = run.run.get("sources", {})
+    if not sources.keys() >= truth.keys():
+        raise SystemExit(f"{run.paths.run_facts} does not name the files of all images, whose sizes are needed")
+    shapes = {name: open_scene(Path(sources[name])).shape for name in truth}
     windows = survey_windows(shapes, args.side)
     true, counts = windows.sums(truth, classes).sum(axis=1), windows.sums(found, classes).sum(axis=1)
     expected = windows.weights(found if kept is None else kept, FLOOR)

@@ -18,6 +18,9 @@ TRUST = 10
 FEW_DRAWS, FEW_WINDOWS = 30, 5
 """Fewer draws, or fewer windows with errors, than these make an interval that a warning goes with."""
 
+NARROW = 0.05
+"""Half an interval over the estimate, up to which it does not matter what few windows it comes from."""
+
 WIDE, DOMINATED, BLIND = 0.5, 0.5, 1 / 3
 """Half an interval over the estimate, and one window's share of the variance, above which a warning goes with it; and
 the detector's count over the estimate, below which one does."""
@@ -141,7 +144,7 @@ def estimate(
         counted = known + float(counts[able].sum())
         low, high = min(low, counted - below), max(high, counted + above)
         method, why, warning = "exact bound", _why_bound(len(draws)), None
-    if total < seen:
+    if round(total) < seen:
         more = f"fewer are estimated than the {seen} that were seen"
         warning = more if warning is None else f"{warning}; {more}"
     return Estimate(total, max(seen, low), max(seen, high), raw, seen, len(draws), error, method, why, warning)
@@ -176,7 +179,7 @@ def _bound(
 def _why_t(draws: int) -> str:
     """Return in words how an interval by t was made."""
     return (
-        f"the mean of {draws} draws, with Student's t and a third of a draw added as far out as the farthest; it "
+        f"the mean of {draws} draws, with Student's t and half a draw added as far out as the farthest; it "
         "assumes that what the person says of a window is true, and that no window was left out for what is in it"
     )
 
@@ -205,9 +208,9 @@ def _warning(values: NDArray[np.float64], draws: NDArray[np.int64], wrong: int, 
     reasons = []
     if len(draws) < FEW_DRAWS:
         reasons.append(f"there are {len(draws)} draws, and an interval holds as often as it should from {FEW_DRAWS} on")
-    if wrong < FEW_WINDOWS:
+    if wrong < FEW_WINDOWS and half > NARROW * total:
         reasons.append(f"errors were seen in {wrong} {'window' if wrong == 1 else 'windows'} alone")
-    if np.bincount(draws, squares).max() > DOMINATED * squares.sum() > 0:
+    if np.bincount(draws, squares).max() > DOMINATED * squares.sum() and half > NARROW * total:
         reasons.append("most of the interval comes from one window")
     if raw < BLIND * total:
         reasons.append(f"the detector counts {raw} of them and tells little of where the others are")

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from detect.evaluation.matching import Criterion
 from detect.evaluation.survey.design import SurveyDesign, expected_distinct
+from detect.evaluation.survey.detection_rates import Rate, rate
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
 from detect.evaluation.survey.intervals import CONFIDENCE
 from detect.evaluation.survey.partition import SurveyWindows
-from detect.evaluation.survey.rates import Rate, rate
-from detect.labels.detections import Detections
 
 WANTED = 0.1
 """Half the width of an interval, over the total, for which the number of windows is told."""
@@ -146,14 +144,14 @@ def survey_facts(estimates: SurveyEstimates) -> dict[str, Any]:
         "recall": asdict(estimates.recall),
         "precision": asdict(estimates.precision),
         "windows_for_10_percent": estimates.windows_for_10_percent,
-        "per_class": {name: _facts(each) for name, each in estimates.classes.items()},
-        "per_image": {name: _facts(each) for name, each in estimates.images.items()},
-        "per_group": {name: _facts(each) for name, each in estimates.groups.items()},
+        "per_class": {name: estimate_facts(each) for name, each in estimates.classes.items()},
+        "per_image": {name: estimate_facts(each) for name, each in estimates.images.items()},
+        "per_group": {name: estimate_facts(each) for name, each in estimates.groups.items()},
     }
 
 
-def _facts(each: Estimate) -> dict[str, Any]:
-    """Return an estimate as plain values."""
+def estimate_facts(each: Estimate) -> dict[str, Any]:
+    """Return an estimate as plain values; numbers that are not defined are None."""
     return {
         "estimate": _number(each.total),
         "low": each.low,
@@ -168,33 +166,6 @@ def _facts(each: Estimate) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """Return a number, None for NaN."""
     return value if math.isfinite(value) else None
-
-
-def count_hits(
-    windows: SurveyWindows,
-    found: Mapping[str, Detections],
-    true: Mapping[str, Detections],
-    classes: tuple[str, ...],
-    criterion: Criterion,
-) -> NDArray[np.int64]:
-    """Count the detector's objects of each class that are true, in each window: one-to-one matches of one class.
-
-    Args:
-        windows: of the survey.
-        found: the detector's objects of each scene, by its name.
-        true: those that a person says are in the windows reviewed.
-        classes: the class names.
-        criterion: how near a found object must be.
-
-    Returns:
-        (N, K) int64; pairs whose objects are in different windows count in that of the found one.
-    """
-    hits = np.zeros((len(windows), len(classes)), np.int64)
-    for name in found.keys() & true.keys():
-        match = criterion.match(found[name].with_classes(classes), true[name].with_classes(classes), same_class=True)
-        matched = found[name].with_classes(classes)[match.found_index]
-        np.add.at(hits, (windows.find(name, matched.xy), matched.label), 1)
-    return hits
 
 
 def by_group(windows: SurveyWindows, groups: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:

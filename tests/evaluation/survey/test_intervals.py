@@ -7,14 +7,12 @@ from scipy import stats
 from detect.evaluation.survey.intervals import greatest_sum, mean_interval, share_interval, unseen_share
 
 
-def test_the_interval_of_a_mean_adds_a_third_of_a_draw_on_its_side() -> None:
-    """0, 0, 3 with a third of a 3: mean 4 / (10 / 3), squares 9 + 3 - 10 / 3 mean^2; with a third of a 0: 3 and 9."""
-    number = 10 / 3
-    low, high = mean_interval(np.array([0.0, 0, 3]))
-    error = np.sqrt((12 - number * 1.2**2) / (number - 1) / number)
-    assert high == pytest.approx(1.2 + stats.t.ppf(0.975, number - 1) * error)
-    error = np.sqrt((9 - number * 0.9**2) / (number - 1) / number)
-    assert low == pytest.approx(0.9 - stats.t.ppf(0.975, number - 1) * error)
+def test_the_interval_of_a_mean_adds_half_a_draw_on_its_side() -> None:
+    """0, 0, 5 with half of a 5: mean 7.5 / 3.5, squares 37.5 - 3.5 mean^2; with half of a 0: 5 / 3.5 and 25."""
+    low, high = mean_interval(np.array([0.0, 0, 5]))
+    for end, side, mean, squares in ((high, 1, 7.5 / 3.5, 37.5), (low, -1, 5 / 3.5, 25)):
+        error = np.sqrt((squares - 3.5 * mean**2) / 2.5 / 3.5)
+        assert end == pytest.approx(mean + side * stats.t.ppf(0.975, 2.5) * error)
 
 
 def test_equal_values_have_no_width() -> None:
@@ -34,9 +32,14 @@ def test_the_greatest_sum_fills_the_share_with_the_densest_windows() -> None:
 
 
 def test_a_share_of_independent_trials_has_clopper_and_pearsons_interval() -> None:
-    """12 of 40 with the binomial error sqrt(0.3 x 0.7 / 40) is 40 trials."""
+    """12 of 40 with the binomial error sqrt(0.3 x 0.7 / 40) is 40 trials, where draws are without number."""
     exact = stats.binomtest(12, 40).proportion_ci(0.95, method="exact")
-    assert share_interval(0.3, np.sqrt(0.3 * 0.7 / 40), 99) == pytest.approx((exact.low, exact.high))
+    assert share_interval(0.3, np.sqrt(0.3 * 0.7 / 40), 10**9) == pytest.approx((exact.low, exact.high))
+
+
+def test_few_draws_make_a_share_less_sure() -> None:
+    wide, narrow = (share_interval(0.3, 0.07, draws) for draws in (5, 50))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
 @pytest.mark.parametrize(("share", "hits"), [(0.0, 0), (1.0, 10)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.evaluation.survey.rates import Rate, rate
+from detect.evaluation.survey.detection_rates import Rate, rate
 from tests.evaluation.survey.worked import design, marks
 
 HITS, TRUE = np.array([2, 1, 0, 5]), np.array([4, 1, 0, 5])
