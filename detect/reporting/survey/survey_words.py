@@ -51,7 +51,7 @@ def _parts(parts: Any) -> list[Mapping[str, Any]]:
 
 
 def rate_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return sentences on the detector's recall and precision, whatever class it gives, and on how many windows would give 10 %."""
+    """Return sentences on the detector's recall and precision, and on how many windows would give 10 %."""
     words = []
     for name, meaning in (
         ("recall", "of the objects are found, whatever their class"),
