@@ -101,6 +101,8 @@ def test_more_windows_leave_those_that_there_are(folder):
     first = (folder / "survey/design.csv").read_text()
     assert "are drawn; windows=20 draws more" in survey(folder, "windows=5")
     assert (folder / "survey/design.csv").read_text() == first
+    survey(folder)
+    assert (folder / "survey/design.csv").read_text() == first
     survey(folder, "windows=30")
     assert (folder / "survey/design.csv").read_text().startswith(first)
     assert json.loads((folder / "survey/settings.json").read_text())["windows"] == 30
