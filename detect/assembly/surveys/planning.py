@@ -13,8 +13,8 @@ from detect.labels.corrections import Corrections, ReviewedWindow, read_correcti
 from detect.labels.image_names import match_names
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.ground_counts import AREAS_FACT
-from detect.reporting.survey.plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.survey_plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
 logger = logging.getLogger("detect.survey")

@@ -12,10 +12,10 @@ from detect.assembly.surveys.surveying import drawn_survey
 from detect.evaluation.survey.partition import survey_windows
 from detect.reporting.output.layout import RANKED
 from detect.reporting.output.written import WrittenFiles
-from detect.reporting.survey.plan import read_plan
 from detect.reporting.survey.ranked_windows import ranked_bytes, ranked_windows
 from detect.reporting.survey.said import covered_windows
 from detect.reporting.survey.survey_ground import survey_ground
+from detect.reporting.survey.survey_plan import read_plan
 from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
 
 logger = logging.getLogger("detect.survey")

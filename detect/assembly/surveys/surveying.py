@@ -17,9 +17,9 @@ from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.survey.person_columns import counts_with_person
-from detect.reporting.survey.plan import WAY_OUT, check_design, design_bytes, read_plan
 from detect.reporting.survey.said import joined, read_said
 from detect.reporting.survey.survey_ground import survey_ground
+from detect.reporting.survey.survey_plan import WAY_OUT, check_design, design_bytes, read_plan
 from detect.reporting.survey.survey_words import headline
 from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
 from detect.reporting.writing import json_bytes

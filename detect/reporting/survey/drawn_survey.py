@@ -15,9 +15,9 @@ from detect.evaluation.survey.summary import ReviewedSurvey, by_group, survey_es
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections
 from detect.labels.detections import Detections
-from detect.reporting.survey.plan import SurveyPlan
 from detect.reporting.survey.said import as_points, covered_windows, joined
 from detect.reporting.survey.survey_ground import SurveyGround
+from detect.reporting.survey.survey_plan import SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
 

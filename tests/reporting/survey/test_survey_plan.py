@@ -7,7 +7,7 @@ import pytest
 
 from detect.evaluation.survey.design import SurveyDesign
 from detect.evaluation.survey.partition import survey_windows
-from detect.reporting.survey.plan import SurveyPlan, check_design, design_bytes, read_plan
+from detect.reporting.survey.survey_plan import SurveyPlan, check_design, design_bytes, read_plan
 
 PLAN = SurveyPlan(40, 512, 7, 0.03, ("cow",), "plots.gpkg", None, "ab", "cd")
 WINDOWS = survey_windows({"a, b.jpg": (100, 300)}, 100)
