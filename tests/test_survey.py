@@ -1,6 +1,7 @@
 """`detect.survey`: draws, goes on, estimates, refuses what does not fit; laws 7 and 9 for its files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from detect.assembly.surveys.surveying import drawn_survey, estimator, write_cor
 from detect.labels.corrections import Corrections, ReviewedWindow, corrections_bytes
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import write_report
+from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.tables import read_counts, read_facts
 from tests.commands import call
 from tests.reporting.survey.runs import CLASSES, SHAPE, review, scene, write_run
@@ -99,6 +101,8 @@ def test_more_windows_leave_those_that_there_are(folder):
     first = (folder / "survey/design.csv").read_text()
     assert "are drawn; windows=20 draws more" in survey(folder, "windows=5")
     assert (folder / "survey/design.csv").read_text() == first
+    survey(folder)
+    assert (folder / "survey/design.csv").read_text() == first
     survey(folder, "windows=30")
     assert (folder / "survey/design.csv").read_text().startswith(first)
     assert json.loads((folder / "survey/settings.json").read_text())["windows"] == 30
@@ -172,9 +176,21 @@ def test_classes_are_surveyed_alone(folder, truth):
     review(folder, drawn_survey(folder), truth)
     survey(folder)
     told = facts(folder)
-    sheep = sum(each.counts()["sheep"] for each in truth.values())
-    assert list(told["per_class"]) == ["sheep"] and told["low"] <= sheep <= told["high"]
+    assert list(told["per_class"]) == ["sheep"] and told["estimate"] == told["per_class"]["sheep"]["estimate"]
+    assert told["count"] == sum(each.counts()["sheep"] for each in drawn_survey(folder).run.found.values())
     assert "no goat" in survey(folder, "classes=[goat]", code=2)
+
+
+@pytest.mark.parametrize("classes", [("sheep",), None])
+def test_over_many_draws_the_total_is_right(folder, truth, classes):
+    """Law 10 for what the command puts together: the mean of 25 surveys is within 3.5 of its errors of the truth."""
+    survey(folder, "windows=20")
+    drawn, estimates = drawn_survey(folder), []
+    for seed in range(25):
+        one = DrawnSurvey(drawn.run, drawn.ground, replace(drawn.plan, seed=seed, classes=classes), drawn.known)
+        estimates.append(one.facts(review(folder, one, truth))["estimate"])
+    wanted = sum(len(each) if classes is None else each.counts()["sheep"] for each in truth.values())
+    assert abs(np.mean(estimates) - wanted) < 3.5 * np.std(estimates) / 5
 
 
 def test_polygons_are_surveyed_alone_and_add_up(folder, truth):
@@ -273,7 +289,7 @@ def test_counts_are_corrected_without_a_survey_too(folder, truth):
     cells = read_facts(folder / "counts.csv")
     assert cells == {"corrected": {IMAGES[1]: str(len(truth[IMAGES[1]]))}}
     page = write_report(folder, None, 0).read_text()
-    assert "A person reviewed 1 windows of 1 image." in page and "not drawn by chance" in page
+    assert "A person reviewed 1 window of 1 image." in page and "not drawn by chance" in page
 
 
 def test_the_report_says_whether_a_person_looked(folder, truth):

@@ -115,6 +115,14 @@ def _whole_pixels_or_auto(value: Any) -> int | None:
     return value
 
 
+def _number_of_or_auto(value: Any) -> int | None:
+    if value in ("auto", None):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"must be 1 or more, or auto, got {value}")
+    return value
+
+
 def _halo(value: Any) -> int | str:
     if value in ("auto", "exact"):
         return str(value)
@@ -304,6 +312,9 @@ AutoPositive = Annotated[
 
 AutoWholePixels = Annotated[int | None, PlainValidator(_whole_pixels_or_auto)]
 """A whole number of pixels, None for `auto`."""
+
+AutoOneOrMore = Annotated[int | None, PlainValidator(_number_of_or_auto)]
+"""A whole number of 1 or more, None for `auto`."""
 
 Halo = Annotated[int | str, PlainValidator(_halo)]
 """A whole number of pixels, `auto` or `exact`."""

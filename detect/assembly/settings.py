@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, PlainValidator
 from detect.assembly.fields import (
     SURVEY,
     Adaptations,
+    AutoOneOrMore,
     AutoPixels,
     AutoPositive,
     AutoWholePixels,
@@ -347,7 +348,7 @@ class SurveySettings:
     """Settings of `detect.survey`: `conf/survey.yaml`."""
 
     predictions: FilePath
-    windows: OneOrMore
+    windows: AutoOneOrMore
     side: AutoWholePixels
     classes: Names
     within: OptionalPath

@@ -86,6 +86,8 @@ def check_tables(paths: PredictionPaths, settings: PredictSettings, images: Sequ
 def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> None:
     """Remove what an earlier run wrote into its output folder, and an evaluation of it; anything else in it stays.
 
+    So does what a person reviewed, and which windows were drawn for that.
+
     Pictures are removed of the images that the earlier run's journal names, and of those of this run.
 
     Args:
@@ -114,7 +116,8 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
     left = [folder.name for folder in paths.picture_folders if folder.exists()]
     if left:
         logger.info("%s: files that no run wrote stay", ", ".join(left))
-    state = (paths.state / name for name in layout.STATE_FILES)
+    written.keep(layout.PERSONS_FILES)
+    state = (paths.state / name for name in layout.STATE_FILES if name != layout.WRITTEN)
     for file in (*(paths.folder / name for name in layout.RESULT_FILES), *state):
         file.unlink(missing_ok=True)
 

@@ -13,11 +13,14 @@ from detect.labels.corrections import Corrections, ReviewedWindow, read_correcti
 from detect.labels.image_names import match_names
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.ground_counts import AREAS_FACT
-from detect.reporting.survey.plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.survey_plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
 logger = logging.getLogger("detect.survey")
+
+FIRST_WINDOWS = 40
+"""How many different windows are drawn where none are yet, and how many are ranked, where that is not said."""
 
 LEAST_SIDE = 512
 """Side in pixels of a window at least: what fits a screen."""
@@ -49,10 +52,10 @@ def survey_plan(
         raise ValueError(f"classes: the run has no {unknown[0]}; its classes are {', '.join(run.classes)}")
     if earlier is not None:
         _check_same(settings, run, earlier, areas)
-        return replace(earlier, windows=max(settings.windows, earlier.windows))
+        return replace(earlier, windows=max(settings.windows or 1, earlier.windows))
     within = None if areas is None else str(areas.path.absolute())
     return SurveyPlan(
-        windows=settings.windows,
+        windows=settings.windows or FIRST_WINDOWS,
         side=automatic_side(run) if settings.side is None else settings.side,
         seed=int(run.guide_digest[:8], 16) if settings.seed is None else settings.seed,
         floor=settings.floor,
@@ -120,7 +123,7 @@ def survey_areas(run: SurveyedRun, within: Path | None, layer: str | None, earli
         raise FileNotFoundError(f"within={within}: no such file of polygons; name it by within=FILE where it is now")
     areas = read_areas(within, layer)
     if areas.crs is None:
-        areas = areas_of_images(areas, list(run.records))
+        areas = areas_of_images(areas, [*run.records, *(name for name, _ in run.predictions.failures)])
     elif not any(each.placement is not None and each.placement.crs is not None for each in run.records.values()):
         raise ValueError(
             f"within={within}: its polygons are on a map, and none of {len(run.records)} images has a georeference; "

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from detect.assembly.settings import SurveySettings
-from detect.assembly.surveys.planning import automatic_side, known_windows, survey_areas
+from detect.assembly.surveys.planning import FIRST_WINDOWS, automatic_side, known_windows, survey_areas
 from detect.assembly.surveys.surveying import drawn_survey
 from detect.evaluation.survey.partition import survey_windows
 from detect.reporting.output.layout import RANKED
 from detect.reporting.output.written import WrittenFiles
-from detect.reporting.survey.plan import read_plan
 from detect.reporting.survey.ranked_windows import ranked_bytes, ranked_windows
 from detect.reporting.survey.said import covered_windows
 from detect.reporting.survey.survey_ground import survey_ground
+from detect.reporting.survey.survey_plan import read_plan
 from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
 
 logger = logging.getLogger("detect.survey")
@@ -54,12 +54,12 @@ def rank(settings: SurveySettings, folder: Path) -> None:
         for name, found in ground.inside(run.guide).items()
     }
     unlike = {name: record.unlike for name, record in run.records.items() if record.unlike is not None}
-    ranked = ranked_windows(windows, guide, _thresholds(run), unlike, left_out)
-    files.write({RANKED: ranked_bytes(ranked, settings.windows)})
+    ranked, most = ranked_windows(windows, guide, _thresholds(run), unlike, left_out), settings.windows or FIRST_WINDOWS
+    files.write({RANKED: ranked_bytes(ranked, most)})
     logger.info(
         "survey: %d of %d windows of about %d px are in %s, the most uncertain first; they are for labelling, and "
         "nothing can be estimated from them, as they were not drawn by chance",
-        *(min(settings.windows, len(ranked.order)), len(windows), side, folder / RANKED),
+        *(min(most, len(ranked.order)), len(windows), side, folder / RANKED),
     )
 
 

@@ -11,19 +11,23 @@ from detect.assembly.settings import SurveySettings
 from detect.assembly.surveys.planning import known_windows, survey_areas, survey_plan
 from detect.evaluation.survey.design import expected_distinct
 from detect.labels.corrections import Corrections, corrections_bytes
+from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import COUNTS, DESIGN, KNOWN, REPORT, SURVEY, SURVEY_PLAN, PredictionPaths
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.survey.person_columns import counts_with_person
-from detect.reporting.survey.plan import WAY_OUT, check_design, design_bytes, read_plan
 from detect.reporting.survey.said import joined, read_said
 from detect.reporting.survey.survey_ground import survey_ground
+from detect.reporting.survey.survey_plan import WAY_OUT, check_design, design_bytes, read_plan
 from detect.reporting.survey.survey_words import headline
 from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
 from detect.reporting.writing import json_bytes
 
 logger = logging.getLogger("detect.survey")
+
+WAIT_S = 30.0
+"""How long what was corrected waits for a run that writes into the folder."""
 
 
 def survey(settings: SurveySettings, folder: Path) -> None:
@@ -97,8 +101,7 @@ def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
     facts = drawn.facts(said)
     files.write({SURVEY: json_bytes(facts, paths.survey)})
     files.write({COUNTS: counts_with_person(run, drawn.ground, said)})
-    if paths.report.exists():
-        write_report(run.folder, paths.scores if paths.scores.exists() else None, default_embed_limit())
+    _write_page(paths)
     logger.info("survey: %s", headline(facts))
     if facts["warning"]:
         logger.warning("survey: %s", facts["warning"])
@@ -106,6 +109,12 @@ def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
         logger.info(
             "survey: %d windows are left; python -m detect.review predictions=%s", facts["windows_left"], run.folder
         )
+
+
+def _write_page(paths: PredictionPaths) -> None:
+    """Write the report anew, if the run wrote one."""
+    if paths.report.exists():
+        write_report(paths.folder, paths.scores if paths.scores.exists() else None, default_embed_limit())
 
 
 def drawn_survey(folder: Path) -> DrawnSurvey | None:
@@ -155,16 +164,15 @@ def write_corrected(folder: Path) -> None:
         FileExistsError: a person changed one of the files.
         ValueError: a file is damaged.
     """
-    files = WrittenFiles(folder)
-    files.check((SURVEY, REPORT))
-    drawn = drawn_survey(folder)
-    if drawn is not None:
-        _write_estimate(drawn, files)
-        return
-    run = read_surveyed_run(folder)
-    areas = survey_areas(run, None, None, None)
-    said = read_said(run.predictions.paths.corrections, folder)
-    files.write({COUNTS: counts_with_person(run, survey_ground(run.records, areas), said)})
-    if run.predictions.paths.report.exists():
-        scores = run.predictions.paths.scores
-        write_report(folder, scores if scores.exists() else None, default_embed_limit())
+    with lock_folder(folder, WAIT_S):
+        files = WrittenFiles(folder)
+        files.check((SURVEY, REPORT))
+        drawn = drawn_survey(folder)
+        if drawn is not None:
+            _write_estimate(drawn, files)
+            return
+        run = read_surveyed_run(folder)
+        ground = survey_ground(run.records, survey_areas(run, None, None, None))
+        said = read_said(run.predictions.paths.corrections, folder)
+        files.write({COUNTS: counts_with_person(run, ground, said)})
+        _write_page(PredictionPaths(folder))

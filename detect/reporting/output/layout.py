@@ -46,6 +46,9 @@ RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, AREAS, RUN_FACTS, REPORT, SCORES, 
 """The files of an output folder that a run replaces, or removes as they were of other counts."""
 
 
+PERSONS_FILES = (CORRECTIONS, DESIGN, SURVEY_PLAN, KNOWN)
+"""The files of an output folder that hold a person's work: a run that starts afresh leaves them."""
+
 PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
 """The folders of an output folder that hold a file per image."""
 

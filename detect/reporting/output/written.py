@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from detect.imagery.files import check_inside, check_regular, remove_written, replace_file
@@ -109,6 +109,14 @@ class WrittenFiles:
             del recorded[name]
         if gone:
             write_json(recorded, self.path)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget the hashes of all files but some, which stay when a run starts afresh; nothing is removed."""
+        kept = {name: hashes for name, hashes in self._recorded(forgive=True).items() if name in names}
+        if kept:
+            write_json(kept, self.path)
+        else:
+            self.path.unlink(missing_ok=True)
 
     def _recorded(self, forgive: bool) -> dict[str, list[str]]:
         """Read the hashes of each file; of none where there is no record, or where a damaged one is forgiven."""

@@ -9,7 +9,7 @@ from detect.reporting.output.predictions import Predictions
 from detect.reporting.page.scorecard import DASH
 from detect.reporting.survey.person_columns import read_survey
 from detect.reporting.survey.said import NOTHING, read_said
-from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, headline, rate_words
+from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, cut_words, headline, rate_words
 from detect.reporting.tables import CORRECTED, read_facts
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def survey_section(content: Predictions) -> SurveySection:
     if not said.windows and (facts is None or not facts.get("windows_reviewed")):
         drawn = [] if facts is None else [f"{facts.get('windows_drawn')} windows were drawn for a review."]
         return SurveySection(False, NOT_CHECKED, drawn, [])
-    looked = f"A person reviewed {len(said.windows):,} windows of {images:,} {'image' if images == 1 else 'images'}."
+    looked = f"A person reviewed {_some(len(said.windows), 'window')} of {_some(images, 'image')}."
     changed = _changed(content)
     if facts is None or facts.get("estimate") is None:
         why = (
@@ -87,9 +87,14 @@ def survey_section(content: Predictions) -> SurveySection:
         *([] if counted else [MEANING, f"How it was made: {method}."]),
         *([f"Careful: {warning}."] if warning else []),
         *rate_words(facts),
+        *cut_words(facts),
     ]
     tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     return SurveySection(True, _sentence(headline(facts)), sentences, tables)
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _sentence(text: str) -> str:

@@ -15,9 +15,9 @@ from detect.evaluation.survey.summary import ReviewedSurvey, by_group, survey_es
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections
 from detect.labels.detections import Detections
-from detect.reporting.survey.plan import SurveyPlan
 from detect.reporting.survey.said import as_points, covered_windows, joined
 from detect.reporting.survey.survey_ground import SurveyGround
+from detect.reporting.survey.survey_plan import SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
 
@@ -137,7 +137,7 @@ class SurveyState:
         return ReviewedSurvey(windows, self.survey.design, self.classes, self.reviewed, true, counts, self._hits())
 
     def _hits(self) -> NDArray[np.int64]:
-        """Count the found objects of each class that are true, in each reviewed window by itself."""
+        """Count the found objects that are there, whatever class they were given, in each reviewed window by itself."""
         windows, criterion = self.survey.windows, self.survey.run.criterion
         hits = np.zeros((len(windows), len(self.classes)), np.int64)
         for name in self.true:
@@ -145,7 +145,7 @@ class SurveyState:
             places, wanted = windows.find(name, found.xy), windows.find(name, true.xy)
             for place in np.flatnonzero(self.reviewed & windows.of_image(name)).tolist():
                 inside = found[places == place]
-                match = criterion.match(inside, true[wanted == place], same_class=True)
+                match = criterion.match(inside, true[wanted == place], same_class=False)
                 np.add.at(hits[place], inside.label[match.found_index], 1)
         return hits
 

@@ -132,5 +132,5 @@ def said_cells(folder: Path, counts_digest: str, records: Mapping[str, Record], 
 
 def _number(each: Any, name: str) -> float | None:
     value = each.get(name) if isinstance(each, Mapping) else None
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if good and value is not None else None

@@ -11,8 +11,7 @@ NOT_CHECKED = (
 
 MEANING = (
     "The interval is of 95 %: of 100 surveys drawn in this way, about 95 have the true total in theirs, whatever the "
-    "model got wrong. It assumes that windows were reviewed as they were drawn, none left out for what is in it; that "
-    "what the person says of a window is true; and that an object belongs to the window in which its centre is."
+    "model got wrong, if windows are reviewed as they were drawn. An object belongs to the window with its centre."
 )
 """What the interval means, and what it assumes."""
 
@@ -39,10 +38,25 @@ def headline(facts: Mapping[str, Any]) -> str:
     return f"{_number(estimate)} objects estimated, 95 % interval {reach}; {counted}; {windows}"
 
 
+def cut_words(facts: Mapping[str, Any]) -> list[str]:
+    """Return a sentence where fewer are estimated of a part than a person saw, which is chance."""
+    parts = [each for key in ("per_class", "per_image", "per_group", "per_polygon") for each in _parts(facts.get(key))]
+    if not any(each.get("estimate") is not None and each["estimate"] < (each.get("low") or 0) for each in parts):
+        return []
+    return ["Where fewer are estimated than were seen, by chance, the interval begins at what was seen."]
+
+
+def _parts(parts: Any) -> list[Mapping[str, Any]]:
+    return [each for each in parts.values() if isinstance(each, Mapping)] if isinstance(parts, Mapping) else []
+
+
 def rate_words(facts: Mapping[str, Any]) -> list[str]:
     """Return sentences on the detector's recall and precision, and on how many windows would give 10 %."""
     words = []
-    for name, meaning in (("recall", "of the objects are found"), ("precision", "of what is counted is right")):
+    for name, meaning in (
+        ("recall", "of the objects are found, whatever their class"),
+        ("precision", "of what is counted is an object, whatever its class"),
+    ):
         rate = facts.get(name)
         if isinstance(rate, Mapping) and rate.get("value") is not None:
             low, high = rate.get("low"), rate.get("high")

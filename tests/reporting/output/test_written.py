@@ -101,3 +101,13 @@ def test_a_table_that_leads_elsewhere_is_refused_and_not_read(tmp_path: Path, mo
     monkeypatch.setattr("detect.reporting.output.written._digest", lambda path: pytest.fail(f"{path} was read"))
     with pytest.raises(ValueError, match=r"counts\.csv"):
         WrittenFiles(folder).check(["counts.csv"])
+
+
+def test_a_run_that_starts_afresh_knows_the_files_of_a_person_still(tmp_path):
+    files = WrittenFiles(tmp_path)
+    files.write({"counts.csv": b"a", "corrections.csv": b"b"})
+    files.keep(["corrections.csv", "survey/design.csv"])
+    assert files.names() == ["corrections.csv"] and (tmp_path / "counts.csv").read_bytes() == b"a"
+    files.check(["corrections.csv"], adopt=False)
+    files.keep([])
+    assert files.names() == [] and not files.path.exists()
