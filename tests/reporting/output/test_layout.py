@@ -17,7 +17,8 @@ def test_the_result_files_are_the_paths_outside_the_state_folder():
     paths = (PATHS.counts, PATHS.detections, PATHS.failures, PATHS.areas, PATHS.run_facts, PATHS.report, PATHS.scores)
     of_counts = (PATHS.survey, PATHS.folder / layout.RANKED)
     assert {path.relative_to("out").as_posix() for path in (*paths, *of_counts)} == set(layout.RESULT_FILES)
-    assert {PATHS.journal, PATHS.settings, PATHS.written} == {Path("out/.run") / name for name in layout.STATE_FILES}
+    state = {PATHS.journal, PATHS.settings, PATHS.written, PATHS.candidate_records, PATHS.own_facts}
+    assert state == {Path("out/.run") / name for name in layout.STATE_FILES}
     assert PATHS.lock == Path("out/.run/lock") and PATHS.lock.name not in layout.STATE_FILES
 
 
