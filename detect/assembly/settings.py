@@ -182,7 +182,7 @@ class MatchingSettings:
 
     radius: AutoPositive
     iou: IoU | None
-    select: Literal["auto", "f1", "count"]
+    select: Literal["f1", "count"]
 
 
 @dataclass(frozen=True)

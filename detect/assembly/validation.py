@@ -128,11 +128,7 @@ def count_settings(settings: LearningSettings, material: TrainingMaterial) -> Co
             f"data.matching.iou={matching.iou:g} is for boxes found by net=grid; leave it out, and set "
             "data.matching.radius"
         )
-    select = matching.select
-    if select == "auto":
-        assert material.scenes is not None
-        select = "f1" if material.scenes.split.chosen_on == "strips of the images" else "count"
-    return CountSettings(Criterion(material.radius.file_px, matching.iou), select)
+    return CountSettings(Criterion(material.radius.file_px, matching.iou), matching.select)
 
 
 def hard_negative_mining(
