@@ -188,7 +188,7 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
     Each next one does one image and dies at the heatmap of the one after.
     """
     out = tmp_path / "out"
-    assert die(zygote, out, command(out), [3, 4, 4, 4, 4]) == [0, 1, 2, 3, 4]
+    assert die(zygote, out, command(out), [3, 5, 5, 5, 5]) == [0, 1, 2, 3, 4]
     assert ended(zygote, out, command(out)).code == 3
     assert_same_run(out, whole[0])
     assert not list(out.rglob("*.part"))

@@ -7,13 +7,16 @@ same.
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from detect.assembly.renamed import folder_and_settings
+
+if TYPE_CHECKING:
+    from detect.nets.card import ModelCard
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +35,12 @@ def with_model(arguments: Sequence[str]) -> list[str]:
     Args:
         arguments: of the command line, in hydra's grammar.
     """
-    from detect.nets.header import read_card
-
     try:
         parsed = OverridesParser.create().parse_overrides(folder_and_settings(arguments)[1])
-        path = _model(parsed)
-        card = None if path is None else read_card(path)
-    except (HydraException, ValueError, OSError):
+    except HydraException:
         return list(arguments)
+    path = _model(parsed)
+    card = None if path is None else _card(path)
     if card is None:
         return list(arguments)
     given = {each.key_or_group for each in parsed}
@@ -55,6 +56,16 @@ def _model(parsed: Sequence[Override]) -> Path | None:
     value = named[-1].value() if named else None
     text = getattr(value, "text", value)
     return Path(text) if isinstance(text, str) and text else None
+
+
+def _card(path: Path) -> "ModelCard | None":
+    """Read a model's card; None of a file that is none."""
+    from detect.nets.header import read_card
+
+    try:
+        return read_card(path)
+    except (ValueError, OSError):
+        return None
 
 
 def _brought(card: Any) -> Iterator[tuple[str, Any]]:
