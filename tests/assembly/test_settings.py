@@ -31,6 +31,8 @@ GIVEN = {
     "report": ["predictions=p"],
     "folds": ["runs=r"],
     "convert": ["source=s"],
+    "survey": ["predictions=p"],
+    "review": ["predictions=p"],
 }
 """What each command must be given."""
 
