@@ -51,8 +51,11 @@ class ReviewObject:
 
     def inside(self, window: Window, shape: tuple[int, int]) -> bool:
         """Return whether its centre is in a window of an image of `shape`; the image's far edges are in its last."""
-        x, y = (min(at, math.nextafter(edge, 0)) for at, edge in ((self.x, shape[1]), (self.y, shape[0])))
-        return window.col <= x < window.col_stop and window.row <= y < window.row_stop
+        x = self.x if self.x < shape[1] else math.nextafter(shape[1], 0)
+        if not window.col <= x < window.col_stop:
+            return False
+        y = self.y if self.y < shape[0] else math.nextafter(shape[0], 0)
+        return window.row <= y < window.row_stop
 
 
 def is_status(text: object) -> TypeGuard[Status]:

@@ -183,7 +183,8 @@ class ReviewServer:
                 return _said(str(error), 400)
             except OSError as error:
                 return _said(f"it could not be kept: {error}", 507)
-        return _json({"object": row})
+            stale = self.session.stale
+        return _json({"object": row, "trouble": stale})
 
     def _save(self, threshold: float) -> Response:
         if self.count_anew is None:

@@ -88,20 +88,26 @@ class ReviewSession:
         self._tables = lru_cache(maxsize=4)(self._read_tables)
         self._files = WrittenFiles(folder)
         self._files.check([CORRECTIONS], ", and read it as annotations from there", adopt=False)
+        self._stale = ""
         self._read_on()
-        if any(standing.acts for standing in self._standing.values()):
+        if self._acts.next_number > 1:
             self._write_corrections()
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names: the model's, then those that were given or used beside them."""
-        used = {each.label for standing in self._standing.values() for each in standing.said.values()}
+        used = {label for standing in self._standing.values() for label in standing.labels}
         return tuple(dict.fromkeys([*self._run.classes, *self._more, *sorted(used)]))
 
     @property
     def threshold(self) -> float:
         """The score from which on the run counted, in [0, 1]."""
         return self._run.threshold
+
+    @property
+    def stale(self) -> str:
+        """Why `corrections.csv` lacks what was done last; empty where it does not."""
+        return self._stale
 
     @property
     def images(self) -> list[ReviewedImage]:
@@ -180,8 +186,8 @@ class ReviewSession:
             before = self._windows_of(image)
             self._acts.append(act)
             self._standing[image].apply(act)
-            if self._windows_of(image) != before:
-                self._write_corrections()
+            if self._stale or self._windows_of(image) != before:
+                self._keep_corrections()
         return self._now(image, act)
 
     def _asked(self, image: str) -> Asked:
@@ -235,6 +241,15 @@ class ReviewSession:
 
     def _windows_of(self, image: str) -> dict[Window, list[ReviewObject]]:
         return {window: list(each.objects.values()) for window, each in self._standing[image].windows.items()}
+
+    def _keep_corrections(self) -> None:
+        """Write `corrections.csv` after an act that is kept already; what goes wrong is told, and tried again."""
+        try:
+            self._write_corrections()
+            self._stale = ""
+        except (OSError, ValueError) as error:
+            self._stale = f"what you did is kept, but {CORRECTIONS} could not be written: {error}"
+            logger.warning("%s", self._stale)
 
     def _write_corrections(self) -> None:
         """Write `corrections.csv` anew, unless a person changed it."""

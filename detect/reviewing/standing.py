@@ -1,6 +1,6 @@
 """`Standing`: the objects and reviewed windows of one image, as the acts of a person leave them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from detect.imagery.windows import Window
@@ -69,6 +69,12 @@ class Standing:
         """The act that would be undone next."""
         return self.acts[-1] if self.acts else None
 
+    @property
+    def labels(self) -> set[str]:
+        """The class names of all that a person said, and of what is in reviewed windows."""
+        finished = (each for window in self.windows.values() for each in window.objects.values())
+        return {each.label for each in (*self.said.values(), *finished)}
+
     def objects(self, tables: Iterable[ReviewObject]) -> Iterator[ReviewObject]:
         """Yield all objects: those of a run's tables with what was said of them, then those that are not in them.
 
@@ -79,20 +85,20 @@ class Standing:
             tables: what the run found, and candidates.
         """
         named = set()
+        latest = sorted(self.windows.items(), key=lambda each: -each[1].number)
         for each in tables:
             named.add(each.id)
-            yield self.said.get(each.id) or self._told(each)
+            yield self.said.get(each.id) or self._told(each, latest)
         reviewed = {each.id: each for finished in self.windows.values() for each in finished.objects.values()}
         for each in {**reviewed, **self.said}.values():
             if each.id not in named:
                 yield self.said.get(each.id) or replace(each, status="accepted")
 
-    def _told(self, found: ReviewObject) -> ReviewObject:
-        """Return an object of the tables of which nothing was said, with what its reviewed window says."""
-        finished = [each for window, each in self.windows.items() if found.inside(window, self.shape)]
-        if not finished:
-            return found
-        latest = max(finished, key=lambda each: each.number)
-        if found.id in latest.objects:
-            return replace(found, status="accepted")
-        return replace(found, status="rejected") if found.status == "found" else found
+    def _told(self, found: ReviewObject, latest: Sequence[tuple[Window, Finished]]) -> ReviewObject:
+        """Return an object of the tables of which nothing was said, with what the latest window that it is in says."""
+        for window, finished in latest:
+            if found.inside(window, self.shape):
+                if found.id in finished.objects:
+                    return replace(found, status="accepted")
+                return replace(found, status="rejected") if found.status == "found" else found
+        return found

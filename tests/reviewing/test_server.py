@@ -96,3 +96,14 @@ def test_a_threshold_is_kept_where_that_can_be_done(client, server):
     server.count_anew = None
     assert client.get("/secret/api/session").json()["saves_threshold"] is False
     assert client.post("/secret/api/threshold", json={"threshold": 0.4}).status_code == 404
+
+
+def test_corrections_that_cannot_be_written_are_told_with_the_act(client, session):
+    """The act is kept: the page must not say that it is lost, or it is done twice."""
+    name = session.images[0].name
+    done = {"act": "done", "image": name, "window": [0, 0, 50, 50], "objects": []}
+    assert client.post("/secret/api/acts", json=done).json() == {"object": None, "trouble": ""}
+    path = session.folder / "corrections.csv"
+    path.write_text(path.read_text() + "\n")
+    answer = client.post("/secret/api/acts", json={**done, "window": [50, 0, 50, 50]})
+    assert answer.status_code == 200 and "what you did is kept, but corrections.csv" in answer.json()["trouble"]

@@ -299,3 +299,57 @@ def test_a_class_that_the_model_does_not_know_may_be_given(folder: Path) -> None
     session = ReviewSession(folder, more_classes=["goat"])
     act(session, "relabel", id=COW, label="goat")
     assert ReviewSession(folder).classes == ("cow", "sheep", "goat")
+
+
+def test_of_windows_that_overlap_the_latest_says_what_was_found_there(folder: Path) -> None:
+    """The small window is done after the large one, and says that the cow is none; opened again, the large one says."""
+    session, large = ReviewSession(folder), [0, 0, 80, 100]
+    act(session, "done", window=large)
+    assert statuses(session) == {COW: "accepted", FAINT: "candidate", SHEEP: "accepted"}
+    act(session, "reject", id=COW)
+    act(session, "done", window=WINDOW, objects=[{"id": FAINT}])
+    act(session, "undo")
+    act(session, "undo")
+    act(session, "reopen", window=large)
+    act(session, "done", window=WINDOW, objects=[])
+    act(session, "done", window=large)
+    assert statuses(session) == {COW: "rejected", FAINT: "candidate", SHEEP: "accepted"}
+    act(session, "reopen", window=large)
+    assert statuses(session) == {COW: "rejected", FAINT: "candidate", SHEEP: "found"}
+
+
+def test_a_window_keeps_its_classes_when_the_model_is_another(folder: Path) -> None:
+    """The cow was left in a window that is done; the model that counts then knows no cows."""
+    act(ReviewSession(folder), "done", window=WINDOW)
+    for name in (A, B):
+        (folder / "candidates" / f"{name}.csv").unlink()
+    (folder / "detections.csv").write_text("image,x,y,w,h,score,label\n")
+    (folder / "counts.csv").write_text("image,sheep,total\na.png,0,0\nb/c.png,0,0\n")
+    later = ReviewSession(folder)
+    assert later.classes == ("sheep", "cow") and statuses(later) == {COW: "accepted"}
+    assert later.corrections.objects(A).names == ["cow"]
+
+
+def test_a_window_that_was_undone_is_no_correction_after_a_crash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is killed after the undo was kept, before the corrections were written."""
+    session = ReviewSession(folder)
+    act(session, "done", window=WINDOW)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(session, "_write_corrections", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        act(session, "undo")
+    assert len(read_corrections(folder / "corrections.csv").windows) == 1
+    ReviewSession(folder)
+    assert read_corrections(folder / "corrections.csv").windows == ()
+
+
+def test_an_act_that_is_kept_is_never_said_to_be_lost(folder: Path) -> None:
+    """A person changed the corrections meanwhile: the acts go on, it is told, and all is written when they are away."""
+    session, path = ReviewSession(folder), folder / "corrections.csv"
+    act(session, "done", window=WINDOW)
+    path.write_text(path.read_text() + "\n")
+    act(session, "add", x=5, y=5, label="sheep")
+    assert "what you did is kept, but corrections.csv could not be written" in session.stale
+    assert len((folder / "review/acts.jsonl").read_text().splitlines()) == 2
+    path.unlink()
+    act(session, "accept", id=SHEEP)
+    assert session.stale == "" and read_corrections(path).objects(A).xy.tolist() == [[10, 10], [5, 5]]

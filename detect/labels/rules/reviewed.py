@@ -28,10 +28,12 @@ def with_reviewed(image: SourceImage, entries: Sequence[Entry], problems: Proble
     reviewed = [entry for entry in entries if entry.window is not None]
     if not reviewed:
         return list(entries)
-    windows = list(dict.fromkeys(entry.window for entry in reversed(reviewed) if entry.window is not None))[::-1]
+    reviews = list(dict.fromkeys((entry.source, entry.window) for entry in reversed(reviewed)))[::-1]
+    windows = [window for _, window in reviews if window is not None]
     others = [entry for entry in entries if entry.window is None]
-    kept = [each for each in reviewed if not _in_any(each, windows[windows.index(each.window) + 1 :])]  # type: ignore[arg-type]
+    kept = [each for each in reviewed if not _given_way(each, windows[reviews.index((each.source, each.window)) + 1 :])]
     if not others:
+        problems.tell("images of which windows were reviewed, and all else is ignored", image.name)
         ignored = [
             replace(reviewed[0], numbers=_corners(part), label="", ignored=True)
             for part in unseen_parts(windows, image.shape or (FAR_PX, FAR_PX))
@@ -51,6 +53,11 @@ def _stated(entries: Sequence[Entry], ignored: Sequence[Entry]) -> list[Entry]:
     """Return the objects and ignored areas of an image, or one statement that there are no objects."""
     objects = [entry for entry in entries if entry.numbers is not None]
     return [*(objects or [replace(entries[0], numbers=None, label="")]), *ignored]
+
+
+def _given_way(entry: Entry, later: Sequence[Window]) -> bool:
+    """Return whether a later review says what is there: of the whole window, far edges too, or of the place."""
+    return entry.window in later or _in_any(entry, later)
 
 
 def _in_any(entry: Entry, windows: Sequence[Window]) -> bool:

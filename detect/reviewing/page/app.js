@@ -37,7 +37,7 @@ function inTurn(action) {
   queue = queue.then(async () => {
     try {
       await action();
-      trouble(null);
+      trouble(review.stale ? new Error(review.stale) : null);
     } catch (error) {
       trouble(error);
     }
@@ -101,6 +101,7 @@ const history = []; // the photograph and the window of each act, for undo
 
 async function send(act, facts) {
   const answer = await post("api/acts", { act, image: review.shape.name, ...facts });
+  review.stale = answer.trouble;
   history.push({ image: review.image, task: review.task });
   return answer;
 }
@@ -196,7 +197,7 @@ const acts = {
   undo: () =>
     inTurn(async () => {
       const { image, task } = history.at(-1) ?? review;
-      await post("api/acts", { act: "undo", image: review.session.images[image].name });
+      review.stale = (await post("api/acts", { act: "undo", image: review.session.images[image].name })).trouble;
       history.pop();
       await readSession();
       if (image !== review.image || task !== review.task) await show(image, task);
@@ -221,6 +222,7 @@ const acts = {
     inTurn(async () => {
       const task = review.session.windows[review.task];
       if (!task?.reviewed) return acts.say("This window is open: press D when nothing more is there.");
+      if (!review.reviewed.some((each) => each.join() === task.window.join())) return acts.say("Other reviewed windows cover this one: what is changed here counts, without opening it.");
       await send("reopen", { window: task.window });
       await readSession();
       await readObjects();

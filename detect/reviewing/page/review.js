@@ -19,6 +19,7 @@ export class Review {
     this.selected = null; // an object's id
     this.mode = "select"; // or point, box, move
     this.cross = null; // {x, y} of the cross in pixels of the photograph, for the keyboard
+    this.stale = ""; // why the server could not write the corrections anew after an act that it kept
     this.draft = null; // a box that is being drawn, or the object that is being moved
   }
 

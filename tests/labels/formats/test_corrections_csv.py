@@ -39,7 +39,10 @@ def test_reviewed_windows_say_what_is_in_them_and_other_files_the_rest(root: Pat
     assert sorted(image.objects.xy.tolist()) == [[5, 6], [15, 6], [30, 20]]
     assert (len(image.ignored), image.split, image.group) == (0, "train", "g")
     told = read_annotations(files, root).told
-    assert told == ("labels inside of windows that were reviewed give way to the review: points.csv line 2",)
+    assert told == (
+        "labels inside of windows that were reviewed give way to the review: points.csv line 2",
+        "images of which windows were reviewed, and all else is ignored: images/5.jpg",
+    )
 
 
 def test_a_reviewed_window_with_nothing_in_it_empties_its_part(root: Path, table: Make) -> None:
@@ -93,3 +96,13 @@ def test_images_of_corrections_lie_in_any_of_several_folders(root: Path, table: 
         ("z.png", other, 1),
     ]
     assert area_outside((20, 20), images[1].ignored) == 200
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_one_window_in_two_files_the_later_says_what_is_there(root: Path, table: Make, turned: bool) -> None:
+    """Two runs were reviewed in the same window: the cow at 5, 6 of the one is not there twice, nor is the sheep."""
+    again = table(HEAD + "a.png,5.5,6,,,cow,0,0,10,20\n", "again.csv")
+    files = [table(ROWS), again][:: -1 if turned else 1]
+    image = read_annotations(files, root, classes=("cow", "sheep")).images[0]
+    assert image.objects.xy.tolist() == ([[5, 6], [15, 6]] if turned else [[5.5, 6]])
+    assert area_outside((30, 40), image.ignored) == 200
