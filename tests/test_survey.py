@@ -231,6 +231,12 @@ def test_other_settings_and_other_detections_are_refused(folder, truth):
     assert "drawn of other detections" in survey(folder, code=2)
 
 
+def test_a_floor_that_was_given_once_need_not_be_given_again(folder):
+    survey(folder, "windows=20", "floor=0.1")
+    survey(folder, "windows=30")
+    assert "floor: 0.1 then, 0.05 now" in survey(folder, "floor=0.05", code=2)
+
+
 @pytest.mark.parametrize(
     "name", ["survey/design.csv", "survey/settings.json", "survey/known.csv", "detections.csv", "counts.csv"]
 )

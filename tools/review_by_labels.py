@@ -26,7 +26,7 @@ from detect.evaluation.radius import recorded_radius
 from detect.labels.annotation_files import read_unchecked
 from detect.labels.detections import Detections
 from detect.labels.image_names import match_names
-from detect.reporting.output.layout import HEATMAPS, OVERLAYS, REPORT
+from detect.reporting.output.layout import HEATMAPS, OVERLAYS
 from detect.reporting.output.predictions import Predictions, read_predictions
 from detect.reporting.tables import IMAGE
 from detect.reviewing.review_objects import as_detections
@@ -76,7 +76,7 @@ def review(session: ReviewSession, task: SurveyTask, truth: Detections, radius: 
 def surveyed(run: Path, annotations: Path, into: Path, settings: Sequence[str]) -> Mapping[str, Any]:
     """Survey a copy of a run, and return its `survey.json` with the labels' number as `truth`."""
     shutil.rmtree(into, ignore_errors=True)
-    shutil.copytree(run, into, ignore=shutil.ignore_patterns(HEATMAPS, OVERLAYS, REPORT, "survey*", "review"))
+    shutil.copytree(run, into, ignore=shutil.ignore_patterns(HEATMAPS, OVERLAYS, "survey*", "review"))
     survey(into, settings)
     read = read_predictions(into)
     truth = labels_of(read, annotations)

@@ -355,7 +355,7 @@ class SurveySettings:
     within_layer: str | None
     known: Names
     rank: Literal["uncertain"] | None
-    floor: Share
+    floor: Share | None
     seed: Seed | None
 
     def __post_init__(self) -> None:

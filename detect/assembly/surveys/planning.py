@@ -25,6 +25,9 @@ FIRST_WINDOWS = 40
 LEAST_SIDE = 512
 """Side in pixels of a window at least: what fits a screen."""
 
+USUAL_FLOOR = 0.03
+"""Least score of a candidate that counts, where none is given: lower ones are of the ground, a hundred to an object."""
+
 OBJECTS_ACROSS = 8
 """Typical objects side by side in a window, where that makes it larger."""
 
@@ -58,7 +61,7 @@ def survey_plan(
         windows=settings.windows or FIRST_WINDOWS,
         side=automatic_side(run) if settings.side is None else settings.side,
         seed=int(run.guide_digest[:8], 16) if settings.seed is None else settings.seed,
-        floor=settings.floor,
+        floor=USUAL_FLOOR if settings.floor is None else settings.floor,
         classes=tuple(settings.classes) or None,
         within=within,
         within_layer=settings.within_layer,
@@ -96,9 +99,9 @@ def _differences(settings: SurveySettings, earlier: SurveyPlan, areas: str | Non
         yield "side", earlier.side, settings.side
     if settings.seed not in (None, earlier.seed):
         yield "seed", earlier.seed, settings.seed
-    if settings.floor != earlier.floor:
+    if settings.floor not in (None, earlier.floor):
         yield "floor", earlier.floor, settings.floor
-    if settings.classes and settings.classes != earlier.classes:
+    if settings.classes and {*settings.classes} != {*(earlier.classes or ())}:
         then = "all" if earlier.classes is None else list(earlier.classes)
         yield "classes", then, list(settings.classes)
     if areas != earlier.areas:

@@ -44,7 +44,8 @@ def review(settings: ReviewSettings) -> None:
         server = ReviewServer(session, opened, folder.resolve().name, lambda value: recounted(settings, folder, value))
         with suppress(KeyboardInterrupt):
             serve(server.app(), port, lambda address: _tell(address, settings.browser))
-    if corrections_bytes(server.session.corrections) != corrections_bytes(before):
+    counted_anew = server.session is not session
+    if counted_anew or corrections_bytes(server.session.corrections) != corrections_bytes(before):
         write_corrected(folder)
 
 
