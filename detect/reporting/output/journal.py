@@ -119,11 +119,16 @@ class Journal:
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
-        with self.path.open("ab") as file:
-            file.write(record_line(name, record))
-            file.flush()
-            os.fsync(file.fileno())
+        append_record(self.path, name, record)
         self.records[name] = record
+
+
+def append_record(path: Path, name: str, record: Record) -> None:
+    """Append an image's record to a journal, and wait until it is on the disk."""
+    with path.open("ab") as file:
+        file.write(record_line(name, record))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:
@@ -147,10 +152,18 @@ def read_records(folder: Path) -> dict[str, Record]:
     Raises:
         ValueError: a finished line cannot be read; the message says the way out.
     """
-    path, records = PredictionPaths(folder).journal, {}
+    return dict(finished_records(PredictionPaths(folder).journal, folder))
+
+
+def finished_records(path: Path, folder: Path) -> Iterator[tuple[str, Record]]:
+    """Yield the name and the record of each line of a journal; an unfinished last line is left out.
+
+    Raises:
+        ValueError: a finished line cannot be read; the message says the way out.
+    """
     for number, line in enumerate(lines_of(path, folder), start=1):
         if not line.endswith(b"\n"):
-            break
+            return
         try:
             name, record = read_record_line(line)
         except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -158,8 +171,7 @@ def read_records(folder: Path) -> dict[str, Record]:
                 f"{path}, line {number}: {type(error).__name__}: {error}; count the images again with detect.predict "
                 "(overwrite=true)"
             ) from error
-        records[name] = record
-    return records
+        yield name, record
 
 
 def recorded_images(folder: Path) -> dict[str, tuple[Path, tuple[int, int]]]:

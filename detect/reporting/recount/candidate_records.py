@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from detect.labels.detections import Detections
 from detect.reporting.output.ground_survey import Inside
-from detect.reporting.output.journal import lines_of
+from detect.reporting.output.journal import append_record, finished_records, lines_of
 from detect.reporting.output.layout import PredictionPaths
-from detect.reporting.output.records import Record, read_record_line, record_line
+from detect.reporting.output.records import Record
 
 
 class CandidateRecords:
@@ -50,10 +50,7 @@ class CandidateRecords:
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
-        with self.path.open("ab") as file:
-            file.write(record_line(name, record))
-            file.flush()
-            os.fsync(file.fileno())
+        append_record(self.path, name, record)
         self.names.add(name)
 
 
@@ -81,17 +78,7 @@ def read_candidate_records(folder: Path, names: Collection[str]) -> Iterator[tup
     Raises:
         ValueError: a finished line cannot be read; the message says the way out.
     """
-    path = PredictionPaths(folder).candidate_records
-    for number, line in enumerate(lines_of(path, folder), start=1):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            name, record = read_record_line(line)
-        except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(
-                f"{path}, line {number}: {type(error).__name__}: {error}; count the images again with detect.predict "
-                "(overwrite=true)"
-            ) from error
+    for name, record in finished_records(PredictionPaths(folder).candidate_records, folder):
         if name in names:
             yield name, record
 
