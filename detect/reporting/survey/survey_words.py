@@ -11,7 +11,8 @@ NOT_CHECKED = (
 
 MEANING = (
     "The interval is of 95 %: of 100 surveys drawn in this way, about 95 have the true total in theirs, whatever the "
-    "model got wrong, if windows are reviewed as they were drawn. An object belongs to the window with its centre."
+    "model got wrong, if windows are reviewed as they were drawn, the person finds what is there, and nobody stops as "
+    "soon as the interval looks good: decide how many windows before. An object belongs to the window with its centre."
 )
 """What the interval means, and what it assumes."""
 
