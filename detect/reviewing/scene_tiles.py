@@ -68,7 +68,7 @@ class SceneTiles:
             self.nbytes = self._reader.nbytes
             _check_room(path, self.nbytes, most_bytes)
             self._reader.hold()
-        self._spans = self._spans_of_samples()
+        self._spans = sampled_spans(self._reader)
         self._small = None if thumbnail is None else _small_picture(thumbnail)
         self._overview = self._start_overview(most_bytes)
 
@@ -115,16 +115,6 @@ class SceneTiles:
     def _shown(self, pixels: NDArray[np.generic]) -> Picture:
         return to_display(pixels, nodata=self.scene.nodata, spans=self._spans)
 
-    def _spans_of_samples(self) -> list[Span]:
-        """Return what becomes black and white in each band, by squares spread over the image."""
-        if self.scene.dtype == "uint8":
-            return [None] * len(self._reader.bands)
-        parts = []
-        for window in _spread(self.scene.shape):
-            pixels, valid = self._reader.read_valid(window)
-            parts.append(pixels[:, valid])
-        return [span_of(values, self.scene.nodata) for values in np.concatenate(parts, axis=1)]
-
     def _start_overview(self, most_bytes: int) -> Overview | None:
         """Begin to make the overview of an image that needs one."""
         held = self._reader.resident
@@ -164,6 +154,18 @@ def _check_room(path: Path, nbytes: int, most_bytes: int) -> None:
             f"{path}: to be shown it takes {-(-nbytes >> 20)} MiB of memory, and {most_bytes >> 20} MiB are allowed; "
             "give memory=..., or make a tiled GeoTIFF with overviews of it (gdal_translate -of COG)"
         )
+
+
+def sampled_spans(reader: SceneReader) -> list[Span]:
+    """Return what becomes black and white in each band of an open image, by squares spread over it."""
+    scene = reader.scene
+    if scene.dtype == "uint8":
+        return [None] * len(reader.bands)
+    parts = []
+    for window in _spread(scene.shape):
+        pixels, valid = reader.read_valid(window)
+        parts.append(pixels[:, valid])
+    return [span_of(values, scene.nodata) for values in np.concatenate(parts, axis=1)]
 
 
 def _spread(shape: tuple[int, int]) -> list[Window]:

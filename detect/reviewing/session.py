@@ -105,6 +105,11 @@ class ReviewSession:
         return self._run.threshold
 
     @property
+    def boxes(self) -> bool | None:
+        """Whether the run finds boxes; None where it found nothing."""
+        return self._run.boxes
+
+    @property
     def stale(self) -> str:
         """Why `corrections.csv` lacks what was done last; empty where it does not."""
         return self._stale
