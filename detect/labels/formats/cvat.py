@@ -24,7 +24,13 @@ from detect.labels.reading.xml_documents import XmlDocument, first_element
 SHAPES = {"box", "points", "polygon", "ellipse", "mask"}
 """Elements that are objects; the box of a mask is the one that CVAT states."""
 
-_NO_OBJECTS = {"polyline": "lines", "tag": "tags of whole images", "cuboid": "cuboids", "skeleton": "skeletons"}
+NO_OBJECTS = "{} are no objects and are not read"
+"""What is told of other elements."""
+
+TAGS = "tags of whole images"
+"""What is said of tags, which `cvat_states` has."""
+
+_NO_OBJECTS = {"polyline": "lines", "tag": TAGS, "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
 def is_cvat(path: Path) -> bool:
@@ -106,7 +112,7 @@ def _drawn(document: XmlDocument, image: ElementTree.Element, problems: Problems
             yield Drawn(document.line(shape), shape.get("label"), partial(_numbers, shape))
         else:
             what = _NO_OBJECTS.get(shape.tag, "other elements")
-            problems.tell(f"{what} are no objects and are not read", document.place(shape))
+            problems.tell(NO_OBJECTS.format(what), document.place(shape))
 
 
 def _numbers(shape: ElementTree.Element) -> Sequence[Numbers]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
-from detect.labels.formats.cvat import cvat_states, is_cvat, read_cvat
+from detect.labels.formats.cvat import NO_OBJECTS, TAGS, cvat_states, is_cvat, read_cvat
 from detect.labels.formats.label_studio import is_label_studio, label_studio_states, read_label_studio
 from detect.labels.reading.task_states import TaskState
 from detect.reviewing.tasks.task_formats import REVIEWED_TAG
@@ -108,6 +108,7 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
     _collect(entries, made)
     for picture in made.refused:
         made.objects.pop(picture, None)
+    problems.notes.pop(NO_OBJECTS.format(TAGS), None)
     for sentence in problems.told():
         logger.warning("%s: %s", path, sentence)
     return made
