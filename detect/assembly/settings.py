@@ -363,7 +363,7 @@ class SurveySettings:
     corrections: OptionalPath
     reviewed: Literal["tagged", "all"] | None
     new_classes: Names
-    replace: bool
+    overrule: bool
 
     def __post_init__(self) -> None:
         if self.rank is not None and (self.export is not None or self.corrections is not None):
@@ -371,8 +371,8 @@ class SurveySettings:
                 "rank lists windows that are not drawn by chance; leave it out to exchange drawn ones with a labelling "
                 "team (export, corrections)"
             )
-        if self.corrections is None and (self.reviewed is not None or self.replace):
-            raise ValueError("reviewed and replace say how corrections=FILE is taken; give corrections too")
+        if self.corrections is None and (self.reviewed is not None or self.overrule):
+            raise ValueError("reviewed and overrule say how corrections=FILE is taken; give corrections too")
         if self.side == 0:
             raise ValueError("side must be auto or 1 pixel or more, got 0")
         if self.within is None and self.within_layer is not None:

@@ -18,7 +18,7 @@ from detect.reporting.output.written import WrittenFiles
 from detect.reporting.writing import write_bytes
 from detect.reviewing.review_objects import ReviewObject
 from detect.reviewing.session import ReviewSession
-from detect.reviewing.tasks.recording import SHOWN
+from detect.reviewing.tasks.changes import SHOWN
 from detect.reviewing.tasks.task_formats import PROGRAM_FILES, Program, pre_annotated
 from detect.reviewing.tasks.task_pictures import task_pictures
 from detect.reviewing.tasks.task_table import TABLE, TASKS, Task, read_tasks, task_of, tasks_bytes

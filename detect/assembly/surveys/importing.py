@@ -41,7 +41,7 @@ def take_corrections(settings: SurveySettings, folder: Path) -> None:
         )
     returned = read_returned(path, tasks, settings.reviewed)
     _check_classes(returned.objects, session.classes, path)
-    recorder = Recorder(session, read_surveyed_run(folder).criterion, settings.replace)
+    recorder = Recorder(session, read_surveyed_run(folder).criterion, settings.overrule)
     for picture, task in tasks.items():
         if picture in returned.objects:
             recorder.record(task, returned.objects[picture])
@@ -78,7 +78,7 @@ def _log(path: Path, returned: ReturnedFile, recorder: Recorder) -> None:
     if counted["outside"]:
         logger.info("corrections: %d objects are left out: their centre is in no window", counted["outside"])
     told = {
-        "are not taken: a person has said otherwise of them already; replace=true takes them": recorder.contested,
+        "are not taken: a person has said otherwise of them already; overrule=true takes them": recorder.contested,
         "came back unlabelled (or skipped), and are not taken as empty": returned.unlabelled,
         "are none of the windows that were exported": returned.foreign,
     }

@@ -78,7 +78,7 @@ PROGRAM_FILES: Mapping[Program, ProgramFiles] = {
 
 
 def pre_annotated(
-    contents: Iterable[tuple[Task, Sequence[ReviewObject]]], classes: tuple[str, ...], boxes: bool, address: str = ""
+    contents: Iterable[tuple[Task, Sequence[ReviewObject]]], classes: tuple[str, ...], boxes: bool, address: str
 ) -> OutSet:
     """Return pictures with the objects in them, in pixels of the pictures, as a model's.
 

@@ -107,9 +107,9 @@ def test_windows_that_a_person_reviewed_are_not_exported_and_stay(folder, tmp_pa
     session.act({"act": "done", "image": window.image, "window": [at.row, at.col, at.height, at.width]})
     path = team.save(tmp_path / "export")
     log = survey(folder, f"corrections={path}")
-    assert "1 pictures are not taken: a person has said otherwise of them already; replace=true takes them" in log
+    assert "1 pictures are not taken: a person has said otherwise of them already; overrule=true takes them" in log
     assert "11 windows of" in log
-    assert "1 windows of" in survey(folder, f"corrections={path}", "replace=true")
+    assert "1 windows of" in survey(folder, f"corrections={path}", "overrule=true")
     assert json.loads((folder / "survey.json").read_text())["estimate"] == 3
 
 

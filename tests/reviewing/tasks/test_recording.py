@@ -13,8 +13,9 @@ from detect.imagery.windows import Window
 from detect.labels.corrections import read_corrections
 from detect.reviewing.review_objects import ReviewObject
 from detect.reviewing.session import ReviewSession
-from detect.reviewing.tasks.recording import SHOWN, Recorder, plan
-from detect.reviewing.tasks.returned import ReturnedObject, read_returned
+from detect.reviewing.tasks.changes import SHOWN
+from detect.reviewing.tasks.recording import Recorder
+from detect.reviewing.tasks.returned import read_returned
 from detect.reviewing.tasks.task_formats import PROGRAM_FILES, pre_annotated
 from detect.reviewing.tasks.task_table import TABLE, Task, task_of, tasks_bytes
 from tests.reviewing.conftest import acts_of
@@ -39,7 +40,7 @@ def export(folder: Path, program: str, context: int, side: float | None, images:
         contents.append((task, [each for each in objects if each.inside(task.window, SHAPE)]))
     (folder / TABLE).parent.mkdir(parents=True, exist_ok=True)
     (folder / TABLE).write_bytes(tasks_bytes(tasks))
-    out = pre_annotated(contents, session.classes, side is not None)
+    out = pre_annotated(contents, session.classes, side is not None, "")
     PROGRAM_FILES[program].write_tasks(out, folder / PROGRAM_FILES[program].tasks)
     for task in tasks:  # as much of a PNG as has its size
         sides = b"".join(each.to_bytes(4) for each in reversed(task.shape))
@@ -47,9 +48,9 @@ def export(folder: Path, program: str, context: int, side: float | None, images:
     return tasks
 
 
-def take(folder: Path, path: Path, program: str, tasks: list[Task], replace: bool = False) -> Recorder:
+def take(folder: Path, path: Path, program: str, tasks: list[Task], overrule: bool = False) -> Recorder:
     found = read_returned(path, {each.picture: each for each in tasks}, "tagged" if program == "cvat" else None)
-    recorder = Recorder(ReviewSession(folder), SAME, replace)
+    recorder = Recorder(ReviewSession(folder), SAME, overrule)
     for task in tasks:
         if task.picture in found.objects:
             recorder.record(task, found.objects[task.picture])
@@ -134,55 +135,6 @@ def test_what_nobody_touched_stays_as_the_run_has_it(tmp_path, program, side):
     assert statuses == {COW: "accepted", FAINT: "candidate", "d:60.000:20.500:sheep": "accepted"}
 
 
-def planned(known: list[ReviewObject], returned: list[ReturnedObject]) -> Any:
-    return plan(task_of(1, A, WINDOWS[0], 10, SHAPE), SHAPE, known, returned, SAME)
-
-
-def thing(x: float, y: float, label: str = "cow", status: Any = "found", name: str = "") -> ReviewObject:
-    return ReviewObject(name or f"d:{x}:{y}:{label}", x, y, None, None, label, 0.5, status)
-
-
-def test_each_change_is_the_act_that_a_person_would_do():
-    known = [
-        thing(5, 5, name="same"),
-        thing(20, 20, name="moved"),
-        thing(30, 30, name="relabelled"),
-        thing(40, 9, name="gone"),
-    ]
-    known += [thing(8, 35, status="candidate", name="faint"), thing(45, 35, status="rejected", name="back")]
-    known += [thing(30, 5, status="accepted", name="doubted")]
-    back = [("cow", 5, 5), ("cow", 22, 24), ("sheep", 30, 30), ("cow", 8, 35), ("cow", 45, 35), ("sheep", 40, 20)]
-    made = planned(known, [ReturnedObject(label, (x, y)) for label, x, y in back])
-    assert made.kept == ["same", "faint"]
-    assert made.acts == [
-        {"kind": "accept", "id": "back"},
-        {"kind": "relabel", "id": "relabelled", "label": "sheep"},
-        {"kind": "move", "id": "moved", "x": 22, "y": 24},  # sqrt(4 + 16) = 4.5, within 6
-    ]
-    assert made.added == [ReturnedObject("sheep", (40, 20))]
-    assert made.left_out == ["doubted", "gone"] and made.rejected == ["doubted"]
-    assert made.contested == 2  # the rejected one that is back, and the accepted one that is gone
-
-
-def test_an_object_that_stays_is_no_neighbour_that_was_moved():
-    """One of two neighbours, 4 pixels apart, is taken out, and one is added on the other side of the one that stays."""
-    made = planned([thing(10, 10, name="one"), thing(14, 10, name="two")], [ReturnedObject("cow", (14, 10))])
-    assert made.kept == ["two"] and made.left_out == ["one"] and not made.acts
-
-
-def test_two_objects_at_one_place_stay_two():
-    made = planned([thing(10, 10, name="one"), thing(10, 10, name="two")], [ReturnedObject("cow", (10, 10))] * 3)
-    assert made.kept == ["one", "two"] and made.added == [ReturnedObject("cow", (10, 10))]
-
-
-def test_an_object_at_the_edge_that_was_rounded_out_of_the_window_stays():
-    """x 49.996 is in the window that ends at column 50; CVAT writes 50.00, which is not."""
-    made = planned(
-        [thing(49.996, 10, name="edge")], [ReturnedObject("cow", (50.0, 10)), ReturnedObject("cow", (55, 10))]
-    )
-    assert made.kept == ["edge"] and made.outside == 1 and not made.added
-
-
 @pytest.mark.parametrize("program", ["label_studio", "cvat"])
 def test_what_a_person_said_meanwhile_stays_unless_it_is_to_be_replaced(tmp_path, program):
     folder = small_run(tmp_path)
@@ -194,7 +146,7 @@ def test_what_a_person_said_meanwhile_stays_unless_it_is_to_be_replaced(tmp_path
     recorder = take(folder, path, program, tasks)
     assert recorder.contested == [tasks[0].picture] and recorder.counted["recorded"] == 2
     assert said(folder, tasks[0]) == [("cow", 10, 10)]
-    assert take(folder, path, program, tasks, replace=True).counted["recorded"] == 1
+    assert take(folder, path, program, tasks, overrule=True).counted["recorded"] == 1
     assert said(folder, tasks[0]) == []
 
 
