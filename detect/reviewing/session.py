@@ -84,6 +84,7 @@ class ReviewSession:
         self._estimate = estimate
         self._images = {image.name: image for image in self._run.images}
         self._standing = {image.name: Standing(image.shape) for image in self._run.images}
+        self._asked_last: set[str] = set()
         self._drawn = self._run.drawn()
         self._tables = lru_cache(maxsize=4)(self._read_tables)
         self._files = WrittenFiles(folder)
@@ -197,14 +198,16 @@ class ReviewSession:
 
     def _asked(self, image: str) -> Asked:
         """Return what an act on an image may refer to."""
-        objects = {each.id: each for each in self._standing[image].objects(self._tables(image))}
+        for name in self._asked_last - {image}:
+            self._standing[name].forget()
+        self._asked_last = {image}
         return Asked(
             number=self._acts.next_number,
             at=_now(),
             image=image,
             shape=self._images[image].shape,
             classes=self.classes,
-            objects=objects,
+            objects=self._standing[image].by_id(self._tables(image)),
             boxes=self._boxes(image),
             found=self._run.found(image),
         )
