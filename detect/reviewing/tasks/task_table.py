@@ -28,7 +28,7 @@ PICTURE = re.compile(r"window-\d{4,}-([0-9a-f]{16})\.png")
 """The name of a picture: the window's number, and a digest of where it lies, by which it is known when it comes back
 under another folder or with a prefix."""
 
-WAY_OUT = "export the windows anew (export=label_studio or cvat), or put back the file that was written"
+WAY_OUT = "put back the file that was written, or move survey/tasks away and export the windows anew"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detect.imagery.windows import Window
@@ -134,3 +135,31 @@ def test_other_files_are_refused(tmp_path, name, text):
 def test_pictures_are_known_under_what_servers_make_of_their_names(before):
     assert picture_of(before + ONE) == ONE
     assert picture_of("window-1.png") == picture_of(f"{ONE}/a.png") == ""
+
+
+@pytest.mark.parametrize("program", ["label_studio", "cvat"])
+def test_damaged_files_are_errors_or_say_what_they_still_say(tmp_path, program):
+    """Bytes are changed, removed and repeated at random: an error of ours, or windows of the tasks."""
+    rng = np.random.default_rng(0)
+    if program == "cvat":
+        whole = cvat_text([(ONE, SIDES, [("cow", (5.0, 8.0))], True), (TWO, SIDES, [], True)]).encode()
+    else:
+        whole = json.dumps([task(ONE, COW), task(TWO)]).encode()
+    path = tmp_path / ("a.xml" if program == "cvat" else "a.json")
+    read = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(int(rng.integers(1, 4))):
+            at, length = (int(each) for each in rng.integers(0, (len(data), 20)))
+            part = bytes(data[at : at + length])
+            data[at : at + length] = [b"", part * 3, bytes(rng.integers(0, 256, length).astype(np.uint8))][
+                rng.integers(3)
+            ]
+        path.write_bytes(data)
+        try:
+            made = read_returned(path, TASKS, "all" if program == "cvat" else None)
+        except (ValueError, OSError):
+            continue
+        read += 1
+        assert {*made.objects, *made.refused, *made.unlabelled} <= {*TASKS} and not {*made.objects} & {*made.refused}
+    assert 0 < read < 300
