@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detect.reporting.pictures.colours import class_colours
-from detect.reviewing.opened import OpenImages, TileAddress
-from detect.reviewing.pyramid import TILE_PX
+from detect.reviewing.tiles.opened import OpenImages, TileAddress
+from detect.reviewing.tiles.pyramid import TILE_PX
 
 if TYPE_CHECKING:
     from detect.reviewing.session import ReviewObject, ReviewSession

@@ -226,8 +226,8 @@ class ReviewSession:
             raise ValueError(f"nothing was done in {image} that could be undone")
         if meant is not None and meant != last.number:
             raise ValueError(
-                f"nothing is undone: another page did something in {image} since ({last.words}); undo it there, or load "
-                "this page anew to undo it here"
+                f"nothing is undone: another page did something in {image} since ({last.words}); undo it there, or "
+                "load this page anew to undo it here"
             )
         return Act(self._acts.next_number, _now(), image, "undo", of=last.number)
 
