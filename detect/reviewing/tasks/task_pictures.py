@@ -11,8 +11,8 @@ from PIL import Image
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import SceneError, open_scene
 from detect.reporting.pictures.colours import DARK, to_display
-from detect.reviewing.scene_tiles import sampled_spans
 from detect.reviewing.tasks.task_table import Task
+from detect.reviewing.tiles.scene_tiles import sampled_spans
 
 COMPRESSION = 1
 """Level of deflate: higher ones take three times as long and make photographs a tenth smaller."""
