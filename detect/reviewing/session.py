@@ -154,6 +154,15 @@ class ReviewSession:
         self._read_on()
         return list(self._standing[image].objects(self._tables(image)))
 
+    def changed(self, image: str) -> str:
+        """Return what has become of an image's file since it was counted, for a person; empty where it is as it was.
+
+        Raises:
+            ValueError: no such image, or its sides are others now; the message says the way out.
+        """
+        self._check_image(image)
+        return self._run.changed(image)
+
     def last_act(self, image: str) -> int | None:
         """Return the number of the act of an image that would be undone next; None where nothing was done in it.
 
@@ -183,7 +192,7 @@ class ReviewSession:
             The object as it is now; None where the act is of no object, or it is gone.
 
         Raises:
-            ValueError: the act cannot be, in a sentence for the person.
+            ValueError: the act cannot be, in a sentence for the person; so where the photograph has other sides now.
             OSError: it cannot be kept.
         """
         image, kind = asked.get("image"), asked.get("act")
@@ -192,6 +201,7 @@ class ReviewSession:
             raise ValueError(f"there is no act {str(kind)[:40]!r}; acts are {', '.join(KINDS)}")
         assert isinstance(image, str)
         self._last_kept = None
+        self._run.changed(image)
         with self._acts.locked():
             self._read_on()
             act = self._undone(image, asked.get("of")) if kind == "undo" else self._asked(image).act(kind, asked)

@@ -55,8 +55,8 @@ async function readSession() {
 }
 
 async function readObjects() {
-  const { objects, reviewed, last } = await get(`api/images/${review.image}`);
-  Object.assign(review, { objects: objects.map(objectOf), reviewed, last });
+  const { objects, reviewed, last, changed } = await get(`api/images/${review.image}`);
+  Object.assign(review, { objects: objects.map(objectOf), reviewed, last, changed });
   if (review.chosen === null) review.selected = null;
 }
 
