@@ -148,12 +148,13 @@ class ReviewServer:
         return _json({"objects": rows, "reviewed": reviewed, "last": last, "changed": changed})
 
     def ready(self, request: Request) -> Response:
-        """Return whether an image's tiles are its own yet, and what keeps it from being shown."""
+        """Return whether an image's tiles are its own yet, how much was read, and what keeps it from being shown."""
         image = request.path_params["image"]
         if image >= len(self.opened.files):
             return _said("there is no such image", 404)
         try:
-            return _json({"ready": self.opened.ready(image)})
+            ready, share = self.opened.ready(image)
+            return _json({"ready": ready, "share": share})
         except OSError as error:
             return _said(str(error), 422)
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from detect.reviewing.acts_file import ActsFile
 from detect.reviewing.asking import Asked
 from detect.reviewing.corrections_file import CorrectionsFile
 from detect.reviewing.review_objects import ReviewObject, as_detections, review_objects
+from detect.reviewing.reviewed import ReviewedImage, SurveyTask
 from detect.reviewing.run_folder import RunFolder
 from detect.reviewing.standing import Standing
 
@@ -23,40 +23,6 @@ logger = logging.getLogger(__name__)
 
 Estimator = Callable[[Corrections], Mapping[str, Any] | None]
 """Estimates totals from the reviewed windows, as `survey.json` has them; None where no survey was drawn."""
-
-
-@dataclass(frozen=True)
-class ReviewedImage:
-    """An image of a run under review.
-
-    Attributes:
-        name: as the tables have it.
-        path: the image file.
-        shape: (height, width) in pixels.
-        count: how many objects the run found.
-        reviewed: how many windows of it were reviewed.
-    """
-
-    name: str
-    path: Path
-    shape: tuple[int, int]
-    count: int
-    reviewed: int
-
-
-@dataclass(frozen=True)
-class SurveyTask:
-    """A window that a survey drew.
-
-    Attributes:
-        image: the image's name.
-        window: in pixels of the file.
-        reviewed: whether reviewed windows cover it whole.
-    """
-
-    image: str
-    window: Window
-    reviewed: bool
 
 
 class ReviewSession:
