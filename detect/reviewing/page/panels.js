@@ -3,7 +3,7 @@
 import { trace } from "./drawing.js";
 
 const at = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toPrecision(2)} %`;
+const percent = (share) => `${Number((100 * share).toPrecision(2))} %`; // 100, not 1.0e+2
 const number = (value) => (Math.abs(value) >= 10 ? Math.round(value) : Math.round(10 * value) / 10).toLocaleString("en");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
@@ -84,6 +84,8 @@ export class Panels {
     at("threshold").value = review.threshold;
     at("threshold-said").value = review.threshold.toFixed(2);
     at("keep-threshold").disabled = Math.abs(review.threshold - session.threshold) < 1e-9;
+    at("changed").textContent = review.changed;
+    at("changed").hidden = !review.changed;
     const drawn = review.task === null ? "" : `Window ${review.task + 1} of ${session.windows.length} · `;
     at("place").textContent = session.images.length ? `${drawn}${review.shape.name}` : "";
     const reviewed = session.windows.filter((each) => each.reviewed).length;
