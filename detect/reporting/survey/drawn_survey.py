@@ -13,6 +13,7 @@ from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_coun
 from detect.evaluation.survey.partition import SurveyWindows, survey_windows
 from detect.evaluation.survey.parts import fitted_parts
 from detect.evaluation.survey.summary import ReviewedSurvey, by_group, estimate_facts, survey_estimates, survey_facts
+from detect.imagery.ground.footprints import ground_outlines, shared_ground
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections
 from detect.labels.detections import Detections
@@ -74,6 +75,12 @@ class DrawnSurvey:
                 "counted, in corrections.csv"
             )
         return draw_windows(size_measure(self.windows, self.expected, area), self.plan.windows, self.plan.seed)
+
+    @cached_property
+    def shared_ground(self) -> float:
+        """Share of the ground that several images show, in [0, 1]; 0 where their places are not known."""
+        prints = {name: each.footprint for name, each in self.run.records.items() if each.footprint is not None}
+        return shared_ground(list(ground_outlines(prints).values())) if len(prints) > 1 else 0.0
 
     @property
     def tasks(self) -> list[tuple[str, Window]]:
@@ -165,6 +172,7 @@ class SurveyState:
             "side": plan.side,
             "classes": list(self.classes),
             "within": plan.within,
+            "shared_ground": round(self.survey.shared_ground, 4),
             "per_polygon": self._polygons(),
             "detections": self.survey.run.counts_digest,
         }
