@@ -78,7 +78,7 @@ class DrawnSurvey:
 
     @cached_property
     def shared_ground(self) -> float:
-        """Share of the ground that several images show, in [0, 1]; 0 where their places are not known."""
+        """Share of what images show that is ground which another one shows again; 0 where places are not known."""
         prints = {name: each.footprint for name, each in self.run.records.items() if each.footprint is not None}
         return shared_ground(list(ground_outlines(prints).values())) if len(prints) > 1 else 0.0
 

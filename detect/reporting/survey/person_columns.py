@@ -52,7 +52,7 @@ def person_cells(folder: Path, counts_digest: str) -> Cells:
     if facts is None:
         return {}
     if facts.get("detections") != counts_digest:
-        logger.warning("survey.json is of other counts; python -m detect.survey predictions=%s estimates anew", folder)
+        logger.info("survey.json is of other counts: its estimate is left out of these (detect.survey estimates anew)")
         return {}
     images = facts.get("per_image")
     cells: Cells = {ESTIMATE: {}, LOW: {}, HIGH: {}}

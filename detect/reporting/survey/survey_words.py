@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LEAST_SHARED = 0.01
-"""Share of the ground that several images show, from which on it is told."""
+"""Share of what images show that is ground which another one shows again, from which on it is told."""
 
 NOT_CHECKED = (
     "Not checked by a person: these are the counts of a model, which may miss objects or count what is none, on new "
@@ -69,8 +69,8 @@ def shared_words(facts: Mapping[str, Any]) -> list[str]:
     if not isinstance(shared, int | float) or shared <= LEAST_SHARED:
         return []
     return [
-        f"{100 * shared:.0f} % of the ground is shown by several images: objects there count in each of them, in the "
-        "estimate as in the model's count; for animals, survey images that do not overlap, or an orthomosaic of them"
+        f"{100 * shared:.0f} % of what the images show is ground that another one shows too: what is there counts in "
+        "each, in the estimate as in the model's count; survey an orthomosaic, or images that do not overlap"
     ]
 
 
