@@ -230,6 +230,20 @@ def write_moved(path, frame, folder):
     return folder
 
 
+def test_polygons_beside_all_images_and_known_windows_of_two_images_are_refused(folder):
+    import geopandas
+    import shapely
+
+    frame = geopandas.GeoDataFrame({"name": ["far"]}, geometry=[shapely.box(9000, 0, 9100, 100)])
+    frame.to_file(folder.parent / "far.gpkg")
+    assert "far.gpkg: none of its polygons meets" in survey(folder, f"within={folder.parent / 'far.gpkg'}", code=2)
+    other = write_run(folder.parent / "two", {"x/a.jpg": scene(0), "y/a.jpg": scene(1)})
+    known = Corrections((ReviewedWindow("a.jpg", Window(0, 0, 9, 9), scene(0)[:0]),), CLASSES)
+    (folder.parent / "known.csv").write_bytes(corrections_bytes(known))
+    log = survey(other, f"known=[{folder.parent / 'known.csv'}]", code=2)
+    assert "known.csv: " in log and "write more of the path" in log
+
+
 def test_other_settings_and_other_detections_are_refused(folder, truth):
     survey(folder, "windows=20")
     assert "side: 512 then, 256 now" in survey(folder, "side=256", code=2)

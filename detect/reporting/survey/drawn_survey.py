@@ -68,6 +68,12 @@ class DrawnSurvey:
         Raises:
             ValueError: every window is known already, or none has a part in the survey.
         """
+        if not self.area.any():
+            raise ValueError(
+                "no window has a part in the survey: the images hold no data"
+                if self.plan.within is None
+                else f"within={self.plan.within}: none of its polygons meets an image of the run"
+            )
         area = np.where(self.known_windows, 0.0, self.area)
         if not area.any():
             raise ValueError(
