@@ -12,6 +12,7 @@ from detect.assembly.surveys.surveying import drawn_survey, estimator, write_cor
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections, ReviewedWindow, corrections_bytes
 from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.tables import read_counts, read_facts
@@ -286,6 +287,33 @@ def test_damaged_files_are_one_error(folder, name, text):
     PredictionPaths(folder).written.unlink()
     log = survey(folder, code=2)
     assert name in log and "Traceback" not in log
+
+
+def test_corrections_of_other_images_are_told_and_windows_beside_an_image_refused(folder, truth):
+    survey(folder, "windows=10")
+    drawn = drawn_survey(folder)
+    said = review(folder, drawn, truth)
+    other = ReviewedWindow("other.jpg", Window(0, 0, 9, 9), truth[IMAGES[0]][:0])
+    (folder / "corrections.csv").write_bytes(corrections_bytes(Corrections((*said.windows, other), CLASSES)))
+    assert "images that the run has not: 1 (other.jpg)" in survey(folder)
+    assert facts(folder)["windows_left"] == 0
+    large = ReviewedWindow(IMAGES[0], Window(0, 0, SHAPE[0] + 1, 9), truth[IMAGES[0]][:0])
+    (folder / "corrections.csv").write_bytes(corrections_bytes(Corrections((*said.windows, large), CLASSES)))
+    assert "flight1/a.jpg is 3072 x 2048 pixels, and the reviewed window" in survey(folder, code=2)
+
+
+def test_corrections_that_were_changed_or_are_gone_are_told(folder):
+    survey(folder, "windows=10")
+    paths = PredictionPaths(folder)
+    WrittenFiles(folder).write({"corrections.csv": corrections_bytes(Corrections((), CLASSES))})
+    assert "changed by hand" not in survey(folder)
+    with paths.corrections.open("a") as file:
+        file.write(f"{IMAGES[0]},,,,,,0,0,9,9\n")
+    assert "corrections.csv was changed by hand" in survey(folder)
+    paths.corrections.unlink()
+    paths.acts.parent.mkdir()
+    paths.acts.write_text("{}")
+    assert "detect.review makes it of them" in survey(folder)
 
 
 def test_without_candidates_windows_are_drawn_by_the_counts(tmp_path, truth):

@@ -14,7 +14,7 @@ from detect.labels.corrections import Corrections, ReviewedWindow, read_correcti
 from detect.labels.image_names import match_names
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.ground_counts import AREAS_FACT
-from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.said import joined, said_of
 from detect.reporting.survey.survey_plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
@@ -158,7 +158,7 @@ def known_windows(settings: SurveySettings, run: SurveyedRun) -> Corrections:
     Raises:
         AnnotationError: a file cannot be read.
     """
-    known = read_said(run.predictions.paths.corrections, run.folder)
+    known = said_of(run)
     for name in settings.known:
         known = joined(_named_as(run, read_corrections(Path(name).expanduser()), name), known)
     return known

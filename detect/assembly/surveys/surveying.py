@@ -17,7 +17,7 @@ from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.survey.person_columns import counts_with_person
-from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.said import joined, read_said, said_of
 from detect.reporting.survey.survey_ground import survey_ground
 from detect.reporting.survey.survey_plan import WAY_OUT, check_design, design_bytes, read_plan
 from detect.reporting.survey.survey_words import headline, number_of, shared_words
@@ -77,7 +77,7 @@ def _drawn(settings: SurveySettings, run: SurveyedRun) -> tuple[DrawnSurvey, boo
 def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
     """Write what the reviewed windows tell: `survey.json`, columns of `counts.csv`, and the report if there is one."""
     run, paths = drawn.run, drawn.run.predictions.paths
-    said = read_said(paths.corrections, run.folder)
+    said = said_of(run)
     facts = drawn.facts(said)
     files.write({SURVEY: json_bytes(facts, paths.survey)})
     files.write({COUNTS: counts_with_person(run, drawn.ground, said)})
@@ -152,7 +152,7 @@ def write_corrected(folder: Path) -> None:
             return
         run = read_surveyed_run(folder)
         ground = survey_ground(run.records, survey_areas(run, None, None, None))
-        said = read_said(run.predictions.paths.corrections, folder)
+        said = said_of(run)
         files.write({COUNTS: counts_with_person(run, ground, said)})
         _write_page(PredictionPaths(folder))
 
