@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,16 @@ class ReviewedSurvey:
     true: NDArray[np.int64]
     counts: NDArray[np.int64]
     hits: NDArray[np.int64] | None = None
+
+    @cached_property
+    def true_of_all(self) -> NDArray[np.int64]:
+        """(N,) objects that a person says are in each window."""
+        return self.true.sum(axis=1)
+
+    @cached_property
+    def counts_of_all(self) -> NDArray[np.int64]:
+        """(N,) objects that the detector counted in each window."""
+        return self.counts.sum(axis=1)
 
     @property
     def left(self) -> NDArray[np.bool_]:
@@ -84,7 +95,7 @@ def survey_estimates(survey: ReviewedSurvey, groups: Mapping[str, NDArray[np.boo
         groups: windows (N,) of each group of whole scenes, by its name, as of `by_group`.
     """
     design, reviewed = survey.design, survey.reviewed
-    true, counts = survey.true.sum(axis=1), survey.counts.sum(axis=1)
+    true, counts = survey.true_of_all, survey.counts_of_all
     trust = trust_in_counts(design, reviewed, true, counts)
     whole = not_below_seen(estimate(design, reviewed, true, counts, trust))
     classes = {
@@ -117,7 +128,7 @@ def _images(survey: ReviewedSurvey, trust: NDArray[np.float64]) -> dict[str, Est
 
 def _inside(survey: ReviewedSurvey, trust: NDArray[np.float64], mask: NDArray[np.bool_]) -> Estimate:
     """Return the estimate of the objects in some windows (N,)."""
-    true, counts = (np.where(mask, each.sum(axis=1), 0) for each in (survey.true, survey.counts))
+    true, counts = (np.where(mask, each, 0) for each in (survey.true_of_all, survey.counts_of_all))
     return estimate(survey.design, survey.reviewed, true, counts, trust, mask)
 
 

@@ -53,9 +53,7 @@ def said_of(run: SurveyedRun) -> Corrections:
     others = [name for name in said.images if name not in run.shapes]
     if others:
         left = sum(each.image in others for each in said.windows)
-        logger.warning(
-            "%s: %d windows are of images that the run has not: %s", CORRECTIONS, left, ", ".join(others[:5])
-        )
+        logger.warning("%s: windows of images that the run has not: %d (%s)", CORRECTIONS, left, ", ".join(others[:5]))
     kept = tuple(each for each in said.windows if each.image in run.shapes)
     for each in kept:
         if not each.window.inside(run.shapes[each.image]):
