@@ -44,20 +44,20 @@ def said_of(run: SurveyedRun) -> Corrections:
     Raises:
         AnnotationError, ValueError: it is damaged, a link leads out of the folder, or a window is not in its image.
     """
-    paths = run.predictions.paths
+    paths, shapes = run.predictions.paths, run.shapes
     said = read_said(paths.corrections, run.folder)
     if not said.windows and paths.acts.is_file() and paths.acts.stat().st_size:
         logger.warning("%s has no windows, and %s has acts: detect.review makes it of them", CORRECTIONS, ACTS)
     if WrittenFiles(run.folder).is_changed(CORRECTIONS):
         logger.warning("%s was changed by hand; it is taken as it is, but detect.review will not open it", CORRECTIONS)
-    others = [name for name in said.images if name not in run.shapes]
+    others = [name for name in said.images if name not in shapes]
     if others:
         left = sum(each.image in others for each in said.windows)
         logger.warning("%s: windows of images that the run has not: %d (%s)", CORRECTIONS, left, ", ".join(others[:5]))
-    kept = tuple(each for each in said.windows if each.image in run.shapes)
+    kept = tuple(each for each in said.windows if each.image in shapes)
     for each in kept:
-        if not each.window.inside(run.shapes[each.image]):
-            height, width = run.shapes[each.image]
+        if not each.window.inside(shapes[each.image]):
+            height, width = shapes[each.image]
             raise AnnotationError(
                 f"{paths.corrections}: {each.image} is {width} x {height} pixels, and the reviewed window of "
                 f"{window_words(each.window)} is not in it"
