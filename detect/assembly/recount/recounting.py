@@ -68,6 +68,8 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
     page = sink.finish(facts, settings.embed_limit)
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))
+    if not back:
+        logger.info("threshold=%r brings the run's own counts back", own_threshold(own))
     _estimate(folder)
     return page
 

@@ -63,6 +63,7 @@ def test_another_threshold_estimates_anew(run: Path) -> None:
     counts = pd.read_csv(run / "counts.csv")
     assert told["count"] == counts["total"].sum() < before["count"]
     assert counts["estimate"].sum() == pytest.approx(told["estimate"], abs=0.002)
+    assert "threshold=0.5 brings the run's own counts back" in log
     assert "objects estimated" in log and "is of other counts" not in (run / "report.html").read_text()
     assert not (run / "scores.json").exists()
 
