@@ -20,6 +20,12 @@ MOST_ROWS = 1000
 KINDS = (("per_class", "Class"), ("per_group", "Group"), ("per_polygon", "Polygon"), ("per_image", "Image"))
 """Entries of `survey.json` that are shown as tables, and what their rows are."""
 
+PARTS = (
+    "Classes, images and their groups add up to the total, and no part is estimated at less than a person saw in it: "
+    "what the others have beyond that is fitted."
+)
+"""What the page says of the tables of parts."""
+
 OF_OTHER_COUNTS = "What survey.json estimates is of other counts than these; detect.survey estimates anew."
 """What the page says where the counts changed after the estimate."""
 
@@ -79,6 +85,7 @@ def survey_section(content: Predictions) -> SurveySection:
         return SurveySection(True, looked, [*changed, OF_OTHER_COUNTS if stale else _no_estimate(facts)], [])
     method, warning = facts.get("why"), facts.get("warning")
     counted = facts.get("method") == "counted"
+    tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     sentences = [
         looked,
         *changed,
@@ -86,8 +93,8 @@ def survey_section(content: Predictions) -> SurveySection:
         *([f"Careful: {warning}."] if warning else []),
         *shared_words(facts),
         *rate_words(facts),
+        *([PARTS] if tables else []),
     ]
-    tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     return SurveySection(True, _sentence(headline(facts)), sentences, tables)
 
 
