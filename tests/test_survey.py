@@ -336,6 +336,11 @@ def test_ranked_windows_are_not_those_of_the_survey(folder):
     assert (folder / "survey/design.csv").read_bytes() == before
 
 
+def test_a_ranking_has_no_seed_and_no_floor(folder):
+    assert "seed is for windows that are drawn by chance" in survey(folder, "rank=uncertain", "seed=1", code=2)
+    assert "floor is for" in survey(folder, "rank=uncertain", "floor=0.1", code=2)
+
+
 def test_ranked_windows_are_of_the_ground_and_the_classes_of_the_survey(folder):
     """The western half of every image: windows that begin at 1536 and beyond are of no use."""
     import geopandas

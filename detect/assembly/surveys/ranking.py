@@ -33,6 +33,11 @@ def rank(settings: SurveySettings, folder: Path) -> None:
         FileExistsError: a person changed the file.
         ValueError: a file is damaged, a class is not of the run, or no window is left.
     """
+    for name in ("seed", "floor"):
+        if getattr(settings, name) is not None:
+            raise ValueError(
+                f"{name} is for windows that are drawn by chance, and rank={settings.rank} draws none; leave it out"
+            )
     files = WrittenFiles(folder)
     files.check([RANKED])
     run, plan = read_surveyed_run(folder), read_plan(folder)
