@@ -14,16 +14,20 @@ logger = logging.getLogger("detect.survey")
 def run(settings: "SurveySettings") -> int:
     """Draw windows, or estimate from those that were reviewed, or rank windows; see `conf/survey.yaml`."""
     from detect.assembly.folders import existing
+    from detect.assembly.surveys.exporting import export_tasks
+    from detect.assembly.surveys.importing import take_corrections
     from detect.assembly.surveys.ranking import rank
     from detect.assembly.surveys.surveying import survey
     from detect.reporting.output.journal import lock_folder
 
     folder = existing(settings.predictions, "predictions", "folder")
     with lock_folder(folder):
-        if settings.rank is None:
-            survey(settings, folder)
-        else:
+        if settings.rank is not None:
             rank(settings, folder)
+            return DONE
+        take_corrections(settings, folder)
+        survey(settings, folder)
+        export_tasks(settings, folder)
     return DONE
 
 

@@ -42,9 +42,13 @@ def facts(folder: Path) -> dict:
     return json.loads((folder / "survey.json").read_text())
 
 
+LOCAL = ("written.json", "lock", "written.lock")
+"""Files of the state folder that say nothing of the survey, or list earlier hashes too."""
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """The bytes of all files; the record of what was written may list hashes of earlier ones too."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("written.json", "lock"))
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in LOCAL)
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

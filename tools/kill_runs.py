@@ -140,7 +140,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
     speeds, there is whether each file is the one that it names.
     """
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    found.pop(".run/lock", None)
+    for lock in (".run/lock", ".run/written.lock"):
+        found.pop(lock, None)
     if WRITTEN in found:
         kept = {name: sha256(found[name]).hexdigest() in known for name, known in json.loads(found[WRITTEN]).items()}
         found[WRITTEN] = json.dumps(kept).encode()

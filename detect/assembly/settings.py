@@ -357,8 +357,22 @@ class SurveySettings:
     rank: Literal["uncertain"] | None
     floor: Share | None
     seed: Seed | None
+    export: Literal["label_studio", "cvat"] | None
+    context: AutoWholePixels
+    address: str
+    corrections: OptionalPath
+    reviewed: Literal["tagged", "all"] | None
+    new_classes: Names
+    overrule: bool
 
     def __post_init__(self) -> None:
+        if self.rank is not None and (self.export is not None or self.corrections is not None):
+            raise ValueError(
+                "rank lists windows that are not drawn by chance; leave it out to exchange drawn ones with a labelling "
+                "team (export, corrections)"
+            )
+        if self.corrections is None and (self.reviewed is not None or self.overrule):
+            raise ValueError("reviewed and overrule say how corrections=FILE is taken; give corrections too")
         if self.side == 0:
             raise ValueError("side must be auto or 1 pixel or more, got 0")
         if self.within is None and self.within_layer is not None:

@@ -219,6 +219,11 @@ class SceneReader:
         """The factors by which the file's own overviews are reduced, in their order; none where it has none."""
         return [] if self._source is None else list(self._source.overviews(1))
 
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """(height, width) of the blocks of the file, each of which is decoded whole; (0, 0) where none is open."""
+        return (0, 0) if self._source is None else self._source.block_shapes[0]
+
     def preview(self, longest_side: int) -> NDArray[np.generic]:
         """Read the scene reduced to at most `longest_side` pixels along its longer side.
 

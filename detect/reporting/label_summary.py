@@ -11,6 +11,9 @@ from detect.labels.annotations import AnnotatedImage, Annotations
 MOST_IMAGES = 1000
 """Most images that a summary lists."""
 
+NO_SIDE = "without a side (corrections have none), so for training unless data.split names them,"
+"""What images are called that have no side of the split, where others have one."""
+
 _MOST_CLASSES = 20
 """Most classes that a line of the log names."""
 
@@ -73,8 +76,8 @@ def _sides(annotations: Annotations) -> Iterator[str]:
     """Yield a line on the sides of the split, where the labels have some."""
     sides: dict[str, list[AnnotatedImage]] = {}
     for image in annotations.images:
-        sides.setdefault(image.split or "no side", []).append(image)
-    if sides.keys() != {"no side"}:
+        sides.setdefault(image.split or NO_SIDE, []).append(image)
+    if sides.keys() != {NO_SIDE}:
         each = (
             f"{name} {len(images)} images, {sum(len(i.objects) for i in images)} objects"
             for name, images in sides.items()

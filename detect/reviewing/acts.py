@@ -47,6 +47,16 @@ class Act:
     objects: tuple[ReviewObject, ...] = ()
     of: int | None = None
 
+    @property
+    def words(self) -> str:
+        """What was done, in words, such as `act 3: add cow at x 10, y 20`."""
+        changed = self.after or self.before
+        if changed is not None:
+            return f"act {self.number}: {self.kind} {changed.label} at x {changed.x:g}, y {changed.y:g}"
+        if self.window is not None:
+            return f"act {self.number}: {self.kind} window at row {self.window.row}, column {self.window.col}"
+        return f"act {self.number}: {self.kind}"
+
 
 def is_kind(text: object) -> TypeGuard[Kind]:
     """Return whether a text is a kind of act."""

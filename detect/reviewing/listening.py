@@ -22,7 +22,7 @@ def listen(port: int) -> socket.socket:
     Raises:
         OSError: it is in use, or not allowed.
     """
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, asyncio sends at once
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((OWN_ADDRESS, port))

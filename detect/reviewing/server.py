@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detect.reporting.pictures.colours import class_colours
-from detect.reviewing.opened import OpenImages, TileAddress
-from detect.reviewing.pyramid import TILE_PX
+from detect.reviewing.tiles.opened import OpenImages, TileAddress
+from detect.reviewing.tiles.pyramid import TILE_PX
 
 if TYPE_CHECKING:
     from detect.reviewing.session import ReviewObject, ReviewSession
@@ -136,7 +136,8 @@ class ReviewServer:
             labels = self._labels()
             rows = [_row(each, labels) for each in self.session.objects(name)]
             reviewed = [_corners(each.window) for each in self.session.corrections.of(name)]
-        return _json({"objects": rows, "reviewed": reviewed})
+            last = self.session.last_act(name)
+        return _json({"objects": rows, "reviewed": reviewed, "last": last})
 
     def ready(self, request: Request) -> Response:
         """Return whether an image's tiles are its own yet, and what keeps it from being shown."""
@@ -149,7 +150,7 @@ class ReviewServer:
             return _said(str(error), 422)
 
     async def act(self, request: Request) -> Response:
-        """Keep what the person did, and return the object as it is now."""
+        """Keep what the person did, and return the object as it is now and the act's number, by which it is undone."""
         data = await _mapping(request)
         if data is None:
             return _said("an act is a JSON object", 400)
@@ -183,8 +184,8 @@ class ReviewServer:
                 return _said(str(error), 400)
             except OSError as error:
                 return _said(f"it could not be kept: {error}", 507)
-            stale = self.session.stale
-        return _json({"object": row, "trouble": stale})
+            stale, number = self.session.stale, self.session.last_kept
+        return _json({"object": row, "trouble": stale, "number": number})
 
     def _save(self, threshold: float) -> Response:
         if self.count_anew is None:

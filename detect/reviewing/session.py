@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from detect.imagery.windows import Window
-from detect.labels.corrections import Corrections, ReviewedWindow, corrections_bytes
+from detect.labels.corrections import Corrections, ReviewedWindow
 from detect.labels.sheets import writable
-from detect.reporting.output.written import WrittenFiles
 from detect.reviewing.acts import KINDS, Act, is_kind
 from detect.reviewing.acts_file import ActsFile
 from detect.reviewing.asking import Asked
+from detect.reviewing.corrections_file import CorrectionsFile
 from detect.reviewing.review_objects import ReviewObject, as_detections, review_objects
 from detect.reviewing.run_folder import RunFolder
 from detect.reviewing.standing import Standing
 
 logger = logging.getLogger(__name__)
-
-CORRECTIONS = "corrections.csv"
-"""The reviewed windows and what is in them, in a predictions folder: made of the acts alone."""
 
 Estimator = Callable[[Corrections], Mapping[str, Any] | None]
 """Estimates totals from the reviewed windows, as `survey.json` has them; None where no survey was drawn."""
@@ -84,14 +81,14 @@ class ReviewSession:
         self._estimate = estimate
         self._images = {image.name: image for image in self._run.images}
         self._standing = {image.name: Standing(image.shape) for image in self._run.images}
+        self._asked_last: set[str] = set()
         self._drawn = self._run.drawn()
         self._tables = lru_cache(maxsize=4)(self._read_tables)
-        self._files = WrittenFiles(folder)
-        self._files.check([CORRECTIONS], ", and read it as annotations from there", adopt=False)
-        self._stale = ""
+        self._file = CorrectionsFile(folder)
+        self._last_kept: int | None = None
         self._read_on()
         if self._acts.next_number > 1:
-            self._write_corrections()
+            self._file.write(self.corrections)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -105,9 +102,19 @@ class ReviewSession:
         return self._run.threshold
 
     @property
+    def boxes(self) -> bool | None:
+        """Whether the run finds boxes; None where it found nothing."""
+        return self._run.boxes
+
+    @property
     def stale(self) -> str:
         """Why `corrections.csv` lacks what was done last; empty where it does not."""
-        return self._stale
+        return self._file.stale
+
+    @property
+    def last_kept(self) -> int | None:
+        """The number of the act that was kept when `act` was called last; None where there was nothing to keep."""
+        return self._last_kept
 
     @property
     def images(self) -> list[ReviewedImage]:
@@ -153,6 +160,17 @@ class ReviewSession:
         self._read_on()
         return list(self._standing[image].objects(self._tables(image)))
 
+    def last_act(self, image: str) -> int | None:
+        """Return the number of the act of an image that would be undone next; None where nothing was done in it.
+
+        Raises:
+            ValueError: no such image.
+        """
+        self._check_image(image)
+        self._read_on()
+        last = self._standing[image].last
+        return None if last is None else last.number
+
     def estimate(self) -> dict[str, Any] | None:
         """Return totals estimated from the reviewed windows, as `survey.json` has them; None without a survey."""
         found = None if self._estimate is None else self._estimate(self.corrections)
@@ -164,7 +182,8 @@ class ReviewSession:
         Args:
             asked: `act` (`add`, `accept`, `reject`, `relabel`, `move`, `done`, `reopen` or `undo`), `image`, and what
                 the act needs: `id`; `x`, `y`, `w`, `h`; `label`; `window` (row, column, height, width) and, of `done`,
-                `objects`, the list of what is in it (none for all that was found or that a person said is there).
+                `objects`, the list of what is in it (none for all that was found or that a person said is there); of
+                `undo`, `of`, the number of the act that is meant (none for the image's last, whoever did it).
 
         Returns:
             The object as it is now; None where the act is of no object, or it is gone.
@@ -178,37 +197,46 @@ class ReviewSession:
         if not is_kind(kind):
             raise ValueError(f"there is no act {str(kind)[:40]!r}; acts are {', '.join(KINDS)}")
         assert isinstance(image, str)
+        self._last_kept = None
         with self._acts.locked():
             self._read_on()
-            act = self._undone(image) if kind == "undo" else self._asked(image).act(kind, asked)
+            act = self._undone(image, asked.get("of")) if kind == "undo" else self._asked(image).act(kind, asked)
             if act.kind == "reopen" and act.window not in self._standing[image].windows:
                 return None
             before = self._windows_of(image)
             self._acts.append(act)
             self._standing[image].apply(act)
-            if self._stale or self._windows_of(image) != before:
-                self._keep_corrections()
+            self._last_kept = act.number
+            if self._file.stale or self._windows_of(image) != before:
+                self._file.keep(self.corrections)
         return self._now(image, act)
 
     def _asked(self, image: str) -> Asked:
         """Return what an act on an image may refer to."""
-        objects = {each.id: each for each in self._standing[image].objects(self._tables(image))}
+        for name in self._asked_last - {image}:
+            self._standing[name].forget()
+        self._asked_last = {image}
         return Asked(
             number=self._acts.next_number,
             at=_now(),
             image=image,
             shape=self._images[image].shape,
             classes=self.classes,
-            objects=objects,
+            objects=self._standing[image].by_id(self._tables(image)),
             boxes=self._boxes(image),
             found=self._run.found(image),
         )
 
-    def _undone(self, image: str) -> Act:
-        """Return the act that undoes the last one of an image."""
+    def _undone(self, image: str, meant: object) -> Act:
+        """Return the act that undoes the last one of an image, which must be the one that is meant where one is."""
         last = self._standing[image].last
         if last is None:
             raise ValueError(f"nothing was done in {image} that could be undone")
+        if meant is not None and meant != last.number:
+            raise ValueError(
+                f"nothing is undone: another page did something in {image} since ({last.words}); undo it there, or "
+                "load this page anew to undo it here"
+            )
         return Act(self._acts.next_number, _now(), image, "undo", of=last.number)
 
     def _now(self, image: str, act: Act) -> ReviewObject | None:
@@ -241,20 +269,6 @@ class ReviewSession:
 
     def _windows_of(self, image: str) -> dict[Window, list[ReviewObject]]:
         return {window: list(each.objects.values()) for window, each in self._standing[image].windows.items()}
-
-    def _keep_corrections(self) -> None:
-        """Write `corrections.csv` after an act that is kept already; what goes wrong is told, and tried again."""
-        try:
-            self._write_corrections()
-            self._stale = ""
-        except (OSError, ValueError) as error:
-            self._stale = f"what you did is kept, but {CORRECTIONS} could not be written: {error}"
-            logger.warning("%s", self._stale)
-
-    def _write_corrections(self) -> None:
-        """Write `corrections.csv` anew, unless a person changed it."""
-        self._files.check([CORRECTIONS], ", and read it as annotations from there", adopt=False)
-        self._files.write({CORRECTIONS: corrections_bytes(self.corrections)})
 
     def _check_image(self, image: Any) -> None:
         if not isinstance(image, str) or image not in self._images:

@@ -1,6 +1,8 @@
 """`Standing`: the objects and reviewed windows of one image, as the acts of a person leave them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from detect.imagery.windows import Window
@@ -38,9 +40,15 @@ class Standing:
     acts: list[Act] = field(default_factory=list)
     said: dict[str, ReviewObject] = field(default_factory=dict)
     windows: dict[Window, Finished] = field(default_factory=dict)
+    _known: dict[str, ReviewObject] | None = None
+    _known_of: Sequence[ReviewObject] = ()
 
     def apply(self, act: Act) -> None:
         """Take an act into account; one that undoes another makes all of it anew."""
+        if act.kind == "undo" or act.window is not None:
+            self.forget()
+        elif self._known is not None and act.after is not None:
+            self._known[act.after.id] = act.after
         if act.kind == "undo":
             kept = [each for each in self.acts if each.number != act.of]
             self.acts, self.said, self.windows = [], {}, {}
@@ -85,7 +93,7 @@ class Standing:
             tables: what the run found, and candidates.
         """
         named = set()
-        latest = sorted(self.windows.items(), key=lambda each: -each[1].number)
+        latest = _Latest(self.windows, self.shape)
         for each in tables:
             named.add(each.id)
             yield self.said.get(each.id) or self._told(each, latest)
@@ -94,11 +102,47 @@ class Standing:
             if each.id not in named:
                 yield self.said.get(each.id) or replace(each, status="accepted")
 
-    def _told(self, found: ReviewObject, latest: Sequence[tuple[Window, Finished]]) -> ReviewObject:
+    def by_id(self, tables: Sequence[ReviewObject]) -> Mapping[str, ReviewObject]:
+        """Return all objects by id, as `objects` yields them; they are kept, so that act upon act takes no time for it.
+
+        Args:
+            tables: what the run found, and candidates; the same sequence as long as that is so.
+        """
+        if self._known is None or self._known_of is not tables:
+            self._known, self._known_of = {each.id: each for each in self.objects(tables)}, tables
+        return self._known
+
+    def forget(self) -> None:
+        """Free the memory of what `by_id` keeps."""
+        self._known, self._known_of = None, ()
+
+    def _told(self, found: ReviewObject, latest: "_Latest") -> ReviewObject:
         """Return an object of the tables of which nothing was said, with what the latest window that it is in says."""
-        for window, finished in latest:
-            if found.inside(window, self.shape):
-                if found.id in finished.objects:
-                    return replace(found, status="accepted")
-                return replace(found, status="rejected") if found.status == "found" else found
-        return found
+        finished = latest.of(found)
+        if finished is None:
+            return found
+        if found.id in finished.objects:
+            return replace(found, status="accepted")
+        return replace(found, status="rejected") if found.status == "found" else found
+
+
+class _Latest:
+    """The reviewed windows of an image, the latest first, found by squares that are as large as the largest of them."""
+
+    def __init__(self, windows: Mapping[Window, Finished], shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._side = max((max(each.height, each.width) for each in windows), default=1)
+        self._squares: dict[tuple[int, int], list[tuple[Window, Finished]]] = defaultdict(list)
+        for window, finished in sorted(windows.items(), key=lambda each: -each[1].number):
+            for row in range(window.row // self._side, (window.row_stop - 1) // self._side + 1):
+                for col in range(window.col // self._side, (window.col_stop - 1) // self._side + 1):
+                    self._squares[row, col].append((window, finished))
+
+    def of(self, found: ReviewObject) -> Finished | None:
+        """Return the latest window that an object is in; None where it is in none."""
+        row, col = (
+            math.floor(min(at, math.nextafter(side, 0)) / self._side)
+            for at, side in ((found.y, self._shape[0]), (found.x, self._shape[1]))
+        )
+        inside = (each for window, each in self._squares.get((row, col), ()) if found.inside(window, self._shape))
+        return next(inside, None)

@@ -55,6 +55,15 @@ def test_a_summary_counts_by_class_and_image_with_sizes_and_spacing(read: Callab
     assert "- rows that are there twice count once: line 5 (as line 4)" in text
 
 
+def test_images_without_a_side_are_told_where_others_have_one(read: Callable[..., Annotations]) -> None:
+    """As of corrections beside a table with a split: `named_sides` trains on them."""
+    found = read("a.png,10,10,20,30,cow,val\nb.png,10,10,20,30,cow,\n")
+    assert short_summary(found).splitlines()[-1] == (
+        "sides of the split: val 1 images, 1 objects; without a side (corrections have none), so for training unless "
+        "data.split names them, 1 images, 1 objects"
+    )
+
+
 def test_points_nothing_and_many_images(folder: Path) -> None:
     path = folder / "t.csv"
     path.write_text("image,x,y,label\n" + "".join(f"{i}.png,1,1,t\n" for i in range(MOST_IMAGES + 5)))

@@ -18,9 +18,9 @@ from detect.reporting.output.records import Record, signature
 from detect.reporting.tables import counts_table, write_table
 from detect.reporting.writing import write_json
 from detect.reviewing.doorkeeper import Doorkeeper
-from detect.reviewing.opened import OpenImages
 from detect.reviewing.server import ReviewServer
 from detect.reviewing.session import ReviewSession
+from detect.reviewing.tiles.opened import OpenImages
 
 ONE, HOSTILE = "a/one.png", "b<img src=x onerror=alert(1)>'&.png"
 CLASSES = ("cow", "</script><b>sheep")

@@ -10,8 +10,9 @@ import uvicorn
 
 from detect.reviewing.doorkeeper import Doorkeeper
 from detect.reviewing.listening import listen
+from detect.reviewing.session import ReviewSession
 from tests.reviewing.browser import CHROMIUM, Browser, browser
-from tests.reviewing.conftest import CLASSES, HOSTILE, acts_of
+from tests.reviewing.conftest import CLASSES, HOSTILE, ONE, acts_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -201,6 +202,21 @@ def test_undo_goes_back_to_the_window_of_the_act(page):
     assert page.acted(2)["of"] == 1
     page.shows("place", "Window 1 of 3")
     page.shows("progress", "0 of 3")
+
+
+def test_undo_leaves_alone_what_another_page_did_and_says_so(page, folder):
+    other = ReviewSession(folder)
+    page.browser.key("j")
+    page.browser.key("x")
+    assert page.acted(1)["act"] == "reject"
+    other.act({"act": "add", "image": ONE, "x": 410, "y": 20, "label": CLASSES[0]})
+    page.browser.key("z")
+    page.shows("trouble", "another page did something in")
+    assert len(acts_of(folder)) == 2
+    other.act({"act": "undo", "image": ONE, "of": 2})
+    page.browser.key("z")
+    assert page.acted(4)["of"] == 1
+    page.browser.errors.clear()  # the browser's own words of the answer 400
 
 
 def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):

@@ -102,7 +102,7 @@ def test_corrections_that_cannot_be_written_are_told_with_the_act(client, sessio
     """The act is kept: the page must not say that it is lost, or it is done twice."""
     name = session.images[0].name
     done = {"act": "done", "image": name, "window": [0, 0, 50, 50], "objects": []}
-    assert client.post("/secret/api/acts", json=done).json() == {"object": None, "trouble": ""}
+    assert client.post("/secret/api/acts", json=done).json() == {"object": None, "trouble": "", "number": 1}
     path = session.folder / "corrections.csv"
     path.write_text(path.read_text() + "\n")
     answer = client.post("/secret/api/acts", json={**done, "window": [50, 0, 50, 50]})

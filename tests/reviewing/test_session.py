@@ -169,6 +169,20 @@ def test_undo_takes_back_one_act_after_the_other(folder: Path, seed: int) -> Non
         act(session, "undo")
 
 
+def test_an_act_is_undone_by_its_number_and_not_that_of_another_page(folder: Path) -> None:
+    one, other = ReviewSession(folder), ReviewSession(folder)
+    act(one, "accept", id=COW)
+    assert (one.last_kept, one.last_act(A), one.last_act(B)) == (1, 1, None)
+    act(other, "reject", id=SHEEP)
+    with pytest.raises(ValueError, match=r"another page did something in a\.png since \(act 2: reject sheep"):
+        act(one, "undo", of=1)
+    assert one.last_kept is None and statuses(one)[SHEEP] == "rejected"
+    act(other, "undo", of=2)
+    act(one, "undo", of=1)
+    assert statuses(one) == {COW: "found", FAINT: "candidate", SHEEP: "found"}
+    assert act(one, "reopen", window=WINDOW) is None and one.last_kept is None
+
+
 def test_a_torn_last_line_is_dropped_and_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     session = ReviewSession(folder)
     act(session, "accept", id=COW)
@@ -335,7 +349,7 @@ def test_a_window_that_was_undone_is_no_correction_after_a_crash(folder: Path, m
     session = ReviewSession(folder)
     act(session, "done", window=WINDOW)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(session, "_write_corrections", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(session._file, "write", lambda corrections: (_ for _ in ()).throw(KeyboardInterrupt))
         act(session, "undo")
     assert len(read_corrections(folder / "corrections.csv").windows) == 1
     ReviewSession(folder)

@@ -16,9 +16,9 @@ from detect.labels.corrections import corrections_bytes
 from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
 from detect.reviewing.listening import listen, serve
-from detect.reviewing.opened import OpenImages
 from detect.reviewing.server import ReviewServer
 from detect.reviewing.session import ReviewSession
+from detect.reviewing.tiles.opened import OpenImages
 
 logger = logging.getLogger("detect.review")
 
@@ -37,7 +37,7 @@ def review(settings: ReviewSettings) -> None:
     if not session.images:
         raise ValueError(f"predictions={folder}: the run counted no image, so there is nothing to look at")
     files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
-    opened = OpenImages(files, settings.memory)
+    opened = OpenImages(files, settings.memory, PredictionPaths(folder).state)
     before = session.corrections
     with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
         _log(session)

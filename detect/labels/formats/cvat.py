@@ -18,12 +18,19 @@ from detect.labels.reading.shapes import (
     numbers_of,
     pairs_of,
 )
+from detect.labels.reading.task_states import TaskState
 from detect.labels.reading.xml_documents import XmlDocument, first_element
 
 SHAPES = {"box", "points", "polygon", "ellipse", "mask"}
 """Elements that are objects; the box of a mask is the one that CVAT states."""
 
-_NO_OBJECTS = {"polyline": "lines", "tag": "tags of whole images", "cuboid": "cuboids", "skeleton": "skeletons"}
+NO_OBJECTS = "{} are no objects and are not read"
+"""What is told of other elements."""
+
+TAGS = "tags of whole images"
+"""What is said of tags, which `cvat_states` has."""
+
+_NO_OBJECTS = {"polyline": "lines", "tag": TAGS, "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
 def is_cvat(path: Path) -> bool:
@@ -66,14 +73,34 @@ def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
     return drawings.finished()
 
 
+def cvat_states(path: Path) -> list[TaskState]:
+    """Return what a file says of each of its images: its size and tags; whether a person looked at it, it does not say.
+
+    Raises:
+        AnnotationError: the file is damaged.
+    """
+    document = XmlDocument(path)
+    states = []
+    for image in document.root.findall("image"):
+        name, _ = image_names(image.get("name", "").strip(), path, None)
+        tags = frozenset(each.get("label", "").strip() for each in image.findall("tag"))
+        states.append(TaskState(name, None, _size(image), tags))
+    return states
+
+
+def _size(image: ElementTree.Element) -> tuple[int, int] | None:
+    """Return the (height, width) that an image states, None without."""
+    sides = image.get("height", ""), image.get("width", "")
+    stated = all(side.isascii() and side.isdecimal() and 0 < len(side) < 9 for side in sides)
+    return (int(sides[0]), int(sides[1])) if stated else None
+
+
 def _entry(document: XmlDocument, image: ElementTree.Element, name: str, root: Path | None) -> Entry:
     """Return the entry of an image without objects."""
     found, others = image_names(name, document.path, root)
     split = SPLITS.get(image.get("subset", "").strip().lower())
-    sides = image.get("height", ""), image.get("width", "")
-    size = (int(sides[0]), int(sides[1])) if all(side.isdecimal() and 0 < len(side) < 9 for side in sides) else None
     line, group = document.line(image), image.get("group") or None
-    return Entry(document.path, line, found, None, split=split, group=group, size=size, other_names=others)
+    return Entry(document.path, line, found, None, split=split, group=group, size=_size(image), other_names=others)
 
 
 def _drawn(document: XmlDocument, image: ElementTree.Element, problems: Problems) -> Iterator[Drawn]:
@@ -85,7 +112,7 @@ def _drawn(document: XmlDocument, image: ElementTree.Element, problems: Problems
             yield Drawn(document.line(shape), shape.get("label"), partial(_numbers, shape))
         else:
             what = _NO_OBJECTS.get(shape.tag, "other elements")
-            problems.tell(f"{what} are no objects and are not read", document.place(shape))
+            problems.tell(NO_OBJECTS.format(what), document.place(shape))
 
 
 def _numbers(shape: ElementTree.Element) -> Sequence[Numbers]:

@@ -23,6 +23,7 @@ from detect.labels.reading.shapes import (
     numbers_of,
     pairs_of,
 )
+from detect.labels.reading.task_states import TaskState
 
 _TASK_KEYS = {"annotations", "completions", "predictions"}
 _FULL = 100.0
@@ -54,13 +55,9 @@ def read_label_studio(path: Path, root: Path | None, problems: Problems) -> tupl
     Raises:
         AnnotationError: the file holds something else.
     """
-    try:
-        content = read_json(path, most_bytes=MAX_LABELS_BYTES)
-    except ValueError as error:
-        raise AnnotationError(str(error)) from error
     drawings = Drawings(problems)
     owner: dict[str, int] = {}
-    for number, task in enumerate(content if isinstance(content, list) else [content], start=1):
+    for number, task in enumerate(_tasks(path), start=1):
         place = f"{path} task {number}"
         try:
             address, results = _task(task, place, problems)
@@ -77,6 +74,40 @@ def read_label_studio(path: Path, root: Path | None, problems: Problems) -> tupl
         image = Entry(path, number, name, None, split=split, group=group, other_names=others, unit="task")
         drawings.add(image, _drawn(results, number, place, problems))
     return drawings.finished()
+
+
+def label_studio_states(path: Path) -> list[TaskState]:
+    """Return what a file says of each of its tasks that have an image: whether a person submitted it, and its size.
+
+    Raises:
+        AnnotationError: the file holds something else.
+    """
+    states, unused = [], Problems(path)
+    for task in _tasks(path):
+        try:
+            address, results = _task(task, str(path), unused)
+        except ShapeError:
+            continue
+        name, _ = image_names(served_name(address), path, None)
+        sizes = (_size(each) for each in results or ())
+        states.append(TaskState(name, results is not None, next((size for size in sizes if size), None)))
+    return states
+
+
+def _size(result: Any) -> tuple[int, int] | None:
+    """Return the (height, width) of the image of a result, where it says that."""
+    content, value = result if isinstance(result, dict) else {}, _value(result)
+    given = [content.get(name) or value.get(name) for name in ("original_height", "original_width")]
+    height, width = (each if isinstance(each, int) and not isinstance(each, bool) else None for each in given)
+    return None if height is None or width is None else (height, width)
+
+
+def _tasks(path: Path) -> list[Any]:
+    try:
+        content = read_json(path, most_bytes=MAX_LABELS_BYTES)
+    except ValueError as error:
+        raise AnnotationError(str(error)) from error
+    return content if isinstance(content, list) else [content]
 
 
 def _task(task: Any, place: str, problems: Problems) -> tuple[str, Sequence[Any] | None]:

@@ -43,7 +43,7 @@ JOURNAL = "journal.jsonl"
 CANDIDATE_RECORDS = "candidates.jsonl"
 OWN_FACTS = "facts.json"
 LOCK = "lock"
-WRITTEN = "written.json"
+WRITTEN, WRITTEN_LOCK = "written.json", "written.lock"
 
 RESULT_FILES = (COUNTS, DETECTIONS, FAILURES, AREAS, RUN_FACTS, REPORT, SCORES, SURVEY, RANKED)
 """The files of an output folder that a run replaces, or removes as they were of other counts."""
@@ -57,7 +57,7 @@ PICTURE_FOLDERS = (HEATMAPS, OVERLAYS)
 
 
 STATE_FILES = (SETTINGS, JOURNAL, CANDIDATE_RECORDS, OWN_FACTS, WRITTEN)
-"""The files of the state folder that a run which starts afresh removes, in this order; the lock stays."""
+"""The files of the state folder that a run which starts afresh removes, in this order; the locks stay."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,11 @@ class PredictionPaths:
     def written(self) -> Path:
         """The hashes of the files that runs wrote."""
         return self.state / WRITTEN
+
+    @property
+    def written_lock(self) -> Path:
+        """The file that a process locks while it changes those hashes and the files that they are of."""
+        return self.state / WRITTEN_LOCK
 
     @property
     def lock(self) -> Path:

@@ -88,6 +88,47 @@ class DrawnSurvey:
         prints = {name: each.footprint for name, each in self.run.records.items() if each.footprint is not None}
         return shared_ground(list(ground_outlines(prints).values())) if len(prints) > 1 else 0.0
 
+    @cached_property
+    def counted(self) -> dict[str, Detections]:
+        """What the run counted of what the survey is of, by image."""
+        return self._surveyed(self.run.found)
+
+    def hits(self, place: int, true: Detections) -> NDArray[np.int64]:
+        """Count the found objects of a reviewed window that are there, whatever class they were given.
+
+        A review asks again after each window; of those that are as they were, the answer is kept.
+
+        Args:
+            place: of the window.
+            true: the objects that a person says are in it.
+
+        Returns:
+            (K,) by their classes, those of `true`.
+        """
+        known = self._hits.get(place)
+        asked = true.classes, true.xy.tobytes()
+        if known is None or known[0] != asked:
+            inside = self._counted_in.get(place, Detections.empty(())).with_classes(true.classes)
+            match = self.run.criterion.match(inside, true)
+            labels = inside.label[match.found_index]
+            known = self._hits[place] = asked, np.bincount(labels, minlength=len(true.classes)).astype(np.int64)
+        return known[1]
+
+    @cached_property
+    def _hits(self) -> dict[int, tuple[tuple[tuple[str, ...], bytes], NDArray[np.int64]]]:
+        """The last answer of `hits` for each window, behind what it depends on."""
+        return {}
+
+    @cached_property
+    def _counted_in(self) -> dict[int, Detections]:
+        """What the run counted in each window in which it counted something."""
+        return {
+            place: found[places == place]
+            for name, found in self.counted.items()
+            for places in [self.windows.find(name, found.xy)]
+            for place in np.unique(places).tolist()
+        }
+
     @property
     def tasks(self) -> list[tuple[str, Window]]:
         """The windows to review, each once, in order of their draw."""
@@ -117,7 +158,7 @@ class DrawnSurvey:
         reviewed = covered_windows(self.windows, said) & (self.area > 0)
         names = [name for name in said.images if name in self.run.records]
         true = self._surveyed({name: said.objects(name) for name in names})
-        return SurveyState(self, self.classes(corrections), reviewed, true, self._surveyed(self.run.found))
+        return SurveyState(self, self.classes(corrections), reviewed, true, self.counted)
 
     def facts(self, corrections: Corrections) -> dict[str, Any]:
         """Return what the corrections tell of the totals, as `survey.json` has it."""
@@ -152,15 +193,12 @@ class SurveyState:
 
     def _hits(self) -> NDArray[np.int64]:
         """Count the found objects that are there, whatever class they were given, in each reviewed window by itself."""
-        windows, criterion = self.survey.windows, self.survey.run.criterion
+        windows = self.survey.windows
         hits = np.zeros((len(windows), len(self.classes)), np.int64)
-        for name in self.true:
-            found, true = (each[name].with_classes(self.classes) for each in (self.found, self.true))
-            places, wanted = windows.find(name, found.xy), windows.find(name, true.xy)
+        for name, objects in self.true.items():
+            true, wanted = objects.with_classes(self.classes), windows.find(name, objects.xy)
             for place in np.flatnonzero(self.reviewed & windows.of_image(name)).tolist():
-                inside = found[places == place]
-                match = criterion.match(inside, true[wanted == place], same_class=False)
-                np.add.at(hits[place], inside.label[match.found_index], 1)
+                hits[place] = self.survey.hits(place, true[wanted == place])
         return hits
 
     def facts(self) -> dict[str, Any]:

@@ -55,8 +55,8 @@ async function readSession() {
 }
 
 async function readObjects() {
-  const { objects, reviewed } = await get(`api/images/${review.image}`);
-  Object.assign(review, { objects: objects.map(objectOf), reviewed });
+  const { objects, reviewed, last } = await get(`api/images/${review.image}`);
+  Object.assign(review, { objects: objects.map(objectOf), reviewed, last });
   if (review.chosen === null) review.selected = null;
 }
 
@@ -97,12 +97,12 @@ function source(image) {
   return { width, height, tileSize: review.session.tile, minLevel: 0, maxLevel, getTileUrl };
 }
 
-const history = []; // the photograph and the window of each act, for undo
+const history = []; // the photograph, the window and the number of each act, for undo
 
 async function send(act, facts) {
   const answer = await post("api/acts", { act, image: review.shape.name, ...facts });
   review.stale = answer.trouble;
-  history.push({ image: review.image, task: review.task });
+  if (answer.number !== null) history.push({ image: review.image, task: review.task, number: answer.number });
   return answer;
 }
 
@@ -196,8 +196,9 @@ const acts = {
   },
   undo: () =>
     inTurn(async () => {
-      const { image, task } = history.at(-1) ?? review;
-      review.stale = (await post("api/acts", { act: "undo", image: review.session.images[image].name })).trouble;
+      const { image, task, number } = history.at(-1) ?? { ...review, number: review.last };
+      if (number === null) return acts.say("Nothing was done in this photograph that could be undone.");
+      review.stale = (await post("api/acts", { act: "undo", image: review.session.images[image].name, of: number })).trouble;
       history.pop();
       await readSession();
       if (image !== review.image || task !== review.task) await show(image, task);

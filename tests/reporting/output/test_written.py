@@ -1,6 +1,10 @@
 """A table that a person changed is known; one that a killed run left is not taken for such."""
 
 import logging
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,3 +115,60 @@ def test_a_run_that_starts_afresh_knows_the_files_of_a_person_still(tmp_path):
     files.check(["corrections.csv"], adopt=False)
     files.keep([])
     assert files.names() == [] and not files.path.exists()
+
+
+def test_what_threads_write_at_once_is_all_recorded_and_no_false_alarm(tmp_path: Path) -> None:
+    """Four threads write their own file and one that all write, 20 times, and look at both as they do."""
+    wrong = []
+
+    def write(number: int) -> None:
+        try:
+            files = WrittenFiles(tmp_path)
+            for i in range(20):
+                files.write({f"{number}.csv": bytes([i]), "all.csv": bytes([number, i])})
+                files.check([f"{number}.csv", "all.csv"], adopt=False)
+                files.write_made(f"{number}.gpkg", lambda part, i=i: part.write_bytes(bytes([i])))  # type: ignore[misc]
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    names = ["all.csv", *(f"{i}.{ending}" for i in range(4) for ending in ("csv", "gpkg"))]
+    assert not wrong and sorted(WrittenFiles(tmp_path).names()) == sorted(names)
+    WrittenFiles(tmp_path).check(names, adopt=False)
+
+
+CODE = """
+import sys
+from pathlib import Path
+from detect.reporting.output.written import WrittenFiles
+for i in range(30):
+    WrittenFiles(Path(sys.argv[1])).write({sys.argv[2]: bytes([i])})
+"""
+
+
+def test_what_processes_write_at_once_is_all_recorded(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CODE, str(tmp_path)]
+    running = [subprocess.Popen([*command, name], env={**os.environ}) for name in ("corrections.csv", "survey.json")]
+    assert [each.wait(60) for each in running] == [0, 0]
+    WrittenFiles(tmp_path).check(["corrections.csv", "survey.json"], adopt=False)
+
+
+def test_who_waits_too_long_for_another_process_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written, "WAIT_S", 0.05)
+    files = WrittenFiles(tmp_path)
+    with files._alone(), pytest.raises(OSError, match=r"another process has written there"):
+        WrittenFiles(tmp_path).write({"counts.csv": b"1"})
+    assert not (tmp_path / "counts.csv").exists()
+
+
+def test_a_lock_that_leads_elsewhere_is_refused_and_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("another's")
+    (tmp_path / "out/.run").mkdir(parents=True)
+    (tmp_path / "out/.run/written.lock").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(ValueError, match=r"leads out of"):
+        WrittenFiles(tmp_path / "out").write({"counts.csv": b"1"})
+    assert (tmp_path / "secret.txt").read_text() == "another's"

@@ -15,7 +15,9 @@ from tests.reporting.survey.runs import review, scene, write_run
 def reviewed(tmp_path):
     truth = {"a.jpg": scene(0), "b.jpg": scene(1)}
     folder = write_run(tmp_path / "run", truth)
-    settings = SurveySettings(folder, 20, None, (), None, None, (), None, 0.03, None)
+    settings = SurveySettings(
+        folder, 20, None, (), None, None, (), None, 0.03, None, None, None, "", None, None, (), False
+    )
     survey(settings, folder)
     review(folder, drawn_survey(folder), truth)
     survey(settings, folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from detect.reviewing.scene_tiles import ClosedError, SceneTiles, Tile
+from detect.reviewing.tiles.scene_tiles import ClosedError, SceneTiles, Tile
 
 T = TypeVar("T")
 
@@ -34,10 +34,12 @@ class OpenImages:
     Args:
         files: each image's file and, where there is one, a small picture of it.
         most_bytes: that all open images together may take, unless one alone takes as much.
+        scratch: folder for nameless files of images that are decoded whole and are too large for memory.
     """
 
-    def __init__(self, files: Sequence[tuple[Path, Path | None]], most_bytes: int) -> None:
+    def __init__(self, files: Sequence[tuple[Path, Path | None]], most_bytes: int, scratch: Path | None = None) -> None:
         self.files = files
+        self.scratch = scratch
         self.most_bytes = most_bytes
         self._open: OrderedDict[int, SceneTiles] = OrderedDict()
         self._tiles: OrderedDict[TileAddress, Tile] = OrderedDict()
@@ -93,7 +95,7 @@ class OpenImages:
                 if image in self._open:
                     self._open.move_to_end(image)
                     return self._open[image]
-            made = SceneTiles(self.files[image][0], self.most_bytes, self.files[image][1])
+            made = SceneTiles(self.files[image][0], self.most_bytes, self.files[image][1], self.scratch)
             with self._lock:
                 self._open[image] = made
                 gone = []

@@ -1,6 +1,8 @@
-"""Tiles of one image, cut from its file when they are asked for; nothing is written."""
+"""Tiles of one image, cut from its file when they are asked for; nothing is written that outlasts the process."""
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,14 +15,19 @@ from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.windows import Window
 from detect.reporting.pictures.colours import Span, hatch, span_of, to_display
-from detect.reviewing.overview import FACTOR, Overview, Picture, cut
-from detect.reviewing.pyramid import TILE_PX, Pyramid, reduced_shape
+from detect.reviewing.tiles.cutting import Picture, cut
+from detect.reviewing.tiles.decoding import cell_of, in_strips, room_for_copy, way_of
+from detect.reviewing.tiles.overview import CELL_PX, COARSE, FINE, Overview
+from detect.reviewing.tiles.pyramid import TILE_PX, Pyramid, reduced_shape
 
 QUALITY = 90
 """JPEG quality of a tile."""
 
 SAMPLED, SAMPLE_PX = 8, 64
 """Squares along each axis by whose pixels 16-bit images are stretched, and their side."""
+
+QUIET_S, MOST_PAUSE_S = 0.2, 2.0
+"""A part of the overview is read when no tile was for so long, or after it has waited for so long."""
 
 MOST_THUMBNAIL_PX = 4096
 """Longest side of a small picture that stands in for an overview."""
@@ -41,34 +48,39 @@ class Tile:
 class SceneTiles:
     """An image, open to cut tiles from; several threads may ask at once.
 
-    Of an image whose parts can be read alone, a tile is read from the file, reduced by up to 4; coarser ones come from
-    the overviews in the file, or from one that is made in memory when the image is opened, which reads it once. Until
-    that is there, a small picture stands in. JPEG and PNG are decoded whole and kept in memory.
+    Of an image whose parts can be read alone, a tile is read from the file, reduced by up to 2 or 4; coarser ones come
+    from the overviews in the file, or from one that is made in memory when the image is opened, which reads it once.
+    Until that is there, a small picture stands in. JPEG and PNG are decoded whole and kept in memory, and so are TIFFs
+    of long strips; what is too large for that is decoded into a nameless file (`decoding`), in the background.
 
     Args:
         path: the image.
         most_bytes: that it may take in memory.
         thumbnail: a small picture of it, None without one.
+        scratch: folder for a nameless file; None takes the system's.
 
     Attributes:
-        nbytes: that it takes in memory.
+        nbytes: that it takes in memory and in a nameless file.
 
     Raises:
         SceneError: it cannot be read, or would take more memory.
     """
 
-    def __init__(self, path: Path, most_bytes: int, thumbnail: Path | None = None) -> None:
+    def __init__(self, path: Path, most_bytes: int, thumbnail: Path | None = None, scratch: Path | None = None) -> None:
         self.scene = open_scene(path)
         self.pyramid = Pyramid(self.scene.shape)
         self._lock = threading.Lock()
         self._closed = False
+        self._read_last = -math.inf
         self._reader = _opened(self.scene)
         self.nbytes = 0
-        if not self.scene.windowed:
+        way = way_of(self._reader, most_bytes)
+        self._copy = room_for_copy(self.scene, scratch) if way == "copy" else None
+        if way == "memory":
             self.nbytes = self._reader.nbytes
             _check_room(path, self.nbytes, most_bytes)
             self._reader.hold()
-        self._spans = self._spans_of_samples()
+        self._spans = sampled_spans(self._reader)
         self._small = None if thumbnail is None else _small_picture(thumbnail)
         self._overview = self._start_overview(most_bytes)
 
@@ -82,7 +94,13 @@ class SceneTiles:
         """
         window, factor = self.pyramid.window(level, col, row), self.pyramid.factor(level)
         shape = reduced_shape(window, factor)
-        if self._overview is None or factor < FACTOR:
+        fine = self._overview is None or factor < self._overview.factor
+        kept = self._copy.cut(window, shape) if self._copy is not None and fine else None
+        if self._closed:
+            raise ClosedError
+        if kept is not None:
+            return Tile(_jpeg(kept), True)
+        if self._overview is None or (fine and self._copy is None):
             return Tile(_jpeg(self._read(window, shape)), True)
         if self._overview.ready:
             return Tile(_jpeg(self._overview.cut(window, shape)), True)
@@ -93,7 +111,13 @@ class SceneTiles:
 
     @property
     def ready(self) -> bool:
-        """Whether every tile is the image's own."""
+        """Whether every tile is the image's own.
+
+        Raises:
+            SceneError: some never will be: the file is damaged.
+        """
+        if self._overview is not None and self._overview.error:
+            raise SceneError(f"{self.scene.path}: {self._overview.error}")
         return self._overview is None or self._overview.ready
 
     def close(self) -> None:
@@ -105,35 +129,35 @@ class SceneTiles:
             self._reader.__exit__(None, None, None)
 
     def _read(self, window: Window, shape: tuple[int, int]) -> Picture:
-        """Return a window reduced to a shape, as a picture."""
+        """Return a window reduced to a shape, as a picture; the overview waits meanwhile."""
+        self._read_last = time.monotonic()
         with self._lock:
             if self._closed:
                 raise ClosedError
             pixels = self._reader.reduced(window, shape)
+        self._read_last = time.monotonic()
         return self._shown(pixels)
+
+    def _wait_for_quiet(self) -> None:
+        """Wait until no tile was read from the file for a while, so that the overview does not hold up a pan."""
+        begun = now = time.monotonic()
+        while now < begun + MOST_PAUSE_S and now < self._read_last + QUIET_S and not self._closed:
+            time.sleep(QUIET_S / 4)
+            now = time.monotonic()
 
     def _shown(self, pixels: NDArray[np.generic]) -> Picture:
         return to_display(pixels, nodata=self.scene.nodata, spans=self._spans)
 
-    def _spans_of_samples(self) -> list[Span]:
-        """Return what becomes black and white in each band, by squares spread over the image."""
-        if self.scene.dtype == "uint8":
-            return [None] * len(self._reader.bands)
-        parts = []
-        for window in _spread(self.scene.shape):
-            pixels, valid = self._reader.read_valid(window)
-            parts.append(pixels[:, valid])
-        return [span_of(values, self.scene.nodata) for values in np.concatenate(parts, axis=1)]
-
     def _start_overview(self, most_bytes: int) -> Overview | None:
-        """Begin to make the overview of an image that needs one."""
+        """Begin to make the overview of an image that needs one, and to keep all of its pixels where there is room."""
         held = self._reader.resident
         reduced = 1 if held else max(self._reader.overviews, default=1)
-        if max(self.scene.shape) <= TILE_PX * reduced * (FACTOR // 2):
+        if self._copy is None and max(self.scene.shape) <= TILE_PX * reduced * (COARSE // 2):
             return None
         reader, lock = (self._reader, self._lock) if held else (_opened(self.scene), threading.Lock())
 
         def read(window: Window, shape: tuple[int, int]) -> Picture:
+            self._wait_for_quiet()
             with lock:
                 pixels = reader.reduced(window, shape)
             return self._shown(pixels)
@@ -142,9 +166,14 @@ class SceneTiles:
             if reader is not self._reader:
                 reader.__exit__(None, None, None)
 
-        made = Overview(self.scene.shape, read, done, str(self.scene.path))
+        room = 3 * self.scene.shape[0] * self.scene.shape[1] // FINE**2
+        factor = FINE if room <= most_bytes // 8 else COARSE
+        wide = cell_of(self._reader.blocks, self.scene.shape[1], CELL_PX**2, factor)
+        cell = wide if in_strips(self._reader) else (CELL_PX, CELL_PX)
+        made = Overview(self.scene.shape, factor, read, done, str(self.scene.path), cell, self._copy)
         self.nbytes += made.nbytes
         _check_room(self.scene.path, self.nbytes, most_bytes)
+        self.nbytes += 0 if self._copy is None else self._copy.nbytes
         made.start()
         return made
 
@@ -164,6 +193,18 @@ def _check_room(path: Path, nbytes: int, most_bytes: int) -> None:
             f"{path}: to be shown it takes {-(-nbytes >> 20)} MiB of memory, and {most_bytes >> 20} MiB are allowed; "
             "give memory=..., or make a tiled GeoTIFF with overviews of it (gdal_translate -of COG)"
         )
+
+
+def sampled_spans(reader: SceneReader) -> list[Span]:
+    """Return what becomes black and white in each band of an open image, by squares spread over it."""
+    scene = reader.scene
+    if scene.dtype == "uint8":
+        return [None] * len(reader.bands)
+    parts = []
+    for window in _spread(scene.shape):
+        pixels, valid = reader.read_valid(window)
+        parts.append(pixels[:, valid])
+    return [span_of(values, scene.nodata) for values in np.concatenate(parts, axis=1)]
 
 
 def _spread(shape: tuple[int, int]) -> list[Window]:

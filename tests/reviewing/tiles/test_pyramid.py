@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.reviewing.pyramid import TILE_PX, Pyramid, reduced_shape
+from detect.reviewing.tiles.pyramid import TILE_PX, Pyramid, reduced_shape
 
 
 @pytest.mark.parametrize("side, top", [(1, 0), (2, 1), (3, 2), (256, 8), (257, 9), (32768, 15)])
