@@ -173,7 +173,7 @@ def pan(client: Client, image: int, pyramid: Pyramid, level: int, way: tuple[int
         int(random.integers(0, max(1, most - part + 1))) for most, part in zip((rows, cols), VIEW[::-1], strict=True)
     )
     seen: set[tuple[int, int]] = set()
-    took = []
+    took: list[float] = []
     for step in range(steps):
         view = {(r, c) for r in range(row, row + VIEW[1]) for c in range(col, col + VIEW[0]) if r < rows and c < cols}
         asked = [f"tiles/{image}/{level}/{c}_{r}.jpg" for r, c in sorted(view - seen)]

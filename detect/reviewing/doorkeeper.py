@@ -72,8 +72,8 @@ class Doorkeeper:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
-        wrong = refusal(headers)
         token, slash, rest = scope["path"].lstrip("/").partition("/")
+        wrong = refusal(headers, entering=scope["method"] == "GET" and not rest)
         if wrong is None and not secrets.compare_digest(token.encode(), self.token.encode()):
             wrong = "the address lacks the token that detect.review printed, or has that of an earlier start"
         answering = _with_headers(send)
@@ -88,14 +88,22 @@ class Doorkeeper:
             await self.app(inner, receive, answering)
 
 
-def refusal(headers: Headers) -> str | None:
-    """Return why a request with some headers is refused; None where it is not."""
+def refusal(headers: Headers, entering: bool = False) -> str | None:
+    """Return why a request with some headers is refused; None where it is not.
+
+    Args:
+        headers: of the request.
+        entering: whether the page itself is asked for; a tab may then come to it from elsewhere, as from the file that
+            `opening` makes: who knows the token may enter, and a frame may not.
+    """
     host = headers.get("host", "")
     if host.rpartition(":")[0] not in OWN_NAMES and host not in OWN_NAMES:
         return f"the request is for the host {unquote(host)[:80]!r}, and this server is 127.0.0.1"
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":
         return f"the request comes from the page {origin[:80]!r}"
+    if entering and (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document"):
+        return None
     if headers.get("sec-fetch-site", "none") not in OWN_PAGES:
         return "the request comes from a page of another site"
     return None

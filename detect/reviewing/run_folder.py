@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from detect.imagery.files import check_inside
-from detect.imagery.scenes import open_scene
+from detect.imagery.scenes import SceneError, open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.sheets import read_sheet
-from detect.reporting.output.journal import recorded_images
+from detect.reporting.output.journal import recorded_images, recorded_sources
 from detect.reporting.output.predictions import Predictions, read_candidates, read_predictions
+from detect.reporting.output.records import signature
 from detect.reporting.tables import IMAGE, TOTAL
 from detect.reviewing.acts import MAX_PIXELS
 
@@ -59,6 +60,8 @@ class RunFolder:
         predictions = read_predictions(folder)
         self.classes = predictions.classes
         self.images = _images(folder, predictions)
+        self._shapes = {image.name: image.shape for image in self.images}
+        self._sources = recorded_sources(folder)
         self._found = read_detections(predictions.paths.detections, self.classes)
         self.threshold = _threshold(predictions.model.get("threshold"), self._found)
 
@@ -70,6 +73,29 @@ class RunFolder:
         """Return what may be an object in an image, what was found too; nothing where that was not kept."""
         kept = read_candidates(self.folder, [image], self.classes)
         return Detections.empty(self.classes) if kept is None else kept[image]
+
+    def changed(self, image: str) -> str:
+        """Return what has become of an image's file since it was counted, for a person; empty where it is as it was.
+
+        Raises:
+            ValueError: it has other sides now, so that nothing is where it was found; the message says the way out.
+        """
+        path, *counted = self._sources[image]
+        size, *now = signature(Path(path))[1:]
+        if [size, *now] == counted:
+            return ""
+        if size < 0:
+            return f"The file of {image} is gone: {path}."
+        was, shape = self._shapes[image], _shape_of(Path(path))
+        if shape not in (None, was):
+            raise ValueError(
+                f"{image} was changed since it was counted: it had {was[1]} x {was[0]} pixels, and has "
+                f"{shape[1]} x {shape[0]} now; count it again with detect.predict before it is reviewed"
+            )
+        return (
+            f"The file of {image} was changed since it was counted. If it shows something else now, count it again "
+            "with detect.predict before you review it; if it was only copied, go on."
+        )
 
     @cached_property
     def boxes(self) -> bool | None:
@@ -119,6 +145,14 @@ def _images(folder: Path, predictions: Predictions) -> tuple[RunImage, ...]:
         path, shape = recorded[name]
         images.append(RunImage(name, path, shape if all(shape) else open_scene(path).shape, int(count)))
     return tuple(images)
+
+
+def _shape_of(path: Path) -> tuple[int, int] | None:
+    """Return (height, width) of an image, None where it cannot be opened."""
+    try:
+        return open_scene(path).shape
+    except SceneError:
+        return None
 
 
 def _threshold(recorded: Any, found: dict[str, Detections]) -> float:

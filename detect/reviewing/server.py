@@ -47,15 +47,22 @@ class ReviewServer:
         opened: its images, in their order.
         title: what the page is called.
         count_anew: by a threshold that the person chose; None where that cannot be done.
+        shown: called when the page is asked for.
     """
 
     def __init__(
-        self, session: "ReviewSession", opened: OpenImages, title: str, count_anew: CountAnew | None = None
+        self,
+        session: "ReviewSession",
+        opened: OpenImages,
+        title: str,
+        count_anew: CountAnew | None = None,
+        shown: Callable[[], None] = lambda: None,
     ) -> None:
         self.session = session
         self.opened = opened
         self.title = title
         self.count_anew = count_anew
+        self.shown = shown
         self._turn = threading.Lock()
         self._names = [image.name for image in session.images]
 
@@ -80,6 +87,7 @@ class ReviewServer:
         """Return the page, which holds no data but the title."""
         from jinja2 import Environment, PackageLoader, StrictUndefined
 
+        self.shown()
         environment = Environment(
             loader=PackageLoader("detect.reviewing", "page"), autoescape=True, undefined=StrictUndefined
         )
@@ -136,16 +144,17 @@ class ReviewServer:
             labels = self._labels()
             rows = [_row(each, labels) for each in self.session.objects(name)]
             reviewed = [_corners(each.window) for each in self.session.corrections.of(name)]
-            last = self.session.last_act(name)
-        return _json({"objects": rows, "reviewed": reviewed, "last": last})
+            last, changed = self.session.last_act(name), self._changed(name)
+        return _json({"objects": rows, "reviewed": reviewed, "last": last, "changed": changed})
 
     def ready(self, request: Request) -> Response:
-        """Return whether an image's tiles are its own yet, and what keeps it from being shown."""
+        """Return whether an image's tiles are its own yet, how much was read, and what keeps it from being shown."""
         image = request.path_params["image"]
         if image >= len(self.opened.files):
             return _said("there is no such image", 404)
         try:
-            return _json({"ready": self.opened.ready(image)})
+            ready, share = self.opened.ready(image)
+            return _json({"ready": ready, "share": share})
         except OSError as error:
             return _said(str(error), 422)
 
@@ -197,6 +206,13 @@ class ReviewServer:
                 return _said(str(error), 400)
             total = sum(image.count for image in self.session.images)
         return _json({"said": f"Counted anew with the threshold {threshold:g}: {total:,} objects."})
+
+    def _changed(self, name: str) -> str:
+        """Return what has become of an image's file since it was counted; empty where it is as it was."""
+        try:
+            return self.session.changed(name)
+        except ValueError as error:
+            return str(error)
 
     def _labels(self) -> dict[str, int]:
         """Return the number of each class: those that a person may give can become more."""

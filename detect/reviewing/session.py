@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from detect.reviewing.acts_file import ActsFile
 from detect.reviewing.asking import Asked
 from detect.reviewing.corrections_file import CorrectionsFile
 from detect.reviewing.review_objects import ReviewObject, as_detections, review_objects
+from detect.reviewing.reviewed import ReviewedImage, SurveyTask
 from detect.reviewing.run_folder import RunFolder
 from detect.reviewing.standing import Standing
 
@@ -23,40 +23,6 @@ logger = logging.getLogger(__name__)
 
 Estimator = Callable[[Corrections], Mapping[str, Any] | None]
 """Estimates totals from the reviewed windows, as `survey.json` has them; None where no survey was drawn."""
-
-
-@dataclass(frozen=True)
-class ReviewedImage:
-    """An image of a run under review.
-
-    Attributes:
-        name: as the tables have it.
-        path: the image file.
-        shape: (height, width) in pixels.
-        count: how many objects the run found.
-        reviewed: how many windows of it were reviewed.
-    """
-
-    name: str
-    path: Path
-    shape: tuple[int, int]
-    count: int
-    reviewed: int
-
-
-@dataclass(frozen=True)
-class SurveyTask:
-    """A window that a survey drew.
-
-    Attributes:
-        image: the image's name.
-        window: in pixels of the file.
-        reviewed: whether reviewed windows cover it whole.
-    """
-
-    image: str
-    window: Window
-    reviewed: bool
 
 
 class ReviewSession:
@@ -160,6 +126,15 @@ class ReviewSession:
         self._read_on()
         return list(self._standing[image].objects(self._tables(image)))
 
+    def changed(self, image: str) -> str:
+        """Return what has become of an image's file since it was counted, for a person; empty where it is as it was.
+
+        Raises:
+            ValueError: no such image, or its sides are others now; the message says the way out.
+        """
+        self._check_image(image)
+        return self._run.changed(image)
+
     def last_act(self, image: str) -> int | None:
         """Return the number of the act of an image that would be undone next; None where nothing was done in it.
 
@@ -189,7 +164,7 @@ class ReviewSession:
             The object as it is now; None where the act is of no object, or it is gone.
 
         Raises:
-            ValueError: the act cannot be, in a sentence for the person.
+            ValueError: the act cannot be, in a sentence for the person; so where the photograph has other sides now.
             OSError: it cannot be kept.
         """
         image, kind = asked.get("image"), asked.get("act")
@@ -198,6 +173,7 @@ class ReviewSession:
             raise ValueError(f"there is no act {str(kind)[:40]!r}; acts are {', '.join(KINDS)}")
         assert isinstance(image, str)
         self._last_kept = None
+        self._run.changed(image)
         with self._acts.locked():
             self._read_on()
             act = self._undone(image, asked.get("of")) if kind == "undo" else self._asked(image).act(kind, asked)

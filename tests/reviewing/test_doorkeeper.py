@@ -41,6 +41,17 @@ def test_the_page_is_answered(client, headers):
     assert client.get("/secret/api/session", headers={**headers, "sec-fetch-site": "same-origin"}).status_code == 200
 
 
+def test_a_tab_may_come_to_the_page_from_a_file_with_the_token_alone_and_to_nothing_else(client):
+    """As a browser asks that a file leads to the page; a frame, a script and another path are refused as before."""
+    tab = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client.get("/secret/", headers=tab).status_code == 200
+    assert client.get("/wrong/", headers=tab).status_code == 403
+    assert client.get("/secret/api/session", headers=tab).status_code == 403
+    assert client.post("/secret/", headers=tab).status_code == 403
+    for other in ({"sec-fetch-dest": "iframe"}, {"sec-fetch-mode": "no-cors"}, {"host": "evil.example"}):
+        assert client.get("/secret/", headers={**tab, **other}).status_code == 403
+
+
 def test_every_answer_lets_the_page_load_nothing_from_elsewhere(client):
     for path in ("/secret/", "/secret/app.js", "/secret/api/session", "/secret/tiles/0/10/0_0.jpg", "/no"):
         headers = client.get(path).headers

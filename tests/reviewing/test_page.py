@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 from detect.reviewing.doorkeeper import Doorkeeper
 from detect.reviewing.listening import listen
+from detect.reviewing.opening import opener
 from detect.reviewing.session import ReviewSession
 from tests.reviewing.browser import CHROMIUM, Browser, browser
 from tests.reviewing.conftest import CLASSES, HOSTILE, ONE, acts_of
@@ -202,6 +204,30 @@ def test_undo_goes_back_to_the_window_of_the_act(page):
     assert page.acted(2)["of"] == 1
     page.shows("place", "Window 1 of 3")
     page.shows("progress", "0 of 3")
+
+
+def test_a_file_leads_to_the_page(page, tmp_path):
+    with opener(tmp_path / "review") as browser:
+        path = browser._made(page.address)
+        page.browser.open(path.as_uri())
+        page.browser.wait(f"location.href === {page.address!r}")
+        page.shows("place", "Window 1 of 3")
+    page.browser.addresses[:] = [each for each in page.browser.addresses if each != path.as_uri()]
+
+
+def test_a_photograph_that_was_changed_since_the_count_is_told(page, session):
+    assert page.browser.value("document.getElementById('changed').hidden")
+    Image.new("RGB", (800, 600)).save(session.images[0].path)
+    page.press("#windows li:nth-child(2) button")
+    page.press("#windows li:nth-child(1) button")
+    page.shows("changed", "was changed since it was counted")
+    assert not page.browser.value("document.getElementById('changed').hidden")
+
+
+def test_the_page_says_that_one_must_not_stop_when_the_interval_looks_good(page):
+    assert "as soon as the interval looks good" in page.browser.value(
+        "document.getElementById('estimate-section').innerText"
+    )
 
 
 def test_undo_leaves_alone_what_another_page_did_and_says_so(page, folder):

@@ -67,6 +67,11 @@ def test_a_tile_that_is_not_there_is_a_sentence(client, path):
     assert answer.status_code == 404 and answer.json()["error"]
 
 
+def test_an_image_of_which_all_tiles_are_its_own_is_ready(client):
+    """800 x 600 pixels need no overview."""
+    assert client.get("/secret/api/images/0/ready").json() == {"ready": True, "share": 1.0}
+
+
 def test_an_image_that_is_gone_is_a_sentence(client, session):
     session.images[1].path.unlink()
     answer = client.get("/secret/api/images/1/ready")

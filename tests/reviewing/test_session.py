@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from detect.labels.corrections import read_corrections
 from detect.reviewing.session import ReviewSession
@@ -181,6 +182,22 @@ def test_an_act_is_undone_by_its_number_and_not_that_of_another_page(folder: Pat
     act(one, "undo", of=1)
     assert statuses(one) == {COW: "found", FAINT: "candidate", SHEEP: "found"}
     assert act(one, "reopen", window=WINDOW) is None and one.last_kept is None
+
+
+def test_a_photograph_that_was_changed_is_told_and_one_of_other_sides_takes_no_act(folder: Path) -> None:
+    session = ReviewSession(folder)
+    path = session.images[0].path
+    assert session.changed(A) == "" == session.changed(B)
+    os.utime(path, (1, 1))
+    assert "was changed since it was counted" in session.changed(A)
+    act(session, "accept", id=COW)
+    Image.new("L", (90, 80)).save(path)
+    with pytest.raises(ValueError, match=r"it had 100 x 80 pixels, and has 90 x 80 now; count it again"):
+        session.changed(A)
+    with pytest.raises(ValueError, match=r"count it again"):
+        act(session, "undo")
+    path.unlink()
+    assert "is gone" in session.changed(A) and session.changed(B) == ""
 
 
 def test_a_torn_last_line_is_dropped_and_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

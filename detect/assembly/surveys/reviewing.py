@@ -3,8 +3,8 @@
 import logging
 import os
 import sys
-import webbrowser
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 from detect.assembly.folders import existing
@@ -15,7 +15,9 @@ from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.labels.corrections import corrections_bytes
 from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
+from detect.reviewing.acts_file import REVIEW
 from detect.reviewing.listening import listen, serve
+from detect.reviewing.opening import Opener, opener
 from detect.reviewing.server import ReviewServer
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tiles.opened import OpenImages
@@ -39,11 +41,17 @@ def review(settings: ReviewSettings) -> None:
     files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
     opened = OpenImages(files, settings.memory, PredictionPaths(folder).state)
     before = session.corrections
-    with closing(listen(settings.port)) as port, closing(opened), mosaics_by(MosaicRule(_above(files))):
+    with (
+        closing(listen(settings.port)) as port,
+        closing(opened),
+        opener(folder / REVIEW) as browser,
+        mosaics_by(MosaicRule(_above(files))),
+    ):
         _log(session)
-        server = ReviewServer(session, opened, folder.resolve().name, lambda value: recounted(settings, folder, value))
+        anew = partial(recounted, settings, folder)
+        server = ReviewServer(session, opened, folder.resolve().name, anew, browser.shown)
         with suppress(KeyboardInterrupt):
-            serve(server.app(), port, lambda address: _tell(address, settings.browser))
+            serve(server.app(), port, lambda address: _tell(address, browser if settings.browser else None))
     counted_anew = server.session is not session
     if counted_anew or corrections_bytes(server.session.corrections) != corrections_bytes(before):
         write_corrected(folder)
@@ -82,7 +90,14 @@ def _above(files: list[tuple[Path, Path | None]]) -> Path:
 
 
 def _log(session: ReviewSession) -> None:
-    """Log what is reviewed."""
+    """Log what is reviewed, and photographs that are not as they were counted."""
+    changed = [image.name for image in session.images if _changed(session, image.name)]
+    if changed:
+        logger.warning(
+            "review: %d photographs were changed, or are gone, since they were counted, first %s; the page says so of "
+            "each",
+            *(len(changed), changed[0]),
+        )
     drawn = session.windows
     if drawn:
         done = sum(task.reviewed for task in drawn)
@@ -94,10 +109,18 @@ def _log(session: ReviewSession) -> None:
         )
 
 
-def _tell(address: str, show: bool) -> None:
-    """Log the page's address, and open it where there is a screen."""
+def _changed(session: ReviewSession, image: str) -> bool:
+    """Return whether a photograph is not as it was when it was counted."""
+    try:
+        return bool(session.changed(image))
+    except ValueError:
+        return True
+
+
+def _tell(address: str, browser: Opener | None) -> None:
+    """Log the page's address, and open it where that is wanted and there is a screen."""
     logger.info("review: %s", address)
     logger.info("it is for this machine alone and holds a secret; Ctrl-C ends it, and nothing is lost")
     screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if show and screen and not webbrowser.open(address):
-        logger.info("no browser could be opened; open the address by hand")
+    if browser is not None and screen:
+        browser.open(address)

@@ -17,6 +17,7 @@ from detect.imagery.ground.footprints import ground_outlines, shared_ground
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections
 from detect.labels.detections import Detections
+from detect.reporting.survey.known_hits import KnownHits
 from detect.reporting.survey.said import as_points, covered_windows, joined
 from detect.reporting.survey.survey_ground import SurveyGround
 from detect.reporting.survey.survey_plan import SurveyPlan
@@ -88,47 +89,6 @@ class DrawnSurvey:
         prints = {name: each.footprint for name, each in self.run.records.items() if each.footprint is not None}
         return shared_ground(list(ground_outlines(prints).values())) if len(prints) > 1 else 0.0
 
-    @cached_property
-    def counted(self) -> dict[str, Detections]:
-        """What the run counted of what the survey is of, by image."""
-        return self._surveyed(self.run.found)
-
-    def hits(self, place: int, true: Detections) -> NDArray[np.int64]:
-        """Count the found objects of a reviewed window that are there, whatever class they were given.
-
-        A review asks again after each window; of those that are as they were, the answer is kept.
-
-        Args:
-            place: of the window.
-            true: the objects that a person says are in it.
-
-        Returns:
-            (K,) by their classes, those of `true`.
-        """
-        known = self._hits.get(place)
-        asked = true.classes, true.xy.tobytes()
-        if known is None or known[0] != asked:
-            inside = self._counted_in.get(place, Detections.empty(())).with_classes(true.classes)
-            match = self.run.criterion.match(inside, true)
-            labels = inside.label[match.found_index]
-            known = self._hits[place] = asked, np.bincount(labels, minlength=len(true.classes)).astype(np.int64)
-        return known[1]
-
-    @cached_property
-    def _hits(self) -> dict[int, tuple[tuple[tuple[str, ...], bytes], NDArray[np.int64]]]:
-        """The last answer of `hits` for each window, behind what it depends on."""
-        return {}
-
-    @cached_property
-    def _counted_in(self) -> dict[int, Detections]:
-        """What the run counted in each window in which it counted something."""
-        return {
-            place: found[places == place]
-            for name, found in self.counted.items()
-            for places in [self.windows.find(name, found.xy)]
-            for place in np.unique(places).tolist()
-        }
-
     @property
     def tasks(self) -> list[tuple[str, Window]]:
         """The windows to review, each once, in order of their draw."""
@@ -145,6 +105,16 @@ class DrawnSurvey:
             return found
         wanted = np.array([name in self.plan.classes for name in found.classes], bool)
         return found[wanted[found.label]]
+
+    @cached_property
+    def counted(self) -> dict[str, Detections]:
+        """What the run counted of what the survey is of, by image."""
+        return self._surveyed(self.run.found)
+
+    @cached_property
+    def hits(self) -> KnownHits:
+        """How many of those are there, by window, as far as it was asked."""
+        return KnownHits(self.windows, self.counted, self.run.criterion)
 
     def classes(self, corrections: Corrections) -> tuple[str, ...]:
         """Return the class names of the estimates: where all are surveyed, those that a person gave too."""
@@ -198,7 +168,7 @@ class SurveyState:
         for name, objects in self.true.items():
             true, wanted = objects.with_classes(self.classes), windows.find(name, objects.xy)
             for place in np.flatnonzero(self.reviewed & windows.of_image(name)).tolist():
-                hits[place] = self.survey.hits(place, true[wanted == place])
+                hits[place] = self.survey.hits.of(place, true[wanted == place])
         return hits
 
     def facts(self) -> dict[str, Any]:

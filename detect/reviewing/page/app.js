@@ -55,19 +55,22 @@ async function readSession() {
 }
 
 async function readObjects() {
-  const { objects, reviewed, last } = await get(`api/images/${review.image}`);
-  Object.assign(review, { objects: objects.map(objectOf), reviewed, last });
+  const { objects, reviewed, last, changed } = await get(`api/images/${review.image}`);
+  Object.assign(review, { objects: objects.map(objectOf), reviewed, last, changed });
   if (review.chosen === null) review.selected = null;
 }
 
-// Draws the tiles anew once the server has the coarse ones, and says why a photograph cannot be shown.
-async function untilReady(image, waited = false) {
+// Draws the tiles anew with each quarter that the server has read of a large photograph, and says how far it is, or why
+// it cannot be shown.
+async function untilReady(image, drawn = null) {
   if (image !== review.image) return;
   try {
-    const { ready } = await get(`api/images/${image}/ready`);
-    if (!waited && image === review.image && at("said").textContent.startsWith("The photograph")) acts.say("");
-    if (!ready) setTimeout(() => untilReady(image, true), 1000);
-    else if (waited) for (const each of [viewer, viewer.navigator]) each.world.getItemAt(0)?.reset();
+    const { ready, share } = await get(`api/images/${image}/ready`);
+    if (image !== review.image) return;
+    if (at("said").textContent.startsWith("The photograph")) acts.say(ready ? "" : `The photograph is being read: ${Math.floor(100 * share)} %.`);
+    const quarter = ready ? 4 : Math.floor(4 * share);
+    if (drawn !== null && quarter > drawn) for (const each of [viewer, viewer.navigator]) each.world.getItemAt(0)?.reset();
+    if (!ready) setTimeout(() => untilReady(image, quarter), 1000);
   } catch (error) {
     trouble(error);
   }

@@ -84,6 +84,8 @@ export class Panels {
     at("threshold").value = review.threshold;
     at("threshold-said").value = review.threshold.toFixed(2);
     at("keep-threshold").disabled = Math.abs(review.threshold - session.threshold) < 1e-9;
+    at("changed").textContent = review.changed;
+    at("changed").hidden = !review.changed;
     const drawn = review.task === null ? "" : `Window ${review.task + 1} of ${session.windows.length} · `;
     at("place").textContent = session.images.length ? `${drawn}${review.shape.name}` : "";
     const reviewed = session.windows.filter((each) => each.reviewed).length;

@@ -63,13 +63,13 @@ class OpenImages:
             self._keep(at, tile)
         return tile
 
-    def ready(self, image: int) -> bool:
-        """Return whether every tile of an image is its own, after opening it.
+    def ready(self, image: int) -> tuple[bool, float]:
+        """Return whether every tile of an image is its own, and how much was read for that in [0, 1], after opening it.
 
         Raises:
             SceneError: the image cannot be read.
         """
-        return self._on(image, lambda tiles: tiles.ready)
+        return self._on(image, lambda tiles: (tiles.ready, tiles.share))
 
     def _keep(self, at: TileAddress, tile: Tile) -> None:
         """Keep a tile, and forget those that were asked for longest ago."""

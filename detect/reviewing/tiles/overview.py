@@ -40,6 +40,7 @@ class Overview:
     Attributes:
         factor: pixels of the image that make one of the overview, along each axis.
         ready: whether all of it is there.
+        share: of the image that was read, in [0, 1].
         error: why it cannot be made, empty where it can.
     """
 
@@ -54,7 +55,7 @@ class Overview:
         copy: DecodedCopy | None = None,
     ) -> None:
         self.shape, self.factor = shape, factor
-        self.ready, self.error = False, ""
+        self.ready, self.share, self.error = False, 0.0, ""
         self._cell, self._copy = cell, copy
         self._pixels = np.zeros((*reduced_shape(Window(0, 0, *shape), factor), 3), np.uint8)
         self._coarse = self._pixels
@@ -91,6 +92,7 @@ class Overview:
                 if self._stopped.is_set():
                     return
                 self._take(cell, read)
+                self.share += cell.height * cell.width / (self.shape[0] * self.shape[1])
             self._coarse = self._reduced()
             self.ready = True
         except (SceneError, OSError) as error:

@@ -120,6 +120,15 @@ class SceneTiles:
             raise SceneError(f"{self.scene.path}: {self._overview.error}")
         return self._overview is None or self._overview.ready
 
+    @property
+    def share(self) -> float:
+        """How much was read of what makes every tile the image's own, in [0, 1].
+
+        Raises:
+            SceneError: as of `ready`.
+        """
+        return 1.0 if self.ready or self._overview is None else min(self._overview.share, 1.0)
+
     def close(self) -> None:
         """Close the file."""
         if self._overview is not None:

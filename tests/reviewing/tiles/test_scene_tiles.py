@@ -97,9 +97,11 @@ def test_pixels_that_are_waited_for_are_decoded_first(tmp_path, monkeypatch):
     waiting.start()
     while not tiles._copy._wanted:
         time.sleep(0.01)
+    assert not tiles.ready and tiles.share == 0
     asked.set()
     waiting.join(10)
     until_ready(tiles)
+    assert tiles.share == 1
     assert order[0] == 0 and sorted(order[1:3]) == [5, 6] and sorted(order) == list(range(7))
     tiles.close()
 
