@@ -13,9 +13,9 @@ from scipy.special import stdtrit
 from detect.evaluation.survey.design import SurveyDesign, expected_distinct
 from detect.evaluation.survey.detection_rates import Rate, rate
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.fitted_parts import counted_part, fitted_parts, moved, not_below_seen
 from detect.evaluation.survey.intervals import CONFIDENCE
 from detect.evaluation.survey.partition import SurveyWindows
-from detect.evaluation.survey.parts import counted_part, fitted_parts, moved, not_below_seen
 
 WANTED = 0.1
 """Half the width of an interval, over the total, for which the number of windows is told."""

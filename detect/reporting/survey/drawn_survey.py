@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from detect.evaluation.survey.design import SurveyDesign, draw_windows, size_measure
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.fitted_parts import fitted_parts
 from detect.evaluation.survey.partition import SurveyWindows, survey_windows
-from detect.evaluation.survey.parts import fitted_parts
 from detect.evaluation.survey.summary import ReviewedSurvey, by_group, estimate_facts, survey_estimates, survey_facts
 from detect.imagery.ground.footprints import ground_outlines, shared_ground
 from detect.imagery.windows import Window

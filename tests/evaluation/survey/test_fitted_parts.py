@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.evaluation.survey.estimates import Estimate
-from detect.evaluation.survey.parts import fitted_parts, not_below_seen
+from detect.evaluation.survey.fitted_parts import fitted_parts, not_below_seen
 
 
 def part(total: float, seen: int, high: float | None = 100) -> Estimate:
