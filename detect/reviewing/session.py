@@ -15,7 +15,7 @@ from detect.reviewing.acts_file import ActsFile
 from detect.reviewing.asking import Asked
 from detect.reviewing.corrections_file import CorrectionsFile
 from detect.reviewing.review_objects import ReviewObject, as_detections, review_objects
-from detect.reviewing.reviewed import ReviewedImage, SurveyTask
+from detect.reviewing.review_tasks import ReviewedImage, SurveyTask
 from detect.reviewing.run_folder import RunFolder
 from detect.reviewing.standing import Standing
 

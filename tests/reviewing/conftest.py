@@ -88,7 +88,7 @@ def folder(tmp_path, boxes) -> Path:
 def session(folder) -> ReviewSession:
     def estimate(known):
         windows = len(known.windows)
-        facts = {"estimate": 7.0, "low": 5.0, "high": 9.4} if windows > 1 else {}
+        facts = {"estimate": 7.0, "low": 5.0, "high": 9.4, "recall": {"value": 1.0}} if windows > 1 else {}
         warning = None if windows > 1 else "too few windows for an interval"
         return {"count": 3, "windows_reviewed": windows, "share_reviewed": 0.25 * windows, "warning": warning, **facts}
 

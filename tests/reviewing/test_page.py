@@ -169,6 +169,7 @@ def test_every_act_by_mouse(page):
     page.press("[data-do=done]")
     page.acted(8)
     page.shows("interval", "5 to 9.4 (95 % interval)")
+    page.shows("estimate-more", "It found about 100 % of what is there.")
 
 
 @pytest.mark.parametrize("boxes", [True])

@@ -3,7 +3,7 @@
 import { trace } from "./drawing.js";
 
 const at = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toPrecision(2)} %`;
+const percent = (share) => `${Number((100 * share).toPrecision(2))} %`; // 100, not 1.0e+2
 const number = (value) => (Math.abs(value) >= 10 ? Math.round(value) : Math.round(10 * value) / 10).toLocaleString("en");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
