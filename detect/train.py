@@ -20,8 +20,11 @@ WORKERS_END_S = 15.0
 def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
     from detect.assembly.folders import TrainingPaths, run_folder
+    from detect.assembly.starting.given_model import check_given
     from detect.reporting.output.journal import lock_folder
 
+    if settings.init is not None:
+        check_given(settings.init)
     if settings.trainer.overfit:
         from detect.assembly.given_labels import read_labels
 

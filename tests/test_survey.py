@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from detect.assembly.surveys.surveying import drawn_survey, estimator, write_corrected
+from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections, ReviewedWindow, corrections_bytes
 from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.tables import read_counts, read_facts
@@ -103,13 +105,23 @@ def test_corrected_counts_are_what_was_said_and_what_was_counted_elsewhere(folde
 def test_more_windows_leave_those_that_there_are(folder):
     survey(folder, "windows=10")
     first = (folder / "survey/design.csv").read_text()
-    assert "are drawn; windows=20 draws more" in survey(folder, "windows=5")
+    assert "drawn before; windows=20 draws more" in survey(folder, "windows=10")
     assert (folder / "survey/design.csv").read_text() == first
     survey(folder)
     assert (folder / "survey/design.csv").read_text() == first
     survey(folder, "windows=30")
     assert (folder / "survey/design.csv").read_text().startswith(first)
     assert json.loads((folder / "survey/settings.json").read_text())["windows"] == 30
+
+
+def test_fewer_windows_than_before_are_told_to_stay(folder):
+    survey(folder, "windows=10")
+    first = (folder / "survey/design.csv").read_text()
+    assert "windows=5 is less than the 10 that were asked for before" in survey(folder, "windows=5")
+    assert (folder / "survey/design.csv").read_text() == first
+    assert "less than" not in survey(folder)
+    survey(folder, "windows=1000")
+    assert "every one that can be" in survey(folder)
 
 
 def test_more_windows_later_are_those_that_would_have_been_drawn_at_once(folder, tmp_path, truth):
@@ -157,15 +169,13 @@ def test_all_windows_are_counted_in_the_end(folder, truth):
 
 def test_windows_that_were_reviewed_before_are_known_and_not_drawn(folder, truth):
     """The first two rows of windows of an image: 12 windows of 512 pixels."""
-    from detect.imagery.windows import Window
-
     part = Window(0, 0, 1024, SHAPE[1])
     name = IMAGES[0]
     inside = truth[name][part.contains_xy(truth[name].xy)]
     known = Corrections((ReviewedWindow(name, part, inside),), CLASSES)
     elsewhere = folder.parent / "known.csv"
     elsewhere.write_bytes(corrections_bytes(known))
-    assert "12 windows were reviewed before" in survey(folder, "windows=20", f"known=[{elsewhere}]")
+    assert "12 windows reviewed before" in survey(folder, "windows=20", f"known=[{elsewhere}]")
     drawn = drawn_survey(folder)
     assert not any(image == name and window.row < 1024 for image, window in drawn.tasks)
     elsewhere.unlink()
@@ -225,6 +235,20 @@ def write_moved(path, frame, folder):
     return folder
 
 
+def test_polygons_beside_all_images_and_known_windows_of_two_images_are_refused(folder):
+    import geopandas
+    import shapely
+
+    frame = geopandas.GeoDataFrame({"name": ["far"]}, geometry=[shapely.box(9000, 0, 9100, 100)])
+    frame.to_file(folder.parent / "far.gpkg")
+    assert "far.gpkg: none of its polygons meets" in survey(folder, f"within={folder.parent / 'far.gpkg'}", code=2)
+    other = write_run(folder.parent / "two", {"x/a.jpg": scene(0), "y/a.jpg": scene(1)})
+    known = Corrections((ReviewedWindow("a.jpg", Window(0, 0, 9, 9), scene(0)[:0]),), CLASSES)
+    (folder.parent / "known.csv").write_bytes(corrections_bytes(known))
+    log = survey(other, f"known=[{folder.parent / 'known.csv'}]", code=2)
+    assert "known.csv: " in log and "write more of the path" in log
+
+
 def test_other_settings_and_other_detections_are_refused(folder, truth):
     survey(folder, "windows=20")
     assert "side: 512 then, 256 now" in survey(folder, "side=256", code=2)
@@ -269,6 +293,33 @@ def test_damaged_files_are_one_error(folder, name, text):
     assert name in log and "Traceback" not in log
 
 
+def test_corrections_of_other_images_are_told_and_windows_beside_an_image_refused(folder, truth):
+    survey(folder, "windows=10")
+    drawn = drawn_survey(folder)
+    said = review(folder, drawn, truth)
+    other = ReviewedWindow("other.jpg", Window(0, 0, 9, 9), truth[IMAGES[0]][:0])
+    (folder / "corrections.csv").write_bytes(corrections_bytes(Corrections((*said.windows, other), CLASSES)))
+    assert "images that the run has not: 1 (other.jpg)" in survey(folder)
+    assert facts(folder)["windows_left"] == 0
+    large = ReviewedWindow(IMAGES[0], Window(0, 0, SHAPE[0] + 1, 9), truth[IMAGES[0]][:0])
+    (folder / "corrections.csv").write_bytes(corrections_bytes(Corrections((*said.windows, large), CLASSES)))
+    assert "flight1/a.jpg is 3072 x 2048 pixels, and the reviewed window" in survey(folder, code=2)
+
+
+def test_corrections_that_were_changed_or_are_gone_are_told(folder):
+    survey(folder, "windows=10")
+    paths = PredictionPaths(folder)
+    WrittenFiles(folder).write({"corrections.csv": corrections_bytes(Corrections((), CLASSES))})
+    assert "changed by hand" not in survey(folder)
+    with paths.corrections.open("a") as file:
+        file.write(f"{IMAGES[0]},,,,,,0,0,9,9\n")
+    assert "corrections.csv was changed by hand" in survey(folder)
+    paths.corrections.unlink()
+    paths.acts.parent.mkdir()
+    paths.acts.write_text("{}")
+    assert "detect.review makes it of them" in survey(folder)
+
+
 def test_without_candidates_windows_are_drawn_by_the_counts(tmp_path, truth):
     folder = write_run(tmp_path / "bare", truth, candidates=False)
     assert "candidates are kept of 0 of 3 images" in survey(folder, "windows=20")
@@ -289,9 +340,63 @@ def test_ranked_windows_are_not_those_of_the_survey(folder):
     assert (folder / "survey/design.csv").read_bytes() == before
 
 
-def test_counts_are_corrected_without_a_survey_too(folder, truth):
-    from detect.imagery.windows import Window
+def test_a_ranking_has_no_seed_and_no_floor(folder):
+    assert "seed is for windows that are drawn by chance" in survey(folder, "rank=uncertain", "seed=1", code=2)
+    assert "floor is for" in survey(folder, "rank=uncertain", "floor=0.1", code=2)
 
+
+def test_ranked_windows_are_of_the_ground_and_the_classes_of_the_survey(folder):
+    """The western half of every image: windows that begin at 1536 and beyond are of no use."""
+    import geopandas
+    import shapely
+
+    frame = geopandas.GeoDataFrame({"name": ["west"]}, geometry=[shapely.box(0, 0, 1536, 2048)])
+    frame.to_file(folder.parent / "west.gpkg")
+    survey(folder, f"within={folder.parent / 'west.gpkg'}", "windows=5", "classes=[sheep]")
+    survey(folder, "rank=uncertain", "windows=100")
+    ranked = pd.read_csv(folder / "ranked.csv")
+    assert len(ranked) and (ranked["col"] < 1536).all()
+    survey(folder, "rank=uncertain", "windows=100", "classes=[cow,sheep]")
+    assert pd.read_csv(folder / "ranked.csv")["uncertain"].sum() > ranked["uncertain"].sum()
+
+
+def test_no_part_is_below_what_was_seen_and_an_image_reviewed_whole_is_counted(folder, truth):
+    """Law 9 all the same: parts add up to the whole."""
+    survey(folder, "windows=30")
+    drawn = drawn_survey(folder)
+    name = drawn.tasks[0][0]
+    windows = [ReviewedWindow(each, w, truth[each][w.contains_xy(truth[each].xy)]) for each, w in drawn.tasks]
+    whole = ReviewedWindow(name, Window(0, 0, *SHAPE), truth[name])
+    told = drawn.facts(Corrections((*windows, whole), CLASSES))
+    mine = told["per_image"][name]
+    assert mine["estimate"] == mine["low"] == mine["high"] == len(truth[name])
+    for key in ("per_class", "per_image", "per_group"):
+        parts = told[key].values()
+        assert sum(each["estimate"] for each in parts) == pytest.approx(told["estimate"])
+        assert all(each["seen"] <= each["low"] <= each["estimate"] <= each["high"] for each in parts)
+
+
+def test_images_beside_the_folders_are_a_group_of_their_own(tmp_path):
+    folder = write_run(tmp_path / "run", {"a.jpg": scene(0), "flight/b.jpg": scene(1)})
+    survey(folder, "windows=5")
+    assert set(facts(folder)["per_group"]) == {".", "flight"}
+
+
+def test_an_estimate_of_other_counts_is_not_shown(folder, truth):
+    survey(folder, "windows=20")
+    review(folder, drawn_survey(folder), truth)
+    survey(folder)
+    told = facts(folder) | {"detections": "0" * 64}
+    (folder / "survey.json").write_text(json.dumps(told))
+    page = write_report(folder, None, 0).read_text()
+    assert "is of other counts" in page and "95 % interval" not in page
+
+
+def test_a_file_is_no_folder(folder):
+    assert "name the folder that it is in" in survey(folder / "counts.csv", code=2)
+
+
+def test_counts_are_corrected_without_a_survey_too(folder, truth):
     whole = Window(0, 0, *SHAPE)
     said = Corrections((ReviewedWindow(IMAGES[1], whole, truth[IMAGES[1]]),), CLASSES)
     (folder / "corrections.csv").write_bytes(corrections_bytes(said))

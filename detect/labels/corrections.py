@@ -6,6 +6,7 @@ Inside a reviewed window everything is labelled; outside of all of them nothing 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections, concatenate
 from detect.labels.reading.reviewed_rows import HEADER, WINDOW, ReviewedRow, reviewed_rows, window_words
 from detect.labels.sheets import number_text, read_sheet, sheet_text, writable
-from detect.labels.window_cover import covered, meet
+from detect.labels.window_cover import covered
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,16 @@ class Corrections:
 
     def of(self, image: str) -> tuple[ReviewedWindow, ...]:
         """Return the reviewed windows of an image."""
-        return tuple(each for each in self.windows if each.image == image)
+        return self._of_images.get(image, ())
+
+    @cached_property
+    def _of_images(self) -> dict[str, tuple[ReviewedWindow, ...]]:
+        return {name: tuple(self.windows[place] for place in places) for name, places in _places(self.windows).items()}
+
+    @cached_property
+    def _corners(self) -> dict[str, NDArray[np.int64]]:
+        """The windows (N, 4) of each image as x1, y1, x2, y2."""
+        return {name: np.array([each.corners for each in windows]) for name, windows in self._of_images.items()}
 
     def objects(self, image: str) -> Detections:
         """Return all objects in the reviewed windows of an image."""
@@ -97,7 +107,11 @@ class Corrections:
 
     def covers(self, image: str, window: Window) -> bool:
         """Return whether reviewed windows of an image together cover a window whole."""
-        return covered([each.window for each in self.of(image)], window)
+        if image not in self._of_images:
+            return False
+        corners = window.col, window.row, window.col_stop, window.row_stop
+        near = np.flatnonzero(_meeting(self._corners[image], corners)).tolist()
+        return covered([self._of_images[image][place].window for place in near], window)
 
     def objects_in(self, image: str, window: Window) -> Detections:
         """Return the objects in the reviewed part of a window of an image; edges are half-open.
@@ -114,25 +128,47 @@ def _reaches(window: Window, xy: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray(((xy >= low) & (xy <= high)).all(axis=1))
 
 
-def _without_repeats(windows: Sequence[ReviewedWindow]) -> Iterator[ReviewedWindow]:
-    """Yield the windows without the objects that a later one speaks of, and without those of the same bounds as it.
+def _places(windows: Sequence[ReviewedWindow]) -> dict[str, list[int]]:
+    """Return the positions of the windows of each image."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, each in enumerate(windows):
+        places[each.image].append(place)
+    return places
 
-    A later window speaks of the objects in it, half-open, and of those on its far edges that it has itself.
+
+def _meeting(corners: NDArray[np.int64], one: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """Mark the windows (N, 4) that share a pixel with one, all as x1, y1, x2, y2."""
+    x1, y1, x2, y2 = corners.reshape(-1, 4).T
+    rows = np.maximum(y1, one[1]) < np.minimum(y2, one[3])
+    return np.asarray(rows & (np.maximum(x1, one[0]) < np.minimum(x2, one[2])))
+
+
+def _without_repeats(windows: Sequence[ReviewedWindow]) -> Iterator[ReviewedWindow]:
+    """Yield the windows without the objects that a later one speaks of, and without those of the same bounds as it."""
+    kept: dict[int, ReviewedWindow] = {}
+    for places in _places(windows).values():
+        corners = np.array([windows[place].corners for place in places])
+        last = {windows[place].window: place for place in places}
+        for at, place in reversed(list(enumerate(places))):
+            each = windows[place]
+            if last[each.window] == place:
+                near = at + 1 + np.flatnonzero(_meeting(corners[at + 1 :], each.corners))
+                later = [kept[places[other]] for other in near.tolist() if places[other] in kept]
+                kept[place] = _without(each, later)
+    yield from (kept[place] for place in sorted(kept))
+
+
+def _without(each: ReviewedWindow, later: Sequence[ReviewedWindow]) -> ReviewedWindow:
+    """Return a window without the objects that later ones speak of.
+
+    Those are the objects in them, half-open, and on their far edges those that they have themselves.
     """
-    later: dict[str, list[ReviewedWindow]] = defaultdict(list)
-    kept = []
-    for each in reversed(windows):
-        seen = later[each.image]
-        if any(other.window == each.window for other in seen):
-            continue
-        new = np.ones(len(each.objects), bool)
-        for other in (other for other in seen if meet(each.window, other.window)):
-            places = set(map(tuple, other.objects.xy.tolist()))
-            new &= ~other.window.contains_xy(each.objects.xy)
-            new &= np.array([place not in places for place in map(tuple, each.objects.xy.tolist())], bool)
-        kept.append(each if new.all() else replace(each, objects=each.objects[new]))
-        seen.append(kept[-1])
-    yield from reversed(kept)
+    new = np.ones(len(each.objects), bool)
+    for other in later:
+        places = set(map(tuple, other.objects.xy.tolist()))
+        new &= ~other.window.contains_xy(each.objects.xy)
+        new &= np.array([place not in places for place in map(tuple, each.objects.xy.tolist())], bool)
+    return each if new.all() else replace(each, objects=each.objects[new])
 
 
 def corrections_bytes(corrections: Corrections) -> bytes:

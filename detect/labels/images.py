@@ -143,6 +143,8 @@ class ImageFolder:
 class ImageFolders:
     """Several folders of images as one: an image is in one of them alone, and is named by its path below that.
 
+    A file that is reached by several, such as by a folder and one below it, is one image, named as it was first.
+
     Args:
         roots: the data folders.
 
@@ -153,6 +155,7 @@ class ImageFolders:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._folders = [ImageFolder(root) for root in dict.fromkeys(roots)]
         self._of: dict[Path, ImageFolder] = {}
+        self._first: dict[str, Path] = {}
         self._named: dict[str, Path] = {}
         self._chosen: dict[str, Path] = {}
 
@@ -186,7 +189,9 @@ class ImageFolders:
                 "that they are in as data.root, and write more of the path"
             )
         path, folder = next(iter(found.items()))
-        self._of[path], self._chosen[name] = folder, path
+        path = self._first.setdefault(os.path.realpath(path), path)
+        folder = self._of.setdefault(path, folder)
+        self._chosen[name] = path
         alike = self._named.setdefault(folder.name(path), path)
         if alike != path:
             raise AnnotationError(

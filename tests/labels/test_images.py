@@ -202,3 +202,13 @@ def test_an_image_that_several_folders_have_is_refused(tmp_path: Path) -> None:
     folders.find("one/a.png")
     with pytest.raises(AnnotationError, match=r"would both be a\.png"):
         folders.find("two/a.png")
+
+
+def test_a_file_that_two_folders_reach_is_one_image(tmp_path: Path) -> None:
+    """Corrections of a run on a flight name `a.png` what the points of all flights name `flight/a.png`."""
+    (tmp_path / "all/flight").mkdir(parents=True)
+    (tmp_path / "all/flight/a.png").touch()
+    folders = ImageFolders([tmp_path / "all", tmp_path / "all/flight"])
+    paths = [folders.find(name) for name in ("flight/a.png", "a.png")]
+    assert [folders.name(path) for path in paths] == ["flight/a.png"] * 2 and len(set(paths)) == 1
+    assert not folders.otherwise

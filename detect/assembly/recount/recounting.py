@@ -13,6 +13,7 @@ from detect.assembly.recount.redrawing import redraw_overlays
 from detect.assembly.runs.ground_settings import areas_of_images
 from detect.assembly.runs.prediction import digest, total_text
 from detect.assembly.settings import ReportSettings
+from detect.assembly.surveys.surveying import estimate_again
 from detect.imagery.ground.polygons import Areas, read_areas
 from detect.labels.json_files import read_json_object
 from detect.nets.card import ModelCard
@@ -21,6 +22,7 @@ from detect.nets.header import read_card
 from detect.reporting.output.ground_survey import GroundSurvey
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.layout import OVERLAYS, PredictionPaths
+from detect.reporting.output.layout import SURVEY as ESTIMATE
 from detect.reporting.output.products import format_files, result_files
 from detect.reporting.output.records import Record
 from detect.reporting.output.written import WrittenFiles
@@ -52,20 +54,23 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
     thresholds = class_thresholds(settings, card.classes, own)
     records = _records(folder)
     WrittenFiles(folder).check(
-        [*result_files(written_products(folder)), *format_files(written_products(folder), list(records))],
+        [*result_files(written_products(folder)), *format_files(written_products(folder), list(records)), ESTIMATE],
         ", so that it is not replaced",
     )
     back = _is_own(thresholds, own)
     if not back or own.run["settings"].get("threshold") == SURVEY:
         records = _cut(folder, records, card, thresholds)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
-    _drop_scores(sink.paths)
     if OVERLAYS in sink.wanted:
         redraw_overlays(sink, card)
     facts = own.run if back else told_again(own.run, dict(zip(card.classes, thresholds.tolist(), strict=True)))
+    _drop_scores(sink.paths)
     page = sink.finish(facts, settings.embed_limit)
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))
+    if not back:
+        logger.info("threshold=%r brings the run's own counts back", own_threshold(own))
+    _estimate(folder)
     return page
 
 
@@ -206,8 +211,19 @@ def _areas(own: OwnFacts, images: list[str]) -> Areas | None:
 
 
 def _drop_scores(paths: PredictionPaths) -> None:
-    """Remove scores of other counts, and their pictures."""
+    """Remove scores of other counts, and their pictures: with other counts they would say what is not so."""
     if paths.scores.exists():
         paths.scores.unlink()
         clear_scenes(paths.errors)
         logger.info("scores.json was of other counts and is removed: python -m detect.evaluate writes it anew")
+
+
+def _estimate(folder: Path) -> None:
+    """Estimate anew by the windows that a person reviewed; where that cannot be, the counts stand without an estimate.
+
+    The windows are drawn by candidates, which no threshold changes.
+    """
+    try:
+        estimate_again(folder)
+    except (OSError, ValueError) as error:
+        logger.warning("the counts are anew, and survey.json is still of the earlier ones: %s", error)

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from detect.assembly.folders import existing
 from detect.assembly.renamed import folder_and_settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ SHORT = "again"
 def with_model(arguments: Sequence[str]) -> list[str]:
     """Return a command line with the settings that `init=MODEL` brings along, but for those that are given.
 
-    A command line that cannot be parsed, or a model that cannot be read, leaves it as it is: both are errors later.
+    A command line that cannot be parsed, a model that cannot be read, or another network than the model's leaves it as
+    it is: they are errors later.
 
     Args:
         arguments: of the command line, in hydra's grammar.
@@ -44,10 +46,23 @@ def with_model(arguments: Sequence[str]) -> list[str]:
     if card is None:
         return list(arguments)
     given = {each.key_or_group for each in parsed}
+    if any(each.key_or_group == "net" and each.value() not in ("auto", card.head.name) for each in parsed):
+        return list(arguments)
     brought = {name: value for name, value in _brought(card) if name not in given}
     text = [f"{name}={_written(value)}" for name, value in brought.items() if value is not None or "." in name]
     logger.info("%s=%s brings along: %s", INIT, path, " ".join(text))
     return [*text, *arguments]
+
+
+def check_given(path: Path) -> None:
+    """Check that a model is there, before anything else is read.
+
+    Raises:
+        OSError: it is not, or it is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{INIT}={path}: that is a folder; name the model in it, {path / 'model.safetensors'}")
+    existing(path, INIT, "model")
 
 
 def _model(parsed: Sequence[Override]) -> Path | None:

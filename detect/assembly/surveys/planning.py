@@ -9,11 +9,12 @@ from typing import Any
 from detect.assembly.runs.ground_settings import areas_of_images
 from detect.assembly.settings import SurveySettings
 from detect.imagery.ground.polygons import Areas, read_areas
+from detect.labels.annotations import AnnotationError
 from detect.labels.corrections import Corrections, ReviewedWindow, read_corrections
 from detect.labels.image_names import match_names
 from detect.labels.json_files import read_json_object
 from detect.reporting.output.ground_counts import AREAS_FACT
-from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.said import joined, said_of
 from detect.reporting.survey.survey_plan import WAY_OUT, SurveyPlan
 from detect.reporting.survey.surveyed_run import SurveyedRun
 
@@ -157,7 +158,7 @@ def known_windows(settings: SurveySettings, run: SurveyedRun) -> Corrections:
     Raises:
         AnnotationError: a file cannot be read.
     """
-    known = read_said(run.predictions.paths.corrections, run.folder)
+    known = said_of(run)
     for name in settings.known:
         known = joined(_named_as(run, read_corrections(Path(name).expanduser()), name), known)
     return known
@@ -165,7 +166,10 @@ def known_windows(settings: SurveySettings, run: SurveyedRun) -> Corrections:
 
 def _named_as(run: SurveyedRun, said: Corrections, path: str) -> Corrections:
     """Return reviewed windows with the names that their images have in the run; those of other images are left out."""
-    pairs = {other: name for name, other in match_names(list(run.records), list(said.images)).items()}
+    try:
+        pairs = {other: name for name, other in match_names(list(run.records), list(said.images)).items()}
+    except AnnotationError as error:
+        raise AnnotationError(f"known={path}: {error}; write more of the path in its column image") from error
     left = [name for name in said.images if name not in pairs]
     if left:
         shown = ", ".join(left[:MOST_NAMED])

@@ -27,17 +27,24 @@ USUAL_THRESHOLD = 0.5
 def rank(settings: SurveySettings, folder: Path) -> None:
     """Write `ranked.csv`; windows that were reviewed are left out, and those that a survey drew.
 
+    Where a survey was drawn, its side, polygons and classes are those of the ranking too, if it has none of its own.
+
     Raises:
         FileExistsError: a person changed the file.
         ValueError: a file is damaged, a class is not of the run, or no window is left.
     """
+    for name in ("seed", "floor"):
+        if getattr(settings, name) is not None:
+            raise ValueError(
+                f"{name} is for windows that are drawn by chance, and rank={settings.rank} draws none; leave it out"
+            )
     files = WrittenFiles(folder)
     files.check([RANKED])
     run, plan = read_surveyed_run(folder), read_plan(folder)
     unknown = [name for name in settings.classes if name not in run.classes]
     if unknown:
         raise ValueError(f"classes: the run has no {unknown[0]}; its classes are {', '.join(run.classes)}")
-    ground = survey_ground(run.records, survey_areas(run, settings.within, settings.within_layer, None))
+    ground = survey_ground(run.records, survey_areas(run, settings.within, settings.within_layer, plan))
     side = settings.side or (automatic_side(run) if plan is None else plan.side)
     windows = survey_windows(run.shapes, side)
     left_out = covered_windows(windows, known_windows(settings, run)) | (ground.pixels(windows) < 1)
@@ -48,7 +55,7 @@ def rank(settings: SurveySettings, folder: Path) -> None:
         left_out |= windows.of_image(name) & rows & (col < window.col_stop) & (window.col < col + width)
     if left_out.all():
         raise ValueError("every window was reviewed or drawn already, so there is none to rank")
-    chosen = set(settings.classes or run.classes)
+    chosen = set(settings.classes or (None if plan is None else plan.classes) or run.classes)
     guide = {
         name: found[np.array([each in chosen for each in found.names], bool)]
         for name, found in ground.inside(run.guide).items()

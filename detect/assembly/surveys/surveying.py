@@ -9,7 +9,7 @@ from typing import Any
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.settings import SurveySettings
 from detect.assembly.surveys.planning import known_windows, survey_areas, survey_plan
-from detect.evaluation.survey.design import expected_distinct
+from detect.assembly.surveys.telling import tell_again, tell_drawn
 from detect.labels.corrections import Corrections, corrections_bytes
 from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import COUNTS, DESIGN, KNOWN, REPORT, SURVEY, SURVEY_PLAN, PredictionPaths
@@ -17,10 +17,10 @@ from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
 from detect.reporting.survey.drawn_survey import DrawnSurvey
 from detect.reporting.survey.person_columns import counts_with_person
-from detect.reporting.survey.said import joined, read_said
+from detect.reporting.survey.said import joined, read_said, said_of
 from detect.reporting.survey.survey_ground import survey_ground
 from detect.reporting.survey.survey_plan import WAY_OUT, check_design, design_bytes, read_plan
-from detect.reporting.survey.survey_words import headline
+from detect.reporting.survey.survey_words import headline, number_of, shared_words
 from detect.reporting.survey.surveyed_run import SurveyedRun, read_surveyed_run
 from detect.reporting.writing import json_bytes
 
@@ -43,7 +43,7 @@ def survey(settings: SurveySettings, folder: Path) -> None:
     run = read_surveyed_run(folder)
     drawn, new = _drawn(settings, run)
     if new:
-        _log_drawn(drawn)
+        tell_drawn(drawn)
         files.write(
             {
                 KNOWN: corrections_bytes(drawn.known),
@@ -69,35 +69,15 @@ def _drawn(settings: SurveySettings, run: SurveyedRun) -> tuple[DrawnSurvey, boo
     before = DrawnSurvey(run, ground, earlier, known)
     check_design(run.folder, before.windows, before.design)
     if plan == earlier:
-        logger.info("survey: %d windows are drawn; windows=%d draws more", len(before.tasks), 2 * earlier.windows)
+        tell_again(before, settings.windows)
         return before, False
     return DrawnSurvey(run, ground, plan, known), True
-
-
-def _log_drawn(drawn: DrawnSurvey) -> None:
-    """Log what is drawn."""
-    design, area = drawn.design, drawn.area
-    places = design.distinct
-    inside = int((area > 0).sum())
-    logger.info(
-        "survey: %d windows of about %d px drawn of %d (%d draws, %.1f on average; %.1f %% of the area), in which "
-        "%.0f of %.0f expected objects are; seed %d",
-        *(len(places), drawn.plan.side, inside, len(design.draws)),
-        expected_distinct(design.probability, len(design.draws)) + len(design.added),
-        100 * area[places].sum() / max(1.0, area.sum()),
-        *(drawn.expected[places].sum(), drawn.expected.sum(), drawn.plan.seed),
-    )
-    known = int(drawn.known_windows.sum())
-    if known:
-        logger.info("survey: %d windows were reviewed before; they are not drawn, and count as they are", known)
-    if len(design.added):
-        logger.info("survey: that is every window, so that in the end the objects are counted, and not estimated")
 
 
 def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
     """Write what the reviewed windows tell: `survey.json`, columns of `counts.csv`, and the report if there is one."""
     run, paths = drawn.run, drawn.run.predictions.paths
-    said = read_said(paths.corrections, run.folder)
+    said = said_of(run)
     facts = drawn.facts(said)
     files.write({SURVEY: json_bytes(facts, paths.survey)})
     files.write({COUNTS: counts_with_person(run, drawn.ground, said)})
@@ -105,10 +85,11 @@ def _write_estimate(drawn: DrawnSurvey, files: WrittenFiles) -> None:
     logger.info("survey: %s", headline(facts))
     if facts["warning"]:
         logger.warning("survey: %s", facts["warning"])
+    for sentence in shared_words(facts):
+        logger.warning("survey: %s", sentence)
     if facts["windows_left"]:
-        logger.info(
-            "survey: %d windows are left; python -m detect.review predictions=%s", facts["windows_left"], run.folder
-        )
+        left = number_of(facts["windows_left"], "window")
+        logger.info("survey: %s left; python -m detect.review predictions=%s", left, run.folder)
 
 
 def _write_page(paths: PredictionPaths) -> None:
@@ -167,12 +148,23 @@ def write_corrected(folder: Path) -> None:
     with lock_folder(folder, WAIT_S):
         files = WrittenFiles(folder)
         files.check((SURVEY, REPORT))
-        drawn = drawn_survey(folder)
-        if drawn is not None:
-            _write_estimate(drawn, files)
+        if estimate_again(folder):
             return
         run = read_surveyed_run(folder)
         ground = survey_ground(run.records, survey_areas(run, None, None, None))
-        said = read_said(run.predictions.paths.corrections, folder)
+        said = said_of(run)
         files.write({COUNTS: counts_with_person(run, ground, said)})
         _write_page(PredictionPaths(folder))
+
+
+def estimate_again(folder: Path) -> bool:
+    """Estimate anew by the survey of a folder that is locked; return whether it has one.
+
+    Raises:
+        FileExistsError: a person changed a file of the run, or the survey is of other detections.
+        ValueError: a file is damaged.
+    """
+    drawn = drawn_survey(folder)
+    if drawn is not None:
+        _write_estimate(drawn, WrittenFiles(folder))
+    return drawn is not None

@@ -23,9 +23,10 @@ def rate(
 ) -> Rate:
     """Return the share of objects that are hits: of true objects the recall, of counted ones the precision.
 
-    It is the ratio of the two estimated totals, sum_k (h_k / p_k) / sum_k (m_k / p_k), with the error of the
-    linearised ratio (Sarndal, Swensson and Wretman 1992, section 5.6), sd((h_k - r m_k) / p_k) / (sqrt(n) mean(m_k /
-    p_k)), and the interval of `share_interval`. Where every window was reviewed, it is the share itself.
+    It is the ratio of the two estimated totals, (H + mean_k (h_k / p_k)) / (M + mean_k (m_k / p_k)), H and M what was
+    counted in windows that cannot be drawn and were reviewed, with the error of the linearised ratio r (Sarndal,
+    Swensson and Wretman 1992, section 5.6), sd((h_k - r m_k) / p_k) / (sqrt(n) (M + mean(m_k / p_k))), and the interval
+    of `share_interval`. Where every window was reviewed, it is the share itself.
 
     Args:
         design: of the survey.
@@ -44,10 +45,13 @@ def rate(
         return Rate(share, share, share)
     draws = design.draws[: design.reviewed_draws(reviewed)]
     weight = 1 / design.probability[draws]
-    whole = float((objects[draws] * weight).sum())
-    if len(draws) < 2 or not whole:
+    known = reviewed & (design.probability == 0)
+    if len(draws) < 2:
         return Rate(None, None, None)
-    share = min(float((hits[draws] * weight).sum()) / whole, 1.0)
+    whole = float(objects[known].sum() + (objects[draws] * weight).mean())
+    if not whole:
+        return Rate(None, None, None)
+    share = min(float(hits[known].sum() + (hits[draws] * weight).mean()) / whole, 1.0)
     rest = (hits[draws] - share * objects[draws]) * weight
-    error = float(rest.std(ddof=1) * np.sqrt(len(draws)) / whole)
-    return Rate(share, *share_interval(share, error, int((objects[draws] > 0).sum())))
+    error = float(rest.std(ddof=1) / (np.sqrt(len(draws)) * whole))
+    return Rate(share, *share_interval(share, error, int((objects[draws] > 0).sum() + (objects[known] > 0).sum())))

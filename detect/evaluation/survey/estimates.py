@@ -145,7 +145,7 @@ def estimate(
         low, high = min(low, counted - below), max(high, counted + above)
         method, why, warning = "exact bound", _why_bound(len(draws)), None
     if round(total) < seen:
-        more = f"fewer are estimated than the {seen} that were seen"
+        more = f"by chance, fewer than the {seen} that were seen would be estimated"
         warning = more if warning is None else f"{warning}; {more}"
     return Estimate(total, max(seen, low), max(seen, high), raw, seen, len(draws), error, method, why, warning)
 

@@ -1,5 +1,6 @@
 """`SurveyWindows`: the scenes of a run cut into windows, each of which a person can review at a glance."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
+
+MOST_WINDOWS = 1_000_000
+"""Most windows of a survey: some hundred bytes each are held of them, and no person reviews a thousandth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,17 +147,23 @@ def survey_windows(shapes: Mapping[str, tuple[int, int]], side: int) -> SurveyWi
         side: of a window, in file pixels.
 
     Raises:
-        ValueError: no scenes, a scene without pixels, or a side of less than 1.
+        ValueError: no scenes, a scene without pixels, a side of less than 1, or more than `MOST_WINDOWS` windows.
     """
     if side < 1:
         raise ValueError(f"the side of a survey's windows must be 1 pixel or more, got {side}")
     if not shapes:
         raise ValueError("a survey needs an image at least, got none")
+    number = sum(_parts(height, side) * _parts(width, side) for height, width in shapes.values())
+    if number > MOST_WINDOWS:
+        wider = math.ceil(side * math.sqrt(number / MOST_WINDOWS))
+        raise ValueError(
+            f"side={side} makes {number:,} windows, and a survey has {MOST_WINDOWS:,} at most; give {wider} or more"
+        )
     grids, places, bounds = [], [], []
     for place, (name, (height, width)) in enumerate(shapes.items()):
         if height < 1 or width < 1:
             raise ValueError(f"{name}: an image needs a height and width of 1 or more, got {height} x {width}")
-        grid = (max(1, round(height / side)), max(1, round(width / side)))
+        grid = (_parts(height, side), _parts(width, side))
         rows, cols = _edges(height, grid[0]), _edges(width, grid[1])
         corner = np.stack(np.meshgrid(rows[:-1], cols[:-1], indexing="ij"), axis=-1).reshape(-1, 2)
         size = np.stack(np.meshgrid(np.diff(rows), np.diff(cols), indexing="ij"), axis=-1).reshape(-1, 2)
@@ -167,6 +177,11 @@ def survey_windows(shapes: Mapping[str, tuple[int, int]], side: int) -> SurveyWi
         image=np.concatenate(places),
         bounds=np.concatenate(bounds),
     )
+
+
+def _parts(length: int, side: int) -> int:
+    """Return into how many parts of about a side a length is cut."""
+    return max(1, round(length / side))
 
 
 def _edges(length: int, parts: int) -> NDArray[np.int64]:

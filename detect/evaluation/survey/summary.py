@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.special import stdtrit
 from detect.evaluation.survey.design import SurveyDesign, expected_distinct
 from detect.evaluation.survey.detection_rates import Rate, rate
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.fitted_parts import counted_part, fitted_parts, moved, not_below_seen
 from detect.evaluation.survey.intervals import CONFIDENCE
 from detect.evaluation.survey.partition import SurveyWindows
 
@@ -41,20 +43,35 @@ class ReviewedSurvey:
     counts: NDArray[np.int64]
     hits: NDArray[np.int64] | None = None
 
+    @cached_property
+    def true_of_all(self) -> NDArray[np.int64]:
+        """(N,) objects that a person says are in each window."""
+        return self.true.sum(axis=1)
+
+    @cached_property
+    def counts_of_all(self) -> NDArray[np.int64]:
+        """(N,) objects that the detector counted in each window."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def left(self) -> NDArray[np.bool_]:
+        """(N,) windows of which a person knows nothing, and that may hold something."""
+        return (self.design.probability > 0) & ~self.reviewed
+
 
 @dataclass(frozen=True)
 class SurveyEstimates:
     """What a reviewed survey tells.
 
     Attributes:
-        whole: of all objects.
-        classes: of each class, by its name; the totals add up to that of all.
+        whole: of all objects; not below what was seen, as no other is.
+        classes: of each class, by its name; the totals add up to that of all (`fitted_parts`).
         images: of each scene, by its name; likewise.
         groups: of each group of scenes or polygon that was asked for.
         recall: share of the true objects that the detector counted at its threshold.
         precision: share of what the detector counted that is true.
-        windows_reviewed: distinct windows reviewed.
-        share_reviewed: of the pixels of the survey.
+        windows_reviewed: distinct windows reviewed, those that were before the first draw too.
+        share_reviewed: their share of the pixels of the survey.
         windows_for_10_percent: distinct windows to review in all, these too, for an interval of 10 % to either side;
             None where that cannot be told.
     """
@@ -75,37 +92,57 @@ def survey_estimates(survey: ReviewedSurvey, groups: Mapping[str, NDArray[np.boo
 
     Args:
         survey: what was drawn and seen.
-        groups: windows (N,) of each group, by its name, as of `by_group`; for polygons, which cut windows, give the
-            objects inside each to a survey of its own.
+        groups: windows (N,) of each group of whole scenes, by its name, as of `by_group`.
     """
     design, reviewed = survey.design, survey.reviewed
-    true, counts = survey.true.sum(axis=1), survey.counts.sum(axis=1)
+    true, counts = survey.true_of_all, survey.counts_of_all
     trust = trust_in_counts(design, reviewed, true, counts)
-    whole = estimate(design, reviewed, true, counts, trust)
-
-    def within(mask: NDArray[np.bool_]) -> Estimate:
-        return estimate(design, reviewed, np.where(mask, true, 0), np.where(mask, counts, 0), trust, mask)
-
+    whole = not_below_seen(estimate(design, reviewed, true, counts, trust))
+    classes = {
+        name: estimate(design, reviewed, survey.true[:, i], survey.counts[:, i], trust)
+        for i, name in enumerate(survey.classes)
+    }
     nothing = Rate(None, None, None)
     hits = None if survey.hits is None else survey.hits.sum(axis=1)
-    pixels = np.where(design.probability > 0, survey.windows.pixels, 0)
+    images = _images(survey, trust)
+    pixels = np.where((design.probability > 0) | reviewed, survey.windows.pixels, 0)
     return SurveyEstimates(
         whole=whole,
-        classes={
-            name: estimate(design, reviewed, survey.true[:, i], survey.counts[:, i], trust)
-            for i, name in enumerate(survey.classes)
-        },
-        images={name: within(survey.windows.of_image(name)) for name in survey.windows.images},
-        groups={name: within(mask) for name, mask in (groups or {}).items()},
+        classes=fitted_parts(classes),
+        images=images,
+        groups={name: _together(survey, trust, mask, images) for name, mask in (groups or {}).items()},
         recall=nothing if hits is None else rate(design, reviewed, hits, true),
         precision=nothing if hits is None else rate(design, reviewed, hits, counts),
-        windows_reviewed=int(reviewed[design.probability > 0].sum()),
+        windows_reviewed=int(reviewed.sum()),
         share_reviewed=float(pixels[reviewed].sum() / pixels.sum()),
-        windows_for_10_percent=windows_for(design, whole, WANTED),
+        windows_for_10_percent=windows_for(design, whole, WANTED, int(reviewed[design.probability == 0].sum())),
     )
 
 
-def windows_for(design: SurveyDesign, whole: Estimate, part: float) -> int | None:
+def _images(survey: ReviewedSurvey, trust: NDArray[np.float64]) -> dict[str, Estimate]:
+    """Return the estimate of each scene."""
+    masks = {name: survey.windows.of_image(name) for name in survey.windows.images}
+    made = {name: _inside(survey, trust, mask) for name, mask in masks.items()}
+    return fitted_parts(made, [name for name, mask in masks.items() if not survey.left[mask].any()])
+
+
+def _inside(survey: ReviewedSurvey, trust: NDArray[np.float64], mask: NDArray[np.bool_]) -> Estimate:
+    """Return the estimate of the objects in some windows (N,)."""
+    true, counts = (np.where(mask, each, 0) for each in (survey.true_of_all, survey.counts_of_all))
+    return estimate(survey.design, survey.reviewed, true, counts, trust, mask)
+
+
+def _together(
+    survey: ReviewedSurvey, trust: NDArray[np.float64], mask: NDArray[np.bool_], images: Mapping[str, Estimate]
+) -> Estimate:
+    """Return the estimate of a group of scenes, whose total is that of its scenes together."""
+    places = np.unique(survey.windows.image[mask]).tolist()
+    total = sum(images[survey.windows.images[place]].total for place in places)
+    whole = moved(_inside(survey, trust, mask), float(total))
+    return whole if survey.left[mask].any() else counted_part(whole)
+
+
+def windows_for(design: SurveyDesign, whole: Estimate, part: float, known: int = 0) -> int | None:
     """Return how many distinct windows, those reviewed too, would give an interval of a part to either side.
 
     The width of an interval falls with the square root of the draws, (half / (part x total))^2 times as many are
@@ -115,6 +152,7 @@ def windows_for(design: SurveyDesign, whole: Estimate, part: float) -> int | Non
         design: of the survey.
         whole: the estimate so far.
         part: of the total, such as 0.1.
+        known: windows that were reviewed and cannot be drawn, which the number has too.
 
     Returns:
         The number, at most that of all windows that can be drawn; None where it cannot be told: before an estimate, or
@@ -124,7 +162,7 @@ def windows_for(design: SurveyDesign, whole: Estimate, part: float) -> int | Non
         return None
     half = max(whole.high - whole.total, float(stdtrit(whole.draws - 1, (1 + CONFIDENCE) / 2)) * whole.error)
     draws = whole.draws * (half / (part * whole.total)) ** 2
-    return math.ceil(expected_distinct(design.probability, draws))
+    return known + math.ceil(expected_distinct(design.probability, draws))
 
 
 def survey_facts(estimates: SurveyEstimates) -> dict[str, Any]:

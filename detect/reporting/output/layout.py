@@ -28,6 +28,9 @@ RANKED = "ranked.csv"
 CORRECTIONS = "corrections.csv"
 """The windows that a person reviewed, and what is in them."""
 
+ACTS = "review/acts.jsonl"
+"""All that a person did in a review, of which the corrections are made."""
+
 ERRORS = "errors"
 """Folder of pictures of what was missed and of false alarms, beside the scores."""
 
@@ -126,6 +129,11 @@ class PredictionPaths:
     def corrections(self) -> Path:
         """The windows that a person reviewed, and what is in them."""
         return self.folder / CORRECTIONS
+
+    @property
+    def acts(self) -> Path:
+        """All that a person did in a review."""
+        return self.folder / ACTS
 
     @property
     def report(self) -> Path:

@@ -7,9 +7,9 @@ from typing import Any
 
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.page.scorecard import DASH
-from detect.reporting.survey.person_columns import read_survey
+from detect.reporting.survey.person_columns import digest_of, read_survey
 from detect.reporting.survey.said import NOTHING, read_said
-from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, cut_words, headline, rate_words
+from detect.reporting.survey.survey_words import MEANING, NOT_CHECKED, headline, number_of, rate_words, shared_words
 from detect.reporting.tables import CORRECTED, read_facts
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,15 @@ MOST_ROWS = 1000
 
 KINDS = (("per_class", "Class"), ("per_group", "Group"), ("per_polygon", "Polygon"), ("per_image", "Image"))
 """Entries of `survey.json` that are shown as tables, and what their rows are."""
+
+PARTS = (
+    "Classes, images and their groups add up to the total, and no part is estimated at less than a person saw in it: "
+    "what the others have beyond that is fitted."
+)
+"""What the page says of the tables of parts."""
+
+OF_OTHER_COUNTS = "What survey.json estimates is of other counts than these; detect.survey estimates anew."
+"""What the page says where the counts changed after the estimate."""
 
 
 @dataclass(frozen=True)
@@ -66,35 +75,34 @@ def survey_section(content: Predictions) -> SurveySection:
         logger.warning("what a person reviewed cannot be shown: %s", error)
         facts, said = None, NOTHING
         return SurveySection(False, NOT_CHECKED, [f"What a person reviewed cannot be read: {error}"], [])
-    images = len(said.images)
-    if not said.windows and (facts is None or not facts.get("windows_reviewed")):
-        drawn = [] if facts is None else [f"{facts.get('windows_drawn')} windows were drawn for a review."]
+    stale = facts is not None and facts.get("detections") != digest_of(content.paths.detections)
+    if not said.windows and (facts is None or facts.get("estimate") is None):
+        drawn = [] if facts is None else [f"{number_of(facts.get('windows_drawn'), 'window')} drawn for a review."]
         return SurveySection(False, NOT_CHECKED, drawn, [])
-    looked = f"A person reviewed {_some(len(said.windows), 'window')} of {_some(images, 'image')}."
+    looked = f"A person reviewed {number_of(len(said.windows), 'window')} of {number_of(len(said.images), 'image')}."
     changed = _changed(content)
-    if facts is None or facts.get("estimate") is None:
-        why = (
-            "The windows were not drawn by chance, so no total is estimated from them; detect.survey draws windows."
-            if facts is None
-            else _sentence(headline(facts))
-        )
-        return SurveySection(True, looked, [*changed, why], [])
+    if facts is None or stale or facts.get("estimate") is None:
+        return SurveySection(True, looked, [*changed, OF_OTHER_COUNTS if stale else _no_estimate(facts)], [])
     method, warning = facts.get("why"), facts.get("warning")
     counted = facts.get("method") == "counted"
+    tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     sentences = [
         looked,
         *changed,
         *([] if counted else [MEANING, f"How it was made: {method}."]),
         *([f"Careful: {warning}."] if warning else []),
+        *shared_words(facts),
         *rate_words(facts),
-        *cut_words(facts),
+        *([PARTS] if tables else []),
     ]
-    tables = [made for key, what in KINDS if (made := _table(facts.get(key), what)) is not None]
     return SurveySection(True, _sentence(headline(facts)), sentences, tables)
 
 
-def _some(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _no_estimate(facts: Mapping[str, Any] | None) -> str:
+    """Return why no total is estimated."""
+    if facts is None:
+        return "The windows were not drawn by chance, so no total is estimated from them; detect.survey draws windows."
+    return _sentence(headline(facts))
 
 
 def _sentence(text: str) -> str:

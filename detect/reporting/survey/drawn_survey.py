@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from detect.evaluation.survey.design import SurveyDesign, draw_windows, size_measure
 from detect.evaluation.survey.estimates import Estimate, estimate, trust_in_counts
+from detect.evaluation.survey.fitted_parts import fitted_parts
 from detect.evaluation.survey.partition import SurveyWindows, survey_windows
-from detect.evaluation.survey.summary import ReviewedSurvey, by_group, survey_estimates, survey_facts
+from detect.evaluation.survey.summary import ReviewedSurvey, by_group, estimate_facts, survey_estimates, survey_facts
+from detect.imagery.ground.footprints import ground_outlines, shared_ground
 from detect.imagery.windows import Window
 from detect.labels.corrections import Corrections
 from detect.labels.detections import Detections
@@ -67,6 +69,12 @@ class DrawnSurvey:
         Raises:
             ValueError: every window is known already, or none has a part in the survey.
         """
+        if not self.area.any():
+            raise ValueError(
+                "no window has a part in the survey: the images hold no data"
+                if self.plan.within is None
+                else f"within={self.plan.within}: none of its polygons meets an image of the run"
+            )
         area = np.where(self.known_windows, 0.0, self.area)
         if not area.any():
             raise ValueError(
@@ -74,6 +82,12 @@ class DrawnSurvey:
                 "counted, in corrections.csv"
             )
         return draw_windows(size_measure(self.windows, self.expected, area), self.plan.windows, self.plan.seed)
+
+    @cached_property
+    def shared_ground(self) -> float:
+        """Share of what images show that is ground which another one shows again; 0 where places are not known."""
+        prints = {name: each.footprint for name, each in self.run.records.items() if each.footprint is not None}
+        return shared_ground(list(ground_outlines(prints).values())) if len(prints) > 1 else 0.0
 
     @property
     def tasks(self) -> list[tuple[str, Window]]:
@@ -172,6 +186,7 @@ class SurveyState:
             "side": plan.side,
             "classes": list(self.classes),
             "within": plan.within,
+            "shared_ground": round(self.survey.shared_ground, 4),
             "per_polygon": self._polygons(),
             "detections": self.survey.run.counts_digest,
         }
@@ -179,9 +194,11 @@ class SurveyState:
     def _polygons(self) -> dict[str, Any]:
         """Return the estimate of each polygon; they add up to the whole where polygons do not lie on each other."""
         ground, windows, design = self.survey.ground, self.survey.windows, self.survey.design
-        counted, made = self.counted, {}
         if not ground.names:
             return {}
+        counted = self.counted
+        made: dict[str, Estimate] = {}
+        counted_whole: list[str] = []
         trust = trust_in_counts(design, self.reviewed, counted.true.sum(axis=1), counted.counts.sum(axis=1))
         for number, name in enumerate(ground.names):
             true, counts = (
@@ -190,17 +207,12 @@ class SurveyState:
             )
             true = np.where(self.reviewed, true, 0)
             meets = ground.meets(number, windows)
-            made[name] = _plain(estimate(design, self.reviewed, true, counts, trust, meets))
-        return made
+            made[name] = estimate(design, self.reviewed, true, counts, trust, meets)
+            if not (meets & counted.left).any():
+                counted_whole.append(name)
+        return {name: estimate_facts(each) for name, each in fitted_parts(made, counted_whole).items()}
 
 
 def _folders(images: tuple[str, ...]) -> dict[str, str]:
-    """Return the folder of each image that lies in one, such as that of a flight."""
-    return {name: name.rpartition("/")[0] for name in images if "/" in name}
-
-
-def _plain(each: Estimate) -> dict[str, Any]:
-    """Return an estimate as plain values, as `survey_facts` has those of classes."""
-    total = each.total if np.isfinite(each.total) else None
-    facts = {"estimate": total, "low": each.low, "high": each.high, "count": each.raw, "seen": each.seen}
-    return {**facts, "method": each.method, "warning": each.warning}
+    """Return the folder of each image, such as that of a flight; `.` of those that lie in none."""
+    return {name: name.rpartition("/")[0] or "." for name in images}

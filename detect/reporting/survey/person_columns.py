@@ -1,5 +1,6 @@
 """The columns of `counts.csv` that a person's look gives: the estimate with its interval, and corrected counts."""
 
+import hashlib
 import logging
 import math
 import os
@@ -51,7 +52,7 @@ def person_cells(folder: Path, counts_digest: str) -> Cells:
     if facts is None:
         return {}
     if facts.get("detections") != counts_digest:
-        logger.warning("survey.json is of other counts; python -m detect.survey predictions=%s estimates anew", folder)
+        logger.info("survey.json is of other counts: its estimate is left out of these (detect.survey estimates anew)")
         return {}
     images = facts.get("per_image")
     cells: Cells = {ESTIMATE: {}, LOW: {}, HIGH: {}}
@@ -72,6 +73,14 @@ def read_survey(folder: Path) -> dict[str, Any] | None:
     """
     path = PredictionPaths(folder).survey
     return read_json_object(path, folder) if os.path.lexists(path) else None
+
+
+def digest_of(detections: Path) -> str | None:
+    """Return the SHA-256 of a run's detections, by which `survey.json` names its counts; None where there are none."""
+    if not detections.is_file():
+        return None
+    with detections.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def corrected_cells(

@@ -120,9 +120,11 @@ def check_design(folder: Path, windows: SurveyWindows, design: SurveyDesign) -> 
     A run that was killed while it added windows may have left more of them.
 
     Raises:
-        ValueError: there is no file, or it has other windows.
+        OSError, ValueError: there is no file, or it has other windows.
     """
     path = PredictionPaths(folder).design
+    if not os.path.lexists(path):
+        raise FileNotFoundError(f"{path} is missing; {WAY_OUT}")
     check_inside(path, folder)
     sheet = read_sheet(path)
     if sheet.header != HEADER:

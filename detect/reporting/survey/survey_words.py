@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+LEAST_SHARED = 0.01
+"""Share of what images show that is ground which another one shows again, from which on it is told."""
+
 NOT_CHECKED = (
     "Not checked by a person: these are the counts of a model, which may miss objects or count what is none, on new "
     "scenes more than on those that it learned from."
@@ -25,30 +28,16 @@ def headline(facts: Mapping[str, Any]) -> str:
     """
     estimate, low, high = facts.get("estimate"), facts.get("low"), facts.get("high")
     if estimate is None:
-        left = _number(facts.get("windows_left"))
-        return (
-            f"nothing is estimated yet: {facts.get('why', 'no window was reviewed')}; {left} windows are to be reviewed"
-        )
+        left = number_of(facts.get("windows_left"), "window")
+        return f"nothing is estimated yet: {facts.get('why', 'no window was reviewed')}; {left} to be reviewed"
     counted = f"the model counted {_number(facts.get('count'))}"
     if facts.get("method") == "counted":
-        return f"{_number(estimate)} objects: every window was reviewed, so they are counted; {counted}"
+        return f"{number_of(estimate, 'object')}: every window was reviewed, so that is a count; {counted}"
     reach = f"{_number(low)} or more" if high is None else f"{_number(low)} to {_number(high)}"
     share = facts.get("share_reviewed")
     area = f" ({100 * share:.1f} % of the area)" if isinstance(share, int | float) else ""
-    windows = f"{_number(facts.get('windows_reviewed'))} windows{area} reviewed"
-    return f"{_number(estimate)} objects estimated, 95 % interval {reach}; {counted}; {windows}"
-
-
-def cut_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a sentence where fewer are estimated of a part than a person saw, which is chance."""
-    parts = [each for key in ("per_class", "per_image", "per_group", "per_polygon") for each in _parts(facts.get(key))]
-    if not any(each.get("estimate") is not None and each["estimate"] < (each.get("low") or 0) for each in parts):
-        return []
-    return ["Where fewer are estimated than were seen, by chance, the interval begins at what was seen."]
-
-
-def _parts(parts: Any) -> list[Mapping[str, Any]]:
-    return [each for each in parts.values() if isinstance(each, Mapping)] if isinstance(parts, Mapping) else []
+    windows = f"{number_of(facts.get('windows_reviewed'), 'window')}{area} reviewed"
+    return f"{number_of(estimate, 'object')} estimated, 95 % interval {reach}; {counted}; {windows}"
 
 
 def rate_words(facts: Mapping[str, Any]) -> list[str]:
@@ -74,6 +63,22 @@ def rate_words(facts: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def shared_words(facts: Mapping[str, Any]) -> list[str]:
+    """Return a sentence where several images show the same ground, whose objects are counted in each."""
+    shared = facts.get("shared_ground")
+    if not isinstance(shared, int | float) or shared <= LEAST_SHARED:
+        return []
+    return [
+        f"{100 * shared:.0f} % of what the images show is ground that another one shows too: what is there counts in "
+        "each, in the estimate as in the model's count; survey an orthomosaic, or images that do not overlap"
+    ]
+
+
+def number_of(value: Any, what: str) -> str:
+    """Return a number of things with commas, such as `1 window` or `1,200 objects`."""
+    number = _number(value)
+    return f"{number} {what}{'' if number == '1' else 's'}"
+
+
 def _number(value: Any) -> str:
-    """Return a number of objects or windows with commas."""
     return f"{value:,.0f}" if isinstance(value, int | float) else "no"

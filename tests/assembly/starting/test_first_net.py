@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detect.assembly.starting.first_net import carry_over, check_fits
-from detect.assembly.starting.given_model import with_model
+from detect.assembly.starting.given_model import check_given, with_model
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.modelfile import build_net, save_model
 from tests.engines import lively
@@ -75,3 +75,19 @@ def test_a_model_brings_its_net_and_a_short_schedule_along_and_what_is_given_sta
     assert not {"finetune", "net.width"} & set(brought)
     assert with_model(["seed=1"]) == ["seed=1"]
     assert with_model([f"init={tmp_path / 'none'}"]) == [f"init={tmp_path / 'none'}"]
+
+
+def test_settings_of_another_network_are_not_brought_along(tmp_path: Path) -> None:
+    """Else a setting that nobody gave would be the error, and not the network."""
+    path = tmp_path / "model.safetensors"
+    save_model(path, *lively_grid())
+    assert with_model([f"init={path}", "net=patch"]) == [f"init={path}", "net=patch"]
+    assert len(with_model([f"init={path}", "net=grid"])) > 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", r"is a folder; name the model in it, .*model\.safetensors"), ("no", "no such model")]
+)
+def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(OSError, match=words):
+        check_given(tmp_path / name)

@@ -23,6 +23,13 @@ def test_with_every_window_reviewed_it_is_the_share() -> None:
     assert rate(survey, marks(4, range(4)), HITS, TRUE) == Rate(0.8, 0.8, 0.8)
 
 
+def test_windows_that_were_reviewed_before_have_their_part() -> None:
+    """Window 3 is known, 5 of 5; the draws of windows 0 and 1 at a half each give (2 + 1) / 0.5 / 2 of 5 / 0.5 / 2."""
+    found = rate(design([0.5, 0.5, 0, 0], [0, 1]), marks(4, [0, 1, 3]), HITS, TRUE)
+    every = rate(design([0.5, 0.5, 0, 0], [0, 1]), marks(4, [0, 1, 2, 3]), HITS, TRUE)
+    assert found.value == pytest.approx((5 + 3) / (5 + 5)) == every.value
+
+
 @pytest.mark.parametrize("reviewed", [[], [2]])
 def test_a_rate_of_no_objects_is_not_defined(reviewed: list[int]) -> None:
     assert rate(design([0.25] * 4, [2, 2, 0]), marks(4, reviewed), HITS, TRUE) == Rate(None, None, None)

@@ -87,3 +87,10 @@ def test_neighbours_are_those_of_the_same_scene() -> None:
 def test_what_cannot_be_cut(shapes: dict[str, tuple[int, int]], side: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         survey_windows(shapes, side)
+
+
+def test_windows_that_are_too_many_say_how_wide_they_must_be() -> None:
+    """20,000 x 20,000 pixels at a side of 10 are 4 million: twice the side, a quarter."""
+    with pytest.raises(ValueError, match=r"side=10 makes 4,000,000 windows, .*give 20 or more"):
+        survey_windows({"a": (20_000, 20_000)}, 10)
+    assert len(survey_windows({"a": (20_000, 20_000)}, 20)) == 1_000_000

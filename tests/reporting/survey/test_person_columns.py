@@ -36,7 +36,7 @@ def test_a_run_that_writes_the_same_counts_again_keeps_the_columns(reviewed):
 
 
 def test_of_other_counts_nothing_is_estimated_and_corrections_count(reviewed, caplog):
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         found = cells_of_a_run(reviewed, "0" * 64)
     assert set(found) == {"corrected"} and "survey.json is of other counts" in caplog.text
 

@@ -1,6 +1,6 @@
 """What a survey tells in words."""
 
-from detect.reporting.survey.survey_words import cut_words, headline, rate_words
+from detect.reporting.survey.survey_words import headline, rate_words
 
 FACTS = {
     "estimate": 1234.4,
@@ -23,8 +23,9 @@ def test_the_estimate_is_told_with_its_interval_and_what_it_rests_on():
 
 def test_nothing_is_estimated_before_the_review_and_counted_after_all_of_it():
     waiting = headline({"estimate": None, "why": "there are 0 draws", "windows_left": 40})
-    assert waiting == "nothing is estimated yet: there are 0 draws; 40 windows are to be reviewed"
-    assert "they are counted" in headline({**FACTS, "method": "counted"})
+    assert waiting == "nothing is estimated yet: there are 0 draws; 40 windows to be reviewed"
+    assert "that is a count" in headline({**FACTS, "method": "counted"})
+    assert headline({**FACTS, "method": "counted", "estimate": 1}).startswith("1 object: every window")
 
 
 def test_rates_and_further_windows_are_told_where_they_are_known():
@@ -35,9 +36,3 @@ def test_rates_and_further_windows_are_told_where_they_are_known():
         "About 80 windows in all would give an interval of 10 % to either side.",
     ]
     assert rate_words({**FACTS, "windows_for_10_percent": 30}) == ["The interval is within 10 % to either side."]
-
-
-def test_an_estimate_below_what_was_seen_is_told():
-    parts = {"cow": {"estimate": 12.0, "low": 14}, "sheep": {"estimate": None, "low": 1}}
-    assert len(cut_words({"per_class": parts})) == 1
-    assert cut_words({"per_class": {"cow": {"estimate": 15.0, "low": 14}}}) == []
