@@ -15,3 +15,7 @@ class WaferError(ValueError):
     def __init__(self, path: Path, line: int | None, what: str) -> None:
         self.path, self.line = path, line
         super().__init__(f"{path}: {what}" if line is None else f"{path}, line {line}: {what}")
+
+
+class CutOffError(WaferError):
+    """A list that ends where it must not: a part of the file is missing."""
