@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.imagery.files import check_regular
+from detect.imagery.wafers.defect_list import is_defect_list, read_defect_list
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.klarf_files import is_klarf, read_klarf
 from detect.imagery.wafers.wafer import Wafer
@@ -16,6 +17,8 @@ BEGINNING_BYTES = 4096
 
 MOST_BYTES = 64 << 30
 """Greatest file that is read; its defects are held a block at a time, unless whole wafers are asked for."""
+
+NEITHER = "neither KLARF (FileVersion, Record FileRecord) nor a list of defects as CSV, with x_mm,y_mm or x_um,y_um"
 
 MOST_DEFECTS = 50_000_000
 """Most defects of a wafer that is held whole, at some 50 bytes each."""
@@ -29,7 +32,7 @@ def is_wafer_file(path: Path) -> bool:
             beginning = file.read(BEGINNING_BYTES)
     except (OSError, ValueError):
         return False
-    return is_klarf(beginning)
+    return is_klarf(beginning) or is_defect_list(beginning)
 
 
 def read_wafers(path: Path, keep: bool = False) -> Iterator[Wafer]:
@@ -69,8 +72,10 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
         file.seek(0)
         if is_klarf(beginning):
             yield from read_klarf(file, path, keep)
+        elif is_defect_list(beginning):
+            yield from read_defect_list(file, path, keep)
         else:
-            raise WaferError(path, 1, "neither KLARF (FileVersion, Record FileRecord) nor a list of defects as CSV")
+            raise WaferError(path, None, NEITHER)
 
 
 def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:

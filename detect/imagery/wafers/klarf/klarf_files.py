@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from detect.imagery.wafers.errors import CutOffError
+from detect.imagery.wafers.klarf.braced_records import WORD as RECORD_WORD
+from detect.imagery.wafers.klarf.braced_records import walk_records
 from detect.imagery.wafers.klarf.events import WAFER, Begin, DefectRows, End, Event, Field
 from detect.imagery.wafers.klarf.heads import MICROMETRES, NANOMETRES, Units
-from detect.imagery.wafers.klarf.records import WORD as RECORD_WORD
-from detect.imagery.wafers.klarf.records import walk_records
 from detect.imagery.wafers.klarf.scan import Scan, scan_heads
 from detect.imagery.wafers.klarf.statements import WORD as STATEMENT_WORD
 from detect.imagery.wafers.klarf.statements import walk_statements

@@ -11,10 +11,7 @@ from detect.imagery.wafers.klarf.events import DefectRows
 from detect.imagery.wafers.klarf.heads import KlarfHead, Promised
 from detect.imagery.wafers.klarf.number_rows import Rows
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
-from detect.imagery.wafers.wafer import Wafer
-
-MOST_OUTSIDE = 1.05
-"""Greatest distance of a defect from the centre, in radii: further out lies none, and a unit is wrong."""
+from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer
 
 MOST_TESTS = 10_000
 """Tests of a wafer."""
