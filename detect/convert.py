@@ -12,7 +12,7 @@ logger = logging.getLogger("detect.convert")
 
 
 def run(settings: "ConvertSettings") -> int:
-    """Write annotations, detections or defects of wafers in another format, and what they hold; see `conf/convert.yaml`."""
+    """Write annotations, detections or defects of wafers in another format; see `conf/convert.yaml`."""
     from detect.assembly.conversion.converting import check_outputs, convert, read_source, write_views
     from detect.assembly.conversion.wafer_lists import convert_wafers, is_wafer_list
 

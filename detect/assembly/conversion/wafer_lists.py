@@ -26,9 +26,7 @@ def is_wafer_list(settings: ConvertSettings) -> bool:
     """
     found = is_wafer_file(settings.source)
     if settings.truncated != "refuse" and not found:
-        raise ValueError(
-            f"truncated={settings.truncated} is for lists of defects on wafers, and {settings.source} is none"
-        )
+        raise ValueError(f"truncated={settings.truncated} is for lists of wafers' defects; {settings.source} is none")
     return found
 
 
@@ -41,10 +39,11 @@ def convert_wafers(settings: ConvertSettings) -> None:
         FileExistsError: something is there already.
     """
     target = settings.target
-    if target is None or settings.summary is not None or settings.sheet is not None:
-        raise ValueError(
-            f"{settings.source} is a list of defects, which has no summary and sheet; give target=FILE.csv"
-        )
+    for name, path in {"root": settings.root, "summary": settings.summary, "sheet": settings.sheet}.items():
+        if path is not None:
+            raise ValueError(f"{name}={path}: a list of wafers' defects has no images and no {name}; leave it away")
+    if target is None:
+        raise ValueError("nothing to write: give target=FILE.csv, or a folder for one file a wafer")
     if settings.format not in (None, "csv"):
         raise ValueError(f"format={settings.format}: defects of wafers are written as csv")
     if target.suffix.lower() not in ("", ".csv"):
@@ -64,9 +63,7 @@ def _write_each(folder: Path, parts: Iterable[Wafer]) -> None:
     for (lot, wafer), some in groupby(parts, key=lambda each: (each.lot, each.name)):
         name = re.sub(r"[^\w-]+", "_", f"{lot}_{wafer}" if lot else wafer)[:100]
         if name.lower() in names:
-            raise ValueError(
-                f"two wafers would be written to {name}{ENDING}; name a file ending in .csv for all of them"
-            )
+            raise ValueError(f"two wafers would be written to {name}{ENDING}; give one file for all, target=FILE.csv")
         names.add(name.lower())
         write_defects(folder / f"{name}{ENDING}", some)
 
