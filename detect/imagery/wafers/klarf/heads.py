@@ -105,7 +105,7 @@ class HeadFacts:
         """
         values = self.numbers(name)
         if not values:
-            raise self.text.error(f"the wafer has no {name}, without which no defect has a place", self.line)
+            raise self.error(name, "is missing, without which no defect has a place")
         if len(values) != 2:
             raise self.error(name, f"must be two numbers, is {' '.join(self.words(name))[:60]!r}")
         return values[0], values[1]
@@ -153,8 +153,10 @@ def _diameter_mm(given: HeadFacts, units: Units) -> tuple[float, list[str]]:
     """Return the diameter, and what is to be said of it."""
     name = "SAMPLESIZE"
     values = given.numbers(name)
+    if not values:
+        raise given.error(name, "is missing, without which the wafer has no diameter")
     if units is MICROMETRES:
-        if not values or len(values) != values[0] + 1:
+        if len(values) != values[0] + 1:
             raise given.error(name, f"must be a count and as many lengths, is {' '.join(given.words(name))[:60]!r}")
         values = values[1:]
     sizes = [value / units.sample for value in values if value]

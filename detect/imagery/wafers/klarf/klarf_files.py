@@ -60,9 +60,7 @@ def read_klarf(file: BinaryIO, path: Path, keep: bool) -> Iterator[Wafer]:
     found = _BEGINNING.match(file.read(4096))
     form = _STATEMENTS if found is not None and found["statement"] else _RECORDS
     text = _opened(file, path, form)
-    scan = scan_heads(text, _checked(text, form), form.units)
-    if scan.cut is not None and not keep:
-        raise scan.cut
+    scan = scan_heads(text, _checked(text, form), form.units, keep)
     text = _opened(file, path, form)
     yield from _wafers(text, form.walk(text), scan, keep)
 

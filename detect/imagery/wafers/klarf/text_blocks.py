@@ -72,7 +72,7 @@ class TextBlocks:
         Raises:
             WaferError: a quotation mark is not closed on its line, or the text is none.
         """
-        first = self._at == 0
+        first = self._at == 0 or self._block[self._at - 1] == ord("\n")
         while True:
             end = _match(_SPACE, self._block, self._at).end()
             lines = self._block.count(b"\n", self._at, end)
