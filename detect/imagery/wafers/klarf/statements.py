@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import (
     WAFER,
     Begin,
@@ -36,6 +37,7 @@ _FIELDS = (
     *("SAMPLEORIENTATIONMARKTYPE", "ORIENTATIONMARKLOCATION", "ORIENTATIONINSTRUCTIONS", "COORDINATESMIRRORED"),
 )
 _IMAGES = "IMAGELIST"
+_OTHER = re.compile(rb"^[ \t]*([A-Za-z_]{4,64})", re.M)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -56,8 +58,15 @@ class StatementRows(DefectRows):
         self.tiff = tiff
 
     def skip(self) -> None:
-        """Pass over the list and its semicolon."""
-        self.text.skip_past(b";", self.where)
+        """Pass over the list and its semicolon.
+
+        Raises:
+            WaferError: the semicolon is another statement's.
+        """
+        passed = self.text.skip_past(b";", self.where)
+        found = _OTHER.search(passed)
+        if found is not None:
+            raise self._unended(found[1].decode(), self.text.line - passed.count(b"\n", found.start(1)))
 
     def _whole_rows(self, data: bytes) -> tuple[int, bytes]:
         """Return the bytes up to the last end of a line, or all before the list's end."""
@@ -81,10 +90,7 @@ class StatementRows(DefectRows):
                 "of DefectRecordSpec"
             )
         if number(word.text) != number(word.text):
-            raise self.text.error(
-                f"{word.text[:40]!r} where the number of a defect belongs; does the list of line {self.line} "
-                "end without a semicolon?"
-            )
+            raise self._unended(word.text, word.line)
         values, images = [number(word.text)], ""
         for column in self.columns[1:]:
             word = self._value(len(values))
@@ -94,6 +100,11 @@ class StatementRows(DefectRows):
         if self.text.ends_inside_line:
             raise self.text.cut_off(self.where)
         return WordRow(values, images, self.text.line)
+
+    def _unended(self, word: str, line: int) -> WaferError:
+        """Return the error of a word that begins no row."""
+        what = f"{word[:40]!r} where the number of a defect belongs"
+        return self.text.error(f"{what}; does the list of line {self.line} end without a semicolon?", line)
 
     def _value(self, found: int) -> Word:
         """Read a word of a row that is not over."""

@@ -106,13 +106,16 @@ class TextBlocks:
         """Whether everything was read, and the last line had no end."""
         return self._at == len(self._block) and not self._block.endswith(b"\n")
 
-    def skip_past(self, end: bytes, where: str, begin: bytes | None = None) -> None:
+    def skip_past(self, end: bytes, where: str, begin: bytes | None = None) -> bytes:
         """Pass over everything up to a mark that is not quoted, and over it.
 
         Args:
             end: the mark, a byte.
             where: the place for the message: "in the list of ...".
             begin: the mark that opens another such part inside, which has to end before; None for none.
+
+        Returns:
+            What was passed over in the last block, blanks for everything quoted.
 
         Raises:
             CutOffError: the text ends before.
@@ -126,7 +129,7 @@ class TextBlocks:
                 if not open_parts:
                     self._check_quotes(plain, found.end())
                     self.advance(found.end())
-                    return
+                    return plain[: found.end()]
             self._check_quotes(plain, len(plain))
             self.advance(len(rest))
         raise self.cut_off(where)
