@@ -29,8 +29,6 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def is_defect_list(beginning: bytes) -> bool:
     """Return whether a file is a list of defects as CSV, by its first bytes: whether its header has x and y."""
-    if _CONTROL.search(beginning):
-        return False
     lines = beginning.decode("utf-8-sig", "replace").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     header = next((line for line in lines if line.strip() and not line.startswith("#")), "")

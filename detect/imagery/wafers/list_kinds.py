@@ -64,16 +64,23 @@ class KindNumbers:
             self._are_numbers = _number(texts[0]) is not None
         if not self._are_numbers:
             return np.array([self._numbered(text, row) for text, row in zip(texts, rows, strict=True)], np.int64)
-        found = [_number(text) for text in texts]
-        numbers = []
-        for number, row in zip(found, rows, strict=True):
-            if number is None:
-                text = row.fields[self._at][:40]
-                raise WaferError(self._path, row.line, f"a class must be a number as in rows before, is {text!r}")
-            numbers.append(number)
-            if self._name_at is not None:
-                self._name(number, unguarded(row.fields[self._name_at].strip()), row.line)
+        numbers = [_number(text) for text in texts]
+        if None in numbers:
+            wrong = rows[numbers.index(None)]
+            text = wrong.fields[self._at][:40]
+            raise WaferError(self._path, wrong.line, f"a class must be a number as in rows before, is {text!r}")
+        if self._name_at is not None:
+            self._name_all(numbers, rows, self._name_at)
         return np.array(numbers, np.int64)
+
+    def _name_all(self, numbers: Sequence[int | None], rows: Sequence[FieldsOfRow], at: int) -> None:
+        """Add the names that rows give to numbers, each pair once."""
+        pairs: dict[tuple[int | None, str], int] = {}
+        for number, row in zip(numbers, rows, strict=True):
+            pairs.setdefault((number, row.fields[at]), row.line)
+        for (number, name), line in pairs.items():
+            if number is not None:
+                self._name(number, unguarded(name.strip()), line)
 
     def _numbered(self, text: str, row: FieldsOfRow) -> int:
         """Return the number of a name."""

@@ -1,10 +1,13 @@
 """Wafers from files, told by what is in them: KLARF 1.0 to 1.8, or a list of defects as CSV."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.imagery.files import check_regular
 from detect.imagery.wafers.defect_list import is_defect_list, read_defect_list
@@ -80,31 +83,30 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
 
 def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:
     """Return the parts of a wafer as one."""
-    held: list[Wafer] = []
+    arrays: dict[str, list[NDArray[Any]]] = {"xy_mm": [], "size_mm": [], "kinds": [], "die": []}
+    names: dict[int, str] = {}
+    images: list[str] = []
     count = 0
     for part in parts:
-        held.append(part)
+        if part.images:
+            images += [""] * (count - len(images)) + [*part.images]
         count += len(part)
+        names.update(part.kind_names)
+        for name, held in arrays.items():
+            if getattr(part, name) is not None:
+                held.append(getattr(part, name))
         if count > MOST_DEFECTS:
             raise WaferError(
                 path, None, f"wafer {part.name!r} has more than {MOST_DEFECTS:,} defects; split the list, or draw fewer"
             )
-    last = held[-1]
-    images: tuple[str, ...] = ()
-    if any(part.images for part in held):
-        images = tuple(name for part in held for name in part.images or ("",) * len(part))
-    dies = [part.die for part in held if part.die is not None]
-    return Wafer(
-        last.lot,
-        last.name,
-        last.diameter_mm,
-        np.concatenate([part.xy_mm for part in held]),
-        np.concatenate([part.size_mm for part in held]),
-        np.concatenate([part.kinds for part in held]),
-        {number: name for part in held for number, name in part.kind_names.items()},
-        np.concatenate(dies) if dies else None,
-        last.pitch_mm,
-        last.mark,
-        images,
-        last.remarks,
+    joined = {name: np.concatenate(arrays.pop(name)) for name in [*arrays] if arrays[name]}
+    images += [""] * (count - len(images)) if images else []
+    return replace(
+        part,
+        xy_mm=joined["xy_mm"],
+        size_mm=joined["size_mm"],
+        kinds=joined["kinds"],
+        die=joined.get("die"),
+        kind_names=names,
+        images=tuple(images),
     )
