@@ -25,15 +25,9 @@ def test_klarf_becomes_a_table_of_a_row_a_defect(klarf: Path, tmp_path: Path) ->
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["wafer"].tolist() == ["W1", "W1", "../W2"]
     names = ["x_mm", "y_mm", "size_mm", "die_col", "die_row", "class", "class_name"]
-    assert [table[name][0] for name in names] == [
-        pytest.approx(7.6005),
-        pytest.approx(-5.79975),
-        2,
-        -1,
-        0.0015,
-        3,
-        "big scratch",
-    ]
+    found = [table[name][0] for name in names]
+    assert found[:3] == pytest.approx([7.6005, -5.79975, 0.0015])
+    assert found[3:] == [2, -1, 3, "big scratch"]
 
 
 def test_a_folder_gets_a_file_a_wafer_whatever_their_names_are(klarf: Path, tmp_path: Path) -> None:
