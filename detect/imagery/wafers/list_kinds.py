@@ -14,6 +14,12 @@ from detect.imagery.wafers.list_columns import ListColumns
 MOST_KINDS = 100_000
 """Classes of a list."""
 
+MOST_OF_A_NAME = 1000
+"""Letters of a class's name."""
+
+_TOO_MANY = (
+    f"more than {MOST_KINDS:,} classes, or a name of more than {MOST_OF_A_NAME:,} letters; is the column class another?"
+)
 _LARGEST = 2**53
 
 
@@ -85,8 +91,8 @@ class KindNumbers:
     def _numbered(self, text: str, row: FieldsOfRow) -> int:
         """Return the number of a name."""
         number = self._numbers.setdefault(text, len(self._numbers))
-        if number >= MOST_KINDS:
-            raise WaferError(self._path, row.line, f"more than {MOST_KINDS:,} classes; is the column class another?")
+        if number >= MOST_KINDS or len(text) > MOST_OF_A_NAME:
+            raise WaferError(self._path, row.line, _TOO_MANY)
         self._names[number] = text
         return number
 
@@ -94,8 +100,8 @@ class KindNumbers:
         """Add the name that a row gives to a number."""
         if name and self._names.setdefault(number, name) != name:
             raise WaferError(self._path, line, f"class {number} is {name[:40]!r} here, and another in rows before")
-        if len(self._names) > MOST_KINDS:
-            raise WaferError(self._path, line, f"more than {MOST_KINDS:,} classes; is the column class another?")
+        if len(self._names) > MOST_KINDS or len(name) > MOST_OF_A_NAME:
+            raise WaferError(self._path, line, _TOO_MANY)
 
 
 def _number(text: str) -> int | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detect.imagery.spreadsheet_cells import unguarded
 from detect.imagery.wafers.errors import CutOffError, WaferError
 from detect.imagery.wafers.list_columns import ListColumns
-from detect.imagery.wafers.list_kinds import KindNumbers
+from detect.imagery.wafers.list_kinds import MOST_OF_A_NAME, KindNumbers
 from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer, check_diameter, check_pitch
 
 _SAME = ("diameter", "pitch_x", "pitch_y", "mark")
@@ -69,6 +69,8 @@ class ListRows:
             WaferError: there is no diameter, or it or the pitch is none.
         """
         lot, name = self.wafer_of(row.fields)
+        if len(lot) + len(name) > MOST_OF_A_NAME:
+            raise WaferError(self._path, row.line, f"ids of lot and wafer of more than {MOST_OF_A_NAME:,} letters")
         diameter = self._length(row, "diameter")
         if diameter is None:
             raise WaferError(

@@ -15,7 +15,7 @@ from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.klarf_files import is_klarf, read_klarf
 from detect.imagery.wafers.wafer import Wafer
 
-BEGINNING_BYTES = 4096
+BEGINNING_BYTES = 1 << 16
 """How much of a file says what it is."""
 
 MOST_BYTES = 64 << 30

@@ -90,6 +90,10 @@ ROW = "1,0,0,1,2,3,4,a\n"
         ("# pitch_x_mm: 5\nx_mm,y_mm,diameter_mm\n1,2,300\n", "line 3: pitch_x and pitch_y go together"),
         ("# pitch_x_um: 5\n# pitch_y_um: 5\nx_mm,y_mm,diameter_mm\n1,2,300\n", "must be 0.02 to 600 mm on this wafer"),
         (f'{HEAD}{ROW}1,0,0,1,2,3,4,"a"b\n', "line 4: not CSV"),
+        (f"{HEAD}{ROW}1,0,0,1,2,3,5,{'a' * 1001}\n", "line 4: more than 100,000 classes, or a name of more than 1,000"),
+        (f"{HEAD}{ROW}{'w' * 1001}{ROW[1:]}", "line 4: ids of lot and wafer of more than 1,000 letters"),
+        ("#\n" * 1001 + f"{HEAD}{ROW}", "line 1001: "),
+        (HEAD + ('"' + "a" * 60_000 + '\n",') * 40, "line 20: a row, or what stands before the header, of more than"),
         (f"{HEAD}{ROW}1,0,0,1,2,3,4,a\0\n", "line 4: a byte of value 0"),
     ],
 )
@@ -131,7 +135,7 @@ def test_a_long_line_is_refused_and_is_not_held(tmp_path: Path) -> None:
     path.write_bytes(f"{HEAD}{ROW}".encode() + b"1" * (40 << 20))
     tracemalloc.start()
     try:
-        with pytest.raises(WaferError, match="line 4: longer than 1,048,576 bytes"):
+        with pytest.raises(WaferError, match="line 4: longer than 65,536 bytes"):
             [*read_parts(path)]
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:

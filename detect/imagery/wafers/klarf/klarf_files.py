@@ -93,12 +93,14 @@ def _wafers(text: TextBlocks, events: Iterator[Event], scan: Scan, keep: bool) -
     try:
         for event in events:
             if isinstance(event, Begin) and event.kind == WAFER:
-                tally = next(tallies)
+                tally = next(tallies, None)
             elif isinstance(event, DefectRows) and tally is not None:
                 yield from tally.read(event)
             elif isinstance(event, End) and event.kind == WAFER and tally is not None:
                 yield tally.close()
                 tally = None
     except CutOffError:
+        if not keep:
+            raise
         if tally is not None:
             yield tally.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import (
+    FIELDS,
     WAFER,
     Begin,
     DefectRows,
@@ -29,13 +30,12 @@ MOST_WORDS = 500_000
 MOST_COLUMNS = 1000
 """Columns of a list."""
 
+MOST_OF_A_NAME = 260
+"""Letters of the name of the file of images, which stands before each image's number."""
+
 MOST_IMAGES = 10_000
 """Images of a defect."""
 
-_FIELDS = (
-    *("FILEVERSION", "LOTID", "SAMPLETYPE", "SAMPLESIZE", "DIEPITCH", "DIEORIGIN", "SAMPLECENTERLOCATION"),
-    *("SAMPLEORIENTATIONMARKTYPE", "ORIENTATIONMARKLOCATION", "ORIENTATIONINSTRUCTIONS", "COORDINATESMIRRORED"),
-)
 _IMAGES = "IMAGELIST"
 _OTHER = re.compile(rb"^[ \t]*([A-Za-z_]{4,64})", re.M)
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -149,8 +149,8 @@ def walk_statements(text: TextBlocks) -> Iterator[Event]:
         elif name == "CLASSLOOKUP":
             yield _class_lookup(text)
         elif name == "TIFFFILENAME":
-            tiff = _words(text, name)[0].replace(";", ",")
-        elif name in _FIELDS:
+            tiff = _tiff(text)
+        elif name in FIELDS:
             yield Field(name, tuple(_words(text, name)), line)
         else:
             text.skip_past(b";", f"in the statement {name} of line {line}")
@@ -180,7 +180,7 @@ def _words(text: TextBlocks, name: str) -> list[str]:
             raise text.cut_off(f"in the statement {name}")
         if word.is_mark(";"):
             return words or [""]
-        words.append(word.text)
+        words.append(text.keep(word))
         if len(words) > MOST_WORDS:
             raise text.error(f"{name} has more than {MOST_WORDS:,} words; does it end without a semicolon?")
 
@@ -202,6 +202,14 @@ def _known(text: TextBlocks, columns: dict[str, tuple[str, ...]], name: str) -> 
     if name not in columns:
         raise text.error(f"a list before {name}, which names its columns")
     return columns[name]
+
+
+def _tiff(text: TextBlocks) -> str:
+    """Read the name of the file of images."""
+    name = _words(text, "TIFFFILENAME")[0].replace(";", ",")
+    if len(name) > MOST_OF_A_NAME:
+        raise text.error(f"TiffFileName of {len(name):,} letters, and {MOST_OF_A_NAME} are the most")
+    return name
 
 
 def _class_lookup(text: TextBlocks) -> Table:

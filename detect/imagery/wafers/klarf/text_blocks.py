@@ -12,6 +12,12 @@ BLOCK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 """Greatest length of a line."""
 
+WORD_BYTES = 4096
+"""Greatest length of a word."""
+
+KEPT_BYTES = 16 << 20
+"""Most text of fields and small tables that is kept."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
 _SPACE = re.compile(rb"\s*")
 _NOT_CLOSED = 'a quotation mark (") is not closed on its line'
@@ -52,7 +58,7 @@ class TextBlocks:
         self.line = 1
         self.blocks = 0
         self._file, self._word = file, word
-        self._block, self._at = b"", 0
+        self._block, self._at, self._kept = b"", 0, 0
 
     def error(self, what: str, line: int | None = None) -> WaferError:
         """Return an error at a line, this one if none is named."""
@@ -87,8 +93,21 @@ class TextBlocks:
             raise self.error(_NOT_CLOSED)
         self._at = found.end()
         data = found.group()
+        if len(data) > WORD_BYTES:
+            raise self.error(f"a word of {len(data):,} bytes, and {WORD_BYTES:,} are the most")
         quoted = data[:1] == b'"'
         return Word(_decoded(data[1:-1] if quoted else data), quoted, self.line, first)
+
+    def keep(self, word: Word) -> str:
+        """Return a word's text, which is kept until the file was read.
+
+        Raises:
+            WaferError: more than `KEPT_BYTES` would be kept.
+        """
+        self._kept += len(word.text) + 1
+        if self._kept > KEPT_BYTES:
+            raise self.error(f"fields and tables of more than {KEPT_BYTES:,} bytes", word.line)
+        return word.text
 
     def rest(self) -> bytes:
         """Return what is left of the block, reading the next one if nothing is; nothing at the end of the text."""

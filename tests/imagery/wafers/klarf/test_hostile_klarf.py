@@ -111,6 +111,19 @@ def test_a_long_line_is_refused_and_is_not_held(tmp_path: Path, text: str, fille
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('LotID "L1"', f'LotID "{"x" * 5000}"', "a word of 5,002 bytes, and 4,096 are the most"),
+        ('LotID "L1"', f"LotID {'x ' * 600_000}", "LOTID has more than 500,000 words"),
+        ('LotID "L1"', f"LotID {('y' * 4000 + chr(10)) * 6000}", "fields and tables of more than 16,777,216 bytes"),
+        ("DefectList", f"TiffFileName {'x' * 300}; DefectList", "TiffFileName of 300 letters, and 260 are the most"),
+    ],
+)
+def test_what_is_kept_of_a_file_is_bounded(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refused(tmp_path / "a.000", STATEMENTS.replace(old, new, 1))
+
+
 def test_a_wafer_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     assert "wafer 'W1' of lot 'L1' is there already, from line 9" in refused(
         tmp_path / "a.000", statements([THREE, THREE])
