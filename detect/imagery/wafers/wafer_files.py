@@ -83,7 +83,7 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
 
 def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:
     """Return the parts of a wafer as one."""
-    arrays: dict[str, list[NDArray[Any]]] = {"xy_mm": [], "size_mm": [], "kinds": [], "die": []}
+    arrays: dict[str, _Growing] = {}
     names: dict[int, str] = {}
     images: list[str] = []
     count = 0
@@ -91,22 +91,47 @@ def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:
         if part.images:
             images += [""] * (count - len(images)) + [*part.images]
         count += len(part)
-        names.update(part.kind_names)
-        for name, held in arrays.items():
-            if getattr(part, name) is not None:
-                held.append(getattr(part, name))
         if count > MOST_DEFECTS:
             raise WaferError(
                 path, None, f"wafer {part.name!r} has more than {MOST_DEFECTS:,} defects; split the list, or draw fewer"
             )
-    joined = {name: np.concatenate(arrays.pop(name)) for name in [*arrays] if arrays[name]}
+        names.update(part.kind_names)
+        for name in ("xy_mm", "size_mm", "kinds", "die"):
+            values = getattr(part, name)
+            if values is not None:
+                arrays.setdefault(name, _Growing(values)).add(values)
     images += [""] * (count - len(images)) if images else []
     return replace(
         part,
-        xy_mm=joined["xy_mm"],
-        size_mm=joined["size_mm"],
-        kinds=joined["kinds"],
-        die=joined.get("die"),
+        xy_mm=arrays["xy_mm"].whole(),
+        size_mm=arrays["size_mm"].whole(),
+        kinds=arrays["kinds"].whole(),
+        die=arrays["die"].whole() if "die" in arrays else None,
         kind_names=names,
         images=tuple(images),
     )
+
+
+class _Growing:
+    """An array that grows in its place, by a quarter when it is full, so that it and its parts are never held both.
+
+    Args:
+        like: an array of the type and the columns that it has.
+    """
+
+    def __init__(self, like: NDArray[Any]) -> None:
+        self._values = np.empty((0, *like.shape[1:]), like.dtype)
+        self._count = 0
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Add rows."""
+        count = self._count + len(values)
+        if count > len(self._values):
+            self._values.resize((count + count // 4, *values.shape[1:]), refcheck=False)
+        self._values[self._count : count] = values
+        self._count = count
+
+    def whole(self) -> NDArray[Any]:
+        """Return all rows; none can be added afterwards."""
+        self._values.resize((self._count, *self._values.shape[1:]), refcheck=False)
+        return self._values
