@@ -30,6 +30,7 @@ class Listed:
     pitch: tuple[float, float] = (5000.0, 4000.0)
     centre: tuple[float, float] = (2500.0, 2000.0)
     kinds: dict[int, str] = field(default_factory=lambda: {0: "none", 3: "big scratch"})
+    plans: Sequence[Sequence[tuple[int, int]]] = ()
 
     def tests(self) -> dict[int, list[Defect]]:
         """Return the defects by test."""
@@ -44,6 +45,8 @@ def statements(wafers: Sequence[Listed], version: str = "1 2", lot: str = "L1", 
         lines += [f"SampleSize 1 {wafer.diameter!r};", "DieOrigin 0 0;", f'WaferID "{wafer.name}";', "Slot 3;"]
         lines += [f"DiePitch {wafer.pitch[0]!r} {wafer.pitch[1]!r};"]
         lines += [f"SampleCenterLocation {wafer.centre[0]!r} {wafer.centre[1]!r};"]
+        for plan in wafer.plans:
+            lines += [f"SampleTestPlan {len(plan)}", *[f" {col} {row}" for col, row in plan], ";"]
         lines += [f"ClassLookup {len(wafer.kinds)}", *[f' {at} "{name}"' for at, name in wafer.kinds.items()], ";"]
         lines += [f"DefectRecordSpec {len(COLUMNS)} {' '.join(COLUMNS)} ;", "DefectList"]
         for at, each in enumerate(wafer.defects):
@@ -71,7 +74,12 @@ def records(wafers: Sequence[Listed], lot: str = "L1") -> str:
         for at, each in enumerate(wafer.defects):
             row = [at + 1, _nm(each.x), _nm(each.y), each.col, each.row, _nm(each.size), each.kind, each.test]
             lines.append(f"{' '.join(map(str, row[:5]))}\n {' '.join(map(str, row[5:]))} ;")
-        lines += ["}", "}", "Record SummaryRecord", "{", "List TestSummaryList", "{"]
+        lines += ["}", "}"]
+        for plan in wafer.plans:
+            lines += ['Record TestRecord "1"', "{", "List SampleTestPlanList", "{"]
+            lines += [f"Columns 2 {{ int32 XINDEX, int32 YINDEX }} Data {len(plan)}", "{"]
+            lines += [*[f" {col} {row} ;" for col, row in plan], "}", "}", "}"]
+        lines += ["Record SummaryRecord", "{", "List TestSummaryList", "{"]
         lines += [f"Columns 2 {{ int32 TESTNO, int32 NDEFECT }} Data {len(wafer.tests())}", "{"]
         lines += [f"{test} {len(found)};" for test, found in wafer.tests().items()]
         lines += ["}", "}", "}", "}"]

@@ -16,6 +16,7 @@ from detect.imagery.wafers.klarf.events import (
     number,
     whole,
 )
+from detect.imagery.wafers.klarf.sample_plan import record_plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 WORD = re.compile(rb'"[^"\r\n]*"|[;{},]|[^\s;{},"]+')
@@ -33,7 +34,8 @@ MOST_TEXT = 1 << 20
 MOST_ROWS = 100_000
 """Rows of a small table."""
 
-_TABLES = ("CLASSLOOKUPLIST", "TESTSUMMARYLIST")
+_PLAN = "SAMPLETESTPLANLIST"
+_TABLES = ("CLASSLOOKUPLIST", "TESTSUMMARYLIST", _PLAN)
 _NOTHING = re.compile(rb"(?<![^\s;])NA?(?![^\s;])")
 
 
@@ -156,6 +158,8 @@ def _list(text: TextBlocks) -> Iterator[Event]:
     _brace(text, where)
     if kind == "DEFECTLIST":
         yield RecordRows(text, columns, name.line, count)
+    elif kind == _PLAN:
+        yield record_plan(text, columns, count)
     else:
         yield _table(text, kind, columns, count)
     if not _next(text, f"in {where}").is_mark("}"):

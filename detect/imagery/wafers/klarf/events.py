@@ -9,6 +9,7 @@ import numpy as np
 
 from detect.imagery.wafers.errors import CutOffError
 from detect.imagery.wafers.klarf.number_rows import Rows, plain_rows
+from detect.imagery.wafers.klarf.sample_plan import Plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 FILE, LOT, WAFER = "FILERECORD", "LOTRECORD", "WAFERRECORD"
@@ -177,4 +178,4 @@ def check_over(text: TextBlocks) -> None:
         raise text.error("text after EndOfFile; are these two files in one? Cut it there", word.line)
 
 
-Event = Field | Table | Begin | End | DefectRows
+Event = Field | Table | Plan | Begin | End | DefectRows

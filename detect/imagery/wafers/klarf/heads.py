@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import Field, Table, number
+from detect.imagery.wafers.klarf.sample_plan import Plans
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
 from detect.imagery.wafers.wafer import check_diameter, check_pitch
 
-Facts = Mapping[str, Field | Table]
+PLAN = "SAMPLETESTPLAN"
+"""The name of the sample test plan among the facts."""
+
+Fact = Field | Table | Plans
+Facts = Mapping[str, Fact]
 
 
 class Units(NamedTuple):
@@ -51,6 +59,7 @@ class KlarfHead:
         mark: the orientation mark, or None.
         kind_names: names of the classes.
         promised: the summary by test; empty where there is none.
+        inspected: (dies, 2) the dies of the sample test plan, or None.
         remarks: what a person should know.
     """
 
@@ -64,6 +73,7 @@ class KlarfHead:
     mark: str | None
     kind_names: Mapping[int, str]
     promised: Mapping[int, Promised]
+    inspected: NDArray[np.int64] | None
     remarks: tuple[str, ...]
 
 
@@ -113,7 +123,7 @@ class HeadFacts:
     def error(self, name: str, what: str) -> WaferError:
         """Return an error at the line of a field."""
         found = self.facts.get(name)
-        return self.text.error(f"{name} {what}", self.line if found is None else found.line)
+        return self.text.error(f"{name} {what}", found.line if isinstance(found, Field | Table) else self.line)
 
 
 def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units) -> KlarfHead:
@@ -133,7 +143,7 @@ def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units
     if (given.word("SAMPLETYPE") or "WAFER").upper() != "WAFER":
         raise given.error("SAMPLETYPE", f"is {given.word('SAMPLETYPE')[:40]!r}; only wafers are read")
     diameter, remarks = _diameter_mm(given, units)
-    centre = given.pair("SAMPLECENTERLOCATION")
+    centre, plans = given.pair("SAMPLECENTERLOCATION"), facts.get(PLAN)
     return KlarfHead(
         given.word("LOTID").strip(),
         name.strip(),
@@ -145,6 +155,7 @@ def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units
         _mark(given),
         MappingProxyType(_kind_names(given)),
         MappingProxyType(_promised(given)),
+        plans.dies() if isinstance(plans, Plans) else None,
         (*remarks, *_remarks(given)),
     )
 

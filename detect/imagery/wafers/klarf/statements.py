@@ -1,7 +1,7 @@
 """KLARF 1.0 to 1.2: statements of a name, words and a semicolon; the same events as the records of 1.8."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import (
@@ -19,6 +19,7 @@ from detect.imagery.wafers.klarf.events import (
     whole,
 )
 from detect.imagery.wafers.klarf.number_rows import Rows
+from detect.imagery.wafers.klarf.sample_plan import statement_plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 WORD = re.compile(rb'"[^"\r\n]*"|;|[^\s;"]+')
@@ -146,8 +147,8 @@ def walk_statements(text: TextBlocks) -> Iterator[Event]:
             columns[name] = _columns(text, name)
         elif name == "SUMMARYLIST":
             yield _table(text, name, _known(text, columns, "SUMMARYSPEC"), _words(text, name))
-        elif name == "CLASSLOOKUP":
-            yield _class_lookup(text)
+        elif name in _TABLES:
+            yield _TABLES[name](text)
         elif name == "TIFFFILENAME":
             tiff = _tiff(text)
         elif name in FIELDS:
@@ -220,6 +221,12 @@ def _class_lookup(text: TextBlocks) -> Table:
     if count is None or 2 * count != len(words) - 1:
         raise text.error(f"ClassLookup says {words[0][:40]!r} classes, and {(len(words) - 1) / 2:g} follow", line)
     return _table(text, "CLASSLOOKUP", ("CLASSNUMBER", "CLASSNAME"), words[1:], line)
+
+
+_TABLES: Mapping[str, Callable[[TextBlocks], Event]] = {
+    "CLASSLOOKUP": _class_lookup,
+    "SAMPLETESTPLAN": statement_plan,
+}
 
 
 def _table(

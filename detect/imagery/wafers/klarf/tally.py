@@ -48,7 +48,8 @@ class Tally:
         self._tests: dict[int, int] = {}
         self._dies = np.empty(0, np.int64)
         self._tested = True
-        self._total = self._outside_die = self._outside = self._unsized = 0
+        self._planned = None if head.inspected is None else np.unique(_numbered(head.inspected))
+        self._total = self._outside_die = self._outside = self._unsized = self._unplanned = 0
 
     def read(self, listed: DefectRows) -> Iterator[Wafer]:
         """Yield the defects of a list, a block of them at once.
@@ -76,6 +77,7 @@ class Tally:
             self._check_summary()
         counted = {
             "lie outside the die that they name": self._outside_die,
+            "lie on dies that the sample test plan has not": self._unplanned,
             "lie outside the wafer, by 5 % of its radius at most": self._outside,
             "have a size below 0, taken as unknown": self._unsized,
         }
@@ -142,8 +144,10 @@ class Tally:
     def _count(self, rows: Rows, columns: _Columns, die: NDArray[np.int64]) -> None:
         """Count the defects by test, and the dies that have any."""
         self._total += len(die)
+        if self._planned is not None:
+            self._unplanned += int((~np.isin(_numbered(die), self._planned)).sum())
         if len(self._dies) <= MOST_DIES:
-            self._dies = np.union1d(self._dies, die[:, 0] * _DIES + die[:, 1])
+            self._dies = np.union1d(self._dies, _numbered(die))
         if columns.test is None:
             return
         tests, counts = np.unique(self._whole(rows, (columns.test,), 2**31, "TEST"), return_counts=True)
@@ -218,4 +222,10 @@ class Tally:
             head.mark,
             images,
             remarks,
+            head.inspected,
         )
+
+
+def _numbered(dies: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each die."""
+    return dies[:, 0] * _DIES + dies[:, 1]

@@ -1,6 +1,6 @@
 """Files of others' tools are read right, or refused with the line and the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +94,18 @@ def test_a_place_by_hand(tmp_path: Path, form: object) -> None:
     found = next(read_wafers(write(tmp_path / "a.000", form([TWO]))))  # type: ignore[operator]
     np.testing.assert_allclose(found.xy_mm[0], (2 * 5 + 0.1005 - 2.5, -4 + 0.20025 - 2))
     assert found.mark == ("notch down" if form is statements else "notch 0")
+
+
+@pytest.mark.parametrize("form", [statements, records])
+def test_the_dies_that_were_inspected_are_those_of_all_tests(
+    tmp_path: Path, form: Callable[[Sequence[Listed]], str]
+) -> None:
+    """Two tests share a die; a defect lies on one that neither has; the second wafer has no plan of its own."""
+    first = replace(TWO, plans=([(2, -1), (0, 0)], [(0, 0), (5, 5)]))
+    one, two = read_wafers(write(tmp_path / "a.000", form([first, replace(TWO, name="W2")])))
+    assert one.inspected is not None and one.inspected.tolist() == [[0, 0], [2, -1], [5, 5]]
+    assert one.remarks == ("1 defects lie on dies that the sample test plan has not",)
+    assert (two.inspected is None) == (form is records)
 
 
 def test_fields_may_stand_after_the_defects_and_a_later_wafers_do_not_count_for_it(tmp_path: Path) -> None:
