@@ -21,7 +21,7 @@ def test_klarf_becomes_a_table_of_a_row_a_defect(klarf: Path, tmp_path: Path) ->
     """Die (2, -1) of 5 x 4 mm, 0.1005 and 0.20025 mm in it, the centre at (2.5, 2): (7.6005, -5.79975) mm."""
     done = call("convert", f"source={klarf}", f"target={tmp_path / 'out.csv'}")
     assert done.code == 0, done.log
-    assert "wafer 'W1' of lot 'L1': 2 defects" in done.log
+    assert "wafer 'W1' of lot 'L1', defects: 2" in done.log
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["wafer"].tolist() == ["W1", "W1", "../W2"]
     names = ["x_mm", "y_mm", "size_mm", "die_col", "die_row", "class", "class_name"]
@@ -43,7 +43,7 @@ def test_a_list_that_is_cut_off_is_refused_or_kept(klarf: Path, tmp_path: Path) 
     done = call("convert", f"source={klarf}", f"target={tmp_path / 'out.csv'}")
     assert done.code == 2 and "it was cut off" in done.log and not (tmp_path / "out.csv").exists()
     done = call("convert", f"source={klarf}", f"target={tmp_path / 'out.csv'}", "truncated=keep")
-    assert done.code == 0 and "the file is cut off, after 1 whole defects" in done.log
+    assert done.code == 0 and "the file is cut off; whole defects before: 1" in done.log
     assert len(pd.read_csv(tmp_path / "out.csv")) == 3
 
 

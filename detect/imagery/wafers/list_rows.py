@@ -122,8 +122,8 @@ class ListRows:
         unread = self._columns.unread
         remarks = [f"columns that are not read: {', '.join(map(repr, unread))[:200]}"] if unread else []
         if self._outside:
-            remarks.append(f"{self._outside:,} defects lie outside the wafer, by 5 % of its radius at most")
-        remarks += [f"line {each.line}: the list is cut off, after {self._count:,} whole defects" for each in cut]
+            remarks.append(f"defects outside the wafer, by 5 % of its radius at most: {self._outside:,}")
+        remarks += [f"line {each.line}: the list is cut off; whole defects before: {self._count:,}" for each in cut]
         none = np.empty(0, np.int64)
         return self._wafer(
             np.empty((0, 2)),

@@ -63,7 +63,7 @@ class Tally:
             yield self._part(rows, columns)
         found = self._total - before
         if listed.count is not None and found != listed.count:
-            self._differs(f"the list of line {listed.line} says {listed.count:,} defects, and {found:,} follow")
+            self._differs(f"defects: the list of line {listed.line} says {listed.count:,}, and {found:,} follow")
 
     def close(self) -> Wafer:
         """Return the wafer's last part, without defects, with the remarks.
@@ -72,16 +72,16 @@ class Tally:
             WaferError: the summary promises other counts.
         """
         if self._cut is not None:
-            self._remarks.append(f"line {self._cut.line}: the file is cut off, after {self._total:,} whole defects")
+            self._remarks.append(f"line {self._cut.line}: the file is cut off; whole defects before: {self._total:,}")
         else:
             self._check_summary()
         counted = {
-            "lie outside the die that they name": self._outside_die,
-            "lie on dies that the sample test plan has not": self._unplanned,
-            "lie outside the wafer, by 5 % of its radius at most": self._outside,
-            "have a size below 0, taken as unknown": self._unsized,
+            "outside the die that they name": self._outside_die,
+            "on dies that the sample test plan has not": self._unplanned,
+            "outside the wafer, by 5 % of its radius at most": self._outside,
+            "with a size below 0, taken as unknown": self._unsized,
         }
-        self._remarks += [f"{count:,} defects {what}" for what, count in counted.items() if count]
+        self._remarks += [f"defects {what}: {count:,}" for what, count in counted.items() if count]
         return self._wafer(
             np.empty((0, 2)), np.empty(0), np.empty(0, np.int64), np.empty((0, 2), np.int64), remarks=(*self._remarks,)
         )
@@ -166,14 +166,14 @@ class Tally:
             for test in sorted({*promised, *self._tests}):
                 said, found = promised.get(test, Promised(0, None, line)).defects, self._tests.get(test, 0)
                 if said != found:
-                    self._differs(f"the summary says {said:,} defects of test {test}, the list has {found:,}", line)
+                    self._differs(f"defects of test {test}: the summary says {said:,}, the list has {found:,}", line)
         elif sum(each.defects for each in promised.values()) != self._total:
             said = sum(each.defects for each in promised.values())
-            self._differs(f"the summary says {said:,} defects, the list has {self._total:,}", line)
+            self._differs(f"defects: the summary says {said:,}, the list has {self._total:,}", line)
         dies = [each.dies for each in promised.values()]
         counted = len(self._dies) <= MOST_DIES
         if counted and len(dies) == 1 and dies[0] is not None and dies[0] != len(self._dies):
-            self._remarks.append(f"the summary says {dies[0]:,} dies with defects, the list has {len(self._dies):,}")
+            self._remarks.append(f"dies with defects: the summary says {dies[0]:,}, the list has {len(self._dies):,}")
 
     def _differs(self, what: str, line: int | None = None) -> None:
         """Raise the error of a count that differs, or remark it."""

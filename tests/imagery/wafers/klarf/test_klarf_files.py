@@ -104,7 +104,7 @@ def test_the_dies_that_were_inspected_are_those_of_all_tests(
     first = replace(TWO, plans=([(2, -1), (0, 0)], [(0, 0), (5, 5)]))
     one, two = read_wafers(write(tmp_path / "a.000", form([first, replace(TWO, name="W2")])))
     assert one.inspected is not None and one.inspected.tolist() == [[0, 0], [2, -1], [5, 5]]
-    assert one.remarks == ("1 defects lie on dies that the sample test plan has not",)
+    assert one.remarks == ("defects on dies that the sample test plan has not: 1",)
     assert (two.inspected is None) == (form is records)
 
 
@@ -184,7 +184,7 @@ def test_a_list_that_is_cut_off_is_refused_and_keeps_whole_rows_where_asked_to(
         write(path, cut.replace("Record WaferRecord", f"{lot}Record WaferRecord"))
     found = next(read_wafers(path, keep=True))
     np.testing.assert_allclose(found.xy_mm, places_mm(replace(wafer, defects=wafer.defects[:2])))
-    assert len(found.remarks) == 1 and "cut off, after 2 whole defects" in found.remarks[0]
+    assert len(found.remarks) == 1 and "cut off; whole defects before: 2" in found.remarks[0]
 
 
 @pytest.mark.parametrize("end", range(1, 40))
@@ -203,10 +203,10 @@ def test_counts_that_differ_from_the_summary_are_refused_and_told_where_asked_to
     line = 1 + text[: text.index("\n 2 5 0.1")].count("\n") + 1
     path = write(tmp_path / "a.000", text)
     with pytest.raises(
-        ValueError, match=rf"line {line}: wafer 'W1': the summary says 5 defects of test 2, the list has 1"
+        ValueError, match=rf"line {line}: wafer 'W1': defects of test 2: the summary says 5, the list has 1"
     ):
         [*read_wafers(path)]
-    assert next(read_wafers(path, keep=True)).remarks == ("the summary says 5 defects of test 2, the list has 1",)
+    assert next(read_wafers(path, keep=True)).remarks == ("defects of test 2: the summary says 5, the list has 1",)
     path = write(tmp_path / "a.001", records([TWO]).replace("Data 2\n{\n1 ", "Data 3\n{\n1 ", 1))
-    with pytest.raises(ValueError, match="says 3 defects, and 2 follow"):
+    with pytest.raises(ValueError, match="says 3, and 2 follow"):
         [*read_wafers(path)]
