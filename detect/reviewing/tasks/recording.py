@@ -58,6 +58,7 @@ class Recorder:
             return
         ids = self._act_all(task, planned)
         self._act("done", task, window=_listed(task.window), objects=[{"id": each} for each in ids])
+        self._finished.add((task.image, task.window))
         self.counted.update({"recorded": 1, "empty": int(not ids), "outside": planned.outside})
 
     def _act_all(self, task: Task, planned: Planned) -> list[str]:

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from detect.labels.entries import Entry, Problems
 from detect.labels.formats.cvat import NO_OBJECTS, TAGS, cvat_states, is_cvat, read_cvat
 from detect.labels.formats.label_studio import is_label_studio, label_studio_states, read_label_studio
 from detect.labels.reading.task_states import TaskState
+from detect.labels.rules.doubles import tell_near, without_repeats
 from detect.reviewing.tasks.task_formats import REVIEWED_TAG
 from detect.reviewing.tasks.task_table import PICTURE, Task
 
@@ -105,7 +106,7 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
     for name in problems.images:
         if (picture := picture_of(name)) in made.objects:
             made.refused[picture] = "has a shape that cannot be read"
-    _collect(entries, made)
+    _collect(_without_doubles(entries, made, problems), made)
     for picture in made.refused:
         made.objects.pop(picture, None)
     problems.notes.pop(NO_OBJECTS.format(TAGS), None)
@@ -133,9 +134,7 @@ def _looked_at(path: Path, states: Sequence[TaskState], reviewed: Reviewed | Non
             f"corrections={path}: none of its {len(states)} images has the tag {REVIEWED_TAG}, so none counts as "
             "looked at; reviewed=all takes all of them"
         )
-    return [
-        TaskState(each.image, reviewed == "all" or REVIEWED_TAG in each.tags, each.size, each.tags) for each in states
-    ]
+    return [replace(each, labelled=reviewed == "all" or REVIEWED_TAG in each.tags) for each in states]
 
 
 def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: ReturnedFile) -> None:
@@ -153,6 +152,8 @@ def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: Returned
             made.unlabelled.append(picture)
         elif len(labelled) > 1:
             made.refused[picture] = "is there twice; keep the one that holds"
+        elif labelled[0].unread:
+            made.refused[picture] = f"has {', '.join(labelled[0].unread)}, which are not read; remove or redraw them"
         elif labelled[0].size not in (None, tasks[picture].shape):
             height, width = labelled[0].size or (0, 0)
             wanted = tasks[picture].shape
@@ -161,6 +162,18 @@ def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: Returned
             )
         else:
             made.objects[picture] = []
+
+
+def _without_doubles(entries: Sequence[Entry], made: ReturnedFile, problems: Problems) -> list[Entry]:
+    """Return the entries of the pictures that are used without exact repeats; those and double clicks are told."""
+    by_image: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if picture_of(entry.image) in made.objects:
+            by_image[entry.image].append(entry)
+    kept = [without_repeats(those, problems) for those in by_image.values()]
+    for those in kept:
+        tell_near(those, problems)
+    return [entry for those in kept for entry in those]
 
 
 def _collect(entries: Sequence[Entry], made: ReturnedFile) -> None:

@@ -59,12 +59,14 @@ def label_studio_config(classes: Sequence[str], boxes: bool) -> str:
 def cvat_labels(classes: Sequence[str], boxes: bool) -> str:
     """Return the labels of a CVAT task as JSON, as its constructor takes them in the tab Raw, with `REVIEWED_TAG`.
 
+    It refuses an attribute without values, also of texts, whose one value is their default.
+
     Raises:
         ValueError: a class has the name of that tag.
     """
     if REVIEWED_TAG in classes:
         raise ValueError(f"a class is called {REVIEWED_TAG}, as the tag of windows that were looked at; rename it")
-    score = {"name": "score", "mutable": False, "input_type": "text", "default_value": "", "values": []}
+    score = {"name": "score", "mutable": False, "input_type": "text", "default_value": "", "values": [""]}
     kind = "rectangle" if boxes else "points"
     labels = [{"name": name, "type": kind, "attributes": [score]} for name in classes]
     return json.dumps([*labels, {"name": REVIEWED_TAG, "type": "tag", "attributes": []}], indent=2) + "\n"

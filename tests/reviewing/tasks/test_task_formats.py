@@ -66,6 +66,7 @@ def test_the_labels_of_cvat_have_a_tag_for_what_was_looked_at(boxes, kind):
         *((name, kind) for name in CLASSES),
         ("window_reviewed", "tag"),
     ]
+    assert all(part["values"] == [part["default_value"]] for each in labels for part in each["attributes"])
     with pytest.raises(ValueError, match="a class is called window_reviewed"):
         cvat_labels(["window_reviewed"], boxes)
 
