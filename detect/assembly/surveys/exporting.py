@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
 
     Raises:
         FileExistsError: a person changed a file that is written here.
+        FileNotFoundError: an image is not where it was counted.
         ValueError: an image cannot be read or has another size than when it was counted, or nothing was found at all.
     """
     if settings.export is None:
@@ -59,16 +60,17 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
     files.check((TABLE, form.tasks, form.labels), ", or leave the export as it is")
     session, records = ReviewSession(folder, more_classes=settings.new_classes), read_records(folder)
     shapes = {image.name: image.shape for image in session.images}
-    context = automatic_context(records.values()) if settings.context is None else settings.context
+    context = _context(settings, records.values())
     drawn = list(enumerate(session.windows, start=1))
-    tasks = [
-        task_of(number, each.image, each.window, context, shapes[each.image])
-        for number, each in drawn
-        if not each.reviewed
-    ]
-    if not tasks:
+    left = [(number, each) for number, each in drawn if not each.reviewed]
+    if not left:
         logger.info("export: all %d windows that are drawn are reviewed, so there is nothing to export", len(drawn))
         return
+    sizes = _file_sizes(session, {each.image for _, each in left})
+    tasks = [
+        task_of(number, each.image, each.window, context, shapes[each.image], sizes[each.image])
+        for number, each in left
+    ]
     contents, boxes = _contents(session, tasks)
     text = form.label_text(session.classes, boxes)
     out = pre_annotated(
@@ -85,6 +87,22 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
     _log(settings.export, len(drawn) - len(tasks), out, folder)
 
 
+def _file_sizes(session: ReviewSession, names: Collection[str]) -> dict[str, int]:
+    """Return the size of the file of each image in bytes.
+
+    Raises:
+        FileNotFoundError: some are not there.
+    """
+    paths = {image.name: image.path for image in session.images if image.name in names}
+    missing = [path for path in paths.values() if not path.exists()]
+    if missing:
+        raise FileNotFoundError(
+            f"export: {len(missing)} of {len(paths)} images are not where they were counted, such as {missing[0]}; put "
+            "them back there, or count them where they are with detect.predict"
+        )
+    return {name: path.stat().st_size for name, path in paths.items()}
+
+
 def _log(program: Program, reviewed: int, out: OutSet, folder: Path) -> None:
     """Log what was exported, and what to do with it."""
     logger.info(
@@ -93,6 +111,20 @@ def _log(program: Program, reviewed: int, out: OutSet, folder: Path) -> None:
         f"; {reviewed} more are reviewed already" if reviewed else "",
     )
     logger.info("export: %s; then detect.survey predictions=%s corrections=FILE", HOW_TO[program], folder)
+
+
+def _context(settings: SurveySettings, records: Collection[Record]) -> int:
+    """Return how many pixels around a window are shown, as it is set or by the objects; too few are told."""
+    usual = automatic_context(records)
+    if settings.context is None:
+        return usual
+    if 2 * settings.context < usual:
+        logger.warning(
+            "export: context=%d is less than half of a typical object, %d pixels: a team draws the part of an object "
+            "that it sees, whose centre may be in another window than the object's; context=auto is %d",
+            *(settings.context, usual, usual),
+        )
+    return settings.context
 
 
 def automatic_context(records: Iterable[Record]) -> int:

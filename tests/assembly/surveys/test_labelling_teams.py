@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,8 @@ def test_wrong_uses_say_the_way_out(folder, tmp_path):
     assert "leave it out to exchange drawn ones" in survey(folder, "rank=uncertain", "export=cvat", code=2)
     assert "give corrections too" in survey(folder, "reviewed=all", code=2)
     assert "export" in survey(folder, "export=labelme", code=2)
+    log = survey(folder, "export=label_studio", "address=https://host/tasks", code=2)
+    assert "address=https://host/tasks: names of pictures are put behind it" in log
     survey(folder, "windows=4", "export=cvat")
     (folder / "survey/tasks/labels.json").write_text("[]")
     assert "was changed after a run wrote it; move it away" in survey(folder, "export=cvat", code=2)
@@ -154,3 +157,23 @@ def test_a_photograph_that_was_changed_is_told_and_one_of_another_size_refused(f
     assert "2 images were changed or copied after they were counted" in survey(folder, "export=cvat")
     Image.new("RGB", (50, 50)).save(image.path)
     assert "has 50 x 50 pixels, and had 800 x 600 when it was counted" in survey(folder, "export=cvat", code=2)
+    image.path.unlink()
+    log = survey(folder, "export=cvat", code=2)
+    assert f"export: 1 of 2 images are not where they were counted, such as {image.path}; put them back there" in log
+
+
+def test_a_team_of_another_flight_whose_photographs_have_the_same_names_is_refused(folder, tmp_path):
+    """The same names, sizes in pixels and windows; only the files differ, here in what follows the picture in them."""
+    survey(folder, "windows=12", "export=label_studio")
+    path = opened(folder, "label_studio").save(tmp_path / "export")
+    shutil.rmtree(folder / "survey/tasks")
+    for image in ReviewSession(folder).images:
+        image.path.write_bytes(image.path.read_bytes() + bytes(1))
+    survey(folder, "windows=12", "export=label_studio")
+    log = survey(folder, f"corrections={path}", code=2)
+    assert "none of its 12 pictures is one of the 12 in survey/tasks; is it the file of another run?" in log
+
+
+def test_context_that_cuts_objects_is_told(folder):
+    assert "is less than half of a typical object" in survey(folder, "windows=4", "context=0", "export=cvat")
+    assert "is less than half" not in survey(folder, "windows=4", "export=cvat")

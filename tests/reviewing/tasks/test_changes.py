@@ -15,7 +15,7 @@ WINDOW = Window(0, 0, 40, 50)
 
 
 def planned(known: list[ReviewObject], returned: list[ReturnedObject]) -> Any:
-    return plan(task_of(1, "a.png", WINDOW, 10, SHAPE), SHAPE, known, returned, SAME)
+    return plan(task_of(1, "a.png", WINDOW, 10, SHAPE, 9), SHAPE, known, returned, SAME)
 
 
 def thing(x: float, y: float, label: str = "cow", status: Any = "found", name: str = "") -> ReviewObject:

@@ -31,7 +31,7 @@ def export(folder: Path, program: str, context: int, side: float | None, images:
     """Export the windows of some images as the command does, without the pictures' pixels."""
     session = ReviewSession(folder)
     tasks = [
-        task_of(i + 1, image, window, context, SHAPE)
+        task_of(i + 1, image, window, context, SHAPE, 9)
         for i, (image, window) in enumerate((image, window) for image in images for window in WINDOWS)
     ]
     contents = []

@@ -14,7 +14,7 @@ from tests.reviewing.tasks.labellers import cvat_text, ls_result
 
 SHAPE = (80, 100)
 TASKS = {
-    each.picture: each for each in (task_of(i + 1, "a.png", Window(0, 20 * i, 40, 20), 0, SHAPE) for i in range(3))
+    each.picture: each for each in (task_of(i + 1, "a.png", Window(0, 20 * i, 40, 20), 0, SHAPE, 9) for i in range(3))
 }
 ONE, TWO, THREE = TASKS
 SIDES = (40, 20)

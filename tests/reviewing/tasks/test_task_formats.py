@@ -14,7 +14,7 @@ from detect.reviewing.tasks.task_table import task_of
 
 SHAPE = (80, 100)
 CLASSES = ("cow", "</Label><b x=\"'&", "ä")
-TASKS = [task_of(i + 1, "a.png", Window(20 * i, 10, 20, 40), 10, SHAPE) for i in range(2)]
+TASKS = [task_of(i + 1, "a.png", Window(20 * i, 10, 20, 40), 10, SHAPE, 9) for i in range(2)]
 
 
 def objects(side: float | None) -> list[ReviewObject]:
