@@ -11,7 +11,6 @@ import numpy as np
 from detect.assembly.settings import SurveySettings
 from detect.imagery.files import check_inside
 from detect.imagery.mosaics import MosaicRule, mosaics_by
-from detect.labels.writing.outgoing import OutSet
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.records import Record
 from detect.reporting.output.written import WrittenFiles
@@ -73,18 +72,21 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
     ]
     contents, boxes = _contents(session, tasks)
     text = form.label_text(session.classes, boxes)
-    out = pre_annotated(
-        ((task, contents[task.picture]) for task in tasks),
-        session.classes,
-        boxes,
-        settings.address if settings.export == "label_studio" else "",
-    )
+    address = settings.address if settings.export == "label_studio" else ""
+    out = pre_annotated(((task, contents[task.picture]) for task in tasks), session.classes, boxes, address)
     _write_pictures(session, records, tasks)
     earlier = read_tasks(folder, shapes)
     every = {**earlier, **{task.picture: task for task in tasks}}
     files.write({TABLE: tasks_bytes(every.values()), form.labels: text.encode("utf-8")})
     files.write_made(form.tasks, lambda path: form.write_tasks(out, path))
-    _log(settings.export, len(drawn) - len(tasks), out, folder)
+    number = sum(each.inside(task.window, shapes[task.image]) for task in tasks for each in contents[task.picture])
+    reviewed = len(drawn) - len(tasks)
+    logger.info(
+        "export: %d windows with %d objects are in %s, for %s%s",
+        *(len(tasks), number, folder / TASKS, settings.export),
+        f"; {reviewed} more are reviewed already" if reviewed else "",
+    )
+    logger.info("export: %s; then detect.survey predictions=%s corrections=FILE", HOW_TO[settings.export], folder)
 
 
 def _file_sizes(session: ReviewSession, names: Collection[str]) -> dict[str, int]:
@@ -101,16 +103,6 @@ def _file_sizes(session: ReviewSession, names: Collection[str]) -> dict[str, int
             "them back there, or count them where they are with detect.predict"
         )
     return {name: path.stat().st_size for name, path in paths.items()}
-
-
-def _log(program: Program, reviewed: int, out: OutSet, folder: Path) -> None:
-    """Log what was exported, and what to do with it."""
-    logger.info(
-        "export: %d windows with %d objects are in %s, for %s%s",
-        *(len(out.images), sum(len(image.objects) for image in out.images), folder / TASKS, program),
-        f"; {reviewed} more are reviewed already" if reviewed else "",
-    )
-    logger.info("export: %s; then detect.survey predictions=%s corrections=FILE", HOW_TO[program], folder)
 
 
 def _context(settings: SurveySettings, records: Collection[Record]) -> int:
@@ -134,7 +126,9 @@ def automatic_context(records: Iterable[Record]) -> int:
 
 
 def _contents(session: ReviewSession, tasks: Sequence[Task]) -> tuple[dict[str, list[ReviewObject]], bool]:
-    """Return what is in the window of each task as far as is known, by its picture, and whether objects are boxes.
+    """Return what is in the picture of each task as far as is known, by its name, and whether objects are boxes.
+
+    What is beside the window is shown too: of an object on its edge, both windows are told where its centre is.
 
     Raises:
         ValueError: nothing was found in the whole run, so that it is not known whether objects are boxes.
@@ -146,7 +140,7 @@ def _contents(session: ReviewSession, tasks: Sequence[Task]) -> tuple[dict[str, 
         boxes = next((each.w is not None for each in objects), None) if boxes is None else boxes
         present = [each for each in objects if each.status in SHOWN]
         for task in those:
-            contents[task.picture] = [each for each in present if each.inside(task.window, shapes[name])]
+            contents[task.picture] = [each for each in present if each.inside(task.bounds, shapes[name])]
     if boxes is None:
         raise ValueError(
             "export: the run found nothing, so whether its objects are points or boxes is not known; review the "

@@ -76,7 +76,11 @@ def _log(path: Path, returned: ReturnedFile, recorder: Recorder) -> None:
     if counted["unchanged"]:
         logger.info("corrections: %d windows were recorded before and are the same", counted["unchanged"])
     if counted["outside"]:
-        logger.info("corrections: %d objects are left out: their centre is outside of the window", counted["outside"])
+        logger.info(
+            "corrections: %d objects beside the windows, in the paler parts of pictures, are of other windows and are "
+            "left out",
+            counted["outside"],
+        )
     told = {
         "are not taken: a person has said otherwise of them already; overrule=true takes them": recorder.contested,
         "came back unlabelled (or skipped), and are not taken as empty": returned.unlabelled,

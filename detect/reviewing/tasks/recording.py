@@ -47,7 +47,7 @@ class Recorder:
             OSError: it cannot be kept.
         """
         shape = self._shapes[task.image]
-        known = [each for each in self.session.objects(task.image) if each.inside(task.window, shape)]
+        known = [each for each in self.session.objects(task.image) if each.inside(task.bounds, shape)]
         planned = plan(task, shape, known, returned, self.same)
         finished = (task.image, task.window) in self._finished
         if finished and not planned.changes:

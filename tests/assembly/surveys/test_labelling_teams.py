@@ -177,3 +177,15 @@ def test_a_team_of_another_flight_whose_photographs_have_the_same_names_is_refus
 def test_context_that_cuts_objects_is_told(folder):
     assert "is less than half of a typical object" in survey(folder, "windows=4", "context=0", "export=cvat")
     assert "is less than half" not in survey(folder, "windows=4", "export=cvat")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_beside_a_window_is_shown_and_counts_in_its_own(folder, tmp_path, program):
+    """With 300 pixels of context each of the 3 objects is in several pictures; each counts once."""
+    log = survey(folder, "windows=12", "context=300", f"export={program}")
+    team = opened(folder, program)
+    assert "12 windows with 3 objects" in log and number_of_objects(team.drawn) > 6
+    log = survey(folder, *taken(program, team.save(tmp_path / "export")))
+    assert "3 objects left as they were, 0 added, 0 moved, 0 relabelled, 0 taken out" in log
+    assert f"{number_of_objects(team.drawn) - 3} objects beside the windows" in log
+    assert json.loads((folder / "survey.json").read_text())["estimate"] == 3

@@ -37,7 +37,7 @@ def export(folder: Path, program: str, context: int, side: float | None, images:
     contents = []
     for task in tasks:
         objects = (each for each in session.objects(task.image) if each.status in SHOWN)
-        contents.append((task, [each for each in objects if each.inside(task.window, SHAPE)]))
+        contents.append((task, [each for each in objects if each.inside(task.bounds, SHAPE)]))
     (folder / TABLE).parent.mkdir(parents=True, exist_ok=True)
     (folder / TABLE).write_bytes(tasks_bytes(tasks))
     out = pre_annotated(contents, session.classes, side is not None, "")
@@ -108,7 +108,8 @@ def test_what_a_team_says_is_what_is_kept(tmp_path_factory, program, side, conte
     path = team.save(folder / "returned")
     assert take(folder, path, program, tasks).counted["recorded"] == len(tasks)
     for task in tasks:
-        wanted = sorted((label, *numbers) for label, numbers in team.drawn[task.picture])
+        drawn = [ReturnedObject(*each) for each in team.drawn[task.picture]]
+        wanted = sorted((each.label, *each.numbers) for each in drawn if task.holds(*each.centre, SHAPE))
         found = said(folder, task)
         assert [each[0] for each in found] == [each[0] for each in wanted]
         for label in CLASSES:

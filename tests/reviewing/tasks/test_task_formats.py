@@ -52,7 +52,11 @@ def test_an_address_stands_before_the_pictures_names():
 @pytest.mark.parametrize(("boxes", "kind"), [(True, "RectangleLabels"), (False, "KeyPointLabels")])
 def test_the_interface_of_label_studio_has_each_class_once(boxes, kind):
     root = ElementTree.fromstring(label_studio_config(CLASSES, boxes))
-    assert root.tag == "View" and root.find("Image").get("value") == "$image"
+    assert (
+        "within the dark line" in root.find("Header").get("value")
+        and root.tag == "View"
+        and root.find("Image").get("value") == "$image"
+    )
     labels = root.find(kind)
     assert (labels.get("name"), labels.get("toName")) == ("label", "image")
     assert [each.get("value") for each in labels] == list(CLASSES)
