@@ -1,12 +1,13 @@
 """What a labelling team says of exported windows, kept as a review keeps what a person does."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.assembly.folders import existing
 from detect.assembly.settings import SurveySettings
+from detect.imagery.windows import Window
 from detect.reporting.survey.surveyed_run import read_surveyed_run
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tasks.recording import Recorder
@@ -94,12 +95,25 @@ def _log(path: Path, returned: ReturnedFile, recorder: Recorder) -> None:
 
 
 def _log_missing(session: ReviewSession, tasks: Mapping[str, Task], returned: ReturnedFile) -> None:
-    """Log the drawn windows that are not in the file and not reviewed otherwise."""
+    """Log the drawn windows that are neither in the file nor reviewed, and what an estimate lacks by that."""
     there = {*returned.objects, *returned.unlabelled, *returned.refused}
-    exported = {(task.image, task.window): picture in there for picture, task in tasks.items()}
-    missing = sum(not each.reviewed and exported.get((each.image, each.window)) is False for each in session.windows)
+    pictures: dict[tuple[str, Window], list[str]] = defaultdict(list)
+    for picture, task in tasks.items():
+        pictures[task.image, task.window].append(picture)
+    drawn = session.windows
+    exported = [pictures[each.image, each.window] for each in drawn if not each.reviewed]
+    missing = [names[-1] for names in exported if names and there.isdisjoint(names)]
     if missing:
-        logger.warning("corrections: %d exported windows are not in the file, and not reviewed yet", missing)
+        told = "corrections: %d exported windows are not in the file, and not reviewed yet: %s"
+        logger.warning(told, len(missing), _named(missing))
+    first = next((number for number, each in enumerate(drawn) if not each.reviewed), len(drawn))
+    after = sum(each.reviewed for each in drawn[first:])
+    if after:
+        logger.warning(
+            "corrections: an estimate takes windows in the order of their draw, up to the first that is not reviewed, "
+            "which is number %d of %d; %d reviewed ones come after it and are left out of it: review that first",
+            *(first + 1, len(drawn), after),
+        )
 
 
 def _named(names: Sequence[str]) -> str:

@@ -92,8 +92,8 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
         states, (entries, _) = _looked_at(path, cvat_states(path), reviewed), read_cvat(path, None, problems)
     else:
         raise AnnotationError(
-            f"corrections={path}: neither Label Studio's export (a .json file) nor CVAT's ('CVAT for images 1.1', the "
-            "annotations.xml in the archive that it makes)"
+            f"corrections={path}: neither Label Studio's export (a .json file, with a task at least) nor CVAT's ('CVAT "
+            "for images 1.1', the annotations.xml in the archive that it makes)"
         )
     problems.stop()
     made = ReturnedFile()

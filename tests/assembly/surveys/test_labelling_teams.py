@@ -94,7 +94,8 @@ def test_what_did_not_come_back_is_told_and_not_taken_as_empty(folder, tmp_path)
     del team.drawn[names[3]]
     log = survey(folder, f"corrections={team.save(tmp_path / 'export')}")
     assert "3 pictures came back unlabelled (or skipped), and are not taken as empty" in log
-    assert "1 exported windows are not in the file" in log
+    assert f"1 exported windows are not in the file, and not reviewed yet: {names[3]!r}" in log
+    assert "first that is not reviewed, which is number 1 of 12; 8 reviewed ones come after it" in log
     assert json.loads((folder / "survey.json").read_text())["windows_left"] == 4
 
 
