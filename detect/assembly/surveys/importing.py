@@ -1,5 +1,6 @@
 """What a labelling team says of exported windows, kept as a review keeps what a person does."""
 
+import filecmp
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from detect.reporting.survey.surveyed_run import read_surveyed_run
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tasks.recording import Recorder
 from detect.reviewing.tasks.returned import ReturnedFile, ReturnedObject, read_returned
+from detect.reviewing.tasks.task_formats import PROGRAM_FILES
 from detect.reviewing.tasks.task_table import TABLE, Task, read_tasks
 
 logger = logging.getLogger("detect.survey")
@@ -28,6 +30,7 @@ def take_corrections(settings: SurveySettings, folder: Path) -> None:
 
     Raises:
         FileNotFoundError: there is no such file, or no windows were exported.
+        OSError: `corrections.csv` cannot be written.
         ValueError: it cannot be read, is of other tasks, or has a class that there is not.
     """
     if settings.corrections is None:
@@ -40,14 +43,32 @@ def take_corrections(settings: SurveySettings, folder: Path) -> None:
             f"corrections={path}: {folder / TABLE} says where the pictures were cut from, and is not there; put it "
             "back, or export windows (export=label_studio or cvat)"
         )
+    _check_returned(path, folder)
     returned = read_returned(path, tasks, settings.reviewed)
     _check_classes(returned.objects, session.classes, path)
     recorder = Recorder(session, read_surveyed_run(folder).criterion, settings.overrule)
-    for picture, task in tasks.items():
-        if picture in returned.objects:
-            recorder.record(task, returned.objects[picture])
+    with session.together():
+        for picture, task in tasks.items():
+            if picture in returned.objects:
+                recorder.record(task, returned.objects[picture])
+    if session.stale:
+        raise OSError(f"corrections={path}: {session.stale}; give it again")
     _log(path, returned, recorder)
     _log_missing(session, tasks, returned)
+
+
+def _check_returned(path: Path, folder: Path) -> None:
+    """Check that a file is not what was exported, in which everything would pass for looked at and right.
+
+    Raises:
+        ValueError: it is.
+    """
+    exported = (folder / each.tasks for each in PROGRAM_FILES.values())
+    if any(each.is_file() and filecmp.cmp(path, each, shallow=False) for each in exported):
+        raise ValueError(
+            f"corrections={path}: is what was exported from here, as nobody has looked at it yet; give the file that "
+            "the labelling program exports"
+        )
 
 
 def _check_classes(objects: Mapping[str, Sequence[ReturnedObject]], classes: Sequence[str], path: Path) -> None:

@@ -184,7 +184,7 @@ def _collect(entries: Sequence[Entry], made: ReturnedFile) -> None:
             continue
         made.objects[picture].append(ReturnedObject(entry.label, numbers := _in_order(entry.numbers)))
         if len(numbers) == 4 and min(numbers[2] - numbers[0], numbers[3] - numbers[1]) < LEAST_SIDE:
-            made.refused[picture] = f"has a box of {entry.label[:40]} without a size; remove it or draw it"
+            made.refused[picture] = f"has a box of {entry.label[:40]!r} without a size; remove it or draw it"
 
 
 def _in_order(numbers: tuple[float, ...]) -> tuple[float, ...]:

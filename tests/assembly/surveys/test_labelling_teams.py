@@ -144,6 +144,8 @@ def test_wrong_uses_say_the_way_out(folder, tmp_path):
     log = survey(folder, "export=label_studio", "address=https://host/tasks", code=2)
     assert "address=https://host/tasks: names of pictures are put behind it" in log
     survey(folder, "windows=4", "export=cvat")
+    log = survey(folder, f"corrections={folder / 'survey/tasks/annotations.xml'}", "reviewed=all", code=2)
+    assert "is what was exported from here, as nobody has looked at it yet" in log
     (folder / "survey/tasks/labels.json").write_text("[]")
     assert "was changed after a run wrote it; move it away" in survey(folder, "export=cvat", code=2)
     assert "none of its 1 pictures is one of the" in survey(folder, f"corrections={path}", code=2)

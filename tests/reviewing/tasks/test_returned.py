@@ -102,7 +102,7 @@ def brush() -> dict:
         ([{**COW, "image_rotation": 90}], "has a shape that cannot be read"),
         ([{**COW, "value": {"x": 1e300, "y": 0, "keypointlabels": ["cow"]}}], "has a shape that cannot be read"),
         ([{**COW, "value": {"x": 1, "y": 1, "keypointlabels": []}}], "has a shape that cannot be read"),
-        ([ls_result("cow", (5.0, 8.0, 5.0, 9.0), SIDES)], "has a box of cow without a size"),
+        ([ls_result("cow", (5.0, 8.0, 5.0, 9.0), SIDES)], "has a box of 'cow' without a size"),
     ],
 )
 def test_a_window_with_something_that_cannot_be_read_is_not_taken(tmp_path, results, why):
