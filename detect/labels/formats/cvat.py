@@ -30,6 +30,9 @@ NO_OBJECTS = "{} are no objects and are not read"
 TAGS = "tags of whole images"
 """What is said of tags, which `cvat_states` has."""
 
+TRACKS = "tracks of videos are not read"
+"""What is told of tracks beside images: objects in frames that have no names."""
+
 _NO_OBJECTS = {"polyline": "lines", "tag": TAGS, "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
@@ -62,7 +65,7 @@ def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
             "images 1.1'"
         )
     if tracks:
-        problems.tell("tracks of videos are not read", document.place(tracks[0]))
+        problems.tell(TRACKS, document.place(tracks[0]))
     drawings = Drawings(problems)
     for image in images:
         name = image.get("name", "").strip()

@@ -9,7 +9,7 @@ from typing import Literal
 
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
-from detect.labels.formats.cvat import NO_OBJECTS, TAGS, cvat_states, is_cvat, read_cvat
+from detect.labels.formats.cvat import NO_OBJECTS, TAGS, TRACKS, cvat_states, is_cvat, read_cvat
 from detect.labels.formats.label_studio import is_label_studio, label_studio_states, read_label_studio
 from detect.labels.reading.task_states import TaskState
 from detect.labels.rules.doubles import tell_near, without_repeats
@@ -94,6 +94,10 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
         raise AnnotationError(
             f"corrections={path}: neither Label Studio's export (a .json file, with a task at least) nor CVAT's ('CVAT "
             "for images 1.1', the annotations.xml in the archive that it makes)"
+        )
+    if TRACKS in problems.notes:
+        problems.add(
+            problems.notes[TRACKS][0], "tracks, whose objects may be in any picture; export the task, not a video"
         )
     problems.stop()
     made = ReturnedFile()

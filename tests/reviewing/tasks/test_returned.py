@@ -82,6 +82,15 @@ def test_a_window_with_shapes_of_cvat_that_are_not_read_is_not_taken(tmp_path, n
     assert set(read_returned(path, TASKS, "tagged").objects) == {ONE, TWO}
 
 
+def test_tracks_beside_pictures_are_refused(tmp_path):
+    """Their objects are in frames by number, so that no window is known to be without them."""
+    path = tmp_path / "annotations.xml"
+    text = cvat_text([(ONE, SIDES, [], True)])
+    path.write_text(text.replace("</annotations>", '<track id="0" label="cow"/></annotations>'))
+    with pytest.raises(AnnotationError, match="tracks, whose objects may be in any picture"):
+        read_returned(path, TASKS, "all")
+
+
 def test_an_object_that_is_there_twice_counts_once_and_double_clicks_are_told(tmp_path, caplog):
     """As in annotations: exact repeats are one object; two half a pixel apart may be two, which only a person knows."""
     half = ls_result("cow", (5.5, 8.0), SIDES)
