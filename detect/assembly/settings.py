@@ -371,6 +371,8 @@ class SurveySettings:
                 "rank lists windows that are not drawn by chance; leave it out to exchange drawn ones with a labelling "
                 "team (export, corrections)"
             )
+        if self.address and not self.address.endswith(("/", "=", "%2F", "%2f")):
+            raise ValueError(f"address={self.address}: names of pictures are put behind it, so it must end with / or =")
         if self.corrections is None and (self.reviewed is not None or self.overrule):
             raise ValueError("reviewed and overrule say how corrections=FILE is taken; give corrections too")
         if self.side == 0:

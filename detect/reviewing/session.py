@@ -1,7 +1,9 @@
 """`ReviewSession`: what a page needs of a run under review, and the only way by which a person's acts are kept."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +54,7 @@ class ReviewSession:
         self._tables = lru_cache(maxsize=4)(self._read_tables)
         self._file = CorrectionsFile(folder)
         self._last_kept: int | None = None
+        self._waits = False
         self._read_on()
         if self._acts.next_number > 1:
             self._file.write(self.corrections)
@@ -115,6 +118,16 @@ class ReviewSession:
             ),
             classes,
         )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write `corrections.csv` once for all acts within, at their end; each act is kept at once all the same."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+            self._file.keep(self.corrections)
 
     def objects(self, image: str) -> list[ReviewObject]:
         """Return the objects of an image: found, candidates below the threshold, and what a person said.
@@ -183,7 +196,7 @@ class ReviewSession:
             self._acts.append(act)
             self._standing[image].apply(act)
             self._last_kept = act.number
-            if self._file.stale or self._windows_of(image) != before:
+            if not self._waits and (self._file.stale or self._windows_of(image) != before):
                 self._file.keep(self.corrections)
         return self._now(image, act)
 

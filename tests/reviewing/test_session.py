@@ -384,3 +384,20 @@ def test_an_act_that_is_kept_is_never_said_to_be_lost(folder: Path) -> None:
     path.unlink()
     act(session, "accept", id=SHEEP)
     assert session.stale == "" and read_corrections(path).objects(A).xy.tolist() == [[10, 10], [5, 5]]
+
+
+def test_acts_together_are_kept_at_once_and_the_corrections_written_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed among them loses none: the next session writes the corrections of all."""
+    session = ReviewSession(folder)
+    with session.together():
+        act(session, "done", window=WINDOW)
+        act(session, "done", B, window=WINDOW)
+        assert not (folder / "corrections.csv").exists() and len(ReviewSession(folder).corrections.windows) == 2
+        assert (folder / "corrections.csv").exists()  # by the other session, as after a crash
+    assert len(read_corrections(folder / "corrections.csv").windows) == 2
+    monkeypatch.setattr(session._file, "write", lambda _: (_ for _ in ()).throw(OSError("no space")))
+    with session.together():
+        act(session, "reopen", B, window=WINDOW)
+    assert "could not be written: no space" in session.stale

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from detect.assembly.settings import SurveySettings
 from detect.imagery.files import check_inside
 from detect.imagery.mosaics import MosaicRule, mosaics_by
-from detect.labels.writing.outgoing import OutSet
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.records import Record
 from detect.reporting.output.written import WrittenFiles
@@ -51,6 +50,7 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
 
     Raises:
         FileExistsError: a person changed a file that is written here.
+        FileNotFoundError: an image is not where it was counted.
         ValueError: an image cannot be read or has another size than when it was counted, or nothing was found at all.
     """
     if settings.export is None:
@@ -59,40 +59,64 @@ def export_tasks(settings: SurveySettings, folder: Path) -> None:
     files.check((TABLE, form.tasks, form.labels), ", or leave the export as it is")
     session, records = ReviewSession(folder, more_classes=settings.new_classes), read_records(folder)
     shapes = {image.name: image.shape for image in session.images}
-    context = automatic_context(records.values()) if settings.context is None else settings.context
+    context = _context(settings, records.values())
     drawn = list(enumerate(session.windows, start=1))
-    tasks = [
-        task_of(number, each.image, each.window, context, shapes[each.image])
-        for number, each in drawn
-        if not each.reviewed
-    ]
-    if not tasks:
+    left = [(number, each) for number, each in drawn if not each.reviewed]
+    if not left:
         logger.info("export: all %d windows that are drawn are reviewed, so there is nothing to export", len(drawn))
         return
+    sizes = _file_sizes(session, {each.image for _, each in left})
+    tasks = [
+        task_of(number, each.image, each.window, context, shapes[each.image], sizes[each.image])
+        for number, each in left
+    ]
     contents, boxes = _contents(session, tasks)
     text = form.label_text(session.classes, boxes)
-    out = pre_annotated(
-        ((task, contents[task.picture]) for task in tasks),
-        session.classes,
-        boxes,
-        settings.address if settings.export == "label_studio" else "",
-    )
+    address = settings.address if settings.export == "label_studio" else ""
+    out = pre_annotated(((task, contents[task.picture]) for task in tasks), session.classes, boxes, address)
     _write_pictures(session, records, tasks)
     earlier = read_tasks(folder, shapes)
     every = {**earlier, **{task.picture: task for task in tasks}}
     files.write({TABLE: tasks_bytes(every.values()), form.labels: text.encode("utf-8")})
     files.write_made(form.tasks, lambda path: form.write_tasks(out, path))
-    _log(settings.export, len(drawn) - len(tasks), out, folder)
-
-
-def _log(program: Program, reviewed: int, out: OutSet, folder: Path) -> None:
-    """Log what was exported, and what to do with it."""
+    number = sum(each.inside(task.window, shapes[task.image]) for task in tasks for each in contents[task.picture])
+    reviewed = len(drawn) - len(tasks)
     logger.info(
         "export: %d windows with %d objects are in %s, for %s%s",
-        *(len(out.images), sum(len(image.objects) for image in out.images), folder / TASKS, program),
+        *(len(tasks), number, folder / TASKS, settings.export),
         f"; {reviewed} more are reviewed already" if reviewed else "",
     )
-    logger.info("export: %s; then detect.survey predictions=%s corrections=FILE", HOW_TO[program], folder)
+    logger.info("export: %s; then detect.survey predictions=%s corrections=FILE", HOW_TO[settings.export], folder)
+
+
+def _file_sizes(session: ReviewSession, names: Collection[str]) -> dict[str, int]:
+    """Return the size of the file of each image in bytes.
+
+    Raises:
+        FileNotFoundError: some are not there.
+    """
+    paths = {image.name: image.path for image in session.images if image.name in names}
+    missing = [path for path in paths.values() if not path.exists()]
+    if missing:
+        raise FileNotFoundError(
+            f"export: {len(missing)} of {len(paths)} images are not where they were counted, such as {missing[0]}; put "
+            "them back there, or count them where they are with detect.predict"
+        )
+    return {name: path.stat().st_size for name, path in paths.items()}
+
+
+def _context(settings: SurveySettings, records: Collection[Record]) -> int:
+    """Return how many pixels around a window are shown, as it is set or by the objects; too few are told."""
+    usual = automatic_context(records)
+    if settings.context is None:
+        return usual
+    if 2 * settings.context < usual:
+        logger.warning(
+            "export: context=%d is less than half of a typical object, %d pixels: a team draws the part of an object "
+            "that it sees, whose centre may be in another window than the object's; context=auto is %d",
+            *(settings.context, usual, usual),
+        )
+    return settings.context
 
 
 def automatic_context(records: Iterable[Record]) -> int:
@@ -102,7 +126,9 @@ def automatic_context(records: Iterable[Record]) -> int:
 
 
 def _contents(session: ReviewSession, tasks: Sequence[Task]) -> tuple[dict[str, list[ReviewObject]], bool]:
-    """Return what is in the window of each task as far as is known, by its picture, and whether objects are boxes.
+    """Return what is in the picture of each task as far as is known, by its name, and whether objects are boxes.
+
+    What is beside the window is shown too: of an object on its edge, both windows are told where its centre is.
 
     Raises:
         ValueError: nothing was found in the whole run, so that it is not known whether objects are boxes.
@@ -114,7 +140,7 @@ def _contents(session: ReviewSession, tasks: Sequence[Task]) -> tuple[dict[str, 
         boxes = next((each.w is not None for each in objects), None) if boxes is None else boxes
         present = [each for each in objects if each.status in SHOWN]
         for task in those:
-            contents[task.picture] = [each for each in present if each.inside(task.window, shapes[name])]
+            contents[task.picture] = [each for each in present if each.inside(task.bounds, shapes[name])]
     if boxes is None:
         raise ValueError(
             "export: the run found nothing, so whether its objects are points or boxes is not known; review the "

@@ -1,16 +1,19 @@
 """What a labelling team says of exported windows, kept as a review keeps what a person does."""
 
+import filecmp
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.assembly.folders import existing
 from detect.assembly.settings import SurveySettings
+from detect.imagery.windows import Window
 from detect.reporting.survey.surveyed_run import read_surveyed_run
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tasks.recording import Recorder
 from detect.reviewing.tasks.returned import ReturnedFile, ReturnedObject, read_returned
+from detect.reviewing.tasks.task_formats import PROGRAM_FILES
 from detect.reviewing.tasks.task_table import TABLE, Task, read_tasks
 
 logger = logging.getLogger("detect.survey")
@@ -27,6 +30,7 @@ def take_corrections(settings: SurveySettings, folder: Path) -> None:
 
     Raises:
         FileNotFoundError: there is no such file, or no windows were exported.
+        OSError: `corrections.csv` cannot be written.
         ValueError: it cannot be read, is of other tasks, or has a class that there is not.
     """
     if settings.corrections is None:
@@ -39,14 +43,32 @@ def take_corrections(settings: SurveySettings, folder: Path) -> None:
             f"corrections={path}: {folder / TABLE} says where the pictures were cut from, and is not there; put it "
             "back, or export windows (export=label_studio or cvat)"
         )
+    _check_returned(path, folder)
     returned = read_returned(path, tasks, settings.reviewed)
     _check_classes(returned.objects, session.classes, path)
     recorder = Recorder(session, read_surveyed_run(folder).criterion, settings.overrule)
-    for picture, task in tasks.items():
-        if picture in returned.objects:
-            recorder.record(task, returned.objects[picture])
+    with session.together():
+        for picture, task in tasks.items():
+            if picture in returned.objects:
+                recorder.record(task, returned.objects[picture])
+    if session.stale:
+        raise OSError(f"corrections={path}: {session.stale}; give it again")
     _log(path, returned, recorder)
     _log_missing(session, tasks, returned)
+
+
+def _check_returned(path: Path, folder: Path) -> None:
+    """Check that a file is not what was exported, in which everything would pass for looked at and right.
+
+    Raises:
+        ValueError: it is.
+    """
+    exported = (folder / each.tasks for each in PROGRAM_FILES.values())
+    if any(each.is_file() and filecmp.cmp(path, each, shallow=False) for each in exported):
+        raise ValueError(
+            f"corrections={path}: is what was exported from here, as nobody has looked at it yet; give the file that "
+            "the labelling program exports"
+        )
 
 
 def _check_classes(objects: Mapping[str, Sequence[ReturnedObject]], classes: Sequence[str], path: Path) -> None:
@@ -76,7 +98,11 @@ def _log(path: Path, returned: ReturnedFile, recorder: Recorder) -> None:
     if counted["unchanged"]:
         logger.info("corrections: %d windows were recorded before and are the same", counted["unchanged"])
     if counted["outside"]:
-        logger.info("corrections: %d objects are left out: their centre is outside of the window", counted["outside"])
+        logger.info(
+            "corrections: %d objects beside the windows, in the paler parts of pictures, are of other windows and are "
+            "left out",
+            counted["outside"],
+        )
     told = {
         "are not taken: a person has said otherwise of them already; overrule=true takes them": recorder.contested,
         "came back unlabelled (or skipped), and are not taken as empty": returned.unlabelled,
@@ -90,12 +116,25 @@ def _log(path: Path, returned: ReturnedFile, recorder: Recorder) -> None:
 
 
 def _log_missing(session: ReviewSession, tasks: Mapping[str, Task], returned: ReturnedFile) -> None:
-    """Log the drawn windows that are not in the file and not reviewed otherwise."""
+    """Log the drawn windows that are neither in the file nor reviewed, and what an estimate lacks by that."""
     there = {*returned.objects, *returned.unlabelled, *returned.refused}
-    exported = {(task.image, task.window): picture in there for picture, task in tasks.items()}
-    missing = sum(not each.reviewed and exported.get((each.image, each.window)) is False for each in session.windows)
+    pictures: dict[tuple[str, Window], list[str]] = defaultdict(list)
+    for picture, task in tasks.items():
+        pictures[task.image, task.window].append(picture)
+    drawn = session.windows
+    exported = [pictures[each.image, each.window] for each in drawn if not each.reviewed]
+    missing = [names[-1] for names in exported if names and there.isdisjoint(names)]
     if missing:
-        logger.warning("corrections: %d exported windows are not in the file, and not reviewed yet", missing)
+        told = "corrections: %d exported windows are not in the file, and not reviewed yet: %s"
+        logger.warning(told, len(missing), _named(missing))
+    first = next((number for number, each in enumerate(drawn) if not each.reviewed), len(drawn))
+    after = sum(each.reviewed for each in drawn[first:])
+    if after:
+        logger.warning(
+            "corrections: an estimate takes windows in the order of their draw, up to the first that is not reviewed, "
+            "which is number %d of %d; %d reviewed ones come after it and are left out of it: review that first",
+            *(first + 1, len(drawn), after),
+        )
 
 
 def _named(names: Sequence[str]) -> str:

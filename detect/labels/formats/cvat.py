@@ -30,6 +30,9 @@ NO_OBJECTS = "{} are no objects and are not read"
 TAGS = "tags of whole images"
 """What is said of tags, which `cvat_states` has."""
 
+TRACKS = "tracks of videos are not read"
+"""What is told of tracks beside images: objects in frames that have no names."""
+
 _NO_OBJECTS = {"polyline": "lines", "tag": TAGS, "cuboid": "cuboids", "skeleton": "skeletons"}
 
 
@@ -62,7 +65,7 @@ def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
             "images 1.1'"
         )
     if tracks:
-        problems.tell("tracks of videos are not read", document.place(tracks[0]))
+        problems.tell(TRACKS, document.place(tracks[0]))
     drawings = Drawings(problems)
     for image in images:
         name = image.get("name", "").strip()
@@ -74,7 +77,7 @@ def read_cvat(path: Path, root: Path | None, problems: Problems) -> tuple[list[E
 
 
 def cvat_states(path: Path) -> list[TaskState]:
-    """Return what a file says of each of its images: its size and tags; whether a person looked at it, it does not say.
+    """Return what a file says of each of its images: size, tags, what is no object; not whether a person looked at it.
 
     Raises:
         AnnotationError: the file is damaged.
@@ -84,7 +87,8 @@ def cvat_states(path: Path) -> list[TaskState]:
     for image in document.root.findall("image"):
         name, _ = image_names(image.get("name", "").strip(), path, None)
         tags = frozenset(each.get("label", "").strip() for each in image.findall("tag"))
-        states.append(TaskState(name, None, _size(image), tags))
+        unread = dict.fromkeys(_other(each) for each in image if each.tag not in {*SHAPES, "tag"} and not _hidden(each))
+        states.append(TaskState(name, None, _size(image), tags, tuple(unread)))
     return states
 
 
@@ -106,13 +110,22 @@ def _entry(document: XmlDocument, image: ElementTree.Element, name: str, root: P
 def _drawn(document: XmlDocument, image: ElementTree.Element, problems: Problems) -> Iterator[Drawn]:
     """Yield the shapes of an image that are objects."""
     for shape in image:
-        if shape.get("outside") == "1":
+        if _hidden(shape):
             problems.tell("shapes that are outside of view are not read", document.place(shape))
         elif shape.tag in SHAPES:
             yield Drawn(document.line(shape), shape.get("label"), partial(_numbers, shape))
         else:
-            what = _NO_OBJECTS.get(shape.tag, "other elements")
-            problems.tell(NO_OBJECTS.format(what), document.place(shape))
+            problems.tell(NO_OBJECTS.format(_other(shape)), document.place(shape))
+
+
+def _hidden(shape: ElementTree.Element) -> bool:
+    """Return whether a shape is out of view in its image."""
+    return shape.get("outside") == "1"
+
+
+def _other(shape: ElementTree.Element) -> str:
+    """Return what an element that is no object is called in messages."""
+    return _NO_OBJECTS.get(shape.tag, "other elements")
 
 
 def _numbers(shape: ElementTree.Element) -> Sequence[Numbers]:

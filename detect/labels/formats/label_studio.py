@@ -27,6 +27,9 @@ from detect.labels.reading.task_states import TaskState
 
 _TASK_KEYS = {"annotations", "completions", "predictions"}
 _FULL = 100.0
+_NOT_LABELLED = "tasks without an annotation, or with a cancelled one, are not labelled and are left out"
+_READ = "rectangles, polygons, ellipses and key points"
+_GEOMETRY = frozenset({"x", "points", "rle", "format"})
 
 
 def is_label_studio(path: Path) -> bool:
@@ -117,12 +120,17 @@ def _task(task: Any, place: str, problems: Problems) -> tuple[str, Sequence[Any]
     data = task.get("data", task)
     address = _address(data if isinstance(data, dict) else {})
     if "data" not in task:
+        if task.get("annotation_id", "") is None:  # of a task without an annotation, which the export may list too
+            problems.tell(_NOT_LABELLED, place)
+            return address, None
         return address, [each for value in task.values() if isinstance(value, list) for each in value]
+    if task.get("drafts"):
+        problems.tell("drafts that nobody submitted are not used; submit them and export again", place)
     given = task.get("annotations", task.get("completions"))
     annotations = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
     used = [each for each in annotations if not each.get("was_cancelled") and isinstance(each.get("result"), list)]
     if not used:
-        problems.tell("tasks without an annotation, or with a cancelled one, are not labelled and are left out", place)
+        problems.tell(_NOT_LABELLED, place)
         return address, None
     if len(used) > 1:
         problems.tell("of several annotations of a task, the ground truth or the one changed last is used", place)
@@ -162,20 +170,33 @@ def _drawn(results: Sequence[Any], task: int, place: str, problems: Problems) ->
     """Yield the shapes among an annotation's results; a shape and its label may be two results of one id."""
     labels: dict[str, str] = {}
     for result in results:
-        label = _label(result)
-        if label and isinstance(result.get("id"), str):
-            labels.setdefault(result["id"], label)
+        if (label := _label(result)) and (name := _name(result)):
+            labels.setdefault(name, label)
+    shapes = {_name(each) for each in results if _GEOMETRY & _value(each).keys()}
     drawn: set[str] = set()
     for result in results:
-        value = _value(result)
-        if not {"x", "points", "rle", "format"} & value.keys():
-            problems.tell("results that are no shapes are not read", place)
+        value, name = _value(result), _name(result)
+        if not _GEOMETRY & value.keys():
+            if _label(result) and result.get("type") != "relation" and not (name and name in shapes):
+                yield Drawn(task, _label(result), one(_unknown, result))
+            else:
+                problems.tell("results that are no shapes are not read", place)
             continue
-        name = result.get("id") if isinstance(result, dict) else None
-        if isinstance(name, str) and name in drawn:
+        if name and name in drawn:
             continue
-        drawn |= {name} if isinstance(name, str) else set()
-        yield Drawn(task, _label(result) or labels.get(str(name)), one(_numbers, result))
+        drawn.add(name)
+        yield Drawn(task, _label(result) or labels.get(name), one(_numbers, result))
+
+
+def _name(result: Any) -> str:
+    """Return the id of a result, by which the parts of a shape belong together; empty without one."""
+    name = result.get("id") if isinstance(result, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _unknown(result: Any) -> Numbers:
+    """Refuse a labelled result without a place that is understood, such as a vector."""
+    raise ShapeError(f"is a shape of the kind {str(result.get('type'))[:40]!r}, and {_READ} are read")
 
 
 def _value(result: Any) -> Mapping[str, Any]:
@@ -197,7 +218,7 @@ def _numbers(result: Mapping[str, Any]) -> Numbers:
     """Return the point or box of a shape, in pixels."""
     value = _value(result)
     if "rle" in value or "format" in value:
-        raise ShapeError("is a brush stroke, and rectangles, polygons, ellipses and key points are read")
+        raise ShapeError(f"is a brush stroke, and {_READ} are read")
     if result.get("image_rotation"):
         raise ShapeError("was drawn on an image turned in Label Studio; turn the image file and label it anew")
     names = ("original_width", "original_height")

@@ -62,17 +62,20 @@ def plan(
     """Return what makes the known objects of a window those that came back.
 
     An object that came back at the place of a known one is that: first those of its class, then any that the team was
-    shown, which got another class. Of those that are left and have their centre in the window, the ones of one class
-    that lie within `same` were moved.
+    shown, which got another class. One at the place of an object beside the window, which the picture shows too, is
+    that, however a program rounds places, so that it counts in one window alone. Of those that are left and have their
+    centre in the window, the ones of one class that lie within `same` were moved.
 
     Args:
         task: the window's.
         shape: (height, width) of the image.
-        known: all objects in the window, candidates and rejected ones too.
+        known: all objects in the picture, candidates and rejected ones too.
         returned: those that came back.
         same: the rule by which a moved object is the same.
     """
-    planned, open_, left = Planned(), dict(enumerate(returned)), _Places(task, known)
+    planned, open_ = Planned(), dict(enumerate(returned))
+    left = _Places(task, [each for each in known if each.inside(task.window, shape)])
+    beside = _Places(task, [each for each in known if not each.inside(task.window, shape)])
     for relabelled in (False, True):
         for number, each in list(open_.items()):
             found = left.at(each, relabelled)
@@ -80,7 +83,11 @@ def plan(
                 left.remove(found)
                 del open_[number]
                 _take(planned, found, each)
-    inside = {number: each for number, each in open_.items() if task.holds(*each.centre, shape)}
+    inside = {
+        number: each
+        for number, each in open_.items()
+        if task.holds(*each.centre, shape) and beside.at(each, relabelled=True) is None
+    }
     planned.outside = len(open_) - len(inside)
     shown = [each for each in left.objects if each.status in SHOWN]
     for found, number in _moved(task, shown, inside, same):

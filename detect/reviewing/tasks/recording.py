@@ -47,7 +47,7 @@ class Recorder:
             OSError: it cannot be kept.
         """
         shape = self._shapes[task.image]
-        known = [each for each in self.session.objects(task.image) if each.inside(task.window, shape)]
+        known = [each for each in self.session.objects(task.image) if each.inside(task.bounds, shape)]
         planned = plan(task, shape, known, returned, self.same)
         finished = (task.image, task.window) in self._finished
         if finished and not planned.changes:
@@ -58,6 +58,7 @@ class Recorder:
             return
         ids = self._act_all(task, planned)
         self._act("done", task, window=_listed(task.window), objects=[{"id": each} for each in ids])
+        self._finished.add((task.image, task.window))
         self.counted.update({"recorded": 1, "empty": int(not ids), "outside": planned.outside})
 
     def _act_all(self, task: Task, planned: Planned) -> list[str]:

@@ -3,15 +3,16 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
-from detect.labels.formats.cvat import NO_OBJECTS, TAGS, cvat_states, is_cvat, read_cvat
+from detect.labels.formats.cvat import NO_OBJECTS, TAGS, TRACKS, cvat_states, is_cvat, read_cvat
 from detect.labels.formats.label_studio import is_label_studio, label_studio_states, read_label_studio
 from detect.labels.reading.task_states import TaskState
+from detect.labels.rules.doubles import tell_near, without_repeats
 from detect.reviewing.tasks.task_formats import REVIEWED_TAG
 from detect.reviewing.tasks.task_table import PICTURE, Task
 
@@ -91,8 +92,12 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
         states, (entries, _) = _looked_at(path, cvat_states(path), reviewed), read_cvat(path, None, problems)
     else:
         raise AnnotationError(
-            f"corrections={path}: neither Label Studio's export (a .json file) nor CVAT's ('CVAT for images 1.1', the "
-            "annotations.xml in the archive that it makes)"
+            f"corrections={path}: neither Label Studio's export (a .json file, with a task at least) nor CVAT's ('CVAT "
+            "for images 1.1', the annotations.xml in the archive that it makes)"
+        )
+    if TRACKS in problems.notes:
+        problems.add(
+            problems.notes[TRACKS][0], "tracks, whose objects may be in any picture; export the task, not a video"
         )
     problems.stop()
     made = ReturnedFile()
@@ -105,7 +110,7 @@ def read_returned(path: Path, tasks: Mapping[str, Task], reviewed: Reviewed | No
     for name in problems.images:
         if (picture := picture_of(name)) in made.objects:
             made.refused[picture] = "has a shape that cannot be read"
-    _collect(entries, made)
+    _collect(_without_doubles(entries, made, problems), made)
     for picture in made.refused:
         made.objects.pop(picture, None)
     problems.notes.pop(NO_OBJECTS.format(TAGS), None)
@@ -133,9 +138,7 @@ def _looked_at(path: Path, states: Sequence[TaskState], reviewed: Reviewed | Non
             f"corrections={path}: none of its {len(states)} images has the tag {REVIEWED_TAG}, so none counts as "
             "looked at; reviewed=all takes all of them"
         )
-    return [
-        TaskState(each.image, reviewed == "all" or REVIEWED_TAG in each.tags, each.size, each.tags) for each in states
-    ]
+    return [replace(each, labelled=reviewed == "all" or REVIEWED_TAG in each.tags) for each in states]
 
 
 def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: ReturnedFile) -> None:
@@ -153,6 +156,8 @@ def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: Returned
             made.unlabelled.append(picture)
         elif len(labelled) > 1:
             made.refused[picture] = "is there twice; keep the one that holds"
+        elif labelled[0].unread:
+            made.refused[picture] = f"has {', '.join(labelled[0].unread)}, which are not read; remove or redraw them"
         elif labelled[0].size not in (None, tasks[picture].shape):
             height, width = labelled[0].size or (0, 0)
             wanted = tasks[picture].shape
@@ -163,6 +168,18 @@ def _sort(states: Sequence[TaskState], tasks: Mapping[str, Task], made: Returned
             made.objects[picture] = []
 
 
+def _without_doubles(entries: Sequence[Entry], made: ReturnedFile, problems: Problems) -> list[Entry]:
+    """Return the entries of the pictures that are used without exact repeats; those and double clicks are told."""
+    by_image: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if picture_of(entry.image) in made.objects:
+            by_image[entry.image].append(entry)
+    kept = [without_repeats(those, problems) for those in by_image.values()]
+    for those in kept:
+        tell_near(those, problems)
+    return [entry for those in kept for entry in those]
+
+
 def _collect(entries: Sequence[Entry], made: ReturnedFile) -> None:
     """Collect the objects of the pictures that were looked at."""
     for entry in entries:
@@ -171,7 +188,7 @@ def _collect(entries: Sequence[Entry], made: ReturnedFile) -> None:
             continue
         made.objects[picture].append(ReturnedObject(entry.label, numbers := _in_order(entry.numbers)))
         if len(numbers) == 4 and min(numbers[2] - numbers[0], numbers[3] - numbers[1]) < LEAST_SIDE:
-            made.refused[picture] = f"has a box of {entry.label[:40]} without a size; remove it or draw it"
+            made.refused[picture] = f"has a box of {entry.label[:40]!r} without a size; remove it or draw it"
 
 
 def _in_order(numbers: tuple[float, ...]) -> tuple[float, ...]:

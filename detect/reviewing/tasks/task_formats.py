@@ -26,6 +26,10 @@ REVIEWED_TAG = "window_reviewed"
 """The tag that a team sets in CVAT on a picture that it has looked at: CVAT's files do not say so by themselves."""
 
 
+ADVICE = "All objects with their centre within the dark line; those beside it may stay as they are."
+"""What a team is to label in a picture."""
+
+
 @dataclass(frozen=True)
 class ProgramFiles:
     """What a labelling program takes.
@@ -51,7 +55,7 @@ def label_studio_config(classes: Sequence[str], boxes: bool) -> str:
         f"    <Label value={quoteattr(name)} background={quoteattr(colours[name])}/>\n" for name in classes
     )
     return (
-        '<View>\n  <Image name="image" value="$image" zoom="true" zoomControl="true"/>\n'
+        f'<View>\n  <Header value="{ADVICE}"/>\n  <Image name="image" value="$image" zoom="true" zoomControl="true"/>\n'
         f'  <{kind} name="label" toName="image">\n{labels}  </{kind}>\n</View>\n'
     )
 
@@ -59,12 +63,14 @@ def label_studio_config(classes: Sequence[str], boxes: bool) -> str:
 def cvat_labels(classes: Sequence[str], boxes: bool) -> str:
     """Return the labels of a CVAT task as JSON, as its constructor takes them in the tab Raw, with `REVIEWED_TAG`.
 
+    It refuses an attribute without values, also of texts, whose one value is their default.
+
     Raises:
         ValueError: a class has the name of that tag.
     """
     if REVIEWED_TAG in classes:
         raise ValueError(f"a class is called {REVIEWED_TAG}, as the tag of windows that were looked at; rename it")
-    score = {"name": "score", "mutable": False, "input_type": "text", "default_value": "", "values": []}
+    score = {"name": "score", "mutable": False, "input_type": "text", "default_value": "", "values": [""]}
     kind = "rectangle" if boxes else "points"
     labels = [{"name": name, "type": kind, "attributes": [score]} for name in classes]
     return json.dumps([*labels, {"name": REVIEWED_TAG, "type": "tag", "attributes": []}], indent=2) + "\n"
@@ -83,7 +89,7 @@ def pre_annotated(
     """Return pictures with the objects in them, in pixels of the pictures, as a model's.
 
     Args:
-        contents: each task, and the objects whose centres are in its window.
+        contents: each task, and the objects whose centres are in its picture.
         classes: the class names.
         boxes: whether objects are boxes; those without a size are left to points.
         address: put before the name of each picture.

@@ -22,11 +22,15 @@ TABLE = f"{TASKS}/tasks.csv"
 
 WINDOW = ("row", "col", "height", "width")
 PICTURE_WINDOW = tuple(f"picture_{name}" for name in WINDOW)
-HEADER = ("picture", "image", *WINDOW, *PICTURE_WINDOW)
+HEADER = ("picture", "image", "bytes", *WINDOW, *PICTURE_WINDOW)
 
 PICTURE = re.compile(r"window-\d{4,}-([0-9a-f]{16})\.png")
 """The name of a picture: the window's number, and a digest of where it lies, by which it is known when it comes back
-under another folder or with a prefix."""
+under another folder or with a prefix. Photographs of one name, such as cameras give in each flight, differ in it by the
+size of their files."""
+
+MOST_DIGITS = 15
+"""Digits of a number of bytes, at most."""
 
 WAY_OUT = "put back the file that was written, or move survey/tasks away and export the windows anew"
 
@@ -40,12 +44,14 @@ class Task:
         image: the name of the image that it was cut from.
         window: that is reviewed, in pixels of the image.
         bounds: of the picture, in pixels of the image: the window, and context around it.
+        file_size: of the image's file, in bytes.
     """
 
     picture: str
     image: str
     window: Window
     bounds: Window
+    file_size: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,7 +79,7 @@ class Task:
         return ReviewObject("", col, row, None, None, "", 1.0, "added").inside(self.window, shape)
 
 
-def task_of(number: int, image: str, window: Window, context: int, shape: tuple[int, int]) -> Task:
+def task_of(number: int, image: str, window: Window, context: int, shape: tuple[int, int], file_size: int) -> Task:
     """Return the task of a window.
 
     Args:
@@ -82,13 +88,15 @@ def task_of(number: int, image: str, window: Window, context: int, shape: tuple[
         window: the window.
         context: pixels around it that the picture shows, where the image has them.
         shape: (height, width) of the image.
+        file_size: of the image's file, in bytes.
     """
     bounds = window.grown(context).within(shape)
-    return Task(f"window-{number:04d}-{_digest(image, window, bounds)}.png", image, window, bounds)
+    name = f"window-{number:04d}-{_digest(image, file_size, window, bounds)}.png"
+    return Task(name, image, window, bounds, file_size)
 
 
-def _digest(image: str, window: Window, bounds: Window) -> str:
-    text = "\0".join([image, *map(str, (*_numbers(window), *_numbers(bounds)))])
+def _digest(image: str, file_size: int, window: Window, bounds: Window) -> str:
+    text = "\0".join([image, *map(str, (file_size, *_numbers(window), *_numbers(bounds)))])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -102,10 +110,10 @@ def tasks_bytes(tasks: Iterable[Task]) -> bytes:
     Raises:
         ValueError: an image's name cannot be written.
     """
-    rows = (
-        [each.picture, writable(each.image, "image name"), *map(str, (*_numbers(each.window), *_numbers(each.bounds)))]
-        for each in tasks
-    )
+    rows = []
+    for each in tasks:
+        numbers = each.file_size, *_numbers(each.window), *_numbers(each.bounds)
+        rows.append([each.picture, writable(each.image, "image name"), *map(str, numbers)])
     return sheet_text(HEADER, rows).encode("utf-8")
 
 
@@ -129,13 +137,13 @@ def read_tasks(folder: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str,
         raise AnnotationError(f"{path}: the header must be {','.join(HEADER)}; {WAY_OUT}")
     tasks = {}
     for line, (picture, image, *texts) in zip(sheet.lines, sheet.rows, strict=True):
-        values = [int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1 for text in texts]
-        window, bounds = values[:4], values[4:]
+        values = [int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else -1 for text in texts]
+        window, bounds = values[1:5], values[5:]
         if image not in shapes:
             raise AnnotationError(f"{path} line {line}: {image[:80]!r} is no image of the run; {WAY_OUT}")
-        if min(values) < 0 or min(*window[2:], *bounds[2:]) < 1 or max(values) > MAX_PIXELS:
+        if min(values) < 0 or min(*window[2:], *bounds[2:]) < 1 or max(values[1:]) > MAX_PIXELS:
             raise AnnotationError(f"{path} line {line}: {texts} are no windows; {WAY_OUT}")
-        task = Task(picture, image, Window(*window), Window(*bounds))
+        task = Task(picture, image, Window(*window), Window(*bounds), values[0])
         _check(task, shapes[image], f"{path} line {line}")
         tasks[picture] = task
     return tasks
@@ -144,7 +152,7 @@ def read_tasks(folder: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str,
 def _check(task: Task, shape: tuple[int, int], place: str) -> None:
     """Check that a row was written by an export, of an image as it is."""
     named = PICTURE.fullmatch(task.picture)
-    if named is None or named[1] != _digest(task.image, task.window, task.bounds):
+    if named is None or named[1] != _digest(task.image, task.file_size, task.window, task.bounds):
         raise AnnotationError(f"{place}: {task.picture[:80]!r} is no picture of that window of that image; {WAY_OUT}")
     if not (task.bounds.inside(shape) and task.window.inside(shape)):
         raise AnnotationError(f"{place}: the window is not in {task.image}, {shape[1]} x {shape[0]} pixels; {WAY_OUT}")

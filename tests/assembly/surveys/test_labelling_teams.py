@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,8 @@ def test_what_did_not_come_back_is_told_and_not_taken_as_empty(folder, tmp_path)
     del team.drawn[names[3]]
     log = survey(folder, f"corrections={team.save(tmp_path / 'export')}")
     assert "3 pictures came back unlabelled (or skipped), and are not taken as empty" in log
-    assert "1 exported windows are not in the file" in log
+    assert f"1 exported windows are not in the file, and not reviewed yet: {names[3]!r}" in log
+    assert "first that is not reviewed, which is number 1 of 12; 8 reviewed ones come after it" in log
     assert json.loads((folder / "survey.json").read_text())["windows_left"] == 4
 
 
@@ -139,7 +141,11 @@ def test_wrong_uses_say_the_way_out(folder, tmp_path):
     assert "leave it out to exchange drawn ones" in survey(folder, "rank=uncertain", "export=cvat", code=2)
     assert "give corrections too" in survey(folder, "reviewed=all", code=2)
     assert "export" in survey(folder, "export=labelme", code=2)
+    log = survey(folder, "export=label_studio", "address=https://host/tasks", code=2)
+    assert "address=https://host/tasks: names of pictures are put behind it" in log
     survey(folder, "windows=4", "export=cvat")
+    log = survey(folder, f"corrections={folder / 'survey/tasks/annotations.xml'}", "reviewed=all", code=2)
+    assert "is what was exported from here, as nobody has looked at it yet" in log
     (folder / "survey/tasks/labels.json").write_text("[]")
     assert "was changed after a run wrote it; move it away" in survey(folder, "export=cvat", code=2)
     assert "none of its 1 pictures is one of the" in survey(folder, f"corrections={path}", code=2)
@@ -154,3 +160,35 @@ def test_a_photograph_that_was_changed_is_told_and_one_of_another_size_refused(f
     assert "2 images were changed or copied after they were counted" in survey(folder, "export=cvat")
     Image.new("RGB", (50, 50)).save(image.path)
     assert "has 50 x 50 pixels, and had 800 x 600 when it was counted" in survey(folder, "export=cvat", code=2)
+    image.path.unlink()
+    log = survey(folder, "export=cvat", code=2)
+    assert f"export: 1 of 2 images are not where they were counted, such as {image.path}; put them back there" in log
+
+
+def test_a_team_of_another_flight_whose_photographs_have_the_same_names_is_refused(folder, tmp_path):
+    """The same names, sizes in pixels and windows; only the files differ, here in what follows the picture in them."""
+    survey(folder, "windows=12", "export=label_studio")
+    path = opened(folder, "label_studio").save(tmp_path / "export")
+    shutil.rmtree(folder / "survey/tasks")
+    for image in ReviewSession(folder).images:
+        image.path.write_bytes(image.path.read_bytes() + bytes(1))
+    survey(folder, "windows=12", "export=label_studio")
+    log = survey(folder, f"corrections={path}", code=2)
+    assert "none of its 12 pictures is one of the 12 in survey/tasks; is it the file of another run?" in log
+
+
+def test_context_that_cuts_objects_is_told(folder):
+    assert "is less than half of a typical object" in survey(folder, "windows=4", "context=0", "export=cvat")
+    assert "is less than half" not in survey(folder, "windows=4", "export=cvat")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_beside_a_window_is_shown_and_counts_in_its_own(folder, tmp_path, program):
+    """With 300 pixels of context each of the 3 objects is in several pictures; each counts once."""
+    log = survey(folder, "windows=12", "context=300", f"export={program}")
+    team = opened(folder, program)
+    assert "12 windows with 3 objects" in log and number_of_objects(team.drawn) > 6
+    log = survey(folder, *taken(program, team.save(tmp_path / "export")))
+    assert "3 objects left as they were, 0 added, 0 moved, 0 relabelled, 0 taken out" in log
+    assert f"{number_of_objects(team.drawn) - 3} objects beside the windows" in log
+    assert json.loads((folder / "survey.json").read_text())["estimate"] == 3

@@ -6,6 +6,7 @@ import pytest
 
 from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError
+from detect.labels.formats.label_studio import label_studio_states
 
 Make = Callable[..., Path]
 
@@ -113,6 +114,35 @@ def test_the_short_form_is_read(root: Path, table: Make) -> None:
     short = {"image": "/data/upload/1/abcdef12-a.png", "id": 1, "annotator": 1, "annotation_id": 7}
     short["label"] = [shape | {"original_width": 40, "original_height": 30}]
     assert read(root, table, short) == [("a.png", [[4, 6, 14, 21]])]
+
+
+def test_tasks_that_nobody_labelled_are_not_empty_in_the_short_form_either(root: Path, table: Make) -> None:
+    """Label Studio lists them with an `annotation_id` of null; a submitted annotation without a shape has a number."""
+    shape = {"x": 50, "y": 50, "keypointlabels": ["t"], "original_width": 40, "original_height": 30}
+    one = {"image": "a.png", "annotator": 1, "annotation_id": 7, "label": [shape]}
+    path = table(json.dumps([one, {"image": "images/5.jpg", "annotator": {}, "annotation_id": None}]), "export.json")
+    assert [each.labelled for each in label_studio_states(path)] == [True, False]
+    assert read(root, table, *json.loads(path.read_text())) == [("a.png", [[20, 15]])]
+
+
+def test_drafts_that_nobody_submitted_are_told(root: Path, table: Make, caplog: pytest.LogCaptureFixture) -> None:
+    draft = {"drafts": [{"id": 1, "result": [result("keypointlabels", x=10, y=10)], "annotation": 7}]}
+    shape = result("keypointlabels", x=50, y=50)
+    assert read(root, table, task(annotation(shape)) | draft) == [("a.png", [[20, 15]])]
+    assert "drafts that nobody submitted are not used" in caplog.text
+
+
+def test_labelled_shapes_of_unknown_kinds_are_left_out_and_told(
+    root: Path, table: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A vector has a class and no place that is understood; a choice and a relation are no shapes at all."""
+    vector = result("vectorlabels", vertices=[{"x": 1, "y": 2}])
+    relation = {"type": "relation", "from_id": "r0", "to_id": "r1", "labels": ["near"]}
+    point, choice = result("keypointlabels", x=50, y=50), result("choices", None, choices=["blurred"])
+    shapes = annotation(point, vector, choice)
+    shapes["result"] += [relation, {**relation, "id": ["not", "a", "text"]}]
+    assert read(root, table, task(shapes)) == [("a.png", [[20, 15]])]
+    assert "1 row left out" in caplog.text and "is a shape of the kind 'vectorlabels'" in caplog.text
 
 
 def test_brushes_are_left_out_and_told(root: Path, table: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,7 @@ WINDOW = Window(0, 0, 40, 50)
 
 
 def planned(known: list[ReviewObject], returned: list[ReturnedObject]) -> Any:
-    return plan(task_of(1, "a.png", WINDOW, 10, SHAPE), SHAPE, known, returned, SAME)
+    return plan(task_of(1, "a.png", WINDOW, 10, SHAPE, 9), SHAPE, known, returned, SAME)
 
 
 def thing(x: float, y: float, label: str = "cow", status: Any = "found", name: str = "") -> ReviewObject:
@@ -61,3 +61,14 @@ def test_an_object_at_the_edge_that_was_rounded_out_of_the_window_stays():
         [thing(49.996, 10, name="edge")], [ReturnedObject("cow", (50.0, 10)), ReturnedObject("cow", (55, 10))]
     )
     assert made.kept == ["edge"] and made.outside == 1 and not made.added
+
+
+def test_an_object_on_the_line_between_two_windows_counts_in_one():
+    """Both pictures show what was found at x 49.996, and both come back with it at 50.00, or with a person's class."""
+    found = [thing(49.996, 10, name="edge")]
+    right = task_of(2, "a.png", Window(0, 50, 40, 50), 10, SHAPE, 9)
+    for label in ("cow", "sheep"):
+        assert planned(found, [ReturnedObject(label, (50.0, 10))]).left_out == []
+        made = plan(right, SHAPE, found, [ReturnedObject(label, (10.0, 10))], SAME)
+        assert made.outside == 1 and not made.changes
+    assert len(plan(right, SHAPE, found, [ReturnedObject("cow", (10.5, 10))], SAME).added) == 1  # a person moved it

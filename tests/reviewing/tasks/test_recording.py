@@ -15,7 +15,7 @@ from detect.reviewing.review_objects import ReviewObject
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tasks.changes import SHOWN
 from detect.reviewing.tasks.recording import Recorder
-from detect.reviewing.tasks.returned import read_returned
+from detect.reviewing.tasks.returned import ReturnedObject, read_returned
 from detect.reviewing.tasks.task_formats import PROGRAM_FILES, pre_annotated
 from detect.reviewing.tasks.task_table import TABLE, Task, task_of, tasks_bytes
 from tests.reviewing.conftest import acts_of
@@ -31,13 +31,13 @@ def export(folder: Path, program: str, context: int, side: float | None, images:
     """Export the windows of some images as the command does, without the pictures' pixels."""
     session = ReviewSession(folder)
     tasks = [
-        task_of(i + 1, image, window, context, SHAPE)
+        task_of(i + 1, image, window, context, SHAPE, 9)
         for i, (image, window) in enumerate((image, window) for image in images for window in WINDOWS)
     ]
     contents = []
     for task in tasks:
         objects = (each for each in session.objects(task.image) if each.status in SHOWN)
-        contents.append((task, [each for each in objects if each.inside(task.window, SHAPE)]))
+        contents.append((task, [each for each in objects if each.inside(task.bounds, SHAPE)]))
     (folder / TABLE).parent.mkdir(parents=True, exist_ok=True)
     (folder / TABLE).write_bytes(tasks_bytes(tasks))
     out = pre_annotated(contents, session.classes, side is not None, "")
@@ -73,8 +73,9 @@ objects = st.lists(
         st.sampled_from(CLASSES), st.integers(0, 999), st.integers(0, 799), st.integers(10, 200), st.integers(10, 200)
     ),
     max_size=8,
-)
-"""Label, place and size of objects of the image, in tenths of pixels."""
+    unique_by=lambda each: each[:3],
+).map(lambda drawn: [each for each in drawn if each[1:3] not in ((100, 100), (600, 205))])
+"""Label, place and size of objects of the image, in tenths of pixels; none is there twice, nor one of the run's."""
 
 
 def drawn_in(task: Task, given: list[tuple[str, int, int, int, int]], boxes: bool) -> list[tuple[str, tuple]]:
@@ -107,7 +108,8 @@ def test_what_a_team_says_is_what_is_kept(tmp_path_factory, program, side, conte
     path = team.save(folder / "returned")
     assert take(folder, path, program, tasks).counted["recorded"] == len(tasks)
     for task in tasks:
-        wanted = sorted((label, *numbers) for label, numbers in team.drawn[task.picture])
+        drawn = [ReturnedObject(*each) for each in team.drawn[task.picture]]
+        wanted = sorted((each.label, *each.numbers) for each in drawn if task.holds(*each.centre, SHAPE))
         found = said(folder, task)
         assert [each[0] for each in found] == [each[0] for each in wanted]
         for label in CLASSES:
@@ -161,3 +163,14 @@ def test_a_team_that_was_cut_short_goes_on(tmp_path):
     recorder = take(folder, path, "label_studio", tasks)
     assert recorder.counted["recorded"] == 3 and recorder.counted["added"] == 1 and not recorder.contested
     assert said(folder, tasks[0]) == [("cow", 3.5, 4.25), ("cow", 10, 10), ("sheep", 7, 8)]
+
+
+def test_a_window_of_two_pictures_is_taken_once(tmp_path):
+    """Exported again with other context, a window has two pictures; a file that has both says two things of it."""
+    folder = small_run(tmp_path)
+    first, again = (export(folder, "label_studio", context, None)[0] for context in (0, 5))
+    recorder = Recorder(ReviewSession(folder), SAME, overrule=False)
+    recorder.record(first, [])
+    recorder.record(again, [ReturnedObject("sheep", (4.0, 5.0))])
+    assert recorder.counted["recorded"] == 1 and recorder.contested == [again.picture]
+    assert said(folder, first) == []

@@ -14,7 +14,7 @@ from tests.reviewing.tasks.labellers import cvat_text, ls_result
 
 SHAPE = (80, 100)
 TASKS = {
-    each.picture: each for each in (task_of(i + 1, "a.png", Window(0, 20 * i, 40, 20), 0, SHAPE) for i in range(3))
+    each.picture: each for each in (task_of(i + 1, "a.png", Window(0, 20 * i, 40, 20), 0, SHAPE, 9) for i in range(3))
 }
 ONE, TWO, THREE = TASKS
 SIDES = (40, 20)
@@ -69,6 +69,36 @@ def test_cvat_must_be_told_what_was_looked_at(tmp_path):
         cvat(tmp_path, "tagged", images[2])
 
 
+@pytest.mark.parametrize("name", ["polyline", "cuboid", "skeleton", "new"])
+def test_a_window_with_shapes_of_cvat_that_are_not_read_is_not_taken(tmp_path, name):
+    """A person drew something there, so that what is read would not be all; one that is out of view is none."""
+    path = tmp_path / "annotations.xml"
+    text = cvat_text([(ONE, SIDES, [("cow", (5.0, 8.0))], True), (TWO, SIDES, [], True)])
+    shape = f'<{name} label="cow" points="1,1;2,2" outside="0"/>'
+    path.write_text(text.replace("<points", f"{shape}<points"))
+    made = read_returned(path, TASKS, "tagged")
+    assert "which are not read; remove or redraw them" in made.refused[ONE] and made.objects == {TWO: []}
+    path.write_text(path.read_text().replace('outside="0"', 'outside="1"'))
+    assert set(read_returned(path, TASKS, "tagged").objects) == {ONE, TWO}
+
+
+def test_tracks_beside_pictures_are_refused(tmp_path):
+    """Their objects are in frames by number, so that no window is known to be without them."""
+    path = tmp_path / "annotations.xml"
+    text = cvat_text([(ONE, SIDES, [], True)])
+    path.write_text(text.replace("</annotations>", '<track id="0" label="cow"/></annotations>'))
+    with pytest.raises(AnnotationError, match="tracks, whose objects may be in any picture"):
+        read_returned(path, TASKS, "all")
+
+
+def test_an_object_that_is_there_twice_counts_once_and_double_clicks_are_told(tmp_path, caplog):
+    """As in annotations: exact repeats are one object; two half a pixel apart may be two, which only a person knows."""
+    half = ls_result("cow", (5.5, 8.0), SIDES)
+    made = label_studio(tmp_path, task(ONE, {**COW, "id": "a"}, {**COW, "id": "b"}, {**half, "id": "c"}))
+    assert made.objects[ONE] == [ReturnedObject("cow", (5, 8)), ReturnedObject("cow", (5.5, 8))]
+    assert "rows that are there twice count once" in caplog.text and "double clicks, two objects" in caplog.text
+
+
 def brush() -> dict:
     return {**COW, "id": "b", "value": {"format": "rle", "rle": [1, 2], "brushlabels": ["cow"]}}
 
@@ -81,7 +111,7 @@ def brush() -> dict:
         ([{**COW, "image_rotation": 90}], "has a shape that cannot be read"),
         ([{**COW, "value": {"x": 1e300, "y": 0, "keypointlabels": ["cow"]}}], "has a shape that cannot be read"),
         ([{**COW, "value": {"x": 1, "y": 1, "keypointlabels": []}}], "has a shape that cannot be read"),
-        ([ls_result("cow", (5.0, 8.0, 5.0, 9.0), SIDES)], "has a box of cow without a size"),
+        ([ls_result("cow", (5.0, 8.0, 5.0, 9.0), SIDES)], "has a box of 'cow' without a size"),
     ],
 )
 def test_a_window_with_something_that_cannot_be_read_is_not_taken(tmp_path, results, why):

@@ -14,7 +14,7 @@ from detect.reviewing.tasks.task_table import task_of
 
 SHAPE = (80, 100)
 CLASSES = ("cow", "</Label><b x=\"'&", "ä")
-TASKS = [task_of(i + 1, "a.png", Window(20 * i, 10, 20, 40), 10, SHAPE) for i in range(2)]
+TASKS = [task_of(i + 1, "a.png", Window(20 * i, 10, 20, 40), 10, SHAPE, 9) for i in range(2)]
 
 
 def objects(side: float | None) -> list[ReviewObject]:
@@ -52,7 +52,11 @@ def test_an_address_stands_before_the_pictures_names():
 @pytest.mark.parametrize(("boxes", "kind"), [(True, "RectangleLabels"), (False, "KeyPointLabels")])
 def test_the_interface_of_label_studio_has_each_class_once(boxes, kind):
     root = ElementTree.fromstring(label_studio_config(CLASSES, boxes))
-    assert root.tag == "View" and root.find("Image").get("value") == "$image"
+    assert (
+        "within the dark line" in root.find("Header").get("value")
+        and root.tag == "View"
+        and root.find("Image").get("value") == "$image"
+    )
     labels = root.find(kind)
     assert (labels.get("name"), labels.get("toName")) == ("label", "image")
     assert [each.get("value") for each in labels] == list(CLASSES)
@@ -66,6 +70,7 @@ def test_the_labels_of_cvat_have_a_tag_for_what_was_looked_at(boxes, kind):
         *((name, kind) for name in CLASSES),
         ("window_reviewed", "tag"),
     ]
+    assert all(part["values"] == [part["default_value"]] for each in labels for part in each["attributes"])
     with pytest.raises(ValueError, match="a class is called window_reviewed"):
         cvat_labels(["window_reviewed"], boxes)
 

@@ -22,7 +22,7 @@ def pixels(seed: int = 0) -> np.ndarray:
 
 
 def cut(path: Path, window: Window, context: int) -> np.ndarray:
-    task = task_of(1, "a", window, context, SHAPE)
+    task = task_of(1, "a", window, context, SHAPE, 9)
     [(found, png)] = task_pictures(path, SHAPE, [task])
     assert found == task
     return np.asarray(Image.open(BytesIO(png)))
