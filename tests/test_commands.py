@@ -436,6 +436,9 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
     assert done.code == 0 and scores["accuracy"] > 0.9
     assert scores["confusion"]["labels"][0] == "nothing"
     assert np.array(scores["confusion"]["matrix"]).sum() == 18
+    for folder in ("scores", "run/test"):
+        assert (tmp_path / folder / "classes/index.html").exists() and (tmp_path / folder / "classes/roc.png").exists()
+    assert "nothing/0.png," in (tmp_path / "scores/classes/classified.csv").read_text()
     tested = json.loads((tmp_path / "run/test/scores.json").read_text())
     for probable in (tested, scores):  # in other batches, of which the last digits are others
         assert sum(row["found"] for row in probable.pop("reliability")) == 18

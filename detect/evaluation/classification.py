@@ -1,5 +1,6 @@
 """Classifying bare patches with a patch classifier, and the scores of that."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from scipy.special import softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
+from detect.evaluation.classes.classified import Classified, of_one_class
 from detect.evaluation.scores import score_patches
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
@@ -56,23 +58,32 @@ def classify(
         for pixels, output in DataLoader(patches, batch_size=batch_size):
             logits.append(views(pixels.numpy())[..., 0, 0])
             truth.extend(output.tolist())
-    return np.array(truth, np.int64), np.asarray(softmax(np.concatenate(logits), axis=1), np.float32)
+    return np.array(truth, np.int64), np.asarray(softmax(np.concatenate(logits), axis=1).clip(0, 1), np.float32)
 
 
-def score_classifier(net: Any, spec: NetSpec, patches: PatchSet, **options: Any) -> dict[str, Any]:
-    """Return the scores of a network on bare patches; options as of `classify`.
+def classified_patches(
+    net: Any, spec: NetSpec, patches: PatchSet, names: Sequence[str] = (), **options: Any
+) -> Classified:
+    """Return bare patches as a network classifies them; options as of `classify`.
+
+    Args:
+        net: the network.
+        spec: its outputs.
+        patches: what it is shown.
+        names: of the patches.
+        options: as of `classify`.
 
     Raises:
-        ValueError: the network finds objects in images and classifies no patches.
+        ValueError: the network finds objects in images and classifies no patches, or a probability is none.
     """
     if not isinstance(net, PatchClassifier):
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    return scores_of_patches(*classify(net, spec, patches, **options), spec)
+    return of_one_class(*classify(net, spec, patches, **options), spec.outputs, names)
 
 
-def scores_of_patches(truth: NDArray[np.int64], probabilities: NDArray[np.float32], spec: NetSpec) -> dict[str, Any]:
+def scores_of_patches(truth: NDArray[np.int64], probabilities: NDArray[np.floating], spec: NetSpec) -> dict[str, Any]:
     """Return the scores of classified patches, and how well the probability of the likeliest class holds.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import TrainingPaths
+from detect.assembly.folders import EvaluationPaths, TrainingPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
@@ -44,8 +44,7 @@ def evaluate_model(settings: EvaluateSettings) -> int:
 
     net, _ = load_model(settings.model)
     if isinstance(labels, PatchFolder):
-        scores = _score_patches(settings, net, card, labels, data)
-        write_scores(output, {**scores, "split": settings.split})
+        _score_patches(settings, net, card, labels, data, output)
     else:
         radius = _match_radius(settings, card, labels)
         tell_radius(radius, settings.iou)
@@ -89,26 +88,38 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
 
 
 def _score_patches(
-    settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
-) -> dict[str, Any]:
-    from detect.evaluation.classification import score_classifier
+    settings: EvaluateSettings,
+    net: "Net",
+    card: ModelCard,
+    folder: PatchFolder,
+    data: LabelledSettings,
+    output: EvaluationPaths,
+) -> None:
+    """Classify the patches of a side of the split, and write scores and figures."""
+    from detect.evaluation.classification import classified_patches, scores_of_patches
     from detect.inference.runtimes.torch_runtime import pick_device
+    from detect.reporting.classes.class_folder import write_classes
     from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
-    outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card, card.offset))
-    return score_classifier(
+    outputs, files = folder_outputs(folder, card, data.labels.negative)[chosen], [folder.paths[i] for i in chosen]
+    classified = classified_patches(
         net,
         card,
-        patches,
+        FolderDataset(files, outputs, PatchFiles(card, card.offset)),
+        ["/".join(path.parts[-2:]) for path in files],
         device=pick_device(settings.runtime.device),
         batch_size=settings.batch_size,
         tta=settings.tta,
         tta_combine=settings.tta_combine,
     )
+    scores = scores_of_patches(classified.truth.argmax(axis=1), classified.probabilities, card)
+    write_scores(output, {**scores, "split": settings.split})
+    for remark in write_classes(output.folder, classified, scores).remarks:
+        logger.warning("%s", remark)
+    logger.info("confusions, curves and calibration: %s", output.classes)
 
 
 def _score_images(

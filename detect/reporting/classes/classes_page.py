@@ -1,0 +1,90 @@
+"""The page of a classifier that was judged: one self-contained HTML page."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from detect.evaluation.classes.class_figures import ClassFigures
+from detect.evaluation.classes.classified import Classified
+from detect.reporting.classes.class_tables import class_table, shown_percent
+from detect.reporting.page.scorecard import DASH, MEASURES, Measure, format_measure
+
+HEADINGS: Mapping[str, str] = {
+    "examples": "Examples",
+    "found": "Found",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "ece": "Calibration error",
+    "nearest_threshold": "Threshold nearest (0, 1)",
+    "nearest_false_positive_rate": "False positives there",
+    "nearest_true_positive_rate": "True positives there",
+}
+"""Columns of the table of classes, and what they are called."""
+
+MEANINGS: Mapping[str, str] = {
+    "confusion": "Confusion in percent of each true class",
+    "roc": "Receiver operating characteristic, one class against the rest",
+    "precision_recall": "Precision over recall, one class against the rest",
+    "reliability": "Are probabilities what they say?",
+}
+"""The pictures, by the stem of their names, and what they show."""
+
+
+def classes_page(
+    classified: Classified, figures: ClassFigures, scores: Mapping[str, Any], pictures: Mapping[str, bytes]
+) -> str:
+    """Return the page's HTML; names from files are shown as text.
+
+    Args:
+        classified: the examples.
+        figures: of them.
+        scores: numbers as in `scores.json`.
+        pictures: PNGs by the name of their file.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("detect.reporting.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    measures = [
+        Measure(name, format_measure(key, scores[key]), meaning)
+        for key, (name, meaning) in MEASURES.items()
+        if isinstance(scores.get(key), int | float)
+    ]
+    return environment.get_template("classes.html.j2").render(
+        examples=len(classified),
+        right=int((classified.truth == classified.found).all(axis=1).sum()),
+        remarks=figures.remarks,
+        measures=measures,
+        found=figures.confusions.found,
+        confusion=shown_percent(figures.confusions),
+        many=classified.many,
+        headings=list(HEADINGS.values()),
+        rows=_rows(classified, figures),
+        pictures=[
+            (MEANINGS[name.removesuffix(".png")], f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}")
+            for name, data in pictures.items()
+        ],
+    )
+
+
+def _rows(classified: Classified, figures: ClassFigures) -> list[tuple[str, list[str]]]:
+    """Return a row a class: its name and the numbers as text."""
+    rows = []
+    for record in class_table(classified, figures).to_dict("records"):
+        rows.append((str(record["class"]), [_cell(record[key]) for key in HEADINGS]))
+    return rows
+
+
+def _cell(value: Any) -> str:
+    """Return a number as text; a dash for one that is not defined."""
+    if value is None or value != value:  # noqa: PLR0124, NaN alone differs from itself
+        return DASH
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
