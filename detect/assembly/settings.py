@@ -30,6 +30,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    PathOrAuto,
     Port,
     Positive,
     Precision,
@@ -47,6 +48,7 @@ from detect.assembly.fields import (
 )
 from detect.assembly.heads.choice import NetSettings
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
+from detect.reporting.lots.zones import LotSettings, Zones
 from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
@@ -313,6 +315,24 @@ class EvaluateSettings(InferenceSettings):
 
 
 @dataclass(frozen=True)
+class ZoneSettings:
+    """How wafers are parted, and what their defects are: `zones` of `conf/report.yaml`."""
+
+    rings: tuple[InnerShare, ...]
+    sectors: OneOrMore
+    exclusion_mm: float
+    diameter_mm: Positive | None
+    values: tuple[float, float] | None
+
+    def __post_init__(self) -> None:
+        self.lots()
+
+    def lots(self) -> LotSettings:
+        """Return what the report for lots is made by."""
+        return LotSettings(Zones(self.rings, self.sectors, self.exclusion_mm), self.diameter_mm, self.values)
+
+
+@dataclass(frozen=True)
 class ReportSettings:
     """Settings of `detect.report`: `conf/report.yaml`."""
 
@@ -321,6 +341,8 @@ class ReportSettings:
     threshold: ClassThresholds
     model: OptionalPath
     embed_limit: ZeroOrMore
+    lots: PathOrAuto
+    zones: ZoneSettings
 
     def __post_init__(self) -> None:
         if self.model is not None and self.threshold is None:
