@@ -26,11 +26,14 @@ def run(settings: "ReportSettings") -> int:
         from detect.reporting.output.journal import lock_folder
 
         with lock_folder(folder):
-            logger.info("report: %s", recount(settings, folder))
-    else:
-        WrittenFiles(folder).check([REPORT])
-        logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
+            page = recount(settings, folder)
+        if settings.lots is None or page == folder:
+            _report_lots(settings, folder)
+            logger.info("report: %s", page)
+            return DONE
+    WrittenFiles(folder).check([REPORT])
     _report_lots(settings, folder)
+    logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
     return DONE
 
 

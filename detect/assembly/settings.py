@@ -323,13 +323,15 @@ class ZoneSettings:
     exclusion_mm: float
     diameter_mm: Positive | None
     values: tuple[float, float] | None
+    truncated: Literal["refuse", "keep"]
 
     def __post_init__(self) -> None:
         self.lots()
 
     def lots(self) -> LotSettings:
         """Return what the report for lots is made by."""
-        return LotSettings(Zones(self.rings, self.sectors, self.exclusion_mm), self.diameter_mm, self.values)
+        zones = Zones(self.rings, self.sectors, self.exclusion_mm)
+        return LotSettings(zones, self.diameter_mm, self.values, self.truncated == "keep")
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,17 @@ def lot_page(predictions: Predictions, lots: Sequence[Lot], zones: Zones, embed_
         drawn = [] if lot.zones is None else list(drawn_zones(lot.zones, zones))
         sections.append(LotSection(lot.name or "no lot", list(_lot_words(lot)), drawn, gallery))
     return environment.get_template("lots.html.j2").render(
-        sections=sections, wafers=wafers, embed_limit=embed_limit, radius=RADIUS
+        title=(some(wafers, "wafer"), some(len(lots), "lot")),
+        sections=sections,
+        wafers=wafers,
+        embed_limit=embed_limit,
+        radius=RADIUS,
     )
+
+
+def some(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _words(wafer: LotWafer) -> str:
@@ -81,21 +90,22 @@ def _words(wafer: LotWafer) -> str:
     density = digits(wafer.zones.inside / float(wafer.zones.area_cm2.sum()))
     outside = f", {wafer.zones.outside:,} outside" if wafer.zones.outside else ""
     per = f", {float(density):.3g} a cm²" if density else ""
-    return f"{wafer.zones.total:,} defects{outside}{per}"
+    return f"{some(wafer.zones.total, 'defect')}{outside}{per}"
 
 
 def _lot_words(lot: Lot) -> Iterator[str]:
     named = {name: sum(wafer.counts[name] for wafer in lot.wafers) for name in lot.wafers[0].counts}
     found = ", ".join(f"{name} {number:,}" for name, number in named.items() if number)
     unknown = sum(wafer.unknown for wafer in lot.wafers)
-    yield f"{len(lot.wafers):,} wafers. Found: {found or 'nothing'}{f', unknown {unknown:,}' if unknown else ''}."
+    yield f"{some(len(lot.wafers), 'wafer')}. Found: {found or 'nothing'}{f', unknown {unknown:,}' if unknown else ''}."
     if lot.zones is None:
         yield "Its defects are not known."
         return
     area = float(lot.zones.area_cm2.sum())
     density = DASH if math.isnan(area) else f"{lot.zones.inside / area:.3g}"
-    some = "" if lot.known == len(lot.wafers) else f" on the {lot.known:,} wafers whose defects are known"
-    yield f"{lot.zones.total:,} defects{some}, {lot.zones.outside:,} of them outside of the zones; {density} a cm²."
+    on = "" if lot.known == len(lot.wafers) else f" on the {lot.known:,} wafers whose defects are known"
+    beyond = f", {lot.zones.outside:,} of them outside of the zones" if lot.zones.outside else ""
+    yield f"{some(lot.zones.total, 'defect')}{on}{beyond}; {density} a cm²."
 
 
 def drawn_zones(counts: ZoneCounts, zones: Zones) -> Iterator[DrawnZone]:
@@ -109,7 +119,7 @@ def drawn_zones(counts: ZoneCounts, zones: Zones) -> Iterator[DrawnZone]:
         for sector in range(zones.sectors):
             start, end = zones.degrees(sector)
             times = f", {densities[ring, sector] / mean:.2f} times the mean density" if mean else ""
-            words = f"{name}, {start:.4g}° to {end:.4g}°: {int(counts.numbers[ring, sector]):,} defects{times}"
+            words = f"{name}, {start:.4g}° to {end:.4g}°: {some(int(counts.numbers[ring, sector]), 'defect')}{times}"
             shade = float(densities[ring, sector]) / highest if highest else 0.0
             yield DrawnZone(_outline(radii[ring], radii[ring + 1], start, end), shade, words)
 

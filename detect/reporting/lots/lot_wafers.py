@@ -11,7 +11,7 @@ from detect.imagery.wafers.wafer_files import is_wafer_file
 from detect.labels.detections import Detections
 from detect.reporting.lots.lot_names import lot_of
 from detect.reporting.lots.places import ListedWafer, zones_of_found, zones_of_list, zones_of_map
-from detect.reporting.lots.zones import LotSettings, ZoneCounts, Zones
+from detect.reporting.lots.zones import LotSettings, ZoneCounts
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.output.records import Record
@@ -122,7 +122,7 @@ def _placed(record: Record | None, whole: bool, settings: LotSettings) -> _Place
     path = Path(record.path)
     there = record.describes(path)
     if there and is_wafer_file(path):
-        return _listed(path, settings.zones)
+        return _listed(path, settings)
     if settings.values is not None:
         return _mapped(path, there, settings.values, settings)
     if whole:
@@ -132,11 +132,11 @@ def _placed(record: Record | None, whole: bool, settings: LotSettings) -> _Place
     return None, zones_of_found(record.detections, record.shape, settings.diameter_mm, settings.zones), "found", ""
 
 
-def _listed(path: Path, zones: Zones) -> _Placed:
+def _listed(path: Path, settings: LotSettings) -> _Placed:
     try:
-        wafers = zones_of_list(path, zones)
+        wafers = zones_of_list(path, settings.zones, settings.keep)
     except (OSError, WaferError) as error:
-        return _unknown(f"its list cannot be read: {error}")
+        return _unknown(f"its list cannot be read: {_short(error, path)}")
     if len(wafers) != 1:
         return _unknown(f"its list has {len(wafers)} wafers, and a file of one alone can be told from the others")
     return wafers[0], wafers[0].zones, "list", ""
@@ -148,7 +148,12 @@ def _mapped(path: Path, there: bool, values: tuple[float, float], settings: LotS
     try:
         return None, zones_of_map(path, values, settings.diameter_mm, settings.zones), "map", ""
     except OSError as error:
-        return _unknown(f"its map cannot be read: {error}")
+        return _unknown(f"its map cannot be read: {_short(error, path)}")
+
+
+def _short(error: Exception, path: Path) -> str:
+    """Return what is wrong with a file, with its name for its path: the page goes to others."""
+    return str(error).replace(str(path), path.name)
 
 
 def _unknown(why: str) -> _Placed:

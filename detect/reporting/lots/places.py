@@ -26,15 +26,20 @@ class ListedWafer:
     zones: ZoneCounts
 
 
-def zones_of_list(path: Path, zones: Zones) -> list[ListedWafer]:
+def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
     """Count the defects of each wafer of a list in zones, a part of the list at a time.
+
+    Args:
+        path: the list.
+        zones: how wafers are parted.
+        keep: as of `read_wafers`: whether a list that is cut off, or has other counts than it says, is read as it is.
 
     Raises:
         ValueError: the list cannot be read (`WaferError`), or the edge that is left out is as wide as a wafer.
         OSError: the file cannot be read.
     """
     found: dict[tuple[str, str], ZoneCounts] = {}
-    for part in read_parts(path):
+    for part in read_parts(path, keep):
         disc, key = Disc(part.diameter_mm / 2, 1.0), (part.lot, part.name)
         counted = count_zones(part.xy_mm, disc, zones)
         known = found.get(key)

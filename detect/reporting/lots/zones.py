@@ -60,11 +60,13 @@ class LotSettings:
         zones: of a wafer.
         diameter_mm: of wafers whose file does not say it; None where it is not known.
         values: least and greatest value of a failing die in the first band of die maps; None of other images.
+        keep: whether a list of defects that is cut off, or has other counts than it says, is read as it is.
     """
 
     zones: Zones
     diameter_mm: float | None
     values: tuple[float, float] | None
+    keep: bool
 
     def __post_init__(self) -> None:
         """Check the bounds.

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from detect.reporting.tables import read_text_table
 from tests.commands import call
 from tests.reporting.lots.runs import FAIL, PATTERNS, die_map, klarf, whole, write_run
 
-SETTINGS = LotSettings(Zones((0.4, 0.8), 4, 0), None, None)
+SETTINGS = LotSettings(Zones((0.4, 0.8), 4, 0), None, None, keep=False)
 
 
 def of_lists(root: Path) -> Path:
@@ -82,7 +83,7 @@ def test_the_page_shows_each_wafer_and_names_as_text(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", files, {"1.klarf": whole(0, 0.9, (9, 9))}, "whole", (9, 9))
     page = write_lots(folder, None, SETTINGS, 200).read_text(encoding="utf-8")
     assert bad not in page and "&lt;img onerror=x&gt;" in page
-    assert "<b>ring</b> 0.90" in page and "1 defects" in page and page.count("<path") == 12
+    assert "<b>ring</b> 0.90" in page and "1 defect," in page and page.count("<path") == 12
     assert "data:image/jpeg" in page
     page = write_lots(folder, None, SETTINGS, 0).read_text(encoding="utf-8")
     assert "data:image/jpeg" not in page and "pictures of none" in page
@@ -94,7 +95,7 @@ def test_failing_dies_of_maps_are_defects_where_their_values_are_given(tmp_path:
     folder = write_run(tmp_path / "run", files, {"p/1.png": whole(0, 0.9, (10, 10))}, "whole", (10, 10))
     write_lots(folder, None, SETTINGS, 200)
     assert table(folder, "wafers.csv")["defects"].tolist() == [""]
-    write_lots(folder, None, LotSettings(SETTINGS.zones, 100.0, (FAIL, 255)), 200)
+    write_lots(folder, None, replace(SETTINGS, diameter_mm=100.0, values=(FAIL, 255)), 200)
     row = table(folder, "wafers.csv").iloc[0]
     assert (row["lot"], row["defects"], row["outside"], row["defects_are"]) == ("p", "2", "1", "map")
     assert row["area_cm2"] == "78.5398"
@@ -123,6 +124,20 @@ def test_a_list_that_changed_or_is_damaged_leaves_its_wafer_without_zones(tmp_pa
     assert lots["lot"].tolist() == ["A", "B", "x"] and lots["wafers_with_defects_known"].tolist() == ["1", "1", "0"]
 
 
+def test_a_list_that_is_cut_off_is_read_as_far_as_it_goes_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Without its end the list has three whole rows."""
+    folder = of_lists(tmp_path)
+    path = tmp_path / "in/x/1.klarf"
+    text = path.read_text(encoding="ascii")
+    path.write_text(text[: text.index("SummarySpec")].replace("0 0;", "0 0"), encoding="ascii")
+    files = {"1.klarf": path}
+    folder = write_run(tmp_path / "cut", files, {"1.klarf": whole(0, 0.9, (9, 9))}, "whole", (9, 9))
+    page = write_lots(folder, None, SETTINGS, 200).read_text(encoding="utf-8")
+    assert table(folder, "wafers.csv")["defects"].tolist() == [""] and str(tmp_path) not in page and "1.klarf" in page
+    write_lots(folder, None, replace(SETTINGS, keep=True), 200)
+    assert table(folder, "wafers.csv")["defects"].tolist() == ["3"]
+
+
 def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
     folder = of_lists(tmp_path)
     given = tmp_path / "lots.csv"
@@ -130,6 +145,7 @@ def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
     done = call("report", f"predictions={folder}", f"lots={given}")
     assert done.code == 0, done.log
     assert table(folder, "wafers.csv")["lot"].tolist() == ["", "L1", "L2"]
+    assert 'href="lots/index.html"' in (folder / "report.html").read_text(encoding="utf-8")
     assert "1 images have no lot" in done.log and "no lot" in (folder / "lots/index.html").read_text(encoding="utf-8")
 
 
