@@ -11,7 +11,7 @@ from scipy.special import softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
-from detect.evaluation.classes.classified import Classified, of_one_class
+from detect.evaluation.classes.classified import Classification, of_one_class
 from detect.evaluation.scores import score_patches
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
@@ -63,7 +63,7 @@ def classify(
 
 def classified_patches(
     net: Any, spec: NetSpec, patches: PatchSet, names: Sequence[str] = (), **options: Any
-) -> Classified:
+) -> Classification:
     """Return bare patches as a network classifies them; options as of `classify`.
 
     Args:

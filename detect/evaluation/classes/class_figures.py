@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.evaluation.calibration import reliability_of
-from detect.evaluation.classes.classified import NONE, UNKNOWN, Classified
+from detect.evaluation.classes.classified import NONE, UNKNOWN, Classification
 from detect.evaluation.classes.one_against_rest import ClassCurves, curves_of
 
 ALL = "all classes"
@@ -56,7 +56,7 @@ class ClassFigures:
     remarks: list[str] = field(default_factory=list)
 
 
-def figures_of(classified: Classified) -> ClassFigures:
+def figures_of(classified: Classification) -> ClassFigures:
     """Return the figures of classified examples."""
     curves = curves_of(classified)
     return ClassFigures(
@@ -64,7 +64,7 @@ def figures_of(classified: Classified) -> ClassFigures:
     )
 
 
-def confusions_of(classified: Classified) -> ClassConfusions:
+def confusions_of(classified: Classification) -> ClassConfusions:
     """Count the pairs of true and found classes.
 
     Where an example may be of several classes, a row has the examples of a class, and a column those of them in which
@@ -88,7 +88,7 @@ def free_name(name: str, taken: tuple[str, ...]) -> str:
     return name
 
 
-def _calibration(classified: Classified) -> dict[str, Mapping[str, Any]]:
+def _calibration(classified: Classification) -> dict[str, Mapping[str, Any]]:
     values, truth = classified.probabilities, classified.truth
     if classified.many:
         overall = reliability_of(values.ravel(), truth.ravel())
@@ -100,7 +100,7 @@ def _calibration(classified: Classified) -> dict[str, Mapping[str, Any]]:
     return {free_name(ALL, classified.classes): overall} | {name: reliability_of(*each) for name, *each in pairs}
 
 
-def _remarks(curves: tuple[ClassCurves, ...], classified: Classified) -> list[str]:
+def _remarks(curves: tuple[ClassCurves, ...], classified: Classification) -> list[str]:
     lacking = [each.name for each in curves if not each.examples]
     filling = [each.name for each in curves if not each.others]
     said = []
@@ -114,7 +114,7 @@ def _remarks(curves: tuple[ClassCurves, ...], classified: Classified) -> list[st
     return said
 
 
-def _ties(classified: Classified) -> list[str]:
+def _ties(classified: Classification) -> list[str]:
     if classified.many or not classified.ties:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Classified examples: what is true of each, the probabilities of the classes, and the classes found."""
+"""Classification examples: what is true of each, the probabilities of the classes, and the classes found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ of those of any number."""
 
 
 @dataclass(frozen=True, eq=False)
-class Classified:
+class Classification:
     """Examples (patches, or whole images), each of one class, or of any number of them.
 
     A row of `truth` or `found` without a class is an example of none of them: unknown.
@@ -85,7 +85,7 @@ def of_one_class(
     classes: Sequence[str],
     names: Sequence[str] = (),
     least: float | NDArray[np.floating] = 0.0,
-) -> Classified:
+) -> Classification:
     """Return examples of one class each; found is the most probable class, the first of several that are equal.
 
     Args:
@@ -96,7 +96,7 @@ def of_one_class(
         least: the probability below which nothing is found, one or (K,) by class.
 
     Raises:
-        ValueError: a position that no class has, or as of `Classified`.
+        ValueError: a position that no class has, or as of `Classification`.
     """
     truth, values = np.asarray(truth, np.int64), np.asarray(probabilities, np.float64)
     number = len(classes)
@@ -106,7 +106,7 @@ def of_one_class(
         raise ValueError(f"expected probabilities of shape ({len(truth)}, {number}), got {values.shape}")
     each = np.arange(number)
     found = (values.argmax(axis=1)[:, None] == each) & (values >= least)
-    return Classified(truth[:, None] == each, values, found, tuple(classes), tuple(names))
+    return Classification(truth[:, None] == each, values, found, tuple(classes), tuple(names))
 
 
 def of_many_classes(
@@ -115,7 +115,7 @@ def of_many_classes(
     classes: Sequence[str],
     names: Sequence[str] = (),
     least: float | NDArray[np.floating] = 0.5,
-) -> Classified:
+) -> Classification:
     """Return examples of any number of classes; found are those of a probability or more.
 
     Args:
@@ -126,7 +126,7 @@ def of_many_classes(
         least: the probability, one or (K,) by class.
 
     Raises:
-        ValueError: as of `Classified`.
+        ValueError: as of `Classification`.
     """
     values = np.asarray(probabilities, np.float64)
-    return Classified(np.asarray(truth, np.bool_), values, values >= least, tuple(classes), tuple(names), many=True)
+    return Classification(np.asarray(truth, np.bool_), values, values >= least, tuple(classes), tuple(names), many=True)

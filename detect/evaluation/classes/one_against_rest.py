@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.evaluation.classes.classified import Classified
+from detect.evaluation.classes.classified import Classification
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ClassCurves:
     average_precision: float | None
 
 
-def curves_of(classified: Classified) -> tuple[ClassCurves, ...]:
+def curves_of(classified: Classification) -> tuple[ClassCurves, ...]:
     """Return the curves of each class; those of a class without examples, or that all are of, are not defined."""
     columns = zip(classified.classes, classified.truth.T, classified.probabilities.T, strict=True)
     return tuple(_curves(name, positive, probability) for name, positive, probability in columns)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.evaluation.classes.class_figures import ClassFigures, figures_of
-from detect.evaluation.classes.classified import Classified
+from detect.evaluation.classes.classified import Classification
 from detect.imagery.files import check_inside, remove_written
 from detect.reporting.classes.class_tables import TABLES, class_tables
 from detect.reporting.classes.classes_page import classes_page
@@ -27,7 +27,7 @@ WRITTEN = tuple(f"{CLASSES}/{name}" for name in (*TABLES, PAGE))
 """The files that a person may have changed, in the output folder."""
 
 
-def write_classes(folder: Path, classified: Classified, scores: Mapping[str, Any]) -> ClassFigures:
+def write_classes(folder: Path, classified: Classification, scores: Mapping[str, Any]) -> ClassFigures:
     """Write the figures of a classifier into `classes/` of an output folder: tables (CSV), pictures and a page.
 
     Args:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigures
-from detect.evaluation.classes.classified import NONE, UNKNOWN, Classified
+from detect.evaluation.classes.classified import NONE, UNKNOWN, Classification
 from detect.labels.sheets import sheet_text
 from detect.reporting.output.layout import BY_CLASS
 
@@ -17,7 +17,7 @@ TABLES = (BY_CLASS, CONFUSION, PERCENT, ROC, PRECISION_RECALL, CALIBRATION, EXAM
 """The names of the tables."""
 
 
-def class_tables(classified: Classified, figures: ClassFigures) -> dict[str, bytes]:
+def class_tables(classified: Classification, figures: ClassFigures) -> dict[str, bytes]:
     """Return the tables as CSV, by name; cells of what is not defined are empty.
 
     - `classes.csv`: a row a class: its examples, how often it was found, and rightly, precision, recall, F1, areas,
@@ -50,7 +50,7 @@ def class_tables(classified: Classified, figures: ClassFigures) -> dict[str, byt
     return {name: _csv(table) for name, table in tables.items()}
 
 
-def class_table(classified: Classified, figures: ClassFigures) -> pd.DataFrame:
+def class_table(classified: Classification, figures: ClassFigures) -> pd.DataFrame:
     """Return a row a class; numbers that are not defined are NaN."""
     true, found = classified.truth.sum(axis=0), classified.found.sum(axis=0)
     right = (classified.truth & classified.found).sum(axis=0)
@@ -108,7 +108,7 @@ def _points(figures: ClassFigures, curve: str, columns: tuple[str, str, str]) ->
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _examples(classified: Classified) -> pd.DataFrame:
+def _examples(classified: Classification) -> pd.DataFrame:
     names = [classified.name(row) for row in range(len(classified))]
     first = {
         "image": names,
@@ -120,7 +120,7 @@ def _examples(classified: Classified) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(first), values], axis=1)
 
 
-def _names(classified: Classified, marks: NDArray[np.bool_]) -> list[str]:
+def _names(classified: Classification, marks: NDArray[np.bool_]) -> list[str]:
     """Return the marked classes (N, K) of each example in words."""
     nothing = NONE if classified.many else UNKNOWN
     return ["+".join(classified.classes[i] for i in np.flatnonzero(row)) or nothing for row in marks]

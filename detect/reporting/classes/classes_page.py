@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from detect.evaluation.classes.class_figures import ClassFigures
-from detect.evaluation.classes.classified import Classified
+from detect.evaluation.classes.classified import Classification
 from detect.reporting.classes.class_tables import class_table, shown_percent
 from detect.reporting.page.scorecard import DASH, MEASURES, Measure, format_measure
 
@@ -34,7 +34,7 @@ MEANINGS: Mapping[str, str] = {
 
 
 def classes_page(
-    classified: Classified, figures: ClassFigures, scores: Mapping[str, Any], pictures: Mapping[str, bytes]
+    classified: Classification, figures: ClassFigures, scores: Mapping[str, Any], pictures: Mapping[str, bytes]
 ) -> str:
     """Return the page's HTML; names from files are shown as text.
 
@@ -75,7 +75,7 @@ def classes_page(
     )
 
 
-def _rows(classified: Classified, figures: ClassFigures) -> list[tuple[str, list[str]]]:
+def _rows(classified: Classification, figures: ClassFigures) -> list[tuple[str, list[str]]]:
     """Return a row a class: its name and the numbers as text."""
     rows = []
     for record in class_table(classified, figures).to_dict("records"):

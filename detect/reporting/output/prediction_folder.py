@@ -165,7 +165,7 @@ class PredictionFolder:
             remove_parts(below, below=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
-        """Write an image's heatmap, pictures and candidates, then its record; scores and lots of earlier counts are removed.
+        """Write an image's heatmap, pictures and candidates, then its record; figures of earlier counts are removed.
 
         So are pictures of an earlier run that this one is not asked for: they may show other detections.
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from detect.evaluation.classes.classified import Classified, of_many_classes, of_one_class
+from detect.evaluation.classes.classified import Classification, of_many_classes, of_one_class
 from detect.reporting.classes.class_folder import PICTURES, WRITTEN, clear_classes, write_classes
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.tables import read_text_table
@@ -13,7 +13,7 @@ from detect.reporting.tables import read_text_table
 BAD = "<script>alert(1)</script>$x_{"
 
 
-def three() -> Classified:
+def three() -> Classification:
     """Two a, of which one is found, and a b that is found."""
     values = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
     return of_one_class(np.array([0, 0, 1]), values, ("a", BAD), ("x/1.png", "x/2.png", "=cmd"))
