@@ -56,7 +56,7 @@ class PatchFiles:
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
+        scene = arranged(self.spec.resampled(open_scene(path)), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
             raise ValueError(
