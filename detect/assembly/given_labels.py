@@ -99,7 +99,9 @@ def labels_digest(labels: Annotations | PatchFolder) -> str:
     """
     hashed = hashlib.sha256()
     if isinstance(labels, PatchFolder):
-        for path, place, label, side in zip(labels.paths, labels.names, labels.label.tolist(), labels.split, strict=True):
+        for path, place, label, side in zip(
+            labels.paths, labels.names, labels.label.tolist(), labels.split, strict=True
+        ):
             hashed.update(repr((place, path.stat().st_size, labels.classes[label], side)).encode())
         if labels.group or labels.present is not None:
             hashed.update(repr((labels.group, None if labels.present is None else labels.present.tolist())).encode())

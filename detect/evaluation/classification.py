@@ -10,8 +10,8 @@ from scipy.special import expit, softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
-from detect.evaluation.whole.many_scores import score_many
 from detect.evaluation.scores import score_patches
+from detect.evaluation.whole.many_scores import score_many
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
 from detect.nets.card import NetSpec

@@ -161,7 +161,11 @@ def _check_size(data: "DataSettings") -> None:
     Raises:
         ValueError: one does.
     """
-    given = [f"data.{name}={getattr(data, name):g}" for name, plain in (("scale", 1), ("gsd", None)) if getattr(data, name) != plain]
+    given = [
+        f"data.{name}={getattr(data, name):g}"
+        for name, plain in (("scale", 1), ("gsd", None))
+        if getattr(data, name) != plain
+    ]
     if given:
         raise ValueError(f"net.side sets the size at which whole images are seen; leave out {' and '.join(given)}")
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
 from detect.nets.card import ModelCard
 from detect.nets.header import read_card
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 if TYPE_CHECKING:
     from detect.nets.modelfile import Net
@@ -44,7 +45,7 @@ def evaluate_model(settings: EvaluateSettings) -> int:
 
     net, _ = load_model(settings.model)
     if isinstance(labels, PatchFolder):
-        scores = _score_patches(settings, net, card, labels, data)
+        scores = _score_folder(settings, net, card, labels, data)
         write_scores(output, {**scores, "split": settings.split})
     else:
         radius = _match_radius(settings, card, labels)
@@ -55,6 +56,21 @@ def evaluate_model(settings: EvaluateSettings) -> int:
         draw_errors(criterion, output, scenes, compared, radius_resampled_px=card.head.typical_size / 2)
     logger.info("wrote %s", output.scores)
     return DONE
+
+
+def _score_folder(
+    settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
+) -> dict[str, Any]:
+    """Score a model on bare patches, or on whole images."""
+    match card.head:
+        case WholeHead():
+            from detect.assembly.whole.evaluating import score_whole
+
+            return score_whole(settings, net, card, folder, data)
+        case PatchHead() | GridHead():
+            return _score_patches(settings, net, card, folder, data)
+        case _:
+            assert_never(card.head)
 
 
 def _match_radius(settings: EvaluateSettings, card: ModelCard, annotations: Annotations) -> MatchRadius:

@@ -1,5 +1,6 @@
 """How sure a classifier of whole images is: its temperature, the score below which nothing is known, and of many the
-probability from which a class is there."""
+probability from which a class is there.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -79,7 +79,9 @@ def divide_images(folder: PatchFolder, split: WholeSplit, source: Path) -> Divid
     used = [row for row, name in enumerate(folder.names) if name in sides]
     images = _chosen(folder, used, [sides[folder.names[row]] for row in used])
     if "train" not in images.split:
-        raise ValueError(f"{source}: no image trains; name fewer in data.split.val, data.split.test or the split column")
+        raise ValueError(
+            f"{source}: no image trains; name fewer in data.split.val, data.split.test or the split column"
+        )
     if "val" not in images.split:
         images, note = _with_drawn(images, split, source)
         notes.append(note)
@@ -120,8 +122,12 @@ def _with_drawn(folder: PatchFolder, split: WholeSplit, source: Path) -> tuple[P
     part = _stratified(counts, number, split.seed) if alone else draw(counts, number, split.seed)
     drawn = {groups[place] for place in part.tolist()}
     names = {image.name for image in train if group_of(image) in drawn}
-    sides = tuple("val" if name in names else side or "train" for name, side in zip(folder.names, folder.split, strict=True))
-    what = f"of {len(drawn)} groups" if folder.group else "image by image, as no column group says which belong together"
+    sides = tuple(
+        "val" if name in names else side or "train" for name, side in zip(folder.names, folder.split, strict=True)
+    )
+    what = (
+        f"of {len(drawn)} groups" if folder.group else "image by image, as no column group says which belong together"
+    )
     return replace(folder, split=sides), f"{len(names)} validation images drawn with seed {split.seed}, {what}"
 
 
@@ -133,4 +139,6 @@ def _stratified(counts: NDArray[np.int64], number: int, seed: int) -> NDArray[np
     sizes = np.bincount(label, minlength=counts.shape[1])
     enough = sizes[sizes > 0].min() > 1 and min(number, len(counts) - number) >= (sizes > 0).sum()
     every = np.arange(len(counts))
-    return np.asarray(train_test_split(every, test_size=number, random_state=seed, stratify=label if enough else None)[1])
+    return np.asarray(
+        train_test_split(every, test_size=number, random_state=seed, stratify=label if enough else None)[1]
+    )
