@@ -80,8 +80,8 @@ class WholeBuilder:
             ValueError: always.
         """
         raise ValueError(
-            "net=whole classifies whole images, and data.annotations labels objects in them; give a table of image,label "
-            "without places, or a folder with a sub-folder a class as data.root alone; net=grid finds objects"
+            "net=whole classifies whole images, and data.annotations labels objects in them; give a table of "
+            "image,label without places, or a folder with a sub-folder a class as data.root alone; net=grid finds them"
         )
 
     def folder_material(
@@ -108,7 +108,7 @@ class WholeBuilder:
         files = PatchFiles(spec, middle_of(settings, values, spec.backbone))
         varied = fitted_to(augment, values)
         patterns, balance = settings.augment.patterns, data.sampling.balance
-        samples = whole_samples_of(divided, spec, targets, files, varied, patterns, balance, settings.seed)
+        samples = whole_samples_of(divided, targets, files, varied, patterns, balance, settings.seed)
         sides = {side: divided.names(side) for side in ("train", "val", "test")} | {"left_out": [*divided.left_out]}
         groups = {"groups": sorted({*_groups(divided.images)})} if divided.images.group else {}
         logger.info("whole images, each as a square of %d pixels", self.net.side)

@@ -96,8 +96,8 @@ def _form(spec: NetSpec) -> dict[str, Any]:
             own = {"net.deepest": head.deepest, "net.width": head.width, "net.slots": head.slots}
             return {**form, **own, "net.object_size": head.object_size}
         case WholeHead():
-            own = {"net.side": head.side, "net.labels": head.labels}
-            return {**form, **own, "a background": head.background is not None}
+            background = head.background is not None
+            return {**form, "net.side": head.side, "net.labels": head.labels, "a background": background}
         case _:
             assert_never(head)
 

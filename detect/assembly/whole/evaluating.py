@@ -37,11 +37,12 @@ def evaluate_classes(settings: EvaluateSettings) -> int:
     """Score the classes that a run found in whole images; those that were not both predicted and labelled are named."""
     assert settings.predictions is not None and settings.annotations is not None
     folder = existing(settings.predictions, "predictions", "folder of predictions")
+    table = existing(settings.annotations, "annotations", "annotations")
     predictions = read_predictions(folder)
     model = model_of_run(predictions)
     settings = with_recorded(settings, model)
     labels = settings.data.labels
-    known = read_image_classes(settings.annotations, None, labels.names, settings.data.group_column)
+    known = read_image_classes(table, None, labels.names, settings.data.group_column)
     done = [str(name) for name in predictions.counts[IMAGE]]
     pairs = match_names(done, list(known.names))
     if not pairs:

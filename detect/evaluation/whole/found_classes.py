@@ -1,4 +1,4 @@
-"""Scores of the classes that a run found in whole images, against known ones: what counts.csv says, not probabilities."""
+"""Scores of the classes that a run found in whole images, against known ones: of what is told, not of probabilities."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -79,7 +79,7 @@ def _table(by_image: Classes, order: Classes, classes: Sequence[str]) -> NDArray
 def _confusion(
     found: Classes, truth: Classes, classes: Sequence[str], unknown: Collection[str]
 ) -> dict[str, list[Any]]:
-    """Return the numbers of images by their class and what was found; the last two columns, and rows of zeros, are none."""
+    """Return the numbers of images by their class and by what was found; the last two columns are no classes."""
     labels = [*classes, NONE, UNKNOWN] if not {NONE, UNKNOWN} & {*classes} else [*classes, f"({NONE})", f"({UNKNOWN})"]
     matrix = np.zeros((len(labels), len(labels)), np.int64)
     for name, known in truth.items():

@@ -1,6 +1,4 @@
-"""How sure a classifier of whole images is: its temperature, the score below which nothing is known, and of many the
-probability from which a class is there.
-"""
+"""How sure a classifier of whole images is: its temperature, and the score below which nothing is known."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -51,13 +51,14 @@ class WholeDecoder:
         Args:
             logits: (K, 1, 1).
             geometry: place of the cell.
-            separation, rows: not used, as there is one cell.
+            separation: not used, as there is one cell.
+            rows: not used either.
             threshold: least probability, in [0, 1].
         """
         scores = self._of_scene(logits, geometry)
         if scores is None:
             return Detections.empty(self.classes, boxes=True)
-        found = np.arange(len(scores)) if self.many else scores.argmax(keepdims=True)
+        found = np.arange(len(scores)) if self.many else scores.argmax()[None]
         found = found[(scores[found] >= threshold) & (found >= self._first)]
         height, width = geometry.shape
         whole = np.tile([[width, height]], (len(found), 1)).astype(np.float64)

@@ -11,8 +11,8 @@ from detect.nets.backbones import Backbone
 class WholeClassifier(nn.Module):
     """Features, their mean over a whole scene, and a linear layer; on an image, one cell for each square of it.
 
-    A square is seen alone: of a map, no cell depends on another square, so that tiles of whole squares are exact without
-    a halo.
+    A square is seen alone: of a map, no cell depends on another square, so that tiles of whole squares are exact
+    without a halo.
 
     Args:
         backbone: the features.

@@ -135,7 +135,7 @@ class WholeDataset(Dataset[tuple[Tensor, int | Tensor]]):
         if rng.random() < patterns.superpose:
             alike = self._others.get(int(target)) if self.outputs.ndim == 1 else None
             other = int(rng.integers(len(self.paths)) if alike is None else rng.choice(alike))
-            turned = np.rot90(self.files.read(self.paths[other]), rng.integers(4), (1, 2))
+            turned = np.rot90(self.files.read(self.paths[other]), int(rng.integers(4)), (1, 2))
             pixels = superposed(pixels, turned[:, :, ::-1] if rng.random() < 0.5 else turned)
             target = np.maximum(target, self.outputs[other])
         if patterns.drop or patterns.add:
@@ -145,7 +145,6 @@ class WholeDataset(Dataset[tuple[Tensor, int | Tensor]]):
 
 def whole_samples_of(
     divided: Divided,
-    spec: NetSpec,
     targets: Targets,
     files: PatchFiles,
     augment: Augment | None,
@@ -160,15 +159,14 @@ def whole_samples_of(
 
     Args:
         divided: the images, each with a side.
-        spec: of the network.
         targets: of all images.
-        files: reads them.
+        files: reads them, for a network.
         augment: the chain of transforms; None for none.
         patterns: how patterns are varied.
         balance: 0 draws classes as they occur, 1 all equally often.
         seed: of the draws.
     """
-    train, val = divided.rows("train"), divided.rows("val")
+    spec, train, val = files.spec, divided.rows("train"), divided.rows("val")
     many = targets.ndim > 1
     sizes = targets[train].sum(axis=0) if many else np.bincount(targets[train], minlength=len(spec.outputs))
     even = many or len(set(sizes[sizes > 0].tolist())) == 1 or balance == 0

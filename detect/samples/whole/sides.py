@@ -67,7 +67,8 @@ def divide_images(folder: PatchFolder, split: WholeSplit, source: Path) -> Divid
         ValueError: an unknown name, an image or group on two sides, more folds than groups, or nothing to train on.
     """
     annotations = as_annotations(folder, source)
-    notes, left_out = [], ()
+    notes: list[str] = []
+    left_out: tuple[str, ...] = ()
     if split.fold is None:
         sides = named_sides(annotations, split.val, split.test)
     else:
@@ -118,16 +119,14 @@ def _with_drawn(folder: PatchFolder, split: WholeSplit, source: Path) -> tuple[P
         )
     number = min(len(groups) - 1, max(1, round(split.val_fraction * len(groups))))
     counts = class_counts(train, groups)
-    alone = not folder.group and folder.present is None
-    part = _stratified(counts, number, split.seed) if alone else draw(counts, number, split.seed)
+    single = not folder.group and folder.present is None
+    part = _stratified(counts, number, split.seed) if single else draw(counts, number, split.seed)
     drawn = {groups[place] for place in part.tolist()}
     names = {image.name for image in train if group_of(image) in drawn}
-    sides = tuple(
-        "val" if name in names else side or "train" for name, side in zip(folder.names, folder.split, strict=True)
-    )
-    what = (
-        f"of {len(drawn)} groups" if folder.group else "image by image, as no column group says which belong together"
-    )
+    rows = zip(folder.names, folder.split, strict=True)
+    sides = tuple("val" if name in names else side for name, side in rows)
+    alone = "image by image, as no column group says which belong together"
+    what = f"of {len(drawn)} groups" if folder.group else alone
     return replace(folder, split=sides), f"{len(names)} validation images drawn with seed {split.seed}, {what}"
 
 
@@ -139,6 +138,5 @@ def _stratified(counts: NDArray[np.int64], number: int, seed: int) -> NDArray[np
     sizes = np.bincount(label, minlength=counts.shape[1])
     enough = sizes[sizes > 0].min() > 1 and min(number, len(counts) - number) >= (sizes > 0).sum()
     every = np.arange(len(counts))
-    return np.asarray(
-        train_test_split(every, test_size=number, random_state=seed, stratify=label if enough else None)[1]
-    )
+    parts = train_test_split(every, test_size=number, random_state=seed, stratify=label if enough else None)
+    return np.asarray(parts[1])

@@ -84,7 +84,7 @@ def with_other_defects(
     drawn = _by_die(bright.shape, die, rng)
     varied = pixels.copy()
     for chosen, of in ((bad & (drawn < drop), good), (good & (drawn < add), bad)):
-        varied[:, chosen] = np.median(pixels[:, of], axis=1).astype(pixels.dtype)[:, None]
+        varied[:, chosen] = np.median(np.asarray(pixels[:, of], np.float64), axis=1).astype(pixels.dtype)[:, None]
     return varied
 
 
