@@ -54,6 +54,7 @@ from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.values.exchange import ExchangeSettings
 from detect.samples.values.normalisation import Given, Rule, read_rule
+from detect.samples.whole.variation import PatternSettings
 
 Mosaics = Literal["below", "trusted"]
 """Which VRTs are opened: those of images below the images' folder, or all."""
@@ -211,6 +212,7 @@ class AugmentSettings:
     exchange: ExchangeSettings
     superimpose: PasteSettings
     background: GroundSettings
+    patterns: PatternSettings
     mixup: Mix
     cutmix: Mix
 

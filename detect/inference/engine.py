@@ -138,7 +138,7 @@ class Engine:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        scene = self.filled(self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands)))
+        scene = self.filled(self.spec.resampled(arranged(scene, self.spec.learned_bands)))
         self.plan.check_map(scene, self.decoder.channels)
         return scene
 
@@ -183,6 +183,12 @@ class Engine:
         return self.decoder.detections(
             logits, self.geometry(scene, valid), separation=self.separation, threshold=least, rows=rows
         )
+
+    def unknown(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> bool | None:
+        """Return whether a scene shows what is none of the classes; None where that is not told, or not yet."""
+        if self.undecided:
+            return None
+        return self.decoder.unknown(logits, self.geometry(scene, valid), self.least_score)
 
     def merged(
         self,

@@ -326,6 +326,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.unlike(item.looks, item.windows, None if engine.undecided else found),
         kept,
         crowded,
+        engine.unknown(item.logits, scene, item.valid),
     )
 
 

@@ -4,11 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, assert_never
 
 from detect.imagery.description.arranging import Bands
 from detect.imagery.description.band_names import plain_band_name
-from detect.imagery.resolution import Resolution
+from detect.imagery.resolution import Resolution, squared
+from detect.imagery.scenes import Scene
 from detect.nets.bounds import (
     DTYPES,
     GREATEST,
@@ -32,7 +33,7 @@ from detect.nets.facts.looks import Looks
 from detect.nets.facts.probabilities import Calibration
 from detect.nets.facts.window_looks import WindowLooks
 from detect.nets.first_format import OLD_FORMAT, from_first_format
-from detect.nets.heads.specs import HEADS, Head, PatchHead
+from detect.nets.heads.specs import HEADS, GridHead, Head, PatchHead, WholeHead
 
 FORMAT, THIRD_FORMAT, SECOND_FORMAT = "detect/4", "detect/3", "detect/2"
 """Version of the header that is written; the one before, whose looks lack the spread of values and those of windows;
@@ -137,7 +138,7 @@ class NetSpec:
     @property
     def stride(self) -> int:
         """Resampled pixels per cell of the map."""
-        return self.backbone.stride
+        return self.head.cell(self.backbone.stride)
 
     @property
     def align(self) -> int:
@@ -148,6 +149,20 @@ class NetSpec:
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's classes, the background first."""
         return self.head.outputs(self.classes)
+
+    def resampled(self, scene: Scene) -> Scene:
+        """Return a scene at the size at which the network sees it.
+
+        Raises:
+            SceneError, ValueError: as of `Resolution.resampled` and `squared`.
+        """
+        match self.head:
+            case WholeHead(side=side):
+                return squared(scene, side)
+            case PatchHead() | GridHead():
+                return self.resolution.resampled(scene)
+            case _:
+                assert_never(self.head)
 
     @property
     def cell_offset(self) -> float:

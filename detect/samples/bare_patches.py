@@ -43,6 +43,7 @@ class PatchFiles:
         self.spec = spec
         self._fill: Fill = tuple(zip(spec.bands, offset, strict=False))
         self._pixels: dict[Path, NDArray[np.generic]] = {}
+        self._enlarged: dict[Path, int] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
         """Return a file's pixels (bands, side, side) in its dtype; see `read_valid`."""
@@ -50,13 +51,19 @@ class PatchFiles:
             self._pixels[path] = self.read_valid(path)[0]
         return self._pixels[path]
 
+    def enlarged(self, path: Path) -> int:
+        """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
+        if path not in self._enlarged:
+            self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(open_scene(path).shape)))
+        return self._enlarged[path]
+
     def read_valid(self, path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Return a file's pixels (bands, side, side) in its dtype, and which of them (side, side) are valid.
 
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
+        scene = arranged(self.spec.resampled(open_scene(path)), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
             raise ValueError(

@@ -79,7 +79,7 @@ class GridBuilder:
 
     def unsuited_augmentations(self, *, bare: bool) -> dict[str, str]:
         """Return the groups of `augment` that are not used, with what they are for."""
-        return dict.fromkeys(("mixup", "cutmix"), "folders of patches")
+        return dict.fromkeys(("mixup", "cutmix"), "folders of patches") | {"patterns": "net=whole"}
 
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
 from detect.nets.card import ModelCard
 from detect.nets.header import read_card
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 if TYPE_CHECKING:
+    from detect.evaluation.classes.classified import Classification
     from detect.nets.modelfile import Net
 
 logger = logging.getLogger("detect.evaluate")
@@ -44,7 +46,9 @@ def evaluate_model(settings: EvaluateSettings) -> int:
 
     net, _ = load_model(settings.model)
     if isinstance(labels, PatchFolder):
-        _score_patches(settings, net, card, labels, data, output)
+        made, scores = _classified(settings, net, card, labels, data)
+        write_scores(output, {**scores, "split": settings.split})
+        _write_classes(output, made, scores)
     else:
         radius = _match_radius(settings, card, labels)
         tell_radius(radius, settings.iou)
@@ -54,6 +58,34 @@ def evaluate_model(settings: EvaluateSettings) -> int:
         draw_errors(criterion, output, scenes, compared, radius_resampled_px=card.head.typical_size / 2)
     logger.info("wrote %s", output.scores)
     return DONE
+
+
+def _classified(
+    settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
+) -> tuple["Classification", dict[str, Any]]:
+    """Return the bare patches, or the whole images, of a side of the split as a model classifies them, and scores."""
+    from detect.evaluation.classification import scores_of
+
+    match card.head:
+        case WholeHead():
+            from detect.assembly.whole.evaluating import classify_whole, unknown_of
+
+            made = classify_whole(settings, net, card, folder, data)
+            return made, {**scores_of(made, card, card.threshold), **unknown_of(made)}
+        case PatchHead() | GridHead():
+            made = _classify_patches(settings, net, card, folder, data)
+            return made, scores_of(made, card)
+        case _:
+            assert_never(card.head)
+
+
+def _write_classes(output: EvaluationPaths, made: "Classification", scores: Mapping[str, Any]) -> None:
+    """Write the figures of a classifier beside its scores, and log what is not defined of them."""
+    from detect.reporting.classes.class_folder import write_classes
+
+    for remark in write_classes(output.folder, made, scores).remarks:
+        logger.warning("%s", remark)
+    logger.info("confusions, curves and calibration: %s", output.classes)
 
 
 def _match_radius(settings: EvaluateSettings, card: ModelCard, annotations: Annotations) -> MatchRadius:
@@ -87,25 +119,18 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
     )
 
 
-def _score_patches(
-    settings: EvaluateSettings,
-    net: "Net",
-    card: ModelCard,
-    folder: PatchFolder,
-    data: LabelledSettings,
-    output: EvaluationPaths,
-) -> None:
-    """Classify the patches of a side of the split, and write scores and figures."""
-    from detect.evaluation.classification import classified_patches, scores_of_patches
+def _classify_patches(
+    settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
+) -> "Classification":
+    from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.reporting.classes.class_folder import write_classes
     from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
     outputs, files = folder_outputs(folder, card, data.labels.negative)[chosen], [folder.paths[i] for i in chosen]
-    classified = classified_patches(
+    return classification_of(
         net,
         card,
         FolderDataset(files, outputs, PatchFiles(card, card.offset)),
@@ -115,11 +140,6 @@ def _score_patches(
         tta=settings.tta,
         tta_combine=settings.tta_combine,
     )
-    scores = scores_of_patches(classified.truth.argmax(axis=1), classified.probabilities, card)
-    write_scores(output, {**scores, "split": settings.split})
-    for remark in write_classes(output.folder, classified, scores).remarks:
-        logger.warning("%s", remark)
-    logger.info("confusions, curves and calibration: %s", output.classes)
 
 
 def _score_images(

@@ -16,7 +16,7 @@ from detect.assembly.validation import set_normalisation
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
-from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net, build_pretrained, load_model
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,9 @@ def _form(spec: NetSpec) -> dict[str, Any]:
         case GridHead():
             own = {"net.deepest": head.deepest, "net.width": head.width, "net.slots": head.slots}
             return {**form, **own, "net.object_size": head.object_size}
+        case WholeHead():
+            background = head.background is not None
+            return {**form, "net.side": head.side, "net.labels": head.labels, "a background": background}
         case _:
             assert_never(head)
 
@@ -128,7 +131,7 @@ def _copy_rows(to: Tensor, of: Tensor, pairs: list[tuple[int, int]]) -> None:
 def _rows(spec: NetSpec, card: ModelCard) -> list[tuple[int, int]]:
     """Return the rows of the outputs that two networks both have: in the new one, and in the old one."""
     match spec.head:
-        case PatchHead():
+        case PatchHead() | WholeHead():
             first, new, old = 0, spec.classes, card.classes
             if spec.head.background is not None:
                 first = 1

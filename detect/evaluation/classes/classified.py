@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ class Classification:
 
 
 def of_one_class(
-    truth: NDArray[np.integer],
+    truth: NDArray[Any],
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
     names: Sequence[str] = (),
@@ -110,7 +111,7 @@ def of_one_class(
 
 
 def of_many_classes(
-    truth: NDArray[np.bool_],
+    truth: NDArray[Any],
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
     names: Sequence[str] = (),
@@ -119,7 +120,7 @@ def of_many_classes(
     """Return examples of any number of classes; found are those of a probability or more.
 
     Args:
-        truth: (N, K) the classes that each is of.
+        truth: (N, K) the classes that each is of, 1 or True for each.
         probabilities: (N, K) in [0, 1].
         classes: the K class names.
         names: of the examples.

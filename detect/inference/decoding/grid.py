@@ -223,6 +223,10 @@ class GridDecoder:
             logits, self.head, self.classes, geometry, separation=separation, threshold=threshold, rows=rows
         )
 
+    def unknown(self, logits: NDArray[np.float32], geometry: CellGeometry, threshold: float) -> bool | None:
+        """Return None: what is in none of the places that are found is not told."""
+        return None
+
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Map offsets and sizes back; see `turned_channels`."""
         return turned_channels(maps, self.head.slots, turn)

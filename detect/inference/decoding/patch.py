@@ -151,6 +151,10 @@ class PatchDecoder:
         """Find points; see `decode_patches`."""
         return decode_patches(logits, self.classes, geometry, radius=separation, threshold=threshold, rows=rows)
 
+    def unknown(self, logits: NDArray[np.float32], geometry: CellGeometry, threshold: float) -> bool | None:
+        """Return None: what is in none of the places that are found is not told."""
+        return None
+
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Return the maps as they are: logits of classes have no direction."""
         return maps

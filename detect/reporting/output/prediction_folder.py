@@ -51,6 +51,7 @@ from detect.reporting.tables import (
     EXPECTED,
     SURVEYED_HA,
     SURVEYED_SHARE,
+    UNKNOWN,
     UNLIKE,
     UNLIKE_IN,
     counts_table,
@@ -241,6 +242,7 @@ class PredictionFolder:
             beside=self._beside[name],
             expected=None if probable is None else float(probable.score.sum()),
             crowded=result.crowded,
+            unknown=result.unknown,
         )
 
     def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:
@@ -354,6 +356,9 @@ def _facts(found: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     expected = {name: record.expected for name, record in found.items() if record.expected is not None}
     if expected:
         facts[EXPECTED] = {name: f"{number:.3f}" for name, number in expected.items()}
+    told = {name: record.unknown for name, record in found.items() if record.unknown is not None}
+    if told:
+        facts[UNKNOWN] = {name: str(int(unknown)) for name, unknown in told.items()}
     far = {name: record.unlike for name, record in found.items()}
     facts[UNLIKE] = {name: f"{share:.3f}" for name, share in far.items() if share is not None}
     notes = {
