@@ -108,9 +108,16 @@ def _remarks(curves: tuple[ClassCurves, ...], classified: Classification) -> lis
         said.append(f"no example of {', '.join(lacking)}: nothing is defined of it but what was taken for it")
     if filling:
         said.append(f"every example is of {', '.join(filling)}: no ROC of it, since there is no rest")
-    unknown = int((~classified.truth.any(axis=1)).sum())
-    if unknown and not classified.many:
-        said.append(f"{unknown} of {len(classified)} examples are of none of the classes")
+    if classified.many:
+        return said
+    strange, unknown = (int((~marks.any(axis=1)).sum()) for marks in (classified.truth, classified.found))
+    if strange:
+        said.append(f"{strange} of {len(classified)} examples are of none of the classes")
+    if unknown:
+        said.append(
+            f"{unknown} of {len(classified)} examples were told to be of none of the classes, and count as missed in "
+            "the confusion and in the table of classes; accuracy, macro F1 and the curves go by probabilities alone"
+        )
     return said
 
 

@@ -140,12 +140,3 @@ def _cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else f"{value:.9g}"
     return "" if value is None else str(value)
-
-
-def shown_percent(confusions: ClassConfusions) -> list[tuple[str, list[tuple[str, float]], int]]:
-    """Return the rows of the confusions for a page: true class, (percent as text, share in [0, 1]) and examples."""
-    rows = []
-    for name, cells, total in zip(confusions.true, confusions.percent, confusions.examples, strict=True):
-        shown = np.nan_to_num(cells).tolist()
-        rows.append((name, [(f"{cell:.3g}" if cell else "", cell / 100) for cell in shown], int(total)))
-    return rows

@@ -4,10 +4,10 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from detect.evaluation.classes.class_figures import ClassFigures
+from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigures
 from detect.evaluation.classes.classified import Classification
-from detect.reporting.classes.class_tables import class_table, shown_percent
-from detect.reporting.page.scorecard import DASH, MEASURES, Measure, format_measure
+from detect.reporting.classes.class_tables import class_table
+from detect.reporting.page.scorecard import DASH, MEASURES, Measure, ShownConfusion, format_measure, shown_percent
 
 HEADINGS: Mapping[str, str] = {
     "examples": "Examples",
@@ -63,8 +63,7 @@ def classes_page(
         right=int((classified.truth == classified.found).all(axis=1).sum()),
         remarks=figures.remarks,
         measures=measures,
-        found=figures.confusions.found,
-        confusion=shown_percent(figures.confusions),
+        confusion=shown(figures.confusions),
         many=classified.many,
         headings=list(HEADINGS.values()),
         rows=_rows(classified, figures),
@@ -72,6 +71,15 @@ def classes_page(
             (MEANINGS[name.removesuffix(".png")], f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}")
             for name, data in pictures.items()
         ],
+    )
+
+
+def shown(confusions: ClassConfusions) -> ShownConfusion:
+    """Return confusions as the page shows them."""
+    rows = zip(confusions.true, confusions.numbers.tolist(), confusions.examples.tolist(), strict=True)
+    return ShownConfusion(
+        list(confusions.found),
+        [(name, [shown_percent(each, total) for each in row], total) for name, row, total in rows],
     )
 
 
