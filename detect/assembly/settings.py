@@ -306,8 +306,11 @@ class EvaluateSettings(InferenceSettings):
     radius: AutoPositive
     iou: IoU | None
     batch_size: OneOrMore
+    unknown: Names
 
     def __post_init__(self) -> None:
+        if self.unknown and self.model is None:
+            raise ValueError("unknown is for model=FILE on patches or whole images; leave it out")
         if (self.predictions is None) == (self.model is None):
             raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
         if self.predictions is not None and self.annotations is None:

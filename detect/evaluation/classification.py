@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
+from detect.evaluation.classes.class_figures import unknown_of
 from detect.evaluation.classes.classified import Classification, of_many_classes, of_one_class
 from detect.evaluation.scores import score_patches
 from detect.evaluation.whole.many_scores import score_many
@@ -103,9 +104,24 @@ def classification_of(
 
 
 def scores_of(made: Classification, spec: NetSpec, threshold: float | None = None) -> dict[str, Any]:
-    """Return the scores of samples that a network classified; see `scores_of_patches`."""
-    truth = made.truth.astype(np.float64) if made.many else made.truth.argmax(axis=1)
-    return scores_of_patches(truth, made.probabilities, spec, threshold)
+    """Return the scores of samples that a network classified; see `scores_of_patches`.
+
+    Those of none of its classes are left out, and are in numbers of their own (`unknown_figures`): `unknown_auroc`,
+    `unknown_rate` and `false_unknown_rate`.
+
+    Raises:
+        ValueError: all are of none of its classes.
+    """
+    if made.many:
+        return scores_of_patches(made.truth.astype(np.float64), made.probabilities, spec, threshold)
+    known, told = made.truth.any(axis=1), unknown_of(made)
+    if not known.any():
+        raise ValueError(f"no sample is of a class that the model knows ({', '.join(spec.outputs)}): nothing is scored")
+    scores = scores_of_patches(made.truth[known].argmax(axis=1), made.probabilities[known], spec, threshold)
+    if told is None:
+        return scores
+    rates = {"unknown_rate": told.unknown_rate, "false_unknown_rate": told.false_unknown_rate}
+    return {**scores, "unknown_auroc": told.auroc, **rates}
 
 
 def scores_of_patches(

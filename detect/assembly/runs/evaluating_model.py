@@ -50,6 +50,8 @@ def evaluate_model(settings: EvaluateSettings) -> int:
         write_scores(output, {**scores, "split": settings.split})
         _write_classes(output, made, scores)
     else:
+        if settings.unknown:
+            raise ValueError("unknown names labels of patches or whole images, and these are places in images")
         radius = _match_radius(settings, card, labels)
         tell_radius(radius, settings.iou)
         criterion = Criterion(radius.file_px, settings.iou)
@@ -66,6 +68,7 @@ def _classified(
     """Return the bare patches, or the whole images, of a side of the split as a model classifies them, and scores."""
     from detect.evaluation.classification import scores_of
 
+    check_unknown(settings.unknown, folder.classes, card.outputs)
     match card.head:
         case WholeHead():
             from detect.assembly.whole.evaluating import classify_whole, unknown_of
@@ -77,6 +80,19 @@ def _classified(
             return made, scores_of(made, card)
         case _:
             assert_never(card.head)
+
+
+def check_unknown(unknown: Sequence[str], labels: Sequence[str], outputs: Sequence[str]) -> None:
+    """Check that the labels that a model does not know are labels, and that it does not know them.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name in unknown:
+        if name in outputs:
+            raise ValueError(f"unknown: {name!r} is a class of the model; name those that it does not know")
+        if name not in labels:
+            raise ValueError(f"unknown: nothing is labelled {name!r}; the labels are {', '.join(labels)}")
 
 
 def _write_classes(output: EvaluationPaths, made: "Classification", scores: Mapping[str, Any]) -> None:
@@ -115,6 +131,7 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
             radius=matching.radius,
             iou=matching.iou,
             batch_size=data.loading.batch_size,
+            unknown=(),
         )
     )
 
@@ -129,7 +146,8 @@ def _classify_patches(
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
-    outputs, files = folder_outputs(folder, card, data.labels.negative)[chosen], [folder.paths[i] for i in chosen]
+    outputs = folder_outputs(folder, card, data.labels.negative, settings.unknown)[chosen]
+    files = [folder.paths[i] for i in chosen]
     return classification_of(
         net,
         card,

@@ -123,7 +123,7 @@ def classify_whole(
         raise ValueError(
             f"no image of split={settings.split} in {source}; set data.split.test=[...] or a split column, or split=all"
         )
-    targets = whole_targets(folder, card, data.labels.negative)[chosen]
+    targets = whole_targets(folder, card, data.labels.negative, settings.unknown)[chosen]
     return classification_of(
         net,
         card,

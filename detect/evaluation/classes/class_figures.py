@@ -1,7 +1,7 @@
 """The figures of a classifier: confusions in percent of each true class, curves, calibration, and remarks on them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detect.evaluation.calibration import reliability_of
 from detect.evaluation.classes.classified import NONE, UNKNOWN, Classification
 from detect.evaluation.classes.one_against_rest import ClassCurves, curves_of
+from detect.evaluation.classes.unknown_scores import UnknownFigures, unknown_figures
 
 ALL = "all classes"
 """The name of the calibration that is not of one class."""
@@ -47,21 +48,33 @@ class ClassFigures:
         curves: of each class against the rest.
         calibration: of `ALL` and then of each class, as of `reliability_of`: of all, the probability of the likeliest
             class of each example (of examples of several classes, every probability).
+        unknown: how well the highest probability tells examples of none of the classes; None where there are none.
         remarks: sentences on what is not defined, and why.
     """
 
     confusions: ClassConfusions
     curves: tuple[ClassCurves, ...]
     calibration: Mapping[str, Mapping[str, Any]]
-    remarks: list[str] = field(default_factory=list)
+    unknown: UnknownFigures | None
+    remarks: list[str]
 
 
 def figures_of(classified: Classification) -> ClassFigures:
     """Return the figures of classified examples."""
     curves = curves_of(classified)
-    return ClassFigures(
-        confusions_of(classified), curves, _calibration(classified), [*_remarks(curves, classified), *_ties(classified)]
-    )
+    remarks = [*_remarks(curves, classified), *_ties(classified)]
+    return ClassFigures(confusions_of(classified), curves, _calibration(classified), unknown_of(classified), remarks)
+
+
+def unknown_of(classified: Classification) -> UnknownFigures | None:
+    """Return how well the highest probability tells examples of none of the classes from the others.
+
+    None where there are none, and of examples of any number of classes, of which one may have none.
+    """
+    known, highest = classified.truth.any(axis=1), classified.probabilities.max(axis=1)
+    if classified.many or known.all():
+        return None
+    return unknown_figures(highest[known], highest[~known], classified.least)
 
 
 def confusions_of(classified: Classification) -> ClassConfusions:

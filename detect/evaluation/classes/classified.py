@@ -1,7 +1,7 @@
 """Classification examples: what is true of each, the probabilities of the classes, and the classes found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Classification:
         found: (N, K) bool, the classes found in each.
         classes: the K class names.
         names: of the N examples; none where they have none.
+        least: the probability from which on a class is found.
         many: whether an example may be of several classes.
     """
 
@@ -31,7 +32,8 @@ class Classification:
     probabilities: NDArray[np.float64]
     found: NDArray[np.bool_]
     classes: tuple[str, ...]
-    names: tuple[str, ...] = field(default=())
+    names: tuple[str, ...]
+    least: float
     many: bool = False
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ def of_one_class(
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
     names: Sequence[str] = (),
-    least: float | NDArray[np.floating] = 0.0,
+    least: float = 0.0,
 ) -> Classification:
     """Return examples of one class each; found is the most probable class, the first of several that are equal.
 
@@ -94,7 +96,7 @@ def of_one_class(
         probabilities: (N, K) in [0, 1].
         classes: the K class names.
         names: of the examples.
-        least: the probability below which nothing is found, one or (K,) by class.
+        least: the probability below which nothing is found.
 
     Raises:
         ValueError: a position that no class has, or as of `Classification`.
@@ -107,7 +109,7 @@ def of_one_class(
         raise ValueError(f"expected probabilities of shape ({len(truth)}, {number}), got {values.shape}")
     each = np.arange(number)
     found = (values.argmax(axis=1)[:, None] == each) & (values >= least)
-    return Classification(truth[:, None] == each, values, found, tuple(classes), tuple(names))
+    return Classification(truth[:, None] == each, values, found, tuple(classes), tuple(names), least)
 
 
 def of_many_classes(
@@ -115,7 +117,7 @@ def of_many_classes(
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
     names: Sequence[str] = (),
-    least: float | NDArray[np.floating] = 0.5,
+    least: float = 0.5,
 ) -> Classification:
     """Return examples of any number of classes; found are those of a probability or more.
 
@@ -124,10 +126,11 @@ def of_many_classes(
         probabilities: (N, K) in [0, 1].
         classes: the K class names.
         names: of the examples.
-        least: the probability, one or (K,) by class.
+        least: the probability.
 
     Raises:
         ValueError: as of `Classification`.
     """
     values = np.asarray(probabilities, np.float64)
-    return Classification(np.asarray(truth, np.bool_), values, values >= least, tuple(classes), tuple(names), many=True)
+    found = values >= least
+    return Classification(np.asarray(truth, np.bool_), values, found, tuple(classes), tuple(names), least, many=True)

@@ -7,7 +7,7 @@ from typing import Any
 from detect.evaluation.classes.class_figures import ClassFigures, figures_of
 from detect.evaluation.classes.classified import Classification
 from detect.imagery.files import check_inside, remove_written
-from detect.reporting.classes.class_tables import TABLES, class_tables
+from detect.reporting.classes.class_tables import STRANGE, TABLES, class_tables
 from detect.reporting.classes.classes_page import classes_page
 from detect.reporting.output.layout import CLASSES
 from detect.reporting.output.written import WrittenFiles
@@ -50,6 +50,8 @@ def write_classes(folder: Path, classified: Classification, scores: Mapping[str,
     tables = class_tables(classified, figures)
     pictures = {name: (place / name).read_bytes() for name in PICTURES if (place / name).is_file()}
     page = text_bytes(classes_page(classified, figures, scores, pictures))
+    if STRANGE not in tables:
+        WrittenFiles(folder).remove([f"{CLASSES}/{STRANGE}"])
     WrittenFiles(folder).write({f"{CLASSES}/{name}": content for name, content in (*tables.items(), (PAGE, page))})
     return figures
 

@@ -1,6 +1,7 @@
 """Tables of a classifier that was judged: confusions, curves, calibration, a row a class and a row an example."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from detect.reporting.output.layout import BY_CLASS
 
 CONFUSION, PERCENT = "confusion.csv", "confusion_percent.csv"
 ROC, PRECISION_RECALL, CALIBRATION, EXAMPLES = "roc.csv", "precision_recall.csv", "calibration.csv", "classified.csv"
-TABLES = (BY_CLASS, CONFUSION, PERCENT, ROC, PRECISION_RECALL, CALIBRATION, EXAMPLES)
+STRANGE = "unknown.csv"
+TABLES = (BY_CLASS, CONFUSION, PERCENT, ROC, PRECISION_RECALL, CALIBRATION, EXAMPLES, STRANGE)
 """The names of the tables."""
 
 
@@ -25,6 +27,7 @@ def class_tables(classified: Classification, figures: ClassFigures) -> dict[str,
     - `confusion.csv`, `confusion_percent.csv`: a row a true class, a column a found one, the examples last.
     - `roc.csv`, `precision_recall.csv`: the points of each class's curve, by threshold; `inf` finds nothing.
     - `calibration.csv`: of parts of [0, 1], the mean probability, the share that is right and the number.
+    - `unknown.csv`: how well the highest probability tells examples of none of the classes, where there are such.
     - `classified.csv`: a row an example: the true and the found class (several joined by `+`), and all probabilities.
 
     Args:
@@ -47,6 +50,8 @@ def class_tables(classified: Classification, figures: ClassFigures) -> dict[str,
         ),
         EXAMPLES: _examples(classified),
     }
+    if figures.unknown is not None:
+        tables[STRANGE] = pd.DataFrame([asdict(figures.unknown)])
     return {name: _csv(table) for name, table in tables.items()}
 
 

@@ -65,6 +65,7 @@ def classes_page(
         measures=measures,
         confusion=shown(figures.confusions),
         many=classified.many,
+        unknown=_unknown(figures),
         headings=list(HEADINGS.values()),
         rows=_rows(classified, figures),
         pictures=[
@@ -81,6 +82,21 @@ def shown(confusions: ClassConfusions) -> ShownConfusion:
         list(confusions.found),
         [(name, [shown_percent(each, total) for each in row], total) for name, row, total in rows],
     )
+
+
+def _unknown(figures: ClassFigures) -> list[Measure]:
+    """Return the numbers on examples of none of the classes, as the page shows them."""
+    if figures.unknown is None:
+        return []
+    texts = {"auroc": "ROC AUC", "false_unknown_rate": "False unknown", "unknown_rate": "Told unknown"}
+    meanings = {
+        "auroc": f"How well the highest probability ranks the known above {figures.unknown.unknown:,} of no class.",
+        "false_unknown_rate": f"Share of the {figures.unknown.known:,} known that are told to be unknown.",
+        "unknown_rate": "Share of those of no class that are told so.",
+        "false_known_rate_at_95": "Share of those of no class that pass where 95 % of the known do.",
+    }
+    texts["false_known_rate_at_95"] = "Passing with 95 % of the known"
+    return [Measure(name, _cell(getattr(figures.unknown, key)), meanings[key]) for key, name in texts.items()]
 
 
 def _rows(classified: Classification, figures: ClassFigures) -> list[tuple[str, list[str]]]:

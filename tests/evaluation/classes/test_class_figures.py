@@ -49,3 +49,12 @@ def test_calibration_is_of_the_likeliest_class_and_of_each() -> None:
 def test_ties_are_told() -> None:
     made = figures_of(of_one_class(np.array([0, 1]), np.full((2, 2), 0.5), ("a", "b")))
     assert any("in 2 of 2 examples several classes" in said for said in made.remarks)
+
+
+def test_examples_of_no_class_are_told_from_the_others_by_the_highest_probability() -> None:
+    """Known with 0.9 and 0.6, of no class with 0.55: both in order; below 0.7 are one known of two, and the other."""
+    values = np.array([[0.9, 0.1], [0.4, 0.6], [0.55, 0.45]])
+    made = figures_of(of_one_class(np.array([0, 1, -1]), values, ("a", "b"), least=0.7))
+    assert made.unknown is not None and made.unknown.auroc == 1 and made.unknown.false_unknown_rate == 0.5
+    assert made.unknown.unknown_rate == 1 and made.confusions.numbers[-1].tolist() == [0, 0, 1]
+    assert figures_of(of_one_class(np.array([0]), values[:1], ("a", "b"))).unknown is None

@@ -77,3 +77,13 @@ def test_a_table_that_a_person_changed_is_known(tmp_path: Path) -> None:
     (tmp_path / "classes" / "confusion.csv").write_text("mine", encoding="utf-8")
     with pytest.raises(FileExistsError, match=r"confusion\.csv was changed"):
         WrittenFiles(tmp_path).check(WRITTEN)
+
+
+def test_figures_of_what_is_unknown_are_there_where_there_is_such_and_not_left_from_before(tmp_path: Path) -> None:
+    values = np.array([[0.9, 0.1], [0.4, 0.6]])
+    write_classes(tmp_path, of_one_class(np.array([0, -1]), values, ("a", "b"), least=0.7), {})
+    row = read_text_table(tmp_path / "classes" / "unknown.csv").iloc[0]
+    assert (row["known"], row["unknown"], row["auroc"], row["unknown_rate"]) == ("1", "1", "1", "1")
+    assert "Of none of the classes" in (tmp_path / "classes" / "index.html").read_text(encoding="utf-8")
+    write_classes(tmp_path, three(), {})
+    assert not (tmp_path / "classes" / "unknown.csv").exists()
