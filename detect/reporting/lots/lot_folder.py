@@ -7,7 +7,7 @@ from pathlib import Path
 from detect.imagery.files import check_inside
 from detect.reporting.lots.lot_names import read_lots
 from detect.reporting.lots.lot_page import lot_page
-from detect.reporting.lots.lot_tables import TABLES, lot_tables, lots_of
+from detect.reporting.lots.lot_tables import TABLES, ZONES, lot_tables, lots_of, write_zones
 from detect.reporting.lots.lot_wafers import wafers_of
 from detect.reporting.lots.zones import LotSettings
 from detect.reporting.output.layout import LOTS
@@ -50,8 +50,14 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
     for why, number in Counter(each.why for each in wafers if each.why).most_common():
         logger.warning("of %d of %d wafers no defect is counted in zones: %s", number, len(wafers), why)
     found = lots_of(wafers)
-    tables = lot_tables(found, predictions.classes, settings.zones)
+    for lot in found:
+        marks = Counter(each.mark for each in lot.wafers if each.mark)
+        if len(marks) > 1:
+            turned = ", ".join(f"{mark} of {number}" for mark, number in marks.most_common())
+            logger.warning("lot %s: its wafers lie in several ways (%s), and zones by angle mix them", lot.name, turned)
+    tables = lot_tables(found, predictions.classes)
     page = text_bytes(lot_page(predictions, found, settings.zones, embed_limit))
+    written.write_made(f"{LOTS}/{ZONES}", lambda path: write_zones(path, found, settings.zones))
     written.write({f"{LOTS}/{name}": content for name, content in (*tables.items(), (PAGE, page))})
     return folder / LOTS / PAGE
 

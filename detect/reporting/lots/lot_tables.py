@@ -1,13 +1,15 @@
-"""Tables of lots: `wafers.csv`, `lots.csv` and `zones.csv`, whose defects add up."""
+"""Tables of lots: `wafers.csv`, `lots.csv` and `zones.csv`; the defects of each add up to the same."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from detect.labels.sheets import sheet_text
 from detect.reporting.lots.lot_wafers import UNKNOWN, LotWafer
 from detect.reporting.lots.zones import ZoneCounts, Zones
 from detect.reporting.tables import IMAGE, TOTAL, table_bytes
@@ -54,26 +56,40 @@ def lots_of(wafers: Sequence[LotWafer]) -> list[Lot]:
     return [Lot(name, tuple(each for each in wafers if each.lot == name)) for name in names]
 
 
-def lot_tables(lots: Sequence[Lot], classes: Sequence[str], zones: Zones) -> dict[str, bytes]:
-    """Return the tables as CSV by name; a cell of what is not known is empty.
+def lot_tables(lots: Sequence[Lot], classes: Sequence[str]) -> dict[str, bytes]:
+    """Return the tables of wafers and lots as CSV by name; a cell of what is not known is empty.
 
-    - `wafers.csv`: a row a wafer: lot, id, image, pattern, confidence, whether it is unknown, defects, those outside of
-      the zones, area, density, and what the defects are (`list`, `map`, `found`).
+    - `wafers.csv`: a row a wafer: lot, id, image, orientation mark, pattern, confidence, whether it is unknown, defects,
+      those outside of the zones, area, density, and what the defects are (`list`, `map`, `found`).
     - `lots.csv`: a row a lot: wafers, a column a class with what was found, as in `counts.csv`, and the same numbers.
-    - `zones.csv`: for each wafer, and for each lot (with an empty wafer), a row a ring, a row an angle, and a row a
-      ring and angle, each with the defects, the area, the density, and that as a multiple of the wafer's.
 
     Args:
         lots: of the run.
         classes: the class names.
-        zones: how wafers are parted.
     """
     tables = {
         WAFERS: pd.DataFrame([_wafer_row(wafer) for lot in lots for wafer in lot.wafers]),
         LOTS: pd.DataFrame([_lot_row(lot, classes) for lot in lots]),
-        ZONES: pd.DataFrame(list(_all_zone_rows(lots, zones)), columns=list(_ZONE_COLUMNS)),
     }
     return {name: table_bytes(table) for name, table in tables.items()}
+
+
+def write_zones(path: Path, lots: Sequence[Lot], zones: Zones) -> None:
+    """Write `zones.csv`, a wafer at a time; a cell of what is not known is empty.
+
+    For each wafer, and for each lot (with an empty wafer), it has a row a ring, a row an angle, and a row a ring and
+    angle, each with the defects, the area, the density, and that as a multiple of the wafer's.
+
+    Args:
+        path: the file.
+        lots: of the run.
+        zones: how wafers are parted.
+    """
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(sheet_text(_ZONE_COLUMNS, ()))
+        for rows in _all_zone_rows(lots, zones):
+            text = sheet_text(_ZONE_COLUMNS, ([str(cell) for cell in row] for row in rows))
+            file.write(text.partition("\n")[2])
 
 
 def _wafer_row(wafer: LotWafer) -> dict[str, Any]:
@@ -81,6 +97,7 @@ def _wafer_row(wafer: LotWafer) -> dict[str, Any]:
         LOT: wafer.lot,
         WAFER: wafer.wafer,
         IMAGE: wafer.image,
+        "mark": wafer.mark,
         "pattern": wafer.pattern,
         "confidence": "" if wafer.confidence is None else f"{wafer.confidence:.6g}",
         UNKNOWN: int(wafer.unknown),
@@ -142,13 +159,18 @@ OUTSIDE_ZONE = "outside"
 """The ring of defects that lie beyond the last one."""
 
 
-def _all_zone_rows(lots: Sequence[Lot], zones: Zones) -> Iterator[tuple[Any, ...]]:
+def _all_zone_rows(lots: Sequence[Lot], zones: Zones) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Yield the rows of each wafer, and behind them those of its lot."""
     for lot in lots:
         for wafer in lot.wafers:
             if wafer.zones is not None:
-                yield from ((lot.name, wafer.wafer, wafer.image, *row) for row in zone_rows(wafer.zones, zones))
+                yield _of((lot.name, wafer.wafer, wafer.image), zone_rows(wafer.zones, zones))
         if lot.zones is not None:
-            yield from ((lot.name, "", "", *row) for row in zone_rows(lot.zones, zones))
+            yield _of((lot.name, "", ""), zone_rows(lot.zones, zones))
+
+
+def _of(whose: tuple[str, str, str], rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    return ((*whose, *row) for row in rows)
 
 
 def zone_rows(counts: ZoneCounts, zones: Zones) -> Iterator[tuple[Any, ...]]:

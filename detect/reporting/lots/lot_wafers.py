@@ -40,6 +40,7 @@ class LotWafer:
         lot: empty where nothing says it.
         wafer: its id, or the image's name without folders and ending.
         image: the image's name in the run.
+        mark: where its orientation mark is, as its list says; empty where nothing says it.
         counts: what was found, by class.
         pattern: that in words, the likeliest first.
         confidence: the score of the likeliest pattern, of a model that classifies whole images; None where there is
@@ -53,6 +54,7 @@ class LotWafer:
     lot: str
     wafer: str
     image: str
+    mark: str
     counts: Mapping[str, int]
     pattern: str
     confidence: float | None
@@ -88,6 +90,7 @@ def wafers_of(predictions: Predictions, lots: Mapping[str, str] | None, settings
             lot_of(name, lots, "" if listed is None else listed.lot),
             PurePosixPath(name).stem if listed is None or not listed.name else listed.name,
             name,
+            "" if listed is None else listed.mark,
             counts,
             pattern,
             confidence,

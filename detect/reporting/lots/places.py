@@ -19,10 +19,11 @@ ROWS_AT_ONCE_PIXELS = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class ListedWafer:
-    """A wafer of a list of defects: what it is called, and its defects by zone."""
+    """A wafer of a list of defects: what it is called, where its orientation mark is, and its defects by zone."""
 
     lot: str
     name: str
+    mark: str
     zones: ZoneCounts
 
 
@@ -38,13 +39,13 @@ def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
         ValueError: the list cannot be read (`WaferError`), or the edge that is left out is as wide as a wafer.
         OSError: the file cannot be read.
     """
-    found: dict[tuple[str, str], ZoneCounts] = {}
+    found: dict[tuple[str, str, str], ZoneCounts] = {}
     for part in read_parts(path, keep):
-        disc, key = Disc(part.diameter_mm / 2, 1.0), (part.lot, part.name)
+        disc, key = Disc(part.diameter_mm / 2, 1.0), (part.lot, part.name, part.mark or "")
         counted = count_zones(part.xy_mm, disc, zones)
         known = found.get(key)
         found[key] = counted if known is None else with_more(known, counted)
-    return [ListedWafer(lot, name, each) for (lot, name), each in found.items()]
+    return [ListedWafer(*called, each) for called, each in found.items()]
 
 
 def with_more(one: ZoneCounts, more: ZoneCounts) -> ZoneCounts:

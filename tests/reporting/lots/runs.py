@@ -38,7 +38,7 @@ def die_map(path: Path, failing: list[tuple[int, int]], side: int = 10) -> Path:
     return path
 
 
-def klarf(path: Path, lot: str, wafer: str, xy_mm: list[tuple[float, float]]) -> Path:
+def klarf(path: Path, lot: str, wafer: str, xy_mm: list[tuple[float, float]], mark: str = "DOWN") -> Path:
     """Write a list of defects (KLARF 1.2, in micrometres) of a wafer of 200 mm with a single die, at its middle."""
     rows = [f" {n} {1000 * (x + 100):.3f} {1000 * (y + 100):.3f} 0 0" for n, (x, y) in enumerate(xy_mm, start=1)]
     lines = [
@@ -47,6 +47,8 @@ def klarf(path: Path, lot: str, wafer: str, xy_mm: list[tuple[float, float]]) ->
         "SampleType WAFER;",
         f'LotID "{lot}";',
         "SampleSize 1 200;",
+        "SampleOrientationMarkType NOTCH;",
+        f"OrientationMarkLocation {mark};",
         "DiePitch 200000.0 200000.0;",
         "DieOrigin 0.0 0.0;",
         f'WaferID "{wafer}";',

@@ -138,6 +138,18 @@ def test_a_list_that_is_cut_off_is_read_as_far_as_it_goes_where_that_is_asked_fo
     assert table(folder, "wafers.csv")["defects"].tolist() == ["3"]
 
 
+def test_wafers_of_a_lot_that_lie_in_several_ways_are_told(tmp_path: Path, caplog) -> None:
+    marks = {"1.klarf": "DOWN", "2.klarf": "LEFT"}
+    files = {name: klarf(tmp_path / "in" / name, "A", name, [(1, 1)], mark) for name, mark in marks.items()}
+    found = {name: whole(0, 0.9, (9, 9)) for name in files}
+    folder = write_run(tmp_path / "run", files, found, "whole", (9, 9))
+    write_lots(folder, None, SETTINGS, 200)
+    assert "lot A: its wafers lie in several ways" in caplog.text
+    assert all(
+        mark.lower() in shown.lower() for mark, shown in zip(marks.values(), table(folder, "wafers.csv")["mark"])
+    )
+
+
 def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
     folder = of_lists(tmp_path)
     given = tmp_path / "lots.csv"
