@@ -59,8 +59,8 @@ def lots_of(wafers: Sequence[LotWafer]) -> list[Lot]:
 def lot_tables(lots: Sequence[Lot], classes: Sequence[str]) -> dict[str, bytes]:
     """Return the tables of wafers and lots as CSV by name; a cell of what is not known is empty.
 
-    - `wafers.csv`: a row a wafer: lot, id, image, orientation mark, pattern, confidence, whether it is unknown, defects,
-      those outside of the zones, area, density, and what the defects are (`list`, `map`, `found`).
+    - `wafers.csv`: a row a wafer: lot, id, image, orientation mark, pattern, confidence, whether it is unknown,
+      defects, those outside of the zones, area, density, and what the defects are (`list`, `map`, `found`).
     - `lots.csv`: a row a lot: wafers, a column a class with what was found, as in `counts.csv`, and the same numbers.
 
     Args:
