@@ -199,7 +199,9 @@ def evaluation_folder(settings: EvaluateSettings) -> EvaluationPaths:
         allowed=False,
         way_out="its scores.json is the training run's: name another folder",
     )
-    WrittenFiles(output.folder).check([SCORES, *CLASS_FILES], ", or name another output folder")
+    written, way_out = WrittenFiles(output.folder), ", or name another output folder"
+    written.check([SCORES], way_out)
+    written.check(CLASS_FILES, way_out, adopt=False)
     return output
 
 

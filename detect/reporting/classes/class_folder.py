@@ -64,6 +64,9 @@ def clear_classes(folder: Path) -> None:
     """
     place = folder / CLASSES
     check_inside(place, folder)
-    WrittenFiles(folder).remove(WRITTEN)
+    written = WrittenFiles(folder)
+    if not {*WRITTEN} & {*written.names()}:
+        return
+    written.remove(WRITTEN)
     for name in PICTURES if place.is_dir() else ():
         remove_written(place / name, place)

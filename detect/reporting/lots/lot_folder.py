@@ -44,7 +44,7 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
     """
     check_inside(folder / LOTS, folder)
     written, predictions = WrittenFiles(folder), read_predictions(folder)
-    written.check(WRITTEN)
+    written.check(WRITTEN, adopt=False)
     lots = None if table is None else read_lots(table, [str(name) for name in predictions.counts[IMAGE]])
     wafers = list(wafers_of(predictions, lots, settings))
     for why, number in Counter(each.why for each in wafers if each.why).most_common():

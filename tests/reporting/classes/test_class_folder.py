@@ -71,6 +71,17 @@ def test_what_was_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "classes").exists()
 
 
+def test_a_table_of_a_person_is_not_taken_for_one_that_was_written(tmp_path: Path) -> None:
+    place = tmp_path / "classes"
+    place.mkdir()
+    for name in ("confusion.csv", "roc.png"):
+        (place / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError, match=r"confusion\.csv was not written by a run"):
+        WrittenFiles(tmp_path).check(WRITTEN, adopt=False)
+    clear_classes(tmp_path)
+    assert len(list(place.iterdir())) == 2
+
+
 def test_a_table_that_a_person_changed_is_known(tmp_path: Path) -> None:
     write_classes(tmp_path, three(), {})
     WrittenFiles(tmp_path).check(WRITTEN)
