@@ -45,7 +45,9 @@ def check_test_images(settings: TrainSettings, labels: Annotations | PatchFolder
     Raises:
         ValueError: there are none.
     """
-    there = "test" in labels.split if isinstance(labels, PatchFolder) else bool(material.sides["test"])
+    there = bool(material.sides["test"])
+    if isinstance(labels, PatchFolder) and material.whole_sides is None:
+        there = "test" in labels.split
     if settings.trainer.test and not there:
         raise ValueError(
             "trainer.test=true needs images for the test: data.split.test, data.split.fold, a split column or folder"
