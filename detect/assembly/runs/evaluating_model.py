@@ -64,7 +64,7 @@ def _score_folder(
     """Score a model on bare patches, or on whole images."""
     match card.head:
         case WholeHead():
-            from detect.assembly.whole.evaluating import score_whole
+            from detect.assembly.whole.evaluating_classes import score_whole
 
             return score_whole(settings, net, card, folder, data)
         case PatchHead() | GridHead():

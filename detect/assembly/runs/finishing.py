@@ -14,7 +14,7 @@ from detect.assembly.material import TrainingMaterial
 from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
-from detect.assembly.whole.judging import WHOLE_SEPARATION, sure
+from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
 from detect.evaluation.classification import classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged

@@ -5,7 +5,7 @@ import pytest
 
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.cross_validation import Fold
-from detect.samples.whole.sides import WholeSplit, divide_images
+from detect.samples.whole.whole_sides import WholeSplit, divide_images
 
 SOURCE = Path("labels.csv")
 

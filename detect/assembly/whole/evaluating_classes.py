@@ -113,7 +113,7 @@ def score_whole(
     from detect.evaluation.classification import classify, scores_of_patches
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import PatchFiles
-    from detect.samples.whole.images import WholeDataset, whole_targets
+    from detect.samples.whole.whole_images import WholeDataset, whole_targets
 
     source = Path((data.annotations or data.root or (Path(),))[0])
     sides = sides_of_model(settings.data.split, as_annotations(folder, source), card.training)

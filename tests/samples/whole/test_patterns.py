@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from detect.samples.whole.variation import PatternSettings, superposed, with_other_defects
+from detect.samples.whole.patterns import PatternSettings, superposed, with_other_defects
 
 CODES = arrays(np.uint8, (1, 6, 6), elements=st.sampled_from([0, 1, 2]))
 
