@@ -54,7 +54,7 @@ from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.values.exchange import ExchangeSettings
 from detect.samples.values.normalisation import Given, Rule, read_rule
-from detect.samples.whole.variation import PatternSettings
+from detect.samples.whole.patterns import PatternSettings
 
 Mosaics = Literal["below", "trusted"]
 """Which VRTs are opened: those of images below the images' folder, or all."""

@@ -128,7 +128,10 @@ class GridBuilder:
         Raises:
             ValueError: always.
         """
-        raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
+        raise ValueError(
+            "net=grid needs places in images (data.annotations); bare patches go to net=patch, classes of whole images to "
+            "net=whole"
+        )
 
     def module(
         self,

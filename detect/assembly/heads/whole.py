@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from detect.nets.heads.whole import WholeClassifier
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
-    from detect.samples.whole.sides import WholeSplit
+    from detect.samples.whole.whole_sides import WholeSplit
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ class WholeBuilder:
         from detect.assembly.variation import fitted_to
         from detect.samples.bare_patches import PatchFiles, folder_values
         from detect.samples.copies import SplitFile, check_copies
-        from detect.samples.whole.images import whole_samples_of, whole_spec, whole_targets
-        from detect.samples.whole.sides import divide_images
+        from detect.samples.whole.whole_images import whole_samples_of, whole_spec, whole_targets
+        from detect.samples.whole.whole_sides import divide_images
 
         data = settings.data
         _check_size(data)
@@ -143,7 +143,7 @@ class WholeBuilder:
 def split_of(data: "DataSettings", seed: int) -> "WholeSplit":
     """Return how whole images are divided, as the settings say."""
     from detect.samples.cross_validation import Fold
-    from detect.samples.whole.sides import WholeSplit
+    from detect.samples.whole.whole_sides import WholeSplit
 
     split = data.split
     fold = None if split.fold is None else Fold.parse(split.fold, split.fold_seed)

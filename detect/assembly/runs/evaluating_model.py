@@ -71,7 +71,7 @@ def _classified(
     check_unknown(settings.unknown, folder.classes, card.outputs)
     match card.head:
         case WholeHead():
-            from detect.assembly.whole.evaluating import classify_whole, unknown_of
+            from detect.assembly.whole.evaluating_classes import classify_whole, unknown_of
 
             made = classify_whole(settings, net, card, folder, data)
             return made, {**scores_of(made, card, card.threshold), **unknown_of(made)}

@@ -14,7 +14,7 @@ from detect.assembly.material import TrainingMaterial
 from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
-from detect.assembly.whole.judging import WHOLE_SEPARATION, sure
+from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
 from detect.evaluation.classification import classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged
@@ -45,7 +45,9 @@ def check_test_images(settings: TrainSettings, labels: Annotations | PatchFolder
     Raises:
         ValueError: there are none.
     """
-    there = "test" in labels.split if isinstance(labels, PatchFolder) else bool(material.sides["test"])
+    there = bool(material.sides["test"])
+    if isinstance(labels, PatchFolder) and material.whole_sides is None:
+        there = "test" in labels.split
     if settings.trainer.test and not there:
         raise ValueError(
             "trainer.test=true needs images for the test: data.split.test, data.split.fold, a split column or folder"

@@ -8,7 +8,7 @@ from scipy.special import expit, log_softmax, logit, softmax
 LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
 """Bounds of a temperature: a network that was right in all that it was shown would be made infinitely sure."""
 
-LEAST_PROBABILITY = 1e-7
+LEAST_PROBABILITY = 1e-12
 """Least probability, and least difference to 1, whose logarithm is taken."""
 
 DOUBTS = 1.0

@@ -21,8 +21,8 @@ from detect.samples.bare_patches import MOST_LOOKED_AT, PatchFiles, augmented, f
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import image_kind
 from detect.samples.loading import PatchSet
-from detect.samples.whole.sides import Divided
-from detect.samples.whole.variation import PatternSettings, superposed, with_other_defects
+from detect.samples.whole.patterns import PatternSettings, superposed, with_other_defects
+from detect.samples.whole.whole_sides import Divided
 
 PATTERN_SEED = 0x3A9
 """Makes the draws independent of other augmentation with the same seed."""

@@ -114,7 +114,7 @@ def classify_whole(
     from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import PatchFiles
-    from detect.samples.whole.images import WholeDataset, whole_targets
+    from detect.samples.whole.whole_images import WholeDataset, whole_targets
 
     source = Path((data.annotations or data.root or (Path(),))[0])
     sides = sides_of_model(settings.data.split, as_annotations(folder, source), card.training)
