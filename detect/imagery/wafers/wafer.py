@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 SMALLEST_MM, LARGEST_MM = 10.0, 1000.0
 """Bounds of a wafer's diameter: pieces of an inch lie above, the largest wafer that was made (450 mm) below."""
 
+SMALLEST_DIE_MM = 0.02
+"""Least pitch of dies: the smallest chips that are sold measure 0.05 mm, and a pitch in a wrong unit is far smaller."""
+
+MOST_OUTSIDE = 1.05
+"""Greatest distance of a defect from the centre, in radii: further out lies none, and a unit is wrong."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wafer:
@@ -79,6 +85,19 @@ def check_diameter(diameter_mm: float) -> None:
         raise ValueError(
             f"a wafer's diameter must be {SMALLEST_MM:g} to {LARGEST_MM:g} mm, is {diameter_mm:g} mm; "
             "is it given in the unit that the file's version asks for?"
+        )
+
+
+def check_pitch(pitch_mm: tuple[float, float], diameter_mm: float) -> None:
+    """Check that a distance of dies is one of a wafer's, by which wrong units are found.
+
+    Raises:
+        ValueError: one of the two is outside `SMALLEST_DIE_MM` to twice the diameter, or not a number.
+    """
+    if not all(SMALLEST_DIE_MM <= each <= 2 * diameter_mm for each in pitch_mm):
+        raise ValueError(
+            f"a distance of dies must be {SMALLEST_DIE_MM:g} to {2 * diameter_mm:g} mm on this wafer, is "
+            f"{pitch_mm[0]:g} x {pitch_mm[1]:g} mm"
         )
 
 

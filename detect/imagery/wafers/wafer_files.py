@@ -1,21 +1,27 @@
 """Wafers from files, told by what is in them: KLARF 1.0 to 1.8, or a list of defects as CSV."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.imagery.files import check_regular
+from detect.imagery.wafers.defect_list import is_defect_list, read_defect_list
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.klarf_files import is_klarf, read_klarf
 from detect.imagery.wafers.wafer import Wafer
 
-BEGINNING_BYTES = 4096
+BEGINNING_BYTES = 1 << 16
 """How much of a file says what it is."""
 
 MOST_BYTES = 64 << 30
 """Greatest file that is read; its defects are held a block at a time, unless whole wafers are asked for."""
+
+NEITHER = "neither KLARF (FileVersion, Record FileRecord) nor a list of defects as CSV, with x_mm,y_mm or x_um,y_um"
 
 MOST_DEFECTS = 50_000_000
 """Most defects of a wafer that is held whole, at some 50 bytes each."""
@@ -29,7 +35,7 @@ def is_wafer_file(path: Path) -> bool:
             beginning = file.read(BEGINNING_BYTES)
     except (OSError, ValueError):
         return False
-    return is_klarf(beginning)
+    return is_klarf(beginning) or is_defect_list(beginning)
 
 
 def read_wafers(path: Path, keep: bool = False) -> Iterator[Wafer]:
@@ -69,37 +75,38 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
         file.seek(0)
         if is_klarf(beginning):
             yield from read_klarf(file, path, keep)
+        elif is_defect_list(beginning):
+            yield from read_defect_list(file, path, keep)
         else:
-            raise WaferError(path, 1, "neither KLARF (FileVersion, Record FileRecord) nor a list of defects as CSV")
+            raise WaferError(path, None, NEITHER)
 
 
 def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:
     """Return the parts of a wafer as one."""
-    held: list[Wafer] = []
+    arrays: dict[str, list[NDArray[Any]]] = {"xy_mm": [], "size_mm": [], "kinds": [], "die": []}
+    names: dict[int, str] = {}
+    images: list[str] = []
     count = 0
     for part in parts:
-        held.append(part)
+        if part.images:
+            images += [""] * (count - len(images)) + [*part.images]
         count += len(part)
+        names.update(part.kind_names)
+        for name, held in arrays.items():
+            if getattr(part, name) is not None:
+                held.append(getattr(part, name))
         if count > MOST_DEFECTS:
             raise WaferError(
                 path, None, f"wafer {part.name!r} has more than {MOST_DEFECTS:,} defects; split the list, or draw fewer"
             )
-    last = held[-1]
-    images: tuple[str, ...] = ()
-    if any(part.images for part in held):
-        images = tuple(name for part in held for name in part.images or ("",) * len(part))
-    dies = [part.die for part in held if part.die is not None]
-    return Wafer(
-        last.lot,
-        last.name,
-        last.diameter_mm,
-        np.concatenate([part.xy_mm for part in held]),
-        np.concatenate([part.size_mm for part in held]),
-        np.concatenate([part.kinds for part in held]),
-        {number: name for part in held for number, name in part.kind_names.items()},
-        np.concatenate(dies) if dies else None,
-        last.pitch_mm,
-        last.mark,
-        images,
-        last.remarks,
+    joined = {name: np.concatenate(arrays.pop(name)) for name in [*arrays] if arrays[name]}
+    images += [""] * (count - len(images)) if images else []
+    return replace(
+        part,
+        xy_mm=joined["xy_mm"],
+        size_mm=joined["size_mm"],
+        kinds=joined["kinds"],
+        die=joined.get("die"),
+        kind_names=names,
+        images=tuple(images),
     )

@@ -14,6 +14,12 @@ from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 FILE, LOT, WAFER = "FILERECORD", "LOTRECORD", "WAFERRECORD"
 """Parts of a file that have fields of their own."""
 
+FIELDS = (
+    *("FILEVERSION", "LOTID", "SAMPLETYPE", "SAMPLESIZE", "DIEPITCH", "DIEORIGIN", "SAMPLECENTERLOCATION"),
+    *("SAMPLEORIENTATIONMARKTYPE", "ORIENTATIONMARKLOCATION", "ORIENTATIONINSTRUCTIONS", "COORDINATESMIRRORED"),
+)
+"""Fields that are read, others are passed over."""
+
 ROWS_AT_ONCE = 16384
 """Rows that are read word by word before they are handed on."""
 

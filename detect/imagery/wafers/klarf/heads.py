@@ -8,10 +8,7 @@ from typing import NamedTuple
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import Field, Table, number
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
-from detect.imagery.wafers.wafer import check_diameter
-
-SMALLEST_DIE_MM = 0.02
-"""Least pitch of dies: the smallest chips that are sold measure 0.05 mm, and a pitch in a wrong unit is far smaller."""
+from detect.imagery.wafers.wafer import check_diameter, check_pitch
 
 Facts = Mapping[str, Field | Table]
 
@@ -108,7 +105,7 @@ class HeadFacts:
         """
         values = self.numbers(name)
         if not values:
-            raise self.text.error(f"the wafer has no {name}, without which no defect has a place", self.line)
+            raise self.error(name, "is missing, without which no defect has a place")
         if len(values) != 2:
             raise self.error(name, f"must be two numbers, is {' '.join(self.words(name))[:60]!r}")
         return values[0], values[1]
@@ -138,8 +135,8 @@ def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units
     diameter, remarks = _diameter_mm(given, units)
     centre = given.pair("SAMPLECENTERLOCATION")
     return KlarfHead(
-        given.word("LOTID"),
-        name,
+        given.word("LOTID").strip(),
+        name.strip(),
         line,
         units,
         diameter,
@@ -156,8 +153,10 @@ def _diameter_mm(given: HeadFacts, units: Units) -> tuple[float, list[str]]:
     """Return the diameter, and what is to be said of it."""
     name = "SAMPLESIZE"
     values = given.numbers(name)
+    if not values:
+        raise given.error(name, "is missing, without which the wafer has no diameter")
     if units is MICROMETRES:
-        if not values or len(values) != values[0] + 1:
+        if len(values) != values[0] + 1:
             raise given.error(name, f"must be a count and as many lengths, is {' '.join(given.words(name))[:60]!r}")
         values = values[1:]
     sizes = [value / units.sample for value in values if value]
@@ -176,12 +175,10 @@ def _pitch_mm(given: HeadFacts, units: Units, diameter: float) -> tuple[float, f
     """Return the distance of dies."""
     pitch = given.pair("DIEPITCH")
     x, y = pitch[0] / units.length, pitch[1] / units.length
-    if not all(SMALLEST_DIE_MM <= each <= 2 * diameter for each in (x, y)):
-        raise given.error(
-            "DIEPITCH",
-            f"must be {SMALLEST_DIE_MM:g} to {2 * diameter:g} mm on this wafer, is {x:g} x {y:g} mm; "
-            f"this version of KLARF gives it in {units.name}",
-        )
+    try:
+        check_pitch((x, y), diameter)
+    except ValueError as error:
+        raise given.error("DIEPITCH", f": {error}; this version of KLARF gives it in {units.name}") from error
     return x, y
 
 
@@ -199,7 +196,7 @@ def _kind_names(given: HeadFacts) -> dict[int, str]:
     if not {"CLASSNUMBER", "CLASSNAME"} <= {*table.columns}:
         raise given.text.error("the list of classes has no CLASSNUMBER and CLASSNAME", table.line)
     at, name = table.columns.index("CLASSNUMBER"), table.columns.index("CLASSNAME")
-    return {_whole(given, table, row[at], "CLASSNUMBER"): row[name] for row in table.rows}
+    return {_whole(given, table, row[at], "CLASSNUMBER"): row[name].strip() for row in table.rows}
 
 
 def _promised(given: HeadFacts) -> dict[int, Promised]:

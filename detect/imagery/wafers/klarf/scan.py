@@ -23,16 +23,18 @@ class Scan(NamedTuple):
     cut: CutOffError | None
 
 
-def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units) -> Scan:
+def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units, keep: bool) -> Scan:
     """Read a file for the heads of its wafers, and pass over its defects.
 
     Args:
         text: the text, for errors.
         events: what the file has.
         units: of its version.
+        keep: whether a file that is cut off is read as far as it goes.
 
     Raises:
         WaferError: a field is missing or wrong, a wafer is there twice, or there are none.
+        CutOffError: the file is cut off, and not to be kept.
     """
     fields: _Fields = _Statements(text) if units is MICROMETRES else _Records(text)
     cut = None
@@ -40,6 +42,8 @@ def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units) -> Scan:
         for event in events:
             fields.take(event)
     except CutOffError as error:
+        if not keep:
+            raise
         cut = error
     heads = tuple(make_head(text, begin.name, begin.line, facts, units) for begin, facts in fields.wafers())
     if not heads:

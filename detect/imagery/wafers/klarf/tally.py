@@ -11,10 +11,10 @@ from detect.imagery.wafers.klarf.events import DefectRows
 from detect.imagery.wafers.klarf.heads import KlarfHead, Promised
 from detect.imagery.wafers.klarf.number_rows import Rows
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
-from detect.imagery.wafers.wafer import Wafer
+from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer
 
-MOST_OUTSIDE = 1.05
-"""Greatest distance of a defect from the centre, in radii: further out lies none, and a unit is wrong."""
+MOST_DIES = 1_000_000
+"""Dies with defects that are counted; more are not compared with the summary."""
 
 MOST_TESTS = 10_000
 """Tests of a wafer."""
@@ -142,7 +142,8 @@ class Tally:
     def _count(self, rows: Rows, columns: _Columns, die: NDArray[np.int64]) -> None:
         """Count the defects by test, and the dies that have any."""
         self._total += len(die)
-        self._dies = np.union1d(self._dies, die[:, 0] * _DIES + die[:, 1])
+        if len(self._dies) <= MOST_DIES:
+            self._dies = np.union1d(self._dies, die[:, 0] * _DIES + die[:, 1])
         if columns.test is None:
             return
         tests, counts = np.unique(self._whole(rows, (columns.test,), 2**31, "TEST"), return_counts=True)
@@ -166,7 +167,8 @@ class Tally:
             said = sum(each.defects for each in promised.values())
             self._differs(f"the summary says {said:,} defects, the list has {self._total:,}", line)
         dies = [each.dies for each in promised.values()]
-        if len(dies) == 1 and dies[0] is not None and dies[0] != len(self._dies):
+        counted = len(self._dies) <= MOST_DIES
+        if counted and len(dies) == 1 and dies[0] is not None and dies[0] != len(self._dies):
             self._remarks.append(f"the summary says {dies[0]:,} dies with defects, the list has {len(self._dies):,}")
 
     def _differs(self, what: str, line: int | None = None) -> None:
