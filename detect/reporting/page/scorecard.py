@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from detect.evaluation.scores import BACKGROUND
 from detect.labels.json_files import read_json_object
 from detect.reporting.tables import MAX_COUNT
 
@@ -74,6 +75,11 @@ class ShownConfusion:
 
     found: list[str]
     rows: list[tuple[str, list[tuple[str, float]], int]]
+
+    @property
+    def background(self) -> bool:
+        """Whether there is a row or a column of what is no object."""
+        return BACKGROUND in (*self.found, *(row[0] for row in self.rows))
 
 
 @dataclass(frozen=True)
