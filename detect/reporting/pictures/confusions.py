@@ -21,7 +21,7 @@ MAX_WORST_PATCHES = 36
 """Patches on the sheet of misclassified patches; of more, those of the highest probabilities are shown."""
 
 
-CELL_INCHES, SMALLEST_CELL, LARGEST_MATRIX = 0.55, 0.3, 44.0
+CELL_INCHES, SMALLEST_CELL, LARGEST_MATRIX = 0.55, 0.3, 20.0
 """Side of a cell of the confusion matrix; of a cell that has numbers at least; of a whole matrix at most."""
 
 
