@@ -4,8 +4,8 @@
     python tools/wafer_maps.py LSWMD.pkl out --trust-pickle        # WM-811K: maps with one of nine patterns, by lot
 
 Both are on Kaggle. A map becomes a grey PNG: 0 no die, 127 a good die, 255 a bad one. `labels.csv` has `image,label`
-and, of WM-811K, `split` (as its authors divided it) and `group` (the lot); of several patterns each has a row, of none the
-label is empty, so that training takes `net.labels=many`.
+and, of WM-811K, `split` (as its authors divided it) and `group` (the lot); of several patterns each has a row, of none
+the label is empty, so that training takes `net.labels=many`.
 
 Of a pickle, reading it runs what is in it: only of a file whose origin is trusted, once, and never by `detect` itself.
 """
