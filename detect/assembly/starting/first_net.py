@@ -57,8 +57,9 @@ def known_temperature(card: ModelCard) -> float:
     """
     validation = card.training.get("validation")
     told = validation.get("temperature") if isinstance(validation, Mapping) else None
-    known = isinstance(told, int | float) and not isinstance(told, bool)
-    return float(told) if known and LEAST_TEMPERATURE <= told <= GREATEST_TEMPERATURE else 1.0
+    if not isinstance(told, float) or not LEAST_TEMPERATURE <= told <= GREATEST_TEMPERATURE:
+        return 1.0
+    return told
 
 
 def check_fits(card: ModelCard, spec: NetSpec, path: Path) -> None:

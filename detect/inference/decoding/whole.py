@@ -58,7 +58,7 @@ class WholeDecoder:
         scores = self._of_scene(logits, geometry)
         if scores is None:
             return Detections.empty(self.classes, boxes=True)
-        found = np.arange(len(scores)) if self.many else scores.argmax()[None]
+        found = np.arange(len(scores)) if self.many else np.array([scores.argmax()])
         found = found[(scores[found] >= threshold) & (found >= self._first)]
         height, width = geometry.shape
         whole = np.tile([[width, height]], (len(found), 1)).astype(np.float64)
