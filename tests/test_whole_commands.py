@@ -123,6 +123,16 @@ def test_neither_tiles_nor_batches_change_what_is_found(single: Path, trained: P
     assert np.allclose(tables[0]["score"], tables[1]["score"], atol=1e-4)
 
 
+def test_another_threshold_counts_as_a_run_with_it_would(single: Path, trained: Path, tmp_path: Path) -> None:
+    model, images = f"model={trained / 'model.safetensors'}", f"images={single}"
+    for name, threshold in (("low", 0.4), ("high", 0.8)):
+        assert call("predict", model, images, f"output={tmp_path / name}", f"threshold={threshold}").code == 0
+    done = call("report", f"predictions={tmp_path / 'low'}", "threshold=0.8")
+    assert done.code == 0, done.log
+    low, high = ((tmp_path / name / "counts.csv").read_text() for name in ("low", "high"))
+    assert low == high
+
+
 @pytest.mark.parametrize("option", ["tta=scales", "rescale=2", "adapt=[batchnorm]"])
 def test_a_whole_image_has_no_other_size(option: str, single: Path, trained: Path, tmp_path: Path) -> None:
     done = call("predict", f"model={trained / 'model.safetensors'}", f"images={single}", f"output={tmp_path}/c", option)

@@ -87,6 +87,11 @@ class CountedImage:
         return None if every is None or self.card.calibration is None else float(every.score.sum())
 
     @property
+    def unknown(self) -> bool | None:
+        """Whether the image as a whole is of none of the classes; None where the model does not tell."""
+        return self.result.unknown
+
+    @property
     def unlike_in(self) -> str:
         """In what the image is unlike those that the model learned from (light, blur, scale, content), else empty."""
         return self.result.unlike.words

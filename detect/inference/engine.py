@@ -184,11 +184,13 @@ class Engine:
             logits, self.geometry(scene, valid), separation=self.separation, threshold=least, rows=rows
         )
 
-    def unknown(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> bool | None:
-        """Return whether a scene shows what is none of the classes; None where that is not told, or not yet."""
-        if self.undecided:
-            return None
-        return self.decoder.unknown(logits, self.geometry(scene, valid), self.least_score)
+    def sureness(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> float | None:
+        """Return how sure the model is that a scene is of some class that it knows, in [0, 1]; None if not told."""
+        return self.decoder.sureness(logits, self.geometry(scene, valid))
+
+    def unknown(self, sureness: float | None) -> bool | None:
+        """Return whether a scene is of none of the classes; None where that is not told, or not yet."""
+        return None if sureness is None or self.undecided else sureness < self.threshold
 
     def merged(
         self,

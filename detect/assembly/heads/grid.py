@@ -129,8 +129,8 @@ class GridBuilder:
             ValueError: always.
         """
         raise ValueError(
-            "net=grid needs places in images (data.annotations); bare patches go to net=patch, classes of whole images to "
-            "net=whole"
+            "net=grid needs places in images (data.annotations); bare patches go to net=patch, and classes of whole "
+            "images to net=whole"
         )
 
     def module(

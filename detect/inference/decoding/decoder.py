@@ -37,8 +37,8 @@ class Decoder(Protocol):
     ) -> Detections:
         """Find the objects; `separation` is a radius in pixels, or for boxes an IoU."""
 
-    def unknown(self, logits: NDArray[np.float32], geometry: CellGeometry, threshold: float) -> bool | None:
-        """Return whether a scene shows what is none of the classes; None where the head does not tell."""
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return how sure it is that a scene is of some class that it knows, in [0, 1]; None where that is not told."""
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Map the channels of a mirrored tile's output (B, K, h, w) back to the tile's orientation."""

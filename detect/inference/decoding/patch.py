@@ -151,8 +151,8 @@ class PatchDecoder:
         """Find points; see `decode_patches`."""
         return decode_patches(logits, self.classes, geometry, radius=separation, threshold=threshold, rows=rows)
 
-    def unknown(self, logits: NDArray[np.float32], geometry: CellGeometry, threshold: float) -> bool | None:
-        """Return None: what is in none of the places that are found is not told."""
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return None: of scenes in which places are found, that is not told."""
         return None
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ class WholeDecoder:
     ) -> Detections:
         """Return a box over the whole scene for the likeliest pattern, or of many for each, from a threshold on.
 
-        There is none where the background is likelier, where nothing is as likely as the threshold (`unknown`), and
+        There is none where the background is likelier, where nothing is as likely as the threshold (`sureness`), and
         where no pixel of the scene is valid.
 
         Args:
@@ -58,24 +58,23 @@ class WholeDecoder:
         scores = self._of_scene(logits, geometry)
         if scores is None:
             return Detections.empty(self.classes, boxes=True)
-        found = np.arange(len(scores)) if self.many else scores.argmax()[None]
+        found = np.arange(len(scores)) if self.many else np.array([scores.argmax()])
         found = found[(scores[found] >= threshold) & (found >= self._first)]
         height, width = geometry.shape
         whole = np.tile([[width, height]], (len(found), 1)).astype(np.float64)
         return Detections(whole / 2, scores[found], found - self._first, self.classes, whole)
 
-    def unknown(self, logits: NDArray[np.float32], geometry: CellGeometry, threshold: float) -> bool | None:
-        """Return whether a scene has a pattern that is none of the classes: nothing is as likely as the threshold.
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return the probability of the likeliest class of a scene, the background too: if low, it is unknown.
 
         None of many patterns, of which a scene may have none at all, and where no pixel of the scene is valid.
 
         Args:
             logits: (K, 1, 1).
             geometry: place of the cell.
-            threshold: least probability of what is known, in [0, 1].
         """
         scores = None if self.many else self._of_scene(logits, geometry)
-        return None if scores is None else bool(scores.max() < threshold)
+        return None if scores is None else float(scores.max())
 
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Return the maps as they are: a scene is what it is, whichever way it is turned."""

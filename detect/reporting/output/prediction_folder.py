@@ -242,6 +242,7 @@ class PredictionFolder:
             beside=self._beside[name],
             expected=None if probable is None else float(probable.score.sum()),
             crowded=result.crowded,
+            sureness=result.sureness,
             unknown=result.unknown,
         )
 

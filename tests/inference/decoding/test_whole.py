@@ -33,17 +33,17 @@ def test_the_likeliest_pattern_is_a_box_over_the_scene() -> None:
     assert found.score[0] == pytest.approx(0.7)
 
 
-def test_below_the_threshold_nothing_is_found_and_the_scene_is_unknown() -> None:
+def test_below_the_threshold_nothing_is_found() -> None:
     logits = probabilities(0.45, 0.55)
-    for threshold, unknown in ((0.5, False), (0.6, True)):
-        assert len(decoder().detections(logits, PLACE, separation=1.0, threshold=threshold)) == (not unknown)
-        assert decoder().unknown(logits, PLACE, threshold) is unknown
+    for threshold, number in ((0.5, 1), (0.6, 0)):
+        assert len(decoder().detections(logits, PLACE, separation=1.0, threshold=threshold)) == number
+    assert decoder().sureness(logits, PLACE) == pytest.approx(0.55)
 
 
-def test_a_scene_without_a_pattern_is_neither_found_nor_unknown() -> None:
+def test_of_a_scene_without_a_pattern_one_can_be_sure() -> None:
     bare, logits = decoder(background="none"), probabilities(0.8, 0.15, 0.05)
     assert len(bare.detections(logits, PLACE, separation=1.0, threshold=0.5)) == 0
-    assert bare.unknown(logits, PLACE, 0.5) is False
+    assert bare.sureness(logits, PLACE) == pytest.approx(0.8)
     assert bare.heat(logits)[:, 0, 0] == pytest.approx([0.15, 0.05])
 
 
@@ -51,7 +51,7 @@ def test_of_many_patterns_each_is_there_by_itself() -> None:
     many, logits = decoder("many"), cell(*logit([0.9, 0.6]))
     assert many.detections(logits, PLACE, separation=1.0, threshold=0.5).names == ["a", "b"]
     assert many.detections(logits, PLACE, separation=1.0, threshold=0.7).names == ["a"]
-    assert many.unknown(logits, PLACE, 0.99) is None
+    assert many.sureness(logits, PLACE) is None
 
 
 def test_of_a_scene_without_a_valid_pixel_nothing_is_said(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_of_a_scene_without_a_valid_pixel_nothing_is_said(tmp_path: Path) -> Non
     valid.put(Window(0, 0, 32, 32), np.zeros((32, 32), bool))
     place = CellGeometry(32, 16.0, (32, 32), valid)
     assert len(decoder().detections(probabilities(0.3, 0.7), place, separation=1.0, threshold=0.0)) == 0
-    assert decoder().unknown(probabilities(0.3, 0.7), place, 0.9) is None
+    assert decoder().sureness(probabilities(0.3, 0.7), place) is None
 
 
 def test_views_are_averaged_or_vote() -> None:
