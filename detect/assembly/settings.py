@@ -376,6 +376,7 @@ class ConvertSettings:
     summary: OptionalPath
     sheet: OptionalPath
     samples: OneOrMore
+    truncated: Literal["refuse", "keep"]
     overwrite: bool
 
 
