@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from detect.imagery.windows import Window
 
 STRIP_PIXELS = 1 << 21
 """Most pixels of the raster, or of its marks, that are looked at together when it is reduced; at least one row is."""
+
+OUTLINE_PIXELS = 1 << 17
+"""Pixels of rows of the raster and columns of the reduced one whose share of the wafer is computed together."""
+
+SPARSE = 8
+"""Pixels of a window for one of its marks from which on marks are drawn one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +37,52 @@ class WaferRaster:
     drawing: Drawing
 
     def draw(self, window: Window) -> NDArray[np.uint8]:
-        """Return the pixels (height, width) of a window inside the raster.
+        """Return the pixels (height, width) of a window inside the raster."""
+        top, left, span = self._meeting(window)
+        if _area(span) > window.height * window.width / SPARSE:
+            return self._summed(window, top, left, span)
+        pixels = np.zeros((window.height, window.width), np.uint8)
+        rows, cols, values = self._each_pixel(window, top, left, span)
+        pixels[rows - window.row, cols - window.col] = values
+        return pixels
+
+    def _summed(
+        self, window: Window, top: NDArray[np.int32], left: NDArray[np.int32], span: NDArray[np.int32]
+    ) -> NDArray[np.uint8]:
+        """Return the pixels of a window in which there are many marks, or large ones.
 
         Marks are added as the differences along rows and columns at their corners, which are summed in the end: the
         time is that of the marks and of the window's pixels, however large the marks are.
         """
-        top, left, span = self._meeting(window.row, window.row_stop)
         first = np.clip(top - window.row, 0, window.height), np.clip(left - window.col, 0, window.width)
         last = np.clip(top + span - window.row, 0, window.height), np.clip(left + span - window.col, 0, window.width)
-        seen = first[1] < last[1]
-        (top, left), (bottom, right) = ([each[seen] for each in pair] for pair in (first, last))
-        if not len(top):
-            return np.zeros((window.height, window.width), np.uint8)
         steps = np.zeros((window.height + 1, window.width + 1), np.int32)
-        for rows, cols, step in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        for rows, cols, step in ((first[0], first[1], 1), (first[0], last[1], -1), (last[0], first[1], -1), (*last, 1)):
             np.add.at(steps, (rows, cols), step)
         steps.cumsum(axis=0, out=steps)
-        number = steps[:-1].cumsum(axis=1, dtype=np.int32)[:, :-1]
-        return _values(number, self.drawing.value)
+        steps.cumsum(axis=1, out=steps)
+        number = np.minimum(steps[:-1, :-1], WHITE)
+        return np.minimum(number * self.drawing.value, WHITE).astype(np.uint8)
+
+    def _each_pixel(
+        self, window: Window, top: NDArray[np.int32], left: NDArray[np.int32], span: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return rows, columns and values of the pixels of a window that are not black, each once."""
+        area = span.astype(np.int64) ** 2
+        place = np.arange(int(area.sum())) - np.repeat(np.cumsum(area) - area, area)
+        side = np.repeat(span, area)
+        rows, cols = np.repeat(top, area) + place // side, np.repeat(left, area) + place % side
+        inside = (window.row <= rows) & (rows < window.row_stop) & (window.col <= cols) & (cols < window.col_stop)
+        code = (rows[inside] - window.row) * window.width + cols[inside] - window.col
+        code, number = np.unique(code, return_counts=True)
+        values = np.minimum(number * self.drawing.value, WHITE)
+        return code // window.width + window.row, code % window.width + window.col, values
 
     def valid(self, window: Window) -> NDArray[np.bool_]:
         """Return which pixels (height, width) of a window have their middle on the wafer, inside the edge exclusion."""
         start, stop = self._outline(window.row, window.row_stop)
+        if (start <= window.col).all() and (stop >= window.col_stop).all():
+            return np.ones((window.height, window.width), np.bool_)
         cols = np.arange(window.col, window.col_stop)
         return np.asarray((start[:, None] <= cols) & (cols < stop[:, None]))
 
@@ -98,11 +129,11 @@ class WaferRaster:
             valid[first : first + step] = True if seen is None else seen
         return pixels, valid
 
-    def _meeting(self, row: int, row_stop: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Return the first row, first column and side of the marks that meet some rows."""
-        start, stop = np.searchsorted(self.marks.top, (row - self.marks.largest + 1, row_stop))
+    def _meeting(self, window: Window) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return the first row, first column and side of the marks that meet a window."""
+        start, stop = np.searchsorted(self.marks.top, (window.row - self.marks.largest + 1, window.row_stop))
         top, left, span = (each[start:stop] for each in (self.marks.top, self.marks.left, self.marks.span))
-        meeting = top + span > row
+        meeting = (top + span > window.row) & (left + span > window.col) & (left < window.col_stop)
         return top[meeting], left[meeting], span[meeting]
 
     def _outline(self, row: int, row_stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -132,7 +163,15 @@ class WaferRaster:
 
     def _add_marks(self, strip: Window, down: "_Axis", along: "_Axis", sums: NDArray[np.float64]) -> None:
         """Add the values of the valid pixels of a strip of the raster to the pixels of the reduced one."""
-        rows, cols, values = self._drawn(strip)
+        marks = self._meeting(strip)
+        area = _area(marks[2])
+        if area > STRIP_PIXELS or area > strip.height * strip.width / SPARSE:
+            pixels = np.where(self.valid(strip), self._summed(strip, *marks), 0).astype(np.float64)
+            for to_rows, part in down.added(np.arange(strip.row, strip.row_stop), pixels):
+                for to_cols, each in along.added(np.arange(strip.col, strip.col_stop), part.T):
+                    sums[np.ix_(to_rows, to_cols)] += each.T
+            return
+        rows, cols, values = self._each_pixel(strip, *marks)
         start, stop = self._outline(strip.row, strip.row_stop)
         inside = (start[rows - strip.row] <= cols) & (cols < stop[rows - strip.row])
         rows, cols, values = rows[inside], cols[inside], values[inside]
@@ -140,34 +179,17 @@ class WaferRaster:
             for to_col, col_part in along.covered(cols):
                 np.add.at(sums, (to_row, to_col), values * row_part * col_part)
 
-    def _drawn(self, strip: Window) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return rows, columns and values of the pixels of a strip that are not black, each once."""
-        top, left, span = (each.astype(np.int64) for each in self._meeting(strip.row, strip.row_stop))
-        if (span.astype(np.float64) ** 2).sum() > STRIP_PIXELS:
-            pixels = self.draw(strip)
-            rows, cols = np.nonzero(pixels)
-            return rows + strip.row, cols + strip.col, pixels[rows, cols].astype(np.int64)
-        area = span**2
-        place = np.arange(int(area.sum())) - np.repeat(np.cumsum(area) - area, area)
-        side = np.repeat(span, area)
-        rows, cols = np.repeat(top, area) + place // side, np.repeat(left, area) + place % side
-        inside = (strip.row <= rows) & (rows < strip.row_stop) & (strip.col <= cols) & (cols < strip.col_stop)
-        code = (rows[inside] - strip.row) * strip.width + cols[inside] - strip.col
-        code, number = np.unique(code, return_counts=True)
-        return code // strip.width + strip.row, code % strip.width + strip.col, np.minimum(number * self.drawing.value, WHITE)
-
     def _add_outline(self, down: "_Axis", along: "_Axis", shares: NDArray[np.float64]) -> None:
         """Add how much of every pixel of the reduced raster is valid, in parts of a pixel of the raster."""
-        step = max(1, STRIP_PIXELS // max(1, shares.shape[1]))
+        step = max(1, OUTLINE_PIXELS // shares.shape[1])
         edge = np.arange(along.first, along.first + shares.shape[1] + 1) * along.full
         for row in range(*down.source, step):
             rows = np.arange(row, min(row + step, down.source[1]))
             start, stop = (each - along.origin for each in self._outline(row, int(rows[-1]) + 1))
             start, stop = (np.clip(each, 0, along.full)[:, None] * along.target for each in (start, stop))
             reach = np.maximum(np.minimum(stop, edge[1:]) - np.maximum(start, edge[:-1]), 0)
-            for to_row, row_part in down.covered(rows):
-                kept = row_part > 0
-                np.add.at(shares, to_row[kept], reach[kept] * row_part[kept, None])
+            for to_rows, part in down.added(rows, reach):
+                shares[to_rows] += part
 
 
 @dataclass(frozen=True)
@@ -210,10 +232,22 @@ class _Axis:
             wanted = (self.first <= pixel) & (pixel < self.stop)
             yield np.where(wanted, pixel - self.first, 0), np.where(wanted, part, 0)
 
+    def added(
+        self, places: NDArray[np.int64], values: NDArray[Any]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Yield reduced pixels and the sums of rows of values in them, each by the part that lies there.
 
-def _values(number: NDArray[np.int32], value: int) -> NDArray[np.uint8]:
-    """Return the values of pixels by how many marks lie on each, overwriting it."""
-    np.minimum(number, WHITE, out=number)
-    number *= value
-    np.minimum(number, WHITE, out=number)
-    return number.astype(np.uint8)
+        Args:
+            places: (n,) neighbouring pixels of the raster, ascending.
+            values: (n, k) of each.
+        """
+        for pixel, part in self.covered(places):
+            kept = np.flatnonzero(part)
+            if len(kept):
+                to, begin = np.unique(pixel[kept], return_index=True)
+                yield to, np.add.reduceat(values[kept] * part[kept, None], begin, axis=0)
+
+
+def _area(span: NDArray[np.int32]) -> float:
+    """Return the number of pixels of marks of some sides, those that lie on each other counted again."""
+    return float((span.astype(np.float64) ** 2).sum())
