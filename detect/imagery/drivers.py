@@ -43,7 +43,9 @@ MOSAIC, MOSAIC_SUFFIX = "VRT", ".vrt"
 WAFER = "list of a wafer's defects"
 """What stands for a driver of lists of defects, which are drawn (`imagery/wafers`) and not opened by GDAL."""
 
-READABLE = "TIFF, JPEG, PNG, JPEG 2000, BMP, WebP, GIF, and VRT by its ending, and lists of a wafer's defects (KLARF, CSV)"
+READABLE = (
+    "TIFF, JPEG, PNG, JPEG 2000, BMP, WebP, GIF, and VRT by its ending, and lists of a wafer's defects (KLARF, CSV)"
+)
 """The formats, for messages."""
 
 

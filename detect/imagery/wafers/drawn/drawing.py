@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1_000_000
 """Bounds of the side of a drawn wafer in pixels; of the largest wafer, 450 mm, a pixel is half a micrometre then."""
@@ -53,6 +54,20 @@ class Drawing:
                 raise ValueError(f"data.wafers.{name} must be {kind} from {least:,} to {most:,}, got {given!r:.40}")
         if not isinstance(self.sized, bool):
             raise ValueError(f"data.wafers.sized must be true or false, got {self.sized!r:.40}")  # noqa: TRY004
+
+
+def drawing_of(record: Any) -> Drawing | None:
+    """Return a drawing from its record, as `dataclasses.asdict` makes it; None of None.
+
+    Raises:
+        ValueError: it is no such record, or has a number out of its bounds.
+    """
+    if record is None:
+        return None
+    names = {each.name for each in fields(Drawing)}
+    if not isinstance(record, dict) or set(record) != names:
+        raise ValueError(f"a drawing of wafers must have {', '.join(sorted(names))}, is {record!r:.80}")
+    return Drawing(**record)
 
 
 _drawing: ContextVar[Drawing | None] = ContextVar("drawing", default=None)

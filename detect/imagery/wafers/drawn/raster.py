@@ -118,7 +118,9 @@ class WaferRaster:
         pixels = np.empty((window.height, window.width), np.uint8)
         valid = np.empty((window.height, window.width), np.bool_)
         height = rows.stop - rows.start
-        step = max(1, STRIP_PIXELS * window.height // (max(height, window.height) * max(cols.stop - cols.start, window.width)))
+        step = max(
+            1, STRIP_PIXELS * window.height // (max(height, window.height) * max(cols.stop - cols.start, window.width))
+        )
         for first in range(0, window.height, step):
             strip = rows.part(first, first + step)
             box = Window(strip.start, cols.start, strip.stop - strip.start, cols.stop - cols.start)
@@ -213,7 +215,9 @@ class _Axis:
     @property
     def source(self) -> tuple[int, int]:
         """The pixels of the raster that are needed, half-open."""
-        return self.origin + self.first * self.full // self.target, self.origin - (-self.stop * self.full // self.target)
+        return self.origin + self.first * self.full // self.target, self.origin - (
+            -self.stop * self.full // self.target
+        )
 
     @property
     def length(self) -> int:

@@ -46,7 +46,9 @@ def by_hand(made: Wafer, drawing: Drawing) -> np.ndarray:
 
 def test_a_defect_is_drawn_where_it_lies() -> None:
     """100 mm in 10 pixels: (12, -31) mm is column 12/10 + 5 = 6.2, row 5 + 3.1 = 8.1; two on a pixel add to 200."""
-    pixels = raster_of(wafer([[12.0, -31.0], [13.0, -32.0]]), Drawing(10, 0.0, 1, False, 100)).draw(Window(0, 0, 10, 10))
+    pixels = raster_of(wafer([[12.0, -31.0], [13.0, -32.0]]), Drawing(10, 0.0, 1, False, 100)).draw(
+        Window(0, 0, 10, 10)
+    )
     wanted = np.zeros((10, 10), np.uint8)
     wanted[8, 6] = 200
     assert (pixels == wanted).all()
@@ -54,7 +56,9 @@ def test_a_defect_is_drawn_where_it_lies() -> None:
 
 def test_the_outline_is_the_circle_less_the_edge_exclusion() -> None:
     """Side 8 of 80 mm, 10 mm left out: radius 3 pixels; of row 3 (middle 0.5 from the centre), |dx| <= 2.96: 6 pixels."""
-    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255)).valid(Window(0, 0, 8, 8))
+    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255)).valid(
+        Window(0, 0, 8, 8)
+    )
     middle = np.arange(8) + 0.5 - 4
     assert (valid == (middle[:, None] ** 2 + middle**2 <= 9)).all()
     assert valid[3].tolist() == [False, *[True] * 6, False] and not valid[0].any()
