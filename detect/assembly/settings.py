@@ -47,6 +47,7 @@ from detect.assembly.fields import (
     byte_size,
 )
 from detect.assembly.heads.choice import NetSettings
+from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.reporting.lots.zones import LotSettings, Zones
 from detect.reporting.output.products import check_products
@@ -198,6 +199,7 @@ class DataSettings(LabelledSettings):
     bands: BandList
     scale: Scale
     gsd: Positive | None
+    wafers: Drawing
     sampling: SamplingSettings
     mining: MiningSettings
     matching: MatchingSettings

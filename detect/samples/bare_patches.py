@@ -21,7 +21,7 @@ from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
-from detect.samples.labelled_scenes import image_kind
+from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.values.measured import patch_values
@@ -152,7 +152,16 @@ def folder_spec(
     head = PatchHead(first.shape[0], negative_labels[0] if negative_labels else None)
     classes = tuple(name for name in folder.classes if name not in negative_labels)
     numbers, names = chosen.numbers, chosen.names
-    return NetSpec(head, backbone(len(numbers)), classes, numbers, dtype, resolution, band_names=names)
+    return NetSpec(
+        head,
+        backbone(len(numbers)),
+        classes,
+        numbers,
+        dtype,
+        resolution,
+        band_names=names,
+        drawing=drawing_alike(scenes),
+    )
 
 
 def folder_outputs(
