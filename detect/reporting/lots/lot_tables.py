@@ -19,7 +19,7 @@ TABLES = (WAFERS, LOTS, ZONES)
 """The names of the tables."""
 
 LOT, WAFER, DEFECTS, OUTSIDE, AREA, DENSITY = "lot", "wafer", "defects", "outside", "area_cm2", "density_per_cm2"
-LOT_COLUMNS = (LOT, "wafers", UNKNOWN, TOTAL, "wafers_with_defects_known", DEFECTS, OUTSIDE, AREA, DENSITY)
+LOT_COLUMNS = (LOT, "wafers", TOTAL, UNKNOWN, "wafers_with_defects_known", DEFECTS, OUTSIDE, AREA, DENSITY)
 """Columns of `lots.csv` beside the classes."""
 
 BY_RING, BY_ANGLE, BY_BOTH = "ring", "angle", "ring and angle"
@@ -68,8 +68,8 @@ def lot_tables(lots: Sequence[Lot], classes: Sequence[str]) -> dict[str, bytes]:
         classes: the class names.
     """
     tables = {
-        WAFERS: pd.DataFrame([_wafer_row(wafer) for lot in lots for wafer in lot.wafers]),
-        LOTS: pd.DataFrame([_lot_row(lot, classes) for lot in lots]),
+        WAFERS: pd.DataFrame([_wafer_row(wafer) for lot in lots for wafer in lot.wafers], columns=list(_WAFER_COLUMNS)),
+        LOTS: pd.DataFrame([_lot_row(lot, classes) for lot in lots], columns=lot_columns(classes)),
     }
     return {name: table_bytes(table) for name, table in tables.items()}
 
@@ -140,6 +140,11 @@ def _lot_row(lot: Lot, classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def lot_columns(classes: Sequence[str]) -> list[str]:
+    """Return the columns of `lots.csv`."""
+    return [*LOT_COLUMNS[:2], *lot_class_columns(classes), *LOT_COLUMNS[2:]]
+
+
 def lot_class_columns(classes: Sequence[str]) -> list[str]:
     """Return the columns of classes in `lots.csv`: one that is called like another column begins with `class_`."""
     columns: list[str] = []
@@ -150,6 +155,11 @@ def lot_class_columns(classes: Sequence[str]) -> list[str]:
         columns.append(name)
     return columns
 
+
+_WAFER_COLUMNS = (
+    *(LOT, WAFER, IMAGE, "mark", "pattern", "confidence", UNKNOWN),
+    *(DEFECTS, OUTSIDE, AREA, DENSITY, "defects_are"),
+)
 
 _ZONE_COLUMNS = (
     *(LOT, WAFER, IMAGE, "by", "ring", "from_radius", "to_radius", "from_degrees", "to_degrees"),

@@ -149,6 +149,14 @@ def test_wafers_of_a_lot_that_lie_in_several_ways_are_told(tmp_path: Path, caplo
     assert "down" in shown[0] and "left" in shown[1]
 
 
+def test_a_run_without_images_has_tables_of_a_header_alone(tmp_path: Path, caplog) -> None:
+    folder = write_run(tmp_path / "run", {}, {}, "whole", (9, 9))
+    write_lots(folder, None, SETTINGS, 200)
+    for name in ("wafers.csv", "lots.csv", "zones.csv"):
+        assert len(table(folder, name)) == 0 and table(folder, name).columns[0] == "lot"
+    assert "no image" in caplog.text
+
+
 def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
     folder = of_lists(tmp_path)
     given = tmp_path / "lots.csv"
