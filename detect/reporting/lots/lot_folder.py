@@ -46,7 +46,7 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
     written, predictions = WrittenFiles(folder), read_predictions(folder)
     written.check(WRITTEN, adopt=False)
     lots = None if table is None else read_lots(table, [str(name) for name in predictions.counts[IMAGE]])
-    wafers = list(wafers_of(predictions, lots, settings))
+    wafers = list(wafers_of(predictions, lots, settings, embed_limit))
     if not wafers:
         logger.warning("%s: the run counted no image, so there are no wafers", folder)
     for why, number in Counter(each.why for each in wafers if each.why).most_common():

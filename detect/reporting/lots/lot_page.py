@@ -1,9 +1,14 @@
 """The page of lots: a gallery of wafers with map, pattern and confidence, and each lot's defects by zone, drawn."""
 
+import base64
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
+
+import numpy as np
+from PIL import Image
 
 from detect.reporting.lots.lot_tables import Lot, digits
 from detect.reporting.lots.lot_wafers import LotWafer
@@ -11,6 +16,7 @@ from detect.reporting.lots.zones import ZoneCounts, Zones
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.page.figures import small_picture
 from detect.reporting.page.scorecard import DASH
+from detect.reporting.pictures.colours import HATCH, probability_colours
 
 RADIUS = 100.0
 """Radius of a drawn wafer, in units of its picture."""
@@ -64,9 +70,8 @@ def lot_page(predictions: Predictions, lots: Sequence[Lot], zones: Zones, embed_
     for lot in lots:
         gallery = []
         for wafer in lot.wafers:
-            picture = small_picture(predictions, wafer.image) if shown < embed_limit else None
+            gallery.append((wafer, _words(wafer), _picture(predictions, wafer) if shown < embed_limit else None))
             shown += 1
-            gallery.append((wafer, _words(wafer), picture))
         drawn = [] if lot.zones is None else list(drawn_zones(lot.zones, zones))
         sections.append(LotSection(lot.name or "no lot", list(_lot_words(lot)), drawn, gallery))
     return environment.get_template("lots.html.j2").render(
@@ -76,6 +81,20 @@ def lot_page(predictions: Predictions, lots: Sequence[Lot], zones: Zones, embed_
         embed_limit=embed_limit,
         radius=RADIUS,
     )
+
+
+def _picture(predictions: Predictions, wafer: LotWafer) -> str | None:
+    """Return a picture of a wafer as a `data:` address: of its list, else the run's own small picture; or None."""
+    if wafer.map is None:
+        return small_picture(predictions, wafer.image)
+    side = len(wafer.map)
+    middle = (np.arange(side) + 0.5) * 2 / side - 1
+    shade = np.log1p(wafer.map) / max(float(np.log1p(wafer.map.max())), 1.0)
+    picture = probability_colours(shade)
+    picture[(np.hypot(middle[:, None], middle) > 1) & (wafer.map == 0)] = HATCH[0]
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def some(number: int, what: str) -> str:

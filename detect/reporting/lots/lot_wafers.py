@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.wafer_files import is_wafer_file
 from detect.labels.detections import Detections
@@ -49,6 +52,7 @@ class LotWafer:
         zones: its defects by zone; None where they are not known.
         counted: what those are.
         why: why they are not known, as a sentence; empty where they are.
+        map: the defects of its list in squares over the wafer, for a picture; None where there is none, or it is not kept.
     """
 
     lot: str
@@ -62,9 +66,12 @@ class LotWafer:
     zones: ZoneCounts | None
     counted: Counted
     why: str
+    map: NDArray[np.int64] | None
 
 
-def wafers_of(predictions: Predictions, lots: Mapping[str, str] | None, settings: LotSettings) -> Iterator[LotWafer]:
+def wafers_of(
+    predictions: Predictions, lots: Mapping[str, str] | None, settings: LotSettings, maps: int
+) -> Iterator[LotWafer]:
     """Yield the wafers of a run, in the order of its counts.
 
     A file that changed since it was counted, or cannot be read, leaves its wafer without zones, which says why.
@@ -73,6 +80,7 @@ def wafers_of(predictions: Predictions, lots: Mapping[str, str] | None, settings
         predictions: the run.
         lots: the lot by the image's name; None where lists of defects and folders say it.
         settings: how wafers are parted.
+        maps: number of wafers, the first, whose maps of defects are kept.
 
     Raises:
         ValueError: the journal is damaged, or zones are asked for that a wafer cannot have.
@@ -80,7 +88,7 @@ def wafers_of(predictions: Predictions, lots: Mapping[str, str] | None, settings
     records = read_records(predictions.folder)
     unknown = read_facts(predictions.paths.counts).get(UNKNOWN, {})
     whole = predictions.model.get("kind") == WHOLE
-    for row in predictions.counts.to_dict("records"):
+    for number, row in enumerate(predictions.counts.to_dict("records")):
         name, record = str(row[IMAGE]), records.get(str(row[IMAGE]))
         counts = {each: int(row[each]) for each in predictions.classes}
         listed, zones, counted, why = _placed(record, whole, settings)
@@ -98,6 +106,7 @@ def wafers_of(predictions: Predictions, lots: Mapping[str, str] | None, settings
             zones,
             counted,
             why,
+            None if listed is None or number >= maps else listed.map,
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import open_scene
@@ -13,18 +14,25 @@ from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.reporting.lots.zones import Disc, ZoneCounts, Zones, count_zones, empty_zones
 
+MAP_SIDE = 96
+"""Squares along the map of a wafer's defects in the gallery."""
+
 ROWS_AT_ONCE_PIXELS = 1 << 22
 """Pixels of a die map that are read at once, at about."""
 
 
 @dataclass(frozen=True, eq=False)
 class ListedWafer:
-    """A wafer of a list of defects: what it is called, where its orientation mark is, and its defects by zone."""
+    """A wafer of a list of defects: what it is called, where its orientation mark is, and its defects by zone.
+
+    `map` has the defects in `MAP_SIDE` x `MAP_SIDE` squares over the wafer, the highest first.
+    """
 
     lot: str
     name: str
     mark: str
     zones: ZoneCounts
+    map: NDArray[np.int64]
 
 
 def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
@@ -40,12 +48,22 @@ def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
         OSError: the file cannot be read.
     """
     found: dict[tuple[str, str, str], ZoneCounts] = {}
+    maps: dict[tuple[str, str, str], NDArray[np.int64]] = {}
     for part in read_parts(path, keep):
         disc, key = Disc(part.diameter_mm / 2, 1.0), (part.lot, part.name, part.mark or "")
         counted = count_zones(part.xy_mm, disc, zones)
         known = found.get(key)
+        add_places(maps.setdefault(key, np.zeros((MAP_SIDE, MAP_SIDE), np.int64)), part.xy_mm, disc)
         found[key] = counted if known is None else with_more(known, counted)
-    return [ListedWafer(*called, each) for called, each in found.items()]
+    return [ListedWafer(*called, each, maps[called]) for called, each in found.items()]
+
+
+def add_places(counts: NDArray[np.int64], xy: NDArray[np.float64], disc: Disc) -> None:
+    """Add places to the numbers in equal squares over a wafer; those beyond its square are left out."""
+    side = len(counts)
+    cells = np.floor((np.stack([-xy[:, 1], xy[:, 0]], axis=1) / disc.radius + 1) / 2 * side).astype(np.int64)
+    inside = ((cells >= 0) & (cells < side)).all(axis=1)
+    np.add.at(counts, tuple(cells[inside].T), 1)
 
 
 def with_more(one: ZoneCounts, more: ZoneCounts) -> ZoneCounts:

@@ -7,7 +7,8 @@ import pytest
 
 from detect.labels.detections import Detections
 from detect.reporting.lots.lot_folder import clear_lots, write_lots
-from detect.reporting.lots.zones import LotSettings, Zones
+from detect.reporting.lots.places import add_places
+from detect.reporting.lots.zones import Disc, LotSettings, Zones
 from detect.reporting.tables import read_text_table
 from tests.commands import call
 from tests.reporting.lots.runs import FAIL, PATTERNS, die_map, klarf, whole, write_run
@@ -84,9 +85,9 @@ def test_the_page_shows_each_wafer_and_names_as_text(tmp_path: Path) -> None:
     page = write_lots(folder, None, SETTINGS, 200).read_text(encoding="utf-8")
     assert bad not in page and "&lt;img onerror=x&gt;" in page
     assert "<b>ring</b> 0.90" in page and "1 defect," in page and page.count("<path") == 12
-    assert "data:image/jpeg" in page
+    assert "data:image/png" in page
     page = write_lots(folder, None, SETTINGS, 0).read_text(encoding="utf-8")
-    assert "data:image/jpeg" not in page and "pictures of none" in page
+    assert "data:image" not in page and "pictures of none" in page
 
 
 def test_failing_dies_of_maps_are_defects_where_their_values_are_given(tmp_path: Path) -> None:
@@ -155,6 +156,13 @@ def test_a_run_without_images_has_tables_of_a_header_alone(tmp_path: Path, caplo
     for name in ("wafers.csv", "lots.csv", "zones.csv"):
         assert len(table(folder, name)) == 0 and table(folder, name).columns[0] == "lot"
     assert "no image" in caplog.text
+
+
+def test_the_map_of_a_list_has_its_defects_where_they_are() -> None:
+    """Of a radius of 96 a square is 2 wide: 1 right and 1 up of the middle is row 47, column 48; 95 down the last."""
+    counts = np.zeros((96, 96), np.int64)
+    add_places(counts, np.array([[1.0, 1.0], [1.0, -95.0], [200.0, 0.0]]), Disc(96.0, 1.0))
+    assert np.argwhere(counts).tolist() == [[47, 48], [95, 48]]
 
 
 def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
