@@ -52,7 +52,7 @@ class LotWafer:
         zones: its defects by zone; None where they are not known.
         counted: what those are.
         why: why they are not known, as a sentence; empty where they are.
-        map: the defects of its list in squares over the wafer, for a picture; None where there is none, or it is not kept.
+        map: the defects of its list in squares over the wafer, for a picture; None where it is not kept.
     """
 
     lot: str
