@@ -14,6 +14,12 @@ def run(settings: "EvaluateSettings") -> int:
         from detect.assembly.runs.evaluating_model import evaluate_model
 
         return evaluate_model(settings)
+    from detect.labels.reading.image_classes import is_image_classes
+
+    if settings.annotations is not None and is_image_classes(settings.annotations):
+        from detect.assembly.whole.evaluating_classes import evaluate_classes
+
+        return evaluate_classes(settings)
     from detect.assembly.runs.evaluating import evaluate_predictions
 
     return evaluate_predictions(settings)

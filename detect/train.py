@@ -50,7 +50,7 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
 
     started = time.monotonic()
     labels = read_labels(settings.data)
-    digest = labels_digest(labels, settings.data.root[0])
+    digest = labels_digest(labels)
 
     import pytorch_lightning as pl
 
@@ -62,7 +62,7 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     from detect.assembly.runs.finishing import check_test_images, finish
     from detect.assembly.runs.resuming import resumed_run
     from detect.assembly.starting.first_net import labels_and_start, with_start
-    from detect.assembly.trainer import end_after, fit, keep_config, load_best, make_trainer
+    from detect.assembly.trainer import best_by, end_after, fit, keep_config, load_best, make_trainer
     from detect.samples.loading import PatchData
 
     check_runtime(settings.runtime)
@@ -72,7 +72,7 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     material = with_start(settings, training_material(settings, labels))
     check_test_images(settings, labels, material)
     learner = make_learner(settings, material)
-    monitor = None if material.folds else "val/f1" if learner.validator else "val/balanced_accuracy"
+    monitor = None if material.folds else "val/f1" if learner.validator else best_by(material.spec.head)
     trainer = make_trainer(settings, paths, monitor, material, learner.callbacks, resumed, digest)
     if first:
         paths.clear_unfinished()

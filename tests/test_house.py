@@ -14,7 +14,7 @@ from tools.house_facts import read_modules, repeated_defaults, settings_of
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "detect"
 PATHS = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-HEADS = {"patch", "grid"}
+HEADS = {"patch", "grid", "whole"}
 """A head has one name in every room, so these basenames occur more than once."""
 
 MOST_FILES, MOST_NAMES, MOST_PARAMETERS = 15, 30, 8

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tools import learning_tables, stack_template
+from tools import learning_tables, stack_template, wafer_maps
 
 
 def test_a_thinned_set_keeps_a_share_of_each_class_and_all_that_is_held_back(tmp_path: Path) -> None:
@@ -78,3 +78,43 @@ def test_what_a_template_lacks_is_magenta_and_what_it_has_green(
 def test_a_template_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(4, 6\).*\(4, 7\)"):
         stack_template.stacked(np.zeros((4, 6), np.uint8), np.zeros((4, 7), np.uint8))
+
+
+def test_maps_with_several_patterns_become_pictures_and_a_row_a_pattern(tmp_path: Path) -> None:
+    """The first map has Center and Scratch, columns 0 and 6; the second has none and a code 3, drawn as bad."""
+    maps = np.zeros((2, 4, 5), np.int32)
+    maps[0, 1, 1:4], maps[1, 2, 2] = (1, 2, 1), 3
+    there = np.zeros((2, 8), np.int32)
+    there[0, [0, 6]] = 1
+    np.savez(tmp_path / "mixed.npz", maps, there)
+    assert wafer_maps.write_maps(wafer_maps.mixed_maps(tmp_path / "mixed.npz"), tmp_path / "out") == 1
+    table = pd.read_csv(tmp_path / "out/labels.csv", keep_default_na=False)
+    assert table.values.tolist() == [
+        ["maps/000/000000.png", "Center"],
+        ["maps/000/000000.png", "Scratch"],
+        ["maps/000/000001.png", ""],
+    ]
+    pixels = np.asarray(Image.open(tmp_path / "out/maps/000/000000.png"))
+    assert pixels.shape == (4, 5) and pixels[1].tolist() == [0, 127, 255, 127, 0]
+    assert np.asarray(Image.open(tmp_path / "out/maps/000/000001.png"))[2, 2] == 255
+
+
+def test_labelled_maps_by_lot_keep_the_sides_of_their_authors(tmp_path: Path) -> None:
+    cell = np.array([["Edge-Ring"]], dtype=object)
+    rows = pd.DataFrame(
+        {
+            "waferMap": [np.array([[0, 1], [2, 1]])] * 2,
+            "lotName": ["lot7", "lot8"],
+            "failureType": [cell, np.empty((0, 0), object)],
+            "trianTestLabel": [np.array([["Training"]], dtype=object), np.empty((0, 0), object)],
+        }
+    )
+    assert wafer_maps.write_maps(wafer_maps.wm811k_maps(rows), tmp_path) == 0
+    table = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False)
+    assert table.values.tolist() == [["maps/000/000000.png", "Edge-Ring", "train", "lot7"]]
+
+
+def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", maps=np.zeros(3))
+    with pytest.raises(ValueError, match="arr_0 and arr_1"):
+        next(wafer_maps.mixed_maps(tmp_path / "other.npz"))

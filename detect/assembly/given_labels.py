@@ -17,6 +17,7 @@ from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations, with_ignored
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
 from detect.labels.ignored.sources import ignored_areas
+from detect.labels.reading.image_classes import is_image_classes, read_image_classes
 from detect.labels.regions import area_outside, with_regions
 from detect.labels.sheets import writable
 from detect.reporting.label_summary import short_summary
@@ -39,6 +40,8 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
         if len(roots) > 1:
             raise ValueError("data.root: a folder of patches is one folder; give one, or data.annotations for images")
         return _read_folder(data, roots[0])
+    if len(data.annotations) == 1 and is_image_classes(data.annotations[0]):
+        return _read_image_classes(data, data.annotations[0], roots)
     annotations = read_annotations(
         [existing(path, "data.annotations", "annotations") for path in data.annotations],
         roots,
@@ -58,28 +61,50 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     number = sum(len(image.objects) for image in annotations.images)
     if not number:
         raise ValueError(f"{annotations.source}: no annotated objects; label some, or check data.labels.negative")
-    for name in annotations.classes:
-        writable(name, "class name")
-    reserved = sorted(COUNT_COLUMNS & set(annotations.classes))
-    if reserved:
-        raise ValueError(f"{annotations.source}: {reserved} are columns of counts.csv; give these classes other names")
+    _check_names(annotations.source, annotations.classes)
     for line in short_summary(annotations).splitlines():
         logger.info("%s", line)
     return annotations
 
 
-def labels_digest(labels: Annotations | PatchFolder, root: Path) -> str:
+def _read_image_classes(data: LabelledSettings, path: Path, roots: Sequence[Path]) -> PatchFolder:
+    """Read a table of whole images and their classes.
+
+    Raises:
+        ValueError: settings of objects in images, or class names that no table can hold.
+    """
+    given = ["data.labels.ignored_regions"] if data.labels.ignored_regions is not None else []
+    given += ["data.labels.ignored"] if data.labels.ignored else []
+    if given:
+        raise ValueError(f"{' and '.join(given)}: for objects in images, and {path} has classes of whole images")
+    folder = read_image_classes(path, roots, data.labels.names, data.group_column)
+    _check_names(path, folder.classes)
+    return folder
+
+
+def _check_names(path: Path, classes: Sequence[str]) -> None:
+    """Check that classes can be columns of the tables that runs write."""
+    for name in classes:
+        writable(name, "class name")
+    reserved = sorted(COUNT_COLUMNS & set(classes))
+    if reserved:
+        raise ValueError(f"{path}: {reserved} are columns of counts.csv; give these classes other names")
+
+
+def labels_digest(labels: Annotations | PatchFolder) -> str:
     """Return a hash of all that is labelled, by which it is known wherever it lies: names, sizes of files, labels.
 
     Args:
         labels: as `read_labels` returns them.
-        root: the folder that they are in.
     """
     hashed = hashlib.sha256()
     if isinstance(labels, PatchFolder):
-        for path, label, side in zip(labels.paths, labels.label.tolist(), labels.split, strict=True):
-            place = path.relative_to(root).as_posix()
+        for path, place, label, side in zip(
+            labels.paths, labels.names, labels.label.tolist(), labels.split, strict=True
+        ):
             hashed.update(repr((place, path.stat().st_size, labels.classes[label], side)).encode())
+        if labels.group or labels.present is not None:
+            hashed.update(repr((labels.group, None if labels.present is None else labels.present.tolist())).encode())
         return hashed.hexdigest()
     for image in labels.images:
         facts = image.name, image.path.stat().st_size, image.shape, image.split, image.group, image.negative_names

@@ -1,7 +1,7 @@
 """From settings and labels to what a training run learns from, each decision logged."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import getitem
@@ -27,7 +27,7 @@ from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
-from detect.samples.labelled_scenes import SceneSplit, arranged_split, image_kind, resampled_split
+from detect.samples.labelled_scenes import SceneSplit, arranged_split, drawing_alike, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes
 from detect.samples.values.coverage import covered
@@ -81,7 +81,17 @@ class Scenes:
     def spec(self, head: Head, backbone: Callable[[int], BackboneSpec]) -> NetSpec:
         """Return what a network of a head is built from for these scenes."""
         bands, names = self.bands.numbers, self.bands.names
-        return NetSpec(head, backbone(len(bands)), self.classes, bands, self.dtype, self.resolution, band_names=names)
+        drawing = drawing_alike([each.scene for each in self.split.train + self.split.val])
+        return NetSpec(
+            head,
+            backbone(len(bands)),
+            self.classes,
+            bands,
+            self.dtype,
+            self.resolution,
+            band_names=names,
+            drawing=drawing,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +106,7 @@ class TrainingMaterial:
         scenes: the labelled scenes; None for a folder of patches.
         radius: within which a detection and an object are one; None for a folder of patches, as the next.
         alarm_distance_file_px: distance from every object beyond which a detection is a false alarm to mine.
+        whole_sides: names of the whole images of each side, and those that no fold uses; None of anything else.
     """
 
     spec: NetSpec
@@ -105,6 +116,7 @@ class TrainingMaterial:
     scenes: Scenes | None
     radius: MatchRadius | None
     alarm_distance_file_px: float | None
+    whole_sides: Mapping[str, list[str]] | None = None
 
     @property
     def folds(self) -> tuple[frozenset[str], ...]:
@@ -114,6 +126,8 @@ class TrainingMaterial:
     @property
     def sides(self) -> dict[str, list[str]]:
         """The images that train, validate and test, and those that no fold uses, for the model's record."""
+        if self.whole_sides is not None:
+            return dict(self.whole_sides)
         if self.scenes is None:
             return {"train": [], "val": [], "test": [], "left_out": []}
         split = self.scenes.split
@@ -133,7 +147,8 @@ def training_material(settings: LearningSettings, labels: Annotations | PatchFol
     augment = make_augment(settings.augment, head, bare=isinstance(labels, PatchFolder))
     if isinstance(labels, PatchFolder):
         material = head.folder_material(settings, labels, augment)
-        check_patches(settings.data.split, labels, material.samples)
+        if material.whole_sides is None:
+            check_patches(settings.data.split, labels, material.samples)
     else:
         scenes = _scenes(settings, labels)
         varied = exchanging(fitted_to(augment, scenes.values), settings, scenes.split.train, scenes.source)

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
@@ -27,12 +28,16 @@ from detect.inference.views import VIEWS, Views, check_views, turns_and_scales
 from detect.nets.card import ModelCard
 from detect.nets.device_memory import naming_memory
 from detect.nets.facts.probabilities import network_threshold
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
 
 TILES_WAITING = 5
 """Batches of tiles that exist at once beside the network's layers: read, waiting, and at the network."""
+
+MEASURED_SIDE = 256
+"""Side in pixels, or a little more, of the tile by which the memory of layers is measured."""
 
 SAMPLE_PIXELS = max(NORM_GRID.number * NORM_GRID.side**2, int((max(FACTORS) * SCALE_GRID.side) ** 2))
 """Most pixels of an image's sample that a network maps at once."""
@@ -120,6 +125,7 @@ def make_engine(
         raise ValueError(
             "this model classifies patches and has no background class: it cannot find objects in an image"
         )
+    check_sizes(settings, card)
     turns, in_scales = turns_and_scales(settings.tta)
     check_views(turns, settings.tta_combine)
     on_corner = card.cell_offset == 0
@@ -136,7 +142,7 @@ def make_engine(
     shapes = sizes * (2 if turns == "d4" else 1)
     maps = map_bytes(decoder_of(card).channels, card.stride, len(VIEWS[turns]))
     with naming_memory("the device has no memory for a small tile: free some of it, or set runtime.device=cpu"):
-        layers = layer_bytes(net, len(card.bands))
+        layers = layer_bytes(net, len(card.bands), -(-MEASURED_SIDE // card.align) * card.align)
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
     meeting = make_meeting(settings, net, card, runtime, per_pixel)
     scratch = settings.runtime.scratch or folder
@@ -173,6 +179,28 @@ def make_engine(
     if turns == "none":
         return engine
     return replace(engine, runtime=Views(runtime, decoder_of(card), turns, settings.tta_combine, on_corner))
+
+
+def check_sizes(settings: InferenceSettings, card: ModelCard) -> None:
+    """Check that images are not asked for in other sizes, or parts, of a model that sees each as a whole.
+
+    Raises:
+        ValueError: they are.
+    """
+    match card.head:
+        case PatchHead() | GridHead():
+            return
+        case WholeHead(side=side):
+            given = [f"tta={settings.tta}"] if turns_and_scales(settings.tta)[1] else []
+            given += [f"rescale={settings.rescale}"] if settings.rescale != 1 else []
+            given += ["adapt=batchnorm"] if "batchnorm" in settings.adapt else []
+            if given:
+                raise ValueError(
+                    f"{' and '.join(given)}: this model sees every image as a whole, as a square of {side} pixels; "
+                    "leave that out"
+                )
+        case _:
+            assert_never(card.head)
 
 
 def make_scale_views(factors: Sequence[float], card: ModelCard) -> ScaleViews:

@@ -30,6 +30,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    PathOrAuto,
     Port,
     Positive,
     Precision,
@@ -46,12 +47,15 @@ from detect.assembly.fields import (
     byte_size,
 )
 from detect.assembly.heads.choice import NetSettings
+from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
+from detect.reporting.lots.zones import LotSettings, Zones
 from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
 from detect.samples.values.exchange import ExchangeSettings
 from detect.samples.values.normalisation import Given, Rule, read_rule
+from detect.samples.whole.patterns import PatternSettings
 
 Mosaics = Literal["below", "trusted"]
 """Which VRTs are opened: those of images below the images' folder, or all."""
@@ -195,6 +199,7 @@ class DataSettings(LabelledSettings):
     bands: BandList
     scale: Scale
     gsd: Positive | None
+    wafers: Drawing
     sampling: SamplingSettings
     mining: MiningSettings
     matching: MatchingSettings
@@ -209,6 +214,7 @@ class AugmentSettings:
     exchange: ExchangeSettings
     superimpose: PasteSettings
     background: GroundSettings
+    patterns: PatternSettings
     mixup: Mix
     cutmix: Mix
 
@@ -302,14 +308,37 @@ class EvaluateSettings(InferenceSettings):
     radius: AutoPositive
     iou: IoU | None
     batch_size: OneOrMore
+    unknown: Names
 
     def __post_init__(self) -> None:
+        if self.unknown and self.model is None:
+            raise ValueError("unknown is for model=FILE on patches or whole images; leave it out")
         if (self.predictions is None) == (self.model is None):
             raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
         if self.predictions is not None and self.annotations is None:
             raise ValueError("annotations must be given: annotations=FILE")
         if self.model is not None and self.data.root is None:
             raise ValueError("data.root must be given: data.root=DIR")
+
+
+@dataclass(frozen=True)
+class ZoneSettings:
+    """How wafers are parted, and what their defects are: `zones` of `conf/report.yaml`."""
+
+    rings: tuple[InnerShare, ...]
+    sectors: OneOrMore
+    exclusion_mm: float
+    diameter_mm: Positive | None
+    values: tuple[float, float] | None
+    truncated: Literal["refuse", "keep"]
+
+    def __post_init__(self) -> None:
+        self.lots()
+
+    def lots(self) -> LotSettings:
+        """Return what the report for lots is made by."""
+        zones = Zones(self.rings, self.sectors, self.exclusion_mm)
+        return LotSettings(zones, self.diameter_mm, self.values, self.truncated == "keep")
 
 
 @dataclass(frozen=True)
@@ -321,6 +350,8 @@ class ReportSettings:
     threshold: ClassThresholds
     model: OptionalPath
     embed_limit: ZeroOrMore
+    lots: PathOrAuto
+    zones: ZoneSettings
 
     def __post_init__(self) -> None:
         if self.model is not None and self.threshold is None:

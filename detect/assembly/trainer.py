@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import pytorch_lightning as pl
 import torch
@@ -24,6 +24,7 @@ from detect.learning.hyperparameters import Schedule
 from detect.learning.interpolation import InterpolatedWeights
 from detect.learning.module import CountingModule
 from detect.learning.run_file import RunFile
+from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
 from detect.reporting.settings_files import PlainDumper
 from detect.reporting.writing import write_text
 from detect.samples.loading import PatchData, memory_told
@@ -138,6 +139,17 @@ def make_trainer(
     )
     logger.info("training on %s in %s", made.strategy.root_device, made.precision)
     return made
+
+
+def best_by(head: Head) -> str:
+    """Return by which score of classified samples the best epoch of a head is chosen."""
+    match head:
+        case PatchHead() | GridHead():
+            return "val/balanced_accuracy"
+        case WholeHead():
+            return "val/macro_f1"
+        case _:
+            assert_never(head)
 
 
 def end_after(made: pl.Trainer, epochs: int) -> None:

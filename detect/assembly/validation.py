@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
 from detect.learning.mining import MineHardNegatives
 from detect.nets.card import NetSpec
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.samples.hard_negatives import Mining
@@ -62,7 +64,7 @@ def exact_halo(settings: LearningSettings, net: Net, material: TrainingMaterial)
     spec = material.spec
     halo: int | None
     try:
-        halo = receptive_halo(net, spec.stride, len(spec.bands), spec.align)
+        halo = _context(net, spec)
     except ValueError as error:
         if material.scenes is not None:
             raise
@@ -71,6 +73,21 @@ def exact_halo(settings: LearningSettings, net: Net, material: TrainingMaterial)
     weights = weights_of(settings) if settings.init is None else f"of {settings.init}"
     logger.info("%s at stride %d, weights %s, halo %s pixels", spec.backbone.name, spec.stride, weights, halo)
     return halo
+
+
+def _context(net: Net, spec: NetSpec) -> int:
+    """Return the context in pixels that makes tiles exact; none of whole scenes, each of which is a tile or more.
+
+    Raises:
+        ValueError: an unbounded receptive field.
+    """
+    match spec.head:
+        case WholeHead():
+            return 0
+        case PatchHead() | GridHead():
+            return receptive_halo(net, spec.stride, len(spec.bands), spec.align)
+        case _:
+            assert_never(spec.head)
 
 
 def scene_detector(

@@ -1,26 +1,43 @@
 """Classifying bare patches with a patch classifier, and the scores of that."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
+from detect.evaluation.classes.class_figures import unknown_of
+from detect.evaluation.classes.classified import Classification, of_many_classes, of_one_class
 from detect.evaluation.scores import score_patches
+from detect.evaluation.whole.many_scores import score_many
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
 from detect.nets.card import NetSpec
 from detect.nets.device_memory import InParts
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.whole import WholeClassifier
 from detect.samples.loading import PatchSet
 
 
+class Classified(NamedTuple):
+    """What a classifier says of samples.
+
+    Attributes:
+        truth: (N,) int64 true outputs; where a sample may have any number of classes, (N, C) float64, 1 for each.
+        probabilities: (N, K) of each output; there of each class by itself.
+    """
+
+    truth: NDArray[Any]
+    probabilities: NDArray[np.floating]
+
+
 def classify(
-    net: PatchClassifier,
+    net: PatchClassifier | WholeClassifier,
     spec: NetSpec,
     patches: PatchSet,
     *,
@@ -28,8 +45,8 @@ def classify(
     batch_size: int,
     tta: str,
     tta_combine: str,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Classify patches.
+) -> Classified:
+    """Classify patches, or whole images.
 
     Args:
         net: the network.
@@ -41,7 +58,7 @@ def classify(
         tta_combine: how views are combined.
 
     Returns:
-        Their true outputs (N,), and the probabilities (N, K).
+        Their true outputs and the probabilities.
     """
     net = net.eval().to(device)
 
@@ -50,36 +67,76 @@ def classify(
         return np.asarray(logits.cpu().numpy()[..., None, None], np.float32)
 
     views = Views(partial(InParts(str(device)), as_map), decoder_of(spec), tta, tta_combine)
-    truth: list[int] = []
-    logits = []
+    truth, logits = [], []
     with torch.inference_mode():
         for pixels, output in DataLoader(patches, batch_size=batch_size):
             logits.append(views(pixels.numpy())[..., 0, 0])
-            truth.extend(output.tolist())
-    return np.array(truth, np.int64), np.asarray(softmax(np.concatenate(logits), axis=1), np.float32)
+            truth.append(output.numpy())
+    known, found = np.concatenate(truth), np.concatenate(logits)
+    if known.ndim > 1:
+        return Classified(known.astype(np.float64), np.asarray(expit(found), np.float32))
+    return Classified(known.astype(np.int64), np.asarray(softmax(found, axis=1).clip(0, 1), np.float32))
 
 
-def score_classifier(net: Any, spec: NetSpec, patches: PatchSet, **options: Any) -> dict[str, Any]:
-    """Return the scores of a network on bare patches; options as of `classify`.
+def classification_of(
+    net: Any, spec: NetSpec, patches: PatchSet, names: Sequence[str] = (), least: float = 0.0, **options: Any
+) -> Classification:
+    """Return samples as a network classifies them.
+
+    Args:
+        net: the network.
+        spec: its outputs.
+        patches: what it is shown.
+        names: of the samples.
+        least: probability from which on a class is found.
+        options: as of `classify`.
 
     Raises:
-        ValueError: the network finds objects in images and classifies no patches.
+        ValueError: the network finds objects in images and classifies no patches, or a probability is none.
     """
-    if not isinstance(net, PatchClassifier):
+    if not isinstance(net, PatchClassifier | WholeClassifier):
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    return scores_of_patches(*classify(net, spec, patches, **options), spec)
+    classified = classify(net, spec, patches, **options)
+    of = of_many_classes if classified.truth.ndim > 1 else of_one_class
+    return of(*classified, spec.outputs, names, least)
 
 
-def scores_of_patches(truth: NDArray[np.int64], probabilities: NDArray[np.float32], spec: NetSpec) -> dict[str, Any]:
+def scores_of(made: Classification, spec: NetSpec, threshold: float | None = None) -> dict[str, Any]:
+    """Return the scores of samples that a network classified; see `scores_of_patches`.
+
+    Those of none of its classes are left out, and are in numbers of their own (`unknown_figures`): `unknown_auroc`,
+    `unknown_rate` and `false_unknown_rate`.
+
+    Raises:
+        ValueError: all are of none of its classes.
+    """
+    if made.many:
+        return scores_of_patches(made.truth.astype(np.float64), made.probabilities, spec, threshold)
+    known, told = made.truth.any(axis=1), unknown_of(made)
+    if not known.any():
+        raise ValueError(f"no sample is of a class that the model knows ({', '.join(spec.outputs)}): nothing is scored")
+    scores = scores_of_patches(made.truth[known].argmax(axis=1), made.probabilities[known], spec, threshold)
+    if told is None:
+        return scores
+    rates = {"unknown_rate": told.unknown_rate, "false_unknown_rate": told.false_unknown_rate}
+    return {**scores, "unknown_auroc": told.auroc, **rates}
+
+
+def scores_of_patches(
+    truth: NDArray[Any], probabilities: NDArray[np.floating], spec: NetSpec, threshold: float | None = None
+) -> dict[str, Any]:
     """Return the scores of classified patches, and how well the probability of the likeliest class holds.
 
     Args:
-        truth: (N,) true outputs.
+        truth: (N,) true outputs, or (N, C) 1 for each class of samples that may have any number.
         probabilities: (N, K) of each output.
         spec: the outputs.
+        threshold: probability from which on a class is there, where there may be any number; a half by default.
     """
+    if truth.ndim > 1:
+        return score_many(truth, probabilities, spec.outputs, 0.5 if threshold is None else threshold)
     likeliest = probabilities.argmax(axis=1)
     held = reliability_of(probabilities.max(axis=1).astype(np.float64).clip(0, 1), likeliest == truth)
     return {**score_patches(truth, probabilities, spec.outputs), **held}

@@ -76,6 +76,24 @@ class Resolution:
         return f"data.scale={self.scale:g}" if self.gsd is None else f"data.gsd={self.gsd:g}"
 
 
+def squared(scene: Scene, side: int) -> Scene:
+    """Return a whole scene resampled to a square, whatever its shape; the same scene if it is one already.
+
+    Args:
+        scene: in the file's own pixels.
+        side: of the square in pixels.
+
+    Raises:
+        ValueError: the scene is resampled already.
+    """
+    if scene.zoom is not None:
+        raise ValueError(f"{scene.path}: the scene is resampled already")
+    shape = (side, side)
+    if scene.shape == shape:
+        return scene
+    return replace(scene, shape=shape, origin=(0, 0), zoom=Zoom(Window(*scene.origin, *scene.shape), shape))
+
+
 def rescaled(scene: Scene, factor: float) -> Scene:
     """Return a whole scene, of the file's own pixels or resampled ones, at a number of times its size.
 

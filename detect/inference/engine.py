@@ -134,11 +134,13 @@ class Engine:
             raise ValueError(
                 "this model classifies patches and has no background class: it cannot find objects in an image"
             )
+        if scene.drawing != self.spec.drawing:
+            raise SceneError(f"{scene.path}: {_unlike_drawn(scene, self.spec)}")
         if scene.dtype != self.spec.dtype:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
             )
-        scene = self.filled(self.spec.resolution.resampled(arranged(scene, self.spec.learned_bands)))
+        scene = self.filled(self.spec.resampled(arranged(scene, self.spec.learned_bands)))
         self.plan.check_map(scene, self.decoder.channels)
         return scene
 
@@ -184,6 +186,14 @@ class Engine:
             logits, self.geometry(scene, valid), separation=self.separation, threshold=least, rows=rows
         )
 
+    def sureness(self, logits: NDArray[np.float32], scene: Scene, valid: ValidPixels | None = None) -> float | None:
+        """Return how sure the model is that a scene is of some class that it knows, in [0, 1]; None if not told."""
+        return self.decoder.sureness(logits, self.geometry(scene, valid))
+
+    def unknown(self, sureness: float | None) -> bool | None:
+        """Return whether a scene is of none of the classes; None where that is not told, or not yet."""
+        return None if sureness is None or self.undecided else sureness < self.threshold
+
     def merged(
         self,
         logits: NDArray[np.float32],
@@ -222,3 +232,12 @@ class Engine:
         if floor is None or logits[0].size <= MOST_CANDIDATES:
             return floor is not None
         return marked(logits, lambda part: self.decoder.heat(part).sum(axis=0) >= floor) <= MOST_CANDIDATES
+
+
+def _unlike_drawn(scene: Scene, spec: NetSpec) -> str:
+    """Return why an image is not of the model's kind, one of them, or both, drawn of a list of defects."""
+    if scene.drawing is None:
+        return "an image, and the model was trained on lists of wafers' defects; give it such lists (KLARF or CSV)"
+    if spec.drawing is None:
+        return "a list of a wafer's defects, and the model was trained on images; train one on such lists"
+    return f"is drawn by {scene.drawing}, and the model was trained on {spec.drawing}"

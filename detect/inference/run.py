@@ -313,6 +313,7 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
     least = engine.least_score if floor is None else min(engine.least_score, floor)
     every = engine.merged(item.logits, scene, item.valid, item.others, least)
     found = engine.counted(every)
+    sureness = engine.sureness(item.logits, scene, item.valid)
     kept = None if floor is None else to_file_pixels(engine.calibrated(every[every.score >= floor]), scene)
     return SceneResult(
         to_file_pixels(found, scene),
@@ -326,6 +327,8 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
         engine.unlike(item.looks, item.windows, None if engine.undecided else found),
         kept,
         crowded,
+        sureness,
+        engine.unknown(sureness),
     )
 
 

@@ -34,6 +34,8 @@ class SceneResult:
         unlike: how far the image is from those that the model learned from, and in what.
         candidates: the same as detections, down to a low score; None where they are not kept, or too many.
         crowded: whether candidates were to be kept, and are too many.
+        sureness: how sure the model is that the scene as a whole is of some class that it knows; None if not told.
+        unknown: whether the scene as a whole is of none of the classes; None where that is not told.
     """
 
     detections: Detections
@@ -47,6 +49,8 @@ class SceneResult:
     unlike: Unlike = field(default_factory=lambda: Unlike(None))
     candidates: Detections | None = None
     crowded: bool = False
+    sureness: float | None = None
+    unknown: bool | None = None
 
     @property
     def every(self) -> Detections | None:

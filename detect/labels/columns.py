@@ -152,6 +152,17 @@ def find_columns(path: Path, header: Sequence[str]) -> Columns:
     raise _missing(path, header, unnamed + [role for role in wanted if role not in roles])
 
 
+def class_columns(header: Sequence[str]) -> dict[str, str] | None:
+    """Return the columns of a table of images and their classes, by what they mean; None of any other table.
+
+    Args:
+        header: the columns: an image and a label, and no place in the image.
+    """
+    roles = {_ROLE[plain_column(name)]: name for name in reversed(header) if plain_column(name) in _ROLE}
+    placed = roles.keys() & {"x", "y", "xmin", "ymin", "xmax", "ymax"}
+    return None if placed or not {"image", "label"} <= roles.keys() else roles
+
+
 def _missing(path: Path, header: Sequence[str], roles: Sequence[str]) -> AnnotationError:
     return AnnotationError(
         f"{path}: columns missing: {', '.join(roles)}; the header must have image,x,y,label or "

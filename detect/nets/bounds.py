@@ -24,6 +24,12 @@ MOST_PIXELS = 65_536
 LARGEST_PATCH, MOST_CELLS = 16_384, 1024
 """Greatest side of a patch, in pixels and in cells of the map."""
 
+LEAST_SIDE, LARGEST_SIDE = 8, 2048
+"""Least and greatest side in pixels of a scene that is classified as a whole: larger ones do not fit into a tile."""
+
+ONE_OR_MANY = ("one", "many")
+"""How many patterns a scene that is classified as a whole may have."""
+
 LEAST_SIZE = 1e-6
 """Least side in pixels of a typical box."""
 
@@ -62,6 +68,16 @@ def check_whole(name: str, value: object, least: int, most: int) -> None:
         raise ValueError(f"{name} must be {least} or more, got {shown(value)}")
     if value > most:
         raise ValueError(f"{name} must be {most} or less, got {shown(value)}")
+
+
+def check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    """Check a word.
+
+    Raises:
+        ValueError: it is none of those that are known.
+    """
+    if value not in known:
+        raise ValueError(f"{name} must be {' or '.join(known)}, got {shown(value)}")
 
 
 def check_number(name: str, value: object, least: float, most: float) -> None:

@@ -4,11 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, assert_never
 
 from detect.imagery.description.arranging import Bands
 from detect.imagery.description.band_names import plain_band_name
-from detect.imagery.resolution import Resolution
+from detect.imagery.resolution import Resolution, squared
+from detect.imagery.scenes import Scene
+from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of
 from detect.nets.bounds import (
     DTYPES,
     GREATEST,
@@ -32,7 +34,7 @@ from detect.nets.facts.looks import Looks
 from detect.nets.facts.probabilities import Calibration
 from detect.nets.facts.window_looks import WindowLooks
 from detect.nets.first_format import OLD_FORMAT, from_first_format
-from detect.nets.heads.specs import HEADS, Head, PatchHead
+from detect.nets.heads.specs import HEADS, GridHead, Head, PatchHead, WholeHead
 
 FORMAT, THIRD_FORMAT, SECOND_FORMAT = "detect/4", "detect/3", "detect/2"
 """Version of the header that is written; the one before, whose looks lack the spread of values and those of windows;
@@ -88,6 +90,7 @@ class NetSpec:
         resolution: the size to which images are resampled.
         band_names: what the bands are called in the training images, empty where that is not known; () of a model made
             before names were kept.
+        drawing: how the training images were drawn, of lists of wafers' defects; None of images with pixels.
 
     Raises:
         ValueError: no class, one named twice, other pixels than images have, another number of bands than the
@@ -101,6 +104,7 @@ class NetSpec:
     dtype: str
     resolution: Resolution
     band_names: tuple[str, ...] = field(default=(), kw_only=True)
+    drawing: Drawing | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -137,7 +141,7 @@ class NetSpec:
     @property
     def stride(self) -> int:
         """Resampled pixels per cell of the map."""
-        return self.backbone.stride
+        return self.head.cell(self.backbone.stride)
 
     @property
     def align(self) -> int:
@@ -148,6 +152,20 @@ class NetSpec:
     def outputs(self) -> tuple[str, ...]:
         """Names of the network's classes, the background first."""
         return self.head.outputs(self.classes)
+
+    def resampled(self, scene: Scene) -> Scene:
+        """Return a scene at the size at which the network sees it.
+
+        Raises:
+            SceneError, ValueError: as of `Resolution.resampled` and `squared`.
+        """
+        match self.head:
+            case WholeHead(side=side):
+                return squared(scene, side)
+            case PatchHead() | GridHead():
+                return self.resolution.resampled(scene)
+            case _:
+                assert_never(self.head)
 
     @property
     def cell_offset(self) -> float:
@@ -272,6 +290,7 @@ class ModelCard(NetSpec):
             "head": _head(data.pop("head")),
             "backbone": BackboneSpec(**data.pop("backbone")),
             "resolution": Resolution(**data.pop("resolution")),
+            "drawing": drawing_of(data.get("drawing")),
             "looks": None if data.get("looks") is None else Looks.from_data(data["looks"]),
             "window_looks": None if windows is None else WindowLooks.from_data(windows),
         }
@@ -282,6 +301,8 @@ class ModelCard(NetSpec):
         """Return the header as text."""
         data = asdict(self)
         data["head"] = {"name": self.head.name, **data["head"]}
+        if self.drawing is None:  # as versions write it that draw no wafers
+            del data["drawing"]
         return json.dumps({"format": FORMAT, **data}, sort_keys=True)
 
 

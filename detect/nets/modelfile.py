@@ -16,12 +16,13 @@ from detect.nets.card import LONGEST, ModelCard, ModelFileError, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
-from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
+from detect.nets.heads.whole import WholeClassifier
 from detect.nets.tensors import check_forms, check_numbers, fill, forms_in_file, forms_of
 
 logger = logging.getLogger(__name__)
 
-Net = PatchClassifier | GridDetector
+Net = PatchClassifier | GridDetector | WholeClassifier
 """Every network maps raw pixels (B, bands, H, W) to a map (B, K, H / stride, W / stride)."""
 
 
@@ -51,6 +52,9 @@ def build_pretrained(spec: NetSpec, weights: str, dropout: float, drop_path: flo
         case GridHead(deepest=deepest):
             pyramid = build_pyramid(spec.backbone, deepest, weights, drop_path)
             net = GridDetector(pyramid, spec.head, len(spec.classes), dropout)
+        case WholeHead(side=side):
+            backbone = build_backbone(spec.backbone, weights, drop_path)
+            net = WholeClassifier(backbone, len(spec.outputs), side, dropout)
         case _:
             assert_never(spec.head)
     if isinstance(spec, ModelCard) and spec.scale:

@@ -15,13 +15,15 @@ IMAGE, TOTAL = "image", "total"
 
 ESTIMATE, LOW, HIGH, CORRECTED = "estimate", "low", "high", "corrected"
 EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA = "expected", "unique", "surveyed_share", "surveyed_ha"
+UNKNOWN = "unknown"
 UNLIKE, UNLIKE_IN, DAMAGED = "unlike", "unlike_in", "damaged"
 PERSON = (ESTIMATE, LOW, HIGH, CORRECTED)
-FACTS = (*PERSON, EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, UNLIKE_IN, DAMAGED)
+FACTS = (*PERSON, UNKNOWN, EXPECTED, UNIQUE, SURVEYED_SHARE, SURVEYED_HA, UNLIKE, UNLIKE_IN, DAMAGED)
 """Columns behind the total, in this order, those that there are.
 
 The total that a survey estimates, and its interval of 95 %; the count with what a person said is in the windows that
-they reviewed. The number of objects by the sum of the probabilities of all that may be one, also below the threshold,
+they reviewed. Whether the image as a whole is of none of the classes, 1 or 0, where a model of whole images tells
+that. The number of objects by the sum of the probabilities of all that may be one, also below the threshold,
 where scores are probabilities. Objects that the image is the first to show, where images show the same ground: their
 sum is the number of different ones. The share of the image's pixels, or of those in areas, that are valid, in [0, 1];
 their area on the ground in hectares; how far the image is from those that the model learned from, in [0, 1], and in

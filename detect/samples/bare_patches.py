@@ -21,7 +21,7 @@ from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
-from detect.samples.labelled_scenes import image_kind
+from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.values.measured import patch_values
@@ -43,6 +43,7 @@ class PatchFiles:
         self.spec = spec
         self._fill: Fill = tuple(zip(spec.bands, offset, strict=False))
         self._pixels: dict[Path, NDArray[np.generic]] = {}
+        self._enlarged: dict[Path, int] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
         """Return a file's pixels (bands, side, side) in its dtype; see `read_valid`."""
@@ -50,13 +51,19 @@ class PatchFiles:
             self._pixels[path] = self.read_valid(path)[0]
         return self._pixels[path]
 
+    def enlarged(self, path: Path) -> int:
+        """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
+        if path not in self._enlarged:
+            self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(open_scene(path).shape)))
+        return self._enlarged[path]
+
     def read_valid(self, path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Return a file's pixels (bands, side, side) in its dtype, and which of them (side, side) are valid.
 
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        scene = arranged(self.spec.resolution.resampled(open_scene(path)), self.spec.learned_bands)
+        scene = arranged(self.spec.resampled(open_scene(path)), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
             raise ValueError(
@@ -145,23 +152,41 @@ def folder_spec(
     head = PatchHead(first.shape[0], negative_labels[0] if negative_labels else None)
     classes = tuple(name for name in folder.classes if name not in negative_labels)
     numbers, names = chosen.numbers, chosen.names
-    return NetSpec(head, backbone(len(numbers)), classes, numbers, dtype, resolution, band_names=names)
+    return NetSpec(
+        head,
+        backbone(len(numbers)),
+        classes,
+        numbers,
+        dtype,
+        resolution,
+        band_names=names,
+        drawing=drawing_alike(scenes),
+    )
 
 
-def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> NDArray[np.int64]:
+def folder_outputs(
+    folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str], strange: Sequence[str] = ()
+) -> NDArray[np.int64]:
     """Return the network's target output (N,) of every patch of a folder; all negative labels share the background's.
 
+    Args:
+        folder: the patches.
+        spec: the network's outputs.
+        negative_labels: folders of background patches.
+        strange: classes that the network does not know and need not: their output is -1.
+
     Raises:
-        ValueError: a class that is neither one of the model nor a negative label.
+        ValueError: a class that is neither one of the model, nor a negative label, nor strange.
     """
     first = len(spec.outputs) - len(spec.classes)
     background = {*spec.outputs[:first], *(negative_labels if first else ())}
-    unknown = [name for name in folder.classes if name not in spec.classes and name not in background]
+    unknown = [name for name in folder.classes if name not in {*spec.classes, *background, *strange}]
     if unknown:
         raise ValueError(
             f"unknown classes {unknown}; the model knows {list(spec.outputs)}; name backgrounds in data.labels.negative"
         )
     numbers = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
+    numbers = [-1 if name in strange else number for name, number in zip(folder.classes, numbers, strict=True)]
     return np.array(numbers, np.int64)[folder.label]
 
 

@@ -16,6 +16,7 @@ from detect.assembly.fields import byte_size
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.heads.grid import GridNet
 from detect.assembly.heads.patch import PatchNet
+from detect.assembly.heads.whole import WholeNet
 from detect.assembly.settings import SETTINGS, InferenceSettings
 from detect.assembly.trainer import NOT_LIGHTNINGS
 from tests.commands import call
@@ -51,7 +52,7 @@ def test_every_configuration_fills_its_settings_without_a_key_left_over(name: st
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_passes_the_gate(name: str) -> None:
     made = settings_of("train", "data.root=x", f"experiment={name}")
-    assert isinstance(made.net, GridNet | PatchNet)
+    assert isinstance(made.net, GridNet | PatchNet | WholeNet)
 
 
 def dataclasses_below(kind: Any, found: set[type]) -> set[type]:

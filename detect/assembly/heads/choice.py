@@ -6,6 +6,7 @@ from pydantic import Field
 
 from detect.assembly.heads.grid import GridBuilder, GridNet
 from detect.assembly.heads.patch import PatchBuilder, PatchNet
+from detect.assembly.heads.whole import WholeBuilder, WholeNet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
 
-NetSettings = Annotated[PatchNet | GridNet, Field(discriminator="kind")]
+NetSettings = Annotated[PatchNet | GridNet | WholeNet, Field(discriminator="kind")]
 """Settings of `net`, by its `kind`."""
 
 
@@ -65,5 +66,7 @@ def head_builder(net: NetSettings) -> HeadBuilder:
             return PatchBuilder(net)
         case GridNet():
             return GridBuilder(net)
+        case WholeNet():
+            return WholeBuilder(net)
         case _:
             assert_never(net)

@@ -79,7 +79,7 @@ class GridBuilder:
 
     def unsuited_augmentations(self, *, bare: bool) -> dict[str, str]:
         """Return the groups of `augment` that are not used, with what they are for."""
-        return dict.fromkeys(("mixup", "cutmix"), "folders of patches")
+        return dict.fromkeys(("mixup", "cutmix"), "folders of patches") | {"patterns": "net=whole"}
 
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
@@ -128,7 +128,10 @@ class GridBuilder:
         Raises:
             ValueError: always.
         """
-        raise ValueError("net=grid needs annotated images (data.annotations); bare patches go to net=patch")
+        raise ValueError(
+            "net=grid needs places in images (data.annotations); bare patches go to net=patch, and classes of whole "
+            "images to net=whole"
+        )
 
     def module(
         self,

@@ -78,7 +78,8 @@ class PatchBuilder:
 
     def unsuited_augmentations(self, *, bare: bool) -> dict[str, str]:
         """Return the groups of `augment` that are not used, with what they are for."""
-        return {"background": "scenes"} if bare else dict.fromkeys(("mixup", "cutmix"), "folders of patches")
+        unsuited = {"background": "scenes"} if bare else dict.fromkeys(("mixup", "cutmix"), "folders of patches")
+        return unsuited | {"patterns": "net=whole"}
 
     def scene_material(
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
@@ -156,6 +157,11 @@ class PatchBuilder:
         from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
 
         data = settings.data
+        if data.annotations is not None:
+            raise ValueError(
+                f"net=patch learns from folders of patches and from places in images, and {data.annotations[0]} has "
+                "classes of whole images: net=whole"
+            )
         negative = data.labels.negative
         draw = FolderDraw(negative, data.split.val_fraction, data.sampling.balance, settings.augment.superimpose.p)
         resolution = Resolution(data.scale, data.gsd)

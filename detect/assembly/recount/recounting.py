@@ -19,6 +19,7 @@ from detect.labels.json_files import read_json_object
 from detect.nets.card import ModelCard
 from detect.nets.facts.probabilities import candidate_floor
 from detect.nets.header import read_card
+from detect.reporting.lots.lot_folder import clear_lots
 from detect.reporting.output.ground_survey import GroundSurvey
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.layout import OVERLAYS, PredictionPaths
@@ -65,6 +66,7 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
         redraw_overlays(sink, card)
     facts = own.run if back else told_again(own.run, dict(zip(card.classes, thresholds.tolist(), strict=True)))
     _drop_scores(sink.paths)
+    clear_lots(folder)
     page = sink.finish(facts, settings.embed_limit)
     counted = total_text([record.detections.counts() for record in sink.found.values()])
     logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))

@@ -64,5 +64,5 @@ def _overlay(sink: RecountedFolder, card: ModelCard, name: str, record: Record) 
 
 def _as_read(card: ModelCard, path: Path) -> Scene:
     """Return an image as the network reads it: its bands, its resolution, and what stands for pixels without data."""
-    scene = card.resolution.resampled(arranged(open_scene(path), card.learned_bands))
+    scene = card.resampled(arranged(open_scene(path), card.learned_bands))
     return replace(scene, fill=tuple(zip(card.bands, card.offset, strict=False)))

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from detect.assembly.material import TrainingMaterial
 from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
+from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
 from detect.evaluation.classification import classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged
@@ -24,6 +25,7 @@ from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import ModelCard
 from detect.nets.facts.window_looks import WindowLooks
+from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import Net, save_model
 from detect.reporting.pictures.confusions import draw_confusion, draw_worst
 from detect.reporting.pictures.curves import RELIABILITY, draw_curves, draw_reliability
@@ -43,7 +45,9 @@ def check_test_images(settings: TrainSettings, labels: Annotations | PatchFolder
     Raises:
         ValueError: there are none.
     """
-    there = "test" in labels.split if isinstance(labels, PatchFolder) else bool(material.sides["test"])
+    there = bool(material.sides["test"])
+    if isinstance(labels, PatchFolder) and material.whole_sides is None:
+        there = "test" in labels.split
     if settings.trainer.test and not there:
         raise ValueError(
             "trainer.test=true needs images for the test: data.split.test, data.split.fold, a split column or folder"
@@ -70,7 +74,15 @@ def finish(
         paths: the output folder.
         started: when the run began, of the monotonic clock.
     """
-    if judged is None:
+    if isinstance(net, WholeClassifier):
+        known = sure(settings, net, material)
+        scores = scores_of_patches(*known.classified, material.spec, known.threshold) | known.record
+        material = replace(material, samples=material.samples.with_notes(None, known.notes, ()))
+        if known.classified.truth.ndim == 1:
+            draw_worst(paths.validation / "worst.jpg", material.samples.val, *known.classified, material.spec.outputs)
+        choice = Choice(known.threshold, WHOLE_SEPARATION, {}, {})
+        card = _card(settings, material, net, halo, None, choice, scores)
+    elif judged is None:
         scores = _scored_patches(settings, net, material, paths)
         card = _card(settings, material, net, halo, None, UNCHOSEN, scores)
     else:
@@ -88,7 +100,8 @@ def finish(
         draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, judged.criterion)
         scores = scores_of(judged, material.scenes.split.chosen_on)
         card = _card(settings, material, net, halo, measured, choice, scores)
-    draw_confusion(scores["confusion"], paths.validation / "confusion.png")
+    if "confusion" in scores:
+        draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     draw_reliability(scores["reliability"], paths.validation / RELIABILITY)
     save_model(paths.model, net, card)
     how = {} if material.radius is None else {"radius_from": material.radius.how}

@@ -14,7 +14,7 @@ from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.learning.overfit import Losses, learned, one_batch
+from detect.learning.trials.overfit import Losses, learned, one_batch
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ def _without_regularisation(settings: TrainSettings) -> TrainSettings:
         replace(given.exchange, p=0.0),
         replace(given.superimpose, p=0.0),
         replace(given.background, p=0.0),
+        replace(given.patterns, superpose=0.0, drop=0.0, add=0.0),
         replace(given.mixup, p=0.0),
         replace(given.cutmix, p=0.0),
     )

@@ -13,7 +13,7 @@ from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.learning.rates import BesideOutput, RateCurve, find_rates
+from detect.learning.trials.rates import BesideOutput, RateCurve, find_rates
 from detect.samples.loading import PatchData
 
 

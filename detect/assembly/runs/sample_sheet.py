@@ -51,7 +51,10 @@ def _patches(samples: PatchSet, settings: PreviewSettings, material: TrainingMat
     names: list[str] = []
     for start in range(0, settings.samples, size):
         drawn = [samples[i] for i in range(start, min(settings.samples, start + size))]
-        pixels, output = torch.stack([each[0] for each in drawn]), torch.tensor([each[1] for each in drawn])
+        pixels, output = (
+            torch.stack([each[0] for each in drawn]),
+            torch.stack([torch.as_tensor(each[1]) for each in drawn]),
+        )
         if mixer is not None:
             mixed, output = mixer(pixels.float(), output)
             pixels = mixed.round().to(pixels.dtype) if not pixels.is_floating_point() else mixed
@@ -61,7 +64,8 @@ def _patches(samples: PatchSet, settings: PreviewSettings, material: TrainingMat
 
 
 def _name(output: Tensor, outputs: tuple[str, ...]) -> str:
-    """Return a class, or the classes of a mixed patch with their shares."""
+    """Return a class, the classes of a mixed patch with their shares, or all that a whole image has."""
     if output.ndim == 0:
         return outputs[int(output)]
-    return "\n".join(f"{share:.0%} {name}" for share, name in zip(output.tolist(), outputs, strict=True) if share > 0)
+    shares = [(share, name) for share, name in zip(output.tolist(), outputs, strict=True) if share > 0]
+    return "\n".join(name if share == 1 else f"{share:.0%} {name}" for share, name in shares) or "(none)"

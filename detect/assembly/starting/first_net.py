@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
@@ -13,10 +14,12 @@ from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings import LearningSettings
 from detect.assembly.validation import set_normalisation
+from detect.evaluation.whole.sureness import GREATEST_TEMPERATURE, LEAST_TEMPERATURE
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
-from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
+from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import Net, build_pretrained, load_model
 
 logger = logging.getLogger(__name__)
@@ -41,8 +44,22 @@ def first_net(settings: LearningSettings, material: TrainingMaterial, dropout: f
     old, card = load_model(settings.init)
     check_fits(card, material.spec, settings.init)
     carry_over(net, material.spec, old, card)
+    if isinstance(net, WholeClassifier):
+        net.divide_logits(1 / known_temperature(card))
     _tell(settings.init, card, material.spec)
     return net
+
+
+def known_temperature(card: ModelCard) -> float:
+    """Return the temperature by which a model's logits were divided after its training; 1 where it is not recorded.
+
+    A training goes on from the logits that the one before had: divided ones may be so sure that nothing is learned.
+    """
+    validation = card.training.get("validation")
+    told = validation.get("temperature") if isinstance(validation, Mapping) else None
+    if not isinstance(told, float) or not LEAST_TEMPERATURE <= told <= GREATEST_TEMPERATURE:
+        return 1.0
+    return told
 
 
 def check_fits(card: ModelCard, spec: NetSpec, path: Path) -> None:
@@ -95,6 +112,9 @@ def _form(spec: NetSpec) -> dict[str, Any]:
         case GridHead():
             own = {"net.deepest": head.deepest, "net.width": head.width, "net.slots": head.slots}
             return {**form, **own, "net.object_size": head.object_size}
+        case WholeHead():
+            background = head.background is not None
+            return {**form, "net.side": head.side, "net.labels": head.labels, "a background": background}
         case _:
             assert_never(head)
 
@@ -128,7 +148,7 @@ def _copy_rows(to: Tensor, of: Tensor, pairs: list[tuple[int, int]]) -> None:
 def _rows(spec: NetSpec, card: ModelCard) -> list[tuple[int, int]]:
     """Return the rows of the outputs that two networks both have: in the new one, and in the old one."""
     match spec.head:
-        case PatchHead():
+        case PatchHead() | WholeHead():
             first, new, old = 0, spec.classes, card.classes
             if spec.head.background is not None:
                 first = 1

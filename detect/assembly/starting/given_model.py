@@ -85,7 +85,7 @@ def _card(path: Path) -> "ModelCard | None":
 
 def _brought(card: Any) -> Iterator[tuple[str, Any]]:
     """Yield the settings of a model, by their full names, and the schedule."""
-    from detect.nets.heads.specs import GridHead, Head, PatchHead
+    from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
 
     head: Head = card.head
     yield "net", head.name
@@ -97,6 +97,8 @@ def _brought(card: Any) -> Iterator[tuple[str, Any]]:
         case PatchHead():
             yield "net.stages", card.backbone.stages
             yield "net.patch_size", head.patch_size
+        case WholeHead():
+            yield from (("net.stages", card.backbone.stages), ("net.side", head.side), ("net.labels", head.labels))
         case GridHead():
             yield from (("net.deepest", head.deepest), ("net.width", head.width), ("net.slots", head.slots))
             if head.object_size is not None:

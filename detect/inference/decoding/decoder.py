@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
+from detect.inference.decoding.whole import WholeDecoder
 from detect.labels.detections import Detections
 from detect.nets.card import NetSpec
-from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 
 class Decoder(Protocol):
@@ -36,6 +37,9 @@ class Decoder(Protocol):
     ) -> Detections:
         """Find the objects; `separation` is a radius in pixels, or for boxes an IoU."""
 
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return how sure it is that a scene is of some class that it knows, in [0, 1]; None where that is not told."""
+
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Map the channels of a mirrored tile's output (B, K, h, w) back to the tile's orientation."""
 
@@ -50,5 +54,7 @@ def decoder_of(spec: NetSpec) -> Decoder:
             return PatchDecoder(spec)
         case GridHead():
             return GridDecoder(spec, spec.head)
+        case WholeHead():
+            return WholeDecoder(spec, spec.head)
         case _:
             assert_never(spec.head)

@@ -223,6 +223,10 @@ class GridDecoder:
             logits, self.head, self.classes, geometry, separation=separation, threshold=threshold, rows=rows
         )
 
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return None: of scenes in which places are found, that is not told."""
+        return None
+
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Map offsets and sizes back; see `turned_channels`."""
         return turned_channels(maps, self.head.slots, turn)

@@ -151,6 +151,10 @@ class PatchDecoder:
         """Find points; see `decode_patches`."""
         return decode_patches(logits, self.classes, geometry, radius=separation, threshold=threshold, rows=rows)
 
+    def sureness(self, logits: NDArray[np.float32], geometry: CellGeometry) -> float | None:
+        """Return None: of scenes in which places are found, that is not told."""
+        return None
+
     def turned_back(self, maps: NDArray[np.float32], turn: Turn) -> NDArray[np.float32]:
         """Return the maps as they are: logits of classes have no direction."""
         return maps

@@ -1,4 +1,4 @@
-"""Folders of labelled patches: one sub-folder a class, at the root or in a folder for each side of the split."""
+"""Folders of labelled patches, or of whole images: a sub-folder a class, at the root or in one for each side."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.finding.endings import SUFFIXES, is_hidden
+from detect.imagery.finding.endings import SUFFIXES, has_image_ending, is_hidden
 from detect.labels.annotations import AnnotationError
 from detect.labels.formats.csv_table import SPLITS
 
@@ -24,12 +24,18 @@ class PatchFolder:
         label: (N,) int64, positions in `classes`.
         classes: the class names, sorted.
         split: `train`, `val` or `test` of each patch, None where there are no folders for the sides.
+        names: of each patch, its path below the folder.
+        group: of each patch, which belong together and stay on one side (a lot); () where none has one.
+        present: (N, C) bool, the classes of each image where one has several or none; None where each has one.
     """
 
     paths: tuple[Path, ...]
     label: NDArray[np.int64]
     classes: tuple[str, ...]
     split: tuple[str | None, ...]
+    names: tuple[str, ...] = ()
+    group: tuple[str | None, ...] = ()
+    present: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -38,7 +44,10 @@ class PatchFolder:
         """Return the patches of one side of the split, with the same classes."""
         rows = [row for row, each in enumerate(self.split) if each == split]
         paths = tuple(self.paths[row] for row in rows)
-        return PatchFolder(paths, self.label[rows], self.classes, (split,) * len(rows))
+        names = tuple(self.names[row] for row in rows) if self.names else ()
+        group = tuple(self.group[row] for row in rows) if self.group else ()
+        present = None if self.present is None else self.present[rows]
+        return PatchFolder(paths, self.label[rows], self.classes, (split,) * len(rows), names, group, present)
 
 
 def read_patch_folder(root: Path) -> PatchFolder:
@@ -68,7 +77,8 @@ def read_patch_folder(root: Path) -> PatchFolder:
     classes = tuple(sorted({name for _, name in found}))
     rows = [(path, classes.index(name), split) for (split, name), paths in found.items() for path in paths]
     paths, labels, splits = zip(*rows, strict=True)
-    return PatchFolder(tuple(paths), np.array(labels, np.int64), classes, tuple(splits))
+    names = tuple(path.relative_to(root).as_posix() for path in paths)
+    return PatchFolder(tuple(paths), np.array(labels, np.int64), classes, tuple(splits), names)
 
 
 def _sides(root: Path) -> list[tuple[str | None, Path]]:
@@ -97,7 +107,7 @@ def _images(folder: Path) -> list[Path]:
     What has an image's ending and is no file, such as a link that leads nowhere, is an error when it is opened.
     """
     files = sorted(each for each in folder.iterdir() if not is_hidden(each.name))
-    images = [each for each in files if each.suffix.lower() in SUFFIXES and not each.is_dir()]
+    images = [each for each in files if has_image_ending(each) and not each.is_dir()]
     if not images:
         hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""
         raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")

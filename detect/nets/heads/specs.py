@@ -1,17 +1,21 @@
 """What names a head: its kind and shape, as a model's card has it; without torch."""
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 from detect.nets.bounds import (
     LARGEST_PATCH,
+    LARGEST_SIDE,
+    LEAST_SIDE,
     LEAST_SIZE,
     MOST_PIXELS,
     MOST_SLOTS,
     MOST_STRIDE,
     MOST_WIDTH,
+    ONE_OR_MANY,
     check_name,
     check_number,
+    check_one_of,
     check_whole,
 )
 
@@ -61,6 +65,10 @@ class PatchHead:
     def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
         """Return the names of the network's outputs, the background first."""
         return classes if self.background is None else (self.background, *classes)
+
+    def cell(self, stride: int) -> int:
+        """Return the resampled pixels per cell of the map, of features of a stride."""
+        return stride
 
     def alignment(self, stride: int) -> int:
         """Return the pixels on whose multiples tiles begin, so that strided layers sample as in the whole image."""
@@ -121,6 +129,10 @@ class GridHead:
         """Return the names of the classes; there is no background among them."""
         return classes
 
+    def cell(self, stride: int) -> int:
+        """Return the resampled pixels per cell of the map, of features of a stride."""
+        return stride
+
     def alignment(self, stride: int) -> int:
         """Return the pixels on whose multiples tiles begin, so that strided layers sample as in the whole image."""
         return self.deepest
@@ -130,7 +142,74 @@ class GridHead:
         return stride / 2
 
 
-Head = PatchHead | GridHead
+@dataclass(frozen=True)
+class WholeHead:
+    """A classifier of whole scenes, each resampled to a square: one cell of the map is one scene.
+
+    Attributes:
+        side: of the square in resampled pixels.
+        labels: `one` pattern a scene, or `many`: any number of them.
+        background: name of the scenes without a pattern, which is the first output; None where there are none such, and
+            of `many`, where a scene without a pattern has no label.
+
+    Raises:
+        ValueError: a side out of its bounds, other labels, a background among many, or a name that cannot be written.
+    """
+
+    name: ClassVar = "whole"
+
+    side: int
+    labels: Literal["one", "many"]
+    background: str | None
+
+    def __post_init__(self) -> None:
+        check_whole("net.side", self.side, LEAST_SIDE, LARGEST_SIDE)
+        check_one_of("net.labels", self.labels, ONE_OR_MANY)
+        if self.background is not None:
+            check_name("background", self.background)
+            if self.labels == "many":
+                raise ValueError(
+                    f"net.labels=many has no background, got {self.background!r}: leave such scenes without a label"
+                )
+
+    @property
+    def boxes(self) -> bool:
+        """Whether it finds boxes, which are whole scenes here; else points."""
+        return True
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds something in images: always, what they show as a whole."""
+        return True
+
+    @property
+    def square_separation(self) -> bool:
+        """Whether the separation of points is a square of whole cells; else a circle."""
+        return False
+
+    @property
+    def typical_size(self) -> int:
+        """Side of what it finds in resampled pixels: that of a scene."""
+        return self.side
+
+    def outputs(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the network's outputs, the background first."""
+        return classes if self.background is None else (self.background, *classes)
+
+    def cell(self, stride: int) -> int:
+        """Return the resampled pixels per cell of the map: a scene's side, whatever the features' stride."""
+        return self.side
+
+    def alignment(self, stride: int) -> int:
+        """Return the pixels on whose multiples tiles begin: a scene is never cut."""
+        return self.side
+
+    def cell_offset(self, stride: int) -> float:
+        """Return the pixel position, along both axes, of the place that cell 0 of the map describes."""
+        return self.side / 2
+
+
+Head = PatchHead | GridHead | WholeHead
 """The form of a network's outputs; every choice by it is a `match` that ends in `assert_never`."""
 
 HEADS: dict[str, type[Head]] = {head.name: head for head in get_args(Head)}

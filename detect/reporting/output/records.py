@@ -38,6 +38,8 @@ FACTS = (
     "beside",
     "expected",
     "crowded",
+    "sureness",
+    "unknown",
 )
 """What a line says of an image, beside its name and what was found."""
 
@@ -67,6 +69,8 @@ class Record:
         beside: digest of the files beside the source that say where it lies, empty without any.
         expected: number of objects by the sum of probabilities; None where scores are none.
         crowded: whether so much of it may be an object that candidates are not kept.
+        sureness: how sure the model is that it is of some class as a whole, in [0, 1]; None where that is not told.
+        unknown: whether it is as a whole of none of the classes; None where that is not told.
     """
 
     path: str
@@ -89,6 +93,8 @@ class Record:
     beside: str = ""
     expected: float | None = None
     crowded: bool = False
+    sureness: float | None = None
+    unknown: bool | None = None
 
     @property
     def surveyed_share(self) -> float | None:
@@ -184,6 +190,8 @@ def read_record_line(line: bytes) -> tuple[str, Record]:
         beside=_text(data.get("beside", "")),
         expected=_amount("an expected number", data.get("expected")),
         crowded=_flag(data.get("crowded", False)),
+        sureness=_share(data.get("sureness")),
+        unknown=None if data.get("unknown") is None else _flag(data["unknown"]),
     )
 
 

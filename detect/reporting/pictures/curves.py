@@ -9,7 +9,7 @@ from detect.imagery.files import replace_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from detect.learning.rates import RateCurve
+    from detect.learning.trials.rates import RateCurve
 
 RELIABILITY = "reliability.png"
 """The picture of how often what has a score is there, beside those of what was found."""

@@ -105,4 +105,17 @@ def cut_record(record: Record, thresholds: NDArray[np.float64]) -> Record:
         replace(part, rows=np.searchsorted(kept, part.rows[counts[part.rows]]).astype(np.int64))
         for part in record.areas
     )
-    return replace(record, detections=found[kept], areas=areas, outside=int((counts & ~inside).sum()))
+    outside = int((counts & ~inside).sum())
+    unknown = _is_unknown(record, thresholds)
+    return replace(record, detections=found[kept], areas=areas, outside=outside, unknown=unknown)
+
+
+def _is_unknown(record: Record, thresholds: NDArray[np.float64]) -> bool | None:
+    """Return whether an image as a whole is of none of the classes at other thresholds; None where that is not told.
+
+    Its likeliest class is that of the candidate; without one it is the background, for which the least threshold holds.
+    """
+    if record.sureness is None:
+        return None
+    label = record.detections.label
+    return record.sureness < (thresholds[label[0]] if len(label) else thresholds.min())

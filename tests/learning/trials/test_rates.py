@@ -7,9 +7,9 @@ import torch
 
 from detect.learning.hyperparameters import RateSpan
 from detect.learning.imbalance import ClassLoss
-from detect.learning.overfit import Losses, learned, one_batch
 from detect.learning.patch import ClassifierModule
-from detect.learning.rates import FactorAdamW, RateCurve, find_rates
+from detect.learning.trials.overfit import Losses, learned, one_batch
+from detect.learning.trials.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import build_backbone
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier

@@ -1,0 +1,146 @@
+"""Tables of whole images and their classes, `image,label`, with `split` and `group` where there are any.
+
+Several rows of an image are several classes; a row with an empty label is an image with none.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
+from detect.labels.columns import class_columns, header_of_data, known_columns
+from detect.labels.detections import Detections
+from detect.labels.dialects import DELIMITERS, head_of, read_foreign_sheet
+from detect.labels.entries import Problems
+from detect.labels.formats.csv_table import ENDINGS, SPLITS
+from detect.labels.formats.patch_folder import PatchFolder
+from detect.labels.images import ImageFolders
+from detect.labels.sheets import Sheet
+
+_log = logging.getLogger(__name__)
+
+Row = tuple[str, str, str, str, str]
+"""Place, image, label, split and group of a row of a table."""
+
+
+def is_image_classes(path: Path) -> bool:
+    """Return whether a path is a table of images and their classes: it has no column of places in the image."""
+    if path.is_dir() or path.suffix.lower() not in ENDINGS:
+        return False
+    head = head_of(path)
+    return head is not None and any(
+        class_columns([name.strip().strip('"') for name in head.split(mark)]) is not None for mark in DELIMITERS
+    )
+
+
+def read_image_classes(
+    path: Path, roots: Sequence[Path] | None, names: Mapping[str, str] | None = None, group_column: str | None = None
+) -> PatchFolder:
+    """Read whole images and their classes.
+
+    Args:
+        path: the table.
+        roots: the folders in which the images are (`ImageFolders.find`); None to take the names as they are and look
+            at no image.
+        names: new names of labels by those in the file.
+        group_column: the column that says which images belong together; None for that called `group`.
+
+    Returns:
+        The images in the file's order, classes sorted.
+
+    Raises:
+        AnnotationError: not such a table, an image that is not there, an image on two sides or in two groups, another
+            word than a side's, or no label at all; up to ten of them, each with its line.
+    """
+    sheet = read_foreign_sheet(path, known_columns, header_of_data).sheet
+    problems = Problems(path)
+    rows = list(_rows(sheet, group_column, problems))
+    folders = None if roots is None else ImageFolders(roots)
+    files: dict[str, Path] = {}
+    labels: dict[Path, list[str]] = {}
+    facts: dict[Path, tuple[str, str]] = {}
+    for place, image, label, side, group in rows:
+        try:
+            file = files[image] if image in files else Path(image) if folders is None else folders.find(image)
+        except AnnotationError as error:
+            problems.add(place, str(error))
+            continue
+        files[image] = file
+        if facts.setdefault(file, (side, group)) != (side, group):
+            problems.add(place, f"{image} has another split or group in a row before; give it one of each")
+        labels.setdefault(file, []).extend([(names or {}).get(label, label)] if label else [])
+    problems.stop()
+    classes = tuple(sorted({label for each in labels.values() for label in each}))
+    if not classes:
+        raise AnnotationError(f"{path}: no image has a label; fill in the column of labels")
+    shown = {file: image if folders is None else folders.name(file) for image, file in files.items()}
+    _log.info("%s: %d images of %d classes", path, len(labels), len(classes))
+    return _folder(labels, facts, shown, classes)
+
+
+def _folder(
+    labels: Mapping[Path, Sequence[str]],
+    facts: Mapping[Path, tuple[str, str]],
+    shown: Mapping[Path, str],
+    classes: tuple[str, ...],
+) -> PatchFolder:
+    present = np.zeros((len(labels), len(classes)), bool)
+    for row, each in enumerate(labels.values()):
+        present[row, [classes.index(label) for label in each]] = True
+    sides = tuple(SPLITS[side.lower()] if side else None for side, _ in facts.values())
+    groups = tuple(group or None for _, group in facts.values())
+    return PatchFolder(
+        tuple(labels),
+        present.argmax(axis=1).astype(np.int64),
+        classes,
+        sides,
+        tuple(shown[file] for file in labels),
+        groups if any(groups) else (),
+        None if (present.sum(axis=1) == 1).all() else present,
+    )
+
+
+def _rows(sheet: Sheet, group_column: str | None, problems: Problems) -> list[Row]:
+    """Return the rows of a table; those that cannot be used are problems."""
+    roles = class_columns(sheet.header)
+    if roles is None:
+        raise AnnotationError(
+            f"{sheet.path}: a table of whole images must have the columns image,label, and has {','.join(sheet.header)}"
+        )
+    if group_column is not None:
+        if group_column not in sheet.header:
+            raise AnnotationError(
+                f"{sheet.path}: has no column {group_column!r} (data.group_column); it has {', '.join(sheet.header)}"
+            )
+        roles["group"] = group_column
+    blank = [""] * len(sheet.rows)
+    columns = [sheet.column(roles[role]) if role in roles else blank for role in ("image", "label", "split", "group")]
+    rows = []
+    for line, image, label, side, group in zip(sheet.lines, *columns, strict=True):
+        place = f"{sheet.path} line {line}"
+        if not image:
+            problems.add(place, "image empty; fill in the row, or remove it")
+        elif side and side.lower() not in SPLITS:
+            problems.add(place, f"split must be train, val or test, or empty, got {side!r}")
+        else:
+            rows.append((place, image, label, side, group))
+    return rows
+
+
+def as_annotations(folder: PatchFolder, source: Path) -> Annotations:
+    """Return whole images as annotated ones, each class as a box that is the image, so that sides are drawn alike.
+
+    Args:
+        folder: the images and their classes; sizes are not read, and boxes are of one pixel.
+        source: the table or folder that they are from.
+    """
+    images = []
+    for row, (path, name) in enumerate(zip(folder.paths, folder.names, strict=True)):
+        found = [folder.label[row]] if folder.present is None else np.flatnonzero(folder.present[row])
+        places = np.full((len(found), 2), 0.5)
+        objects = Detections(places, np.ones(len(found)), np.array(found), folder.classes, 2 * places)
+        group = folder.group[row] if folder.group else None
+        images.append(AnnotatedImage(name, path, (1, 1), objects, np.empty((0, 2)), folder.split[row], group))
+    return Annotations(tuple(images), folder.classes, True, source)

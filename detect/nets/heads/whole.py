@@ -1,0 +1,78 @@
+"""The classifier of whole scenes: features of a square, an average over all of it, a linear layer."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from detect.nets.backbones import Backbone
+
+
+class WholeClassifier(nn.Module):
+    """Features, their mean over a whole scene, and a linear layer; on an image, one cell for each square of it.
+
+    A square is seen alone: of a map, no cell depends on another square, so that tiles of whole squares are exact
+    without a halo.
+
+    Args:
+        backbone: the features.
+        outputs: number of outputs K: the background (first, where there is one) and the patterns.
+        side: of a scene in pixels.
+        dropout: share of a scene's features dropped while training.
+
+    Raises:
+        ValueError: a side below the features' stride, or no output.
+    """
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, backbone: Backbone, outputs: int, side: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if side < backbone.stride:
+            raise ValueError(f"net.side must be net.stride={backbone.stride} or more, got {side}")
+        if outputs < 1:
+            raise ValueError(f"a classifier of scenes needs an output or more, got {outputs}")
+        self.backbone = backbone
+        self.side = self.stride = side
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(backbone.channels, outputs)
+        self.set_normalisation(backbone.offset, backbone.scale)
+
+    def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
+        """Set what is subtracted from and what divides the pixels of each band."""
+        if min(scale) <= 0:
+            raise ValueError(f"the scale of every band must be positive, got {list(scale)}")
+        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
+
+    @torch.no_grad()
+    def divide_logits(self, temperature: float) -> None:
+        """Divide the logits by a temperature, for good, so that probabilities are as sure as they are right.
+
+        The order of classes does not change (Guo et al., On Calibration of Modern Neural Networks, 2017).
+
+        Raises:
+            ValueError: it is not above 0.
+        """
+        if not temperature > 0:
+            raise ValueError(f"a temperature must be above 0, got {temperature}")
+        self.head.weight.div_(temperature)
+        self.head.bias.div_(temperature)
+
+    def classify(self, pixels: Tensor) -> Tensor:
+        """Classify scenes: raw pixels (B, bands, side, side), any real dtype, to logits (B, K)."""
+        features = self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
+        return self.head(self.dropout(features.mean(dim=(2, 3))))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map raw pixels (B, bands, H, W), H and W multiples of the side, to logits (B, K, H / side, W / side)."""
+        number, bands, height, width = pixels.shape
+        rows, cols, side = height // self.side, width // self.side, self.side
+        squares = pixels.reshape(number, bands, rows, side, cols, side).permute(0, 2, 4, 1, 3, 5)
+        logits = self.classify(squares.reshape(number * rows * cols, bands, side, side))
+        return logits.reshape(number, rows, cols, -1).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        """Return the side, by which two networks of the same layers differ."""
+        return f"side={self.side}"

@@ -1,0 +1,1 @@
+"""Whole images as samples: their sides, how they are varied, and the samples of a training run."""
