@@ -10,7 +10,7 @@ from detect.evaluation.survey.design import SurveyDesign
 from detect.evaluation.survey.intervals import greatest_sum, mean_interval, unseen_share
 
 Method = Literal["counted", "t", "exact bound", "none"]
-"""How an interval was made: every window was seen, Student's t, a bound where no error was seen, or not at all."""
+"""How an interval was made: every window was seen, Student's t, a bound where no error was seen or all draws are of one window, or not at all."""
 
 TRUST = 10
 """Draws for which the detector's count is trusted as it is, when what it is worth is learned from the draws."""
@@ -135,15 +135,16 @@ def estimate(
     total, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(draws)))
     low, high = mean_interval(values)
     wrong = np.unique(draws[true[draws] != counts[draws]])
-    if len(wrong):
-        why = _why_t(len(draws))
-        warning = _warning(values, draws, len(wrong), (high - low) / 2, raw)
-        method: Method = "t"
-    else:
-        below, above = _bound(design, len(draws), counts, np.ones_like(able) if inside is None else inside)
-        counted = known + float(counts[able].sum())
+    alone = len(wrong) > 0 and bool((draws == draws[0]).all())
+    method: Method = "t" if len(wrong) and not alone else "exact bound"
+    why = _why_t(len(draws)) if method == "t" else _why_bound(len(draws), alone)
+    if method != "t":
+        others = np.ones_like(able) if inside is None else inside.copy()
+        others[wrong] = False
+        below, above = _bound(design, len(draws), counts, others)
+        counted = known + float(counts[able].sum() + (true[wrong] - counts[wrong]).sum())
         low, high = min(low, counted - below), max(high, counted + above)
-        method, why, warning = "exact bound", _why_bound(len(draws)), None
+    warning = _warning(values, draws, len(wrong), (high - low) / 2, raw) if len(wrong) else None
     if round(total) < seen:
         more = f"by chance, fewer than the {seen} that were seen would be estimated"
         warning = more if warning is None else f"{warning}; {more}"
@@ -165,7 +166,7 @@ def _check(
 def _bound(
     design: SurveyDesign, draws: int, counts: NDArray[np.integer], inside: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Return how many objects too many, and too few, the detector may have counted where no draw had an error.
+    """Return how many objects too many, and too few, the detector may have counted in windows with unseen errors.
 
     The windows with errors have a share `unseen_share` of the probability at most. At worst, all that was counted in
     such windows is wrong, or as many again are missing there, one at least in each.
@@ -184,10 +185,11 @@ def _why_t(draws: int) -> str:
     )
 
 
-def _why_bound(draws: int) -> str:
-    """Return in words how a bound was made."""
+def _why_bound(draws: int, alone: bool) -> str:
+    """Return in words how a bound was made, where no error was seen or `alone` one window was drawn again and again."""
+    seen = f"all {draws} draws are of one window" if alone else f"no error was seen in {draws} draws"
     return (
-        f"no error was seen in {draws} draws, so that with 95 % confidence windows with errors make up less than "
+        f"{seen}, so that with 95 % confidence {'other ' if alone else ''}windows with errors make up less than "
         f"{100 * unseen_share(draws):.1f} % of the draws' probability; it assumes that such a window lacks as many "
         "objects as were counted in it at most, or one"
     )

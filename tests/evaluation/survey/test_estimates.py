@@ -81,6 +81,19 @@ def test_without_an_error_the_bound_is_exact() -> None:
     assert f"{100 * share:.1f} %" in found.why
 
 
+def test_one_window_drawn_again_and_again_tells_nothing_of_the_others() -> None:
+    """40 are in the first window and 4 are counted elsewhere. Others with errors have 9.5 % of the probability at most,
+    which the second may fill: 4 are wrong, or 4 more are there. That the draws agree makes the interval no narrower."""
+    true, counts = np.array([40, 9, 0]), np.array([34, 4, 0])
+    found = estimate(design([0.85, 0.1, 0.05], [0] * 30), marks(3, [0]), true, counts)
+    share = 1 - 0.05 ** (1 / 30)
+    assert found.method == "exact bound"
+    assert found.high == pytest.approx(40 + 4 + 4 * min(1, share / 0.1))
+    assert found.low == pytest.approx(max(40, 44 - 4 * min(1, share / 0.1)))
+    assert "all 30 draws are of one window" in found.why
+    assert "errors were seen in 1 window alone" in str(found.warning)
+
+
 def test_nothing_seen_anywhere_is_not_nothing_there() -> None:
     """100 even windows, 29 draws: 1 - 0.05^(1/29) of them may hold an object each."""
     nothing = np.zeros(100, int)
