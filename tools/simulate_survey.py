@@ -10,7 +10,8 @@ its candidates, where it kept them: `write=[tables,candidates]`), and the annota
 
 `coverage` is how often the 95 % interval holds the true total, `warned` how often a warning goes with it (`unwarned` is
 the coverage of the others), `width` half the interval's width over the true total, `rms_error_percent` and
-`bias_percent` are of the estimate, `raw_error_percent` of the detector's count, `uniform_rms_error_percent` of as many
+`bias_percent` are of the estimate, `raised_percent` the part of the bias that comes of telling no total below what was
+seen (`not_below_seen`), `raw_error_percent` of the detector's count, `uniform_rms_error_percent` of as many
 windows drawn evenly and counted without a detector. All in percent of the true total.
 """
 

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from detect.evaluation.survey.design import draw_windows, size_measure
 from detect.evaluation.survey.estimates import estimate
+from detect.evaluation.survey.fitted_parts import not_below_seen
 from detect.evaluation.survey.partition import SurveyWindows, survey_windows
 
 SIDE = 64
@@ -105,11 +106,12 @@ def make_world(case: Case, grid: tuple[int, int], seed: int) -> World:
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """What the surveys of a world gave, a value each: total, whether the truth was held, was warned of, and width.
+    """What the surveys of a world gave as they tell it, a value each.
 
     Attributes:
         true: the true total.
-        total: (R,) float64, the estimates.
+        total: (R,) float64, the estimates, none below what was seen.
+        raised: (R,) float64, what of that was added for it.
         held: (R,) whether the interval holds the true total.
         warned: (R,) whether a warning goes with it.
         half: (R,) float64, half of the interval's width.
@@ -118,6 +120,7 @@ class Simulated:
 
     true: int
     total: NDArray[np.float64]
+    raised: NDArray[np.float64]
     held: NDArray[np.bool_]
     warned: NDArray[np.bool_]
     half: NDArray[np.float64]
@@ -142,19 +145,21 @@ def simulate(
         wanted: distinct windows to review.
         seeds: one for each survey.
     """
-    found, areas = [], []
+    found, raised, areas = [], [], []
     for seed in seeds:
         design = draw_windows(probability, wanted, seed)
         reviewed = np.zeros(len(windows), bool)
         reviewed[design.distinct] = True
-        found.append(estimate(design, reviewed, np.where(reviewed, true, 0), counts))
+        unbiased = estimate(design, reviewed, np.where(reviewed, true, 0), counts)
+        found.append(not_below_seen(unbiased))
+        raised.append(found[-1].total - unbiased.total)
         areas.append(windows.pixels[reviewed].sum() / windows.pixels.sum())
     total, low = np.array([each.total for each in found]), np.array([each.low for each in found])
     high = np.array([np.inf if each.high is None else each.high for each in found])
     known = int(true.sum())
     held = (low <= known + 1e-9) & (known - 1e-9 <= high)
     warned = np.array([each.warning is not None or each.method == "exact bound" for each in found])
-    return Simulated(known, total, held, warned, (high - low) / 2, float(np.mean(areas)))
+    return Simulated(known, total, np.array(raised), held, warned, (high - low) / 2, float(np.mean(areas)))
 
 
 def summarise(parts: Sequence[Simulated]) -> dict[str, float | None]:
@@ -162,6 +167,7 @@ def summarise(parts: Sequence[Simulated]) -> dict[str, float | None]:
     held, warned = np.concatenate([each.held for each in parts]), np.concatenate([each.warned for each in parts])
     some = [each for each in parts if each.true]
     off = np.concatenate([each.total / each.true - 1 for each in some]) if some else None
+    raised = np.concatenate([each.raised / each.true for each in some]) if some else None
     return {
         "coverage": float(held.mean()),
         "warned": float(warned.mean()),
@@ -169,4 +175,5 @@ def summarise(parts: Sequence[Simulated]) -> dict[str, float | None]:
         "width": float(np.mean([each.half.mean() / each.true for each in some])) if some else None,
         "rms_error_percent": None if off is None else 100 * float(np.sqrt((off**2).mean())),
         "bias_percent": None if off is None else 100 * float(off.mean()),
+        "raised_percent": None if raised is None else 100 * float(raised.mean()),
     }

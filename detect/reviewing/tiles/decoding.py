@@ -8,7 +8,7 @@ import numpy as np
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene, SceneError
-from detect.imagery.scratch import NoRoomError, scratch_array
+from detect.imagery.scratch import scratch_array
 from detect.reviewing.tiles.decoded_copy import DecodedCopy
 from detect.reviewing.tiles.pyramid import TILE_PX
 
@@ -78,14 +78,15 @@ def room_for_copy(scene: Scene, folder: Path | None) -> DecodedCopy | None:
         folder: for the file; None takes the system's.
 
     Returns:
-        The copy, without pixels yet; None where there is no room, and the image can be read without, slowly.
+        The copy, without pixels yet; None where there is no room or the folder cannot be written to, and the image can
+        be read without, slowly.
 
     Raises:
-        SceneError: there is no room, and it cannot.
+        SceneError: it cannot.
     """
     try:
         made = scratch_array((*scene.shape, 3), np.uint8, folder, "its decoded copy")
-    except NoRoomError as error:
+    except OSError as error:
         why = str(error).partition(";")[0]
         if not scene.windowed:
             raise SceneError(f"{scene.path}: {why}; make room, or give memory=... that holds it decoded") from error

@@ -208,18 +208,27 @@ def test_small_images_of_strips_are_held_in_memory(tmp_path):
     tiles.close()
 
 
-def test_without_room_for_a_copy_strips_are_read_slowly_and_a_jpeg_is_refused(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (NoRoomError(28, "no room in /tmp: the copy needs 9 MiB, 1 MiB are free; make room"), "no room"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+    ],
+)
+def test_without_a_copy_strips_are_read_slowly_and_a_jpeg_is_refused(tmp_path, monkeypatch, caplog, error, why):
+    """The disk is full, or the predictions folder is one that may only be read."""
+
     def full(shape, dtype, folder, what):
-        raise NoRoomError(28, f"no room in {folder}: {what} needs 9 MiB, 1 MiB are free; make room")
+        raise error
 
     monkeypatch.setattr("detect.reviewing.tiles.decoding.SMALL_BYTES", 0)
     monkeypatch.setattr("detect.reviewing.tiles.decoding.scratch_array", full)
     pixels = ramp(300, 5000)
     tiles = SceneTiles(strips_tiff(tmp_path / "a.tif", pixels), MEMORY)
-    assert tiles.tile(13, 0, 0).final and "no room" in caplog.text and "slow" in caplog.text
+    assert tiles.tile(13, 0, 0).final and why in caplog.text and "slow" in caplog.text
     tiles.close()
     Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.jpg")
-    with pytest.raises(SceneError, match=r"no room .*make room, or give memory="):
+    with pytest.raises(SceneError, match=rf"{why}.*make room, or give memory="):
         SceneTiles(tmp_path / "a.jpg", 1 << 20)
 
 
