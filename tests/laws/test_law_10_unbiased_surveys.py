@@ -51,11 +51,13 @@ def surveys(name: str, wanted: int) -> dict[str, float | None]:
 @pytest.mark.parametrize("name", [name for name in CASES if name not in UNSURE])
 def test_law_10_intervals_cover_and_nothing_is_biased(name: str) -> None:
     """The mean of 360 estimates is within four of its standard errors of the truth, and what they cover within one of
-    its own of 92 to 98 %: sqrt(0.92 x 0.08 / 360) = 0.014, sqrt(0.98 x 0.02 / 360) = 0.007."""
+    its own of 92 to 98 %: sqrt(0.92 x 0.08 / 360) = 0.014, sqrt(0.98 x 0.02 / 360) = 0.007. They are told as
+    survey.json has them, none below what was seen, which lifts their mean by a thousandth of the total at most."""
     found = surveys(name, 40)
     rms, bias, coverage = found["rms_error_percent"], found["bias_percent"], found["coverage"]
     assert rms is not None and bias is not None and coverage is not None
     assert abs(bias) < 4 * rms / np.sqrt(WORLDS * REPEATS)
+    assert 0 <= (found["raised_percent"] or 0) < 0.1
     assert 0.92 - 0.014 <= coverage <= 0.98 + 0.007
 
 

@@ -11,7 +11,10 @@ from detect.evaluation.survey.estimates import Estimate
 def not_below_seen(whole: Estimate) -> Estimate:
     """Return the estimate of all objects, or what was seen where by chance fewer would be estimated.
 
-    As there are no fewer, that brings it closer to the truth in every such survey.
+    As there are no fewer, that brings it closer to the truth in every such survey, and lifts the mean over surveys, which
+    was the true total, a little above it. By how much, `tools/simulate_survey.py` tells (`raised_percent`): in its cases
+    of 10 reviewed windows or more less than 0.5 % where those are up to a third of all, up to 1.2 % where they are more
+    than half and objects stand in few of them, and 4 or 5 % of a total of some four objects, which a warning goes with.
     """
     return replace(whole, total=max(whole.total, float(whole.seen))) if np.isfinite(whole.total) else whole
 
@@ -22,7 +25,9 @@ def fitted_parts(parts: Mapping[str, Estimate], counted: Collection[str] = ()) -
     Each by itself is unbiased, so that by chance a small part is often estimated at less than was seen in it, or at
     less than nothing. Such a part gets what was seen, one that was reviewed whole what was counted in it, and what the
     others have beyond what was seen in them changes in proportion (raking to a known total; Deming and Stephan 1940),
-    or evenly where they have nothing. Where all together would have less than was seen, each has that.
+    or evenly where they have nothing. Where all together would have less than was seen, each has that. On average over
+    surveys small parts are then too high, at the cost of the large ones: an image without an object gets a part of one.
+    Only their sum is as near to unbiased as `not_below_seen`.
 
     Args:
         parts: of a total, by name.

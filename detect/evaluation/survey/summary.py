@@ -64,7 +64,7 @@ class SurveyEstimates:
     """What a reviewed survey tells.
 
     Attributes:
-        whole: of all objects; not below what was seen, as no other is.
+        whole: of all objects; not below what was seen, as no other is (`not_below_seen`, which says what that does).
         classes: of each class, by its name; the totals add up to that of all (`fitted_parts`).
         images: of each scene, by its name; likewise.
         groups: of each group of scenes or polygon that was asked for.

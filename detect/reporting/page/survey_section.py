@@ -22,7 +22,8 @@ KINDS = (("per_class", "Class"), ("per_group", "Group"), ("per_polygon", "Polygo
 
 PARTS = (
     "Classes, images and their groups add up to the total, and no part is estimated at less than a person saw in it: "
-    "what the others have beyond that is fitted."
+    "what the others have beyond that is fitted. So parts of few objects are estimated too high on average, and large "
+    "ones too low; a total of few objects is a little too high."
 )
 """What the page says of the tables of parts."""
 
