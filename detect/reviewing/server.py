@@ -106,6 +106,10 @@ class ReviewServer:
         """Return what is reviewed: classes, images, drawn windows, and the estimate."""
         with self._turn:
             session = self.session
+            try:
+                estimate = session.estimate()
+            except (ValueError, OSError) as error:
+                return _said(str(error), 409)
             numbers = {name: number for number, name in enumerate(self._names)}
             colours = class_colours(session.classes)
             images = [
@@ -128,7 +132,7 @@ class ReviewServer:
                 "threshold": session.threshold,
                 "images": images,
                 "windows": windows,
-                "estimate": session.estimate(),
+                "estimate": estimate,
                 "tile": TILE_PX,
                 "saves_threshold": self.count_anew is not None,
             }

@@ -17,6 +17,15 @@ def test_the_session_is_plain_data(client):
     assert data["threshold"] == 0.5 and data["estimate"]["count"] == 3
 
 
+def test_why_nothing_can_be_estimated_is_said(client, session, monkeypatch):
+    def other():
+        raise FileExistsError("survey/ was drawn of other detections than there are now")
+
+    monkeypatch.setattr(session, "estimate", other)
+    answer = client.get("/secret/api/session")
+    assert answer.status_code == 409 and "drawn of other detections" in answer.json()["error"]
+
+
 def test_objects_are_rows(client):
     rows = client.get("/secret/api/images/0").json()["objects"]
     assert rows[1] == [f"d:200.000:150.000:{CLASSES[1]}", 200.0, 150.0, None, None, 1, 0.15, "candidate"]

@@ -15,6 +15,7 @@ from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.labels.corrections import corrections_bytes
 from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
+from detect.reporting.survey.person_columns import read_survey
 from detect.reviewing.acts_file import REVIEW
 from detect.reviewing.listening import listen, serve
 from detect.reviewing.opening import Opener, opener
@@ -29,7 +30,7 @@ def review(settings: ReviewSettings) -> None:
     """Show the page of a predictions folder until the process is told to stop, then write what was corrected.
 
     Raises:
-        FileExistsError: a person changed a file that is written anew.
+        FileExistsError: a person changed a file that is written anew, or the survey is of other detections than there are.
         FileNotFoundError: there is no such folder, or no run in it.
         OSError: the port is in use.
         ValueError: a file in the folder is damaged.
@@ -40,7 +41,8 @@ def review(settings: ReviewSettings) -> None:
         raise ValueError(f"predictions={folder}: the run counted no image, so there is nothing to look at")
     files = [(image.path, _thumbnail(folder, image.name)) for image in session.images]
     opened = OpenImages(files, settings.memory, PredictionPaths(folder).state)
-    before = session.corrections
+    before, told = corrections_bytes(session.corrections), session.estimate()
+    left = told is not None and told != read_survey(folder)  # of a review that was killed
     with (
         closing(listen(settings.port)) as port,
         closing(opened),
@@ -53,7 +55,7 @@ def review(settings: ReviewSettings) -> None:
         with suppress(KeyboardInterrupt):
             serve(server.app(), port, lambda address: _tell(address, browser if settings.browser else None))
     counted_anew = server.session is not session
-    if counted_anew or corrections_bytes(server.session.corrections) != corrections_bytes(before):
+    if left or counted_anew or corrections_bytes(server.session.corrections) != before:
         write_corrected(folder)
 
 

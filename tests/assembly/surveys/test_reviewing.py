@@ -95,6 +95,29 @@ def test_a_killed_server_loses_no_act_and_the_next_one_goes_on(drawn):
     assert [each["n"] for each in acts_of(drawn)] == [*range(1, len(windows) + 2)]
 
 
+def test_what_a_killed_review_left_is_told_when_the_next_one_ends(drawn):
+    """Both windows were reviewed before the kill; the second review is opened and closed."""
+    started = Started(drawn)
+    windows, images = (started.get("api/session")[key] for key in ("windows", "images"))
+    for each in windows:
+        started.act(act="done", image=images[each["image"]]["name"], window=each["window"])
+    started.end(signal.SIGKILL)
+    assert json.loads((drawn / "survey.json").read_text())["windows_reviewed"] == 0
+    assert Started(drawn).end(signal.SIGINT) == 0
+    survey = json.loads((drawn / "survey.json").read_text())
+    assert survey["windows_reviewed"] == len(windows) and survey["windows_left"] == 0
+    assert "corrected" in (drawn / "counts.csv").read_text()
+
+
+def test_a_survey_of_other_detections_is_refused_before_anyone_reviews_it(drawn):
+    """One candidate is gone, as where the images were counted again."""
+    path = next((drawn / "candidates").rglob("one.png.csv"))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], *lines[2:]]))
+    done = call("review", f"predictions={drawn}", "browser=false")
+    assert done.code == 2 and "drawn of other detections" in done.log and "move the folder survey/ away" in done.log
+
+
 def test_a_port_in_use_and_a_folder_without_a_run_are_plain_errors(drawn, tmp_path):
     import socket
 
