@@ -56,7 +56,8 @@ class ReviewSession:
         self._waits = False
         self._read_on()
         if self._acts.next_number > 1:
-            self._file.write(self.corrections)
+            with self._acts.locked():  # else acts of another page, kept meanwhile, would be missing
+                self._file.write(self.corrections)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -120,13 +121,18 @@ class ReviewSession:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write `corrections.csv` once for all acts within, at their end; each act is kept at once all the same."""
+        """Write `corrections.csv` once for all acts within, at their end; each act is kept at once all the same.
+
+        Raises:
+            OSError: another process holds the file of acts for too long.
+        """
         self._waits = True
         try:
             yield
         finally:
             self._waits = False
-            self._file.keep(self.corrections)
+            with self._acts.locked():
+                self._file.keep(self.corrections)
 
     def objects(self, image: str) -> list[ReviewObject]:
         """Return the objects of an image: found, candidates below the threshold, and what a person said.

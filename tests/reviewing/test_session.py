@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from detect.labels.corrections import read_corrections
+from detect.reviewing.corrections_file import CorrectionsFile
 from detect.reviewing.session import ReviewSession
 from tests.reviewing.small_run import COW, FAINT, SHEEP, A, B, small_run
 
@@ -401,3 +403,23 @@ def test_acts_together_are_kept_at_once_and_the_corrections_written_once(
     with session.together():
         act(session, "reopen", B, window=WINDOW)
     assert "could not be written: no space" in session.stale
+
+
+def test_corrections_are_written_while_no_other_page_can_act(folder, monkeypatch):
+    """Else what another page did between reading the acts and writing the file would be missing from it."""
+    free = []
+
+    def write(file, corrections):
+        try:
+            with FileLock(folder / "review/lock", timeout=0):
+                free.append(True)
+        except Timeout:
+            free.append(False)
+
+    session = ReviewSession(folder)
+    monkeypatch.setattr(CorrectionsFile, "write", write)
+    with session.together():
+        act(session, "done", window=WINDOW, objects=[])
+    act(session, "done", window=[0, 50, 40, 50], objects=[])
+    ReviewSession(folder)
+    assert free == [False, False, False]
