@@ -133,6 +133,7 @@ class ReviewServer:
                 "images": images,
                 "windows": windows,
                 "estimate": estimate,
+                "newest": session.newest,
                 "tile": TILE_PX,
                 "saves_threshold": self.count_anew is not None,
             }

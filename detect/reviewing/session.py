@@ -86,6 +86,12 @@ class ReviewSession:
         return self._last_kept
 
     @property
+    def newest(self) -> int:
+        """The number of the last act of all, whoever did it; 0 before the first."""
+        self._read_on()
+        return self._acts.next_number - 1
+
+    @property
     def images(self) -> list[ReviewedImage]:
         """The images of the run, in the order of its tables."""
         self._read_on()

@@ -246,6 +246,25 @@ def test_undo_leaves_alone_what_another_page_did_and_says_so(page, folder):
     page.browser.errors.clear()  # the browser's own words of the answer 400
 
 
+def test_undo_ends_at_what_another_page_did_since_this_one_was_loaded(page, folder):
+    """The other page adds first, this one rejects, and undo is pressed twice; loaded anew, it takes the other's back."""
+    other = ReviewSession(folder)
+    other.act({"act": "add", "image": ONE, "x": 410, "y": 20, "label": CLASSES[0]})
+    page.browser.key("j")
+    page.browser.key("x")
+    assert page.acted(2)["act"] == "reject"
+    page.browser.key("z")
+    assert page.acted(3)["of"] == 2
+    page.browser.key("z")
+    page.shows("trouble", "done on another page")
+    assert len(acts_of(folder)) == 3
+    page.browser.open(page.address)
+    page.shows("place", "Window 1 of 3")
+    page.settle()
+    page.browser.key("z")
+    assert page.acted(4)["of"] == 1
+
+
 def test_the_threshold_changes_what_is_counted_and_drawn_and_is_kept(page):
     """By scores 0.05 to 0.75: three of seven at 0.5, five at 0.25 and more, one at 0.7; a candidate is then a find."""
     slide = "(() => { threshold.value = '%s'; threshold.dispatchEvent(new Event('input')); })()"

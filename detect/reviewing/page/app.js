@@ -50,7 +50,7 @@ function inTurn(action) {
 async function readSession() {
   const first = !review.session.images.length;
   review.session = await get("api/session");
-  if (first) review.threshold = review.session.threshold;
+  if (first) Object.assign(review, { threshold: review.session.threshold, begun: review.session.newest });
   panels.build();
 }
 
@@ -201,6 +201,7 @@ const acts = {
     inTurn(async () => {
       const { image, task, number } = history.at(-1) ?? { ...review, number: review.last };
       if (number === null) return acts.say("Nothing was done in this photograph that could be undone.");
+      if (!history.length && number > review.begun) throw new Error("Nothing is undone: what was done here last was done on another page; undo it there, or load this page anew to undo it here.");
       review.stale = (await post("api/acts", { act: "undo", image: review.session.images[image].name, of: number })).trouble;
       history.pop();
       await readSession();

@@ -14,6 +14,7 @@ export class Review {
     this.objects = [];
     this.reviewed = []; // windows of the photograph that a person has finished: [row, col, height, width]
     this.last = null; // number of the photograph's last act as it was read, null where nothing was done in it
+    this.begun = 0; // number of the last act of all when the page was loaded: later ones of other pages are not undone here
     this.changed = ""; // what has become of the photograph's file since it was counted
     this.hidden = new Set(); // numbers of classes that are switched off
     this.label = 0; // the class of what is added
