@@ -75,7 +75,7 @@ class WrittenFiles:
     def is_changed(self, name: str) -> bool:
         """Return whether a file is there that a run wrote, and a person changed."""
         recorded, path = self._recorded(forgive=True), self.folder / name
-        return name in recorded and path.is_file() and _digest(path) not in recorded[name]
+        return name in recorded and path.is_file() and not self._as_written(name, recorded, forgive=True)
 
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Write files, each whole or not at all; their hashes are recorded first, together.

@@ -157,6 +157,25 @@ def test_what_processes_write_at_once_is_all_recorded(tmp_path: Path) -> None:
     WrittenFiles(tmp_path).check(["corrections.csv", "survey.json"], adopt=False)
 
 
+def test_a_file_that_is_written_while_it_is_looked_at_was_not_changed_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A review writes between the reading of the record and that of the file."""
+    ours, theirs = WrittenFiles(tmp_path), WrittenFiles(tmp_path)
+    theirs.write({"corrections.csv": b"1"})
+    digest = written._digest
+
+    def meanwhile(path: Path) -> str:
+        monkeypatch.setattr(written, "_digest", digest)
+        theirs.write({"corrections.csv": b"2"})
+        return digest(path)
+
+    monkeypatch.setattr(written, "_digest", meanwhile)
+    assert not ours.is_changed("corrections.csv")
+    (tmp_path / "corrections.csv").write_bytes(b"3")
+    assert ours.is_changed("corrections.csv")
+
+
 def test_who_waits_too_long_for_another_process_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(written, "WAIT_S", 0.05)
     files = WrittenFiles(tmp_path)
