@@ -247,7 +247,7 @@ def test_undo_leaves_alone_what_another_page_did_and_says_so(page, folder):
 
 
 def test_undo_ends_at_what_another_page_did_since_this_one_was_loaded(page, folder):
-    """The other page adds first, this one rejects, and undo is pressed twice; loaded anew, it takes the other's back."""
+    """The other page adds first, this one rejects, and undo is pressed twice; loaded anew, it undoes the other."""
     other = ReviewSession(folder)
     other.act({"act": "add", "image": ONE, "x": 410, "y": 20, "label": CLASSES[0]})
     page.browser.key("j")

@@ -30,7 +30,7 @@ def review(settings: ReviewSettings) -> None:
     """Show the page of a predictions folder until the process is told to stop, then write what was corrected.
 
     Raises:
-        FileExistsError: a person changed a file that is written anew, or the survey is of other detections than there are.
+        FileExistsError: a person changed a file that is written anew, or the survey is of other detections.
         FileNotFoundError: there is no such folder, or no run in it.
         OSError: the port is in use.
         ValueError: a file in the folder is damaged.

@@ -10,7 +10,8 @@ from detect.evaluation.survey.design import SurveyDesign
 from detect.evaluation.survey.intervals import greatest_sum, mean_interval, unseen_share
 
 Method = Literal["counted", "t", "exact bound", "none"]
-"""How an interval was made: every window was seen, Student's t, a bound where no error was seen or all draws are of one window, or not at all."""
+"""How an interval was made: every window was seen, Student's t, a bound where no error was seen or all draws are of one
+window, or not at all."""
 
 TRUST = 10
 """Draws for which the detector's count is trusted as it is, when what it is worth is learned from the draws."""

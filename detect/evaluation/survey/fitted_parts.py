@@ -11,10 +11,11 @@ from detect.evaluation.survey.estimates import Estimate
 def not_below_seen(whole: Estimate) -> Estimate:
     """Return the estimate of all objects, or what was seen where by chance fewer would be estimated.
 
-    As there are no fewer, that brings it closer to the truth in every such survey, and lifts the mean over surveys, which
-    was the true total, a little above it. By how much, `tools/simulate_survey.py` tells (`raised_percent`): in its cases
-    of 10 reviewed windows or more less than 0.5 % where those are up to a third of all, up to 1.2 % where they are more
-    than half and objects stand in few of them, and 4 or 5 % of a total of some four objects, which a warning goes with.
+    As there are no fewer, that brings it closer to the truth in every such survey, and lifts the mean over surveys,
+    which was the true total, a little above it. By how much, `tools/simulate_survey.py` tells (`raised_percent`): in
+    its cases of 10 reviewed windows or more less than 0.5 % where those are up to a third of all, up to 1.2 % where
+    they are more than half and objects stand in few of them, and 4 or 5 % of a total of some four objects, which a
+    warning goes with.
     """
     return replace(whole, total=max(whole.total, float(whole.seen))) if np.isfinite(whole.total) else whole
 
