@@ -12,9 +12,13 @@ logger = logging.getLogger("detect.convert")
 
 
 def run(settings: "ConvertSettings") -> int:
-    """Write annotations or detections in another format, and what they hold; see `conf/convert.yaml`."""
-    from detect.assembly.runs.converting import check_outputs, convert, read_source, write_views
+    """Write annotations, detections or defects of wafers in another format; see `conf/convert.yaml`."""
+    from detect.assembly.conversion.converting import check_outputs, convert, read_source, write_views
+    from detect.assembly.conversion.wafer_lists import convert_wafers, is_wafer_list
 
+    if is_wafer_list(settings):
+        convert_wafers(settings)
+        return DONE
     check_outputs(settings)
     labels = read_source(settings)
     if settings.target is not None:

@@ -157,6 +157,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
     from omegaconf.errors import OmegaConfBaseException
 
     from detect.assembly.commandline.net_choice import log_net
+    from detect.assembly.commandline.opening import opened_as_set
     from detect.assembly.gate import check_hydra, checked
     from detect.assembly.settings import SETTINGS
 
@@ -166,7 +167,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
         check_hydra(HydraConfig.get())
         settings: Any = checked(cfg, SETTINGS[name])
         log_net(HydraConfig.get().runtime.choices)
-        with _opened_mosaics(settings):
+        with opened_as_set(settings):
             return function(settings)
     except KeyboardInterrupt as stop:
         logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
@@ -177,21 +178,6 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
         logger.error("%s", _message(error))
         logger.debug("where it happened", exc_info=error)
         return WRONG_USE
-
-
-def _opened_mosaics(settings: Any) -> contextlib.AbstractContextManager[None]:
-    """Return a context in which VRTs are opened as the settings say, where a command reads images."""
-    from detect.assembly.settings import EvaluateSettings, LearningSettings, PredictSettings
-
-    if not isinstance(settings, PredictSettings | LearningSettings | EvaluateSettings):
-        return contextlib.nullcontext()
-    from detect.imagery.finding.listing import images_root
-    from detect.imagery.mosaics import MosaicRule, mosaics_by
-
-    if isinstance(settings, PredictSettings):
-        return mosaics_by(MosaicRule(images_root(settings.images), settings.vrt == "trusted"))
-    roots = settings.data.root or ()
-    return mosaics_by(MosaicRule(roots[0] if len(roots) == 1 else None, settings.data.vrt == "trusted"))
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:

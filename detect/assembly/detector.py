@@ -24,6 +24,7 @@ from detect.imagery.resampling import resample
 from detect.imagery.scenes import Scene, open_scene, original
 from detect.imagery.validity.declared import ALL_VALID, Validity, with_data
 from detect.imagery.validity.filling import filled
+from detect.imagery.wafers.drawn.drawing import drawn_by
 from detect.inference.engine import Engine
 from detect.inference.run import decoded, map_scene
 from detect.inference.runtimes.torch_runtime import pick_device
@@ -353,7 +354,8 @@ def _check_shape(shape: tuple[int, ...], bands: tuple[int, ...]) -> None:
 
 
 def _file(path: str | Path, engine: Engine) -> Source:
-    scene = engine.prepared(open_scene(Path(path).expanduser()))
+    with drawn_by(engine.spec.drawing):
+        scene = engine.prepared(open_scene(Path(path).expanduser()))
     tell({str(path): scene.remarks})
     return Source(str(path), scene)
 

@@ -27,7 +27,7 @@ from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.specs import Head
 from detect.samples.epochs import Loading, Samples
-from detect.samples.labelled_scenes import SceneSplit, arranged_split, image_kind, resampled_split
+from detect.samples.labelled_scenes import SceneSplit, arranged_split, drawing_alike, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import ObjectSizes
 from detect.samples.values.coverage import covered
@@ -81,7 +81,17 @@ class Scenes:
     def spec(self, head: Head, backbone: Callable[[int], BackboneSpec]) -> NetSpec:
         """Return what a network of a head is built from for these scenes."""
         bands, names = self.bands.numbers, self.bands.names
-        return NetSpec(head, backbone(len(bands)), self.classes, bands, self.dtype, self.resolution, band_names=names)
+        drawing = drawing_alike([each.scene for each in self.split.train + self.split.val])
+        return NetSpec(
+            head,
+            backbone(len(bands)),
+            self.classes,
+            bands,
+            self.dtype,
+            self.resolution,
+            band_names=names,
+            drawing=drawing,
+        )
 
 
 @dataclass(frozen=True, eq=False)

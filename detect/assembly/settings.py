@@ -46,6 +46,7 @@ from detect.assembly.fields import (
     byte_size,
 )
 from detect.assembly.heads.choice import NetSettings
+from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
@@ -196,6 +197,7 @@ class DataSettings(LabelledSettings):
     bands: BandList
     scale: Scale
     gsd: Positive | None
+    wafers: Drawing
     sampling: SamplingSettings
     mining: MiningSettings
     matching: MatchingSettings
@@ -378,6 +380,7 @@ class ConvertSettings:
     summary: OptionalPath
     sheet: OptionalPath
     samples: OneOrMore
+    truncated: Literal["refuse", "keep"]
     overwrite: bool
 
 

@@ -17,6 +17,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from detect.imagery.finding.endings import RAW, way_out
+from detect.imagery.wafers.wafer_files import is_wafer_file
 
 SIGNATURES = (
     (b"II*\x00", "GTiff"),
@@ -39,7 +40,12 @@ HEAD_BYTES = 16
 MOSAIC, MOSAIC_SUFFIX = "VRT", ".vrt"
 """GDAL's driver of texts that put images together, and the only ending with which such a text is read."""
 
-READABLE = "TIFF, JPEG, PNG, JPEG 2000, BMP, WebP, GIF, and VRT by its ending"
+WAFER = "list of a wafer's defects"
+"""What stands for a driver of lists of defects, which are drawn (`imagery/wafers`) and not opened by GDAL."""
+
+READABLE = (
+    "TIFF, JPEG, PNG, JPEG 2000, BMP, WebP, GIF, and VRT by its ending, and lists of a wafer's defects (KLARF, CSV)"
+)
 """The formats, for messages."""
 
 
@@ -69,6 +75,8 @@ def image_errors(path: Path, what: str = "damaged or unreadable") -> Iterator[No
 def driver_of(path: Path) -> str:
     """Return GDAL's name of the driver of an image, by the file's first bytes; a VRT is one by its ending.
 
+    Of a list of a wafer's defects it is `WAFER`.
+
     Raises:
         SceneError: there is no file, something else than a file, or a file of another format.
     """
@@ -82,6 +90,8 @@ def driver_of(path: Path) -> str:
         return "WEBP"
     if path.suffix.lower() == MOSAIC_SUFFIX:
         return MOSAIC
+    if is_wafer_file(path):
+        return WAFER
     hint = f"; {way_out(path)}" if way_out(path) else ""
     hint = f"; a VRT is read by its ending {MOSAIC_SUFFIX} alone" if b"<VRT" in head else hint
     raise SceneError(f"{path}: not a readable image: its first bytes are of none of {READABLE}{hint}")

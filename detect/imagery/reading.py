@@ -20,6 +20,8 @@ from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, 
 from detect.imagery.thumbnails import Preview
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
+from detect.imagery.wafers.drawn.opened import wafer_raster
+from detect.imagery.wafers.drawn.raster import WaferRaster
 from detect.imagery.windows import Window, reflect
 
 logger = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ class SceneReader:
         self._resident = pixels
         self._resident_valid = valid
         self._source: Any = None
+        self._raster: WaferRaster | None = None
         self._masks: Masks | None = None
         self._sums: DeflateSums | None = None
         self._opened = ExitStack()
@@ -90,6 +93,10 @@ class SceneReader:
 
     def __enter__(self) -> "SceneReader":
         if self.resident:
+            return self
+        if self.scene.drawing is not None:
+            with image_errors(self.scene.path, "not a readable list of defects"):
+                self._raster, _ = wafer_raster(self.scene.path, self.scene.drawing)
             return self
         with image_errors(self.scene.path), gdal_options(trusted=self.scene.trusted), ExitStack() as opened:
             self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))
@@ -234,6 +241,10 @@ class SceneReader:
     def _preview(self, longest_side: int) -> NDArray[np.generic]:
         shrink = max(1.0, max(self.scene.shape) / longest_side)
         height, width = (max(1, round(side / shrink)) for side in self.scene.shape)
+        if self._raster is not None and not self.resident:
+            whole = original(self.scene)
+            pixels, valid = self._read_file(whole.window.shifted(*whole.origin), (height, width))
+            return pixels if valid is None else np.ma.MaskedArray(pixels, ~np.broadcast_to(valid, pixels.shape))
         gathered = self._resident_valid is not None or (self.scene.masked and not self.resident)
         if gathered or (self._resident is not None and self._resident.dtype != np.uint8):
             preview = Preview(len(self.bands), self.scene.shape, longest_side, self.scene.dtype)
@@ -252,8 +263,16 @@ class SceneReader:
         shifted = window.shifted(*self.scene.origin)
         return self._read_file(shifted) if self.scene.zoom is None else self._read_resampled(self.scene.zoom, shifted)
 
+    def _drawn(
+        self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Return the pixels (h, w) of a drawn wafer as those of the bands, and which are valid, None where all are."""
+        return np.repeat(pixels[None], len(self.bands), axis=0), None if valid.all() else valid
+
     def _read_resampled(self, zoom: Zoom, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window of the resampled image, in strips of whole rows of at most `STRIP_PIXELS` pixels."""
+        if self._raster is not None:
+            return self._drawn(*self._raster.reduced(zoom, window))
         rows, cols = zoom.filters(window)
         widest = max((cols.stop - cols.start) / zoom.factor_xy[1], window.width)
         step = max(1, int(STRIP_PIXELS / widest))
@@ -275,6 +294,10 @@ class SceneReader:
         self, window: Window, shape: tuple[int, int] | None = None
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given."""
+        if self._raster is not None:
+            if shape is None:
+                return self._drawn(self._raster.draw(window), self._raster.valid(window))
+            return self._drawn(*self._raster.reduced(Zoom(window, shape), Window(0, 0, *shape)))
         box = RasterWindow(window.col, window.row, window.width, window.height)
         alpha = None if self._masks is None else self._masks.alpha
         bands = self.bands if alpha is None else [*self.bands, alpha]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from detect.imagery.claims import check_claim
+from detect.imagery.claims import check_claim, check_scene_size
 from detect.imagery.description.band_names import band_names, display_numbers
 from detect.imagery.description.pages import contents_of
 from detect.imagery.description.palettes import check_colours
@@ -18,6 +18,7 @@ from detect.imagery.description.remarks import Remark
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.drivers import (
     MOSAIC,
+    WAFER,
     SceneError,
     check_regular,
     driver_of,
@@ -30,6 +31,8 @@ from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain
 from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill
+from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing
+from detect.imagery.wafers.drawn.opened import wafer_raster
 from detect.imagery.windows import Window
 
 AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
@@ -82,6 +85,7 @@ class Scene:
         remarks: what is told of the image.
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
+        drawing: how it is drawn, of a list of a wafer's defects; None of an image with pixels.
         fill: what the others are read as, by the numbers of bands that are asked for; a network's scenes have its own.
     """
 
@@ -102,12 +106,13 @@ class Scene:
     remarks: tuple[Remark, ...] = field(default=(), compare=False)
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
     validity: Validity = ALL_VALID
+    drawing: Drawing | None = None
     fill: Fill = field(default=(), compare=False)
 
     @property
     def masked(self) -> bool:
         """Whether any pixel may not be valid: the file says so of some, or they may be NaN."""
-        return self.validity.declared or np.dtype(self.dtype).kind == "f"
+        return self.drawing is not None or self.validity.declared or np.dtype(self.dtype).kind == "f"
 
     @property
     def windowed(self) -> bool:
@@ -205,6 +210,8 @@ def open_scene(path: Path) -> Scene:
             file with content.
     """
     rule, driver = current_rule(), driver_of(path)
+    if driver == WAFER:
+        return _drawn_scene(path, current_drawing())
     check_regular(georeference_files(path))
     with (
         image_errors(path, "not a readable image"),
@@ -232,6 +239,33 @@ def open_scene(path: Path) -> Scene:
             rule=rule,
             validity=validity,
         )
+
+
+def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
+    """Return the description of a list of a wafer's defects as the image that is drawn of it: one band of bytes.
+
+    Raises:
+        SceneError: it is not known how it is drawn, or the list cannot be read.
+    """
+    if drawing is None:
+        raise SceneError(
+            f"{path}: a list of a wafer's defects, and how it is drawn as an image is not known here: this needs a "
+            "model that was trained on such lists (data.wafers), or a run of one"
+        )
+    check_scene_size(path, (drawing.side, drawing.side))
+    with image_errors(path, "not a readable list of defects"):
+        _, told = wafer_raster(path, drawing)
+    return Scene(
+        path,
+        (drawing.side, drawing.side),
+        "uint8",
+        1,
+        block_pixels=1,
+        layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
+        band_names=("",),
+        remarks=tuple(Remark(f"lists of defects: {each}") for each in told),
+        drawing=drawing,
+    )
 
 
 def _within(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:

@@ -134,6 +134,8 @@ class Engine:
             raise ValueError(
                 "this model classifies patches and has no background class: it cannot find objects in an image"
             )
+        if scene.drawing != self.spec.drawing:
+            raise SceneError(f"{scene.path}: {_unlike_drawn(scene, self.spec)}")
         if scene.dtype != self.spec.dtype:
             raise SceneError(
                 f"{scene.path}: pixels are {scene.dtype}, the model was trained on {self.spec.dtype}; convert the image"
@@ -230,3 +232,12 @@ class Engine:
         if floor is None or logits[0].size <= MOST_CANDIDATES:
             return floor is not None
         return marked(logits, lambda part: self.decoder.heat(part).sum(axis=0) >= floor) <= MOST_CANDIDATES
+
+
+def _unlike_drawn(scene: Scene, spec: NetSpec) -> str:
+    """Return why an image is not of the model's kind, one of them, or both, drawn of a list of defects."""
+    if scene.drawing is None:
+        return "an image, and the model was trained on lists of wafers' defects; give it such lists (KLARF or CSV)"
+    if spec.drawing is None:
+        return "a list of a wafer's defects, and the model was trained on images; train one on such lists"
+    return f"is drawn by {scene.drawing}, and the model was trained on {spec.drawing}"

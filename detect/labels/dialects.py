@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery.files import read_regular
+from detect.imagery.spreadsheet_cells import unguarded
 from detect.labels.annotations import AnnotationError
-from detect.labels.sheets import MAX_TABLE_BYTES, Sheet, unguarded
+from detect.labels.sheets import MAX_TABLE_BYTES, Sheet
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What separates fields, with its name."""

@@ -1,29 +1,22 @@
 """CSV files as sheets of text with the line number of every row, and text that can be read back unchanged.
 
-All CSV is written here (RFC 4180, UTF-8, lines that end in a line feed). A spreadsheet runs a cell that begins with one
-of `FORMULA_STARTS`; such a cell, unless it is a plain number, is written with an apostrophe before it, which reading
-here removes (OWASP, CSV injection). A text that begins with apostrophes and then such a character gets one more, so
-that every text comes back.
+CSV is written here (RFC 4180, UTF-8, lines that end in a line feed), but for the defects of wafers, which are streamed
+(`imagery/wafers/defect_writing.py`). Cells that a spreadsheet would run are guarded (`imagery/spreadsheet_cells.py`).
 """
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery.files import read_regular, replace_file
+from detect.imagery.spreadsheet_cells import guarded, unguarded
 from detect.labels.annotations import AnnotationError
-
-FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
-"""First characters, of which some are full-width, by which a spreadsheet takes a cell for a formula."""
 
 MAX_TABLE_BYTES = 1 << 30
 """Most bytes of a table that is read."""
-
-_PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -115,22 +108,6 @@ def read_rows(path: Path, *, skip_blanks: bool = False, errors: str = "strict") 
             line = reader.line_num + 1
     except csv.Error as error:
         raise AnnotationError(f"{path} line {line}: not CSV ({error}); look for a stray quote") from error
-
-
-def guarded(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; see the head of this file."""
-    return f"'{text}" if _runs(text) else text
-
-
-def unguarded(cell: str) -> str:
-    """Return the text of a cell that `guarded` made."""
-    return cell[1:] if cell.startswith("'") and _runs(cell) else cell
-
-
-def _runs(text: str) -> bool:
-    """Return whether a text, without the apostrophes before it, might be taken for a formula."""
-    core = text.lstrip("'")
-    return core[:1] in FORMULA_STARTS and core != "" and _PLAIN_NUMBER.fullmatch(core) is None
 
 
 def sheet_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ from detect.imagery.description.arranging import Bands
 from detect.imagery.description.band_names import plain_band_name
 from detect.imagery.resolution import Resolution, squared
 from detect.imagery.scenes import Scene
+from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of
 from detect.nets.bounds import (
     DTYPES,
     GREATEST,
@@ -89,6 +90,7 @@ class NetSpec:
         resolution: the size to which images are resampled.
         band_names: what the bands are called in the training images, empty where that is not known; () of a model made
             before names were kept.
+        drawing: how the training images were drawn, of lists of wafers' defects; None of images with pixels.
 
     Raises:
         ValueError: no class, one named twice, other pixels than images have, another number of bands than the
@@ -102,6 +104,7 @@ class NetSpec:
     dtype: str
     resolution: Resolution
     band_names: tuple[str, ...] = field(default=(), kw_only=True)
+    drawing: Drawing | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -287,6 +290,7 @@ class ModelCard(NetSpec):
             "head": _head(data.pop("head")),
             "backbone": BackboneSpec(**data.pop("backbone")),
             "resolution": Resolution(**data.pop("resolution")),
+            "drawing": drawing_of(data.get("drawing")),
             "looks": None if data.get("looks") is None else Looks.from_data(data["looks"]),
             "window_looks": None if windows is None else WindowLooks.from_data(windows),
         }
@@ -297,6 +301,8 @@ class ModelCard(NetSpec):
         """Return the header as text."""
         data = asdict(self)
         data["head"] = {"name": self.head.name, **data["head"]}
+        if self.drawing is None:  # as versions write it that draw no wafers
+            del data["drawing"]
         return json.dumps({"format": FORMAT, **data}, sort_keys=True)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from detect.imagery.files import replace_file
+from detect.imagery.spreadsheet_cells import unguarded
 from detect.labels.detections import Detections
-from detect.labels.sheets import read_rows, sheet_text, unguarded
+from detect.labels.sheets import read_rows, sheet_text
 
 IMAGE, TOTAL = "image", "total"
 """The first column of a table of counts, and the one behind its classes."""

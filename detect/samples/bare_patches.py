@@ -21,7 +21,7 @@ from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
-from detect.samples.labelled_scenes import image_kind
+from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.values.measured import patch_values
@@ -54,7 +54,7 @@ class PatchFiles:
     def enlarged(self, path: Path) -> int:
         """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
         if path not in self._enlarged:
-            self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(open_scene(path).shape)))
+            self.read(path)
         return self._enlarged[path]
 
     def read_valid(self, path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -63,7 +63,9 @@ class PatchFiles:
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        scene = arranged(self.spec.resampled(open_scene(path)), self.spec.learned_bands)
+        opened = open_scene(path)
+        self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(opened.shape)))
+        scene = arranged(self.spec.resampled(opened), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
             raise ValueError(
@@ -152,7 +154,16 @@ def folder_spec(
     head = PatchHead(first.shape[0], negative_labels[0] if negative_labels else None)
     classes = tuple(name for name in folder.classes if name not in negative_labels)
     numbers, names = chosen.numbers, chosen.names
-    return NetSpec(head, backbone(len(numbers)), classes, numbers, dtype, resolution, band_names=names)
+    return NetSpec(
+        head,
+        backbone(len(numbers)),
+        classes,
+        numbers,
+        dtype,
+        resolution,
+        band_names=names,
+        drawing=drawing_alike(scenes),
+    )
 
 
 def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detect.imagery.description.arranging import Bands, arranged, learned_bands
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, view
+from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.windows import Window, clamp_far_edges
 from detect.labels.detections import Detections
 from detect.labels.regions import inside_regions, outside
@@ -167,3 +168,16 @@ def image_kind(scenes: Sequence[Scene], bands: Sequence[int | str] | None) -> tu
                 f"{scene.path} has {scene.dtype} pixels, {first.path} {first.dtype}; convert them to one dtype"
             )
     return learned_bands(scenes, bands), first.dtype
+
+
+def drawing_alike(scenes: Sequence[Scene]) -> Drawing | None:
+    """Return how images are drawn of lists of wafers' defects; None where they have pixels.
+
+    Raises:
+        ValueError: some are drawn, and others are not.
+    """
+    drawn = {scene.drawing: scene.path for scene in scenes}
+    if len(drawn) > 1:
+        first, second = list(drawn.values())[:2]
+        raise ValueError(f"{first} and {second}: lists of defects and images with pixels are not learned together")
+    return next(iter(drawn))

@@ -13,9 +13,13 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.scratch import release, scratch_array
 from detect.imagery.validity.filling import Fill, filled
+from detect.imagery.wafers.drawn.drawing import drawn_by
 from detect.imagery.windows import Window, reflect
 
 Kind = TypeVar("Kind", bound=np.generic)
+
+DRAWN_WHOLE = 1 << 22
+"""Most pixels of a drawn wafer that is kept as a photograph is; of a larger one, each window is drawn when it is read."""
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 """Formats whose windows can be read without decoding the whole image."""
@@ -83,7 +87,7 @@ class PixelSource:
 
     def read_valid(self, scene: Scene, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window as `read` does, and which of its pixels (height, width) are valid, mirrored as they are."""
-        if scene.path.suffix.lower() in RANDOM_ACCESS:
+        if _read_in_parts(scene):
             with SceneReader(replace(scene, fill=self.fill), self.bands) as reader:
                 return reader.read_valid(window)
         decoded = self._image(scene)
@@ -101,7 +105,7 @@ class PixelSource:
             scene: the scene.
             bands: band numbers from 1, those of this source.
         """
-        if scene.path.suffix.lower() in RANDOM_ACCESS:
+        if _read_in_parts(scene):
             return SceneReader(replace(scene, fill=self.fill), bands)
         inner = scene.window.shifted(*scene.origin)
         rows, cols = slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop)
@@ -112,14 +116,16 @@ class PixelSource:
     def preload(self, scenes: Sequence[Scene]) -> None:
         """Read every photograph now, so that a damaged one is reported before training starts."""
         for scene in scenes:
-            if scene.path.suffix.lower() not in RANDOM_ACCESS:
+            if not _read_in_parts(scene):
                 self._image(scene)
 
     def _image(self, scene: Scene) -> "Decoded":
         """Return the decoded pixels of a scene's whole image."""
         key = scene.path, scene.zoom
         if key not in self._images:
-            whole = replace(open_scene(scene.path), bands=scene.bands, picked=scene.picked, fill=self.fill)
+            with drawn_by(scene.drawing):
+                opened = open_scene(scene.path)
+            whole = replace(opened, bands=scene.bands, picked=scene.picked, fill=self.fill)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
             with SceneReader(whole, self.bands) as reader:
@@ -145,3 +151,10 @@ class PixelSource:
         release(spilled)
         spilled.flags.writeable = False
         return spilled
+
+
+def _read_in_parts(scene: Scene) -> bool:
+    """Return whether windows are read from a scene's file, or drawn, each time."""
+    if scene.drawing is not None:
+        return scene.shape[0] * scene.shape[1] > DRAWN_WHOLE
+    return scene.path.suffix.lower() in RANDOM_ACCESS

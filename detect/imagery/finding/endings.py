@@ -6,9 +6,15 @@ from pathlib import PurePath
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".gtiff", ".geotiff", ".btf", ".bmp", ".dib"),
-    *(".webp", ".gif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".vrt"),
+    *(".webp", ".gif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".vrt", ".klarf", ".kla"),
 )
 """Endings of images, in lower or upper case, with which files are read when a folder is searched."""
+
+DEFECT_LISTS = ".wafer.csv"
+"""Ending of a list of a wafer's defects as CSV, by which it is told from a table of something else."""
+
+NUMBERED = (".000", ".001")
+"""Endings of numbered files, which are read when they are lists of a wafer's defects (KLARF) by their first lines."""
 
 RAW = ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .raf .orf .rw2 .pef .srw .3fr .fff .iiq .x3f .kdc .dcr .mrw"
 """Endings of camera raw files. Many are TIFF by their first bytes, of which the first page is a small preview."""
@@ -47,7 +53,8 @@ def is_hidden(name: str) -> bool:
 
 def has_image_ending(name: str | PurePath) -> bool:
     """Return whether a file is searched for by its ending."""
-    return PurePath(name).suffix.lower() in SUFFIXES
+    path = PurePath(name)
+    return path.suffix.lower() in SUFFIXES or path.name.lower().endswith(DEFECT_LISTS)
 
 
 def way_out(name: str | PurePath) -> str | None:

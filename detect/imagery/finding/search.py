@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from detect.imagery.drivers import SceneError, driver_of
-from detect.imagery.finding.endings import has_image_ending, is_hidden, way_out
+from detect.imagery.finding.endings import NUMBERED, has_image_ending, is_hidden, way_out
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Search:
         return False
 
     def _is_image(self, path: Path, own: Collection[str]) -> bool:
-        """Return whether a file is looked at, by its name; by its first bytes where the name has no ending."""
+        """Return whether a file is looked at, by its name; by its first bytes where the name does not say it."""
         name = path.name
         image = has_image_ending(name)
         if name in own:
@@ -98,7 +98,7 @@ class Search:
             return False
         if way_out(name):
             self.unread.append(path)
-        return image or (not path.suffix and holds_image(path))
+        return image or (path.suffix in ("", *NUMBERED) and holds_image(path))
 
     def log(self, images: Path) -> None:
         """Log what is passed over: a line for each kind, with numbers and examples."""

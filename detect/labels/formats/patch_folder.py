@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.finding.endings import SUFFIXES, is_hidden
+from detect.imagery.finding.endings import SUFFIXES, has_image_ending, is_hidden
 from detect.labels.annotations import AnnotationError
 from detect.labels.formats.csv_table import SPLITS
 
@@ -107,7 +107,7 @@ def _images(folder: Path) -> list[Path]:
     What has an image's ending and is no file, such as a link that leads nowhere, is an error when it is opened.
     """
     files = sorted(each for each in folder.iterdir() if not is_hidden(each.name))
-    images = [each for each in files if each.suffix.lower() in SUFFIXES and not each.is_dir()]
+    images = [each for each in files if has_image_ending(each) and not each.is_dir()]
     if not images:
         hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""
         raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")

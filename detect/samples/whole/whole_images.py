@@ -19,7 +19,7 @@ from detect.nets.heads.specs import WholeHead
 from detect.samples.augment import Augment
 from detect.samples.bare_patches import MOST_LOOKED_AT, PatchFiles, augmented, folder_outputs
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
-from detect.samples.labelled_scenes import image_kind
+from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
 from detect.samples.whole.patterns import PatternSettings, superposed, with_other_defects
 from detect.samples.whole.whole_sides import Divided
@@ -55,7 +55,10 @@ def whole_spec(
     tell({str(scene.path): arranged(scene, chosen).remarks for scene in scenes})
     classes = tuple(name for name in folder.classes if name not in negative_labels)
     numbers, names = chosen.numbers, chosen.names
-    return NetSpec(head, backbone(len(numbers)), classes, numbers, dtype, Resolution(), band_names=names)
+    drawing = drawing_alike(scenes)
+    return NetSpec(
+        head, backbone(len(numbers)), classes, numbers, dtype, Resolution(), band_names=names, drawing=drawing
+    )
 
 
 def whole_targets(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> Targets:

@@ -1,6 +1,7 @@
 """Annotations and detections from format to format, and what they hold as text and as pictures."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def check_outputs(settings: ConvertSettings) -> None:
     """Check that something is to be written, in formats that there are, and that nothing is there already.
 
     Raises:
-        ValueError: nothing is to be written, an ending is wrong, or images are needed and `root` is not given.
+        ValueError: nothing is to be written, an ending is wrong, images are needed and `root` is not given, or as
+            `check_free`.
         FileExistsError: a file is there already.
     """
     named = {"target": settings.target, "summary": settings.summary, "sheet": settings.sheet}
@@ -58,6 +60,20 @@ def check_outputs(settings: ConvertSettings) -> None:
         raise ValueError("sheet: pictures need the images; give root=DIR")
     if settings.target is not None and settings.format is None:
         format_of(settings.target)
+    check_free(settings, given)
+
+
+def check_free(settings: ConvertSettings, given: Mapping[str, Path]) -> None:
+    """Check that files may be written: none is there, the source, or another of them.
+
+    Args:
+        settings: the source, and whether what is there is replaced.
+        given: the files by the names of their settings.
+
+    Raises:
+        ValueError: one is the source, or two are the same.
+        FileExistsError: a file is there already.
+    """
     for name, path in given.items():
         filled = path.is_file() or (path.is_dir() and any(path.iterdir()))
         if filled and not settings.overwrite:

@@ -1,0 +1,21 @@
+"""What is wrong with a list of defects, with the file and the line."""
+
+from pathlib import Path
+
+
+class WaferError(ValueError):
+    """A list of defects that cannot be read.
+
+    Args:
+        path: the file.
+        line: the line that is wrong, from 1; None where it is the whole file.
+        what: what is wrong and the way out.
+    """
+
+    def __init__(self, path: Path, line: int | None, what: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}: {what}" if line is None else f"{path}, line {line}: {what}")
+
+
+class CutOffError(WaferError):
+    """A list that ends where it must not: a part of the file is missing."""
