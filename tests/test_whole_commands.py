@@ -156,10 +156,10 @@ def test_another_threshold_counts_as_a_run_with_it_would(single: Path, trained: 
     assert low == high
 
 
-@pytest.mark.parametrize("option", ["tta=scales", "rescale=2", "adapt=[batchnorm]"])
-def test_a_whole_image_has_no_other_size(option: str, single: Path, trained: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["tta=scales", "rescale=2", "adapt=[batchnorm]", "threshold=survey"])
+def test_what_is_for_objects_in_images_is_refused(option: str, single: Path, trained: Path, tmp_path: Path) -> None:
     done = call("predict", f"model={trained / 'model.safetensors'}", f"images={single}", f"output={tmp_path}/c", option)
-    assert done.code == 2 and "as a whole, as a square of 24 pixels" in done.log
+    assert done.code == 2 and ("as a whole, as a square of 24 pixels" in done.log or "whole image" in done.log)
 
 
 def test_many_patterns_are_found_each_by_itself(tmp_path: Path) -> None:
