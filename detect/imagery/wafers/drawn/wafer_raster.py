@@ -12,8 +12,11 @@ from detect.imagery.wafers.drawn.drawing import WHITE, Drawing
 from detect.imagery.wafers.drawn.reduced_axis import ReducedAxis
 from detect.imagery.windows import Window
 
-STRIP_PIXELS = 1 << 21
-"""Most pixels of the raster, or of its marks, that are looked at together when it is reduced; at least one row is."""
+STRIP_PIXELS = 1 << 20
+"""Most pixels of the raster that are looked at together when it is reduced; at least one row is."""
+
+MARK_PIXELS = 1 << 18
+"""Most pixels of marks that are drawn one by one together, when the raster is reduced."""
 
 OUTLINE_PIXELS = 1 << 17
 """Pixels of rows of the raster and columns of the reduced one whose share of the wafer is computed together."""
@@ -149,7 +152,7 @@ class WaferRaster:
         return start, np.where(squared >= 0, np.maximum(stop, start), start)
 
     def _strips(self, row: int, row_stop: int, along: ReducedAxis) -> Iterator[tuple[int, int]]:
-        """Yield strips of rows in which the marks, or the pixels, are at most `STRIP_PIXELS`, or which are one row."""
+        """Yield strips of rows of at most `STRIP_PIXELS` pixels or `MARK_PIXELS` of marks, or one row."""
         begin = int(np.searchsorted(self.marks.top, row - self.marks.largest + 1))
         top = self.marks.top[begin : int(np.searchsorted(self.marks.top, row_stop))]
         area = np.cumsum(self.marks.span[begin : begin + len(top)].astype(np.float64) ** 2)
@@ -157,7 +160,7 @@ class WaferRaster:
             dense = row + max(1, STRIP_PIXELS // along.length)
             first = int(np.searchsorted(top, row - self.marks.largest + 1))
             before = area[first - 1] if first else 0
-            last = int(np.searchsorted(area, before + STRIP_PIXELS, side="right"))
+            last = int(np.searchsorted(area, before + MARK_PIXELS, side="right"))
             sparse = row_stop if last == len(area) else int(top[last])
             stop = min(row_stop, max(dense, sparse))
             yield row, stop
@@ -167,7 +170,7 @@ class WaferRaster:
         """Add the values of the valid pixels of a strip of the raster to the pixels of the reduced one."""
         marks = self._meeting(strip)
         area = _area(marks[2])
-        if area > STRIP_PIXELS or area > strip.height * strip.width / SPARSE:
+        if area > MARK_PIXELS or area > strip.height * strip.width / SPARSE:
             pixels = np.where(self.valid(strip), self._summed(strip, *marks), 0).astype(np.float64)
             for to_rows, part in down.added(np.arange(strip.row, strip.row_stop), pixels):
                 for to_cols, each in along.added(np.arange(strip.col, strip.col_stop), part.T):
@@ -179,7 +182,13 @@ class WaferRaster:
         rows, cols, values = rows[inside], cols[inside], values[inside]
         for to_row, row_part in down.covered(rows):
             for to_col, col_part in along.covered(cols):
-                np.add.at(sums, (to_row, to_col), values * row_part * col_part)
+                part = row_part * col_part
+                kept = np.flatnonzero(part)
+                if len(kept):
+                    first = int(to_row[kept[0]])
+                    place = (to_row[kept] - first) * sums.shape[1] + to_col[kept]
+                    added = np.bincount(place, values[kept] * part[kept])
+                    sums[first:].reshape(-1)[: len(added)] += added
 
     def _add_outline(self, down: ReducedAxis, along: ReducedAxis, shares: NDArray[np.float64]) -> None:
         """Add how much of every pixel of the reduced raster is valid, in parts of a pixel of the raster."""

@@ -90,6 +90,7 @@ def test_a_reduced_raster_is_the_averages_of_the_valid_pixels(
 ) -> None:
     """As the house resamples any image: to a rounding of halves, which is of the sums here and of float32 there."""
     monkeypatch.setattr(module, "STRIP_PIXELS", strip)
+    monkeypatch.setattr(module, "MARK_PIXELS", strip)
     raster = random_raster(1, Drawing(128, 3.0, 3, sized, 90))
     source = Window(5, 9, 118, 101)
     zoom = Zoom(source, shape)
