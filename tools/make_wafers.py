@@ -102,9 +102,7 @@ def clouds(chance: np.random.Generator) -> list[Points]:
         place = on_disk(chance, 1) * 0.85
         if not len(middles) or np.hypot(*(middles - place).T).min() > 20:
             middles = np.concatenate([middles, place])
-    return [
-        middle + chance.normal(0, chance.uniform(1, 3), (int(chance.integers(60, 201)), 2)) for middle in middles
-    ]
+    return [middle + chance.normal(0, chance.uniform(1, 3), (int(chance.integers(60, 201)), 2)) for middle in middles]
 
 
 PATTERNS: dict[str, Callable[[np.random.Generator], Points]] = {
@@ -129,7 +127,9 @@ def made_wafer(chance: np.random.Generator, pattern: str, lot: str, name: str) -
     size = np.round(chance.lognormal(-6.0, 0.5, len(xy)), 6)
     die = np.floor(xy / PITCH_MM).astype(np.int64)
     kinds = np.zeros(len(xy), np.int64)
-    return Wafer(lot, name, DIAMETER_MM, np.round(xy, 4), size, kinds, {0: "defect"}, die, PITCH_MM, "notch down"), local
+    return Wafer(
+        lot, name, DIAMETER_MM, np.round(xy, 4), size, kinds, {0: "defect"}, die, PITCH_MM, "notch down"
+    ), local
 
 
 def write_klarf(path: Path, wafer: Wafer) -> None:
@@ -158,7 +158,7 @@ def write_klarf(path: Path, wafer: Wafer) -> None:
         f'WaferID "{wafer.name}";',
         "Slot 1;",
         "SampleCenterLocation 0.000000e+00 0.000000e+00;",
-        "ClassLookup 1\n 0 \"defect\";",
+        'ClassLookup 1\n 0 "defect";',
         "InspectionTest 1;",
         f"SampleTestPlan {len(dies)}" + "".join(f"\n {col} {row}" for col, row in dies) + ";",
         "AreaPerTest 7.068583e+10;",

@@ -75,6 +75,6 @@ def _told(parts: Iterable[Wafer]) -> Iterator[Wafer]:
         for part in some:
             count += len(part)
             yield part
-        logger.info("wafer %r of lot %r: %s defects", wafer, lot, f"{count:,}")
+        logger.info("wafer %r of lot %r, defects: %s", wafer, lot, f"{count:,}")
         for remark in part.remarks:
             logger.warning("wafer %r: %s", wafer, remark)

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,8 +12,14 @@ from detect.imagery.wafers.list_columns import ListColumns, find_columns
 from detect.imagery.wafers.list_rows import ListRows, Row
 from detect.imagery.wafers.wafer import Wafer
 
-LINE_BYTES = 1 << 20
+LINE_BYTES = 1 << 16
 """Greatest length of a line."""
+
+ROW_BYTES = 1 << 20
+"""Greatest length of a row, whose fields may have several lines, and of all lines before the header."""
+
+BYTES_AT_ONCE = 8 << 20
+"""Most text of the rows that are held at once."""
 
 ROWS_AT_ONCE = 16384
 """Rows that are held at once."""
@@ -29,8 +35,6 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def is_defect_list(beginning: bytes) -> bool:
     """Return whether a file is a list of defects as CSV, by its first bytes: whether its header has x and y."""
-    if _CONTROL.search(beginning):
-        return False
     lines = beginning.decode("utf-8-sig", "replace").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
@@ -65,16 +69,23 @@ def read_defect_list(file: BinaryIO, path: Path, keep: bool) -> Iterator[Wafer]:
             raise WaferError(path, first.line, f"more than {MOST_WAFERS:,} wafers; is the column wafer another?")
         known.add(wafer)
         made.begin(first)
-        for some in _batches(chain((first,), rows)):
+        for some in _batches(chain((first,), rows), lines):
             yield made.part(some)
         yield made.close(cut)
     if not known:
         raise WaferError(path, lines.line, "the list has no rows; a wafer without defects has one without x and y")
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterator[Row], lines: "_Lines") -> Iterator[list[Row]]:
     """Yield rows some at a time."""
-    while some := [*islice(rows, ROWS_AT_ONCE)]:
+    some: list[Row] = []
+    end = lines.read + BYTES_AT_ONCE
+    for row in rows:
+        some.append(row)
+        if len(some) == ROWS_AT_ONCE or lines.read > end:
+            yield some
+            some, end = [], lines.read + BYTES_AT_ONCE
+    if some:
         yield some
 
 
@@ -95,7 +106,7 @@ def _head(lines: "_Lines", path: Path) -> ListColumns:
 def _rows(lines: "_Lines", columns: ListColumns, cut: list[CutOffError] | None) -> Iterator[Row]:
     """Yield the rows; a last one that was cut off is added to `cut` as an error, or raised if that is None."""
     reader = csv.reader(lines, delimiter=columns.delimiter, strict=True)
-    line = lines.line + 1
+    line, lines.row_bytes = lines.line + 1, 0
     try:
         for fields in reader:
             if not any(map(str.strip, fields)):
@@ -106,7 +117,7 @@ def _rows(lines: "_Lines", columns: ListColumns, cut: list[CutOffError] | None) 
                 _cut_off(CutOffError(lines.path, line, _CUT), cut)
             else:
                 raise WaferError(lines.path, line, f"{len(fields)} fields, and the header has {columns.count}")
-            line = lines.line + 1
+            line, lines.row_bytes = lines.line + 1, 0
     except csv.Error as error:
         if not lines.open_end:
             raise WaferError(lines.path, line, f"not CSV ({error}); look for a stray quotation mark") from error
@@ -129,10 +140,13 @@ class _Lines:
     Attributes:
         line: that number, from 1.
         open_end: whether the last line had no end.
+        read: bytes that were read.
+        row_bytes: bytes of the row that is read, which is set to 0 after it.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.path, self.line, self.open_end = path, 0, False
+        self.read = self.row_bytes = 0
         self._file = file
 
     def __iter__(self) -> Iterator[str]:
@@ -145,6 +159,10 @@ class _Lines:
         self.line += 1
         if len(data) > LINE_BYTES:
             raise WaferError(self.path, self.line, f"longer than {LINE_BYTES:,} bytes; is there a defect a line?")
+        self.read, self.row_bytes = self.read + len(data), self.row_bytes + len(data)
+        if self.row_bytes > ROW_BYTES:
+            what = f"a row, or what stands before the header, of more than {ROW_BYTES:,} bytes"
+            raise WaferError(self.path, self.line, f"{what}; look for a stray quotation mark")
         odd = _CONTROL.search(data)
         if odd is not None:
             raise WaferError(self.path, self.line, f"a byte of value {odd.group()[0]}, which no text has")

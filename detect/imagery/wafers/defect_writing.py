@@ -1,6 +1,6 @@
 """Defects of wafers as CSV: a row a defect, streamed; reading it gives the same wafers.
 
-What is not kept: the names of classes of which a wafer has no defect, and the remarks.
+What is not kept: the names of classes of which a wafer has no defect, the dies that were inspected, and the remarks.
 """
 
 import csv

@@ -14,6 +14,12 @@ from detect.imagery.wafers.list_columns import ListColumns
 MOST_KINDS = 100_000
 """Classes of a list."""
 
+MOST_OF_A_NAME = 1000
+"""Letters of a class's name."""
+
+_TOO_MANY = (
+    f"more than {MOST_KINDS:,} classes, or a name of more than {MOST_OF_A_NAME:,} letters; is the column class another?"
+)
 _LARGEST = 2**53
 
 
@@ -64,22 +70,29 @@ class KindNumbers:
             self._are_numbers = _number(texts[0]) is not None
         if not self._are_numbers:
             return np.array([self._numbered(text, row) for text, row in zip(texts, rows, strict=True)], np.int64)
-        found = [_number(text) for text in texts]
-        numbers = []
-        for number, row in zip(found, rows, strict=True):
-            if number is None:
-                text = row.fields[self._at][:40]
-                raise WaferError(self._path, row.line, f"a class must be a number as in rows before, is {text!r}")
-            numbers.append(number)
-            if self._name_at is not None:
-                self._name(number, unguarded(row.fields[self._name_at].strip()), row.line)
+        numbers = [_number(text) for text in texts]
+        if None in numbers:
+            wrong = rows[numbers.index(None)]
+            text = wrong.fields[self._at][:40]
+            raise WaferError(self._path, wrong.line, f"a class must be a number as in rows before, is {text!r}")
+        if self._name_at is not None:
+            self._name_all(numbers, rows, self._name_at)
         return np.array(numbers, np.int64)
+
+    def _name_all(self, numbers: Sequence[int | None], rows: Sequence[FieldsOfRow], at: int) -> None:
+        """Add the names that rows give to numbers, each pair once."""
+        pairs: dict[tuple[int | None, str], int] = {}
+        for number, row in zip(numbers, rows, strict=True):
+            pairs.setdefault((number, row.fields[at]), row.line)
+        for (number, name), line in pairs.items():
+            if number is not None:
+                self._name(number, unguarded(name.strip()), line)
 
     def _numbered(self, text: str, row: FieldsOfRow) -> int:
         """Return the number of a name."""
         number = self._numbers.setdefault(text, len(self._numbers))
-        if number >= MOST_KINDS:
-            raise WaferError(self._path, row.line, f"more than {MOST_KINDS:,} classes; is the column class another?")
+        if number >= MOST_KINDS or len(text) > MOST_OF_A_NAME:
+            raise WaferError(self._path, row.line, _TOO_MANY)
         self._names[number] = text
         return number
 
@@ -87,8 +100,8 @@ class KindNumbers:
         """Add the name that a row gives to a number."""
         if name and self._names.setdefault(number, name) != name:
             raise WaferError(self._path, line, f"class {number} is {name[:40]!r} here, and another in rows before")
-        if len(self._names) > MOST_KINDS:
-            raise WaferError(self._path, line, f"more than {MOST_KINDS:,} classes; is the column class another?")
+        if len(self._names) > MOST_KINDS or len(name) > MOST_OF_A_NAME:
+            raise WaferError(self._path, line, _TOO_MANY)
 
 
 def _number(text: str) -> int | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detect.imagery.spreadsheet_cells import unguarded
 from detect.imagery.wafers.errors import CutOffError, WaferError
 from detect.imagery.wafers.list_columns import ListColumns
-from detect.imagery.wafers.list_kinds import KindNumbers
+from detect.imagery.wafers.list_kinds import MOST_OF_A_NAME, KindNumbers
 from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer, check_diameter, check_pitch
 
 _SAME = ("diameter", "pitch_x", "pitch_y", "mark")
@@ -50,10 +50,17 @@ class ListRows:
         self._fixed = Fixed("", "", 0.0, None, None, ())
         self._has_dies = False
         self._outside = self._count = 0
+        self._raw: tuple[str, ...] | None = None
+        self._wafer_of_raw = ("", "")
+        self._same_at = [columns.at[name] for name in _SAME if name in columns.at]
 
     def wafer_of(self, fields: list[str]) -> tuple[str, str]:
         """Return the lot and the wafer that a row belongs to."""
-        return self._text(fields, "lot"), self._text(fields, "wafer") or self._stem
+        at = self._columns.at
+        raw = tuple([fields[at[name]] for name in ("lot", "wafer") if name in at])
+        if raw != self._raw:
+            self._raw, self._wafer_of_raw = raw, (self._text(fields, "lot"), self._text(fields, "wafer") or self._stem)
+        return self._wafer_of_raw
 
     def begin(self, row: Row) -> None:
         """Begin a wafer with its first row.
@@ -62,6 +69,8 @@ class ListRows:
             WaferError: there is no diameter, or it or the pitch is none.
         """
         lot, name = self.wafer_of(row.fields)
+        if len(lot) + len(name) > MOST_OF_A_NAME:
+            raise WaferError(self._path, row.line, f"ids of lot and wafer of more than {MOST_OF_A_NAME:,} letters")
         diameter = self._length(row, "diameter")
         if diameter is None:
             raise WaferError(
@@ -88,32 +97,21 @@ class ListRows:
         Raises:
             WaferError: a value is none, or is another than in the wafer's first row, or lies outside the wafer.
         """
-        for row in rows:
-            if self._same(row.fields) != self._fixed.texts:
-                raise WaferError(self._path, row.line, f"another {' or '.join(_SAME)} than in the wafer's first row")
-        rows = [row for row in rows if self._text(row.fields, "x") or self._text(row.fields, "y")]
+        at = self._columns.at
+        if rows and {*map(self._same, (row.fields for row in rows))} != {self._fixed.texts}:
+            wrong = next(row for row in rows if self._same(row.fields) != self._fixed.texts)
+            raise WaferError(self._path, wrong.line, f"another {' or '.join(_SAME)} than in the wafer's first row")
+        if any(not row.fields[at["x"]].strip() for row in rows):
+            rows = [row for row in rows if row.fields[at["x"]].strip() or row.fields[at["y"]].strip()]
         xy_mm = np.stack([self._lengths(rows, "x"), self._lengths(rows, "y")], axis=1)
-        radii = np.hypot(*xy_mm.T) / (self._fixed.diameter_mm / 2)
-        self._check(
-            radii <= MOST_OUTSIDE,
-            rows,
-            lambda row: (
-                f"a defect outside the wafer, whose diameter is {self._fixed.diameter_mm:g} mm; are places given in "
-                "the unit that the columns name, from the wafer's centre?"
-            ),
-        )
-        self._outside += int((radii > 1).sum())
+        self._check_inside(xy_mm, rows)
         self._count += len(rows)
-        size_mm = self._lengths(rows, "size") if "size" in self._columns.at else np.full(len(rows), np.nan)
-        self._check(
-            ~((size_mm < 0) | np.isinf(size_mm)),
-            rows,
-            lambda row: "a size must be 0 or more, or blank for unknown",
-        )
-        images = tuple(self._text(row.fields, "images") for row in rows)
-        return self._wafer(
-            xy_mm, size_mm, self._kinds.numbers(rows), self._dies(rows), images=images if any(images) else ()
-        )
+        size_mm = self._lengths(rows, "size") if "size" in at else np.full(len(rows), np.nan)
+        unsized = (size_mm < 0) | np.isinf(size_mm)
+        self._check(~unsized, rows, lambda row: "a size must be 0 or more, or blank for unknown")
+        images = tuple(self._text(row.fields, "images") for row in rows) if "images" in at else ()
+        kinds = self._kinds.numbers(rows)
+        return self._wafer(xy_mm, size_mm, kinds, self._dies(rows), images=images if any(images) else ())
 
     def close(self, cut: Sequence[CutOffError]) -> Wafer:
         """Return the wafer's last part, without defects, with the remarks.
@@ -122,10 +120,10 @@ class ListRows:
             cut: the error of a list that was cut off in this wafer, or none.
         """
         unread = self._columns.unread
-        remarks = [f"columns that are not read: {', '.join(unread)[:200]}"] if unread else []
+        remarks = [f"columns that are not read: {', '.join(map(repr, unread))[:200]}"] if unread else []
         if self._outside:
-            remarks.append(f"{self._outside:,} defects lie outside the wafer, by 5 % of its radius at most")
-        remarks += [f"line {each.line}: the list is cut off, after {self._count:,} whole defects" for each in cut]
+            remarks.append(f"defects outside the wafer, by 5 % of its radius at most: {self._outside:,}")
+        remarks += [f"line {each.line}: the list is cut off; whole defects before: {self._count:,}" for each in cut]
         none = np.empty(0, np.int64)
         return self._wafer(
             np.empty((0, 2)),
@@ -135,6 +133,17 @@ class ListRows:
             remarks=(*remarks,),
         )
 
+    def _check_inside(self, xy_mm: NDArray[np.float64], rows: Sequence[Row]) -> None:
+        """Check that defects lie on the wafer, and count those that lie a little outside."""
+        diameter = self._fixed.diameter_mm
+        radii = np.hypot(*xy_mm.T) / (diameter / 2)
+        what = (
+            f"a defect outside the wafer, whose diameter is {diameter:g} mm; are places in the unit that the columns "
+            "name, from the wafer's centre?"
+        )
+        self._check(radii <= MOST_OUTSIDE, rows, lambda row: what)
+        self._outside += int((radii > 1).sum())
+
     def _text(self, fields: list[str], name: str) -> str:
         """Return a field of a row, or what holds for all rows, "" where neither is given."""
         at = self._columns.at.get(name)
@@ -142,8 +151,7 @@ class ListRows:
 
     def _same(self, fields: list[str]) -> tuple[str, ...]:
         """Return the fields of a row that are the same for the whole wafer."""
-        at = self._columns.at
-        return tuple(fields[at[name]] for name in _SAME if name in at)
+        return tuple([fields[at] for at in self._same_at])
 
     def _length(self, row: Row, name: str) -> float | None:
         """Return a length in millimetres, None where none is given."""
@@ -175,13 +183,12 @@ class ListRows:
         """Return the dies, None where the wafer's first row has none."""
         if "die_col" not in self._columns.at:
             return None
-        given = [(self._text(row.fields, "die_col"), self._text(row.fields, "die_row")) for row in rows]
-        blank = ("", "") if not self._has_dies else None
-        if blank and all(each == blank for each in given):
+        places = [self._columns.at[name] for name in ("die_col", "die_row")]
+        if not self._has_dies and not any(row.fields[at].strip() for row in rows for at in places):
             return None
-        values = np.array([[whole(word) for word in each] for each in given]).reshape(len(rows), 2)
+        values = np.array([[whole(row.fields[at]) for at in places] for row in rows]).reshape(len(rows), 2)
         self._check(
-            np.abs(values) <= 2**20,
+            (np.abs(values) <= 2**20) if self._has_dies else np.zeros(values.shape, bool),
             rows,
             lambda row: "die_col and die_row must be whole numbers, of every defect of a wafer or of none",
         )

@@ -34,6 +34,7 @@ class Wafer:
         mark: the orientation mark and where it lies, such as "notch down", or None.
         images: (N,) a defect's image names, several joined by ";", none as ""; empty where no defect has any.
         remarks: what a person should know of how the list was read.
+        inspected: (M, 2) int64, the dies that were inspected, or None where that is not said.
 
     Raises:
         ValueError: a shape, type or value that is not as above.
@@ -51,6 +52,7 @@ class Wafer:
     mark: str | None = None
     images: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    inspected: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         check_diameter(self.diameter_mm)
@@ -60,6 +62,8 @@ class Wafer:
         _freeze(self, "kinds", (count,), np.int64)
         if self.die is not None:
             _freeze(self, "die", (count, 2), np.int64)
+        if self.inspected is not None:
+            _freeze(self, "inspected", (len(self.inspected), 2), np.int64)
         if not np.isfinite(self.xy_mm).all():
             raise ValueError(f"wafer {self.name!r}: xy_mm must be finite")
         if (self.size_mm < 0).any() or np.isinf(self.size_mm).any():

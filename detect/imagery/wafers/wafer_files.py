@@ -1,10 +1,13 @@
 """Wafers from files, told by what is in them: KLARF 1.0 to 1.8, or a list of defects as CSV."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.imagery.files import check_regular
 from detect.imagery.wafers.defect_list import is_defect_list, read_defect_list
@@ -12,7 +15,7 @@ from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.klarf_files import is_klarf, read_klarf
 from detect.imagery.wafers.wafer import Wafer
 
-BEGINNING_BYTES = 4096
+BEGINNING_BYTES = 1 << 16
 """How much of a file says what it is."""
 
 MOST_BYTES = 64 << 30
@@ -80,31 +83,55 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
 
 def _joined(path: Path, parts: Iterable[Wafer]) -> Wafer:
     """Return the parts of a wafer as one."""
-    held: list[Wafer] = []
+    arrays: dict[str, _Growing] = {}
+    names: dict[int, str] = {}
+    images: list[str] = []
     count = 0
     for part in parts:
-        held.append(part)
+        if part.images:
+            images += [""] * (count - len(images)) + [*part.images]
         count += len(part)
         if count > MOST_DEFECTS:
             raise WaferError(
                 path, None, f"wafer {part.name!r} has more than {MOST_DEFECTS:,} defects; split the list, or draw fewer"
             )
-    last = held[-1]
-    images: tuple[str, ...] = ()
-    if any(part.images for part in held):
-        images = tuple(name for part in held for name in part.images or ("",) * len(part))
-    dies = [part.die for part in held if part.die is not None]
-    return Wafer(
-        last.lot,
-        last.name,
-        last.diameter_mm,
-        np.concatenate([part.xy_mm for part in held]),
-        np.concatenate([part.size_mm for part in held]),
-        np.concatenate([part.kinds for part in held]),
-        {number: name for part in held for number, name in part.kind_names.items()},
-        np.concatenate(dies) if dies else None,
-        last.pitch_mm,
-        last.mark,
-        images,
-        last.remarks,
+        names.update(part.kind_names)
+        for name in ("xy_mm", "size_mm", "kinds", "die"):
+            values = getattr(part, name)
+            if values is not None:
+                arrays.setdefault(name, _Growing(values)).add(values)
+    images += [""] * (count - len(images)) if images else []
+    return replace(
+        part,
+        xy_mm=arrays["xy_mm"].whole(),
+        size_mm=arrays["size_mm"].whole(),
+        kinds=arrays["kinds"].whole(),
+        die=arrays["die"].whole() if "die" in arrays else None,
+        kind_names=names,
+        images=tuple(images),
     )
+
+
+class _Growing:
+    """An array that grows in its place, by a quarter when it is full, so that it and its parts are never held both.
+
+    Args:
+        like: an array of the type and the columns that it has.
+    """
+
+    def __init__(self, like: NDArray[Any]) -> None:
+        self._values = np.empty((0, *like.shape[1:]), like.dtype)
+        self._count = 0
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Add rows."""
+        count = self._count + len(values)
+        if count > len(self._values):
+            self._values.resize((count + count // 4, *values.shape[1:]), refcheck=False)
+        self._values[self._count : count] = values
+        self._count = count
+
+    def whole(self) -> NDArray[Any]:
+        """Return all rows; none can be added afterwards."""
+        self._values.resize((self._count, *self._values.shape[1:]), refcheck=False)
+        return self._values

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from detect.imagery.wafers.klarf.events import (
+    FIELDS,
     Begin,
     DefectRows,
     End,
@@ -15,6 +16,7 @@ from detect.imagery.wafers.klarf.events import (
     number,
     whole,
 )
+from detect.imagery.wafers.klarf.sample_plan import record_plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 WORD = re.compile(rb'"[^"\r\n]*"|[;{},]|[^\s;{},"]+')
@@ -26,10 +28,14 @@ MOST_LEVELS = 64
 MOST_VALUES = 100_000
 """Values of a field, columns of a list, or words of a row."""
 
+MOST_TEXT = 1 << 20
+"""Letters of a field's values, of a list's columns, or of a defect's images."""
+
 MOST_ROWS = 100_000
 """Rows of a small table."""
 
-_TABLES = ("CLASSLOOKUPLIST", "TESTSUMMARYLIST")
+_PLAN = "SAMPLETESTPLANLIST"
+_TABLES = ("CLASSLOOKUPLIST", "TESTSUMMARYLIST", _PLAN)
 _NOTHING = re.compile(rb"(?<![^\s;])NA?(?![^\s;])")
 
 
@@ -103,7 +109,7 @@ def walk_records(text: TextBlocks) -> Iterator[Event]:
                 raise text.error(f"more than {MOST_LEVELS} records inside each other")
             yield begin
         elif name == "FIELD":
-            yield _field(text)
+            yield from _field(text)
         elif name == "LIST":
             yield from _list(text)
         elif name == "}" and levels:
@@ -125,8 +131,8 @@ def _begin(text: TextBlocks) -> Begin:
     return Begin(kind.text.upper(), name.text, kind.line)
 
 
-def _field(text: TextBlocks) -> Field:
-    """Read a field: its name, the count of its values, and these in braces."""
+def _field(text: TextBlocks) -> Iterator[Field]:
+    """Read a field: its name, the count of its values, and these in braces; yield it if it is one that is read."""
     name = _next(text, "in a field")
     where = f"Field {name.text[:40]}"
     count = _count(text, where, MOST_VALUES)
@@ -134,7 +140,8 @@ def _field(text: TextBlocks) -> Field:
     values = tuple(" ".join(words) for words in _groups(text, f"in {where}"))
     if len(values) != count:
         raise text.error(f"{where} says {count} values, and {len(values)} follow", name.line)
-    return Field(name.text.upper(), values, name.line)
+    if name.text.upper() in FIELDS:
+        yield Field(name.text.upper(), values, name.line)
 
 
 def _list(text: TextBlocks) -> Iterator[Event]:
@@ -151,6 +158,8 @@ def _list(text: TextBlocks) -> Iterator[Event]:
     _brace(text, where)
     if kind == "DEFECTLIST":
         yield RecordRows(text, columns, name.line, count)
+    elif kind == _PLAN:
+        yield record_plan(text, columns, count)
     else:
         yield _table(text, kind, columns, count)
     if not _next(text, f"in {where}").is_mark("}"):
@@ -175,7 +184,7 @@ def _table(text: TextBlocks, name: str, columns: tuple[str, ...], count: int) ->
     line, rows, row = text.line, list[tuple[str, ...]](), list[str]()
     while not (word := _next(text, f"in {name}")).is_mark("}"):
         if not word.is_mark(";"):
-            row.append(word.text)
+            row.append(text.keep(word))
         elif len(row) == len(columns) and len(rows) < MOST_ROWS:
             rows.append(tuple(row))
             row = []
@@ -191,6 +200,7 @@ def _table(text: TextBlocks, name: str, columns: tuple[str, ...], count: int) ->
 def _groups(text: TextBlocks, where: str) -> list[list[str]]:
     """Read words between commas, up to the brace that ends them."""
     groups: list[list[str]] = [[]]
+    size = 0
     for _ in range(MOST_VALUES):
         word = _next(text, where)
         if word.is_mark("}"):
@@ -201,7 +211,10 @@ def _groups(text: TextBlocks, where: str) -> list[list[str]]:
             groups.append([])
         else:
             groups[-1].append(word.text)
-    raise text.error(f"more than {MOST_VALUES:,} words {where}")
+            size += len(word.text)
+        if size > MOST_TEXT:
+            break
+    raise text.error(f"more than {MOST_VALUES:,} words or {MOST_TEXT:,} letters {where}")
 
 
 def _next(text: TextBlocks, where: str) -> Word:

@@ -9,10 +9,17 @@ import numpy as np
 
 from detect.imagery.wafers.errors import CutOffError
 from detect.imagery.wafers.klarf.number_rows import Rows, plain_rows
+from detect.imagery.wafers.klarf.sample_plan import Plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 FILE, LOT, WAFER = "FILERECORD", "LOTRECORD", "WAFERRECORD"
 """Parts of a file that have fields of their own."""
+
+FIELDS = (
+    *("FILEVERSION", "LOTID", "SAMPLETYPE", "SAMPLESIZE", "DIEPITCH", "DIEORIGIN", "SAMPLECENTERLOCATION"),
+    *("SAMPLEORIENTATIONMARKTYPE", "ORIENTATIONMARKLOCATION", "ORIENTATIONINSTRUCTIONS", "COORDINATESMIRRORED"),
+)
+"""Fields that are read, others are passed over."""
 
 ROWS_AT_ONCE = 16384
 """Rows that are read word by word before they are handed on."""
@@ -171,4 +178,4 @@ def check_over(text: TextBlocks) -> None:
         raise text.error("text after EndOfFile; are these two files in one? Cut it there", word.line)
 
 
-Event = Field | Table | Begin | End | DefectRows
+Event = Field | Table | Plan | Begin | End | DefectRows

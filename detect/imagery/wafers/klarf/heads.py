@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import Field, Table, number
+from detect.imagery.wafers.klarf.sample_plan import Plans
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
 from detect.imagery.wafers.wafer import check_diameter, check_pitch
 
-Facts = Mapping[str, Field | Table]
+PLAN = "SAMPLETESTPLAN"
+"""The name of the sample test plan among the facts."""
+
+Fact = Field | Table | Plans
+Facts = Mapping[str, Fact]
 
 
 class Units(NamedTuple):
@@ -51,6 +59,7 @@ class KlarfHead:
         mark: the orientation mark, or None.
         kind_names: names of the classes.
         promised: the summary by test; empty where there is none.
+        inspected: (dies, 2) the dies of the sample test plan, or None.
         remarks: what a person should know.
     """
 
@@ -64,6 +73,7 @@ class KlarfHead:
     mark: str | None
     kind_names: Mapping[int, str]
     promised: Mapping[int, Promised]
+    inspected: NDArray[np.int64] | None
     remarks: tuple[str, ...]
 
 
@@ -105,7 +115,7 @@ class HeadFacts:
         """
         values = self.numbers(name)
         if not values:
-            raise self.text.error(f"the wafer has no {name}, without which no defect has a place", self.line)
+            raise self.error(name, "is missing, without which no defect has a place")
         if len(values) != 2:
             raise self.error(name, f"must be two numbers, is {' '.join(self.words(name))[:60]!r}")
         return values[0], values[1]
@@ -113,7 +123,7 @@ class HeadFacts:
     def error(self, name: str, what: str) -> WaferError:
         """Return an error at the line of a field."""
         found = self.facts.get(name)
-        return self.text.error(f"{name} {what}", self.line if found is None else found.line)
+        return self.text.error(f"{name} {what}", found.line if isinstance(found, Field | Table) else self.line)
 
 
 def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units) -> KlarfHead:
@@ -133,7 +143,7 @@ def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units
     if (given.word("SAMPLETYPE") or "WAFER").upper() != "WAFER":
         raise given.error("SAMPLETYPE", f"is {given.word('SAMPLETYPE')[:40]!r}; only wafers are read")
     diameter, remarks = _diameter_mm(given, units)
-    centre = given.pair("SAMPLECENTERLOCATION")
+    centre, plans = given.pair("SAMPLECENTERLOCATION"), facts.get(PLAN)
     return KlarfHead(
         given.word("LOTID").strip(),
         name.strip(),
@@ -145,6 +155,7 @@ def make_head(text: TextBlocks, name: str, line: int, facts: Facts, units: Units
         _mark(given),
         MappingProxyType(_kind_names(given)),
         MappingProxyType(_promised(given)),
+        plans.dies() if isinstance(plans, Plans) else None,
         (*remarks, *_remarks(given)),
     )
 
@@ -153,8 +164,10 @@ def _diameter_mm(given: HeadFacts, units: Units) -> tuple[float, list[str]]:
     """Return the diameter, and what is to be said of it."""
     name = "SAMPLESIZE"
     values = given.numbers(name)
+    if not values:
+        raise given.error(name, "is missing, without which the wafer has no diameter")
     if units is MICROMETRES:
-        if not values or len(values) != values[0] + 1:
+        if len(values) != values[0] + 1:
             raise given.error(name, f"must be a count and as many lengths, is {' '.join(given.words(name))[:60]!r}")
         values = values[1:]
     sizes = [value / units.sample for value in values if value]
@@ -165,7 +178,7 @@ def _diameter_mm(given: HeadFacts, units: Units) -> tuple[float, list[str]]:
     try:
         check_diameter(sizes[0])
     except ValueError as error:
-        raise given.error(name, f": {error}") from error
+        raise given.error(name, f"is wrong: {error}") from error
     return sizes[0], ["SampleSize has two equal lengths, taken for a diameter"] if len(sizes) > 1 else []
 
 
@@ -176,7 +189,7 @@ def _pitch_mm(given: HeadFacts, units: Units, diameter: float) -> tuple[float, f
     try:
         check_pitch((x, y), diameter)
     except ValueError as error:
-        raise given.error("DIEPITCH", f": {error}; this version of KLARF gives it in {units.name}") from error
+        raise given.error("DIEPITCH", f"is wrong: {error}; this version of KLARF gives it in {units.name}") from error
     return x, y
 
 

@@ -60,9 +60,7 @@ def read_klarf(file: BinaryIO, path: Path, keep: bool) -> Iterator[Wafer]:
     found = _BEGINNING.match(file.read(4096))
     form = _STATEMENTS if found is not None and found["statement"] else _RECORDS
     text = _opened(file, path, form)
-    scan = scan_heads(text, _checked(text, form), form.units)
-    if scan.cut is not None and not keep:
-        raise scan.cut
+    scan = scan_heads(text, _checked(text, form), form.units, keep)
     text = _opened(file, path, form)
     yield from _wafers(text, form.walk(text), scan, keep)
 
@@ -95,12 +93,14 @@ def _wafers(text: TextBlocks, events: Iterator[Event], scan: Scan, keep: bool) -
     try:
         for event in events:
             if isinstance(event, Begin) and event.kind == WAFER:
-                tally = next(tallies)
+                tally = next(tallies, None)
             elif isinstance(event, DefectRows) and tally is not None:
                 yield from tally.read(event)
             elif isinstance(event, End) and event.kind == WAFER and tally is not None:
                 yield tally.close()
                 tally = None
     except CutOffError:
+        if not keep:
+            raise
         if tally is not None:
             yield tally.close()

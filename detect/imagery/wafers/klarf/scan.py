@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from detect.imagery.wafers.errors import CutOffError
 from detect.imagery.wafers.klarf.events import FILE, LOT, WAFER, Begin, DefectRows, End, Event, Field, Table
-from detect.imagery.wafers.klarf.heads import MICROMETRES, Facts, KlarfHead, Units, make_head
+from detect.imagery.wafers.klarf.heads import MICROMETRES, PLAN, Fact, Facts, KlarfHead, Units, make_head
+from detect.imagery.wafers.klarf.sample_plan import Plan, Plans
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
 
 MOST_WAFERS = 10_000
@@ -23,16 +24,18 @@ class Scan(NamedTuple):
     cut: CutOffError | None
 
 
-def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units) -> Scan:
+def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units, keep: bool) -> Scan:
     """Read a file for the heads of its wafers, and pass over its defects.
 
     Args:
         text: the text, for errors.
         events: what the file has.
         units: of its version.
+        keep: whether a file that is cut off is read as far as it goes.
 
     Raises:
         WaferError: a field is missing or wrong, a wafer is there twice, or there are none.
+        CutOffError: the file is cut off, and not to be kept.
     """
     fields: _Fields = _Statements(text) if units is MICROMETRES else _Records(text)
     cut = None
@@ -40,6 +43,8 @@ def scan_heads(text: TextBlocks, events: Iterable[Event], units: Units) -> Scan:
         for event in events:
             fields.take(event)
     except CutOffError as error:
+        if not keep:
+            raise
         cut = error
     heads = tuple(make_head(text, begin.name, begin.line, facts, units) for begin, facts in fields.wafers())
     if not heads:
@@ -72,6 +77,8 @@ class _Fields(ABC):
                 self._end(event.kind)
             case Field() | Table():
                 self._put(event)
+            case Plan():
+                self._plan(event)
             case DefectRows():
                 if not self._begins:
                     raise self._text.error("a list of defects before the id of its wafer", event.line)
@@ -92,6 +99,9 @@ class _Fields(ABC):
     def _put(self, event: Field | Table) -> None: ...
 
     @abstractmethod
+    def _plan(self, event: Plan) -> None: ...
+
+    @abstractmethod
     def _hold(self, line: int) -> None: ...
 
 
@@ -103,8 +113,9 @@ class _Statements(_Fields):
 
     def __init__(self, text: TextBlocks) -> None:
         super().__init__(text)
-        self._state: dict[str, Field | Table] = {}
-        self._held: dict[str, Field | Table] = {}
+        self._state: dict[str, Fact] = {}
+        self._held: dict[str, Fact] = {}
+        self._planned = False
         self._closed: list[Facts] = []
 
     def wafers(self) -> Iterator[tuple[Begin, Facts]]:
@@ -114,6 +125,7 @@ class _Statements(_Fields):
 
     def _begin(self, event: Begin) -> None:
         self._state.pop(_SUMMARY, None)
+        self._planned = False
 
     def _end(self, kind: str) -> None:
         self._closed.append({**self._state, **self._held})
@@ -125,9 +137,16 @@ class _Statements(_Fields):
             event = event._replace(rows=known.rows + event.rows) if event.columns == known.columns else event
         self._state[event.name] = event
 
+    def _plan(self, event: Plan) -> None:
+        plans = self._state.get(PLAN)
+        if not isinstance(plans, Plans) or not self._planned:
+            self._state[PLAN] = plans = Plans()
+        plans.add(event, self._text)
+        self._planned = True
+
     def _hold(self, line: int) -> None:
         now = {name: self._state[name] for name in _PLACES if name in self._state}
-        changed = [name for name in now if name in self._held and self._held[name][1] != now[name][1]]
+        changed = [name for name in now if name in self._held and _values(self._held[name]) != _values(now[name])]
         if changed:
             raise self._text.error(f"{changed[0]} is another than at the wafer's first list of defects", line)
         self._held = {**self._state, **self._held}
@@ -138,8 +157,8 @@ class _Records(_Fields):
 
     def __init__(self, text: TextBlocks) -> None:
         super().__init__(text)
-        self._scopes: list[dict[str, Field | Table]] = [{}]
-        self._around: list[list[dict[str, Field | Table]]] = []
+        self._scopes: list[dict[str, Fact]] = [{}]
+        self._around: list[list[dict[str, Fact]]] = []
 
     def wafers(self) -> Iterator[tuple[Begin, Facts]]:
         for begin, around in zip(self._begins, self._around, strict=True):
@@ -160,5 +179,15 @@ class _Records(_Fields):
     def _put(self, event: Field | Table) -> None:
         self._scopes[-1][event.name] = event
 
+    def _plan(self, event: Plan) -> None:
+        plans = self._scopes[-1].setdefault(PLAN, Plans())
+        if isinstance(plans, Plans):
+            plans.add(event, self._text)
+
     def _hold(self, line: int) -> None:
         """Keep nothing: a field holds in its record."""
+
+
+def _values(fact: Fact) -> tuple[str, ...]:
+    """Return the values of a field, none of other facts."""
+    return fact.values if isinstance(fact, Field) else ()

@@ -1,9 +1,11 @@
 """KLARF 1.0 to 1.2: statements of a name, words and a semicolon; the same events as the records of 1.8."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.klarf.events import (
+    FIELDS,
     WAFER,
     Begin,
     DefectRows,
@@ -17,6 +19,7 @@ from detect.imagery.wafers.klarf.events import (
     whole,
 )
 from detect.imagery.wafers.klarf.number_rows import Rows
+from detect.imagery.wafers.klarf.sample_plan import statement_plan
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks, Word
 
 WORD = re.compile(rb'"[^"\r\n]*"|;|[^\s;"]+')
@@ -28,14 +31,14 @@ MOST_WORDS = 500_000
 MOST_COLUMNS = 1000
 """Columns of a list."""
 
+MOST_OF_A_NAME = 260
+"""Letters of the name of the file of images, which stands before each image's number."""
+
 MOST_IMAGES = 10_000
 """Images of a defect."""
 
-_FIELDS = (
-    *("FILEVERSION", "LOTID", "SAMPLETYPE", "SAMPLESIZE", "DIEPITCH", "DIEORIGIN", "SAMPLECENTERLOCATION"),
-    *("SAMPLEORIENTATIONMARKTYPE", "ORIENTATIONMARKLOCATION", "ORIENTATIONINSTRUCTIONS", "COORDINATESMIRRORED"),
-)
 _IMAGES = "IMAGELIST"
+_OTHER = re.compile(rb"^[ \t]*([A-Za-z_]{4,64})", re.M)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -56,8 +59,15 @@ class StatementRows(DefectRows):
         self.tiff = tiff
 
     def skip(self) -> None:
-        """Pass over the list and its semicolon."""
-        self.text.skip_past(b";", self.where)
+        """Pass over the list and its semicolon.
+
+        Raises:
+            WaferError: the semicolon is another statement's.
+        """
+        passed = self.text.skip_past(b";", self.where)
+        found = _OTHER.search(passed)
+        if found is not None:
+            raise self._unended(found[1].decode(), self.text.line - passed.count(b"\n", found.start(1)))
 
     def _whole_rows(self, data: bytes) -> tuple[int, bytes]:
         """Return the bytes up to the last end of a line, or all before the list's end."""
@@ -81,10 +91,7 @@ class StatementRows(DefectRows):
                 "of DefectRecordSpec"
             )
         if number(word.text) != number(word.text):
-            raise self.text.error(
-                f"{word.text[:40]!r} where the number of a defect belongs; does the list of line {self.line} "
-                "end without a semicolon?"
-            )
+            raise self._unended(word.text, word.line)
         values, images = [number(word.text)], ""
         for column in self.columns[1:]:
             word = self._value(len(values))
@@ -94,6 +101,11 @@ class StatementRows(DefectRows):
         if self.text.ends_inside_line:
             raise self.text.cut_off(self.where)
         return WordRow(values, images, self.text.line)
+
+    def _unended(self, word: str, line: int) -> WaferError:
+        """Return the error of a word that begins no row."""
+        what = f"{word[:40]!r} where the number of a defect belongs"
+        return self.text.error(f"{what}; does the list of line {self.line} end without a semicolon?", line)
 
     def _value(self, found: int) -> Word:
         """Read a word of a row that is not over."""
@@ -135,11 +147,11 @@ def walk_statements(text: TextBlocks) -> Iterator[Event]:
             columns[name] = _columns(text, name)
         elif name == "SUMMARYLIST":
             yield _table(text, name, _known(text, columns, "SUMMARYSPEC"), _words(text, name))
-        elif name == "CLASSLOOKUP":
-            yield _class_lookup(text)
+        elif name in _TABLES:
+            yield _TABLES[name](text)
         elif name == "TIFFFILENAME":
-            tiff = _words(text, name)[0].replace(";", ",")
-        elif name in _FIELDS:
+            tiff = _tiff(text)
+        elif name in FIELDS:
             yield Field(name, tuple(_words(text, name)), line)
         else:
             text.skip_past(b";", f"in the statement {name} of line {line}")
@@ -169,7 +181,7 @@ def _words(text: TextBlocks, name: str) -> list[str]:
             raise text.cut_off(f"in the statement {name}")
         if word.is_mark(";"):
             return words or [""]
-        words.append(word.text)
+        words.append(text.keep(word))
         if len(words) > MOST_WORDS:
             raise text.error(f"{name} has more than {MOST_WORDS:,} words; does it end without a semicolon?")
 
@@ -193,6 +205,14 @@ def _known(text: TextBlocks, columns: dict[str, tuple[str, ...]], name: str) -> 
     return columns[name]
 
 
+def _tiff(text: TextBlocks) -> str:
+    """Read the name of the file of images."""
+    name = _words(text, "TIFFFILENAME")[0].replace(";", ",")
+    if len(name) > MOST_OF_A_NAME:
+        raise text.error(f"TiffFileName of {len(name):,} letters, and {MOST_OF_A_NAME} are the most")
+    return name
+
+
 def _class_lookup(text: TextBlocks) -> Table:
     """Read the table of classes: a count, then a number and a name each."""
     line = text.line
@@ -201,6 +221,12 @@ def _class_lookup(text: TextBlocks) -> Table:
     if count is None or 2 * count != len(words) - 1:
         raise text.error(f"ClassLookup says {words[0][:40]!r} classes, and {(len(words) - 1) / 2:g} follow", line)
     return _table(text, "CLASSLOOKUP", ("CLASSNUMBER", "CLASSNAME"), words[1:], line)
+
+
+_TABLES: Mapping[str, Callable[[TextBlocks], Event]] = {
+    "CLASSLOOKUP": _class_lookup,
+    "SAMPLETESTPLAN": statement_plan,
+}
 
 
 def _table(

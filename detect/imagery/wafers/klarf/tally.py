@@ -13,6 +13,9 @@ from detect.imagery.wafers.klarf.number_rows import Rows
 from detect.imagery.wafers.klarf.text_blocks import TextBlocks
 from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer
 
+MOST_DIES = 1_000_000
+"""Dies with defects that are counted; more are not compared with the summary."""
+
 MOST_TESTS = 10_000
 """Tests of a wafer."""
 
@@ -45,7 +48,8 @@ class Tally:
         self._tests: dict[int, int] = {}
         self._dies = np.empty(0, np.int64)
         self._tested = True
-        self._total = self._outside_die = self._outside = self._unsized = 0
+        self._planned = None if head.inspected is None else np.unique(_numbered(head.inspected))
+        self._total = self._outside_die = self._outside = self._unsized = self._unplanned = 0
 
     def read(self, listed: DefectRows) -> Iterator[Wafer]:
         """Yield the defects of a list, a block of them at once.
@@ -59,7 +63,7 @@ class Tally:
             yield self._part(rows, columns)
         found = self._total - before
         if listed.count is not None and found != listed.count:
-            self._differs(f"the list of line {listed.line} says {listed.count:,} defects, and {found:,} follow")
+            self._differs(f"defects: the list of line {listed.line} says {listed.count:,}, and {found:,} follow")
 
     def close(self) -> Wafer:
         """Return the wafer's last part, without defects, with the remarks.
@@ -68,15 +72,16 @@ class Tally:
             WaferError: the summary promises other counts.
         """
         if self._cut is not None:
-            self._remarks.append(f"line {self._cut.line}: the file is cut off, after {self._total:,} whole defects")
+            self._remarks.append(f"line {self._cut.line}: the file is cut off; whole defects before: {self._total:,}")
         else:
             self._check_summary()
         counted = {
-            "lie outside the die that they name": self._outside_die,
-            "lie outside the wafer, by 5 % of its radius at most": self._outside,
-            "have a size below 0, taken as unknown": self._unsized,
+            "outside the die that they name": self._outside_die,
+            "on dies that the sample test plan has not": self._unplanned,
+            "outside the wafer, by 5 % of its radius at most": self._outside,
+            "with a size below 0, taken as unknown": self._unsized,
         }
-        self._remarks += [f"{count:,} defects {what}" for what, count in counted.items() if count]
+        self._remarks += [f"defects {what}: {count:,}" for what, count in counted.items() if count]
         return self._wafer(
             np.empty((0, 2)), np.empty(0), np.empty(0, np.int64), np.empty((0, 2), np.int64), remarks=(*self._remarks,)
         )
@@ -139,7 +144,10 @@ class Tally:
     def _count(self, rows: Rows, columns: _Columns, die: NDArray[np.int64]) -> None:
         """Count the defects by test, and the dies that have any."""
         self._total += len(die)
-        self._dies = np.union1d(self._dies, die[:, 0] * _DIES + die[:, 1])
+        if self._planned is not None:
+            self._unplanned += int((~np.isin(_numbered(die), self._planned)).sum())
+        if len(self._dies) <= MOST_DIES:
+            self._dies = np.union1d(self._dies, _numbered(die))
         if columns.test is None:
             return
         tests, counts = np.unique(self._whole(rows, (columns.test,), 2**31, "TEST"), return_counts=True)
@@ -158,13 +166,14 @@ class Tally:
             for test in sorted({*promised, *self._tests}):
                 said, found = promised.get(test, Promised(0, None, line)).defects, self._tests.get(test, 0)
                 if said != found:
-                    self._differs(f"the summary says {said:,} defects of test {test}, the list has {found:,}", line)
+                    self._differs(f"defects of test {test}: the summary says {said:,}, the list has {found:,}", line)
         elif sum(each.defects for each in promised.values()) != self._total:
             said = sum(each.defects for each in promised.values())
-            self._differs(f"the summary says {said:,} defects, the list has {self._total:,}", line)
+            self._differs(f"defects: the summary says {said:,}, the list has {self._total:,}", line)
         dies = [each.dies for each in promised.values()]
-        if len(dies) == 1 and dies[0] is not None and dies[0] != len(self._dies):
-            self._remarks.append(f"the summary says {dies[0]:,} dies with defects, the list has {len(self._dies):,}")
+        counted = len(self._dies) <= MOST_DIES
+        if counted and len(dies) == 1 and dies[0] is not None and dies[0] != len(self._dies):
+            self._remarks.append(f"dies with defects: the summary says {dies[0]:,}, the list has {len(self._dies):,}")
 
     def _differs(self, what: str, line: int | None = None) -> None:
         """Raise the error of a count that differs, or remark it."""
@@ -213,4 +222,10 @@ class Tally:
             head.mark,
             images,
             remarks,
+            head.inspected,
         )
+
+
+def _numbered(dies: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each die."""
+    return dies[:, 0] * _DIES + dies[:, 1]

@@ -12,6 +12,12 @@ BLOCK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 """Greatest length of a line."""
 
+WORD_BYTES = 4096
+"""Greatest length of a word."""
+
+KEPT_BYTES = 16 << 20
+"""Most text of fields and small tables that is kept."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
 _SPACE = re.compile(rb"\s*")
 _NOT_CLOSED = 'a quotation mark (") is not closed on its line'
@@ -52,7 +58,7 @@ class TextBlocks:
         self.line = 1
         self.blocks = 0
         self._file, self._word = file, word
-        self._block, self._at = b"", 0
+        self._block, self._at, self._kept = b"", 0, 0
 
     def error(self, what: str, line: int | None = None) -> WaferError:
         """Return an error at a line, this one if none is named."""
@@ -72,7 +78,7 @@ class TextBlocks:
         Raises:
             WaferError: a quotation mark is not closed on its line, or the text is none.
         """
-        first = self._at == 0
+        first = self._at == 0 or self._block[self._at - 1] == ord("\n")
         while True:
             end = _match(_SPACE, self._block, self._at).end()
             lines = self._block.count(b"\n", self._at, end)
@@ -87,8 +93,21 @@ class TextBlocks:
             raise self.error(_NOT_CLOSED)
         self._at = found.end()
         data = found.group()
+        if len(data) > WORD_BYTES:
+            raise self.error(f"a word of {len(data):,} bytes, and {WORD_BYTES:,} are the most")
         quoted = data[:1] == b'"'
         return Word(_decoded(data[1:-1] if quoted else data), quoted, self.line, first)
+
+    def keep(self, word: Word) -> str:
+        """Return a word's text, which is kept until the file was read.
+
+        Raises:
+            WaferError: more than `KEPT_BYTES` would be kept.
+        """
+        self._kept += len(word.text) + 1
+        if self._kept > KEPT_BYTES:
+            raise self.error(f"fields and tables of more than {KEPT_BYTES:,} bytes", word.line)
+        return word.text
 
     def rest(self) -> bytes:
         """Return what is left of the block, reading the next one if nothing is; nothing at the end of the text."""
@@ -106,13 +125,16 @@ class TextBlocks:
         """Whether everything was read, and the last line had no end."""
         return self._at == len(self._block) and not self._block.endswith(b"\n")
 
-    def skip_past(self, end: bytes, where: str, begin: bytes | None = None) -> None:
+    def skip_past(self, end: bytes, where: str, begin: bytes | None = None) -> bytes:
         """Pass over everything up to a mark that is not quoted, and over it.
 
         Args:
             end: the mark, a byte.
             where: the place for the message: "in the list of ...".
             begin: the mark that opens another such part inside, which has to end before; None for none.
+
+        Returns:
+            What was passed over in the last block, blanks for everything quoted.
 
         Raises:
             CutOffError: the text ends before.
@@ -126,7 +148,7 @@ class TextBlocks:
                 if not open_parts:
                     self._check_quotes(plain, found.end())
                     self.advance(found.end())
-                    return
+                    return plain[: found.end()]
             self._check_quotes(plain, len(plain))
             self.advance(len(rest))
         raise self.cut_off(where)
