@@ -1,6 +1,7 @@
-"""Report: `python -m detect.report predictions=DIR [scores=FILE] [threshold=0.4]` writes its page anew."""
+"""Report: `python -m detect.report predictions=DIR [scores=FILE] [threshold=0.4] [lots=auto]` writes its page anew."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.assembly.command import DONE, command
@@ -25,11 +26,26 @@ def run(settings: "ReportSettings") -> int:
         from detect.reporting.output.journal import lock_folder
 
         with lock_folder(folder):
-            logger.info("report: %s", recount(settings, folder))
-        return DONE
+            page = recount(settings, folder)
+        if settings.lots is None or page == folder:
+            _report_lots(settings, folder)
+            logger.info("report: %s", page)
+            return DONE
     WrittenFiles(folder).check([REPORT])
+    _report_lots(settings, folder)
     logger.info("report: %s", write_report(folder, scores, settings.embed_limit))
     return DONE
+
+
+def _report_lots(settings: "ReportSettings", folder: Path) -> None:
+    """Write the report for lots, where it is asked for."""
+    from detect.assembly.folders import existing
+    from detect.reporting.lots.lot_folder import write_lots
+
+    if settings.lots is None:
+        return
+    table = None if settings.lots == "auto" else existing(Path(settings.lots), "lots", "table, and not auto")
+    logger.info("wafers by lot: %s", write_lots(folder, table, settings.zones.lots(), settings.embed_limit))
 
 
 main = command("report")(run)

@@ -436,6 +436,22 @@ def test_a_folder_of_patches_trains_and_evaluates(tmp_path):
     assert done.code == 0 and scores["accuracy"] > 0.9
     assert scores["confusion"]["labels"][0] == "nothing"
     assert np.array(scores["confusion"]["matrix"]).sum() == 18
+    for folder in ("scores", "run/test"):
+        assert (tmp_path / folder / "classes/index.html").exists() and (tmp_path / folder / "classes/roc.png").exists()
+    assert "nothing/0.png," in (tmp_path / "scores/classes/classified.csv").read_text()
+    green = tmp_path / "other" / "green"
+    green.mkdir(parents=True)
+    Image.fromarray(np.full((32, 32, 3), (40, 200, 40), np.uint8)).save(green / "0.png")
+    (tmp_path / "other/red").symlink_to(tmp_path / "patches/test/red")
+    other = (f"model={tmp_path / 'run/model.safetensors'}", f"data.root={tmp_path / 'other'}", "split=all")
+    done = call("evaluate", *other, f"output={tmp_path / 'o'}", *data[1:])
+    assert done.code == 2 and "green" in done.log
+    done = call("evaluate", *other, f"output={tmp_path / 'o'}", *data[1:], "unknown=[green]")
+    strange = json.loads((tmp_path / "o/scores.json").read_text())
+    assert done.code == 0 and strange["patches"] == 6 and strange["false_unknown_rate"] == 0, done.log
+    assert 0 <= strange["unknown_auroc"] <= 1 and (tmp_path / "o/classes/unknown.csv").exists()
+    done = call("evaluate", *other, f"output={tmp_path / 'o'}", *data[1:], "unknown=[red,green]")
+    assert done.code == 2 and "'red' is a class of the model" in done.log
     tested = json.loads((tmp_path / "run/test/scores.json").read_text())
     for probable in (tested, scores):  # in other batches, of which the last digits are others
         assert sum(row["found"] for row in probable.pop("reliability")) == 18

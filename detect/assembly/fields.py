@@ -76,6 +76,10 @@ def _path_or_none(value: Any) -> Path | None:
     return None if value is None else _path(value)
 
 
+def _path_or_auto(value: Any) -> Path | str | None:
+    return value if value == "auto" else _path_or_none(value)
+
+
 def _paths(value: Any) -> tuple[Path, ...]:
     if value == []:
         raise ValueError("must be a path or a list of paths, got an empty list")
@@ -287,6 +291,9 @@ FilePath = Annotated[Path, PlainValidator(_path)]
 
 OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
 """A file or folder, or None."""
+
+PathOrAuto = Annotated[Path | str | None, PlainValidator(_path_or_auto)]
+"""A file or folder, `auto`, or None."""
 
 FilePaths = Annotated[tuple[Path, ...], PlainValidator(_paths)]
 """Files or folders, one or several."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from detect.imagery.files import check_inside, part_name, remove_parts, remove_written
 from detect.imagery.finding.spelling import meant
-from detect.reporting.output.layout import ERRORS, SCORES, PredictionPaths
+from detect.reporting.output.layout import BY_CLASS, CLASSES, ERRORS, SCORES, PredictionPaths
 
 if TYPE_CHECKING:
     from detect.assembly.settings import TrainerSettings
@@ -118,6 +118,7 @@ class TrainingPaths:
         Raises:
             ValueError: a folder in it is a link that leads elsewhere.
         """
+        from detect.reporting.classes.class_folder import clear_classes
         from detect.reporting.pictures.scene_errors import clear_scenes
 
         logs = self.folder / "tensorboard"
@@ -125,6 +126,7 @@ class TrainingPaths:
             check_inside(part, self.folder)
         clear_scenes(self.validation)
         clear_scenes(EvaluationPaths(self.test).errors)
+        clear_classes(self.test)
         for file in (
             *(self.model, self.scores, self.metrics, self.curves, self.config),
             *(self.last_checkpoint, self.best_checkpoint),
@@ -157,6 +159,11 @@ class EvaluationPaths:
     def errors(self) -> Path:
         """Folder of pictures of what was missed and of false alarms."""
         return self.folder / ERRORS
+
+    @property
+    def classes(self) -> Path:
+        """Folder of the figures of a classifier."""
+        return self.folder / CLASSES
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,8 @@ def written_by_runs(folder: Path) -> set[str]:
         names |= {*predictions.picture_folders, predictions.errors}
     if EvaluationPaths(folder).scores.is_file():
         names |= {EvaluationPaths(folder).errors}
+    if (EvaluationPaths(folder).classes / BY_CLASS).is_file():
+        names |= {EvaluationPaths(folder).classes}
     if training.model.is_file() and training.config.is_file():
         names |= {training.checkpoints, training.folds, training.validation, training.test, training.curves}
     return {path.name for path in names}

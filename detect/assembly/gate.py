@@ -103,9 +103,15 @@ def inference_defaults() -> dict[str, Any]:
     return {"runtime": runtime, **yaml.safe_load((conf / "inference" / "default.yaml").read_text(encoding="utf-8"))}
 
 
+def report_defaults() -> dict[str, Any]:
+    """Read how a report is written by default: `conf/report.yaml`, without what only the command has."""
+    data = yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))
+    return {name: value for name, value in data.items() if name not in ("defaults", "hydra")}
+
+
 def default_embed_limit() -> int:
     """Read how many images a report embeds by default: `conf/report.yaml`."""
-    return int(yaml.safe_load((conf_folder() / "report.yaml").read_text(encoding="utf-8"))["embed_limit"])
+    return int(report_defaults()["embed_limit"])
 
 
 def _sentence(error: Any, data: Mapping[str, Any]) -> str:

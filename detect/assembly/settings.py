@@ -30,6 +30,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    PathOrAuto,
     Port,
     Positive,
     Precision,
@@ -48,6 +49,7 @@ from detect.assembly.fields import (
 from detect.assembly.heads.choice import NetSettings
 from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
+from detect.reporting.lots.zones import LotSettings, Zones
 from detect.reporting.output.products import check_products
 from detect.samples.epochs import Loading
 from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
@@ -306,14 +308,37 @@ class EvaluateSettings(InferenceSettings):
     radius: AutoPositive
     iou: IoU | None
     batch_size: OneOrMore
+    unknown: Names
 
     def __post_init__(self) -> None:
+        if self.unknown and self.model is None:
+            raise ValueError("unknown is for model=FILE on patches or whole images; leave it out")
         if (self.predictions is None) == (self.model is None):
             raise ValueError("give either predictions=DIR annotations=FILE, or model=FILE data.root=DIR")
         if self.predictions is not None and self.annotations is None:
             raise ValueError("annotations must be given: annotations=FILE")
         if self.model is not None and self.data.root is None:
             raise ValueError("data.root must be given: data.root=DIR")
+
+
+@dataclass(frozen=True)
+class ZoneSettings:
+    """How wafers are parted, and what their defects are: `zones` of `conf/report.yaml`."""
+
+    rings: tuple[InnerShare, ...]
+    sectors: OneOrMore
+    exclusion_mm: float
+    diameter_mm: Positive | None
+    values: tuple[float, float] | None
+    truncated: Literal["refuse", "keep"]
+
+    def __post_init__(self) -> None:
+        self.lots()
+
+    def lots(self) -> LotSettings:
+        """Return what the report for lots is made by."""
+        zones = Zones(self.rings, self.sectors, self.exclusion_mm)
+        return LotSettings(zones, self.diameter_mm, self.values, self.truncated == "keep")
 
 
 @dataclass(frozen=True)
@@ -325,6 +350,8 @@ class ReportSettings:
     threshold: ClassThresholds
     model: OptionalPath
     embed_limit: ZeroOrMore
+    lots: PathOrAuto
+    zones: ZoneSettings
 
     def __post_init__(self) -> None:
         if self.model is not None and self.threshold is None:

@@ -1,5 +1,6 @@
 """Classifying bare patches with a patch classifier, and the scores of that."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from scipy.special import expit, softmax
 from torch.utils.data import DataLoader
 
 from detect.evaluation.calibration import reliability_of
+from detect.evaluation.classes.class_figures import unknown_of
+from detect.evaluation.classes.classified import Classification, of_many_classes, of_one_class
 from detect.evaluation.scores import score_patches
 from detect.evaluation.whole.many_scores import score_many
 from detect.inference.decoding.decoder import decoder_of
@@ -72,20 +75,53 @@ def classify(
     known, found = np.concatenate(truth), np.concatenate(logits)
     if known.ndim > 1:
         return Classified(known.astype(np.float64), np.asarray(expit(found), np.float32))
-    return Classified(known.astype(np.int64), np.asarray(softmax(found, axis=1), np.float32))
+    return Classified(known.astype(np.int64), np.asarray(softmax(found, axis=1).clip(0, 1), np.float32))
 
 
-def score_classifier(net: Any, spec: NetSpec, patches: PatchSet, **options: Any) -> dict[str, Any]:
-    """Return the scores of a network on bare patches; options as of `classify`.
+def classification_of(
+    net: Any, spec: NetSpec, patches: PatchSet, names: Sequence[str] = (), least: float = 0.0, **options: Any
+) -> Classification:
+    """Return samples as a network classifies them.
+
+    Args:
+        net: the network.
+        spec: its outputs.
+        patches: what it is shown.
+        names: of the samples.
+        least: probability from which on a class is found.
+        options: as of `classify`.
 
     Raises:
-        ValueError: the network finds objects in images and classifies no patches.
+        ValueError: the network finds objects in images and classifies no patches, or a probability is none.
     """
     if not isinstance(net, PatchClassifier | WholeClassifier):
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    return scores_of_patches(*classify(net, spec, patches, **options), spec, getattr(spec, "threshold", None))
+    classified = classify(net, spec, patches, **options)
+    of = of_many_classes if classified.truth.ndim > 1 else of_one_class
+    return of(*classified, spec.outputs, names, least)
+
+
+def scores_of(made: Classification, spec: NetSpec, threshold: float | None = None) -> dict[str, Any]:
+    """Return the scores of samples that a network classified; see `scores_of_patches`.
+
+    Those of none of its classes are left out, and are in numbers of their own (`unknown_figures`): `unknown_auroc`,
+    `unknown_rate` and `false_unknown_rate`.
+
+    Raises:
+        ValueError: all are of none of its classes.
+    """
+    if made.many:
+        return scores_of_patches(made.truth.astype(np.float64), made.probabilities, spec, threshold)
+    known, told = made.truth.any(axis=1), unknown_of(made)
+    if not known.any():
+        raise ValueError(f"no sample is of a class that the model knows ({', '.join(spec.outputs)}): nothing is scored")
+    scores = scores_of_patches(made.truth[known].argmax(axis=1), made.probabilities[known], spec, threshold)
+    if told is None:
+        return scores
+    rates = {"unknown_rate": told.unknown_rate, "false_unknown_rate": told.false_unknown_rate}
+    return {**scores, "unknown_auroc": told.auroc, **rates}
 
 
 def scores_of_patches(

@@ -166,20 +166,29 @@ def folder_spec(
     )
 
 
-def folder_outputs(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> NDArray[np.int64]:
+def folder_outputs(
+    folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str], strange: Sequence[str] = ()
+) -> NDArray[np.int64]:
     """Return the network's target output (N,) of every patch of a folder; all negative labels share the background's.
 
+    Args:
+        folder: the patches.
+        spec: the network's outputs.
+        negative_labels: folders of background patches.
+        strange: classes that the network does not know and need not: their output is -1.
+
     Raises:
-        ValueError: a class that is neither one of the model nor a negative label.
+        ValueError: a class that is neither one of the model, nor a negative label, nor strange.
     """
     first = len(spec.outputs) - len(spec.classes)
     background = {*spec.outputs[:first], *(negative_labels if first else ())}
-    unknown = [name for name in folder.classes if name not in spec.classes and name not in background]
+    unknown = [name for name in folder.classes if name not in {*spec.classes, *background, *strange}]
     if unknown:
         raise ValueError(
             f"unknown classes {unknown}; the model knows {list(spec.outputs)}; name backgrounds in data.labels.negative"
         )
     numbers = [spec.classes.index(name) + first if name in spec.classes else 0 for name in folder.classes]
+    numbers = [-1 if name in strange else number for name, number in zip(folder.classes, numbers, strict=True)]
     return np.array(numbers, np.int64)[folder.label]
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from detect.evaluation.classification import classify, score_classifier
+from detect.evaluation.classification import classification_of, classify
 from tests.engines import disc_net
 
 CPU = torch.device("cpu")
@@ -50,4 +50,4 @@ def test_views_of_patches_must_be_known() -> None:
 
 def test_a_network_that_finds_objects_classifies_no_patches() -> None:
     with pytest.raises(ValueError, match="net=patch"):
-        score_classifier(nn.Identity(), disc_net()[1], Patch())
+        classification_of(nn.Identity(), disc_net()[1], Patch())

@@ -18,6 +18,7 @@ from detect.labels.json_files import read_json_object
 from detect.nets.card import ModelCard
 from detect.nets.facts.probabilities import candidate_floor
 from detect.nets.header import read_card
+from detect.reporting.lots.lot_folder import clear_lots
 from detect.reporting.output.ground_survey import GroundSurvey
 from detect.reporting.output.journal import read_records
 from detect.reporting.output.layout import OVERLAYS, PredictionPaths
@@ -60,6 +61,7 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
         records = _cut(folder, records, card, thresholds)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
     _drop_scores(sink.paths)
+    clear_lots(folder)
     if OVERLAYS in sink.wanted:
         redraw_overlays(sink, card)
     facts = own.run if back else told_again(own.run, dict(zip(card.classes, thresholds.tolist(), strict=True)))

@@ -29,6 +29,8 @@ from detect.labels.formats.detections_csv import read_detections
 from detect.labels.image_names import match_names
 from detect.labels.regions import outside
 from detect.nets.bounds import HIGHEST_BAND, MOST_BANDS
+from detect.reporting.classes.class_folder import WRITTEN as CLASS_FILES
+from detect.reporting.classes.class_folder import clear_classes
 from detect.reporting.output.journal import recorded_sources
 from detect.reporting.output.layout import REPORT, SCORES, PredictionPaths
 from detect.reporting.output.predictions import Predictions, read_candidates, read_predictions
@@ -188,7 +190,7 @@ def evaluation_folder(settings: EvaluateSettings) -> EvaluationPaths:
     """Make the output folder, before anything is computed; the scores of an earlier evaluation in it are replaced.
 
     Raises:
-        FileExistsError: it is the folder of a training, or a person changed the scores.
+        FileExistsError: it is the folder of a training, or a person changed the scores, or a table of a classifier.
     """
     output = EvaluationPaths(settings.output)
     output_folder(
@@ -197,16 +199,19 @@ def evaluation_folder(settings: EvaluateSettings) -> EvaluationPaths:
         allowed=False,
         way_out="its scores.json is the training run's: name another folder",
     )
-    WrittenFiles(output.folder).check([SCORES], ", or name another output folder")
+    written, way_out = WrittenFiles(output.folder), ", or name another output folder"
+    written.check([SCORES], way_out)
+    written.check(CLASS_FILES, way_out, adopt=False)
     return output
 
 
 def write_scores(output: EvaluationPaths, scores: Mapping[str, Any]) -> None:
     """Write `scores.json`, and log the main scores.
 
-    Pictures of an earlier evaluation, which showed other scores, are removed.
+    Pictures of an earlier evaluation, which showed other scores, are removed, and its figures of a classifier.
     """
     clear_scenes(output.errors)
+    clear_classes(output.folder)
     WrittenFiles(output.folder).write({SCORES: json_bytes(scores, output.scores)})
     logger.info("%s", shown_scores(scores))
 

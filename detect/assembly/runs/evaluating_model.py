@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import TrainingPaths
+from detect.assembly.folders import EvaluationPaths, TrainingPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
@@ -28,6 +28,7 @@ from detect.nets.header import read_card
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 if TYPE_CHECKING:
+    from detect.evaluation.classes.classified import Classification
     from detect.nets.modelfile import Net
 
 logger = logging.getLogger("detect.evaluate")
@@ -45,9 +46,12 @@ def evaluate_model(settings: EvaluateSettings) -> int:
 
     net, _ = load_model(settings.model)
     if isinstance(labels, PatchFolder):
-        scores = _score_folder(settings, net, card, labels, data)
+        made, scores = _classified(settings, net, card, labels, data)
         write_scores(output, {**scores, "split": settings.split})
+        _write_classes(output, made, scores)
     else:
+        if settings.unknown:
+            raise ValueError("unknown names labels of patches or whole images, and these are places in images")
         radius = _match_radius(settings, card, labels)
         tell_radius(radius, settings.iou)
         criterion = Criterion(radius.file_px, settings.iou)
@@ -58,19 +62,46 @@ def evaluate_model(settings: EvaluateSettings) -> int:
     return DONE
 
 
-def _score_folder(
+def _classified(
     settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
-) -> dict[str, Any]:
-    """Score a model on bare patches, or on whole images."""
+) -> tuple["Classification", dict[str, Any]]:
+    """Return the bare patches, or the whole images, of a side of the split as a model classifies them, and scores."""
+    from detect.evaluation.classification import scores_of
+
+    check_unknown(settings.unknown, folder.classes, card.outputs)
     match card.head:
         case WholeHead():
-            from detect.assembly.whole.evaluating_classes import score_whole
+            from detect.assembly.whole.evaluating_classes import classify_whole, unknown_of
 
-            return score_whole(settings, net, card, folder, data)
+            made = classify_whole(settings, net, card, folder, data)
+            return made, {**scores_of(made, card, card.threshold), **unknown_of(made)}
         case PatchHead() | GridHead():
-            return _score_patches(settings, net, card, folder, data)
+            made = _classify_patches(settings, net, card, folder, data)
+            return made, scores_of(made, card)
         case _:
             assert_never(card.head)
+
+
+def check_unknown(unknown: Sequence[str], labels: Sequence[str], outputs: Sequence[str]) -> None:
+    """Check that the labels that a model does not know are labels, and that it does not know them.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name in unknown:
+        if name in outputs:
+            raise ValueError(f"unknown: {name!r} is a class of the model; name those that it does not know")
+        if name not in labels:
+            raise ValueError(f"unknown: nothing is labelled {name!r}; the labels are {', '.join(labels)}")
+
+
+def _write_classes(output: EvaluationPaths, made: "Classification", scores: Mapping[str, Any]) -> None:
+    """Write the figures of a classifier beside its scores, and log what is not defined of them."""
+    from detect.reporting.classes.class_folder import write_classes
+
+    for remark in write_classes(output.folder, made, scores).remarks:
+        logger.warning("%s", remark)
+    logger.info("confusions, curves and calibration: %s", output.classes)
 
 
 def _match_radius(settings: EvaluateSettings, card: ModelCard, annotations: Annotations) -> MatchRadius:
@@ -100,26 +131,28 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
             radius=matching.radius,
             iou=matching.iou,
             batch_size=data.loading.batch_size,
+            unknown=(),
         )
     )
 
 
-def _score_patches(
+def _classify_patches(
     settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
-) -> dict[str, Any]:
-    from detect.evaluation.classification import score_classifier
+) -> "Classification":
+    from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
-    outputs = folder_outputs(folder, card, data.labels.negative)[chosen]
-    patches = FolderDataset([folder.paths[i] for i in chosen], outputs, PatchFiles(card, card.offset))
-    return score_classifier(
+    outputs = folder_outputs(folder, card, data.labels.negative, settings.unknown)[chosen]
+    files = [folder.paths[i] for i in chosen]
+    return classification_of(
         net,
         card,
-        patches,
+        FolderDataset(files, outputs, PatchFiles(card, card.offset)),
+        ["/".join(path.parts[-2:]) for path in files],
         device=pick_device(settings.runtime.device),
         batch_size=settings.batch_size,
         tta=settings.tta,

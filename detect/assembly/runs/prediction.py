@@ -96,12 +96,16 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
     """
     from detect.imagery.files import check_inside, remove_written
     from detect.labels.writing.format_table import FORMATS
+    from detect.reporting.classes.class_folder import clear_classes
+    from detect.reporting.lots.lot_folder import clear_lots
     from detect.reporting.output.journal import recorded_sources
     from detect.reporting.output.products import is_of_format
     from detect.reporting.output.written import WrittenFiles
     from detect.reporting.pictures.scene_errors import clear_scenes
 
     clear_scenes(paths.errors)
+    clear_classes(paths.folder)
+    clear_lots(paths.folder)
     names = {name for name, _ in images}
     try:
         names |= recorded_sources(paths.folder).keys()

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from detect.assembly.folders import existing
-from detect.assembly.gate import default_embed_limit
+from detect.assembly.gate import checked_data, report_defaults
 from detect.assembly.settings import ReportSettings, ReviewSettings
 from detect.assembly.surveys.surveying import estimator, write_corrected
 from detect.imagery.mosaics import MosaicRule, mosaics_by
@@ -63,10 +63,8 @@ def recounted(settings: ReviewSettings, folder: Path, threshold: float) -> Revie
     from detect.assembly.recount.recounting import recount
 
     with lock_folder(folder):
-        asked = ReportSettings(
-            predictions=folder, scores=None, threshold=threshold, model=None, embed_limit=default_embed_limit()
-        )
-        recount(asked, folder)
+        asked = {**report_defaults(), "predictions": str(folder), "threshold": threshold}
+        recount(checked_data(asked, ReportSettings), folder)
     return _session(settings, folder)
 
 

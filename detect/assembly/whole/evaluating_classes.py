@@ -25,6 +25,7 @@ from detect.reporting.page.report_page import write_report
 from detect.reporting.tables import IMAGE, UNKNOWN, read_facts
 
 if TYPE_CHECKING:
+    from detect.evaluation.classes.classified import Classification
     from detect.nets.modelfile import Net
 
 logger = logging.getLogger("detect.evaluate")
@@ -101,16 +102,16 @@ def _found(
     return found, unknown
 
 
-def score_whole(
+def classify_whole(
     settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
-) -> dict[str, Any]:
-    """Return the scores of a model on the whole images of a side, with how many of them are of no known class.
+) -> "Classification":
+    """Return the whole images of a side as a model classifies them.
 
     Raises:
         ValueError: there are none on that side.
     """
     from detect.assembly.sides import sides_of_model
-    from detect.evaluation.classification import classify, scores_of_patches
+    from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import PatchFiles
     from detect.samples.whole.whole_images import WholeDataset, whole_targets
@@ -122,19 +123,23 @@ def score_whole(
         raise ValueError(
             f"no image of split={settings.split} in {source}; set data.split.test=[...] or a split column, or split=all"
         )
-    targets = whole_targets(folder, card, data.labels.negative)[chosen]
-    images = WholeDataset([folder.paths[i] for i in chosen], targets, PatchFiles(card, card.offset))
-    classified = classify(
-        net,  # type: ignore[arg-type]
+    targets = whole_targets(folder, card, data.labels.negative, settings.unknown)[chosen]
+    return classification_of(
+        net,
         card,
-        images,
+        WholeDataset([folder.paths[i] for i in chosen], targets, PatchFiles(card, card.offset)),
+        [folder.names[i] for i in chosen],
+        card.threshold,
         device=pick_device(settings.runtime.device),
         batch_size=settings.batch_size,
         tta=settings.tta,
         tta_combine=settings.tta_combine,
     )
-    scores = scores_of_patches(*classified, card, card.threshold)
-    if targets.ndim > 1:
-        return scores
-    unknown = int((classified.probabilities.max(axis=1) < card.threshold).sum())
-    return {**scores, UNKNOWN: unknown, "unknown_share": unknown / len(chosen)}
+
+
+def unknown_of(made: "Classification") -> dict[str, Any]:
+    """Return how many images are of no known class, and their share; nothing of images of any number of classes."""
+    if made.many:
+        return {}
+    unknown = int((~made.found.any(axis=1)).sum())
+    return {UNKNOWN: unknown, "unknown_share": unknown / len(made)}

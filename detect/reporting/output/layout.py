@@ -31,6 +31,15 @@ CORRECTIONS = "corrections.csv"
 ERRORS = "errors"
 """Folder of pictures of what was missed and of false alarms, beside the scores."""
 
+CLASSES = "classes"
+"""Folder of the tables, the pictures and the page of a classifier that was judged, beside the scores."""
+
+BY_CLASS = "classes.csv"
+"""The table in it with a row a class."""
+
+LOTS = "lots"
+"""Folder of the tables and the gallery of the wafers of lots."""
+
 STATE = ".run"
 """Folder, inside an output folder, of what a later run needs to continue."""
 

@@ -16,16 +16,20 @@ from detect.imagery.scenes import Scene, original
 from detect.imagery.validity.surveyed import surveyed
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import detections_bytes, write_detections
+from detect.reporting.classes.class_folder import clear_classes
+from detect.reporting.lots.lot_folder import clear_lots
 from detect.reporting.output.format_files import write_formats
 from detect.reporting.output.ground_counts import GroundCounts
 from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey, Inside, inside_areas
 from detect.reporting.output.journal import Journal
 from detect.reporting.output.layout import (
     CANDIDATES,
+    CLASSES,
     COUNTS,
     DETECTIONS,
     FAILURES,
     HEATMAPS,
+    LOTS,
     OVERLAYS,
     RUN_FACTS,
     PredictionPaths,
@@ -162,7 +166,7 @@ class PredictionFolder:
             remove_parts(below, below=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
-        """Write an image's heatmap, pictures and candidates, then its record; scores of earlier counts are removed.
+        """Write an image's heatmap, pictures and candidates, then its record; figures of earlier counts are removed.
 
         So are pictures of an earlier run that this one is not asked for: they may show other detections.
 
@@ -197,6 +201,9 @@ class PredictionFolder:
         if CANDIDATES in self.wanted and possible is not None and result.candidates is not None:
             self.possible.add(name, candidate_record(record, result.candidates, possible))
         self.paths.scores.unlink(missing_ok=True)
+        if (self.folder / LOTS).exists() or (self.folder / CLASSES).exists():
+            clear_lots(self.folder)
+            clear_classes(self.folder)
         self.journal.add(name, record)
         self._complete.add(name)
 

@@ -110,6 +110,19 @@ def draw_figures(predictions: Predictions, image: str) -> Figures:
     return figures
 
 
+def small_picture(predictions: Predictions, image: str) -> str | None:
+    """Return the small picture of an image as a `data:` address; None where it is missing or cannot be read.
+
+    Args:
+        predictions: the predictions of the run.
+        image: a name from its table of counts.
+    """
+    try:
+        return data_address(_read_reduced(predictions.paths.thumbnail(image), predictions.folder, MAX_THUMBNAIL_SIDE))
+    except DECODING_ERRORS:
+        return None
+
+
 def _asked_for(predictions: Predictions) -> Sequence[Any]:
     """Return what the run was asked for; both kinds of pictures where its facts do not say it."""
     settings = predictions.run.get("settings")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from detect.imagery.files import check_regular
-from detect.reporting.output.layout import REPORT, PredictionPaths, overlay_address
+from detect.reporting.output.layout import LOTS, REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.areas_section import areas_section
@@ -122,6 +122,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         colours_repeat=len(content.classes) > len(PALETTE),
         areas=areas_section(content.areas),
         survey=survey_section(content),
+        lots=_may_be_linked(content.folder / LOTS / "index.html", content.folder),
         dash=DASH,
     )
 
@@ -187,7 +188,7 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
 
 
 def _may_be_linked(overlay: Path, folder: Path) -> bool:
-    """Return whether the page may link to an overlay: a regular file inside the folder."""
+    """Return whether the page may link to an overlay or another page: a regular file inside the folder."""
     try:
         check_regular(overlay, MAX_PICTURE_BYTES, folder)
     except (OSError, ValueError):

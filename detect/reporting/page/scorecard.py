@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from detect.evaluation.scores import BACKGROUND
 from detect.labels.json_files import read_json_object
+from detect.reporting.tables import MAX_COUNT
 
 DASH = "–"
 """The text shown for a number that is not known."""
@@ -14,6 +16,9 @@ DASH = "–"
 
 MOST_PARTS = 100
 """Most points of a curve of reliability that are shown."""
+
+MOST_CLASSES = 60
+"""Most classes of a confusion that is shown."""
 
 MEASURES: dict[str, tuple[str, str]] = {
     "f1": ("F1", "Recall and precision in one number: 1 is perfect, 0 is useless."),
@@ -60,6 +65,24 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class ShownConfusion:
+    """Confusions in percent of each true class.
+
+    Attributes:
+        found: names of the columns.
+        rows: name of the true class, of each column the percent as text and the share in [0, 1], and the examples.
+    """
+
+    found: list[str]
+    rows: list[tuple[str, list[tuple[str, float]], int]]
+
+    @property
+    def background(self) -> bool:
+        """Whether there is a row or a column of what is no object."""
+        return BACKGROUND in (*self.found, *(row[0] for row in self.rows))
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """The measures of predictions against annotations.
 
@@ -72,6 +95,7 @@ class Scorecard:
         found: image name to the number of objects found on it when it was measured.
         iou: the least IoU with which a box counts as right, as text; None where centres decide.
         reliability: of parts of [0, 1], the mean score, the share that is right and how many there are.
+        confusion: in percent of each true class; None where there is none, or one too large to be shown.
     """
 
     measures: list[Measure]
@@ -82,6 +106,7 @@ class Scorecard:
     found: dict[str, int]
     iou: str | None = None
     reliability: list[tuple[float, float, int]] = field(default_factory=list)
+    confusion: ShownConfusion | None = None
 
 
 def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
@@ -111,8 +136,36 @@ def read_scorecard(path: Path, predictions: Path | None = None) -> Scorecard:
     iou = f"{data['iou']:g}" if _is_number(data.get("iou")) else None
     images = _objects(data.get("per_image"))
     columns = [_heading(key) for key in keys]
-    held = _reliability(data.get("reliability"))
-    return Scorecard(measures, radius, columns, rows, _integers(images, "true"), _integers(images, "found"), iou, held)
+    held, confusion = _reliability(data.get("reliability")), _confusion(data.get("confusion"))
+    true, found = _integers(images, "true"), _integers(images, "found")
+    return Scorecard(measures, radius, columns, rows, true, found, iou, held, confusion)
+
+
+def _confusion(data: Any) -> ShownConfusion | None:
+    """Return the confusions of a `scores.json`; None where it has none of two classes and up to `MOST_CLASSES`.
+
+    Rows and columns of nothing, such as false alarms where there are none, are left out.
+    """
+    names, matrix = (data.get(key) for key in ("labels", "matrix")) if isinstance(data, dict) else (None, None)
+    if not (isinstance(names, list) and isinstance(matrix, list) and 2 < len(names) <= MOST_CLASSES):
+        return None
+    if len(matrix) != len(names) or not all(isinstance(row, list) and len(row) == len(names) for row in matrix):
+        return None
+    if not all(_is_number(number) and 0 <= number <= MAX_COUNT for row in matrix for number in row):
+        return None
+    columns = [i for i in range(len(names)) if any(row[i] for row in matrix)]
+    rows = [
+        (str(name), [shown_percent(row[i], sum(row)) for i in columns], int(sum(row)))
+        for name, row in zip(names, matrix, strict=True)
+        if any(row)
+    ]
+    return ShownConfusion([str(names[i]) for i in columns], rows)
+
+
+def shown_percent(number: float, total: float) -> tuple[str, float]:
+    """Return a part of a total in percent as text, empty where it is 0, and as a share in [0, 1]."""
+    share = number / total if total else 0.0
+    return f"{100 * share:.3g}" if share else "", share
 
 
 def _reliability(rows: Any) -> list[tuple[float, float, int]]:

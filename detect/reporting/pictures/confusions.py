@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.evaluation.classes.class_figures import ClassConfusions
 from detect.imagery.files import replace_file
 from detect.labels.detections import Detections
 from detect.reporting.pictures.closeups import crops_sheet
@@ -20,39 +21,49 @@ MAX_WORST_PATCHES = 36
 """Patches on the sheet of misclassified patches; of more, those of the highest probabilities are shown."""
 
 
-CELL_INCHES = 0.55
-"""Side of a cell of the confusion matrix."""
+CELL_INCHES, SMALLEST_CELL, LARGEST_MATRIX = 0.55, 0.3, 20.0
+"""Side of a cell of the confusion matrix; of a cell that has numbers at least; of a whole matrix at most."""
 
 
 def draw_confusion(confusion: Mapping[str, Any], path: Path) -> None:
-    """Draw a confusion matrix as a PNG: numbers, and colours by the share of the row.
+    """Draw a confusion matrix as a PNG (`draw_confusions`).
 
     Args:
         confusion: `labels` and `matrix` (rows true, columns found), as in `scores.json`.
         path: the file to write.
     """
+    labels, matrix = tuple(confusion["labels"]), np.asarray(confusion["matrix"], np.int64)
+    draw_confusions(ClassConfusions(labels, labels, matrix, matrix.sum(axis=1)), path)
+
+
+def draw_confusions(confusions: ClassConfusions, path: Path) -> None:
+    """Draw confusions as a PNG: in each cell the percent of its row's examples, as its colour too, and their number.
+
+    Args:
+        confusions: rows true, columns found.
+        path: the file to write.
+    """
     from matplotlib.figure import Figure
 
-    labels, matrix = confusion["labels"], np.asarray(confusion["matrix"], np.float64)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = 2.2 + CELL_INCHES * len(labels)
-    figure = Figure(figsize=(side, side), layout="constrained")
+    percent, (rows, columns) = np.nan_to_num(confusions.percent), confusions.numbers.shape
+    cell = min(CELL_INCHES, LARGEST_MATRIX / max(rows, columns))
+    figure = Figure(figsize=(2.2 + cell * columns, 2.2 + cell * rows), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (row, col), number in np.ndenumerate(matrix):
-        if number:
-            ink = "white" if share[row, col] > 0.5 else "black"
-            axes.text(col, row, f"{number:.0f}", ha="center", va="center", color=ink, fontsize=8)
-    ticks = range(len(labels))
-    axes.set_xticks(ticks, _escaped(labels), rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(ticks, _escaped(labels), fontsize=8)
-    axes.set_xlabel("found")
+    axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="equal")
+    for (row, col), number in np.ndenumerate(confusions.numbers):
+        if number and cell >= SMALLEST_CELL:
+            ink = "white" if percent[row, col] > 50 else "black"
+            text = f"{percent[row, col]:.3g} %\n{number:,}"
+            axes.text(col, row, text, ha="center", va="center", color=ink, fontsize=6.5 * cell / CELL_INCHES)
+    axes.set_xticks(range(columns), escaped(confusions.found), rotation=45, ha="right", fontsize=8 * cell / CELL_INCHES)
+    axes.set_yticks(range(rows), escaped(confusions.true), fontsize=8 * cell / CELL_INCHES)
+    axes.set_xlabel("found (percent of the true class, and number)")
     axes.set_ylabel("true")
     with replace_file(path) as part:
         figure.savefig(part, format="png", dpi=130)
 
 
-def _escaped(labels: Sequence[str]) -> list[str]:
+def escaped(labels: Sequence[str]) -> list[str]:
     """Escape dollar signs, between which matplotlib reads mathematics."""
     return [label.replace("$", r"\$") for label in labels]
 

@@ -55,14 +55,20 @@ def whole_spec(
     tell({str(scene.path): arranged(scene, chosen).remarks for scene in scenes})
     classes = tuple(name for name in folder.classes if name not in negative_labels)
     numbers, names = chosen.numbers, chosen.names
-    drawing = drawing_alike(scenes)
-    return NetSpec(
-        head, backbone(len(numbers)), classes, numbers, dtype, Resolution(), band_names=names, drawing=drawing
-    )
+    drawing, made = drawing_alike(scenes), backbone(len(numbers))
+    return NetSpec(head, made, classes, numbers, dtype, Resolution(), band_names=names, drawing=drawing)
 
 
-def whole_targets(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str]) -> Targets:
+def whole_targets(
+    folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[str], strange: Sequence[str] = ()
+) -> Targets:
     """Return what the network is to say of every image.
+
+    Args:
+        folder: the images.
+        spec: the network's outputs.
+        negative_labels: classes of images without a pattern.
+        strange: classes that the network does not know and need not: -1 of one pattern an image, nothing of many.
 
     Raises:
         ValueError: a class that is neither one of the model nor a negative label, or an image of several classes or of
@@ -77,8 +83,8 @@ def whole_targets(folder: PatchFolder, spec: NetSpec, negative_labels: Sequence[
                 f"{folder.names[row]} has {folder.present[row].sum()} labels, and net.labels=one is for one an image; "
                 "set net.labels=many"
             )
-        return folder_outputs(folder, spec, negative_labels)
-    unknown = [name for name in folder.classes if name not in (*spec.classes, *negative_labels)]
+        return folder_outputs(folder, spec, negative_labels, strange)
+    unknown = [name for name in folder.classes if name not in (*spec.classes, *negative_labels, *strange)]
     if unknown:
         raise ValueError(f"unknown classes {unknown}; the model knows {list(spec.classes)}")
     present = np.eye(len(folder.classes), dtype=bool)[folder.label] if folder.present is None else folder.present

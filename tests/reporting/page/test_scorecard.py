@@ -76,3 +76,33 @@ def test_a_curve_of_reliability_is_of_the_rows_that_are_such(tmp_path):
     assert read_scorecard(tmp_path / "scores.json").reliability == [(0.25, 0.5, 4), (0.95, 1.0, 2)]
     (tmp_path / "scores.json").write_text(json.dumps({"reliability": {"a": 1}}))
     assert read_scorecard(tmp_path / "scores.json").reliability == []
+
+
+def confusion_of(tmp_path, confusion):
+    path = tmp_path / "scores.json"
+    path.write_text(json.dumps({"confusion": confusion}), encoding="utf-8")
+    return read_scorecard(path).confusion
+
+
+def test_confusions_are_in_percent_of_each_true_class_without_rows_and_columns_of_nothing(tmp_path):
+    """Three of four a are found, and one is missed; of b there is none."""
+    made = confusion_of(tmp_path, {"labels": ["a", "b", "background"], "matrix": [[3, 0, 1], [0, 0, 0], [0, 0, 0]]})
+    assert made.found == ["a", "background"]
+    assert made.rows == [("a", [("75", 0.75), ("25", 0.25)], 4)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        7,
+        {"labels": ["a", "b", "c"]},
+        {"labels": ["a", "b", "c"], "matrix": [[1, 2, 3]]},
+        {"labels": ["a", "b", "c"], "matrix": [[1, 2, 3], [1, 2, 3], [1, 2, "x"]]},
+        {"labels": ["a", "b", "c"], "matrix": [[1, 2, 3], [1, 2, 3], [1, 2, -1]]},
+        {"labels": ["a", "b"], "matrix": [[1, 0], [0, 0]]},
+        {"labels": ["a"] * 61, "matrix": [[0] * 61] * 61},
+    ],
+)
+def test_what_is_no_confusion_or_of_one_class_is_not_shown(tmp_path, wrong):
+    assert confusion_of(tmp_path, wrong) is None

@@ -1,0 +1,1 @@
+"""Classifiers, judged: confusions, curves one class against the rest, calibration, and scores of what is unknown."""

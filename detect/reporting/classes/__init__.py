@@ -1,0 +1,1 @@
+"""What is written of a classifier that was judged: tables, pictures and a page."""
