@@ -32,7 +32,7 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill
 from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing
-from detect.imagery.wafers.drawn.opened import wafer_raster
+from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
 from detect.imagery.windows import Window
 
 AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
