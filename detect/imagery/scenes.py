@@ -263,7 +263,7 @@ def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
         block_pixels=1,
         layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
         band_names=("",),
-        remarks=tuple(Remark(f"lists of defects: {each}") for each in told),
+        remarks=tuple(Remark(kind, detail) for kind, _, detail in (each.partition(": ") for each in told)),
         drawing=drawing,
     )
 

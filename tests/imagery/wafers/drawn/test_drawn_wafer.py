@@ -26,9 +26,12 @@ def a_wafer(name: str, *xy_mm: tuple[float, float], diameter_mm: float = 200.0) 
 def test_a_list_is_described_as_the_raster_that_is_drawn_of_it(tmp_path: Path) -> None:
     """200 mm in 20,000 pixels: 10 mm to the right and 20 up of the centre is column 11,000 and row 8,000."""
     path = tmp_path / "a.wafer.csv"
-    write_defects(path, [a_wafer("A", (10.0, 20.0))])
+    write_defects(path, [a_wafer("A", (10.0, 20.0), (101.0, 0.0))])
     with drawn_by(DRAWING):
         scene = open_scene(path)
+    assert [(each.kind, each.detail) for each in scene.remarks] == [
+        ("defects outside the wafer, by 5 % of its radius at most", "1")
+    ]
     assert (scene.shape, scene.dtype, scene.bands, scene.drawing) == ((20_000, 20_000), "uint8", 1, DRAWING)
     assert scene.masked and scene.windowed
     pixels = read_window(scene, Window(7_999, 10_999, 3, 3), (1,))
