@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from detect.learning.checkpoints import Checkpoints
 from detect.nets.modelfile import load_model
-from tests.commands import call
+from tests.commands import LostError, call
 
 torch.set_num_threads(1)
 
@@ -112,6 +114,27 @@ def test_prediction_says_one_pattern_an_image_or_none_or_unknown(single: Path, t
     assert scores["accuracy"] == pytest.approx(right / 72)
 
 
+def test_a_training_lost_and_resumed_ends_as_one_that_was_not(
+    single: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (f"data.root={single}", f"data.annotations={single / 'labels.csv'}", *TINY, "trainer.max_epochs=3")
+    assert call("train", *given, f"output={tmp_path / 'whole'}").code == 0
+    real = Checkpoints.on_train_epoch_end
+
+    def lost(self: Checkpoints, trainer: Any, module: Any) -> None:
+        real(self, trainer, module)
+        if trainer.current_epoch == 1:
+            raise LostError
+
+    with monkeypatch.context() as patch, pytest.raises(LostError):
+        patch.setattr(Checkpoints, "on_train_epoch_end", lost)
+        call("train", *given, f"output={tmp_path / 'lost'}")
+    done = call("train", *given, f"output={tmp_path / 'lost'}", "resume=true")
+    assert done.code == 0, done.log
+    one, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "lost"))
+    assert one == other
+
+
 def test_neither_tiles_nor_batches_change_what_is_found(single: Path, trained: Path, tmp_path: Path) -> None:
     model, tables = f"model={trained / 'model.safetensors'}", []
     for tile in (24, 240):
@@ -133,10 +156,10 @@ def test_another_threshold_counts_as_a_run_with_it_would(single: Path, trained: 
     assert low == high
 
 
-@pytest.mark.parametrize("option", ["tta=scales", "rescale=2", "adapt=[batchnorm]"])
-def test_a_whole_image_has_no_other_size(option: str, single: Path, trained: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["tta=scales", "rescale=2", "adapt=[batchnorm]", "threshold=survey"])
+def test_what_is_for_objects_in_images_is_refused(option: str, single: Path, trained: Path, tmp_path: Path) -> None:
     done = call("predict", f"model={trained / 'model.safetensors'}", f"images={single}", f"output={tmp_path}/c", option)
-    assert done.code == 2 and "as a whole, as a square of 24 pixels" in done.log
+    assert done.code == 2 and ("as a whole, as a square of 24 pixels" in done.log or "whole image" in done.log)
 
 
 def test_many_patterns_are_found_each_by_itself(tmp_path: Path) -> None:

@@ -156,8 +156,8 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
     from hydra.core.hydra_config import HydraConfig
     from omegaconf.errors import OmegaConfBaseException
 
+    from detect.assembly.commandline.image_opening import opened_as_set
     from detect.assembly.commandline.net_choice import log_net
-    from detect.assembly.commandline.opening import opened_as_set
     from detect.assembly.gate import check_hydra, checked
     from detect.assembly.settings import SETTINGS
 

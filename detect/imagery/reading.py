@@ -20,8 +20,8 @@ from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, 
 from detect.imagery.thumbnails import Preview
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
-from detect.imagery.wafers.drawn.opened import wafer_raster
-from detect.imagery.wafers.drawn.raster import WaferRaster
+from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
+from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.windows import Window, reflect
 
 logger = logging.getLogger(__name__)

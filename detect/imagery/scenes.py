@@ -32,7 +32,7 @@ from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill
 from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing
-from detect.imagery.wafers.drawn.opened import wafer_raster
+from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
 from detect.imagery.windows import Window
 
 AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
@@ -263,7 +263,7 @@ def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
         block_pixels=1,
         layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
         band_names=("",),
-        remarks=tuple(Remark(f"lists of defects: {each}") for each in told),
+        remarks=tuple(Remark(kind, detail) for kind, _, detail in (each.partition(": ") for each in told)),
         drawing=drawing,
     )
 

@@ -54,7 +54,7 @@ class PatchFiles:
     def enlarged(self, path: Path) -> int:
         """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
         if path not in self._enlarged:
-            self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(open_scene(path).shape)))
+            self.read(path)
         return self._enlarged[path]
 
     def read_valid(self, path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -63,7 +63,9 @@ class PatchFiles:
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        scene = arranged(self.spec.resampled(open_scene(path)), self.spec.learned_bands)
+        opened = open_scene(path)
+        self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(opened.shape)))
+        scene = arranged(self.spec.resampled(opened), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
         if (scene.shape, scene.dtype) != (side, self.spec.dtype):
             raise ValueError(

@@ -19,7 +19,7 @@ from detect.imagery.windows import Window, reflect
 Kind = TypeVar("Kind", bound=np.generic)
 
 DRAWN_WHOLE = 1 << 22
-"""Most pixels of a drawn wafer that is kept as a photograph is; of a larger one, each window is drawn when it is read."""
+"""Most pixels of a drawn wafer that is kept as a photograph is; of a larger one windows are drawn as they are read."""
 
 RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 """Formats whose windows can be read without decoding the whole image."""

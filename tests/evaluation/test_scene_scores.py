@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detect.assembly.runs.prediction import total_text
+from detect.assembly.runs.prediction import counted_things, total_text
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import MOST_NAMED, score_scenes, shortfalls, shown_scores, verdict
 from detect.evaluation.scores import score_patches
@@ -77,3 +77,8 @@ def test_a_score_of_nothing_is_undefined_and_no_error(found: tuple[str, ...], tr
 )
 def test_the_sum_of_a_prediction_tells_its_classes(counts: list[dict[str, int]], said: str) -> None:
     assert total_text(counts) == said
+
+
+def test_patterns_of_whole_images_are_called_so() -> None:
+    assert total_text([{"ring": 1}], counted_things({"model": {"kind": "whole"}})) == "1 patterns"
+    assert total_text([{"ring": 1}], counted_things({"model": {"kind": "grid"}})) == "1 objects"

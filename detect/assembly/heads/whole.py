@@ -1,6 +1,7 @@
 """The classifier of whole images: its settings, and what a training run of it is assembled from."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from detect.samples.whole.whole_sides import WholeSplit
 
 logger = logging.getLogger(__name__)
+
+LEAST_SHADE = 8
+"""Least brightness, of 255, of a defect that is drawn alone: of a darker one rounding leaves little."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class WholeBuilder:
         rows = zip(divided.images.names, divided.images.paths, divided.images.split, strict=True)
         check_copies([SplitFile(name, path, str(side)) for name, path, side in rows], data.split.copies)
         spec = whole_spec(folder, head, self.net.backbone_spec, data.bands, negative)
+        check_shade(spec)
         targets = whole_targets(divided.images, spec, negative)
         values = folder_values(divided.images, spec, data.normalisation, settings.seed)
         files = PatchFiles(spec, middle_of(settings, values, spec.backbone))
@@ -148,6 +153,24 @@ def split_of(data: "DataSettings", seed: int) -> "WholeSplit":
     split = data.split
     fold = None if split.fold is None else Fold.parse(split.fold, split.fold_seed)
     return WholeSplit(split.val, split.test, fold, split.val_fraction, seed)
+
+
+def check_shade(spec: "NetSpec") -> None:
+    """Check that a single defect of a list can still be seen when its wafer is reduced to the network's square.
+
+    Raises:
+        ValueError: it would be darker than `LEAST_SHADE`.
+    """
+    drawing, side = spec.drawing, spec.head.typical_size
+    if drawing is None or drawing.side <= side:
+        return
+    reduced = drawing.side / side
+    shade = drawing.value * min(1.0, drawing.mark / reduced) ** 2
+    if shade < LEAST_SHADE:
+        raise ValueError(
+            f"data.wafers.side={drawing.side} is seen at net.side={side}, where a defect alone has a brightness of "
+            f"{shade:.2g} of 255: set data.wafers.side={2 * side}, or data.wafers.mark={math.ceil(reduced / 2)}"
+        )
 
 
 def _groups(images: "PatchFolder") -> list[str]:

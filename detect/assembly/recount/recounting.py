@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detect.assembly.fields import SURVEY
 from detect.assembly.recount.redrawing import redraw_overlays
 from detect.assembly.runs.ground_settings import areas_of_images
-from detect.assembly.runs.prediction import digest, total_text
+from detect.assembly.runs.prediction import counted_things, digest, total_text
 from detect.assembly.settings import ReportSettings
 from detect.assembly.surveys.surveying import estimate_again
 from detect.imagery.ground.polygons import Areas, read_areas
@@ -68,7 +68,7 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
     _drop_scores(sink.paths)
     clear_lots(folder)
     page = sink.finish(facts, settings.embed_limit)
-    counted = total_text([record.detections.counts() for record in sink.found.values()])
+    counted = total_text([record.detections.counts() for record in sink.found.values()], counted_things(facts))
     logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))
     if not back:
         logger.info("threshold=%r brings the run's own counts back", own_threshold(own))

@@ -19,6 +19,7 @@ from detect.assembly.runs.run_threshold import notes_on_views
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
+from detect.nets.heads.specs import WholeHead
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
@@ -236,7 +237,7 @@ def predict_folder(
     log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})
     for remark in sink.ground.areas_remarks:
         logger.info("%s", remark)
-    counted = total_text([record.detections.counts() for record in sink.found.values()])
+    counted = total_text([record.detections.counts() for record in sink.found.values()], counted_things(facts))
     where = "report" if report != sink.folder else "written to"
     different = "" if sink.ground.seen is None else f"; {sink.ground.seen.sentence()}"
     done = f"{counted}{expected_text(sink)} in {len(sink.found)} images, {len(failures)} failed{different}"
@@ -316,23 +317,29 @@ def speed(pixels: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def total_text(counts: Sequence[Mapping[str, int]]) -> str:
+def counted_things(run: Mapping[str, Any]) -> str:
+    """Return what a run counts, by the facts of `run.json`: patterns of whole images, or objects in them."""
+    return "patterns" if run["model"].get("kind") == WholeHead.name else "objects"
+
+
+def total_text(counts: Sequence[Mapping[str, int]], of: str = "objects") -> str:
     """Return the number of objects in words; of several classes also of each, so that the sum hides none.
 
     Args:
         counts: of each image, by class.
+        of: what is counted; patterns of whole images.
     """
     total: Counter[str] = Counter()
     for each in counts:
         total.update(each)
     if len(total) < 2:
-        return f"{total.total()} objects"
+        return f"{total.total()} {of}"
     found = [f"{number} {name}" for name, number in total.most_common() if number]
     missing = [name for name, number in total.items() if not number]
     more = [f"{len(found) - MOST_TOLD} more classes"] if len(found) > MOST_TOLD else []
     none = [f"no {name}" for name in missing[:MOST_TOLD]]
     more_none = [f"none of {len(missing) - MOST_TOLD} more"] if len(missing) > MOST_TOLD else []
-    return f"{total.total()} objects ({', '.join([*found[:MOST_TOLD], *more, *none, *more_none])})"
+    return f"{total.total()} {of} ({', '.join([*found[:MOST_TOLD], *more, *none, *more_none])})"
 
 
 def peak_memory_mib() -> int | None:

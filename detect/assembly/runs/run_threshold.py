@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from detect.assembly.fields import SURVEY
 from detect.assembly.settings import PredictSettings
 from detect.evaluation.score_mixture import SURVEY_FLOOR
 from detect.nets.facts.probabilities import network_threshold
+from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 if TYPE_CHECKING:
     from detect.inference.engine import Engine
@@ -23,12 +24,25 @@ logger = logging.getLogger(__name__)
 
 
 def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
-    """Return the least score that is looked for; where the threshold is told at the end, a lower one of the network."""
+    """Return the least score that is looked for; where the threshold is told at the end, a lower one of the network.
+
+    Raises:
+        ValueError: it is to be told by scores that part into objects and ground, and the model's are of whole images.
+    """
     if settings.threshold is None:
         return card.threshold
     if not told_at_end(settings):
         return float(settings.threshold)
-    return min(SURVEY_FLOOR, network_threshold(card.calibration, card.threshold))
+    match card.head:
+        case WholeHead():
+            raise ValueError(
+                "threshold=survey parts the scores of objects from those of ground, and this model tells the pattern "
+                f"of a whole image; leave it out (the model's is {card.threshold:.3g}), or give a number"
+            )
+        case PatchHead() | GridHead():
+            return min(SURVEY_FLOOR, network_threshold(card.calibration, card.threshold))
+        case _:
+            assert_never(card.head)
 
 
 def told_at_end(settings: PredictSettings) -> bool:

@@ -105,6 +105,7 @@ def _form(spec: NetSpec) -> dict[str, Any]:
         "pixels": spec.dtype,
         "data.scale": spec.resolution.scale,
         "data.gsd": spec.resolution.gsd,
+        "data.wafers": spec.drawing,
     }
     match head:
         case PatchHead():

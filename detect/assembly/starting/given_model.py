@@ -6,6 +6,7 @@ same.
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -107,6 +108,8 @@ def _brought(card: Any) -> Iterator[tuple[str, Any]]:
             assert_never(head)
     yield "data.scale", card.resolution.scale
     yield "data.gsd", card.resolution.gsd
+    if card.drawing is not None:
+        yield from ((f"data.wafers.{name}", value) for name, value in asdict(card.drawing).items())
 
 
 def _written(value: Any) -> str:

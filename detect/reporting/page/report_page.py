@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from detect.imagery.files import check_regular
+from detect.nets.heads.specs import WholeHead
 from detect.reporting.output.layout import LOTS, REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
 from detect.reporting.output.written import WrittenFiles
@@ -110,6 +111,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         content=content,
         classes=_class_totals(content),
         total=int(content.counts[TOTAL].sum()),
+        noun="pattern" if _whole_images(content) else "object",
         rows=_rows(content, scorecard, embed_limit),
         embed_limit=embed_limit,
         facts=_facts(content),
@@ -196,6 +198,11 @@ def _may_be_linked(overlay: Path, folder: Path) -> bool:
     return True
 
 
+def _whole_images(content: Predictions) -> bool:
+    """Return whether the model tells patterns of whole images, instead of finding objects in them."""
+    return bool(content.model.get("kind") == WholeHead.name)
+
+
 def _expected(content: Predictions) -> str | None:
     """Return the number of objects that is expected by probabilities, in words; None where no image has one.
 
@@ -216,12 +223,14 @@ def _facts(content: Predictions) -> list[tuple[str, str]]:
     """
     run, model = content.run, content.model
     whole = run.get("valid_pixels") == run.get("pixels")
+    alone = _whole_images(content) or not model.get("nms_iou")
+    overlap = None if alone else f"IoU {format_value(model['nms_iou'])}"
     facts = [
         ("Model", str(model["path"]).replace("\\", "/").rsplit("/", 1)[-1] if "path" in model else None),
         ("Score threshold", model.get("threshold")),
         ("Expected by probabilities", _expected(content)),
         ("Least distance of two", f"{format_value(model['radius'])} px" if model.get("radius") else None),
-        ("Greatest overlap of two boxes", f"IoU {format_value(model['nms_iou'])}" if model.get("nms_iou") else None),
+        ("Greatest overlap of two boxes", overlap),
         ("Images resampled by", model.get("image_scale") if model.get("image_scale") != 1 else None),
         ("Images resampled to", f"{format_value(model['gsd'])} m a pixel" if model.get("gsd") else None),
         ("Images", f"{len(content.counts):,} done, {len(content.failures):,} failed"),

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.resampling import LEAST_VALID_SHARE, Zoom, resample
+from detect.imagery.wafers.drawn.defect_marks import Marks
 from detect.imagery.wafers.drawn.drawing import WHITE, Drawing
-from detect.imagery.wafers.drawn.marks import Marks
+from detect.imagery.wafers.drawn.reduced_axis import ReducedAxis
 from detect.imagery.windows import Window
 
-STRIP_PIXELS = 1 << 21
-"""Most pixels of the raster, or of its marks, that are looked at together when it is reduced; at least one row is."""
+STRIP_PIXELS = 1 << 20
+"""Most pixels of the raster that are looked at together when it is reduced; at least one row is."""
+
+MARK_PIXELS = 1 << 18
+"""Most pixels of marks that are drawn one by one together, when the raster is reduced."""
 
 OUTLINE_PIXELS = 1 << 17
 """Pixels of rows of the raster and columns of the reduced one whose share of the wafer is computed together."""
@@ -104,8 +107,8 @@ class WaferRaster:
             return self._enlarged(zoom, window)
         sums = np.zeros((window.height, window.width))
         shares = np.zeros((window.height, window.width))
-        down = _Axis(source.row, source.height, zoom.shape[0], window.row, window.row_stop)
-        along = _Axis(source.col, source.width, zoom.shape[1], window.col, window.col_stop)
+        down = ReducedAxis(source.row, source.height, zoom.shape[0], window.row, window.row_stop)
+        along = ReducedAxis(source.col, source.width, zoom.shape[1], window.col, window.col_stop)
         for first, stop in self._strips(*down.source, along):
             self._add_marks(Window(first, along.source[0], stop - first, along.length), down, along, sums)
         self._add_outline(down, along, shares)
@@ -148,8 +151,8 @@ class WaferRaster:
         stop = np.floor(half + reach - 0.5).astype(np.int64) + 1
         return start, np.where(squared >= 0, np.maximum(stop, start), start)
 
-    def _strips(self, row: int, row_stop: int, along: "_Axis") -> Iterator[tuple[int, int]]:
-        """Yield strips of rows in which the marks, or the pixels, are at most `STRIP_PIXELS`, or which are one row."""
+    def _strips(self, row: int, row_stop: int, along: ReducedAxis) -> Iterator[tuple[int, int]]:
+        """Yield strips of rows of at most `STRIP_PIXELS` pixels or `MARK_PIXELS` of marks, or one row."""
         begin = int(np.searchsorted(self.marks.top, row - self.marks.largest + 1))
         top = self.marks.top[begin : int(np.searchsorted(self.marks.top, row_stop))]
         area = np.cumsum(self.marks.span[begin : begin + len(top)].astype(np.float64) ** 2)
@@ -157,17 +160,17 @@ class WaferRaster:
             dense = row + max(1, STRIP_PIXELS // along.length)
             first = int(np.searchsorted(top, row - self.marks.largest + 1))
             before = area[first - 1] if first else 0
-            last = int(np.searchsorted(area, before + STRIP_PIXELS, side="right"))
+            last = int(np.searchsorted(area, before + MARK_PIXELS, side="right"))
             sparse = row_stop if last == len(area) else int(top[last])
             stop = min(row_stop, max(dense, sparse))
             yield row, stop
             row = stop
 
-    def _add_marks(self, strip: Window, down: "_Axis", along: "_Axis", sums: NDArray[np.float64]) -> None:
+    def _add_marks(self, strip: Window, down: ReducedAxis, along: ReducedAxis, sums: NDArray[np.float64]) -> None:
         """Add the values of the valid pixels of a strip of the raster to the pixels of the reduced one."""
         marks = self._meeting(strip)
         area = _area(marks[2])
-        if area > STRIP_PIXELS or area > strip.height * strip.width / SPARSE:
+        if area > MARK_PIXELS or area > strip.height * strip.width / SPARSE:
             pixels = np.where(self.valid(strip), self._summed(strip, *marks), 0).astype(np.float64)
             for to_rows, part in down.added(np.arange(strip.row, strip.row_stop), pixels):
                 for to_cols, each in along.added(np.arange(strip.col, strip.col_stop), part.T):
@@ -179,9 +182,15 @@ class WaferRaster:
         rows, cols, values = rows[inside], cols[inside], values[inside]
         for to_row, row_part in down.covered(rows):
             for to_col, col_part in along.covered(cols):
-                np.add.at(sums, (to_row, to_col), values * row_part * col_part)
+                part = row_part * col_part
+                kept = np.flatnonzero(part)
+                if len(kept):
+                    first = int(to_row[kept[0]])
+                    place = (to_row[kept] - first) * sums.shape[1] + to_col[kept]
+                    added = np.bincount(place, values[kept] * part[kept])
+                    sums[first:].reshape(-1)[: len(added)] += added
 
-    def _add_outline(self, down: "_Axis", along: "_Axis", shares: NDArray[np.float64]) -> None:
+    def _add_outline(self, down: ReducedAxis, along: ReducedAxis, shares: NDArray[np.float64]) -> None:
         """Add how much of every pixel of the reduced raster is valid, in parts of a pixel of the raster."""
         step = max(1, OUTLINE_PIXELS // shares.shape[1])
         edge = np.arange(along.first, along.first + shares.shape[1] + 1) * along.full
@@ -192,64 +201,6 @@ class WaferRaster:
             reach = np.maximum(np.minimum(stop, edge[1:]) - np.maximum(start, edge[:-1]), 0)
             for to_rows, part in down.added(rows, reach):
                 shares[to_rows] += part
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """One axis of a reduced raster: which of its pixels start..stop-1 a pixel of the raster is part of, and how much.
-
-    Parts are whole numbers: a pixel of the raster has `target` of them, one of the reduced raster `full`.
-
-    Attributes:
-        origin, full: where the rectangle that is reduced begins, and its length.
-        target: to how many pixels it is reduced.
-        first, stop: those that are wanted.
-    """
-
-    origin: int
-    full: int
-    target: int
-    first: int
-    stop: int
-
-    @property
-    def source(self) -> tuple[int, int]:
-        """The pixels of the raster that are needed, half-open."""
-        return self.origin + self.first * self.full // self.target, self.origin - (
-            -self.stop * self.full // self.target
-        )
-
-    @property
-    def length(self) -> int:
-        """How many they are."""
-        return self.source[1] - self.source[0]
-
-    def covered(self, places: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield the reduced pixels of pixels of the raster, from 0 at `first`, and the part that lies in them.
-
-        A pixel lies in two of them at most, each is yielded once; the part is 0 where it does not, or is not wanted.
-        """
-        low = (places - self.origin) * self.target
-        into = low // self.full
-        over = np.maximum(low + self.target - (into + 1) * self.full, 0)
-        for pixel, part in ((into, self.target - over), (into + 1, over)):
-            wanted = (self.first <= pixel) & (pixel < self.stop)
-            yield np.where(wanted, pixel - self.first, 0), np.where(wanted, part, 0)
-
-    def added(
-        self, places: NDArray[np.int64], values: NDArray[Any]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Yield reduced pixels and the sums of rows of values in them, each by the part that lies there.
-
-        Args:
-            places: (n,) neighbouring pixels of the raster, ascending.
-            values: (n, k) of each.
-        """
-        for pixel, part in self.covered(places):
-            kept = np.flatnonzero(part)
-            if len(kept):
-                to, begin = np.unique(pixel[kept], return_index=True)
-                yield to, np.add.reduceat(values[kept] * part[kept, None], begin, axis=0)
 
 
 def _area(span: NDArray[np.int32]) -> float:

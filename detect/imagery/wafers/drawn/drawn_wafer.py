@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from detect.imagery.wafers.drawn.defect_marks import marks_of
 from detect.imagery.wafers.drawn.drawing import Drawing
-from detect.imagery.wafers.drawn.marks import marks_of
-from detect.imagery.wafers.drawn.raster import WaferRaster
+from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.wafers.wafer_files import MOST_DEFECTS, read_parts

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.imagery.resampling import Zoom, resample
-from detect.imagery.wafers.drawn import raster as module
+from detect.imagery.wafers.drawn import wafer_raster as module
+from detect.imagery.wafers.drawn.defect_marks import marks_of
 from detect.imagery.wafers.drawn.drawing import Drawing
-from detect.imagery.wafers.drawn.marks import marks_of
-from detect.imagery.wafers.drawn.raster import WaferRaster
+from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.windows import Window
 
@@ -55,7 +55,7 @@ def test_a_defect_is_drawn_where_it_lies() -> None:
 
 
 def test_the_outline_is_the_circle_less_the_edge_exclusion() -> None:
-    """Side 8 of 80 mm, 10 mm left out: radius 3 pixels; of row 3 (middle 0.5 from the centre), |dx| <= 2.96: 6 pixels."""
+    """Side 8 of 80 mm, 10 mm left out: radius 3 pixels; of row 3, 0.5 from the centre, |dx| <= 2.96: 6 pixels."""
     valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255)).valid(
         Window(0, 0, 8, 8)
     )
@@ -90,6 +90,7 @@ def test_a_reduced_raster_is_the_averages_of_the_valid_pixels(
 ) -> None:
     """As the house resamples any image: to a rounding of halves, which is of the sums here and of float32 there."""
     monkeypatch.setattr(module, "STRIP_PIXELS", strip)
+    monkeypatch.setattr(module, "MARK_PIXELS", strip)
     raster = random_raster(1, Drawing(128, 3.0, 3, sized, 90))
     source = Window(5, 9, 118, 101)
     zoom = Zoom(source, shape)
@@ -115,7 +116,7 @@ def test_a_window_of_a_reduced_raster_is_a_part_of_it(shape: tuple[int, int]) ->
 
 
 def test_a_reduced_wafer_of_one_defect_has_its_share_of_white() -> None:
-    """3.9 mm of 100 in 64 pixels is pixel 34, the mark of 4 x 4 is 33 to 36, inside 32 to 39: 16 of 64, 255 / 4 = 63.75."""
+    """3.9 mm of 100 in 64 pixels is pixel 34, its mark is 33 to 36, in 32 to 39: 16 of 64, and 255 / 4 = 63.75."""
     raster = raster_of(wafer([[3.9, -3.9]]), Drawing(64, 0.0, 4, False, 255))
     pixels, _ = raster.reduced(Zoom(Window(0, 0, 64, 64), (8, 8)), Window(0, 0, 8, 8))
     wanted = np.zeros((8, 8), np.uint8)
