@@ -30,7 +30,7 @@ IMPORTED_FIRST = (
     "detect.convert",
     "detect.assembly.heads.choice",
     "detect.assembly.ready_engine",
-    "detect.assembly.runs.converting",
+    "detect.assembly.conversion.converting",
     "detect.assembly.runs.evaluating",
     "detect.assembly.runs.finishing",
     "detect.assembly.runs.prediction",
