@@ -137,10 +137,10 @@ def _places(windows: Sequence[ReviewedWindow]) -> dict[str, list[int]]:
 
 
 def _meeting(corners: NDArray[np.int64], one: tuple[int, int, int, int]) -> NDArray[np.bool_]:
-    """Mark the windows (N, 4) that share a pixel with one, all as x1, y1, x2, y2."""
+    """Mark the windows (N, 4) that share a pixel or an edge with one, all as x1, y1, x2, y2."""
     x1, y1, x2, y2 = corners.reshape(-1, 4).T
-    rows = np.maximum(y1, one[1]) < np.minimum(y2, one[3])
-    return np.asarray(rows & (np.maximum(x1, one[0]) < np.minimum(x2, one[2])))
+    rows = np.maximum(y1, one[1]) <= np.minimum(y2, one[3])
+    return np.asarray(rows & (np.maximum(x1, one[0]) <= np.minimum(x2, one[2])))
 
 
 def _without_repeats(windows: Sequence[ReviewedWindow]) -> Iterator[ReviewedWindow]:

@@ -83,6 +83,15 @@ def test_each_object_is_in_one_row_and_in_one_window_of_a_tiling(
         assert +counted == +Counter(moved.objects(name).counts())
 
 
+def test_an_object_on_the_edge_of_two_windows_is_there_once() -> None:
+    """Column 1 is the far edge of the left window and the near one of the right: the later says what is there."""
+    left, right = Window(0, 0, 2, 1), Window(0, 1, 1, 1)
+    one = Detections.truth(np.array([[1.0, 0.0]]), ["cow"], CLASSES)
+    for windows in ((left, right), (right, left)):
+        both = Corrections(tuple(ReviewedWindow("a.png", window, one) for window in windows), CLASSES)
+        assert [len(each.objects) for each in both.windows] == [0, 1]
+
+
 def _clamped(found: Detections) -> Detections:
     xy = clamp_far_edges(found.xy, (HEIGHT, WIDTH))
     return Detections(xy, found.score, found.label, found.classes, found.wh)
