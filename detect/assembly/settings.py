@@ -58,6 +58,7 @@ from detect.samples.values.normalisation import Given, Rule, read_rule
 from detect.samples.whole.patterns import PatternSettings
 
 Mosaics = Literal["below", "trusted"]
+Truncated = Literal["refuse", "keep"]
 """Which VRTs are opened: those of images below the images' folder, or all."""
 
 
@@ -96,6 +97,7 @@ class PredictSettings(InferenceSettings):
     images: FilePath
     output: FilePath
     vrt: Mosaics
+    truncated: Truncated
     threshold: Threshold
     write: Names
     within: OptionalPath
@@ -155,6 +157,7 @@ class LabelledSettings:
     annotations: OptionalPaths
     vrt: Mosaics
     group_column: Text | None
+    truncated: Truncated
     labels: LabelSettings
     split: NamedSides
 
@@ -330,7 +333,7 @@ class ZoneSettings:
     exclusion_mm: float
     diameter_mm: Positive | None
     values: tuple[float, float] | None
-    truncated: Literal["refuse", "keep"]
+    truncated: Truncated
 
     def __post_init__(self) -> None:
         self.lots()
@@ -423,7 +426,7 @@ class ConvertSettings:
     summary: OptionalPath
     sheet: OptionalPath
     samples: OneOrMore
-    truncated: Literal["refuse", "keep"]
+    truncated: Truncated
     overwrite: bool
 
 

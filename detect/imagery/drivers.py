@@ -69,7 +69,12 @@ def image_errors(path: Path, what: str = "damaged or unreadable") -> Iterator[No
     except MemoryError as error:
         raise SceneError(f"{path}: there is not enough memory to read it ({error})") from error
     except Exception as error:
-        raise SceneError(f"{path}: {what} ({error.__cause__ or error})") from error
+        raise SceneError(f"{path}: {what} ({_without_path(path, str(error.__cause__ or error))})") from error
+
+
+def _without_path(path: Path, said: str) -> str:
+    """Return what was said of a file without the path that it begins with: the message that holds it names it."""
+    return said.removeprefix(str(path)).removeprefix(":").removeprefix(",").lstrip() or said
 
 
 def driver_of(path: Path) -> str:

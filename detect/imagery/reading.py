@@ -96,7 +96,7 @@ class SceneReader:
             return self
         if self.scene.drawing is not None:
             with image_errors(self.scene.path, "not a readable list of defects"):
-                self._raster, _ = wafer_raster(self.scene.path, self.scene.drawing)
+                self._raster, _ = wafer_raster(self.scene.path, self.scene.drawing, self.scene.truncated)
             return self
         with image_errors(self.scene.path), gdal_options(trusted=self.scene.trusted), ExitStack() as opened:
             self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))

@@ -31,8 +31,9 @@ from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain
 from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill
-from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing
+from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing, keeps_truncated
 from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
+from detect.imagery.wafers.errors import CUT, MISCOUNTED
 from detect.imagery.windows import Window
 
 AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
@@ -86,6 +87,7 @@ class Scene:
         rule: which VRTs are opened.
         validity: where the file says which pixels are valid.
         drawing: how it is drawn, of a list of a wafer's defects; None of an image with pixels.
+        truncated: whether its list of defects is read as far as it goes where it is cut off or has wrong counts.
         fill: what the others are read as, by the numbers of bands that are asked for; a network's scenes have its own.
     """
 
@@ -107,6 +109,7 @@ class Scene:
     rule: MosaicRule = field(default=MosaicRule(), compare=False)
     validity: Validity = ALL_VALID
     drawing: Drawing | None = None
+    truncated: bool = field(default=False, compare=False)
     fill: Fill = field(default=(), compare=False)
 
     @property
@@ -211,7 +214,7 @@ def open_scene(path: Path) -> Scene:
     """
     rule, driver = current_rule(), driver_of(path)
     if driver == WAFER:
-        return _drawn_scene(path, current_drawing())
+        return _drawn_scene(path, current_drawing(), keeps_truncated())
     check_regular(georeference_files(path))
     with (
         image_errors(path, "not a readable image"),
@@ -241,7 +244,7 @@ def open_scene(path: Path) -> Scene:
         )
 
 
-def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
+def _drawn_scene(path: Path, drawing: Drawing | None, keep: bool) -> Scene:
     """Return the description of a list of a wafer's defects as the image that is drawn of it: one band of bytes.
 
     Raises:
@@ -254,7 +257,7 @@ def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
         )
     check_scene_size(path, (drawing.side, drawing.side))
     with image_errors(path, "not a readable list of defects"):
-        _, told = wafer_raster(path, drawing)
+        _, told = wafer_raster(path, drawing, keep)
     return Scene(
         path,
         (drawing.side, drawing.side),
@@ -263,8 +266,12 @@ def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
         block_pixels=1,
         layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
         band_names=("",),
-        remarks=tuple(Remark(kind, detail) for kind, _, detail in (each.partition(": ") for each in told)),
+        remarks=tuple(
+            Remark(kind, detail, warns=kind in (CUT, MISCOUNTED))
+            for kind, _, detail in (each.partition(": ") for each in told)
+        ),
         drawing=drawing,
+        truncated=keep,
     )
 
 

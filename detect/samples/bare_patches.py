@@ -14,8 +14,9 @@ from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
+from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.validity.filling import Fill
+from detect.imagery.wafers.drawn.drawing import drawn_by, keeps_truncated
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
@@ -32,24 +33,37 @@ MOST_LOOKED_AT = 2000
 
 
 class PatchFiles:
-    """Reads bare patches, a file each, all of one size and dtype; each once in a process.
+    """Reads bare patches, a file each, all of one size and dtype; lists of defects are drawn as the spec says.
+
+    The first that are read are kept in memory, as the network sees them, and are read once in a process.
 
     Args:
         spec: bands, dtype, resolution and patch size that every patch must have.
         offset: what pixels that are not valid are read as, by band: what the network's normalisation makes 0 of.
+        cache: most bytes of pixels that are kept; 0 keeps none, where each is read once anyhow.
+
+    Attributes:
+        resident: bytes of pixels that are kept.
     """
 
-    def __init__(self, spec: NetSpec, offset: Sequence[float] = ()) -> None:
+    def __init__(self, spec: NetSpec, offset: Sequence[float] = (), cache: int = 0) -> None:
         self.spec = spec
+        self.resident = 0
+        self._cache = cache
+        self._truncated = keeps_truncated()
         self._fill: Fill = tuple(zip(spec.bands, offset, strict=False))
         self._pixels: dict[Path, NDArray[np.generic]] = {}
         self._enlarged: dict[Path, int] = {}
 
     def read(self, path: Path) -> NDArray[np.generic]:
         """Return a file's pixels (bands, side, side) in its dtype; see `read_valid`."""
-        if path not in self._pixels:
-            self._pixels[path] = self.read_valid(path)[0]
-        return self._pixels[path]
+        if path in self._pixels:
+            return self._pixels[path]
+        pixels = self.read_valid(path)[0]
+        if self.resident + pixels.nbytes <= self._cache:
+            self._pixels[path] = pixels
+            self.resident += pixels.nbytes
+        return pixels
 
     def enlarged(self, path: Path) -> int:
         """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
@@ -63,7 +77,8 @@ class PatchFiles:
         Raises:
             ValueError: a size or dtype other than the spec's.
         """
-        opened = open_scene(path)
+        with drawn_by(self.spec.drawing, self._truncated):
+            opened = open_scene(path)
         self._enlarged[path] = max(1, round(self.spec.head.typical_size / max(opened.shape)))
         scene = arranged(self.spec.resampled(opened), self.spec.learned_bands)
         side = (self.spec.head.typical_size,) * 2
@@ -73,6 +88,18 @@ class PatchFiles:
             )
         with SceneReader(replace(scene, fill=self._fill), self.spec.bands) as reader:
             return reader.read_valid(scene.window)
+
+
+def looked_at(paths: Sequence[Path]) -> list[Scene]:
+    """Return the scenes of files, at most `MOST_LOOKED_AT`, evenly spread; all where lists may be cut off."""
+    step = 1 if keeps_truncated() else -(-len(paths) // MOST_LOOKED_AT)
+    return [open_scene(path) for path in paths[::step]]
+
+
+def tell_truncated(paths: Sequence[Path]) -> None:
+    """Log which lists of defects are read as far as they go, and how far; nothing where such are refused."""
+    if keeps_truncated():
+        tell({str(path): open_scene(path).remarks for path in paths})
 
 
 def augmented(pixels: NDArray[np.generic], augment: Augment | None, seed: int) -> Tensor:
@@ -145,7 +172,7 @@ def folder_spec(
     unknown = sorted(set(negative_labels) - set(folder.classes))
     if unknown:
         raise ValueError(f"data.labels.negative names {unknown}; the folders are {list(folder.classes)}")
-    scenes = [open_scene(path) for path in folder.paths[:: -(-len(folder.paths) // MOST_LOOKED_AT)]]
+    scenes = looked_at(folder.paths)
     first = resolution.resampled(scenes[0])
     if first.shape[0] != first.shape[1]:
         raise ValueError(f"{first.path}: patches must be square, got {first.shape} (height, width)")
@@ -229,18 +256,20 @@ def folder_samples_of(
     recipe: FolderDraw,
     seed: int,
     offset: Sequence[float] = (),
+    cache: int = 0,
 ) -> Samples:
     """Make the samples of bare patches, a file each; without a `val` folder a stratified part of `train` validates.
 
     If classes differ in number, patches are drawn with replacement, by `recipe.balance`, as many an epoch as there are.
-    If all have the same number, each patch is drawn once. Pixels that are not valid are read as `offset`, by band.
+    If all have the same number, each patch is drawn once. Pixels that are not valid are read as `offset`, by band;
+    `cache` is the most bytes of pixels that are kept in memory.
 
     Raises:
         ValueError: nothing to train on, or an unknown class.
     """
     outputs = folder_outputs(folder, spec, recipe.negative_labels)
     train, val, note = _sides(folder, outputs, recipe.val_fraction, seed)
-    files = PatchFiles(spec, offset)
+    files = PatchFiles(spec, offset, cache)
     paste, paste_notes = _paste(folder, files, train, outputs, recipe)
     sizes = np.bincount(outputs[train])
     weight = class_weights(outputs[train], recipe.balance)

@@ -25,7 +25,7 @@ class Loading:
     Attributes:
         batch_size: samples a batch.
         workers: processes that cut and augment samples; 0 for the main process alone.
-        cache: bytes of decoded photographs that are kept in memory.
+        cache: bytes of decoded photographs, or of patches and whole images, that are kept in memory.
 
     Raises:
         ValueError: a batch size below 2, or fewer than 0 workers.
@@ -40,6 +40,11 @@ class Loading:
             raise ValueError(f"data.loading.batch_size must be 2 or more (batch normalisation), got {self.batch_size}")
         if self.workers < 0:
             raise ValueError(f"data.loading.workers must be 0 or more, got {self.workers}")
+
+    @property
+    def cache_of_each(self) -> int:
+        """Bytes that a process may keep where each that makes samples has its own: its part of `cache`."""
+        return self.cache // max(1, self.workers)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class PixelSource:
         """Return the decoded pixels of a scene's whole image."""
         key = scene.path, scene.zoom
         if key not in self._images:
-            with drawn_by(scene.drawing):
+            with drawn_by(scene.drawing, scene.truncated):
                 opened = open_scene(scene.path)
             whole = replace(opened, bands=scene.bands, picked=scene.picked, fill=self.fill)
             if scene.zoom is not None:

@@ -1,5 +1,6 @@
 """A defect of a list must be seen in the square that a classifier of whole images looks at."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.nets.card import NetSpec
 from detect.nets.heads.specs import WholeHead
 from tests.cards import card_of
+from tests.typed import settings_of
 
 
 def spec(side: int, mark: int) -> NetSpec:
@@ -26,3 +28,20 @@ def test_a_defect_that_vanishes_is_told_with_the_way_out() -> None:
     """255 / 32^2 = 0.25."""
     with pytest.raises(ValueError, match=r"brightness of 0\.25 of 255: set data\.wafers\.side=128, or .*mark=16"):
         check_shade(spec(2048, 1))
+
+
+@pytest.mark.parametrize("side", [64, 96, 128, 224, 288])
+def test_what_is_drawn_where_nothing_is_set_is_seen(side: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Of 288 at 64 a pixel of 255 is shared by 4.5 x 4.5: 255 / 20.3 = 12.6. Detectors see all pixels, of 2,048."""
+    settings = settings_of("train", "net=whole", f"net.side={side}", "data.root=x")
+    head = WholeHead(side, "one", None)
+    with caplog.at_level(logging.WARNING):
+        check_shade(replace(card_of(head, bands=(1,), separation=1.0), drawing=settings.data.wafers))
+    assert not caplog.records
+    assert settings_of("train", "net=grid", "data.root=x").data.wafers.side == 2048
+
+
+def test_a_wafer_that_is_enlarged_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        check_shade(spec(48, 1))
+    assert "data.wafers.side=48 is enlarged to net.side=64: data.wafers.side=128 draws it finer" in caplog.text

@@ -7,7 +7,11 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from detect.imagery.scenes import SceneError
+from detect.imagery.wafers.defect_writing import write_defects
+from detect.imagery.wafers.drawn.drawing import Drawing
+from detect.imagery.wafers.wafer import Wafer
 from detect.samples.bare_patches import FolderDataset, PatchFiles
+from detect.samples.epochs import Loading
 from tests.cards import LITE, patch_card
 
 GREY = patch_card(classes=("a", "b", "c"), background=None, bands=(1,), patch_size=8)
@@ -46,3 +50,24 @@ def test_batches_keep_sixteen_bits(tmp_path: Path, workers: int) -> None:
     [(pixels, outputs)] = list(DataLoader(patches, batch_size=4, num_workers=workers))
     assert pixels.float().mean(dim=(1, 2, 3)).tolist() == [1000, 2000, 3000, 4000]
     assert outputs.tolist() == [0, 1, 2, 3]
+
+
+def test_no_more_pixels_are_kept_than_the_cache_holds(tmp_path: Path) -> None:
+    """Patches of 64 bytes: of 200, three are kept, and the fourth is read from its file each time."""
+    paths = [write(tmp_path / f"{i}.png", 8, 8, i) for i in range(4)]
+    files = PatchFiles(GREY, cache=200)
+    assert [int(files.read(path)[0, 0, 0]) for path in paths] == [0, 1, 2, 3]
+    assert files.resident == 192
+    for path in paths:
+        write(path, 8, 8, 9)
+    assert [int(files.read(path)[0, 0, 0]) for path in paths] == [0, 1, 2, 9]
+    assert Loading(2, 3, 600).cache_of_each == 200 and Loading(2, 0, 600).cache_of_each == 600
+
+
+def test_a_list_of_defects_is_drawn_as_the_spec_says_in_any_process(tmp_path: Path) -> None:
+    """What is in force around the reading does not reach a process that is started anew; the spec does."""
+    path = tmp_path / "a.wafer.csv"
+    write_defects(path, [Wafer("L", "W", 200.0, np.zeros((1, 2)), np.zeros(1), np.zeros(1, np.int64))])
+    drawing = Drawing(8, 0.0, 2, False, 100)
+    pixels = PatchFiles(replace(GREY, drawing=drawing)).read(path)
+    assert pixels.sum() == 400 and (pixels[0, 4:6, 4:6] == 100).all()

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from detect.imagery.wafers.drawn.drawing import Drawing
 
+KEEP = "keep"
+"""The value of `truncated` by which lists that are cut off are read as far as they go."""
+
 
 @contextmanager
 def opened_as_set(settings: Any) -> Iterator[None]:
@@ -23,31 +26,33 @@ def opened_as_set(settings: Any) -> Iterator[None]:
             roots = settings.data.root or ()
             below = roots[0] if len(roots) == 1 else None
             opened.enter_context(mosaics_by(MosaicRule(below, settings.data.vrt == "trusted")))
-        opened.enter_context(drawn_by(_drawing(settings)))
+        opened.enter_context(drawn_by(*_lists(settings)))
         yield
 
 
-def _drawing(settings: Any) -> "Drawing | None":
-    """Return how lists of defects are drawn: as set in training, else as the model or the run has it.
+def _lists(settings: Any) -> "tuple[Drawing | None, bool]":
+    """Return how lists of defects are drawn, and whether such as are cut off are read as far as they go.
 
-    What is wrong with a model or a run is left to the command, which reads it too.
+    Both are as set in training, else as the model and the settings have them, or the run that a command is about. What
+    is wrong with a model or a run is left to the command, which reads it too.
     """
     from detect.assembly.settings import LearningSettings
 
     if isinstance(settings, LearningSettings):
-        return settings.data.wafers
+        return settings.data.wafers, settings.data.truncated == KEEP
     with suppress(OSError, ValueError):
         if getattr(settings, "predictions", None) is not None:
-            return _drawing_of_run(settings.predictions)
+            return _lists_of_run(settings.predictions)
         if getattr(settings, "model", None) is not None:
             from detect.nets.header import read_card
 
-            return read_card(settings.model).drawing
-    return None
+            said = getattr(settings, "data", settings)
+            return read_card(settings.model).drawing, getattr(said, "truncated", None) == KEEP
+    return None, False
 
 
-def _drawing_of_run(folder: Any) -> "Drawing | None":
-    """Return how a run drew lists of defects, None where it has none.
+def _lists_of_run(folder: Any) -> "tuple[Drawing | None, bool]":
+    """Return how a run drew lists of defects, None where it has none, and whether it read such as are cut off.
 
     Raises:
         ValueError: what it says cannot be.
@@ -58,5 +63,7 @@ def _drawing_of_run(folder: Any) -> "Drawing | None":
     from detect.reporting.output.layout import PredictionPaths
 
     facts = PredictionPaths(folder).run_facts
-    model = read_json_object(facts, folder).get("model") if facts.exists() else None
-    return drawing_of(model.get("wafers")) if isinstance(model, dict) else None
+    run = read_json_object(facts, folder) if facts.exists() else {}
+    model, settings = run.get("model"), run.get("settings")
+    drawing = drawing_of(model.get("wafers")) if isinstance(model, dict) else None
+    return drawing, isinstance(settings, dict) and settings.get("truncated") == KEEP

@@ -110,7 +110,7 @@ class WholeBuilder:
         check_shade(spec)
         targets = whole_targets(divided.images, spec, negative)
         values = folder_values(divided.images, spec, data.normalisation, settings.seed)
-        files = PatchFiles(spec, middle_of(settings, values, spec.backbone))
+        files = PatchFiles(spec, middle_of(settings, values, spec.backbone), data.loading.cache_of_each)
         varied = fitted_to(augment, values)
         patterns, balance = settings.augment.patterns, data.sampling.balance
         samples = whole_samples_of(divided, targets, files, varied, patterns, balance, settings.seed)
@@ -163,6 +163,11 @@ def check_shade(spec: "NetSpec") -> None:
     """
     drawing, side = spec.drawing, spec.head.typical_size
     if drawing is None or drawing.side <= side:
+        if drawing is not None and drawing.side < side:
+            logger.warning(
+                "data.wafers.side=%d is enlarged to net.side=%d: data.wafers.side=%d draws it finer",
+                *(drawing.side, side, 2 * side),
+            )
         return
     reduced = drawing.side / side
     shade = drawing.value * min(1.0, drawing.mark / reduced) ** 2

@@ -141,13 +141,14 @@ def _classify_patches(
 ) -> "Classification":
     from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs
+    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs, tell_truncated
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
         raise ValueError(f"no patches of split={settings.split} in {' and '.join(map(str, data.root or ()))}")
     outputs = folder_outputs(folder, card, data.labels.negative, settings.unknown)[chosen]
     files = [folder.paths[i] for i in chosen]
+    tell_truncated(files)
     return classification_of(
         net,
         card,

@@ -142,11 +142,13 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
         combine["tta_scales"] = list(settings.tta_scales)
     adapt = {"adapt": list(settings.adapt), "adapt_share": settings.adapt_share} if settings.adapt else {}
     tiles = {} if exact else {"tile_pixels": engine.plan.area}
+    kept = {"truncated": settings.truncated} if getattr(settings, "truncated", "refuse") != "refuse" else {}
     return {
         **combine,
         **adapt,
         **scale_settings(settings, engine),
         **tiles,
+        **kept,
         "threshold": engine.threshold,
         "halo": engine.plan.halo,
         "tta": settings.tta,

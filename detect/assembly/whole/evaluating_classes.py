@@ -113,7 +113,7 @@ def classify_whole(
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.classification import classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import PatchFiles
+    from detect.samples.bare_patches import PatchFiles, tell_truncated
     from detect.samples.whole.whole_images import WholeDataset, whole_targets
 
     source = Path((data.annotations or data.root or (Path(),))[0])
@@ -124,6 +124,7 @@ def classify_whole(
             f"no image of split={settings.split} in {source}; set data.split.test=[...] or a split column, or split=all"
         )
     targets = whole_targets(folder, card, data.labels.negative, settings.unknown)[chosen]
+    tell_truncated([folder.paths[i] for i in chosen])
     return classification_of(
         net,
         card,

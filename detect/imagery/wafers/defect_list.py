@@ -7,7 +7,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO
 
-from detect.imagery.wafers.errors import CutOffError, WaferError
+from detect.imagery.wafers.errors import WAY_TO_KEEP, CutOffError, WaferError
 from detect.imagery.wafers.list_columns import ListColumns, find_columns
 from detect.imagery.wafers.list_rows import ListRows, Row
 from detect.imagery.wafers.wafer import Wafer
@@ -124,7 +124,7 @@ def _rows(lines: "_Lines", columns: ListColumns, cut: list[CutOffError] | None) 
         _cut_off(CutOffError(lines.path, line, _CUT), cut)
 
 
-_CUT = "the last row is cut off; copy the file again, or truncated=keep reads what is whole"
+_CUT = f"the last row is cut off; copy the file again, or {WAY_TO_KEEP} reads what is whole"
 
 
 def _cut_off(error: CutOffError, cut: list[CutOffError] | None) -> None:

@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+WAY_TO_KEEP = "truncated=keep (with data.root, data.truncated=keep)"
+"""The setting by which a list that is cut off, or has other counts than it says, is read as far as it goes."""
+
+CUT, MISCOUNTED = "cut off, and read as far as it goes", "of other counts than it says, and read as it is"
+"""How remarks on such a list begin."""
+
 
 class WaferError(ValueError):
     """A list of defects that cannot be read.

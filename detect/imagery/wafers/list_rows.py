@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.spreadsheet_cells import unguarded
-from detect.imagery.wafers.errors import CutOffError, WaferError
+from detect.imagery.wafers.errors import CUT, CutOffError, WaferError
 from detect.imagery.wafers.list_columns import ListColumns
 from detect.imagery.wafers.list_kinds import MOST_OF_A_NAME, KindNumbers
 from detect.imagery.wafers.wafer import MOST_OUTSIDE, Wafer, check_diameter, check_pitch
@@ -123,7 +123,7 @@ class ListRows:
         remarks = [f"columns that are not read: {', '.join(map(repr, unread))[:200]}"] if unread else []
         if self._outside:
             remarks.append(f"defects outside the wafer, by 5 % of its radius at most: {self._outside:,}")
-        remarks += [f"line {each.line}: the list is cut off; whole defects before: {self._count:,}" for each in cut]
+        remarks += [f"{CUT}: line {each.line}, whole defects before: {self._count:,}" for each in cut]
         none = np.empty(0, np.int64)
         return self._wafer(
             np.empty((0, 2)),

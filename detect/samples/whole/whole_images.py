@@ -12,12 +12,11 @@ from torch.utils.data import Dataset
 from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import WholeHead
 from detect.samples.augment import Augment
-from detect.samples.bare_patches import MOST_LOOKED_AT, PatchFiles, augmented, folder_outputs
+from detect.samples.bare_patches import PatchFiles, augmented, folder_outputs, looked_at
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
@@ -50,7 +49,7 @@ def whole_spec(
     Raises:
         ValueError: images of several dtypes, or bands that no image has.
     """
-    scenes = [open_scene(path) for path in folder.paths[:: -(-len(folder.paths) // MOST_LOOKED_AT)]]
+    scenes = looked_at(folder.paths)
     chosen, dtype = image_kind(scenes, bands)
     tell({str(scene.path): arranged(scene, chosen).remarks for scene in scenes})
     classes = tuple(name for name in folder.classes if name not in negative_labels)

@@ -109,7 +109,8 @@ def test_a_last_row_that_is_cut_off_is_refused_or_left_out(tmp_path: Path, cut: 
     with pytest.raises(WaferError, match=r"line 4: the last row is cut off.*truncated=keep"):
         read(tmp_path / "a.csv", text)
     (found,) = read(tmp_path / "a.csv", text, keep=True)
-    assert len(found) == 1 and found.remarks == ("line 4: the list is cut off; whole defects before: 1",)
+    assert len(found) == 1
+    assert found.remarks == ("cut off, and read as far as it goes: line 4, whole defects before: 1",)
 
 
 @pytest.mark.parametrize(

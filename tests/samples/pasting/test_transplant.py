@@ -151,5 +151,5 @@ def test_bare_patches_move_onto_those_of_the_background(tmp_path: Path, negative
 
 def test_a_file_is_read_once(tmp_path: Path) -> None:
     write(tmp_path)
-    files = PatchFiles(spec_of(read_patch_folder(tmp_path), ("ground",)))
+    files = PatchFiles(spec_of(read_patch_folder(tmp_path), ("ground",)), cache=1 << 20)
     assert files.read(tmp_path / "animals/0.png") is files.read(tmp_path / "animals/0.png")

@@ -70,19 +70,30 @@ def drawing_of(record: Any) -> Drawing | None:
     return Drawing(**record)
 
 
-_drawing: ContextVar[Drawing | None] = ContextVar("drawing", default=None)
+_opening: ContextVar[tuple[Drawing | None, bool]] = ContextVar("opening", default=(None, False))
 
 
 @contextmanager
-def drawn_by(drawing: Drawing | None) -> Iterator[None]:
-    """Open lists of defects in the block as images that are drawn so; every scene keeps how it is drawn."""
-    token = _drawing.set(drawing)
+def drawn_by(drawing: Drawing | None, keep: bool = False) -> Iterator[None]:
+    """Open lists of defects in the block as images that are drawn so; every scene keeps how it is drawn and read.
+
+    Args:
+        drawing: how they are drawn; None where that is not known.
+        keep: whether a list that is cut off, or has other counts than it says, is read as far as it goes, which the
+            scene's remarks say; else it is an error.
+    """
+    token = _opening.set((drawing, keep))
     try:
         yield
     finally:
-        _drawing.reset(token)
+        _opening.reset(token)
 
 
 def current_drawing() -> Drawing | None:
     """Return how lists of defects are drawn now, None where that is not known."""
-    return _drawing.get()
+    return _opening.get()[0]
+
+
+def keeps_truncated() -> bool:
+    """Return whether lists that are cut off, or have other counts than they say, are read as far as they go now."""
+    return _opening.get()[1]

@@ -16,25 +16,30 @@ from detect.imagery.wafers.wafer_files import MOST_DEFECTS, read_parts
 HELD_BYTES = 256 << 20
 """Most bytes of marks that a process keeps of files that are not being read; at some ten a defect."""
 
-_Key = tuple[Path, int, int, Drawing]
+_Key = tuple[Path, int, int, Drawing, bool]
 _held: OrderedDict[_Key, tuple[WaferRaster, tuple[str, ...]]] = OrderedDict()
 _holding = threading.Lock()
 
 
-def wafer_raster(path: Path, drawing: Drawing) -> tuple[WaferRaster, tuple[str, ...]]:
+def wafer_raster(path: Path, drawing: Drawing, keep: bool = False) -> tuple[WaferRaster, tuple[str, ...]]:
     """Return the raster of the one wafer of a file, and what is to be told of how its list was read.
+
+    Args:
+        path: the file.
+        drawing: how the wafer is drawn.
+        keep: as of `read_wafers`: whether a list that is cut off, or has other counts than it says, is read.
 
     Raises:
         WaferError: the list is wrong, is of several wafers, or of more than `MOST_DEFECTS`.
         OSError: it cannot be read.
     """
     facts = path.stat()
-    key = path.absolute(), facts.st_size, facts.st_mtime_ns, drawing
+    key = path.absolute(), facts.st_size, facts.st_mtime_ns, drawing, keep
     with _holding:
         if key in _held:
             _held.move_to_end(key)
             return _held[key]
-    made = _read(path, drawing)
+    made = _read(path, drawing, keep)
     with _holding:
         _held[key] = made
         while len(_held) > 1 and sum(raster.marks.nbytes for raster, _ in _held.values()) > HELD_BYTES:
@@ -42,9 +47,9 @@ def wafer_raster(path: Path, drawing: Drawing) -> tuple[WaferRaster, tuple[str, 
     return made
 
 
-def _read(path: Path, drawing: Drawing) -> tuple[WaferRaster, tuple[str, ...]]:
+def _read(path: Path, drawing: Drawing, keep: bool) -> tuple[WaferRaster, tuple[str, ...]]:
     """Return the raster of a file's wafer, and the list's remarks."""
-    parts = read_parts(path)
+    parts = read_parts(path, keep)
     first = next(parts, None)
     if first is None:
         raise WaferError(path, None, "has no wafer")

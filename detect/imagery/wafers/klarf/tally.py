@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.wafers.errors import CutOffError
+from detect.imagery.wafers.errors import CUT, MISCOUNTED, WAY_TO_KEEP, CutOffError
 from detect.imagery.wafers.klarf.events import DefectRows
 from detect.imagery.wafers.klarf.heads import KlarfHead, Promised
 from detect.imagery.wafers.klarf.number_rows import Rows
@@ -72,7 +72,7 @@ class Tally:
             WaferError: the summary promises other counts.
         """
         if self._cut is not None:
-            self._remarks.append(f"line {self._cut.line}: the file is cut off; whole defects before: {self._total:,}")
+            self._remarks.append(f"{CUT}: line {self._cut.line}, whole defects before: {self._total:,}")
         else:
             self._check_summary()
         counted = {
@@ -179,8 +179,8 @@ class Tally:
         """Raise the error of a count that differs, or remark it."""
         name = self._head.name
         if not self._keep:
-            raise self._text.error(f"wafer {name!r}: {what}; truncated=keep reads the list as it is", line)
-        self._remarks.append(what)
+            raise self._text.error(f"wafer {name!r}: {what}; {WAY_TO_KEEP} reads the list as it is", line)
+        self._remarks.append(f"{MISCOUNTED}: {what}")
 
     def _whole(self, rows: Rows, columns: tuple[int, ...], most: int, name: str) -> NDArray[np.int64]:
         """Return columns as whole numbers."""

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from detect.imagery.wafers.errors import CutOffError, WaferError
+from detect.imagery.wafers.errors import WAY_TO_KEEP, CutOffError, WaferError
 
 BLOCK_BYTES = 1 << 20
 """Bytes that are read at once."""
@@ -69,7 +69,7 @@ class TextBlocks:
         return CutOffError(
             self.path,
             self.line,
-            f"the file ends {where}: it was cut off; copy it again, or truncated=keep reads what is whole",
+            f"the file ends {where}: it was cut off; copy it again, or {WAY_TO_KEEP} reads what is whole",
         )
 
     def next(self) -> Word | None:

@@ -184,7 +184,8 @@ def test_a_list_that_is_cut_off_is_refused_and_keeps_whole_rows_where_asked_to(
         write(path, cut.replace("Record WaferRecord", f"{lot}Record WaferRecord"))
     found = next(read_wafers(path, keep=True))
     np.testing.assert_allclose(found.xy_mm, places_mm(replace(wafer, defects=wafer.defects[:2])))
-    assert len(found.remarks) == 1 and "cut off; whole defects before: 2" in found.remarks[0]
+    assert len(found.remarks) == 1 and found.remarks[0].startswith("cut off, and read as far as it goes: line ")
+    assert found.remarks[0].endswith("whole defects before: 2")
 
 
 @pytest.mark.parametrize("end", range(1, 40))
@@ -206,7 +207,9 @@ def test_counts_that_differ_from_the_summary_are_refused_and_told_where_asked_to
         ValueError, match=rf"line {line}: wafer 'W1': defects of test 2: the summary says 5, the list has 1"
     ):
         [*read_wafers(path)]
-    assert next(read_wafers(path, keep=True)).remarks == ("defects of test 2: the summary says 5, the list has 1",)
+    assert next(read_wafers(path, keep=True)).remarks == (
+        "of other counts than it says, and read as it is: defects of test 2: the summary says 5, the list has 1",
+    )
     path = write(tmp_path / "a.001", records([TWO]).replace("Data 2\n{\n1 ", "Data 3\n{\n1 ", 1))
     with pytest.raises(ValueError, match="says 3, and 2 follow"):
         [*read_wafers(path)]
