@@ -48,6 +48,7 @@ from detect.assembly.fields import (
 )
 from detect.assembly.heads.choice import NetSettings
 from detect.imagery.wafers.drawn.drawing import Drawing
+from detect.imagery.wafers.notches import AS_GIVEN
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
 from detect.reporting.lots.zones import LotSettings, Zones
 from detect.reporting.output.products import check_products
@@ -273,6 +274,11 @@ class LearningSettings:
 
     def __post_init__(self) -> None:
         self.net.check_sampling(self.data.sampling)
+        if self.data.wafers.notch != AS_GIVEN and self.net.kind != "whole":
+            raise ValueError(
+                f"data.wafers.notch={self.data.wafers.notch} is for net=whole: where objects are found and labelled, "
+                "their places are those of the list; leave it out, augment=wafer shows a network every turn"
+            )
         if self.init is not None and not self.finetune.pretrained:
             raise ValueError("finetune=scratch begins with new weights, and init=MODEL with a model's; leave one out")
 
@@ -333,7 +339,8 @@ class ZoneSettings:
     exclusion_mm: float
     diameter_mm: Positive | None
     values: tuple[float, float] | None
-    truncated: Truncated
+    notch: str | None
+    truncated: Truncated | None
 
     def __post_init__(self) -> None:
         self.lots()
@@ -341,7 +348,8 @@ class ZoneSettings:
     def lots(self) -> LotSettings:
         """Return what the report for lots is made by."""
         zones = Zones(self.rings, self.sectors, self.exclusion_mm)
-        return LotSettings(zones, self.diameter_mm, self.values, self.truncated == "keep")
+        keep = None if self.truncated is None else self.truncated == "keep"
+        return LotSettings(zones, self.diameter_mm, self.values, self.notch, keep)
 
 
 @dataclass(frozen=True)

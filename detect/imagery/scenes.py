@@ -34,6 +34,7 @@ from detect.imagery.validity.filling import Fill
 from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing, keeps_truncated
 from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
 from detect.imagery.wafers.errors import CUT, MISCOUNTED
+from detect.imagery.wafers.notches import NOT_SAID
 from detect.imagery.windows import Window
 
 AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
@@ -267,7 +268,7 @@ def _drawn_scene(path: Path, drawing: Drawing | None, keep: bool) -> Scene:
         layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
         band_names=("",),
         remarks=tuple(
-            Remark(kind, detail, warns=kind in (CUT, MISCOUNTED))
+            Remark(kind, detail, warns=kind in (CUT, MISCOUNTED, NOT_SAID))
             for kind, _, detail in (each.partition(": ") for each in told)
         ),
         drawing=drawing,

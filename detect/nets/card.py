@@ -303,6 +303,8 @@ class ModelCard(NetSpec):
         data["head"] = {"name": self.head.name, **data["head"]}
         if self.drawing is None:  # as versions write it that draw no wafers
             del data["drawing"]
+        else:
+            data["drawing"] = self.drawing.record()
         return json.dumps({"format": FORMAT, **data}, sort_keys=True)
 
 

@@ -45,3 +45,12 @@ def test_a_wafer_that_is_enlarged_is_told(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.WARNING):
         check_shade(spec(48, 1))
     assert "data.wafers.side=48 is enlarged to net.side=64: data.wafers.side=128 draws it finer" in caplog.text
+
+
+def test_wafers_are_turned_for_patterns_alone() -> None:
+    """Of objects that are found the places are those of the list, so that nothing may turn them."""
+    assert settings_of("train", "net=whole", "data.wafers.notch=down", "data.root=x").data.wafers.notch == "down"
+    with pytest.raises(ValueError, match=r"data\.wafers\.notch=down is for net=whole"):
+        settings_of("train", "net=grid", "data.wafers.notch=down", "data.root=x")
+    with pytest.raises(ValueError, match=r"zones\.notch must be as_given or a side"):
+        settings_of("report", "predictions=x", "zones.notch=north")

@@ -302,7 +302,7 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
         "band_names": card.band_names,
         "image_scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
-        "wafers": None if card.drawing is None else asdict(card.drawing),
+        "wafers": None if card.drawing is None else card.drawing.record(),
         "matching": card.training.get("matching"),
         LABELS: label_facts(card.training),
         TRAINING_IMAGES: TrainingImages.from_record(card.training).to_record(),

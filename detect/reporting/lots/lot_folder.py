@@ -2,13 +2,17 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detect.imagery.files import check_inside
+from detect.imagery.wafers.drawn.drawing import current_drawing, keeps_truncated
+from detect.imagery.wafers.notches import AS_GIVEN, side_of
 from detect.reporting.lots.lot_names import read_lots
 from detect.reporting.lots.lot_page import lot_page
-from detect.reporting.lots.lot_tables import TABLES, ZONES, lot_tables, lots_of, write_zones
-from detect.reporting.lots.lot_wafers import wafers_of
+from detect.reporting.lots.lot_tables import TABLES, ZONES, Lot, lot_tables, lots_of, write_zones
+from detect.reporting.lots.lot_wafers import LotWafer, wafers_of
 from detect.reporting.lots.zones import LotSettings
 from detect.reporting.output.layout import LOTS
 from detect.reporting.output.predictions import read_predictions
@@ -46,22 +50,51 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
     written, predictions = WrittenFiles(folder), read_predictions(folder)
     written.check(WRITTEN, adopt=False)
     lots = None if table is None else read_lots(table, [str(name) for name in predictions.counts[IMAGE]])
+    settings = _as_in_run(settings)
     wafers = list(wafers_of(predictions, lots, settings, embed_limit))
     if not wafers:
         logger.warning("%s: the run counted no image, so there are no wafers", folder)
     for why, number in Counter(each.why for each in wafers if each.why).most_common():
         logger.warning("of %d of %d wafers no defect is counted in zones: %s", number, len(wafers), why)
     found = lots_of(wafers)
-    for lot in found:
-        marks = Counter(each.mark for each in lot.wafers if each.mark)
-        if len(marks) > 1:
-            turned = ", ".join(f"{mark} of {number}" for mark, number in marks.most_common())
-            logger.warning("lot %s: its wafers lie in several ways (%s), and zones by angle mix them", lot.name, turned)
+    _tell_turns(wafers, found, settings)
     tables = lot_tables(found, predictions.classes)
     page = text_bytes(lot_page(predictions, found, settings.zones, embed_limit))
     written.write_made(f"{LOTS}/{ZONES}", lambda path: write_zones(path, found, settings.zones))
     written.write({f"{LOTS}/{name}": content for name, content in (*tables.items(), (PAGE, page))})
     return folder / LOTS / PAGE
+
+
+def _as_in_run(settings: LotSettings) -> LotSettings:
+    """Return settings with what they leave to the run, whose lists are opened as it opened them."""
+    drawing = current_drawing()
+    notch = AS_GIVEN if drawing is None else drawing.notch
+    return replace(
+        settings,
+        notch=notch if settings.notch is None else settings.notch,
+        keep=keeps_truncated() if settings.keep is None else settings.keep,
+    )
+
+
+def _tell_turns(wafers: Sequence[LotWafer], lots: Sequence[Lot], settings: LotSettings) -> None:
+    """Log where zones by angle mix wafers that lie in several ways, and which could not be turned."""
+    if settings.notch != AS_GIVEN:
+        left = [each.image for each in wafers if each.zones is not None and side_of(each.mark) is None]
+        if left:
+            logger.warning(
+                "%d of %d wafers are not turned to zones.notch=%s, as no list says at which side their notch or flat "
+                "lies, such as %s",
+                *(len(left), len(wafers), settings.notch, left[0]),
+            )
+        return
+    for lot in lots:
+        marks = Counter(each.mark for each in lot.wafers if each.mark)
+        if len(marks) > 1:
+            ways = ", ".join(f"{mark} of {number}" for mark, number in marks.most_common())
+            logger.warning(
+                "lot %s: its wafers lie in several ways (%s), and zones by angle mix them: zones.notch=down turns them",
+                *(lot.name, ways),
+            )
 
 
 def clear_lots(folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.wafers.errors import WaferError
+from detect.imagery.wafers.notches import AS_GIVEN
 from detect.imagery.wafers.wafer_files import is_wafer_file
 from detect.labels.detections import Detections
 from detect.reporting.lots.lot_names import lot_of
@@ -146,7 +147,7 @@ def _placed(record: Record | None, whole: bool, settings: LotSettings) -> _Place
 
 def _listed(path: Path, settings: LotSettings) -> _Placed:
     try:
-        wafers = zones_of_list(path, settings.zones, settings.keep)
+        wafers = zones_of_list(path, settings.zones, bool(settings.keep), settings.notch or AS_GIVEN)
     except (OSError, WaferError) as error:
         return _unknown(f"its list cannot be read: {_short(error, path)}")
     if len(wafers) != 1:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import open_scene
+from detect.imagery.wafers.notches import AS_GIVEN, turned
 from detect.imagery.wafers.wafer_files import read_parts
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
@@ -35,13 +36,14 @@ class ListedWafer:
     map: NDArray[np.int64]
 
 
-def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
+def zones_of_list(path: Path, zones: Zones, keep: bool, notch: str = AS_GIVEN) -> list[ListedWafer]:
     """Count the defects of each wafer of a list in zones, a part of the list at a time.
 
     Args:
         path: the list.
         zones: how wafers are parted.
         keep: as of `read_wafers`: whether a list that is cut off, or has other counts than it says, is read as it is.
+        notch: the side to which the wafers are turned by their notch or flat, where it is said at which that lies.
 
     Raises:
         ValueError: the list cannot be read (`WaferError`), or the edge that is left out is as wide as a wafer.
@@ -51,9 +53,10 @@ def zones_of_list(path: Path, zones: Zones, keep: bool) -> list[ListedWafer]:
     maps: dict[tuple[str, str, str], NDArray[np.int64]] = {}
     for part in read_parts(path, keep):
         disc, key = Disc(part.diameter_mm / 2, 1.0), (part.lot, part.name, part.mark or "")
-        counted = count_zones(part.xy_mm, disc, zones)
+        xy_mm = turned(part.xy_mm, part.mark, notch)
+        counted = count_zones(xy_mm, disc, zones)
         known = found.get(key)
-        add_places(maps.setdefault(key, np.zeros((MAP_SIDE, MAP_SIDE), np.int64)), part.xy_mm, disc)
+        add_places(maps.setdefault(key, np.zeros((MAP_SIDE, MAP_SIDE), np.int64)), xy_mm, disc)
         found[key] = counted if known is None else with_more(known, counted)
     return [ListedWafer(*called, each, maps[called]) for called, each in found.items()]
 

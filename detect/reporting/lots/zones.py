@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.wafers.notches import check_notch
+
 ROUNDING = 1e-9
 """Part of a radius by which a place may lie beyond it, by rounding alone, and is on it."""
 
@@ -60,20 +62,25 @@ class LotSettings:
         zones: of a wafer.
         diameter_mm: of wafers whose file does not say it; None where it is not known.
         values: least and greatest value of a failing die in the first band of die maps; None of other images.
-        keep: whether a list of defects that is cut off, or has other counts than it says, is read as it is.
+        notch: the side to which lists of defects are turned by their notch or flat; None as the run's model does.
+        keep: whether a list of defects that is cut off, or has other counts than it says, is read as it is; None as in
+            the run.
     """
 
     zones: Zones
     diameter_mm: float | None
     values: tuple[float, float] | None
-    keep: bool
+    notch: str | None
+    keep: bool | None
 
     def __post_init__(self) -> None:
         """Check the bounds.
 
         Raises:
-            ValueError: values that are not two in order, or a diameter that is not one.
+            ValueError: values that are not two in order, a diameter that is not one, or no side of a wafer.
         """
+        if self.notch is not None:
+            check_notch(self.notch, "zones.notch")
         if self.values is not None and not self.values[0] <= self.values[1]:
             raise ValueError(f"zones.values must be [least, greatest], got {list(self.values)}")
         if self.diameter_mm is not None and not 0 < self.diameter_mm < math.inf:

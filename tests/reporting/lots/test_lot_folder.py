@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.labels.detections import Detections
 from detect.reporting.lots.lot_folder import clear_lots, write_lots
 from detect.reporting.lots.places import add_places
@@ -13,7 +14,7 @@ from detect.reporting.tables import read_text_table
 from tests.commands import call
 from tests.reporting.lots.runs import FAIL, PATTERNS, die_map, klarf, whole, write_run
 
-SETTINGS = LotSettings(Zones((0.4, 0.8), 4, 0), None, None, keep=False)
+SETTINGS = LotSettings(Zones((0.4, 0.8), 4, 0), None, None, None, keep=None)
 
 
 def of_lists(root: Path) -> Path:
@@ -145,9 +146,30 @@ def test_wafers_of_a_lot_that_lie_in_several_ways_are_told(tmp_path: Path, caplo
     found = {name: whole(0, 0.9, (9, 9)) for name in files}
     folder = write_run(tmp_path / "run", files, found, "whole", (9, 9))
     write_lots(folder, None, SETTINGS, 200)
-    assert "lot A: its wafers lie in several ways" in caplog.text
+    assert "lot A: its wafers lie in several ways" in caplog.text and "zones.notch=down turns them" in caplog.text
     shown = table(folder, "wafers.csv")["mark"].str.lower()
     assert "down" in shown[0] and "left" in shown[1]
+
+
+def test_zones_by_angle_are_of_wafers_turned_to_one_side(tmp_path: Path, caplog) -> None:
+    """The defect at 30 degrees of a wafer whose notch is down lies at 300 degrees where the notch is at the left."""
+    places = {"1.klarf": ((86.6, 50.0), "DOWN"), "2.klarf": ((50.0, -86.6), "LEFT"), "3.klarf": ((50.0, -86.6), "90")}
+    files = {name: klarf(tmp_path / "in" / name, "A", name, [xy], mark) for name, (xy, mark) in places.items()}
+    folder = write_run(tmp_path / "run", files, {name: whole(0, 0.9, (9, 9)) for name in files}, "whole", (9, 9))
+
+    def sectors(settings: LotSettings) -> list[list[str]]:
+        write_lots(folder, None, settings, 200)
+        rows = table(folder, "zones.csv")
+        rows = rows[rows["by"] == "angle"]
+        return [rows[rows["wafer"] == name]["defects"].tolist()[:4] for name in files]
+
+    down = ["1", "0", "0", "0"]
+    assert sectors(SETTINGS) == [down, ["0", "0", "0", "1"], ["0", "0", "0", "1"]]
+    assert sectors(replace(SETTINGS, notch="down")) == [down, down, ["0", "0", "0", "1"]]
+    assert "1 of 3 wafers are not turned to zones.notch=down" in caplog.text and "3.klarf" in caplog.text
+    with drawn_by(Drawing(90, 3.0, 1, False, 255, "up")):
+        assert sectors(SETTINGS)[:2] == [["0", "0", "1", "0"]] * 2
+        assert sectors(replace(SETTINGS, notch="as_given"))[1] == ["0", "0", "0", "1"]
 
 
 def test_a_run_without_images_has_tables_of_a_header_alone(tmp_path: Path, caplog) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.wafers.drawn.drawing import Drawing
+from detect.imagery.wafers.notches import turned
 from detect.imagery.wafers.wafer import Wafer
 
 
@@ -42,8 +43,9 @@ class Marks:
 def marks_of(parts: Iterable[Wafer], drawing: Drawing) -> Marks:
     """Return the marks of a wafer that comes in parts of its list.
 
-    A place (x, y) in mm lies at column (x / diameter + 1/2) side and row (1/2 - y / diameter) side of the raster. Of an
-    odd mark its pixel is the middle, of an even one the middle is its pixel's lower right corner.
+    A place (x, y) in mm, turned where the drawing says so, lies at column (x / diameter + 1/2) side and row
+    (1/2 - y / diameter) side of the raster. Of an odd mark its pixel is the middle, of an even one the middle is its
+    pixel's lower right corner.
     """
     tops, lefts, spans = [], [], []
     for part in parts:
@@ -61,7 +63,7 @@ def marks_of(parts: Iterable[Wafer], drawing: Drawing) -> Marks:
 
 def _squares(wafer: Wafer, drawing: Drawing) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Return the first row, the first column and the side of the square of each of a wafer's defects."""
-    share = wafer.xy_mm / wafer.diameter_mm
+    share = turned(wafer.xy_mm, wafer.mark, drawing.notch) / wafer.diameter_mm
     col = np.floor((share[:, 0] + 0.5) * drawing.side).astype(np.int32)
     row = np.floor((0.5 - share[:, 1]) * drawing.side).astype(np.int32)
     span = np.full(len(wafer), drawing.mark, np.int32)

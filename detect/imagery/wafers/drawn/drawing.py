@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from detect.imagery.wafers.notches import AS_GIVEN, check_notch
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1_000_000
 """Bounds of the side of a drawn wafer in pixels; of the largest wafer, 450 mm, a pixel is half a micrometre then."""
@@ -29,9 +31,10 @@ class Drawing:
         mark: side in pixels of the square that is drawn for a defect.
         sized: whether a defect that is larger than its mark is drawn as large as it is.
         value: of a defect's pixels, 1 to 255; where several lie on a pixel, their values are added, up to 255.
+        notch: the side to which wafers are turned by their notch or flat, or `AS_GIVEN`.
 
     Raises:
-        ValueError: a number out of its bounds.
+        ValueError: a number out of its bounds, or no such side.
     """
 
     side: int
@@ -39,6 +42,7 @@ class Drawing:
     mark: int
     sized: bool
     value: int
+    notch: str = AS_GIVEN
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -54,10 +58,15 @@ class Drawing:
                 raise ValueError(f"data.wafers.{name} must be {kind} from {least:,} to {most:,}, got {given!r:.40}")
         if not isinstance(self.sized, bool):
             raise ValueError(f"data.wafers.sized must be true or false, got {self.sized!r:.40}")  # noqa: TRY004
+        check_notch(self.notch, "data.wafers.notch")
+
+    def record(self) -> dict[str, Any]:
+        """Return it for files; of one that does not turn as versions write and read it that cannot."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("notch", AS_GIVEN)}
 
 
 def drawing_of(record: Any) -> Drawing | None:
-    """Return a drawing from its record, as `dataclasses.asdict` makes it; None of None.
+    """Return a drawing from its record, as `Drawing.record` makes it; None of None.
 
     Raises:
         ValueError: it is no such record, or has a number out of its bounds.
@@ -65,7 +74,7 @@ def drawing_of(record: Any) -> Drawing | None:
     if record is None:
         return None
     names = {each.name for each in fields(Drawing)}
-    if not isinstance(record, dict) or set(record) != names:
+    if not isinstance(record, dict) or {*record, "notch"} != names:
         raise ValueError(f"a drawing of wafers must have {', '.join(sorted(names))}, is {record!r:.80}")
     return Drawing(**record)
 

@@ -10,6 +10,7 @@ from detect.imagery.wafers.drawn.defect_marks import marks_of
 from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.wafers.errors import WaferError
+from detect.imagery.wafers.notches import AS_GIVEN, NOT_SAID, side_of
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.wafers.wafer_files import MOST_DEFECTS, read_parts
 
@@ -61,8 +62,10 @@ def _read(path: Path, drawing: Drawing, keep: bool) -> tuple[WaferRaster, tuple[
             f"{first.diameter_mm:g} mm",
         )
     remarks: list[str] = []
+    unturned = drawing.notch != AS_GIVEN and side_of(first.mark) is None
     marks = marks_of(_of_one(path, chain([first], parts), first, remarks), drawing)
-    return WaferRaster(marks, first.diameter_mm, drawing), tuple(remarks)
+    told = [f"{NOT_SAID}: {first.mark or 'nothing is said of it'}"] if unturned else []
+    return WaferRaster(marks, first.diameter_mm, drawing), (*remarks, *told)
 
 
 def _of_one(path: Path, parts: Iterator[Wafer], first: Wafer, remarks: list[str]) -> Iterator[Wafer]:
