@@ -18,7 +18,7 @@ from detect.nets.modelfile import build_net, save_model
 from tests.cards import patch_card
 from tests.engines import engine, lively, write
 
-DRAWING = Drawing(300, 3.0, 3, False, 200)
+DRAWING = Drawing(300, 3.0, 3, False, 200, "as_given")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.typed import settings_of
 
 
 def spec(side: int, mark: int) -> NetSpec:
-    drawing = Drawing(side, 3.0, mark, False, 255)
+    drawing = Drawing(side, 3.0, mark, False, 255, "as_given")
     return replace(card_of(WholeHead(64, "one", None), bands=(1,), separation=1.0), drawing=drawing)
 
 

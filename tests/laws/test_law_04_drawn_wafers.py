@@ -21,7 +21,7 @@ from detect.inference.stitching import Stitcher, make_tiling
 from tests.engines import assert_same_objects, disc_net, engine
 
 SIDE = 600
-DRAWING = Drawing(SIDE, 4.0, 5, True, 255)
+DRAWING = Drawing(SIDE, 4.0, 5, True, 255, "as_given")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def header_of(card: ModelCard) -> dict[str, Any]:
         replace(CARD, head=PatchHead(48, None), halo=None, calibration=None),
         replace(CARD, resolution=Resolution(scale=1 / 3)),
         replace(CARD, resolution=Resolution(gsd=0.1)),
-        replace(CARD, drawing=Drawing(20_000, 2.5, 3, True, 64)),
+        replace(CARD, drawing=Drawing(20_000, 2.5, 3, True, 64, "as_given")),
         grid_card(31.25, 2, separation=0.1 + 0.2, halo_auto=48, halo_error=1e-4),
         grid_card(None, separation=31.4),
     ],

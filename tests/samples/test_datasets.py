@@ -68,6 +68,6 @@ def test_a_list_of_defects_is_drawn_as_the_spec_says_in_any_process(tmp_path: Pa
     """What is in force around the reading does not reach a process that is started anew; the spec does."""
     path = tmp_path / "a.wafer.csv"
     write_defects(path, [Wafer("L", "W", 200.0, np.zeros((1, 2)), np.zeros(1), np.zeros(1, np.int64))])
-    drawing = Drawing(8, 0.0, 2, False, 100)
+    drawing = Drawing(8, 0.0, 2, False, 100, "as_given")
     pixels = PatchFiles(replace(GREY, drawing=drawing)).read(path)
     assert pixels.sum() == 400 and (pixels[0, 4:6, 4:6] == 100).all()

@@ -124,7 +124,8 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
             annotations=None,
             model=paths.model,
             data=LabelledSettings(
-                data.root, data.annotations, data.vrt, data.group_column, data.labels, NamedSides((), (), None)
+                *(data.root, data.annotations, data.vrt, data.group_column, data.truncated),
+                *(data.labels, NamedSides((), (), None)),
             ),
             split="test",
             output=paths.test,

@@ -142,7 +142,8 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
         combine["tta_scales"] = list(settings.tta_scales)
     adapt = {"adapt": list(settings.adapt), "adapt_share": settings.adapt_share} if settings.adapt else {}
     tiles = {} if exact else {"tile_pixels": engine.plan.area}
-    kept = {"truncated": settings.truncated} if getattr(settings, "truncated", "refuse") != "refuse" else {}
+    keeps = isinstance(settings, PredictSettings) and settings.truncated == "keep"
+    kept = {"truncated": "keep"} if keeps else {}
     return {
         **combine,
         **adapt,

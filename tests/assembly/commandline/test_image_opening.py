@@ -12,7 +12,7 @@ from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing
 from detect.nets.modelfile import save_model
 from tests.engines import lively
 
-DRAWING = Drawing(512, 2.0, 3, False, 128)
+DRAWING = Drawing(512, 2.0, 3, False, 128, "as_given")
 
 
 def test_a_command_draws_as_its_model_was_trained(tmp_path: Path) -> None:

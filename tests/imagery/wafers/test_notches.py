@@ -73,13 +73,13 @@ def test_a_wafer_that_is_not_turned_is_told(tmp_path: Path) -> None:
     with drawn_by(Drawing(90, 3.0, 2, False, 60, "left")):
         remarks = open_scene(path).remarks
     assert [(each.detail, each.warns) for each in remarks] == [("notch 90", True)] and "not turned" in remarks[0].kind
-    with drawn_by(Drawing(90, 3.0, 2, False, 60)):
+    with drawn_by(Drawing(90, 3.0, 2, False, 60, "as_given")):
         assert open_scene(path).remarks == ()
 
 
 def test_the_record_of_a_drawing_that_does_not_turn_is_as_before() -> None:
     """Versions that cannot turn read it, and theirs is read."""
-    plain, other = Drawing(90, 3.0, 2, False, 60), Drawing(90, 3.0, 2, False, 60, "up")
+    plain, other = Drawing(90, 3.0, 2, False, 60, "as_given"), Drawing(90, 3.0, 2, False, 60, "up")
     assert set(plain.record()) == {"side", "edge_exclusion_mm", "mark", "sized", "value"}
     assert drawing_of(plain.record()) == plain and drawing_of(other.record()) == other != plain
     with pytest.raises(ValueError, match=r"data\.wafers\.notch must be as_given or a side"):

@@ -42,7 +42,7 @@ class Drawing:
     mark: int
     sized: bool
     value: int
-    notch: str = AS_GIVEN
+    notch: str
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -76,7 +76,7 @@ def drawing_of(record: Any) -> Drawing | None:
     names = {each.name for each in fields(Drawing)}
     if not isinstance(record, dict) or {*record, "notch"} != names:
         raise ValueError(f"a drawing of wafers must have {', '.join(sorted(names))}, is {record!r:.80}")
-    return Drawing(**record)
+    return Drawing(**{"notch": AS_GIVEN, **record})
 
 
 _opening: ContextVar[tuple[Drawing | None, bool]] = ContextVar("opening", default=(None, False))

@@ -15,7 +15,7 @@ from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of, drawn_by
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.windows import Window
 
-DRAWING = Drawing(20_000, 3.0, 1, False, 255)
+DRAWING = Drawing(20_000, 3.0, 1, False, 255, "as_given")
 
 
 def a_wafer(name: str, *xy_mm: tuple[float, float], diameter_mm: float = 200.0) -> Wafer:
@@ -70,7 +70,7 @@ def test_an_edge_that_leaves_nothing_and_a_list_that_is_none_are_told(tmp_path: 
     small, broken = tmp_path / "small.wafer.csv", tmp_path / "broken.klarf"
     write_defects(small, [a_wafer("A", (0.0, 0.0), diameter_mm=50.0)])
     broken.write_text("FileVersion 1 2;\nDefectList\n 1 nonsense;\n")
-    with drawn_by(Drawing(100, 25.0, 1, False, 255)):
+    with drawn_by(Drawing(100, 25.0, 1, False, 255, "as_given")):
         with pytest.raises(SceneError, match=r"edge_exclusion_mm=25 leaves nothing of a wafer of 50 mm"):
             open_scene(small)
         with pytest.raises(SceneError, match=r"broken\.klarf"):

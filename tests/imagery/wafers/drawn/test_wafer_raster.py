@@ -46,7 +46,7 @@ def by_hand(made: Wafer, drawing: Drawing) -> np.ndarray:
 
 def test_a_defect_is_drawn_where_it_lies() -> None:
     """100 mm in 10 pixels: (12, -31) mm is column 12/10 + 5 = 6.2, row 5 + 3.1 = 8.1; two on a pixel add to 200."""
-    pixels = raster_of(wafer([[12.0, -31.0], [13.0, -32.0]]), Drawing(10, 0.0, 1, False, 100)).draw(
+    pixels = raster_of(wafer([[12.0, -31.0], [13.0, -32.0]]), Drawing(10, 0.0, 1, False, 100, "as_given")).draw(
         Window(0, 0, 10, 10)
     )
     wanted = np.zeros((10, 10), np.uint8)
@@ -56,7 +56,7 @@ def test_a_defect_is_drawn_where_it_lies() -> None:
 
 def test_the_outline_is_the_circle_less_the_edge_exclusion() -> None:
     """Side 8 of 80 mm, 10 mm left out: radius 3 pixels; of row 3, 0.5 from the centre, |dx| <= 2.96: 6 pixels."""
-    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255)).valid(
+    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255, "as_given")).valid(
         Window(0, 0, 8, 8)
     )
     middle = np.arange(8) + 0.5 - 4
@@ -71,7 +71,7 @@ def test_the_outline_is_the_circle_less_the_edge_exclusion() -> None:
 def test_a_window_is_a_part_of_the_raster(
     seed: int, side: int, mark: int, sized: bool, value: int, data: st.DataObject
 ) -> None:
-    drawing = Drawing(side, 2.0, mark, sized, value)
+    drawing = Drawing(side, 2.0, mark, sized, value, "as_given")
     chance = np.random.default_rng(seed)
     made = wafer(chance.uniform(-52, 52, (40, 2)), np.where(chance.random(40) < 0.5, np.nan, chance.uniform(0, 30, 40)))
     row, col = data.draw(st.integers(0, side - 1)), data.draw(st.integers(0, side - 1))
@@ -91,7 +91,7 @@ def test_a_reduced_raster_is_the_averages_of_the_valid_pixels(
     """As the house resamples any image: to a rounding of halves, which is of the sums here and of float32 there."""
     monkeypatch.setattr(module, "STRIP_PIXELS", strip)
     monkeypatch.setattr(module, "MARK_PIXELS", strip)
-    raster = random_raster(1, Drawing(128, 3.0, 3, sized, 90))
+    raster = random_raster(1, Drawing(128, 3.0, 3, sized, 90, "as_given"))
     source = Window(5, 9, 118, 101)
     zoom = Zoom(source, shape)
     whole = Window(0, 0, *shape)
@@ -106,7 +106,7 @@ def test_a_reduced_raster_is_the_averages_of_the_valid_pixels(
 
 @pytest.mark.parametrize("shape", [(40, 33), (300, 150)])
 def test_a_window_of_a_reduced_raster_is_a_part_of_it(shape: tuple[int, int]) -> None:
-    raster = random_raster(2, Drawing(128, 3.0, 2, True, 40), 3000)
+    raster = random_raster(2, Drawing(128, 3.0, 2, True, 40, "as_given"), 3000)
     zoom = Zoom(Window(3, 0, 120, 128), shape)
     pixels, valid = raster.reduced(zoom, Window(0, 0, *shape))
     for window in (Window(0, 0, 5, 5), Window(11, 7, 20, 26), Window(39, 32, 1, 1)):
@@ -117,7 +117,7 @@ def test_a_window_of_a_reduced_raster_is_a_part_of_it(shape: tuple[int, int]) ->
 
 def test_a_reduced_wafer_of_one_defect_has_its_share_of_white() -> None:
     """3.9 mm of 100 in 64 pixels is pixel 34, its mark is 33 to 36, in 32 to 39: 16 of 64, and 255 / 4 = 63.75."""
-    raster = raster_of(wafer([[3.9, -3.9]]), Drawing(64, 0.0, 4, False, 255))
+    raster = raster_of(wafer([[3.9, -3.9]]), Drawing(64, 0.0, 4, False, 255, "as_given"))
     pixels, _ = raster.reduced(Zoom(Window(0, 0, 64, 64), (8, 8)), Window(0, 0, 8, 8))
     wanted = np.zeros((8, 8), np.uint8)
     wanted[4, 4] = 64
@@ -126,6 +126,8 @@ def test_a_reduced_wafer_of_one_defect_has_its_share_of_white() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("side", 7), ("mark", 0), ("value", 256), ("edge_exclusion_mm", -1.0)])
 def test_a_drawing_out_of_bounds_is_told(name: str, value: float) -> None:
-    given = {"side": 100, "edge_exclusion_mm": 0.0, "mark": 1, "sized": False, "value": 255} | {name: value}
+    given = {"side": 100, "edge_exclusion_mm": 0.0, "mark": 1, "sized": False, "value": 255, "notch": "as_given"} | {
+        name: value
+    }
     with pytest.raises(ValueError, match=name):
         Drawing(**given)
