@@ -1,10 +1,14 @@
 """`detect.convert` of lists of wafers' defects: KLARF to CSV, one file or a file a wafer, and what is refused."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from detect.imagery.finding.listing import list_images
+from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.wafer_files import read_wafers
 from tests.commands import call
 from tests.imagery.wafers.klarf_writer import Defect, Listed, statements, write
@@ -46,6 +50,22 @@ def test_a_list_that_is_cut_off_is_refused_or_kept(klarf: Path, tmp_path: Path) 
     assert done.code == 0, done.log
     assert "cut off, and read as far as it goes: line" in done.log and "whole defects before: 1" in done.log
     assert len(pd.read_csv(tmp_path / "out.csv")) == 3
+
+
+def test_the_command_that_an_image_of_several_wafers_is_refused_with_makes_images_of_it(tmp_path: Path) -> None:
+    """It is copied from the message into a shell, whatever the folders are called and wherever one is."""
+    folder = tmp_path / "my lots (2), it's=x"
+    folder.mkdir()
+    path = write(folder / "a b.klarf", statements([Listed("W1", (Defect(0, 0, 0, 0),)), Listed("W2")]))
+    with drawn_by(Drawing(100, 3.0, 1, False, 255, "as_given")):
+        with pytest.raises(SceneError, match="several wafers") as refused:
+            open_scene(path)
+        words = shlex.split(str(refused.value).rpartition("python -m detect.")[2].removesuffix(")"))
+        done = call(*words)
+        assert done.code == 0, done.log
+        made = list_images(folder / "a b_wafers")
+        assert [name for name, _ in made] == ["L1_W1.wafer.csv", "L1_W2.wafer.csv"]
+        assert [open_scene(each).shape for _, each in made] == [(100, 100)] * 2
 
 
 @pytest.mark.parametrize(

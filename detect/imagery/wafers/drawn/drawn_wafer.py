@@ -1,5 +1,6 @@
 """The raster of a file's wafer, whose marks are kept while they fit, so that a file is read once for many windows."""
 
+import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -76,11 +77,17 @@ def _of_one(path: Path, parts: Iterator[Wafer], first: Wafer, remarks: list[str]
             raise WaferError(
                 path,
                 None,
-                f"is of several wafers ({first.name!r}, {part.name!r} ...), and an image is one: write a file a wafer "
-                f"(python -m detect.convert source={path.name} target=FOLDER)",
+                f"is of several wafers ({first.name!r}, {part.name!r} ...), and an image is one: write a list a wafer "
+                f"into a folder, and give that for it: {_parting(path)}",
             )
         count += len(part)
         if count > MOST_DEFECTS:
             raise WaferError(path, None, f"has more than {MOST_DEFECTS:,} defects; split the list")
         remarks[:] = part.remarks
         yield part
+
+
+def _parting(path: Path) -> str:
+    """Return the command that writes each wafer of a list into a file of its own, in a folder beside the list."""
+    source, target = path.absolute(), path.absolute().with_name(f"{path.stem}_wafers")
+    return f"python -m detect.convert {shlex.quote(f'source={source}')} {shlex.quote(f'target={target}')}"

@@ -62,7 +62,7 @@ def test_without_a_drawing_it_is_told_where_one_comes_from(tmp_path: Path) -> No
 def test_several_wafers_in_a_file_are_refused_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "lot.wafer.csv"
     write_defects(path, [a_wafer("A", (0.0, 0.0)), a_wafer("B", (1.0, 0.0))])
-    with drawn_by(DRAWING), pytest.raises(SceneError, match=r"'A', 'B'.*detect\.convert source=lot\.wafer\.csv"):
+    with drawn_by(DRAWING), pytest.raises(SceneError, match=r"'A', 'B'.*python -m detect\.convert"):
         open_scene(path)
 
 
