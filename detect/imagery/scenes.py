@@ -267,13 +267,19 @@ def _drawn_scene(path: Path, drawing: Drawing | None, keep: bool) -> Scene:
         block_pixels=1,
         layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
         band_names=("",),
-        remarks=tuple(
-            Remark(kind, detail, warns=kind in (CUT, MISCOUNTED, NOT_SAID))
-            for kind, _, detail in (each.partition(": ") for each in told)
-        ),
+        remarks=_remarks_on_list(told),
         drawing=drawing,
         truncated=keep,
     )
+
+
+def _remarks_on_list(told: Sequence[str]) -> tuple[Remark, ...]:
+    """Return what is told of how a list of defects was read, each kind once."""
+    details: dict[str, list[str]] = {}
+    for kind, _, detail in (each.partition(": ") for each in told):
+        details.setdefault(kind, []).append(detail)
+    warning = (CUT, MISCOUNTED, NOT_SAID)
+    return tuple(Remark(kind, "; ".join(each), warns=kind in warning) for kind, each in details.items())
 
 
 def _within(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:

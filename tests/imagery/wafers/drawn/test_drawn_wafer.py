@@ -1,6 +1,6 @@
 """A list of defects is an image like others: found, described, and refused in words that say the way out."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from detect.imagery.wafers.drawn import drawn_wafer as opened
 from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of, drawn_by
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.windows import Window
+from tests.imagery.wafers.klarf_writer import Defect, Listed, statements, write
 
 DRAWING = Drawing(20_000, 3.0, 1, False, 255, "as_given")
 
@@ -50,6 +51,21 @@ def test_lists_are_found_by_name_and_numbered_ones_by_what_is_in_them(tmp_path: 
     }.items():
         (tmp_path / name).write_text(text)
     assert [name for name, _ in list_images(tmp_path)] == ["a.klarf", "b.001", "d.wafer.csv", "lot"]
+
+
+def test_several_counts_that_differ_are_told_of_one_image_once(tmp_path: Path) -> None:
+    """A summary of two tests with 5 defects each, of which the list has one and one."""
+    listed = Listed("W", (Defect(0, 0, 0, 0, test=1), Defect(9, 9, 0, 0, test=2)))
+    text = statements([listed]).replace("\n 1 1 0.1", "\n 1 5 0.1").replace("\n 2 1 0.1", "\n 2 5 0.1")
+    with drawn_by(replace(DRAWING, side=100), keep=True):
+        remarks = open_scene(write(tmp_path / "a.klarf", text)).remarks
+    assert [(each.detail, each.warns) for each in remarks] == [
+        (
+            "defects of test 1: the summary says 5, the list has 1; "
+            "defects of test 2: the summary says 5, the list has 1",
+            True,
+        )
+    ]
 
 
 def test_without_a_drawing_it_is_told_where_one_comes_from(tmp_path: Path) -> None:
