@@ -45,14 +45,16 @@ def test_a_row_has_the_epoch_that_was_chosen_and_the_last(tmp_path: Path) -> Non
     (tmp_path / "metrics.csv").write_text(
         "epoch,train/loss,val/macro_f1,val/balanced_accuracy\n0,1,,\n0,,0.9,0.8\n1,0.5,,\n1,,0.7,0.6\n"
     )
+    (tmp_path / "views").mkdir()
+    (tmp_path / "views/scores.json").write_text(json.dumps({"macro_f1": 0.85, "balanced_accuracy": 0.84}))
     run = read_scores(tmp_path)
-    assert run == Scored(0.9, 0.8, 0.7, 0.6, None, {"a": 1.0, "b": 0.75})
+    assert run == Scored(0.9, 0.8, 0.7, 0.6, 0.85, 0.84, None, {"a": 1.0, "b": 0.75})
     (tmp_path / "test").mkdir()
     (tmp_path / "test/scores.json").write_text(json.dumps({"balanced_accuracy": 0.5}))
     assert read_scores(tmp_path).left_out == 0.5
-    assert cells_of("x", [run]) == ["x", "0.900", "0.800", "0.700", "0.600", "", "1.00", "0.75"]
-    twice = cells_of("x", [run, Scored(0.7, 0.8, 0.7, 0.6, 0.4, {"a": 0.5, "b": 0.25})])
-    assert twice[1] == "0.800 ± 0.141" and twice[5:] == ["0.400", "0.75", "0.50"]
+    assert cells_of("x", [run]) == ["x", "0.900", "0.800", "0.700", "0.600", "0.850", "0.840", "", "1.00", "0.75"]
+    twice = cells_of("x", [run, Scored(0.7, 0.8, 0.7, 0.6, 0.85, 0.84, 0.4, {"a": 0.5, "b": 0.25})])
+    assert twice[1] == "0.800 ± 0.141" and twice[7:] == ["0.400", "0.75", "0.50"]
 
 
 @pytest.mark.parametrize(("table", "row"), [(table, row) for table in TABLES for row in TABLES[table]])

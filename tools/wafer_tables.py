@@ -14,15 +14,17 @@ every training, beside `experiment=wafers`.
 
 All trainings of a command last about the same number of steps, whatever the number of maps; 0 lasts as many epochs as
 the experiment. Printed are macro-F1 and balanced accuracy of the validation maps, by which the epoch was chosen, those
-of the last epoch, which was not, the balanced accuracy of the maps left out, and F1 by class. Runs that are done with
-the same settings are not repeated, so that a stopped command goes on where it was.
+of the last epoch, which was not, those of the chosen epoch by eight views (`tta=d4`), the balanced accuracy of the maps
+left out, and F1 by class on the validation. Runs that are done with the same settings are not repeated, so that a
+stopped command goes on where it was; name another `--into` for other maps.
 """
 
 import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +34,20 @@ from hydra import compose, initialize_config_dir
 
 from detect.assembly.command import conf_folder
 from detect.assembly.gate import checked
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings import EvaluateSettings, TrainSettings
+from detect.evaluate import run as evaluate
 from detect.imagery.files import replace_file
 from detect.train import run
 
-SCORES = ("macro_f1", "balanced_accuracy", "last_macro_f1", "last_balanced_accuracy")
-"""Columns of the tables: of the validation, at the epoch that was chosen and at the last."""
+SCORES = {
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "last_macro_f1": "macro-F1, last epoch",
+    "last_balanced_accuracy": "balanced accuracy, last epoch",
+    "views_macro_f1": "macro-F1, eight views",
+    "views_balanced_accuracy": "balanced accuracy, eight views",
+}
+"""Scores of the validation, as columns of the tables."""
 
 RATIO = 20
 """Share of the first class that stays, over that of the last."""
@@ -68,9 +78,13 @@ BALANCES = {
     "effective number 0.99": (*UNWEIGHTED, "net.loss.classes.effective=0.99"),
     "focal, gamma 2": (*UNWEIGHTED, "net.loss.classes.focal=2"),
     "logit adjustment, tau 1": (*UNWEIGHTED, "net.loss.classes.adjust=1"),
-    "the experiment": (),
+    "sampling 0.5 and logit adjustment, tau 1.5": (
+        *UNWEIGHTED,
+        "data.sampling.balance=0.5",
+        "net.loss.classes.adjust=1.5",
+    ),
 }
-"""What makes up for unequal classes, one thing at a time."""
+"""What makes up for unequal classes: one thing at a time, then two."""
 
 TABLES = {"augment": AUGMENTATIONS, "equal": BALANCES, "unequal": BALANCES}
 
@@ -82,6 +96,7 @@ class Scored:
     Attributes:
         macro_f1, balanced_accuracy: of the validation maps, by which the epoch was chosen.
         last_macro_f1, last_balanced_accuracy: of the last epoch.
+        views_macro_f1, views_balanced_accuracy: of the chosen epoch, by eight views of each map.
         left_out: balanced accuracy of the training maps that were left out; None where none were.
         f1: of each class, on the validation maps.
     """
@@ -90,6 +105,8 @@ class Scored:
     balanced_accuracy: float
     last_macro_f1: float
     last_balanced_accuracy: float
+    views_macro_f1: float
+    views_balanced_accuracy: float
     left_out: float | None
     f1: dict[str, float]
 
@@ -124,6 +141,7 @@ class Bench:
             epochs = epochs_of(self.steps, int((labels["split"] == "train").sum()), settings)
             settings += [f"trainer.max_epochs={epochs}", f"trainer.patience={epochs}"]
         train(folder, settings)
+        see_by_views(folder, settings)
         return read_scores(folder)
 
 
@@ -161,9 +179,22 @@ def train(folder: Path, settings: Sequence[str]) -> None:
     print(f"detect.train {' '.join(settings)}", file=sys.stderr, flush=True)
     if run(composed([*settings, f"output={folder}", "overwrite=true"])):
         raise SystemExit(f"training failed in {folder}")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for each in ("checkpoints", "views"):
+        shutil.rmtree(folder / each, ignore_errors=True)
     with replace_file(done) as part:
         part.write_text(json.dumps(list(settings)), encoding="utf-8")
+
+
+def see_by_views(folder: Path, settings: Sequence[str]) -> None:
+    """Score a trained model on eight views of each validation map, unless that is done."""
+    if (folder / "views/scores.json").exists():
+        return
+    data = [each for each in settings if each.startswith(("data.root=", "data.annotations="))]
+    asked = [f"model={folder / 'model.safetensors'}", *data, "split=val", "tta=d4", f"output={folder / 'views'}"]
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        judged = checked(compose("evaluate", asked), EvaluateSettings)
+    if evaluate(judged):
+        raise SystemExit(f"scoring failed in {folder}")
 
 
 def composed(settings: Sequence[str]) -> TrainSettings:
@@ -174,7 +205,7 @@ def composed(settings: Sequence[str]) -> TrainSettings:
 
 def read_scores(folder: Path) -> Scored:
     """Return the scores of a finished training."""
-    chosen = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    chosen, views = (json.loads((folder / name).read_text("utf-8")) for name in ("scores.json", "views/scores.json"))
     last = pd.read_csv(folder / "metrics.csv").dropna(subset="val/macro_f1").iloc[-1]
     test = folder / "test/scores.json"
     return Scored(
@@ -182,7 +213,9 @@ def read_scores(folder: Path) -> Scored:
         chosen["balanced_accuracy"],
         float(last["val/macro_f1"]),
         float(last["val/balanced_accuracy"]),
-        json.loads(test.read_text(encoding="utf-8"))["balanced_accuracy"] if test.exists() else None,
+        views["macro_f1"],
+        views["balanced_accuracy"],
+        json.loads(test.read_text("utf-8"))["balanced_accuracy"] if test.exists() else None,
         {name: scores["f1"] for name, scores in chosen["per_class"].items()},
     )
 
@@ -201,10 +234,14 @@ def cells_of(name: str, runs: Sequence[Scored]) -> list[str]:
     return [name, *map(mean, columns), mean(left_out) if left_out else "", *classes]
 
 
-def heading(classes: dict[str, int]) -> list[str]:
+def heading(classes: Mapping[str, int]) -> list[str]:
     """Return the heads of the columns, with the maps that each class is learned from."""
-    titles = ["macro-F1", "balanced accuracy", "macro-F1, last epoch", "balanced accuracy, last epoch"]
-    return ["", *titles, "balanced accuracy, left out", *(f"{name} ({number})" for name, number in classes.items())]
+    return [
+        "",
+        *SCORES.values(),
+        "balanced accuracy, left out",
+        *(f"{name} ({number})" for name, number in classes.items()),
+    ]
 
 
 def line(cells: Sequence[str]) -> str:
@@ -224,15 +261,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of every training, about; 0: the experiment's epochs")
     parser.add_argument("settings", nargs="*", help="settings of every training")
     given = parser.parse_args()
+    tables, only = given.tables.split(","), given.only.split(";") if given.only else []
+    wrong = [each for each in tables if each not in TABLES]
+    wrong += [each for each in only if any(each not in TABLES[table] for table in tables if table in TABLES)]
+    if wrong:
+        parser.error(
+            f"there is no {wrong[0]!r}; tables and rows: { ({name: list(rows) for name, rows in TABLES.items()}) }"
+        )
     labels = pd.read_csv(given.labels, dtype=str, keep_default_na=False)
+    if missing := {"image", "label", "split"} - set(labels.columns):
+        parser.error(f"{given.labels} has no column {sorted(missing)[0]}")
     bench = Bench(given.root.resolve(), labels, given.into.resolve(), given.steps, given.settings)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    for table in given.tables.split(","):
+    for table in tables:
         learned = thinned(labels, seeds[0]) if table == "unequal" else labels
-        heads = heading(learned["label"][learned["split"] == "train"].value_counts().sort_index().to_dict())
+        heads = heading(Counter(sorted(learned["label"][learned["split"] == "train"])))
         print(f"\n{table}: {given.steps or 'all'} steps, seeds {given.seeds}\n")
         print(line(heads), line(["---"] * len(heads)), sep="\n", flush=True)
-        for row in given.only.split(";") if given.only else TABLES[table]:
+        for row in only or TABLES[table]:
             print(line(cells_of(row, [bench.scored(table, row, seed) for seed in seeds])), flush=True)
 
 
