@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tools.wafer_tables import EXPERIMENT, TABLES, Scored, cells_of, composed, epochs_of, read_scores, thinned
+from tools.wafer_tables import EXPERIMENT, TABLES, Scored, asked, cells_of, composed, epochs_of, read_scores, thinned
 
 
 def maps(number: int) -> pd.DataFrame:
@@ -62,3 +62,13 @@ def test_every_row_is_one_of_the_settings_that_there_are(table: str, row: str) -
     made = composed([EXPERIMENT, "data.root=x", *TABLES[table][row]])
     if row == "none":
         assert made.augment.patterns.p == 0
+
+
+@pytest.mark.parametrize(("wrong", "said"), [("--tables=odd", "there is no odd"), ("--only=odd", "has no row 'odd'")])
+def test_a_table_or_row_that_there_is_not_is_refused(
+    wrong: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["wafer_tables.py", "--root=x", "--labels=x", "--into=x", wrong])
+    with pytest.raises(SystemExit):
+        asked()
+    assert said in capsys.readouterr().err

@@ -249,8 +249,8 @@ def line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Train what is missing, and print the tables."""
+def asked() -> argparse.Namespace:
+    """Return what the command line asks for, checked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of the maps")
     parser.add_argument("--labels", type=Path, required=True, help="table of their classes")
@@ -261,25 +261,31 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of every training, about; 0: the experiment's epochs")
     parser.add_argument("settings", nargs="*", help="settings of every training")
     given = parser.parse_args()
-    tables, only = given.tables.split(","), given.only.split(";") if given.only else []
-    wrong = [each for each in tables if each not in TABLES]
-    wrong += [each for each in only if any(each not in TABLES[table] for table in tables if table in TABLES)]
-    if wrong:
-        parser.error(
-            f"there is no {wrong[0]!r}; tables and rows: { ({name: list(rows) for name, rows in TABLES.items()}) }"
-        )
+    given.tables, given.only = given.tables.split(","), given.only.split(";") if given.only else []
+    given.seeds = [int(seed) for seed in given.seeds.split(",")]
+    for table in given.tables:
+        if table not in TABLES:
+            parser.error(f"--tables: there is no {table}; there are {', '.join(TABLES)}")
+        for row in given.only:
+            if row not in TABLES[table]:
+                parser.error(f"--only: {table} has no row {row!r}; it has {'; '.join(TABLES[table])}")
+    return given
+
+
+def main() -> None:
+    """Train what is missing, and print the tables."""
+    given = asked()
     labels = pd.read_csv(given.labels, dtype=str, keep_default_na=False)
-    if missing := {"image", "label", "split"} - set(labels.columns):
-        parser.error(f"{given.labels} has no column {sorted(missing)[0]}")
+    if missing := sorted({"image", "label", "split"} - set(labels.columns)):
+        raise SystemExit(f"{given.labels} has no column {missing[0]}")
     bench = Bench(given.root.resolve(), labels, given.into.resolve(), given.steps, given.settings)
-    seeds = [int(seed) for seed in given.seeds.split(",")]
-    for table in tables:
-        learned = thinned(labels, seeds[0]) if table == "unequal" else labels
+    for table in given.tables:
+        learned = thinned(labels, given.seeds[0]) if table == "unequal" else labels
         heads = heading(Counter(sorted(learned["label"][learned["split"] == "train"])))
-        print(f"\n{table}: {given.steps or 'all'} steps, seeds {given.seeds}\n")
+        print(f"\n{table}: {given.steps or 'all'} steps, seeds {given.seeds}, {' '.join(given.settings)}\n")
         print(line(heads), line(["---"] * len(heads)), sep="\n", flush=True)
-        for row in only or TABLES[table]:
-            print(line(cells_of(row, [bench.scored(table, row, seed) for seed in seeds])), flush=True)
+        for row in given.only or TABLES[table]:
+            print(line(cells_of(row, [bench.scored(table, row, seed) for seed in given.seeds])), flush=True)
 
 
 if __name__ == "__main__":
