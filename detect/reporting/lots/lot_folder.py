@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from detect.imagery.files import check_inside
-from detect.reporting.lots.lot_names import read_lots
+from detect.reporting.lots.lot_names import MOST_NAMED, read_lots
 from detect.reporting.lots.lot_page import lot_page
-from detect.reporting.lots.lot_tables import TABLES, ZONES, lot_tables, lots_of, write_zones
+from detect.reporting.lots.lot_tables import TABLES, ZONES, Lot, lot_tables, lots_of, write_zones
 from detect.reporting.lots.lot_wafers import wafers_of
 from detect.reporting.lots.zones import LotSettings
 from detect.reporting.output.layout import LOTS
@@ -53,15 +53,27 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
         logger.warning("of %d of %d wafers no defect is counted in zones: %s", number, len(wafers), why)
     found = lots_of(wafers)
     for lot in found:
-        marks = Counter(each.mark for each in lot.wafers if each.mark)
-        if len(marks) > 1:
-            turned = ", ".join(f"{mark} of {number}" for mark, number in marks.most_common())
-            logger.warning("lot %s: its wafers lie in several ways (%s), and zones by angle mix them", lot.name, turned)
+        _tell(lot)
     tables = lot_tables(found, predictions.classes)
     page = text_bytes(lot_page(predictions, found, settings.zones, embed_limit))
     written.write_made(f"{LOTS}/{ZONES}", lambda path: write_zones(path, found, settings.zones))
     written.write({f"{LOTS}/{name}": content for name, content in (*tables.items(), (PAGE, page))})
     return folder / LOTS / PAGE
+
+
+def _tell(lot: Lot) -> None:
+    """Tell what makes the sums of a lot other than they seem: wafers that lie in several ways, or are there twice."""
+    marks = Counter(each.mark for each in lot.wafers if each.mark)
+    if len(marks) > 1:
+        turned = ", ".join(f"{mark} of {number}" for mark, number in marks.most_common())
+        logger.warning("lot %s: its wafers lie in several ways (%s), and zones by angle mix them", lot.name, turned)
+    listed = [each for each in lot.wafers if lot.name and each.counted == "list"]
+    number = Counter(each.wafer for each in listed)
+    again = [each for each in listed if number[each.wafer] > 1]
+    if again:
+        names = ", ".join(f"{each.wafer} ({each.image})" for each in again[:MOST_NAMED])
+        more = f" and {len(again) - MOST_NAMED} more" if len(again) > MOST_NAMED else ""
+        logger.warning("lot %s: several images are of one wafer, and each is counted: %s%s", lot.name, names, more)
 
 
 def clear_lots(folder: Path) -> None:
