@@ -21,6 +21,7 @@ from detect.labels.formats.csv_table import ENDINGS, SPLITS
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.images import ImageFolders
 from detect.labels.reading.reviewed_rows import reviewed_rows, window_words
+from detect.labels.rules.doubles import tell_spellings
 from detect.labels.sheets import Sheet, read_sheet
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,22 @@ def read_image_classes(
     problems = Problems(tables[0])
     rows = [(table, row) for table in tables for row in _rows_of(table, group_column, nothing, problems)]
     folders = None if roots is None else ImageFolders(roots)
+    labels, facts, shown = _by_file(rows, folders, names or {}, problems)
+    problems.stop()
+    classes = tuple(sorted({label for each in labels.values() for label in each}))
+    if not classes:
+        raise AnnotationError(f"{tables[0]}: no image has a label; fill in the column of labels")
+    tell_spellings((label for each in labels.values() for label in each), problems)
+    for sentence in problems.told():
+        _log.warning("%s: %s", tables[0], sentence)
+    _log.info("%s: %d images of %d classes", ", ".join(map(str, tables)), len(labels), len(classes))
+    return _folder(labels, facts, shown, classes)
+
+
+def _by_file(
+    rows: Sequence[tuple[Path, Row]], folders: ImageFolders | None, names: Mapping[str, str], problems: Problems
+) -> tuple[dict[Path, list[str]], dict[Path, tuple[str, str]], dict[Path, str]]:
+    """Return the labels of each image, its split and group, and its name, from rows of tables."""
     files: dict[str, Path] = {}
     labels: dict[Path, list[str]] = {}
     facts: dict[Path, tuple[str, str]] = {}
@@ -83,14 +100,9 @@ def read_image_classes(
             problems.add(place, f"{image} is in {first[file]} too; keep its rows in one table")
         elif facts.setdefault(file, (side, group)) != (side, group):
             problems.add(place, f"{image} has another split or group in a row before; give it one of each")
-        labels.setdefault(file, []).extend([(names or {}).get(label, label)] if label else [])
-    problems.stop()
-    classes = tuple(sorted({label for each in labels.values() for label in each}))
-    if not classes:
-        raise AnnotationError(f"{tables[0]}: no image has a label; fill in the column of labels")
+        labels.setdefault(file, []).extend([names.get(label, label)] if label else [])
     shown = {file: image if folders is None else folders.name(file) for image, file in files.items()}
-    _log.info("%s: %d images of %d classes", ", ".join(map(str, tables)), len(labels), len(classes))
-    return _folder(labels, facts, shown, classes)
+    return labels, facts, shown
 
 
 def _folder(

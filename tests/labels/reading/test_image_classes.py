@@ -83,6 +83,14 @@ def test_as_annotations_each_class_is_an_object(tmp_path: Path) -> None:
     assert np.array_equal(made.images[0].objects.label, [0, 1])
 
 
+def test_classes_that_differ_by_case_are_told_and_stay_classes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = read_image_classes(table(tmp_path, "image,label\na,ring\nb,Ring\nc,edge\n"), None)
+    assert read.classes == ("Ring", "edge", "ring")
+    assert "'Ring' (1) and 'ring' (1)" in caplog.text and "edge" not in caplog.records[0].message
+
+
 WINDOWS = "image,x,y,w,h,label,window_row,window_col,window_height,window_width\n"
 
 
