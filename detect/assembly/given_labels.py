@@ -15,6 +15,7 @@ from detect.assembly.folders import existing
 from detect.assembly.settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
 from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations, with_ignored
+from detect.labels.formats.corrections_csv import is_corrections
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
 from detect.labels.ignored.sources import ignored_areas
 from detect.labels.reading.image_classes import is_image_classes, read_image_classes
@@ -40,10 +41,11 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
         if len(roots) > 1:
             raise ValueError("data.root: a folder of patches is one folder; give one, or data.annotations for images")
         return _read_folder(data, roots[0])
-    if len(data.annotations) == 1 and is_image_classes(data.annotations[0]):
-        return _read_image_classes(data, data.annotations[0], roots)
+    paths = [existing(path, "data.annotations", "annotations") for path in data.annotations]
+    if any(is_image_classes(path) for path in paths):
+        return _read_image_classes(data, paths, roots)
     annotations = read_annotations(
-        [existing(path, "data.annotations", "annotations") for path in data.annotations],
+        paths,
         roots,
         negative_labels=data.labels.negative + data.labels.ignored,
         names=data.labels.names,
@@ -67,17 +69,25 @@ def read_labels(data: LabelledSettings) -> Annotations | PatchFolder:
     return annotations
 
 
-def _read_image_classes(data: LabelledSettings, path: Path, roots: Sequence[Path]) -> PatchFolder:
-    """Read a table of whole images and their classes.
+def _read_image_classes(data: LabelledSettings, paths: Sequence[Path], roots: Sequence[Path]) -> PatchFolder:
+    """Read tables of whole images and their classes, and what a person corrected in such images.
 
     Raises:
-        ValueError: settings of objects in images, or class names that no table can hold.
+        ValueError: objects in images beside them, settings for such, or class names that no table can hold.
     """
+    path = next(each for each in paths if is_image_classes(each))
+    others = [str(each) for each in paths if not is_image_classes(each) and not is_corrections(each)]
+    if others:
+        raise ValueError(
+            f"data.annotations: {path} has classes of whole images, and {', '.join(others)} something else; give "
+            "tables of image,label, and corrections.csv of reviews of such images, or train from each alone"
+        )
     given = ["data.labels.ignored_regions"] if data.labels.ignored_regions is not None else []
     given += ["data.labels.ignored"] if data.labels.ignored else []
     if given:
         raise ValueError(f"{' and '.join(given)}: for objects in images, and {path} has classes of whole images")
-    folder = read_image_classes(path, roots, data.labels.names, data.group_column)
+    nothing = (*data.labels.negative, "")[0]
+    folder = read_image_classes(paths, roots, data.labels.names, data.group_column, nothing)
     _check_names(path, folder.classes)
     return folder
 

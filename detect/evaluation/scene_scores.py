@@ -111,7 +111,7 @@ def verdict(scores: Mapping[str, Any], threshold: float, separation: str) -> str
     short = shortfalls(scores)
     classes = f"; {short}" if short else ""
     if "accuracy" in scores:
-        return f"patches: {_named(scores, 'accuracy', 'balanced_accuracy')}{classes}"
+        return f"{_named(scores, 'accuracy', 'balanced_accuracy')}{classes}"
     bias = scores["count_bias_percent"]
     shown = "" if bias is None else f", count {bias:+.1f} %"
     how = f"within {scores['radius']:g} pixels" if scores["iou"] is None else f"at IoU {scores['iou']:g}"

@@ -163,12 +163,15 @@ class Engine:
     def unlike(self, image: Looks | None, windows: Measured | None, found: Detections | None) -> Unlike:
         """Return how far an image is from the training images, and in what; of nothing that is known, nothing.
 
+        A drawn list of defects has the light of its drawing, which is the model's, however many marks there are.
+
         Args:
             image: what its pixels look like; None where that was not measured.
             windows: what windows of it look like; None where that was not measured.
             found: its objects, in resampled pixels; None where what counts is not known yet.
         """
-        words = "" if image is None or self.looks is None else unlike(image, self.looks)
+        drawn = self.spec.drawing is not None
+        words = "" if image is None or self.looks is None or drawn else unlike(image, self.looks)
         if self.judge is None or windows is None:
             return Unlike(None, (f"light: {words}",) if words else ())
         sizes = None if found is None or found.wh is None else np.sqrt(found.wh.prod(axis=1))

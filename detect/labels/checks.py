@@ -47,7 +47,7 @@ def entries_by_image(
         _check_sides(image, lines, problems)
         tell_near(lines, problems)
     _check_groups(used, problems)
-    tell_spellings([entry for lines in used.values() for entry in lines], problems)
+    tell_spellings((entry.label for lines in used.values() for entry in lines if entry.is_object), problems)
     return used
 
 

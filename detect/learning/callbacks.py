@@ -92,7 +92,7 @@ class EpochLog(pl.Callback):
         shown = ("train/loss", "val/loss", "val/balanced_accuracy", "val/f1", "val/bias_percent")
         values = "  ".join(f"{name} {metrics[name]:.3f}" for name in shown if name in metrics)
         logger.info(
-            "epoch %d/%s  %s  %.0f patches/s with validation, %s left",
+            "epoch %d/%s  %s  %.0f samples/s with validation, %s left",
             trainer.current_epoch + 1,
             trainer.max_epochs,
             values,

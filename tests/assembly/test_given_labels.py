@@ -8,6 +8,7 @@ from PIL import Image
 
 from detect.assembly.given_labels import read_labels, with_record
 from detect.labels.annotations import Annotations
+from detect.labels.formats.patch_folder import PatchFolder
 from tests.assembly.runs_of import grid_settings, material_of
 from tests.typed import settings_of
 
@@ -102,3 +103,23 @@ def test_corrections_of_a_folder_of_their_own_are_learned_from_beside_the_old_la
     assert known["0.png"].coverage is None and len(known["0.png"].ignored) == 0
     assert known["2.png"].coverage is not None and known["2.png"].coverage.share == 0.25
     assert scenes.split.val[0].name == "1.png"
+
+
+def test_tables_of_whole_images_are_read_with_what_was_corrected_in_others(tmp_path: Path) -> None:
+    """Of an image in which nothing was found the class is the negative label."""
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("L", (64, 64)).save(tmp_path / name)
+    (tmp_path / "labels.csv").write_text("image,label\na.png,ring\n")
+    (tmp_path / "corrections.csv").write_text(
+        "image,x,y,w,h,label,window_row,window_col,window_height,window_width\n"
+        "b.png,32,32,64,64,edge,0,0,64,64\nc.png,,,,,,0,0,64,64\n"
+    )
+    (tmp_path / "points.csv").write_text("image,x,y,label\na.png,1,1,ring\n")
+    root, both = f"data.root={tmp_path}", f"{tmp_path / 'labels.csv'},{tmp_path / 'corrections.csv'}"
+    data = settings_of("train", root, f"data.annotations=[{both}]", "data.labels.negative=[none]").data
+    read = read_labels(data)
+    assert isinstance(read, PatchFolder)
+    assert [read.classes[k] for k in read.label] == ["ring", "edge", "none"]
+    data = settings_of("train", root, f"data.annotations=[{both},{tmp_path / 'points.csv'}]").data
+    with pytest.raises(ValueError, match=r"labels\.csv has classes of whole images, and .*points\.csv something else"):
+        read_labels(data)

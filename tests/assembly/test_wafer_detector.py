@@ -14,6 +14,7 @@ from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.wafer import Wafer
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec
+from detect.nets.facts.looks import BandLooks, Looks
 from detect.nets.modelfile import build_net, save_model
 from tests.cards import patch_card
 from tests.engines import engine, lively, write
@@ -56,3 +57,13 @@ def test_images_and_lists_are_not_mistaken_for_each_other(wafer: Path, tmp_path:
         engine(replace(card, drawing=DRAWING), runtime).prepared(image)
     with pytest.raises(SceneError, match=r"side=200.*side=300"):
         engine(replace(card, drawing=DRAWING), runtime).prepared(other)
+
+
+def test_a_wafer_with_few_defects_is_not_unlike_the_training_wafers_in_light(wafer: Path) -> None:
+    """The drawing, which is the model's, gives every mark its value: 0 and 200 are values of the same scale."""
+    net, card = lively()
+    black, bright = (Looks((BandLooks(0.0, 0.0, 0.0, each, each, 0.0),), 100, None) for each in (0.0, 200.0))
+    of_images = replace(engine(card, TorchRuntime(net, torch.device("cpu"))), looks=bright)
+    of_lists = replace(of_images, spec=replace(of_images.spec, drawing=DRAWING))
+    assert of_images.unlike(black, None, None).words == "light: all black"
+    assert of_lists.unlike(black, None, None).words == ""

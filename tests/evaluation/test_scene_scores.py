@@ -56,7 +56,7 @@ def test_a_classifier_of_patches_names_what_its_accuracy_hides() -> None:
     """Ninety of a and ten of b, all classified as a: accuracy 0.9; F1 of a 180 / 190 = 0.947, of b 0; none of c."""
     scores = score_patches(np.array([0] * 90 + [1] * 10), np.tile([0.9, 0.05, 0.05], (100, 1)), ("a", "b", "c"))
     line = verdict(scores, 0.5, "")
-    assert line.startswith("patches: accuracy 0.900, balanced accuracy 0.500; macro F1 of 2 classes 0.474")
+    assert line.startswith("accuracy 0.900, balanced accuracy 0.500; macro F1 of 2 classes 0.474")
     assert "never found: b (of 10)" in line and "not among the labels: c" in line
 
 

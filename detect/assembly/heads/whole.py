@@ -85,7 +85,8 @@ class WholeBuilder:
         """
         raise ValueError(
             "net=whole classifies whole images, and data.annotations labels objects in them; give a table of "
-            "image,label without places, or a folder with a sub-folder a class as data.root alone; net=grid finds them"
+            "image,label without places (corrections.csv goes beside it), or a folder with a sub-folder a class as "
+            "data.root alone; net=grid finds them"
         )
 
     def folder_material(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detect.imagery.wafers.errors import WAY_TO_KEEP, CutOffError, WaferError
-from detect.imagery.wafers.list_columns import ListColumns, find_columns
+from detect.imagery.wafers.list_columns import ListColumns, find_columns, has_places
 from detect.imagery.wafers.list_rows import ListRows, Row
 from detect.imagery.wafers.wafer import Wafer
 
@@ -34,14 +34,17 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def is_defect_list(beginning: bytes) -> bool:
-    """Return whether a file is a list of defects as CSV, by its first bytes: whether its header has x and y."""
+    """Return whether a file is a list of defects as CSV, by its first bytes: whether its header has x and y.
+
+    A header with x and y in a unit is one even if it is wrong, so that reading the list says what is.
+    """
     lines = beginning.decode("utf-8-sig", "replace").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     try:
         find_columns(comments, header)
     except (ValueError, csv.Error):
-        return False
+        return has_places(header)
     return True
 
 
@@ -99,7 +102,7 @@ def _head(lines: "_Lines", path: Path) -> ListColumns:
             try:
                 return find_columns(comments, line.rstrip("\r\n"))
             except (ValueError, csv.Error) as error:
-                raise WaferError(path, lines.line, str(error)) from error
+                raise WaferError(path, lines.line, str(error)) from None
     raise WaferError(path, 1, "the list has no header")
 
 
@@ -120,7 +123,7 @@ def _rows(lines: "_Lines", columns: ListColumns, cut: list[CutOffError] | None) 
             line, lines.row_bytes = lines.line + 1, 0
     except csv.Error as error:
         if not lines.open_end:
-            raise WaferError(lines.path, line, f"not CSV ({error}); look for a stray quotation mark") from error
+            raise WaferError(lines.path, line, f"not CSV ({error}); look for a stray quotation mark") from None
         _cut_off(CutOffError(lines.path, line, _CUT), cut)
 
 

@@ -70,8 +70,7 @@ def find_columns(comments: list[str], header: str) -> ListColumns:
     unit = said.pop("unit", said.pop("units", "")).lower().replace("µ", "u").replace("μ", "u")
     if unit and unit not in UNITS:
         raise ValueError(f"unit {unit[:40]!r} is none of {', '.join(UNITS)}")
-    delimiter = max(DELIMITERS, key=header.count)
-    names = [_plain(name) for name in next(csv.reader([header], delimiter=delimiter))]
+    delimiter, names = _split(header)
     at: dict[str, int] = {}
     units: dict[str, float] = {}
     unread = []
@@ -96,6 +95,21 @@ def find_columns(comments: list[str], header: str) -> ListColumns:
     return ListColumns(
         delimiter, len(names), MappingProxyType(at), MappingProxyType(fixed), MappingProxyType(units), (*unread,)
     )
+
+
+def has_places(header: str) -> bool:
+    """Return whether a header has columns of x and y that name their unit."""
+    try:
+        names = _split(header)[1]
+    except csv.Error:
+        return False
+    return {"x", "y"} <= {found[1] for name in names if (found := _UNIT.fullmatch(name)) is not None}
+
+
+def _split(header: str) -> tuple[str, list[str]]:
+    """Return what separates the columns of a header, and their plain names."""
+    delimiter = max(DELIMITERS, key=header.count)
+    return delimiter, [_plain(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
 
 
 def _plain(name: str) -> str:

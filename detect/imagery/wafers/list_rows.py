@@ -85,7 +85,7 @@ class ListRows:
             if pitch is not None:
                 check_pitch(pitch, diameter)
         except ValueError as error:
-            raise WaferError(self._path, row.line, str(error)) from error
+            raise WaferError(self._path, row.line, str(error)) from None
         self._fixed = Fixed(lot, name, diameter, pitch, self._text(row.fields, "mark") or None, self._same(row.fields))
         self._has_dies = bool(self._text(row.fields, "die_col"))
         self._outside = self._count = 0
@@ -108,7 +108,9 @@ class ListRows:
         self._count += len(rows)
         size_mm = self._lengths(rows, "size") if "size" in at else np.full(len(rows), np.nan)
         unsized = (size_mm < 0) | np.isinf(size_mm)
-        self._check(~unsized, rows, lambda row: "a size must be 0 or more, or blank for unknown")
+        self._check(
+            ~unsized, rows, lambda row: f"a size must be 0 or more, or blank for unknown, {_is(row, at['size'])}"
+        )
         images = tuple(self._text(row.fields, "images") for row in rows) if "images" in at else ()
         kinds = self._kinds.numbers(rows)
         return self._wafer(xy_mm, size_mm, kinds, self._dies(rows), images=images if any(images) else ())
@@ -176,8 +178,8 @@ class ListRows:
         """Return a number of a row."""
         try:
             return float(text)
-        except ValueError as error:
-            raise WaferError(self._path, row.line, f"{name} must be a number, is {text[:40]!r}") from error
+        except ValueError:
+            raise WaferError(self._path, row.line, f"{name} must be a number, is {text[:40]!r}") from None
 
     def _dies(self, rows: Sequence[Row]) -> NDArray[np.int64] | None:
         """Return the dies, None where the wafer's first row has none."""
@@ -190,7 +192,9 @@ class ListRows:
         self._check(
             (np.abs(values) <= 2**20) if self._has_dies else np.zeros(values.shape, bool),
             rows,
-            lambda row: "die_col and die_row must be whole numbers, of every defect of a wafer or of none",
+            lambda row: (
+                f"die_col and die_row must be whole numbers, of every defect of a wafer or of none, {_is(row, *places)}"
+            ),
         )
         return values.astype(np.int64)
 
@@ -214,6 +218,11 @@ class ListRows:
         lot, name, diameter, pitch, mark, _ = self._fixed
         names = self._kinds.names()
         return Wafer(lot, name, diameter, xy_mm, size_mm, kinds, names, die, pitch, mark, images, remarks)
+
+
+def _is(row: Row, *at: int) -> str:
+    """Return what fields of a row are, in words."""
+    return f"is {', '.join(repr(row.fields[each][:40]) for each in at)}"
 
 
 def whole(text: str) -> float:

@@ -69,7 +69,7 @@ def read_parts(path: Path, keep: bool = False) -> Iterator[Wafer]:
     try:
         check_regular(path, MOST_BYTES)
     except ValueError as error:
-        raise WaferError(path, None, str(error).removeprefix(f"{path}: ")) from error
+        raise WaferError(path, None, str(error).removeprefix(f"{path}: ")) from None
     with path.open("rb") as file:
         beginning = file.read(BEGINNING_BYTES)
         file.seek(0)

@@ -1,6 +1,7 @@
 """Tables of whole images and their classes, `image,label`, with `split` and `group` where there are any.
 
-Several rows of an image are several classes; a row with an empty label is an image with none.
+Several rows of an image are several classes; a row with an empty label is an image with none. Of `corrections.csv`, in
+which a person reviewed whole images, everything that is in a window is a class of its image.
 """
 
 import logging
@@ -9,15 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.columns import class_columns, header_of_data, known_columns
 from detect.labels.detections import Detections
 from detect.labels.dialects import DELIMITERS, head_of, read_foreign_sheet
 from detect.labels.entries import Problems
+from detect.labels.formats.corrections_csv import is_corrections
 from detect.labels.formats.csv_table import ENDINGS, SPLITS
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.images import ImageFolders
-from detect.labels.sheets import Sheet
+from detect.labels.reading.reviewed_rows import reviewed_rows, window_words
+from detect.labels.rules.doubles import tell_spellings
+from detect.labels.sheets import Sheet, read_sheet
 
 _log = logging.getLogger(__name__)
 
@@ -36,48 +41,68 @@ def is_image_classes(path: Path) -> bool:
 
 
 def read_image_classes(
-    path: Path, roots: Sequence[Path] | None, names: Mapping[str, str] | None = None, group_column: str | None = None
+    path: Path | Sequence[Path],
+    roots: Sequence[Path] | None,
+    names: Mapping[str, str] | None = None,
+    group_column: str | None = None,
+    nothing: str = "",
 ) -> PatchFolder:
     """Read whole images and their classes.
 
     Args:
-        path: the table.
+        path: the table, or several, beside which there may be corrections of a review.
         roots: the folders in which the images are (`ImageFolders.find`); None to take the names as they are and look
             at no image.
         names: new names of labels by those in the file.
         group_column: the column that says which images belong together; None for that called `group`.
+        nothing: the class of images in which a review found nothing; empty for none.
 
     Returns:
-        The images in the file's order, classes sorted.
+        The images in the files' order, classes sorted.
 
     Raises:
-        AnnotationError: not such a table, an image that is not there, an image on two sides or in two groups, another
-            word than a side's, or no label at all; up to ten of them, each with its line.
+        AnnotationError: not such a table, an image that is not there, an image on two sides, in two groups or in two
+            tables, another word than a side's, a review of a part of an image, or no label at all; up to ten of them,
+            each with its line.
     """
-    sheet = read_foreign_sheet(path, known_columns, header_of_data).sheet
-    problems = Problems(path)
-    rows = list(_rows(sheet, group_column, problems))
+    tables = [path] if isinstance(path, Path) else list(dict.fromkeys(path))
+    problems = Problems(tables[0])
+    rows = [(table, row) for table in tables for row in _rows_of(table, group_column, nothing, problems)]
     folders = None if roots is None else ImageFolders(roots)
+    labels, facts, shown = _by_file(rows, folders, names or {}, problems)
+    problems.stop()
+    classes = tuple(sorted({label for each in labels.values() for label in each}))
+    if not classes:
+        raise AnnotationError(f"{tables[0]}: no image has a label; fill in the column of labels")
+    tell_spellings((label for each in labels.values() for label in each), problems)
+    for sentence in problems.told():
+        _log.warning("%s: %s", tables[0], sentence)
+    _log.info("%s: %d images of %d classes", ", ".join(map(str, tables)), len(labels), len(classes))
+    return _folder(labels, facts, shown, classes)
+
+
+def _by_file(
+    rows: Sequence[tuple[Path, Row]], folders: ImageFolders | None, names: Mapping[str, str], problems: Problems
+) -> tuple[dict[Path, list[str]], dict[Path, tuple[str, str]], dict[Path, str]]:
+    """Return the labels of each image, its split and group, and its name, from rows of tables."""
     files: dict[str, Path] = {}
     labels: dict[Path, list[str]] = {}
     facts: dict[Path, tuple[str, str]] = {}
-    for place, image, label, side, group in rows:
+    first: dict[Path, Path] = {}
+    for table, (place, image, label, side, group) in rows:
         try:
             file = files[image] if image in files else Path(image) if folders is None else folders.find(image)
         except AnnotationError as error:
             problems.add(place, str(error))
             continue
         files[image] = file
-        if facts.setdefault(file, (side, group)) != (side, group):
+        if first.setdefault(file, table) != table:
+            problems.add(place, f"{image} is in {first[file]} too; keep its rows in one table")
+        elif facts.setdefault(file, (side, group)) != (side, group):
             problems.add(place, f"{image} has another split or group in a row before; give it one of each")
-        labels.setdefault(file, []).extend([(names or {}).get(label, label)] if label else [])
-    problems.stop()
-    classes = tuple(sorted({label for each in labels.values() for label in each}))
-    if not classes:
-        raise AnnotationError(f"{path}: no image has a label; fill in the column of labels")
+        labels.setdefault(file, []).extend([names.get(label, label)] if label else [])
     shown = {file: image if folders is None else folders.name(file) for image, file in files.items()}
-    _log.info("%s: %d images of %d classes", path, len(labels), len(classes))
-    return _folder(labels, facts, shown, classes)
+    return labels, facts, shown
 
 
 def _folder(
@@ -100,6 +125,31 @@ def _folder(
         groups if any(groups) else (),
         None if (present.sum(axis=1) == 1).all() else present,
     )
+
+
+def _rows_of(path: Path, group_column: str | None, nothing: str, problems: Problems) -> list[Row]:
+    """Return the rows of a table of classes, or of corrections; those that cannot be used are problems."""
+    if is_corrections(path):
+        return _reviewed(path, nothing, problems)
+    return _rows(read_foreign_sheet(path, known_columns, header_of_data).sheet, group_column, problems)
+
+
+def _reviewed(path: Path, nothing: str, problems: Problems) -> list[Row]:
+    """Return what was in the windows of a review as rows; a window that is no whole image is a problem."""
+    rows = list(reviewed_rows(read_sheet(path)))
+    windows: dict[str, set[Window]] = {}
+    for row in rows:
+        windows.setdefault(row.image, set()).add(row.window)
+    for row in rows:
+        x1, y1, x2, y2 = (row.corners or ()) if row.wh is not None else (0, 0, 0, 0)
+        beyond = x2 > row.window.col_stop or y2 > row.window.row_stop or min(x1, y1) < 0
+        if len(windows[row.image]) > 1 or row.window.row or row.window.col or beyond:
+            problems.add(
+                row.place,
+                f"{row.image} was reviewed in parts ({window_words(row.window)}), and its class is one of a whole "
+                "image; draw windows as large as the images (detect.survey side=...)",
+            )
+    return [(row.place, row.image, row.label or nothing, "", "") for row in rows]
 
 
 def _rows(sheet: Sheet, group_column: str | None, problems: Problems) -> list[Row]:

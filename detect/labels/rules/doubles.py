@@ -1,7 +1,7 @@
 """Objects that are labelled more than once: exact repeats, double clicks, and one place under two classes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from detect.labels.entries import Entry, Problems
 
@@ -49,12 +49,11 @@ def tell_near(entries: Sequence[Entry], problems: Problems) -> None:
             problems.tell("one place under two classes, which counts for both; delete one of each", place)
 
 
-def tell_spellings(entries: Sequence[Entry], problems: Problems) -> None:
+def tell_spellings(labels: Iterable[str], problems: Problems) -> None:
     """Tell of class names that differ by case or blanks alone; they stay different classes."""
     spellings: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for entry in entries:
-        if entry.is_object:
-            spellings["".join(entry.label.casefold().split())][entry.label] += 1
+    for label in labels:
+        spellings["".join(label.casefold().split())][label] += 1
     for names in spellings.values():
         if len(names) > 1:
             counted = " and ".join(f"{name!r} ({number})" for name, number in sorted(names.items()))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigures
+from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigures, free_name
 from detect.evaluation.classes.classified import NONE, UNKNOWN, Classification
 from detect.labels.sheets import sheet_text
 from detect.reporting.output.layout import BY_CLASS
@@ -127,7 +127,7 @@ def _examples(classified: Classification) -> pd.DataFrame:
 
 def _names(classified: Classification, marks: NDArray[np.bool_]) -> list[str]:
     """Return the marked classes (N, K) of each example in words."""
-    nothing = NONE if classified.many else UNKNOWN
+    nothing = free_name(NONE if classified.many else UNKNOWN, classified.classes)
     return ["+".join(classified.classes[i] for i in np.flatnonzero(row)) or nothing for row in marks]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from detect.imagery.files import check_inside
 from detect.imagery.wafers.drawn.drawing import current_drawing, keeps_truncated
 from detect.imagery.wafers.notches import AS_GIVEN, side_of
-from detect.reporting.lots.lot_names import read_lots
+from detect.reporting.lots.lot_names import MOST_NAMED, read_lots
 from detect.reporting.lots.lot_page import lot_page
 from detect.reporting.lots.lot_tables import TABLES, ZONES, Lot, lot_tables, lots_of, write_zones
 from detect.reporting.lots.lot_wafers import LotWafer, wafers_of
@@ -58,6 +58,8 @@ def write_lots(folder: Path, table: Path | None, settings: LotSettings, embed_li
         logger.warning("of %d of %d wafers no defect is counted in zones: %s", number, len(wafers), why)
     found = lots_of(wafers)
     _tell_turns(wafers, found, settings)
+    for lot in found:
+        _tell_again(lot)
     tables = lot_tables(found, predictions.classes)
     page = text_bytes(lot_page(predictions, found, settings.zones, embed_limit))
     written.write_made(f"{LOTS}/{ZONES}", lambda path: write_zones(path, found, settings.zones))
@@ -95,6 +97,17 @@ def _tell_turns(wafers: Sequence[LotWafer], lots: Sequence[Lot], settings: LotSe
                 "lot %s: its wafers lie in several ways (%s), and zones by angle mix them: zones.notch=down turns them",
                 *(lot.name, ways),
             )
+
+
+def _tell_again(lot: Lot) -> None:
+    """Log wafers of a lot that are there twice, which makes its sums other than they seem."""
+    listed = [each for each in lot.wafers if lot.name and each.counted == "list"]
+    number = Counter(each.wafer for each in listed)
+    again = [each for each in listed if number[each.wafer] > 1]
+    if again:
+        names = ", ".join(f"{each.wafer} ({each.image})" for each in again[:MOST_NAMED])
+        more = f" and {len(again) - MOST_NAMED} more" if len(again) > MOST_NAMED else ""
+        logger.warning("lot %s: several images are of one wafer, and each is counted: %s%s", lot.name, names, more)
 
 
 def clear_lots(folder: Path) -> None:

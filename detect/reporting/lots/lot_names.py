@@ -23,7 +23,8 @@ def read_lots(path: Path, images: Sequence[str]) -> dict[str, str]:
 
     Args:
         path: the table; annotations with a column of groups are such.
-        images: the names of a run's images; those that the table does not name are told, and have no lot.
+        images: the names of a run's images; those that the table does not name are told, and have no lot, and so are
+            those that it names beside them.
 
     Returns:
         The lot by the image's name.
@@ -49,7 +50,10 @@ def read_lots(path: Path, images: Sequence[str]) -> dict[str, str]:
     left = [name for name in images if name not in pairs]
     if left:
         logger.warning("%d images have no lot in %s: %s", len(left), path, ", ".join(left[:MOST_NAMED]))
-    return {name: known[other] for name, other in pairs.items()}
+    other = sorted({*known} - {*pairs.values()})
+    if other:
+        logger.info("%s: %d images are none of the run: %s", path, len(other), ", ".join(other[:MOST_NAMED]))
+    return {name: known[theirs] for name, theirs in pairs.items()}
 
 
 def lot_of(image: str, table: Mapping[str, str] | None, listed: str) -> str:

@@ -21,7 +21,7 @@ from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figur
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
 from detect.reporting.page.survey_section import survey_section
 from detect.reporting.pictures.colours import PALETTE, class_colours
-from detect.reporting.tables import IMAGE, TOTAL
+from detect.reporting.tables import IMAGE, TOTAL, UNKNOWN, read_facts
 from detect.reporting.writing import text_bytes
 
 HISTOGRAM_BARS = 20
@@ -46,6 +46,7 @@ class Row:
         figures: its pictures, None for an image whose pictures are not embedded.
         share: part of its pixels that was surveyed, in [0, 1]; None where that is not known.
         hectares: surveyed area on the ground, None where it is not known.
+        unknown: whether it is as a whole of none of the classes; None where that is not told.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Row:
     figures: Figures | None
     share: float | None
     hectares: float | None
+    unknown: bool | None
 
     @property
     def density(self) -> float | None:
@@ -105,6 +107,7 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
     environment.filters["number"] = format_value
     script = (files("detect.reporting.page") / "templates" / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    rows = _rows(content, scorecard, embed_limit)
     return environment.get_template("report.html.j2").render(
         script=Markup(script),
         script_hash=digest,
@@ -112,7 +115,8 @@ def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) 
         classes=_class_totals(content),
         total=int(content.counts[TOTAL].sum()),
         noun="pattern" if _whole_images(content) else "object",
-        rows=_rows(content, scorecard, embed_limit),
+        rows=rows,
+        unknown=sum(row.unknown or False for row in rows) if any(row.unknown is not None for row in rows) else None,
         embed_limit=embed_limit,
         facts=_facts(content),
         settings=flatten({key: value for key, value in content.run.items() if key not in HIDDEN_RUN_FACTS}),
@@ -168,7 +172,7 @@ def _class_totals(content: Predictions) -> list[tuple[str, str, int]]:
 
 def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> list[Row]:
     """Return a row per image, in the order of the table of counts."""
-    rows = []
+    rows, unknown = [], read_facts(content.paths.counts).get(UNKNOWN, {})
     for number, record in enumerate(content.counts.itertuples(index=False, name=None), start=1):
         name, *counts, total = record
         part = content.surveyed.get(name, SurveyedPart(None, None))
@@ -184,6 +188,7 @@ def _rows(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -
                 figures=draw_figures(content, name) if number <= embed_limit else None,
                 share=part.share,
                 hectares=part.hectares,
+                unknown=unknown[name] != "0" if name in unknown else None,
             )
         )
     return rows

@@ -40,7 +40,10 @@ MEASURES: dict[str, tuple[str, str]] = {
         "Calibration error",
         "By how much the score of what was found differs from the share of it that is right (ECE): 0 is perfect.",
     ),
-    "ece": ("Calibration error of all", "The same of all that may be an object by a low score; or of all patches."),
+    "ece": (
+        "Calibration error of all",
+        "How far scores are from the share that is right (ECE), of all that may be an object, or of all examples.",
+    ),
     "brier": ("Brier score", "The mean square error of scores as probabilities: 0 is perfect, 0.25 knows nothing."),
     "mean_distance": ("Mean distance", "Pixels from a right detection to its annotated object, on average."),
     "mean_iou": ("Mean IoU", "How well right boxes cover their objects: intersection over union, 1 is perfect."),

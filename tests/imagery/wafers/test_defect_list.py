@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.imagery.scenes import SceneError, open_scene
 from detect.imagery.wafers.defect_writing import HEADER
+from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.errors import WaferError
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.wafers.wafer_files import is_wafer_file, read_parts, read_wafers
@@ -119,16 +121,49 @@ def test_a_last_row_that_is_cut_off_is_refused_or_left_out(tmp_path: Path, cut: 
         "image,x,y,label",
         "x,y",
         "x_mm,z_mm",
-        "x_mm,x_um,y_mm",
-        "x_mm,y_mm,die_col",
         "# unit: inch\nx,y",
-        "x_mm,y_mm,size",
     ],
 )
 def test_other_tables_are_none(tmp_path: Path, header: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"{header}\n1,2,3,4\n", encoding="utf-8")
     assert not is_wafer_file(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("x_mm,x_um,y_mm", "column 'x' is there twice"),
+        ("x_mm,y_mm,die_col", "die_col and die_row go together"),
+        ("x_mm,y_mm,size", "column 'size' has no unit; name it size_mm"),
+    ],
+)
+def test_a_list_with_a_wrong_header_is_told_what_is_wrong_as_a_list_and_as_an_image(
+    tmp_path: Path, header: str, said: str
+) -> None:
+    path = tmp_path / "a.wafer.csv"
+    path.write_text(f"{header}\n1,2,3\n", encoding="utf-8")
+    assert is_wafer_file(path)
+    with pytest.raises(WaferError, match=f"line 1: {said}"):
+        [*read_wafers(path)]
+    with drawn_by(Drawing(64, 0.0, 1, False, 255, "as_given")), pytest.raises(SceneError, match=f"line 1: {said}"):
+        open_scene(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("abc,2,300,1,4,5", "x must be a number, is 'abc'"),
+        ("1,2,-300,1,4,5", "diameter must be 10 to 1000 mm, is -300 mm"),
+        ("1,2,300,-1.5,4,5", "a size must be 0 or more, or blank for unknown, is '-1.5'"),
+        ("1,2,300,1,4.5,5", "die_col and die_row must be whole numbers, .* is '4.5', '5'"),
+    ],
+)
+def test_a_list_that_is_opened_as_an_image_names_the_line_and_the_value(tmp_path: Path, row: str, said: str) -> None:
+    path = tmp_path / "a.wafer.csv"
+    path.write_text(f"x_mm,y_mm,diameter_mm,size_mm,die_col,die_row\n{row}\n", encoding="utf-8")
+    with drawn_by(Drawing(64, 0.0, 1, False, 255, "as_given")), pytest.raises(SceneError, match=f"line 2: .*{said}"):
+        open_scene(path)
 
 
 def test_a_long_line_is_refused_and_is_not_held(tmp_path: Path) -> None:

@@ -81,3 +81,50 @@ def test_as_annotations_each_class_is_an_object(tmp_path: Path) -> None:
     assert [image.objects.names for image in made.images] == [["ring", "scratch"], []]
     assert [image.group for image in made.images] == ["7", "8"]
     assert np.array_equal(made.images[0].objects.label, [0, 1])
+
+
+def test_classes_that_differ_by_case_are_told_and_stay_classes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = read_image_classes(table(tmp_path, "image,label\na,ring\nb,Ring\nc,edge\n"), None)
+    assert read.classes == ("Ring", "edge", "ring")
+    assert "'Ring' (1) and 'ring' (1)" in caplog.text and "edge" not in caplog.records[0].message
+
+
+WINDOWS = "image,x,y,w,h,label,window_row,window_col,window_height,window_width\n"
+
+
+def reviewed(folder: Path, rows: str) -> Path:
+    path = folder / "corrections.csv"
+    path.write_text(WINDOWS + rows)
+    return path
+
+
+def test_what_a_person_saw_in_whole_images_is_their_class_beside_a_table(tmp_path: Path) -> None:
+    """The label is what counts: a pattern that was added is a small box, and nothing seen is the class that says so."""
+    rows = "b,32,32,64,64,ring,0,0,64,64\nc,5,6,2,2,edge,0,0,64,64\nd,,,,,,0,0,64,64\n"
+    paths = [table(tmp_path, "image,label,group\na,ring,7\n"), reviewed(tmp_path, rows)]
+    read = read_image_classes(paths, None, nothing="none")
+    assert dict(zip(read.names, (read.classes[k] for k in read.label), strict=True)) == {
+        **{"a": "ring", "b": "ring"},
+        **{"c": "edge", "d": "none"},
+    }
+    assert read.group == ("7", None, None, None) and read.present is None
+    without = read_image_classes(paths, None)
+    assert without.present is not None and without.present.sum(axis=1).tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("b,20,6,2,2,edge,0,8,64,64\n", "line 2: b was reviewed in parts .rows 0 to 64 and columns 8 to 72"),
+        ("b,5,6,2,2,edge,0,0,64,64\nb,70,6,2,2,edge,0,64,64,64\n", "line 2: b was reviewed in parts"),
+        ("b,60,60,120,120,edge,0,0,64,64\n", "line 2: b was reviewed in parts"),
+        ("a,32,32,64,64,edge,0,0,64,64\n", "line 2: a is in .*labels.csv too"),
+    ],
+)
+def test_a_review_of_a_part_or_of_an_image_that_has_a_class_is_none_of_a_whole_image(
+    rows: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(AnnotationError, match=told):
+        read_image_classes([table(tmp_path, "image,label\na,ring\n"), reviewed(tmp_path, rows)], None)

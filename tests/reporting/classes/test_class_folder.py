@@ -52,6 +52,12 @@ def test_examples_of_several_classes_are_named_together(tmp_path: Path) -> None:
     assert read_text_table(tmp_path / "classes" / "classified.csv")["found"].tolist() == ["a+b", "none"]
 
 
+def test_where_nothing_was_found_is_told_from_a_class_that_is_called_none(tmp_path: Path) -> None:
+    made = of_many_classes(np.array([[1, 0], [0, 1]], bool), np.array([[0.9, 0.2], [0.1, 0.2]]), ("none", "b"))
+    write_classes(tmp_path, made, {})
+    assert read_text_table(tmp_path / "classes" / "classified.csv")["found"].tolist() == ["none", "no_none"]
+
+
 def test_columns_of_classes_that_are_called_like_other_columns_differ(tmp_path: Path) -> None:
     names = ("image", "true", "class_true")
     write_classes(tmp_path, of_one_class(np.array([0, 1, 2]), np.eye(3), names), {})

@@ -172,6 +172,17 @@ def test_zones_by_angle_are_of_wafers_turned_to_one_side(tmp_path: Path, caplog)
         assert sectors(replace(SETTINGS, notch="as_given"))[1] == ["0", "0", "0", "1"]
 
 
+def test_lists_of_one_wafer_in_a_lot_are_told_and_wafers_of_one_number_in_two_lots_are_not(
+    tmp_path: Path, caplog
+) -> None:
+    ids = {"1.klarf": ("A", "W1"), "2.klarf": ("A", "W1"), "3.klarf": ("A", "W2"), "4.klarf": ("B", "W1")}
+    files = {name: klarf(tmp_path / "in" / name, lot, wafer, [(1, 1)]) for name, (lot, wafer) in ids.items()}
+    folder = write_run(tmp_path / "run", files, {name: whole(0, 0.9, (9, 9)) for name in files}, "whole", (9, 9))
+    write_lots(folder, None, SETTINGS, 200)
+    told = [each.message for each in caplog.records if "one wafer" in each.message]
+    assert told == ["lot A: several images are of one wafer, and each is counted: W1 (1.klarf), W1 (2.klarf)"]
+
+
 def test_a_run_without_images_has_tables_of_a_header_alone(tmp_path: Path, caplog) -> None:
     folder = write_run(tmp_path / "run", {}, {}, "whole", (9, 9))
     write_lots(folder, None, SETTINGS, 200)
@@ -190,11 +201,12 @@ def test_the_map_of_a_list_has_its_defects_where_they_are() -> None:
 def test_a_table_says_the_lots(tmp_path: Path, caplog) -> None:
     folder = of_lists(tmp_path)
     given = tmp_path / "lots.csv"
-    given.write_text("image,label,group\nx/1.klarf,ring,L1\nx/2.klarf,ring,L2\n", encoding="utf-8")
+    given.write_text("image,label,group\nx/1.klarf,ring,L1\nx/2.klarf,ring,L2\nz.klarf,ring,L3\n", encoding="utf-8")
     done = call("report", f"predictions={folder}", f"lots={given}")
     assert done.code == 0, done.log
     assert table(folder, "wafers.csv")["lot"].tolist() == ["", "L1", "L2"]
     assert 'href="lots/index.html"' in (folder / "report.html").read_text(encoding="utf-8")
+    assert "1 images are none of the run: z.klarf" in done.log
     assert "1 images have no lot" in done.log and "no lot" in (folder / "lots/index.html").read_text(encoding="utf-8")
 
 

@@ -5,13 +5,17 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from detect.imagery.maps import write_map
+from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import flatten, format_value, write_report
-from detect.reporting.tables import write_table
+from detect.reporting.tables import UNKNOWN, counts_table, write_table
 from tests.reporting.conftest import detections, fill_folder
+from tests.reporting.lots.runs import PATTERNS, die_map, whole, write_run
 
 BAD = "<script>alert(1)</script>"
 
@@ -237,3 +241,19 @@ def test_nested_settings_are_dotted():
 )
 def test_settings_for_people(value, text):
     assert format_value(value) == text
+
+
+def test_images_of_no_known_class_are_told_where_the_model_tells_that_and_no_map_of_one_cell_is_shown(tmp_path):
+    """Three wafers: a ring, nothing known, and a wafer that is sure to have no pattern."""
+    files = {name: die_map(tmp_path / "in" / name, [(5, 5)]) for name in ("a.png", "b.png", "c.png")}
+    found = {name: whole(pattern, 0.9, (10, 10)) for name, pattern in zip(files, (0, -1, -1), strict=True)}
+    folder = write_run(tmp_path / "run", files, found, "whole", (10, 10))
+    assert "known class" not in page_of(folder).read_text() and "Unknown" not in page_of(folder).read_text()
+    facts = {UNKNOWN: {"a.png": "0", "b.png": "1", "c.png": "0"}}
+    write_table(counts_table(found, PATTERNS, facts), PredictionPaths(folder).counts)
+    cell = np.full((2, 1, 1), 0.5, np.float32)
+    write_map(PredictionPaths(folder).heatmap("a.png"), [cell], open_scene(files["a.png"]), 10, PATTERNS, 5.0)
+    text = re.sub(r"\s+", " ", page_of(folder).read_text())
+    assert "<h1>1 pattern <span>in 3 images, 1 of no known class</span></h1>" in text
+    assert '<th scope="col" class="number">Unknown</th>' in text and text.count("<span>of no known class</span>") == 1
+    assert "How likely an object is" not in text

@@ -178,7 +178,7 @@ def _diameter_mm(given: HeadFacts, units: Units) -> tuple[float, list[str]]:
     try:
         check_diameter(sizes[0])
     except ValueError as error:
-        raise given.error(name, f"is wrong: {error}") from error
+        raise given.error(name, f"is wrong: {error}") from None
     return sizes[0], ["SampleSize has two equal lengths, taken for a diameter"] if len(sizes) > 1 else []
 
 
@@ -189,7 +189,7 @@ def _pitch_mm(given: HeadFacts, units: Units, diameter: float) -> tuple[float, f
     try:
         check_pitch((x, y), diameter)
     except ValueError as error:
-        raise given.error("DIEPITCH", f"is wrong: {error}; this version of KLARF gives it in {units.name}") from error
+        raise given.error("DIEPITCH", f"is wrong: {error}; this version of KLARF gives it in {units.name}") from None
     return x, y
 
 

@@ -94,8 +94,8 @@ def _numbers(text: TextBlocks, end: str, where: str, most: int) -> NDArray[np.fl
         if not word.is_mark(";"):
             try:
                 values.append(float(word.text))
-            except ValueError as error:
-                raise text.error(f"{word.text[:40]!r} {where}, where a number belongs", word.line) from error
+            except ValueError:
+                raise text.error(f"{word.text[:40]!r} {where}, where a number belongs", word.line) from None
         if len(values) > most:
             raise text.error(f"more than {MOST_DIES:,} dies {where}", word.line)
     raise text.cut_off(where)

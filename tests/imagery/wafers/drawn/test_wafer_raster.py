@@ -55,13 +55,13 @@ def test_a_defect_is_drawn_where_it_lies() -> None:
 
 
 def test_the_outline_is_the_circle_less_the_edge_exclusion() -> None:
-    """Side 8 of 80 mm, 10 mm left out: radius 3 pixels; of row 3, 0.5 from the centre, |dx| <= 2.96: 6 pixels."""
-    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 10.0, 1, False, 255, "as_given")).valid(
+    """Side 8 of 80 mm, 15 mm left out: radius 2.5 pixels; of row 3, 0.5 from the centre, |dx| <= 2.45: 4 pixels."""
+    valid = raster_of(wafer(np.zeros((0, 2)), diameter_mm=80.0), Drawing(8, 15.0, 1, False, 255, "as_given")).valid(
         Window(0, 0, 8, 8)
     )
     middle = np.arange(8) + 0.5 - 4
-    assert (valid == (middle[:, None] ** 2 + middle**2 <= 9)).all()
-    assert valid[3].tolist() == [False, *[True] * 6, False] and not valid[0].any()
+    assert (valid == (middle[:, None] ** 2 + middle**2 <= 6.25)).all()
+    assert valid[3].tolist() == [False, False, *[True] * 4, False, False] and not valid[1].any()
 
 
 @settings(max_examples=40, deadline=None)
