@@ -10,19 +10,19 @@ is measured is what stands around a network: reading, tiles, stitching, detectio
 - `small`: `--small` JPEGs of 640 x 640.
 
 Of each part: `decoding`, every image decoded whole by GDAL in as many threads as there are cores, and nothing else;
-`tables`, `detect.predict`'s way with `write=[tables]`; `all`, with report, overlays, heatmaps and candidates too. In
-a round each runs once; rates are medians of the rounds, in megapixels a second, ratios those to decoding. `cpu` is the
-processor's seconds over those of decoding, of all threads: what the work costs, however it is spread over the cores.
+`tables`, `detect.predict`'s way with `write=[tables]`, by one worker and by one a core; `all`, with report, overlays,
+heatmaps and candidates too. In a round each runs once; rates are medians of the rounds, in megapixels a second, ratios
+those to decoding. `cpu` is the processor's seconds over those of decoding, of all threads: what the work costs, however
+it is spread over the cores.
 """
 
 import argparse
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory
+from detect.assembly.ready_engine import usable_cores
 from detect.imagery.resolution import Resolution
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
@@ -138,14 +139,15 @@ def decode(part: Part) -> None:
         with rasterio.open(image[1]) as source:
             return int(source.read([1, 2, 3]).shape[1])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(one, part.images))
 
 
-def predict(part: Part, wanted: Sequence[str]) -> None:
+def predict(part: Part, wanted: Sequence[str], workers: int) -> None:
     """Run `detect.predict`'s way, into a folder that is removed."""
     card = make_card()
-    engine = Engine.of(card, Points(), make_plan(BUDGET, BYTES_PER_PIXEL, HALO, STRIDE))
+    plan = replace(make_plan(BUDGET, BYTES_PER_PIXEL, HALO, STRIDE), workers=workers)
+    engine = Engine.of(card, Points(), plan)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / STATE).mkdir()
@@ -169,10 +171,12 @@ def clocked(run: Callable[[], None]) -> tuple[float, float]:
 
 def measure(part: Part, rounds: int) -> dict[str, Any]:
     """Return rates in megapixels a second, ratios to decoding alone, and the processor's share."""
+    cores = usable_cores()
     runs: dict[str, Callable[[], None]] = {
         "decoding": lambda: decode(part),
-        "tables": lambda: predict(part, (TABLES,)),
-        "all": lambda: predict(part, PRODUCTS[:5]),
+        "tables, 1 worker": lambda: predict(part, (TABLES,), 1),
+        "tables": lambda: predict(part, (TABLES,), cores),
+        "all": lambda: predict(part, PRODUCTS[:5], cores),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(rounds):
@@ -197,7 +201,7 @@ def main() -> None:
     known = parser.parse_args()
     keep_freed_memory()
     found = {}
-    print(f"{os.cpu_count()} cores\n\n| images | | megapixels/s | over decoding | processor's time over decoding |")
+    print(f"{usable_cores()} cores\n\n| images | | megapixels/s | over decoding | processor's time over decoding |")
     print("|---|---|---:|---:|---:|")
     for name in known.parts.split(","):
         with tempfile.TemporaryDirectory() as folder:

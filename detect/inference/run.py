@@ -4,7 +4,7 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -32,7 +32,6 @@ from detect.inference.tiles import (
     TileBatch,
     failure_of,
     grouped,
-    prefetch,
     read_tiles,
 )
 from detect.labels.detections import Detections
@@ -78,8 +77,11 @@ class Sink(Protocol):
     def has(self, name: str, path: Path) -> bool:
         """Return whether the result of an image was kept by the earlier run that this one resumes."""
 
-    def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        """Write the result of an image; the scene is at the network's resolution."""
+    def prepared(self, name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
+        """Write the pictures of an image, in any thread, and return what records it as done, called in order.
+
+        The scene is at the network's resolution.
+        """
 
     def fail(self, failure: Failure) -> None:
         """Record the failure of an image."""
@@ -126,8 +128,9 @@ def predict_images(
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the next one follows.
 
-    The next tiles are read and decoded, the network computes, and the last image is decoded and written at the same
-    time. Images that the sink has are skipped.
+    Threads read and decode the next images, the network computes, and threads write the last ones, at the same time;
+    what is written, and in which order images are recorded, does not depend on their number. Images that the sink has
+    are skipped.
 
     Args:
         images: (name, path).
@@ -151,8 +154,10 @@ def predict_images(
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
     progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
     done = 0
-    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress, preview_side)) as maps:
+    workers = engine.plan.workers
+    with ThreadPoolExecutor(workers, "write") as pool, closing(stitched(units, engine, progress, preview_side)) as maps:
         waiting: deque[tuple[Future[Failure | None], int]] = deque()
+        last: Future[Failure | None] | None = None
         for item in chain(maps, [None]):
             room = engine.plan.stitched - _nbytes(item)
             while waiting and (
@@ -170,7 +175,8 @@ def predict_images(
                 _report(item, sink)
             elif item is not None:
                 done += item.source.scene.file_pixels
-                waiting.append((writer.submit(_finish, item, engine, sink), _nbytes(item)))
+                last = pool.submit(_finish, item, engine, sink, last)
+                waiting.append((last, _nbytes(item)))
     return done, failures
 
 
@@ -244,7 +250,7 @@ def _stitched(
     """Yield the stitched map of every image, or its failure, of units whose tiles share batches."""
     maps: dict[str, _Parts] = {}
     broken: set[str] = set()
-    with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter))) as steps:
+    with closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps:
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
@@ -343,12 +349,21 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
     return sources, failures
 
 
-def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
-    """Decode and write the result of an image; return an error of this image alone as a failure."""
+def _finish(item: Stitched, engine: Engine, sink: Sink, before: Future[Failure | None] | None) -> Failure | None:
+    """Decode and write the result of an image; return an error of this image alone as a failure.
+
+    It is recorded when the images `before` it are.
+    """
     source = item.source
     try:
-        if not sink.has(source.name, source.scene.path):
-            sink.write(source.name, source.scene, decoded(item, engine))
+        try:
+            done = sink.has(source.name, source.scene.path)
+            record = None if done else sink.prepared(source.name, source.scene, decoded(item, engine))
+        finally:
+            if before is not None:
+                wait([before])
+        if record is not None:
+            record()
     except OSError as error:
         if error.errno in DISK_ERRORS:
             raise
