@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
+from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
@@ -339,14 +341,20 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
 
 
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
-    sources, failures = [], []
-    for name, path in images:
+    """Describe the images, several at a time, by the rules that hold here; return them and what failed, in order."""
+
+    def described(image: tuple[Context, str, Path]) -> Source | Failure:
+        rules, name, path = image
         try:
             writable(name, "image name")
-            sources.append(Source(name, engine.prepared(open_scene(path))))
+            return Source(name, engine.prepared(rules.run(open_scene, path)))
         except (SceneError, UnwritableError, UnicodeError) as error:
-            failures.append(Failure(name, str(error)))
-    return sources, failures
+            return Failure(name, str(error))
+
+    workers = engine.plan.workers
+    given = ((copy_context(), name, path) for name, path in images)
+    made = list(mapped_ahead(described, given, workers, AHEAD_PER_WORKER * workers, "open"))
+    return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]
 
 
 def _finish(item: Stitched, engine: Engine, sink: Sink, before: Future[Failure | None] | None) -> Failure | None:
