@@ -6,8 +6,11 @@ All of ours run the same weights (EfficientNet-Lite0 at stride 16 with a head of
 on them) on the same photograph, and ours go from the file to written heatmap, overlay and tables (not the report's
 page), SAHI to its list of objects.
 
-- `sliding`: every window of patch and context cut out and classified by torch in batches at stride 16; measured on
-  `WINDOWS` of the windows and scaled up, since all would take hours.
+- `sliding_16`, `sliding_48`: as people write it: windows of `WRITTEN_SIDE` pixels, a patch and a margin, cut out and
+  classified by torch in batches of 64, at strides of 16 and 48 pixels; measured on `WINDOWS` of the windows and scaled
+  up. Its logits are not those of the map: the margin is less than the network looks.
+- `sliding`: the same at stride 16 with all of the context, which gives the map's very logits, and which nobody would
+  write.
 - `dense_torch`, `dense_openvino`: what `detect.predict` does with a folder of `COPIES` of the photograph, by which the
   reading of the next and the writing of the last go on beside the network.
 - `network`: OpenVINO on the same tiles, held in memory, nothing read, stitched or written. Its megapixels are those of
@@ -64,6 +67,8 @@ from detect.reporting.writing import write_json
 PHOTOGRAPH_HW = (3328, 4992)
 WINDOWS = 512
 WINDOWS_IN_BATCH = 64
+WRITTEN_SIDE = 112
+SLIDING = ("sliding_48", "sliding_16", "sliding")
 OBJECTS = 500
 COPIES = 4
 GIGAPIXEL_SIDE = 31_744
@@ -174,21 +179,26 @@ def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None
             raise RuntimeError(f"{photograph} was not counted: {sink.failures}")
 
 
-def slide(net: PatchClassifier, card: ModelCard, scene: Scene) -> float:
-    """Classify `WINDOWS` windows one beside the other; return the seconds that all windows of the scene would take."""
-    margin = card.halo_auto
-    assert margin is not None
-    side = net.patch_size + 2 * margin
+def slide(net: PatchClassifier, card: ModelCard, scene: Scene, stride: int, side: int) -> float:
+    """Classify `WINDOWS` windows one beside the other; return the seconds that all windows of the scene would take.
+
+    Args:
+        net: the network.
+        card: with the bands.
+        scene: a photograph.
+        stride: from a window to the next in pixels.
+        side: of a window in pixels, context included.
+    """
     with SceneReader(scene, card.bands) as reader:
         reader.hold()
         started = time.perf_counter()
         row = scene.shape[0] // 2
         for first in range(0, WINDOWS, WINDOWS_IN_BATCH):
-            cols = [net.stride * (first + i) % scene.shape[1] for i in range(WINDOWS_IN_BATCH)]
+            cols = [stride * (first + i) % scene.shape[1] for i in range(WINDOWS_IN_BATCH)]
             patches = [reader.read(Window(row - side // 2, col - side // 2, side, side)) for col in cols]
             with torch.inference_mode():
                 net.classify(torch.from_numpy(np.stack(patches)))
-    windows = -(-scene.shape[0] // net.stride) * -(-scene.shape[1] // net.stride)
+    windows = -(-scene.shape[0] // stride) * -(-scene.shape[1] // stride)
     return (time.perf_counter() - started) * windows / WINDOWS
 
 
@@ -241,7 +251,7 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
     print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
     torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")))
     openvino_engine = engine(card, net, openvino)
-    tiling = openvino_engine.plan.tiling(scene.shape)
+    tiling, halo = openvino_engine.plan.tiling(scene.shape), openvino_engine.plan.halo
     with SceneReader(scene, card.bands) as reader:
         tiles = [np.ascontiguousarray(reader.read(tiling.tile(core)))[None] for core in tiling]
     pixels, tile_pixels = scene.shape[0] * scene.shape[1], len(tiling) * tiling.tile_hw[0] * tiling.tile_hw[1]
@@ -250,7 +260,9 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
         return seconds(lambda: from_file_to_counts(made, card, photograph))
 
     parts: dict[str, tuple[int, Callable[[], float]]] = {
-        "sliding": (pixels, lambda: slide(net, card, scene)),
+        "sliding": (pixels, lambda: slide(net, card, scene, net.stride, net.patch_size + 2 * halo)),
+        "sliding_16": (pixels, lambda: slide(net, card, scene, 16, WRITTEN_SIDE)),
+        "sliding_48": (pixels, lambda: slide(net, card, scene, 48, WRITTEN_SIDE)),
         "dense_torch": (COPIES * pixels, lambda: dense(torch_engine)),
         "dense_openvino": (COPIES * pixels, lambda: dense(openvino_engine)),
         "network": (tile_pixels, lambda: seconds(lambda: bare(openvino, tiles))),
@@ -258,7 +270,7 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
     sahi = None if "sahi" in without else sahi_run(photograph)
     if sahi is not None:
         parts["sahi"] = (pixels, lambda: seconds(sahi))
-    rates: dict[str, float | None] = dict.fromkeys(("sliding", "dense_torch", "dense_openvino", "network", "sahi"))
+    rates: dict[str, float | None] = dict.fromkeys((*SLIDING, "dense_torch", "dense_openvino", "network", "sahi"))
     wanted = {name: part for name, part in parts.items() if name not in without}
     times: dict[str, list[float]] = {name: [] for name in wanted}
     for turn in range(repeats + 1):
@@ -308,7 +320,7 @@ def show(speeds: dict[str, float | None], overhead: float, peaks: dict[str, floa
     for name, peak in peaks.items():
         print(f"{name:>15}  {'left out' if peak is None else f'{peak:9.0f} MiB at most'}")
     fast, bare_rate = speeds["dense_openvino"], speeds["network"]
-    for other in ("sliding", "sahi"):
+    for other in (*SLIDING, "sahi"):
         slow = speeds[other]
         if fast and slow:
             print(f"dense_openvino is {fast / slow:.1f} times as fast as {other}")
@@ -329,7 +341,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     without = {name for name in options.without.split(",") if name}
-    known = {"sliding", "dense_torch", "dense_openvino", "network", "sahi", "photograph", "gigapixel"}
+    known = {*SLIDING, "dense_torch", "dense_openvino", "network", "sahi", "photograph", "gigapixel"}
     if without - known:
         parser.error(f"--without knows {sorted(known)}, got {sorted(without - known)}")
     with tempfile.TemporaryDirectory() as name:

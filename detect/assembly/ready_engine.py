@@ -1,6 +1,7 @@
 """From settings to a model that is ready to run, each decision logged."""
 
 import logging
+import os
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -146,12 +147,15 @@ def make_engine(
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
     meeting = make_meeting(settings, net, card, runtime, per_pixel)
     scratch = settings.runtime.scratch or folder
+    workers = settings.workers or usable_cores()
     plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, scratch, card.align)
+    plan = replace(plan, workers=workers)
     if isinstance(runtime, OpenVinoRuntime):
         runtime.kept_pixels = shapes * plan.area + (0 if settings.rescale == 1 else PYRAMID_PIXELS)
         logger.info("OpenVINO's float32 logits differ from torch's by %.1e of the largest", runtime.difference)
     logger.info(
-        "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s",
+        "%s on %s in %s bits, tiles of up to %.1f megapixels with a halo of %d pixels%s, threshold %.3f, %s; "
+        "%d threads read images, and as many write results",
         runtime.name,
         runtime.device,
         runtime.precision,
@@ -160,6 +164,7 @@ def make_engine(
         "" if settings.tta == "none" else f", views {settings.tta} ({settings.tta_combine})",
         threshold,
         separation_text(card),
+        workers,
     )
     if card.resolution != Resolution():
         gsd, scale = card.resolution.gsd, card.resolution.scale
@@ -179,6 +184,12 @@ def make_engine(
     if turns == "none":
         return engine
     return replace(engine, runtime=Views(runtime, decoder_of(card), turns, settings.tta_combine, on_corner))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    named = getattr(os, "sched_getaffinity", None)
+    return len(named(0)) if named is not None else os.cpu_count() or 1
 
 
 def check_sizes(settings: InferenceSettings, card: ModelCard) -> None:

@@ -82,6 +82,7 @@ class InferenceSettings:
     tile: AutoWholePixels
     halo: Halo
     max_memory: ByteSize
+    workers: AutoOneOrMore
     tta: Literal["none", "flips", "d4", "scales", "flips+scales", "d4+scales"]
     tta_combine: Literal["mean", "vote"]
     tta_scales: Factors

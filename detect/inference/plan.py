@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Plan:
         halo: context on every side in pixels.
         stride: the net's pixels per cell.
         align: tiles begin and end on multiples of it, in pixels.
-        photograph: most bytes of an image that must be decoded whole; one is in memory at a time.
+        photograph: most bytes of an image that must be decoded whole, and of all that are read at a time but one.
         stitched: most bytes of a map that is kept in memory; a larger one goes to a file.
         folder: for such a file; None for the system's folder of temporary files.
     """
@@ -70,6 +71,7 @@ class Plan:
     stitched: int
     folder: Path | None = None
     align: int | None = None
+    workers: int = 1
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         """Return the tiles that cover a scene of (height, width) resampled pixels."""
@@ -79,6 +81,22 @@ class Plan:
         """Return how many tiles of a tiling make a batch: as many as have the pixels of the largest tile."""
         height, width = tiling.tile_hw
         return int(np.clip(self.area // (height * width), 1, MAX_BATCH_TILES))
+
+    def tile_bytes(self, scene: Scene, bands: Sequence[int], as_floats: bool) -> int:
+        """Return the bytes of a tile of a scene as it waits for the network, with which of its pixels are valid.
+
+        Args:
+            scene: at the network's resolution.
+            bands: that are read.
+            as_floats: whether its values are changed, and are float32 then.
+        """
+        height, width = self.tiling(scene.shape).tile_hw
+        size = np.dtype(np.float32 if as_floats else scene.dtype).itemsize
+        return height * width * (len(bands) * size + scene.masked)
+
+    def readers(self, batch: int) -> int:
+        """Return how many threads may read tiles of one image at once, with a batch of some bytes each."""
+        return max(1, min(self.workers, self.photograph // max(batch, 1) - 2))
 
     def stitcher(self, tiling: Tiling, channels: int, name: str = "a scene") -> Stitcher:
         """Make a stitcher whose map is in memory, or in a file where it is too large for that.
@@ -114,11 +132,11 @@ class Plan:
 
     def rows(self, width: int) -> int:
         """Return in how many rows of a map of `width` cells objects may be looked for at once."""
-        return max(1, self.stitched // 2 // (BYTES_PER_DECODED_CELL * width))
+        return max(1, self.stitched // 2 // self.workers // (BYTES_PER_DECODED_CELL * width))
 
     def cells(self, channels: int) -> int:
         """Return of how many cells of a map the probabilities may be made at once."""
-        return max(1, self.stitched // 2 // (BYTES_PER_HEAT_VALUE * channels))
+        return max(1, self.stitched // 2 // self.workers // (BYTES_PER_HEAT_VALUE * channels))
 
     def check(self, scene: Scene, nbytes: int) -> None:
         """Check that an image can be decoded.

@@ -4,8 +4,9 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
+from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
@@ -32,7 +34,6 @@ from detect.inference.tiles import (
     TileBatch,
     failure_of,
     grouped,
-    prefetch,
     read_tiles,
 )
 from detect.labels.detections import Detections
@@ -78,8 +79,11 @@ class Sink(Protocol):
     def has(self, name: str, path: Path) -> bool:
         """Return whether the result of an image was kept by the earlier run that this one resumes."""
 
-    def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        """Write the result of an image; the scene is at the network's resolution."""
+    def prepared(self, name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
+        """Write the pictures of an image, in any thread, and return what records it as done, called in order.
+
+        The scene is at the network's resolution.
+        """
 
     def fail(self, failure: Failure) -> None:
         """Record the failure of an image."""
@@ -126,8 +130,9 @@ def predict_images(
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the next one follows.
 
-    The next tiles are read and decoded, the network computes, and the last image is decoded and written at the same
-    time. Images that the sink has are skipped.
+    Threads read and decode the next images, the network computes, and threads write the last ones, at the same time;
+    what is written, and in which order images are recorded, does not depend on their number. Images that the sink has
+    are skipped.
 
     Args:
         images: (name, path).
@@ -151,8 +156,10 @@ def predict_images(
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
     progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
     done = 0
-    with ThreadPoolExecutor(1, "write") as writer, closing(stitched(units, engine, progress, preview_side)) as maps:
+    workers = engine.plan.workers
+    with ThreadPoolExecutor(workers, "write") as pool, closing(stitched(units, engine, progress, preview_side)) as maps:
         waiting: deque[tuple[Future[Failure | None], int]] = deque()
+        last: Future[Failure | None] | None = None
         for item in chain(maps, [None]):
             room = engine.plan.stitched - _nbytes(item)
             while waiting and (
@@ -170,7 +177,8 @@ def predict_images(
                 _report(item, sink)
             elif item is not None:
                 done += item.source.scene.file_pixels
-                waiting.append((writer.submit(_finish, item, engine, sink), _nbytes(item)))
+                last = pool.submit(_finish, item, engine, sink, last)
+                waiting.append((last, _nbytes(item)))
     return done, failures
 
 
@@ -244,7 +252,7 @@ def _stitched(
     """Yield the stitched map of every image, or its failure, of units whose tiles share batches."""
     maps: dict[str, _Parts] = {}
     broken: set[str] = set()
-    with closing(prefetch(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter))) as steps:
+    with closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps:
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
@@ -333,22 +341,37 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
 
 
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
-    sources, failures = [], []
-    for name, path in images:
+    """Describe the images, several at a time, by the rules that hold here; return them and what failed, in order."""
+
+    def described(image: tuple[Context, str, Path]) -> Source | Failure:
+        rules, name, path = image
         try:
             writable(name, "image name")
-            sources.append(Source(name, engine.prepared(open_scene(path))))
+            return Source(name, engine.prepared(rules.run(open_scene, path)))
         except (SceneError, UnwritableError, UnicodeError) as error:
-            failures.append(Failure(name, str(error)))
-    return sources, failures
+            return Failure(name, str(error))
+
+    workers = engine.plan.workers
+    given = ((copy_context(), name, path) for name, path in images)
+    made = list(mapped_ahead(described, given, workers, AHEAD_PER_WORKER * workers, "open"))
+    return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]
 
 
-def _finish(item: Stitched, engine: Engine, sink: Sink) -> Failure | None:
-    """Decode and write the result of an image; return an error of this image alone as a failure."""
+def _finish(item: Stitched, engine: Engine, sink: Sink, before: Future[Failure | None] | None) -> Failure | None:
+    """Decode and write the result of an image; return an error of this image alone as a failure.
+
+    It is recorded when the images `before` it are.
+    """
     source = item.source
     try:
-        if not sink.has(source.name, source.scene.path):
-            sink.write(source.name, source.scene, decoded(item, engine))
+        try:
+            done = sink.has(source.name, source.scene.path)
+            record = None if done else sink.prepared(source.name, source.scene, decoded(item, engine))
+        finally:
+            if before is not None:
+                wait([before])
+        if record is not None:
+            record()
     except OSError as error:
         if error.errno in DISK_ERRORS:
             raise

@@ -1,11 +1,12 @@
-"""Tiles of images, read by a thread while the network computes the maps of earlier ones."""
+"""Tiles of images, read by threads while the network computes the maps of earlier ones."""
 
-import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +17,18 @@ from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.thumbnails import Preview
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
+from detect.inference.ahead import Work, made_ahead, mapped_ahead
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
 from detect.inference.plan import Plan
 from detect.inference.shift.measuring import Measured
 from detect.nets.facts.looks import Looks
 
-T = TypeVar("T")
-
 Meter = Callable[[SceneReader], Measured | None]
 """Measures windows of an image while it is open."""
 
 
-PREFETCHED_BATCHES = 2
-"""Batches of tiles that are read before the network asks for them."""
+PREFETCHED_BATCHES = 1
+"""Batches of tiles that are read of each unit of images before the network asks for them, beside one that is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,28 +158,41 @@ def read_tiles(
     plan: Plan,
     preview_side: int | None = MAX_PREVIEW_SIDE,
     meter: Meter | None = None,
-) -> Iterator[TileBatch | ImageEnd | Failure]:
-    """Yield the tiles of units of images, batch by batch, and the end of every image.
+) -> Generator[TileBatch | ImageEnd | Failure]:
+    """Yield the tiles of units of images, batch by batch, and the end of every image, all in the order of the units.
+
+    Threads read the next units, as many as the plan has workers and room for.
 
     Args:
         units: images whose tiles share batches.
         bands: band numbers from 1.
         plan: tiles, batches and memory.
         preview_side: longest side in pixels of the picture of each scene; None makes none.
-        meter: measures windows of each image; None measures none.
+        meter: measures windows of each image, several at once; None measures none.
     """
-    for unit in units:
+
+    def steps(unit: Sequence[Source]) -> Iterator[TileBatch | ImageEnd | Failure]:
         if len(unit) == 1:
-            yield from _tiles_of_large(unit[0], bands, plan, preview_side, meter)
-        else:
-            yield from _tiles_of_small(unit, bands, plan, preview_side, meter)
+            return _tiles_of_large(unit[0], bands, plan, preview_side, meter)
+        return _tiles_of_small(unit, bands, plan, preview_side, meter)
+
+    works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan)) for unit in units)
+    return made_ahead(works, plan.workers, plan.photograph, PREFETCHED_BATCHES)
+
+
+def unit_bytes(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> int:
+    """Return the bytes that a unit of images takes until its tiles are at the network: decoded images and batches."""
+    tiling, scene = plan.tiling(unit[0].scene.shape), unit[0].scene
+    batch = min(len(tiling) * len(unit), plan.batch(tiling)) * plan.tile_bytes(scene, bands, unit[0].light is not None)
+    reader = SceneReader(scene, bands)
+    if is_held_whole(reader, plan):
+        return reader.nbytes + (1 + PREFETCHED_BATCHES) * batch
+    return (1 + PREFETCHED_BATCHES + plan.readers(batch)) * batch
 
 
 def _tiles_of_large(
     source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
 ) -> Iterator[TileBatch | ImageEnd | Failure]:
-    tiling = plan.tiling(source.scene.shape)
-    cores, size = iter(tiling), plan.batch(tiling)
     try:
         with source.open(source.scene, bands) as reader:
             resident = load_whole(reader, plan)
@@ -188,18 +201,46 @@ def _tiles_of_large(
             gathered, sparse = None, SparsePixels(len(bands), source.scene.shape)
             if preview_side is not None and not resident:
                 gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
-            while chosen := list(islice(cores, size)):
-                tiles = [ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core))) for core in chosen]
-                for tile in tiles:
-                    inner = tile.of_core(tile.pixels)
-                    sparse.add(tile.core, inner, tile.valid_core)
-                    if gathered is not None:
-                        gathered.add(tile.core, inner[:shown], tile.valid_core)
-                yield TileBatch.of(tiles)
+            with closing(_batches_of(source, bands, reader, plan)) as batches:
+                for tiles in batches:
+                    for tile in tiles:
+                        inner = tile.of_core(tile.pixels)
+                        sparse.add(tile.core, inner, tile.valid_core)
+                        if gathered is not None:
+                            gathered.add(tile.core, inner[:shown], tile.valid_core)
+                    yield TileBatch.of(tiles)
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
             yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview), windows)
     except (SceneError, MemoryError) as error:
         yield failure_of(source, error)
+
+
+def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan: Plan) -> Generator[list[ReadTile]]:
+    """Yield the tiles of an image batch by batch; of one that is not in memory, threads read the next batches."""
+    tiling = plan.tiling(source.scene.shape)
+    cores, size = iter(tiling), plan.batch(tiling)
+    batches = iter(lambda: list(islice(cores, size)), [])
+    batch = min(len(tiling), size) * plan.tile_bytes(source.scene, bands, source.light is not None)
+    number = min(plan.readers(batch), -(-len(tiling) // size))
+    if reader.resident or number == 1:
+        yield from ([_read_tile(source, tiling, core, reader) for core in chosen] for chosen in batches)
+        return
+    own, readers = threading.local(), []
+    with ExitStack() as opened:
+
+        def read(chosen: list[Window]) -> list[ReadTile]:
+            if not hasattr(own, "reader"):
+                own.reader = opened.enter_context(source.open(source.scene, bands))
+                readers.append(own.reader)
+            return [_read_tile(source, tiling, core, own.reader) for core in chosen]
+
+        with closing(mapped_ahead(read, batches, number, number, "read tiles")) as made:
+            yield from made
+        reader.damaged = min(filter(None, (each.damaged for each in (reader, *readers))), default="")
+
+
+def _read_tile(source: Source, tiling: Tiling, core: Window, reader: SceneReader) -> ReadTile:
+    return ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
 
 
 def _tiles_of_small(
@@ -212,7 +253,7 @@ def _tiles_of_small(
                 load_whole(reader, plan)
                 tiling = plan.tiling(source.scene.shape)
                 (core,) = tiling
-                tile = ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
+                tile = _read_tile(source, tiling, core, reader)
                 preview = _preview(reader, preview_side)
                 sparse = SparsePixels(len(bands), source.scene.shape)
                 sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
@@ -246,51 +287,12 @@ def load_whole(reader: SceneReader, plan: Plan) -> bool:
     if reader.resident:
         return True
     plan.check(reader.scene, reader.nbytes)
-    whole = not reader.scene.windowed or reader.nbytes <= plan.photograph // 4
+    whole = is_held_whole(reader, plan)
     if whole:
         reader.hold()
     return whole
 
 
-def prefetch(items: Iterator[T], depth: int = PREFETCHED_BATCHES) -> Generator[T]:
-    """Yield items that a thread makes, up to `depth` of them before they are asked for.
-
-    An error in the thread is raised here; when the consumer stops, the thread ends after its current item.
-    """
-    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                made.put((item, error), timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def make() -> None:
-        try:
-            for item in items:
-                if not put(item, None):
-                    return
-            put(None, StopIteration())
-        except BaseException as error:
-            put(None, error)
-        finally:
-            if isinstance(items, Generator):
-                items.close()
-
-    thread = threading.Thread(target=make, name="read", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = made.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join()
+def is_held_whole(reader: SceneReader, plan: Plan) -> bool:
+    """Return whether an image is decoded whole before its tiles are cut: its format needs that, or it is small."""
+    return reader.resident or not reader.scene.windowed or reader.nbytes <= plan.photograph // 4

@@ -1,5 +1,6 @@
 import errno
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -109,10 +110,14 @@ class Kept:
     def has(self, name: str, path: Path) -> bool:
         return name in self.before
 
-    def write(self, name: str, scene: Scene, result: SceneResult) -> None:
-        self.events.append(("done", name))
-        self.results[name] = result
+    def prepared(self, name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
         assert result.geometry.shape == scene.shape
+
+        def record() -> None:
+            self.events.append(("done", name))
+            self.results[name] = result
+
+        return record
 
     def fail(self, failure: Failure) -> None:
         self.events.append(("failed", failure.name))
@@ -229,7 +234,7 @@ def test_an_error_of_our_own_ends_the_run_and_its_threads(
     write(tmp_path / "2.png", 400, 300)
     kept, before = Kept(), threading.active_count()
     if place == "sink":
-        kept.write = broken  # type: ignore[method-assign, assignment]
+        kept.prepared = broken  # type: ignore[method-assign, assignment]
     with pytest.raises(OSError, match="no space left"):
         predict(tmp_path, ["1.png", "2.png"], engine(card, broken if place == "runtime" else runtime, 512), kept)
     assert kept.events == [] and threading.active_count() == before
@@ -242,14 +247,14 @@ def test_a_result_that_cannot_be_written_is_a_failure_of_its_image(
     for number in range(3):
         write(tmp_path / f"{number}.png", 60, 80)
     kept = Kept()
-    real = kept.write
+    real = kept.prepared
 
-    def long(name: str, scene: Scene, result: SceneResult) -> None:
+    def long(name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
         if name == "1.png":
             raise OSError(errno.ENAMETOOLONG, "File name too long")
-        real(name, scene, result)
+        return real(name, scene, result)
 
-    kept.write = long  # type: ignore[method-assign]
+    kept.prepared = long  # type: ignore[method-assign]
     _, failures = predict(tmp_path, ["0.png", "1.png", "2.png"], engine(card, runtime, 512), kept)
     assert [failure.name for failure in failures] == ["1.png"] and "too long" in failures[0].error
     assert sorted(kept.results) == ["0.png", "2.png"]

@@ -69,7 +69,7 @@ def test_law_7_formats_of_a_killed_run_have_the_same_bytes(
     out = tmp_path / "out"
     log = tmp_path / "log"
     for number in (4, *(3, 7, 9, 10, 11, 12, 14, 16, 19, 22, 24, 26)):
-        code = zygote.start(log, *given(root, out, EVERYTHING), die_at=number).wait()
+        code = zygote.start(log, *given(root, out, EVERYTHING, "workers=1"), die_at=number).wait()
         assert code == KILLED, log.read_text()
         if recorded(out) < 3:
             assert ended(zygote, out, given(root, out, "write=[tables,report,overlays,heatmaps]")).code == 0

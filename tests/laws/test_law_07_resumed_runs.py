@@ -185,10 +185,22 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
 ) -> None:
     """The settings and the first heatmap come first, so the first run dies at an overlay.
 
-    Each next one does one image and dies at the heatmap of the one after.
+    Each next one, with one thread that writes, does one image and dies at the heatmap of the one after.
     """
     out = tmp_path / "out"
-    assert die(zygote, out, command(out), [3, 5, 5, 5, 5]) == [0, 1, 2, 3, 4]
+    assert die(zygote, out, command(out, "workers=1"), [3, 5, 5, 5, 5]) == [0, 1, 2, 3, 4]
+    assert ended(zygote, out, command(out)).code == 3
+    assert_same_run(out, whole[0])
+    assert not list(out.rglob("*.part"))
+
+
+def test_law_7_killed_while_several_threads_write_pictures(
+    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    """Whichever images are recorded by then, what is there in the end is the same."""
+    out = tmp_path / "out"
+    done = die(zygote, out, command(out, "workers=4"), [4, 9, 9])
+    assert done == sorted(done) and done[-1] > 0
     assert ended(zygote, out, command(out)).code == 3
     assert_same_run(out, whole[0])
     assert not list(out.rglob("*.part"))

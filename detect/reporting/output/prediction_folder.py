@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,10 +166,12 @@ class PredictionFolder:
         for below in (*self.paths.picture_folders, *(self.folder / place for place in format_folders())):
             remove_parts(below, below=True)
 
-    def write(self, name: str, scene: Scene, result: "SceneResult") -> None:
-        """Write an image's heatmap, pictures and candidates, then its record; figures of earlier counts are removed.
+    def prepared(self, name: str, scene: Scene, result: "SceneResult") -> Callable[[], None]:
+        """Write an image's heatmap, pictures and candidates, and return what records it as done.
 
-        So are pictures of an earlier run that this one is not asked for: they may show other detections.
+        Several threads may do so at once, for one image each; images are recorded one after the other. Pictures of an
+        earlier run that this one is not asked for are removed: they may show other detections. So are figures of
+        earlier counts, when the image is recorded.
 
         Args:
             name: of the image.
@@ -198,8 +201,15 @@ class PredictionFolder:
             self._write_pictures(name, scene, result, inside)
         if CANDIDATES in self.wanted and candidates is not None:
             write_detections({name: candidates}, self.paths.candidates(name))
+        kept = None
         if CANDIDATES in self.wanted and possible is not None and result.candidates is not None:
-            self.possible.add(name, candidate_record(record, result.candidates, possible))
+            kept = candidate_record(record, result.candidates, possible)
+        return partial(self._done, name, record, kept)
+
+    def _done(self, name: str, record: Record, candidates: "Record | None") -> None:
+        """Record an image as done, with its candidates where they are kept; remove figures of earlier counts."""
+        if candidates is not None:
+            self.possible.add(name, candidates)
         self.paths.scores.unlink(missing_ok=True)
         if (self.folder / LOTS).exists() or (self.folder / CLASSES).exists():
             clear_lots(self.folder)

@@ -76,11 +76,11 @@ def test_a_run_in_areas_that_is_gone_on_with_writes_the_same_files(images: Path,
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     one = sink(whole, images, survey)
     for number, name in enumerate(NAMES):
-        one.write(name, open_scene(images / name), result(number))
+        one.prepared(name, open_scene(images / name), result(number))()
     one.finish({"version": "1"}, 200)
     for name in reversed(NAMES):
         other = sink(parts, images, survey)
-        other.write(name, open_scene(images / name), result(NAMES.index(name)))
+        other.prepared(name, open_scene(images / name), result(NAMES.index(name)))()
     sink(parts, images, survey).finish({"version": "1"}, 200)
     files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and STATE not in path.parts]
     assert Path("areas.csv") in files
@@ -110,7 +110,7 @@ def test_a_run_in_areas_that_is_gone_on_with_writes_the_same_files(images: Path,
 def test_without_areas_and_overlap_nothing_of_it_is_written(images: Path, tmp_path: Path) -> None:
     one = sink(tmp_path / "out", images, GroundSurvey(None, "keep", None))
     for number, name in enumerate(NAMES):
-        one.write(name, open_scene(images / name), result(number))
+        one.prepared(name, open_scene(images / name), result(number))()
     one.finish({"version": "1"}, 200)
     assert not (tmp_path / "out/areas.csv").exists() and one.ground.remarks == []
     assert "unique" not in pd.read_csv(tmp_path / "out/counts.csv")
@@ -153,7 +153,7 @@ def test_an_image_that_meets_no_area_is_not_called_masked(images: Path, tmp_path
     """The west plot ends 40 m east; c.tif begins at 48 m: nothing of it is counted, and nothing of it is missing."""
     one = sink(tmp_path / "out", images, GroundSurvey(replace(AREAS, areas=AREAS.areas[:1]), "keep", None))
     for number, name in enumerate(NAMES):
-        one.write(name, open_scene(images / name), result(number))
+        one.prepared(name, open_scene(images / name), result(number))()
     one.finish({"version": "1"}, 200)
     counts = pd.read_csv(tmp_path / "out/counts.csv", dtype=str, keep_default_na=False).set_index("image")
     assert counts["surveyed_share"].to_dict() == {"a.tif": "1", "b.tif": "1", "c.tif": ""}
@@ -168,7 +168,7 @@ def test_too_many_neighbours_stop_what_was_asked_for_alone(
     monkeypatch.setattr(sightings, "MOST_PAIRS", 0)
     one = sink(tmp_path / "out", images, GroundSurvey(None, "auto", 50.0))
     for number, name in enumerate(NAMES):
-        one.write(name, open_scene(images / name), result(number))
+        one.prepared(name, open_scene(images / name), result(number))()
     one.finish({"version": "1"}, 200)
     assert "unique" not in pd.read_csv(tmp_path / "out/counts.csv")
     assert "are not told apart: more than 0 pairs" in caplog.text
@@ -180,7 +180,7 @@ def test_the_report_says_that_ground_is_shown_several_times(images: Path, tmp_pa
     """8 of the 12 cows are different, and the 3 sheep, 24 m apart, all are; each image is 48 x 32 m."""
     one = sink(tmp_path / "out", images, GroundSurvey(None, "auto", 1.0))
     for number, name in enumerate(NAMES):
-        one.write(name, open_scene(images / name), result(number))
+        one.prepared(name, open_scene(images / name), result(number))()
     one.finish({"version": "1"}, 200)
     page = (tmp_path / "out/report.html").read_text()
     assert "0.4612 hectares, ground that several images show each time" in page

@@ -81,7 +81,7 @@ def result(number: int) -> SceneResult:
 
 
 def keep(sink: PredictionFolder, images: Path, name: str, number: int) -> None:
-    sink.write(name, open_scene(images / name), result(number))
+    sink.prepared(name, open_scene(images / name), result(number))()
 
 
 def counts(out: Path) -> dict[str, int]:
@@ -120,7 +120,7 @@ def test_expected_numbers_and_candidates_are_those_of_a_run_in_one_go(images: Pa
     def kept(sink: PredictionFolder, name: str) -> None:
         made = result(NAMES.index(name))
         every = concatenate([made.detections, detections([(70.0, 50.0, 1, 0.125)])])
-        sink.write(name, open_scene(images / name), replace(made, candidates=every))
+        sink.prepared(name, open_scene(images / name), replace(made, candidates=every))()
 
     sink = PredictionFolder(whole, card, named(images), wanted)
     for name in NAMES:
@@ -153,7 +153,7 @@ def test_of_an_image_with_too_many_candidates_no_table_of_them_is_written(images
     for name in NAMES:
         made = result(2)
         known = {"candidates": made.detections} if name != "d.png" else {"crowded": True}
-        sink.write(name, open_scene(images / name), replace(made, **known))
+        sink.prepared(name, open_scene(images / name), replace(made, **known))()
     sink.finish({"notes": []}, 200)
     kept = PredictionPaths(out).candidates
     assert [kept(name).exists() for name in NAMES] == [True, True, False]
