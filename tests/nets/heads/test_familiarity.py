@@ -31,7 +31,7 @@ def test_what_is_at_the_limit_is_within_it() -> None:
 
 
 def test_nearly_equal_directions_are_told_apart() -> None:
-    """Half precision rounds products of unit vectors to 1/256, a chord of 0.09: distances are of differences, not so."""
+    """Half precision rounds products of unit vectors to 1/256, a chord of 0.09: differences are finer."""
     known = Familiarity.of(torch.tensor([[1.0, 0.001], [1.0, 0.001]]))
     with torch.autocast("cpu", torch.bfloat16):
         assert known.distance(torch.tensor([[1.0, 0.0]])).item() == pytest.approx(0.001, rel=0.01)
