@@ -11,6 +11,9 @@ LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
 LEAST_PROBABILITY = 1e-12
 """Least probability, and least difference to 1, whose logarithm is taken."""
 
+ROOM = 0.05
+"""By which part of it a limit is at most beyond the farthest image that is within it."""
+
 DOUBTS = 1.0
 """Images that are counted as wrong beside those that were judged: with few, none wrong is not certainty."""
 
@@ -55,11 +58,17 @@ def at_temperature(probabilities: NDArray[np.floating], temperature: float, *, m
 def familiar_within(distance: NDArray[np.floating], share: float) -> float:
     """Return the distance up to which an image is of a known class, so that a share of known ones is taken for unknown.
 
+    It lies between two of them, where there is room, as arithmetic of another machine or precision measures a little
+    otherwise.
+
     Args:
         distance: (N,) of some images of known classes that were not learned from, 1 or more.
         share: of them that may be farther, in [0, 1).
     """
-    return float(np.quantile(distance, 1 - share, method="higher"))
+    last = float(np.quantile(distance, 1 - share, method="higher"))
+    beyond = distance[distance > last]
+    room = (1 + ROOM) * last
+    return min(room, (last + float(beyond.min())) / 2) if len(beyond) else room
 
 
 def there_from(truth: NDArray[np.floating], probabilities: NDArray[np.floating]) -> float:

@@ -38,6 +38,13 @@ def test_no_more_known_images_are_called_unknown_than_were_asked_for(share: floa
     assert (far > familiar_within(far, share)).sum() == beyond
 
 
+def test_a_limit_is_between_images_and_not_far_beyond_them() -> None:
+    """Halfway from 0.50 to 0.51; from 0.5 to 0.9 no more than a twentieth beyond; and so beyond the last."""
+    assert familiar_within(np.array([0.1, 0.5, 0.51]), 0.5) == pytest.approx(0.505)
+    assert familiar_within(np.array([0.1, 0.5, 0.9]), 0.5) == pytest.approx(0.525)
+    assert familiar_within(np.array([0.1, 0.4]), 0.0) == pytest.approx(0.42)
+
+
 def test_a_class_is_there_from_where_f1_is_best() -> None:
     """Those with the class have 0.6 and 0.8, those without 0.1 and 0.4: all between 0.4 and 0.6 are right."""
     truth = np.array([[1.0], [1.0], [0.0], [0.0]])
