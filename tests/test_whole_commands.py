@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from detect.learning.checkpoints import Checkpoints
+from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import load_model
 from tests.commands import LostError, call
 
@@ -79,7 +80,8 @@ def test_a_training_has_its_sides_its_sureness_and_its_scores(trained: Path) -> 
     assert card.training["groups"] == [f"lot{i}" for i in range(4)]
     assert [len(card.training[side]) for side in ("train", "val", "test")] == [48, 12, 12]
     scores, tested = (json.loads((trained / file).read_text()) for file in ("scores.json", "test/scores.json"))
-    assert scores["temperature"] > 0 and scores["known_from"] == card.threshold
+    assert scores["temperature"] > 0 and scores["known_from"] == card.threshold == 0
+    assert isinstance(card.head, WholeHead) and card.head.known == 48 and scores["familiar_within"] > 0
     assert scores["macro_f1"] > 0.5 and tested["patches"] == 12 and 0 <= tested["unknown_share"] <= 1
     assert (trained / "validation/confusion.png").exists()
 
@@ -112,6 +114,34 @@ def test_prediction_says_one_pattern_an_image_or_none_or_unknown(single: Path, t
         for name, label in labels.items()
     )
     assert scores["accuracy"] == pytest.approx(right / 72)
+
+
+def test_a_run_and_an_evaluation_tell_the_same_images_to_be_unknown(
+    single: Path, trained: Path, tmp_path: Path
+) -> None:
+    """Of the twelve that validate none is, as a twentieth of them is less than one; noise that fills the map is."""
+    images, model = tmp_path / "images", f"model={trained / 'model.safetensors'}"
+    images.mkdir()
+    labels = pd.read_csv(single / "labels.csv", keep_default_na=False)
+    rows = [{"image": row.image, "label": row.label, "split": row.split} for row in labels.itertuples()]
+    for row in rows:
+        (images / row["image"]).write_bytes((single / row["image"]).read_bytes())
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        Image.fromarray(rng.integers(0, 256, (24, 24), np.uint8)).save(images / f"noise{i}.png")
+        rows.append({"image": f"noise{i}.png", "label": "noise", "split": "train"})
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
+    done = call("predict", model, f"images={images}", f"output={tmp_path / 'counts'}", "write=[tables]")
+    assert done.code == 0, done.log
+    unknown = pd.read_csv(tmp_path / "counts/counts.csv").set_index("image")["unknown"]
+    assert unknown[[row["image"] for row in rows if row["split"] == "val"]].sum() == 0
+    data = (f"data.root={images}", f"data.annotations={tmp_path / 'labels.csv'}", "unknown=[noise]", "split=all")
+    done = call("evaluate", model, *data, f"output={tmp_path / 'e'}")
+    assert done.code == 0, done.log
+    scores = json.loads((tmp_path / "e/scores.json").read_text())
+    noise = unknown[unknown.index.str.startswith("noise")]
+    assert scores["unknown"] == unknown.sum() and scores["unknown_rate"] == pytest.approx(noise.mean())
+    assert noise.mean() == 1 and scores["unknown_auroc"] > 0.99
 
 
 def test_a_training_lost_and_resumed_ends_as_one_that_was_not(

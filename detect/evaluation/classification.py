@@ -19,6 +19,7 @@ from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
 from detect.nets.card import NetSpec
 from detect.nets.device_memory import InParts
+from detect.nets.heads.familiarity import Familiarity
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.whole import WholeClassifier
 from detect.samples.loading import PatchSet
@@ -60,6 +61,25 @@ def classify(
     Returns:
         Their true outputs and the probabilities.
     """
+    truth, logits = _logits(net, spec, patches, device=device, batch_size=batch_size, tta=tta, tta_combine=tta_combine)
+    return Classified(truth, _probabilities(logits[:, : len(spec.outputs)], many=truth.ndim > 1))
+
+
+def _probabilities(logits: NDArray[np.float32], *, many: bool) -> NDArray[np.float32]:
+    return np.asarray(expit(logits) if many else softmax(logits, axis=1).clip(0, 1), np.float32)
+
+
+def _logits(
+    net: PatchClassifier | WholeClassifier,
+    spec: NetSpec,
+    patches: PatchSet,
+    *,
+    device: torch.device,
+    batch_size: int,
+    tta: str,
+    tta_combine: str,
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return the true outputs of samples, and all channels of the network's (N, K)."""
     net = net.eval().to(device)
 
     def as_map(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -72,10 +92,22 @@ def classify(
         for pixels, output in DataLoader(patches, batch_size=batch_size):
             logits.append(views(pixels.numpy())[..., 0, 0])
             truth.append(output.numpy())
-    known, found = np.concatenate(truth), np.concatenate(logits)
-    if known.ndim > 1:
-        return Classified(known.astype(np.float64), np.asarray(expit(found), np.float32))
-    return Classified(known.astype(np.int64), np.asarray(softmax(found, axis=1).clip(0, 1), np.float32))
+    known = np.concatenate(truth)
+    return known.astype(np.float64 if known.ndim > 1 else np.int64), np.concatenate(logits)
+
+
+def distances(
+    net: WholeClassifier, familiarity: Familiarity, images: PatchSet, *, device: torch.device, batch_size: int
+) -> NDArray[np.float64]:
+    """Return how far images are from those of the training: (N,) in [0, 2]."""
+    return familiarity.distance(features_of(net, images, device=device, batch_size=batch_size)).double().cpu().numpy()
+
+
+@torch.inference_mode()
+def features_of(net: WholeClassifier, images: PatchSet, *, device: torch.device, batch_size: int) -> torch.Tensor:
+    """Return the features (N, C) of whole images, of the scene as it is."""
+    net = net.eval().to(device)
+    return torch.cat([net.features(pixels.to(device)).float() for pixels, _ in DataLoader(images, batch_size)])
 
 
 def classification_of(
@@ -98,9 +130,12 @@ def classification_of(
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    classified = classify(net, spec, patches, **options)
-    of = of_many_classes if classified.truth.ndim > 1 else of_one_class
-    return of(*classified, spec.outputs, names, least)
+    truth, logits = _logits(net, spec, patches, **options)
+    probabilities, last = _probabilities(logits[:, : len(spec.outputs)], many=truth.ndim > 1), logits.shape[1] - 1
+    if truth.ndim > 1:
+        return of_many_classes(truth, probabilities, spec.outputs, names, least)
+    familiar = logits[:, last] if last == len(spec.outputs) else None
+    return of_one_class(truth, probabilities, spec.outputs, names, least, familiar)
 
 
 def scores_of(made: Classification, spec: NetSpec, threshold: float | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import Plan
+from detect.inference.scene_result import told_unknown
 from detect.inference.shift.judging import ShiftJudge, Unlike
 from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.stitching import Runtime
@@ -195,7 +196,7 @@ class Engine:
 
     def unknown(self, sureness: float | None) -> bool | None:
         """Return whether a scene is of none of the classes; None where that is not told, or not yet."""
-        return None if sureness is None or self.undecided else sureness < self.threshold
+        return None if sureness is None or self.undecided else told_unknown(sureness, self.threshold)
 
     def merged(
         self,

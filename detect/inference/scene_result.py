@@ -17,6 +17,16 @@ from detect.inference.shift.judging import Unlike
 from detect.labels.detections import Detections
 
 
+def told_unknown(sureness: float, threshold: float) -> bool:
+    """Return whether a scene is of none of the classes: not sure enough, or, with a sureness of 0, like none of them.
+
+    Args:
+        sureness: as of `SceneResult`.
+        threshold: least probability of a class, in [0, 1].
+    """
+    return sureness == 0 or sureness < threshold
+
+
 @dataclass(frozen=True, eq=False)
 class SceneResult:
     """The objects found in a scene, with its map.
@@ -34,7 +44,8 @@ class SceneResult:
         unlike: how far the image is from those that the model learned from, and in what.
         candidates: the same as detections, down to a low score; None where they are not kept, or too many.
         crowded: whether candidates were to be kept, and are too many.
-        sureness: how sure the model is that the scene as a whole is of some class that it knows; None if not told.
+        sureness: how sure the model is that the scene as a whole is of some class that it knows; 0 where it is like
+            none of its training, whatever the threshold; None if not told.
         unknown: whether the scene as a whole is of none of the classes; None where that is not told.
     """
 

@@ -36,6 +36,9 @@ LEAST_SIZE = 1e-6
 MOST_WIDTH, MOST_SLOTS = 4096, 64
 """Most channels of a grid head, and most objects of one of its cells."""
 
+MOST_KNOWN = 65_536
+"""Most training scenes whose features a classifier of whole scenes keeps."""
+
 GREATEST = 3.4e38
 """Greatest number of a normalisation: it is applied in float32."""
 

@@ -301,6 +301,8 @@ class ModelCard(NetSpec):
         """Return the header as text."""
         data = asdict(self)
         data["head"] = {"name": self.head.name, **data["head"]}
+        if not data["head"].get("known", 1):  # as versions write it that keep no features
+            del data["head"]["known"]
         if self.drawing is None:  # as versions write it that draw no wafers
             del data["drawing"]
         else:

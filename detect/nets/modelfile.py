@@ -52,9 +52,9 @@ def build_pretrained(spec: NetSpec, weights: str, dropout: float, drop_path: flo
         case GridHead(deepest=deepest):
             pyramid = build_pyramid(spec.backbone, deepest, weights, drop_path)
             net = GridDetector(pyramid, spec.head, len(spec.classes), dropout)
-        case WholeHead(side=side):
+        case WholeHead(side=side, known=known):
             backbone = build_backbone(spec.backbone, weights, drop_path)
-            net = WholeClassifier(backbone, len(spec.outputs), side, dropout)
+            net = WholeClassifier(backbone, len(spec.outputs), side, dropout, known)
         case _:
             assert_never(spec.head)
     if isinstance(spec, ModelCard) and spec.scale:

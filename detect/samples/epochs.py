@@ -97,6 +97,7 @@ class Samples:
         hard_negatives: of the sampler that draws the epochs; None for bare patches.
         warnings: sentences on settings that do not suit the objects.
         sizes: the sizes of the training objects; None for bare patches, and for points without neighbours.
+        learned: the training images as they are, each once; None of anything but whole images.
     """
 
     epoch: Callable[[int], "PatchSet"]
@@ -107,6 +108,7 @@ class Samples:
     hard_negatives: "HardNegatives | None" = None
     warnings: tuple[str, ...] = ()
     sizes: "ObjectSizes | None" = None
+    learned: "PatchSet | None" = None
 
     def with_notes(self, sizes: "ObjectSizes | None", notes: tuple[str, ...], warnings: tuple[str, ...]) -> "Samples":
         """Return these samples with the objects' sizes, and notes and warnings added."""

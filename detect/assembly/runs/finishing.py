@@ -77,7 +77,7 @@ def finish(
     if isinstance(net, WholeClassifier):
         known = sure(settings, net, material)
         scores = scores_of_patches(*known.classified, material.spec, known.threshold) | known.record
-        material = replace(material, samples=material.samples.with_notes(None, known.notes, ()))
+        material = replace(material, spec=known.spec, samples=material.samples.with_notes(None, known.notes, ()))
         if known.classified.truth.ndim == 1:
             draw_worst(paths.validation / "worst.jpg", material.samples.val, *known.classified, material.spec.outputs)
         choice = Choice(known.threshold, WHOLE_SEPARATION, {}, {})

@@ -124,7 +124,8 @@ def _form(spec: NetSpec) -> dict[str, Any]:
 def carry_over(net: Net, spec: NetSpec, old: Net, card: ModelCard) -> None:
     """Copy a model's weights into a network of the same form; outputs go by the names of their classes.
 
-    Outputs of classes that the model does not have stay as they are.
+    Outputs of classes that the model does not have stay as they are. What the model keeps of its training (a
+    `Familiarity`) is left behind: it is of other images and features.
 
     Args:
         net: takes them.
@@ -137,7 +138,7 @@ def carry_over(net: Net, spec: NetSpec, old: Net, card: ModelCard) -> None:
     for name, value in old.state_dict().items():
         if name in OUTPUTS:
             _copy_rows(state[name], value, pairs)
-        else:
+        elif name in state:
             state[name].copy_(value)
 
 

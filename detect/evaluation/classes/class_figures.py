@@ -1,7 +1,7 @@
 """The figures of a classifier: confusions in percent of each true class, curves, calibration, and remarks on them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class ClassFigures:
         curves: of each class against the rest.
         calibration: of `ALL` and then of each class, as of `reliability_of`: of all, the probability of the likeliest
             class of each example (of examples of several classes, every probability).
-        unknown: how well the highest probability tells examples of none of the classes; None where there are none.
+        unknown: how well examples of none of the classes are told; None where there are none.
         remarks: sentences on what is not defined, and why.
     """
 
@@ -67,14 +67,19 @@ def figures_of(classified: Classification) -> ClassFigures:
 
 
 def unknown_of(classified: Classification) -> UnknownFigures | None:
-    """Return how well the highest probability tells examples of none of the classes from the others.
+    """Return how well examples of none of the classes are told from the others.
 
-    None where there are none, and of examples of any number of classes, of which one may have none.
+    By how familiar they are, where a classifier tells that, else by the highest probability. None where there are none,
+    and of examples of any number of classes, of which one may have none.
     """
     known, highest = classified.truth.any(axis=1), classified.probabilities.max(axis=1)
     if classified.many or known.all():
         return None
-    return unknown_figures(highest[known], highest[~known], classified.least)
+    by_probability = unknown_figures(highest[known], highest[~known], classified.least)
+    if (familiar := classified.familiar) is None:
+        return by_probability
+    told = unknown_figures(familiar[known], familiar[~known], 0.0)
+    return replace(told, auroc_by_probability=by_probability.auroc)
 
 
 def confusions_of(classified: Classification) -> ClassConfusions:

@@ -26,6 +26,8 @@ class Classification:
         names: of the N examples; none where they have none.
         least: the probability from which on a class is found.
         many: whether an example may be of several classes.
+        familiar: (N,) by how much each is within what the classifier knows, below 0 where it is of no class that it
+            knows; None where that goes by the highest probability.
     """
 
     truth: NDArray[np.bool_]
@@ -35,6 +37,7 @@ class Classification:
     names: tuple[str, ...]
     least: float
     many: bool = False
+    familiar: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes, the names and the probabilities.
@@ -88,6 +91,7 @@ def of_one_class(
     classes: Sequence[str],
     names: Sequence[str] = (),
     least: float = 0.0,
+    familiar: NDArray[np.floating] | None = None,
 ) -> Classification:
     """Return examples of one class each; found is the most probable class, the first of several that are equal.
 
@@ -97,6 +101,7 @@ def of_one_class(
         classes: the K class names.
         names: of the examples.
         least: the probability below which nothing is found.
+        familiar: (N,) below 0 where nothing is found either; None where that is not told.
 
     Raises:
         ValueError: a position that no class has, or as of `Classification`.
@@ -109,7 +114,10 @@ def of_one_class(
         raise ValueError(f"expected probabilities of shape ({len(truth)}, {number}), got {values.shape}")
     each = np.arange(number)
     found = (values.argmax(axis=1)[:, None] == each) & (values >= least)
-    return Classification(truth[:, None] == each, values, found, tuple(classes), tuple(names), least)
+    if familiar is not None:
+        familiar = np.asarray(familiar, np.float64)
+        found &= (familiar >= 0)[:, None]
+    return Classification(truth[:, None] == each, values, found, tuple(classes), tuple(names), least, familiar=familiar)
 
 
 def of_many_classes(

@@ -20,6 +20,7 @@ class UnknownFigures:
         unknown_rate: share of the unknown that are called so; None where there are none.
         false_known_rate_at_95: share of the unknown that pass at the highest threshold that 95 % of the known pass
             (FPR95); None where there is none of either.
+        auroc_by_probability: what `auroc` is by the highest probability, where that is another confidence.
     """
 
     known: int
@@ -29,6 +30,7 @@ class UnknownFigures:
     false_unknown_rate: float | None
     unknown_rate: float | None
     false_known_rate_at_95: float | None
+    auroc_by_probability: float | None = None
 
 
 PASSING = 0.95

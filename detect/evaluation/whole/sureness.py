@@ -1,4 +1,4 @@
-"""How sure a classifier of whole images is: its temperature, and the score below which nothing is known."""
+"""How sure a classifier of whole images is: its temperature, and how far from its training an image is known."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
 
 LEAST_PROBABILITY = 1e-12
 """Least probability, and least difference to 1, whose logarithm is taken."""
+
+ROOM = 0.05
+"""By which part of it a limit is at most beyond the farthest image that is within it."""
 
 DOUBTS = 1.0
 """Images that are counted as wrong beside those that were judged: with few, none wrong is not certainty."""
@@ -52,16 +55,20 @@ def at_temperature(probabilities: NDArray[np.floating], temperature: float, *, m
     return np.asarray(expit(logits) if many else softmax(logits, axis=1), np.float64)
 
 
-def known_from(highest: NDArray[np.floating], share: float) -> float:
-    """Return the score from which on an image is of a known class, so that a share of known ones is taken for unknown.
+def familiar_within(distance: NDArray[np.floating], share: float) -> float:
+    """Return the distance up to which an image is of a known class, so that a share of known ones is taken for unknown.
+
+    It lies between two of them, where there is room, as arithmetic of another machine or precision measures a little
+    otherwise.
 
     Args:
-        highest: (N,) the highest probability of each of some images of known classes.
-        share: of them that may be below, in [0, 1); 0 takes none for unknown.
+        distance: (N,) of some images of known classes that were not learned from, 1 or more.
+        share: of them that may be farther, in [0, 1).
     """
-    if not share or not len(highest):
-        return 0.0
-    return float(np.quantile(highest, share, method="lower"))
+    last = float(np.quantile(distance, 1 - share, method="higher"))
+    beyond = distance[distance > last]
+    room = (1 + ROOM) * last
+    return min(room, (last + float(beyond.min())) / 2) if len(beyond) else room
 
 
 def there_from(truth: NDArray[np.floating], probabilities: NDArray[np.floating]) -> float:

@@ -8,6 +8,7 @@ from detect.nets.bounds import (
     LARGEST_SIDE,
     LEAST_SIDE,
     LEAST_SIZE,
+    MOST_KNOWN,
     MOST_PIXELS,
     MOST_SLOTS,
     MOST_STRIDE,
@@ -151,9 +152,12 @@ class WholeHead:
         labels: `one` pattern a scene, or `many`: any number of them.
         background: name of the scenes without a pattern, which is the first output; None where there are none such, and
             of `many`, where a scene without a pattern has no label.
+        known: how many training scenes' features the network keeps, to tell scenes that are like none of them; 0 of one
+            that does not, of `many`, and before a training has ended.
 
     Raises:
-        ValueError: a side out of its bounds, other labels, a background among many, or a name that cannot be written.
+        ValueError: a side out of its bounds, other labels, a background among many, a name that cannot be written, or
+            a number of known scenes that cannot be.
     """
 
     name: ClassVar = "whole"
@@ -161,6 +165,7 @@ class WholeHead:
     side: int
     labels: Literal["one", "many"]
     background: str | None
+    known: int = 0
 
     def __post_init__(self) -> None:
         check_whole("net.side", self.side, LEAST_SIDE, LARGEST_SIDE)
@@ -171,6 +176,7 @@ class WholeHead:
                 raise ValueError(
                     f"net.labels=many has no background, got {self.background!r}: leave such scenes without a label"
                 )
+        check_whole("known scenes", self.known, 0, MOST_KNOWN if self.labels == "one" else 0)
 
     @property
     def boxes(self) -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from detect.nets.backbones import Backbone
+from detect.nets.heads.familiarity import Familiarity
 
 
 class WholeClassifier(nn.Module):
@@ -19,6 +20,10 @@ class WholeClassifier(nn.Module):
         outputs: number of outputs K: the background (first, where there is one) and the patterns.
         side: of a scene in pixels.
         dropout: share of a scene's features dropped while training.
+        known: number of training scenes whose features it keeps; 0 for none.
+
+    Attributes:
+        familiarity: what tells how near a scene is to those of the training; None where none are kept.
 
     Raises:
         ValueError: a side below the features' stride, or no output.
@@ -27,7 +32,7 @@ class WholeClassifier(nn.Module):
     offset: Tensor
     scale: Tensor
 
-    def __init__(self, backbone: Backbone, outputs: int, side: int, dropout: float = 0.0) -> None:
+    def __init__(self, backbone: Backbone, outputs: int, side: int, dropout: float = 0.0, known: int = 0) -> None:
         super().__init__()
         if side < backbone.stride:
             raise ValueError(f"net.side must be net.stride={backbone.stride} or more, got {side}")
@@ -37,6 +42,7 @@ class WholeClassifier(nn.Module):
         self.side = self.stride = side
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(backbone.channels, outputs)
+        self.familiarity = Familiarity(known, backbone.channels) if known else None
         self.set_normalisation(backbone.offset, backbone.scale)
 
     def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
@@ -60,13 +66,27 @@ class WholeClassifier(nn.Module):
         self.head.weight.div_(temperature)
         self.head.bias.div_(temperature)
 
+    def features(self, pixels: Tensor) -> Tensor:
+        """Return the features of scenes: raw pixels (B, bands, side, side), any real dtype, to (B, C)."""
+        return self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale).mean(dim=(2, 3))
+
     def classify(self, pixels: Tensor) -> Tensor:
-        """Classify scenes: raw pixels (B, bands, side, side), any real dtype, to logits (B, K)."""
-        features = self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
-        return self.head(self.dropout(features.mean(dim=(2, 3))))
+        """Classify scenes: raw pixels (B, bands, side, side), any real dtype, to logits (B, K).
+
+        A network that keeps features of its training has one more channel, the last: the `Familiarity`.
+        """
+        features = self.features(pixels)
+        logits = self.head(self.dropout(features))
+        if self.familiarity is None:
+            return logits
+        return torch.cat([logits, self.familiarity(features)[:, None].to(logits.dtype)], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Map raw pixels (B, bands, H, W), H and W multiples of the side, to logits (B, K, H / side, W / side)."""
+        """Map raw pixels (B, bands, H, W), H and W multiples of the side, to a cell a square of what `classify` gives.
+
+        Returns:
+            (B, K, H / side, W / side), with one more channel where `familiarity` is.
+        """
         number, bands, height, width = pixels.shape
         rows, cols, side = height // self.side, width // self.side, self.side
         squares = pixels.reshape(number, bands, rows, side, cols, side).permute(0, 2, 4, 1, 3, 5)

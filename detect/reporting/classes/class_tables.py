@@ -27,7 +27,7 @@ def class_tables(classified: Classification, figures: ClassFigures) -> dict[str,
     - `confusion.csv`, `confusion_percent.csv`: a row a true class, a column a found one, the examples last.
     - `roc.csv`, `precision_recall.csv`: the points of each class's curve, by threshold; `inf` finds nothing.
     - `calibration.csv`: of parts of [0, 1], the mean probability, the share that is right and the number.
-    - `unknown.csv`: how well the highest probability tells examples of none of the classes, where there are such.
+    - `unknown.csv`: how well examples of none of the classes are told, where there are such.
     - `classified.csv`: a row an example: the true and the found class (several joined by `+`), and all probabilities.
 
     Args:

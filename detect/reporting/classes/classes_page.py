@@ -6,6 +6,7 @@ from typing import Any
 
 from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigures
 from detect.evaluation.classes.classified import Classification
+from detect.evaluation.classes.unknown_scores import UnknownFigures
 from detect.reporting.classes.class_tables import class_table
 from detect.reporting.page.scorecard import DASH, MEASURES, Measure, ShownConfusion, format_measure, shown_percent
 
@@ -89,14 +90,22 @@ def _unknown(figures: ClassFigures) -> list[Measure]:
     if figures.unknown is None:
         return []
     texts = {"auroc": "ROC AUC", "false_unknown_rate": "False unknown", "unknown_rate": "Told unknown"}
+    confidence = _confidence(figures.unknown)
     meanings = {
-        "auroc": f"How well the highest probability ranks the known above {figures.unknown.unknown:,} of no class.",
+        "auroc": f"How well {confidence} ranks the known above {figures.unknown.unknown:,} of no class.",
         "false_unknown_rate": f"Share of the {figures.unknown.known:,} known that are told to be unknown.",
         "unknown_rate": "Share of those of no class that are told so.",
         "false_known_rate_at_95": "Share of those of no class that pass where 95 % of the known do.",
     }
     texts["false_known_rate_at_95"] = "Passing with 95 % of the known"
     return [Measure(name, _cell(getattr(figures.unknown, key)), meanings[key]) for key, name in texts.items()]
+
+
+def _confidence(unknown: UnknownFigures) -> str:
+    """Return in words by what examples of none of the classes are told."""
+    if unknown.auroc_by_probability is None:
+        return "the highest probability"
+    return f"likeness to the training (the highest probability: {_cell(unknown.auroc_by_probability)})"
 
 
 def _rows(classified: Classification, figures: ClassFigures) -> list[tuple[str, list[str]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.inference.scene_result import told_unknown
 from detect.labels.detections import Detections
 from detect.reporting.output.ground_survey import Inside
 from detect.reporting.output.journal import append_record, finished_records, lines_of
@@ -118,4 +119,4 @@ def _is_unknown(record: Record, thresholds: NDArray[np.float64]) -> bool | None:
     if record.sureness is None:
         return None
     label = record.detections.label
-    return record.sureness < (thresholds[label[0]] if len(label) else thresholds.min())
+    return told_unknown(record.sureness, float(thresholds[label[0]] if len(label) else thresholds.min()))

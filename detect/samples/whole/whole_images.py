@@ -190,4 +190,5 @@ def whole_samples_of(
 
     number = {name: int(size) for name, size in zip(spec.outputs, sizes, strict=True)}
     drawn = sizes.astype(np.float64) if many else balanced(list(number.values()), balance)
-    return Samples(epoch_images, WholeDataset(*shown(val)), number, (divided.note,), drawn)
+    as_they_are = WholeDataset(*shown(train))
+    return Samples(epoch_images, WholeDataset(*shown(val)), number, (divided.note,), drawn, learned=as_they_are)

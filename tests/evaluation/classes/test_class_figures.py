@@ -58,3 +58,14 @@ def test_examples_of_no_class_are_told_from_the_others_by_the_highest_probabilit
     assert made.unknown is not None and made.unknown.auroc == 1 and made.unknown.false_unknown_rate == 0.5
     assert made.unknown.unknown_rate == 1 and made.confusions.numbers[-1].tolist() == [0, 0, 1]
     assert figures_of(of_one_class(np.array([0]), values[:1], ("a", "b"))).unknown is None
+
+
+def test_where_likeness_to_the_training_is_known_it_tells_those_of_no_class() -> None:
+    """The unknown one has the highest probability (0.9), and is the farthest: 1 by likeness, 0 by probability. One of
+    the known two is beyond the limit too."""
+    values, familiar = np.array([[0.8, 0.2], [0.3, 0.7], [0.9, 0.1]]), np.array([0.2, -0.1, -0.4])
+    made = of_one_class(np.array([0, 1, -1]), values, ("a", "b"), familiar=familiar)
+    assert made.found.tolist() == [[True, False], [False, False], [False, False]]
+    told = figures_of(made).unknown
+    assert told is not None and (told.auroc, told.auroc_by_probability) == (1, 0)
+    assert (told.threshold, told.false_unknown_rate, told.unknown_rate) == (0, 0.5, 1)

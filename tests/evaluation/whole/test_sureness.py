@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from detect.evaluation.whole.sureness import at_temperature, known_from, temperature_of, there_from
+from detect.evaluation.whole.sureness import at_temperature, familiar_within, temperature_of, there_from
 
 
 def test_the_temperature_that_made_scores_too_sure_is_found() -> None:
@@ -30,10 +30,19 @@ def test_a_network_that_was_always_right_is_not_made_certain() -> None:
     assert made[0, 0] == pytest.approx(10.5 / 11, abs=0.01)
 
 
-def test_the_share_of_known_images_that_is_called_unknown_is_the_one_asked_for() -> None:
-    scores = np.linspace(0.01, 1, 100)
-    assert (scores < known_from(scores, 0.05)).sum() in (4, 5)
-    assert known_from(scores, 0.0) == 0.0 and known_from(np.empty(0), 0.5) == 0.0
+@pytest.mark.parametrize(("share", "beyond"), [(0.0, 0), (0.05, 4), (0.1, 9), (0.5, 49)])
+def test_no_more_known_images_are_called_unknown_than_were_asked_for(share: float, beyond: int) -> None:
+    """Of 100 distances the limit is one of them, at or above the quantile: at 0.95 x 99 = 94.05 the 96th, which four
+    pass; at 0.9 x 99 = 89.1 the 91st; at 49.5 the 51st."""
+    far = np.random.default_rng(0).permutation(np.linspace(0.01, 1, 100))
+    assert (far > familiar_within(far, share)).sum() == beyond
+
+
+def test_a_limit_is_between_images_and_not_far_beyond_them() -> None:
+    """Halfway from 0.50 to 0.51; from 0.5 to 0.9 no more than a twentieth beyond; and so beyond the last."""
+    assert familiar_within(np.array([0.1, 0.5, 0.51]), 0.5) == pytest.approx(0.505)
+    assert familiar_within(np.array([0.1, 0.5, 0.9]), 0.5) == pytest.approx(0.525)
+    assert familiar_within(np.array([0.1, 0.4]), 0.0) == pytest.approx(0.42)
 
 
 def test_a_class_is_there_from_where_f1_is_best() -> None:

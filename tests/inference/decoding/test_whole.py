@@ -83,3 +83,26 @@ def test_views_of_many_patterns_vote_for_each_by_itself() -> None:
 def test_a_map_of_several_cells_is_no_scene() -> None:
     with pytest.raises(ValueError, match="one cell"):
         decoder().detections(np.zeros((2, 1, 2), np.float32), PLACE, separation=1.0, threshold=0.5)
+
+
+def familiar_decoder() -> WholeDecoder:
+    head = WholeHead(32, "one", "none", 5)
+    return WholeDecoder(card_of(head, separation=1.0), head)
+
+
+@pytest.mark.parametrize(("by", "number"), [(0.1, 1), (0.0, 1), (-1e-6, 0)])
+def test_a_scene_like_none_of_the_training_is_unknown_at_any_threshold(by: float, number: int) -> None:
+    """However probable a pattern is: here 0.8."""
+    made, logits = familiar_decoder(), cell(*np.log((0.1, 0.1, 0.8)), by)
+    assert made.channels == 4 and len(made.heat(logits)) == 2
+    assert len(made.detections(logits, PLACE, separation=1.0, threshold=0.0)) == number
+    assert made.sureness(logits, PLACE) == pytest.approx(0.8 * number)
+    assert made.heat(logits)[:, 0, 0] == pytest.approx([0.1, 0.8])
+
+
+@pytest.mark.parametrize("how", ["mean", "vote"])
+def test_of_views_the_scene_as_it_is_tells_how_familiar_it_is(how: str) -> None:
+    views = np.stack([cell(*np.log((0.2, 0.2, 0.6)), by)[None] for by in (0.3, -5.0)])
+    combined = familiar_decoder().combined(views, how)
+    assert combined.shape == (1, 4, 1, 1) and combined[0, 3, 0, 0] == np.float32(0.3)
+    assert familiar_decoder().heat(combined[0])[1, 0, 0] > 0.59
