@@ -16,6 +16,7 @@ import jinja2
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.defaults_list import DefaultsList
+from hydra._internal.hydra import Hydra
 
 from detect.assembly import gate
 from detect.assembly.command import conf_folder
@@ -61,6 +62,16 @@ def kept_merges(compose: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def no_second_look(get_mode: Callable[..., Any]) -> Callable[..., Any]:
+    """Spare hydra the composition by which it looks for `hydra.mode`, where nothing can say it."""
+
+    def made(self: Hydra, config_name: str, overrides: list[str]) -> Any:
+        told = {each.provider for each in self.config_loader.get_search_path().get_path()} - OURS.keys()
+        return get_mode(self, config_name, overrides) if told or any("hydra" in each for each in overrides) else None
+
+    return made
+
+
 def kept_templates(compile_: Callable[..., Any]) -> Callable[..., Any]:
     """Make jinja's compiling of a template one that is kept for each text and what it is compiled with."""
     kept: dict[Any, Any] = {}
@@ -83,6 +94,7 @@ def made_once() -> Iterator[None]:
     with (
         mock.patch.object(config_loader_impl, "create_defaults_list", lists),
         mock.patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", merges),
+        mock.patch.object(Hydra, "get_mode", no_second_look(Hydra.get_mode)),
         mock.patch.object(jinja2.Environment, "compile", kept_templates(jinja2.Environment.compile)),
         mock.patch.object(gate, "TypeAdapter", functools.cache(gate.TypeAdapter)),
     ):
