@@ -27,7 +27,7 @@ NETS = {
     "lite0": ("tf_efficientnet_lite0", 2, None, (131, 167), (80, 160)),
     "lite0, odd patch": ("tf_efficientnet_lite0", 3, None, (95, 33), (40, 80)),
     "lite0, dilated": ("tf_efficientnet_lite0", 2, 5, (70, 60), (64,)),
-    "resnet18": ("resnet18", 2, None, (113, 150), (48, 100)),
+    "resnet18": ("resnet18", 2, None, (113, 150), (32, 100)),
     "test_resnet": ("test_resnet", 3, None, (203, 77), (16, 60, 130, 190)),
 }
 """Backbone, cells a patch, stages, shape of the scene, sides of the tiles without their halos."""
