@@ -30,8 +30,6 @@ CLASSES = ("cow", "naïve, sheep", "NA")
 NEGATIVE = "look-alike"
 FILES = ("a.png", "b/ä, 1.png")
 in_a_folder = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-seldom = settings(in_a_folder, max_examples=15)
-"""Where an example costs thirty times as much; each has two images of up to seven things."""
 
 
 @pytest.fixture
@@ -179,7 +177,7 @@ def rasters(tmp_path: Path) -> Path:
         ("a.gpkg", "gpkg", 1e-6),
     ],
 )
-@seldom
+@in_a_folder
 @given(data=st.data())
 def test_annotations_in_the_formats_of_other_programs(
     rasters: Path, tmp_path: Path, target: str, form: str, precision: float, boxes: bool, data: st.DataObject
