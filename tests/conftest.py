@@ -21,6 +21,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Give it back before the end, at which libraries look for what was left."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def kept() -> Iterator[None]:
     """Let hydra compose `conf/`, and jinja compile our templates, once."""
