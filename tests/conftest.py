@@ -1,5 +1,6 @@
 """What many tests need: planted images, and one small model trained on them."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,8 +10,27 @@ import pytest
 from PIL import Image
 
 from tests.commands import Called, call
+from tests.kept import made_once
 
 SIDE = 320
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collector's rounds: libraries stay, and each round looks at all."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Give it back before the end, at which libraries look for what was left."""
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept() -> Iterator[None]:
+    """Let hydra compose `conf/`, and jinja compile our templates, once."""
+    with made_once():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

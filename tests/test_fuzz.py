@@ -41,6 +41,20 @@ SEEDED = {
 }
 """Numbers of inputs of seed 0 (`tools/fuzz_inputs.py --only`), by what they are."""
 
+RUN = """
+import sys
+
+from fuzz_inputs import main
+from tests.commands import call
+from tests.kept import made_once
+
+with made_once():
+    for command in (("predict", "runtime=torch"), ("train", "net=patch", "runtime=torch")):
+        assert call(*command).code == 2
+    sys.exit(main())
+"""
+"""`tools/fuzz_inputs.py` in a process that has composed the settings that most inputs take."""
+
 NUMBERS = sorted(number for numbers in SEEDED.values() for number in numbers)
 
 
@@ -49,8 +63,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict]:
     """What became of the seeded inputs, all run by one process."""
     path = tmp_path_factory.mktemp("fuzz") / "results.json"
     given = ["--only", *map(str, NUMBERS), "--json", str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "tools/fuzz_inputs.py", *given]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", RUN, *given]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert path.is_file(), done.stderr
     return {result["number"]: result for result in json.loads(path.read_text())}

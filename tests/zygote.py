@@ -1,7 +1,8 @@
 """Runs commands in forked children of a process that has imported everything, so that a run can be killed often.
 
 A cold start of Python with torch takes ten times as long as the runs that the tests kill. `Zygote` starts the process
-(`python -m tests.zygote`), which reads a line of JSON a request and answers with one.
+(`python -m tests.zygote`), which reads a line of JSON a request and answers with one. It has composed the settings of
+`detect.predict` too.
 """
 
 import json
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from tests.commands import call
+from tests.kept import made_once
 
 IMPORTED_FIRST = (
     "hydra",
@@ -153,6 +157,12 @@ def _serve() -> None:
         import_module(name)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with made_once():
+        assert call("predict", "model=nowhere", "images=nowhere", "output=nowhere", "runtime=torch").code == 2
+        _answer()
+
+
+def _answer() -> None:
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
         if request["do"] == "start":

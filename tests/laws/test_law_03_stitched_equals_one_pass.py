@@ -24,7 +24,7 @@ from tests.laws.tilings import assert_same_map, memory_scene, noise
 from tests.maps import map_tiles
 
 NETS = {
-    "lite0": ("tf_efficientnet_lite0", 2, None, (131, 167), (50, 96, 160)),
+    "lite0": ("tf_efficientnet_lite0", 2, None, (131, 167), (80, 160)),
     "lite0, odd patch": ("tf_efficientnet_lite0", 3, None, (95, 33), (40, 80)),
     "lite0, dilated": ("tf_efficientnet_lite0", 2, 5, (70, 60), (64,)),
     "resnet18": ("resnet18", 2, None, (113, 150), (32, 100)),

@@ -1,6 +1,5 @@
 """Law 7 for all that `write=` names: killed and gone on with, or asked for later, the files have the same bytes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 EVERYTHING = f"write=[{','.join(PRODUCTS)}]"
 FORMATS = "write=[tables,geojson,gpkg,coco,yolo,voc,labelstudio,cvat]"
 KILLED = -9
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

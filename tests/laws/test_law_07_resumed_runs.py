@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -40,12 +40,6 @@ TABLES = ("counts.csv", "detections.csv", "failures.csv", "run.json", "report.ht
 SLOW = 0.05
 """Seconds that a run which is killed takes longer for each of its six batches, so that it is not over at once."""
 SPEED = ("seconds", "megapixels_per_second", "peak_memory_mib")
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
