@@ -98,6 +98,7 @@ class PredictSettings(InferenceSettings):
     vrt: Mosaics
     threshold: Threshold
     write: Names
+    heatmaps: Literal["uint8", "float32"]
     within: OptionalPath
     within_layer: str | None
     overlap: Literal["auto", "merge", "keep"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.imagery.files import check_regular, read_regular
-from detect.imagery.maps import read_heat
+from detect.imagery.maps.map_reading import read_heat
 from detect.reporting.output.layout import HEATMAPS, OVERLAYS
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.pictures.overlays import heat_picture
