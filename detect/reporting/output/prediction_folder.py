@@ -270,7 +270,7 @@ class PredictionFolder:
         if PAGE not in self.wanted:
             return
         small = Image.fromarray(preview)
-        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX)
+        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
         write_picture(small, self.paths.thumbnail(name), quality=95)
 
     def fail(self, failure: "Failure") -> None:

@@ -133,7 +133,7 @@ def _asked_for(predictions: Predictions) -> Sequence[Any]:
 def data_address(picture: Image.Image) -> str:
     """Return a picture as a `data:` address of a JPEG, with which the page needs no other file."""
     buffer = BytesIO()
-    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
+    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
