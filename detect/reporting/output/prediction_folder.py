@@ -336,7 +336,9 @@ class PredictionFolder:
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder
         if PAGE in self.wanted:
-            page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
+            scores = self.paths.scores if self.paths.scores.exists() else None
+            found = {name: record.detections for name, record in self.found.items()}
+            page = write_report(self.folder, scores, embed_limit, found)
         facts = {**run, **measured()}
         self.written.write({RUN_FACTS: self._run_facts(facts)})
         self._keep(facts)

@@ -32,6 +32,7 @@ from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions
 from detect.reporting.output.products import PRODUCTS
+from detect.reporting.page.report_page import write_report
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard(
@@ -313,6 +314,27 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
         with rasterio.open(tmp_path / "a.tif") as source:
             assert source.block_shapes == [(side, side)] * number
             np.testing.assert_allclose(source.read() / 254, posteriors(logits), rtol=0, atol=0.5 / 254 + 1e-6)
+
+
+def test_the_page_of_a_run_is_the_page_of_its_folder(images: Path, out: Path) -> None:
+    """A run hands its detections over, and `detect.report` reads the table, in which a score has six decimals.
+
+    0.8999996 is 0.900000 there, and so in the bar from 0.90 on.
+    """
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    for number, name in enumerate(NAMES):
+        keep(sink, images, name, number)
+    record = sink.journal.records["d.png"]
+    near = replace(record.detections, score=np.array([0.8999996, 0.4]))
+    sink.journal.records["d.png"] = replace(record, detections=near)
+    page = sink.finish({}, 200).read_bytes()
+    assert write_report(out, None, 200).read_bytes() == page
+    content = read_predictions(out)
+    assert content.scores is not None and 0.9 in content.scores.tolist()
+    handed = read_predictions(out, {name: each.detections for name, each in sink.found.items()})
+    assert handed.scores is not None and handed.scores.tolist() == content.scores.tolist() and not handed.remarks
+    wrong = read_predictions(out, {name: each.detections[:0] for name, each in sink.found.items()})
+    assert "do not agree on b/c.png and 1 more" in " ".join(wrong.remarks)
 
 
 def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:
