@@ -102,6 +102,7 @@ class PredictSettings(InferenceSettings):
     truncated: Truncated
     threshold: Threshold
     write: Names
+    heatmaps: Literal["uint8", "float32"]
     within: OptionalPath
     within_layer: str | None
     overlap: Literal["auto", "merge", "keep"]

@@ -17,7 +17,7 @@ from detect.imagery.damage import decoder_warnings
 from detect.imagery.drivers import image_errors
 from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
-from detect.imagery.thumbnails import Preview
+from detect.imagery.thumbnails import Preview, reduced_shape
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
 from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
@@ -244,8 +244,7 @@ class SceneReader:
             return self._preview(longest_side)
 
     def _preview(self, longest_side: int) -> NDArray[np.generic]:
-        shrink = max(1.0, max(self.scene.shape) / longest_side)
-        height, width = (max(1, round(side / shrink)) for side in self.scene.shape)
+        height, width = reduced_shape(self.scene.shape, longest_side)
         if self._raster is not None and not self.resident:
             whole = original(self.scene)
             pixels, valid = self._read_file(whole.window.shifted(*whole.origin), (height, width))
@@ -336,7 +335,10 @@ class SceneReader:
 
 
 def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:
-    """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast."""
+    """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast by whole factors."""
+    factor = -(-max(pixels.shape[1:]) // max(shape))
+    if shape == tuple(-(-side // factor) for side in pixels.shape[1:]):
+        return np.stack([np.asarray(Image.fromarray(band).reduce(factor)) for band in pixels])
     return np.stack([np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels])
 
 

@@ -1,9 +1,27 @@
 """Small pictures of large scenes, made of the windows that are read for another purpose."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
+
+LARGEST_LOSS = 0.2
+"""Part of the longest side that a preview may lose for being reduced by a whole factor."""
+
+
+def reduced_shape(shape: tuple[int, int], longest_side: int) -> tuple[int, int]:
+    """Return (height, width) of an image reduced to a longest side at most; a smaller one keeps its size.
+
+    It is reduced by a whole factor, of which averages are made four times as fast, where that loses no more than
+    `LARGEST_LOSS` of the side; so it is from a factor of 4 on.
+    """
+    shrink = max(1.0, max(shape) / longest_side)
+    factor = math.ceil(shrink)
+    if shrink >= (1 - LARGEST_LOSS) * factor:
+        return -(-shape[0] // factor), -(-shape[1] // factor)
+    return max(1, round(shape[0] / shrink)), max(1, round(shape[1] / shrink))
 
 
 class Preview:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.maps import block_side
+from detect.imagery.maps.map_writing import block_side
 from detect.imagery.scratch import release
 from detect.imagery.validity.surveyed import Surveyed
 from detect.imagery.windows import Window

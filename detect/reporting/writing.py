@@ -59,7 +59,8 @@ def json_bytes(data: Any, path: Path) -> bytes:
 def write_picture(image: "Image.Image", path: Path, quality: int = 90) -> None:
     """Write a picture as JPEG, whole or not at all.
 
-    It is made in memory: Pillow, writing to a file, does not say that a disk is full or a quota used up.
+    It is made in memory: Pillow, writing to a file, does not say that a disk is full or a quota used up. Its codes are
+    not fitted to it (`optimize`), which took twice as long for files smaller by 1 to 6 %.
 
     Args:
         image: RGB or grey picture.
@@ -67,7 +68,7 @@ def write_picture(image: "Image.Image", path: Path, quality: int = 90) -> None:
         quality: JPEG quality from 1 to 95.
     """
     data = BytesIO()
-    image.save(data, format="JPEG", quality=quality, optimize=True)
+    image.save(data, format="JPEG", quality=quality)
     write_bytes(data.getvalue(), path)
 
 

@@ -70,7 +70,7 @@ def test_the_numbers_are_those_of_predict(folder: Path, tmp_path: Path, name: st
         numbers = ["x", "y", "w", "h", "score"]
         np.testing.assert_allclose(own[numbers].astype(float), wanted[numbers].astype(float), rtol=0, atol=6e-4)
         with rasterio.open(tmp_path / "out/heatmaps" / f"{i}.png.tif") as heatmap:
-            np.testing.assert_array_equal(found.heatmap, heatmap.read())
+            np.testing.assert_allclose(found.heatmap, heatmap.read() * heatmap.scales[0], rtol=0, atol=0.5 / 254 + 1e-6)
 
 
 def test_probabilities_are_added_up_and_scores_are_not(tmp_path: Path) -> None:

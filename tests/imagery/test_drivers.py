@@ -11,7 +11,7 @@ import rasterio
 from PIL import Image
 
 from detect.imagery.drivers import driver_of, no_georeference_needed, open_with
-from detect.imagery.maps import read_preview
+from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import SceneError, open_scene
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff

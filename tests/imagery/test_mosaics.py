@@ -8,7 +8,7 @@ import rasterio
 import rasterio.shutil
 
 from detect.imagery import mosaics
-from detect.imagery.maps import read_preview
+from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.mosaics import MosaicRule, mosaics_by, plain_mosaic
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import SceneError, open_scene

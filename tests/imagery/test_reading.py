@@ -101,7 +101,7 @@ def test_a_scene_in_memory_reads_as_one_on_disk_and_its_file_is_not_read_again(s
         for window, pixels in zip(windows, wanted, strict=True):
             np.testing.assert_array_equal(reader.read(window), pixels)
         np.testing.assert_array_equal(reader.preview(1000), whole(scene)[[2, 0]])
-        assert reader.preview(35).shape == (2, 22, 35)  # 45 / 2 is 22.5, which is rounded to the even number
+        assert reader.preview(35).shape == (2, 23, 35)  # squares of 2, of which the last row is cut
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -210,3 +210,15 @@ def test_a_part_of_a_resampled_scene_and_a_resampled_part(tmp_path: Path) -> Non
     assert original(cut) == view(scene, Window(10, 20, 20, 40))
     assert original(inner) == view(scene, Window(14, 26, 10, 12))
     assert original(scene) is scene
+
+
+def test_the_picture_of_a_photograph_is_averages_of_its_squares(tmp_path: Path) -> None:
+    """50 x 61 pixels at a longest side of 16 are squares of 4 (61 / 16 = 3.8): 13 x 16, the last ones cut."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 50, 61), np.uint8)
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
+    with SceneReader(open_scene(tmp_path / "a.png"), (1, 2, 3)) as reader:
+        reader.hold()
+        shown = reader.preview(16)
+    assert shown.shape == (3, 13, 16) and shown.dtype == np.uint8
+    means = [[pixels[:, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean(axis=(1, 2)) for j in range(16)] for i in range(13)]
+    np.testing.assert_allclose(shown, np.array(means).transpose(2, 0, 1), rtol=0, atol=0.51)

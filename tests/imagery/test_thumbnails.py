@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery.thumbnails import Preview
+from detect.imagery.thumbnails import Preview, reduced_shape
 from detect.imagery.windows import Tiling, Window
 
 
@@ -70,3 +70,27 @@ def test_a_window_without_sampled_pixels_adds_nothing() -> None:
     preview.add(before, np.full((1, 1, 1), 200, np.uint8))
     preview.add(Window(0, 0, 1, 100), np.full((1, 1, 100), 50, np.uint8))
     assert preview.finished().max() <= 50
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((3328, 4992), (1110, 1664)),  # 2.44 times too long: a third is 0.81 of 2048
+        ((3000, 4000), (1500, 2000)),  # 1.95: a half
+        ((2000, 3000), (1365, 2048)),  # 1.46: a half would be 0.73 of 2048, so it is 2000 * 2048 / 3000
+        ((640, 640), (640, 640)),
+        ((8193, 1), (1639, 1)),  # 4.0005: a fifth, 0.8002 of 2048
+    ],
+)
+def test_a_preview_is_reduced_by_a_whole_factor_where_that_loses_a_fifth_at_most(
+    shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert reduced_shape(shape, 2048) == expected
+
+
+@given(height=st.integers(1, 60_000), width=st.integers(1, 60_000), longest=st.integers(1, 4096))
+def test_a_preview_is_as_long_as_is_asked_and_not_much_shorter(height: int, width: int, longest: int) -> None:
+    """At most as long, and of what is as long as that at least 0.8; an image that is shorter keeps its size."""
+    small = reduced_shape((height, width), longest)
+    assert min(small) >= 1 and max(small) <= max(longest, 1)
+    assert max(small) >= 0.8 * min(longest, max(height, width))

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from detect.imagery.maps import read_tags, write_map
+from detect.imagery.maps.map_kinds import BYTES, FLOATS
+from detect.imagery.maps.map_reading import read_tags
+from detect.imagery.maps.map_writing import write_map
 from detect.imagery.scenes import Scene
 from detect.labels.annotation_files import read_annotations, write_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations
@@ -240,7 +242,9 @@ TRANSFORM = (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)
 @in_a_folder
 @given(rows=st.lists(st.integers(1, 9), min_size=1, max_size=4), cols=st.integers(1, 300), overhang=st.integers(0, 15))
 def test_a_heatmap(tmp_path: Path, rows: list[int], cols: int, overhang: int) -> None:
-    """A GeoTIFF of float32, to the bit, however it is cut into strips, with its stride, classes and georeference.
+    """A GeoTIFF, however it is cut into strips, with its stride, classes and georeference.
+
+    Of float32 to the bit, of bytes to half a step of 1/254, by the scale that the file gives.
 
     A cell is 16 pixels of half a metre: 8 m. The centre of cell 0 is at pixel 8, so that its corner is the scene's.
     """
@@ -248,7 +252,12 @@ def test_a_heatmap(tmp_path: Path, rows: list[int], cols: int, overhang: int) ->
     shape = (16 * sum(rows) - overhang, 16 * cols - overhang)
     scene = Scene(Path("memory"), shape, "uint8", 3, TRANSFORM, "EPSG:32617")
     path = tmp_path / "map.tif"
-    write_map(path, np.split(heat, np.cumsum(rows)[:-1], axis=1), scene, 16, ("cow", "sheep"), 8.0)
+    strips = np.split(heat, np.cumsum(rows)[:-1], axis=1)
+    write_map(path, strips, scene, 16, ("cow", "sheep"), 8.0, BYTES)
+    with rasterio.open(path) as source:
+        np.testing.assert_allclose(source.read() * source.scales[0], heat, rtol=0, atol=0.5 / 254 + 1e-7)
+        assert source.nodata == 255
+    write_map(path, strips, scene, 16, ("cow", "sheep"), 8.0, FLOATS)
     with rasterio.open(path) as source:
         np.testing.assert_array_equal(source.read(), heat)
         assert source.descriptions == ("cow", "sheep")

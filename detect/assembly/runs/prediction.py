@@ -183,6 +183,7 @@ def run_facts(
             **results,
             "max_memory": settings.max_memory.text,
             "write": [name for name in PRODUCTS if name in settings.write],
+            **({"heatmaps": settings.heatmaps} if layout.HEATMAPS in settings.write else {}),
         },
         "notes": [*card.training.get("notes", ()), *notes_on_views(settings), *_notes_on_passed(passed_over)],
         "passed_over": {reason: list(names) for reason, names in passed_over.items()},

@@ -83,12 +83,14 @@ def output_sink(
         images: (name, path).
         survey: what of the ground is counted.
     """
+    from detect.imagery.maps.map_kinds import KINDS
     from detect.reporting.output.prediction_folder import PredictionFolder
     from detect.reporting.output.survey_folder import SurveyFolder
 
+    kind = KINDS[settings.heatmaps]
     if not told_at_end(settings):
-        return PredictionFolder(settings.output, card, images, settings.write, survey)
-    return SurveyFolder(settings.output, card, images, settings.write, survey, picture=picture_reader(engine))
+        return PredictionFolder(settings.output, card, images, settings.write, survey, kind)
+    return SurveyFolder(settings.output, card, images, settings.write, survey, kind, picture=picture_reader(engine))
 
 
 def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:

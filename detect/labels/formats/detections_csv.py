@@ -29,6 +29,9 @@ GROUND = ("map_x", "map_y", "lon", "lat")
 They are empty for images without one, and degrees where the coordinate system is not known.
 """
 
+SCORE_DIGITS = 6
+"""Decimals of a score."""
+
 DEGREE_DIGITS = 9
 """Decimals of degrees: a tenth of a millimetre."""
 
@@ -86,7 +89,7 @@ def _rows(
             numbers = ([str(number)] for number in objects[image])
         cells = zip(found.xy, sizes, found.score, found.label, ground, numbers, strict=True)
         for (x, y), size, score, label, more, number in cells:
-            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, 6), classes[label], *more, *number]
+            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, SCORE_DIGITS), classes[label], *more, *number]
 
 
 def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator[list[str]]:

@@ -12,7 +12,9 @@ from PIL import Image
 from detect.imagery.description.side_files import beside_digest
 from detect.imagery.files import check_inside, remove_parts, remove_written
 from detect.imagery.ground.geodesy import placement_of
-from detect.imagery.maps import write_map
+from detect.imagery.maps.map_kinds import BYTES, MapKind
+from detect.imagery.maps.map_reading import read_kind
+from detect.imagery.maps.map_writing import write_map
 from detect.imagery.scenes import Scene, original
 from detect.imagery.validity.surveyed import surveyed
 from detect.labels.detections import Detections
@@ -78,6 +80,7 @@ class PredictionFolder:
         images: (name, path) of this run; those of an earlier run that are not among them are left out of the tables.
         wanted: what is asked for, of `PRODUCTS`.
         survey: what of the ground is counted; every run in this folder has the same areas.
+        map_kind: how heatmaps are stored. An image whose heatmap is of the other kind is done again.
 
     Raises:
         ValueError: a class has the name of another column of the counts.
@@ -90,6 +93,7 @@ class PredictionFolder:
         images: Sequence[tuple[str, Path]],
         wanted: Collection[str],
         survey: GroundSurvey = WHOLE_IMAGES,
+        map_kind: MapKind = BYTES,
     ) -> None:
         counts_table({}, card.classes)
         self.wanted = frozenset(wanted)
@@ -97,6 +101,7 @@ class PredictionFolder:
         self.paths = PredictionPaths(folder)
         self.card = card
         self.survey = survey
+        self.map_kind = map_kind
         self.ground = GroundCounts(survey, {}, card)
         self._check_places([name for name, _ in images])
         self.journal = Journal(folder)
@@ -137,12 +142,17 @@ class PredictionFolder:
         return all(part.area < number for part in record.areas)
 
     def _is_drawn(self, name: str) -> bool:
-        """Return whether the pictures of an image that are asked for are there, and the candidates if it has some."""
+        """Return whether the pictures of an image that are asked for are there, and the candidates if it has some.
+
+        A heatmap that is damaged, or of the other kind, is not.
+        """
         crowded = self.journal.records[name].crowded
         none = {self.paths.candidates(name)} if crowded else set()
         if CANDIDATES in self.wanted and not crowded and name not in self.possible.names:
             return False
-        return all(picture.is_file() for picture, _, asked in self._pictures(name) if asked and picture not in none)
+        if not all(picture.is_file() for picture, _, asked in self._pictures(name) if asked and picture not in none):
+            return False
+        return HEATMAPS not in self.wanted or read_kind(self.paths.heatmap(name)) == self.map_kind
 
     def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
         """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
@@ -196,6 +206,7 @@ class PredictionFolder:
                 result.geometry.stride,
                 self.card.classes,
                 result.geometry.offset,
+                self.map_kind,
             )
         if self.previewed:
             self._write_pictures(name, scene, result, inside)
@@ -269,7 +280,7 @@ class PredictionFolder:
         if PAGE not in self.wanted:
             return
         small = Image.fromarray(preview)
-        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX)
+        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
         write_picture(small, self.paths.thumbnail(name), quality=95)
 
     def fail(self, failure: "Failure") -> None:
@@ -335,7 +346,9 @@ class PredictionFolder:
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder
         if PAGE in self.wanted:
-            page = write_report(self.folder, self.paths.scores if self.paths.scores.exists() else None, embed_limit)
+            scores = self.paths.scores if self.paths.scores.exists() else None
+            found = {name: record.detections for name, record in self.found.items()}
+            page = write_report(self.folder, scores, embed_limit, found)
         facts = {**run, **measured()}
         self.written.write({RUN_FACTS: self._run_facts(facts)})
         self._keep(facts)

@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.files import check_inside, check_regular
 from detect.labels.detections import Detections
-from detect.labels.formats.detections_csv import read_detections
+from detect.labels.formats.detections_csv import SCORE_DIGITS, read_detections
 from detect.labels.json_files import read_json_object
 from detect.labels.sheets import MAX_TABLE_BYTES
 from detect.reporting.output.area_table import read_area_table
@@ -98,11 +98,12 @@ class Predictions:
         return model if isinstance(model, dict) else {}
 
 
-def read_predictions(folder: Path) -> Predictions:
+def read_predictions(folder: Path, found: Mapping[str, Detections] | None = None) -> Predictions:
     """Read the tables of a predictions folder; only `counts.csv` must be there.
 
     Args:
         folder: the output folder of `detect.predict`.
+        found: the detections of each image where `detections.csv` was just written of them: it is not read then.
 
     Raises:
         FileNotFoundError: there is no `counts.csv`.
@@ -119,7 +120,7 @@ def read_predictions(folder: Path) -> Predictions:
     for name in counts[IMAGE]:
         if not inside_name(name):
             raise ValueError(f"{paths.counts}: image names must be paths inside the images folder, got {name!r}")
-    scores, disagreements = _read_scores(paths.detections, counts)
+    scores, disagreements = _read_scores(paths.detections, counts, found)
     failures, run = read_failures(paths.failures), _read_run(paths.run_facts)
     facts = read_facts(paths.counts)
     surveyed = _surveyed(paths.counts, facts)
@@ -259,14 +260,19 @@ def read_failures(path: Path) -> list[tuple[str, str]]:
     return list(zip(table["image"], table["error"], strict=True))
 
 
-def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] | None, list[str]]:
-    """Read the score of every detection, with a remark where an image's detections differ from its counts."""
+def _read_scores(
+    path: Path, counts: pd.DataFrame, known: Mapping[str, Detections] | None
+) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """Read the score of every detection, with a remark where an image's detections differ from its counts.
+
+    Those that are known need not be read; their scores are as the table has them.
+    """
     if os.path.lexists(path) and path.is_file() and path.stat().st_size > MAX_TABLE_BYTES:
         return None, [f"{DETECTIONS} has more than {MAX_TABLE_BYTES:,} bytes, so the scores are not shown."]
     if not _is_there(path):
         return None, []
     classes = list(counts.columns[1:-1])
-    found = read_detections(path, classes)
+    found = read_detections(path, classes) if known is None else known
     empty = Detections.empty(classes)
     wrong = [
         str(record["image"])
@@ -275,6 +281,8 @@ def _read_scores(path: Path, counts: pd.DataFrame) -> tuple[NDArray[np.float64] 
     ]
     wrong += sorted(set(found) - set(counts[IMAGE]))
     scores = np.concatenate([np.empty(0), *(detections.score for detections in found.values())])
+    if known is not None:
+        scores = np.array([round(score, SCORE_DIGITS) for score in scores.tolist()], np.float64)
     if not wrong:
         return scores, []
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.evaluation.score_mixture import SurveyThreshold, survey_threshold
+from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.scenes import SceneError
 from detect.inference.decoding.calibrated import calibrated
 from detect.nets.facts.probabilities import Calibration, network_threshold
@@ -34,7 +35,7 @@ class SurveyFolder(PredictionFolder):
     read again for it.
 
     Args:
-        folder, card, images, wanted, survey: as of `PredictionFolder`; whole images are counted.
+        folder, card, images, wanted, survey, map_kind: as of `PredictionFolder`; whole images are counted.
         picture: reads an image as a small picture (H, W, 3).
 
     Attributes:
@@ -48,6 +49,7 @@ class SurveyFolder(PredictionFolder):
         images: Sequence[tuple[str, Path]],
         wanted: Collection[str],
         survey: GroundSurvey = WHOLE_IMAGES,
+        map_kind: MapKind = BYTES,
         *,
         picture: Callable[[Path], NDArray[np.uint8]],
     ) -> None:
@@ -55,7 +57,7 @@ class SurveyFolder(PredictionFolder):
         self._picture = picture
         record = card.calibration
         self._calibration = None if record is None else Calibration.from_record(record)
-        super().__init__(folder, card, images, wanted, survey)
+        super().__init__(folder, card, images, wanted, survey, map_kind)
 
     @property
     def overlaid(self) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.imagery.files import check_regular, read_regular
-from detect.imagery.maps import read_heat
+from detect.imagery.maps.map_reading import read_heat
 from detect.reporting.output.layout import HEATMAPS, OVERLAYS
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.pictures.overlays import heat_picture
@@ -133,7 +133,7 @@ def _asked_for(predictions: Predictions) -> Sequence[Any]:
 def data_address(picture: Image.Image) -> str:
     """Return a picture as a `data:` address of a JPEG, with which the page needs no other file."""
     buffer = BytesIO()
-    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
+    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from detect.imagery.files import check_regular
+from detect.labels.detections import Detections
 from detect.nets.heads.specs import WholeHead
 from detect.reporting.output.layout import LOTS, REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
@@ -66,7 +67,9 @@ class Row:
         return self.total / self.hectares if self.hectares else None
 
 
-def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Path:
+def write_report(
+    predictions: Path, scores: Path | None, embed_limit: int, found: Mapping[str, Detections] | None = None
+) -> Path:
     """Write `report.html` into a predictions folder, from the files in it.
 
     The page needs no network and no other file. Names and texts from files are shown as text, never as HTML.
@@ -75,6 +78,7 @@ def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Pa
         predictions: a folder that `detect.predict` wrote.
         scores: a `scores.json` that `detect.evaluate` wrote for it, None to leave accuracy out.
         embed_limit: number of images whose pictures are embedded in the page; later ones only link to their overlays.
+        found: the detections of each image where the tables were just written of them: the same page, sooner.
 
     Returns:
         The path of the page.
@@ -85,7 +89,7 @@ def write_report(predictions: Path, scores: Path | None, embed_limit: int) -> Pa
     """
     if embed_limit < 0:
         raise ValueError(f"embed_limit must be 0 or more, got {embed_limit}")
-    content = read_predictions(predictions)
+    content = read_predictions(predictions, found)
     scorecard = read_scorecard(scores, predictions) if scores is not None else None
     page = text_bytes(render(content, scorecard, embed_limit))
     WrittenFiles(predictions).write({REPORT: page})

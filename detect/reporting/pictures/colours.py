@@ -81,6 +81,8 @@ def to_display(
     Raises:
         ValueError: `pixels` is not (C, H, W), or the bands are not one or three of its bands.
     """
+    import cv2
+
     if pixels.ndim != 3 or not pixels.size:
         raise ValueError(f"pixels must be (bands, height, width) and not empty, got shape {pixels.shape}")
     chosen = tuple(bands) if bands is not None else display_bands(len(pixels))
@@ -92,7 +94,7 @@ def to_display(
     planes = [
         _to_bytes(data[band - 1], nodata, gone, None if spans is None else spans[i]) for i, band in enumerate(chosen)
     ]
-    picture = np.stack(planes * (3 // len(planes)), axis=-1)
+    picture = np.asarray(cv2.merge([np.ascontiguousarray(plane) for plane in planes * (3 // len(planes))]), np.uint8)
     if gone is not None:
         picture[gone] = hatch(gone.shape)[gone]
     return picture

@@ -1,6 +1,7 @@
 """Pictures of a scene: its detections drawn on it, and its heatmap."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,11 @@ from PIL import Image, ImageDraw
 from detect.labels.detections import Detections
 from detect.reporting.pictures.colours import DARK, Colour, class_colours, probability_colours
 
-CIRCLES_AT_ONCE, PIXELS_AT_ONCE = 32, 1 << 18
-"""Circles whose pixels are computed together, before they are drawn one after the other: fewer large ones, whose pixels
-would be more."""
+CIRCLE_PHASES = 8
+"""Places of a circle's centre in a pixel, along each axis."""
+
+MAX_MASK_SIDE, MOST_MASKS = 256, 256
+"""Longest side in pixels of the masks of circles that are kept for the next ones, and how many are: 16 MiB at most."""
 
 MAX_BOX_LINE_SHARE = 1 / 12
 """Greatest width of a box's line as a share of the median of the boxes' shorter sides."""
@@ -76,57 +79,58 @@ def _draw_boxes(
 def _draw_circles(
     pixels: NDArray[np.uint8], xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
 ) -> Image.Image:
-    """Draw circles around (N, 2) centres in picture pixels, first all outlines, then all lines.
-
-    A pixel is blended with one circle after the other, and rounded each time, by the share of it that the line covers.
-    """
-    height, width = pixels.shape[:2]
-    canvas = np.array(pixels, np.float32).reshape(height, 3 * width)
-    for thickness, shown in ((1.7 * line, [DARK] * len(xy)), (line, colours)):
-        side = min(2 * (radius + thickness), max(height, width))
-        number = int(np.clip(PIXELS_AT_ONCE // side**2, 1, CIRCLES_AT_ONCE))
-        for first in range(0, len(xy), number):
-            part = slice(first, first + number)
-            _blend_rings(canvas, xy[part], radius, thickness, np.array(shown[part], np.float32))
-    return Image.fromarray(canvas.reshape(pixels.shape).astype(np.uint8))
+    """Draw circles around (N, 2) centres in picture pixels, to 1/8 of a pixel, first all outlines, then all lines."""
+    picture = Image.fromarray(pixels)
+    places = np.rint(xy * CIRCLE_PHASES).astype(np.int64).tolist()
+    for thickness, shown in ((1.7 * line, [DARK] * len(places)), (line, colours)):
+        for (x, y), colour in zip(places, shown, strict=True):
+            drawn = _ring(x, y, radius, thickness, picture.size)
+            if drawn is not None:
+                picture.paste(colour, drawn[1], drawn[0])
+    return picture
 
 
-def _blend_rings(
-    canvas: NDArray[np.float32],
-    xy: NDArray[np.float64],
-    radius: float,
-    line: float,
-    colours: NDArray[np.float32],
-) -> None:
-    """Draw antialiased circles onto a canvas, one after the other.
-
-    Of each the square around it is computed, along an axis on which it is longer than the canvas all of the canvas.
+def _ring(
+    x: int, y: int, radius: float, line: float, size: tuple[int, int]
+) -> tuple[Image.Image, tuple[int, int]] | None:
+    """Return what a circle covers of each pixel, as a mask, and the mask's left upper corner.
 
     Args:
-        canvas: (H, 3 W) whole numbers, the bands of a pixel side by side; changed in place.
-        xy: (N, 2) centres in pixels.
-        radius: of the circles.
-        line: width of their lines.
-        colours: (N, 3).
+        x: of the centre, in parts (`CIRCLE_PHASES`) of a pixel.
+        y: of the centre too.
+        radius: of the circle, in pixels.
+        line: width of its line, in pixels.
+        size: (width, height) of the picture.
+
+    Returns:
+        None for a large circle beside the picture; of a large one in it, the mask is what is in the picture.
     """
-    height, width = canvas.shape[0], canvas.shape[1] // 3
-    reach = radius + line / 2 + 1
-    side = math.ceil(2 * reach) + 1
-    across, down = min(side, width), min(side, height)
-    corner = np.where([across < side, down < side], 0, np.floor(xy - reach))
-    x, y = (corner[:, i, None] + (np.arange(n) + 0.5) - xy[:, i, None] for i, n in enumerate((across, down)))
-    distance = np.sqrt((y**2).astype(np.float32)[:, :, None] + (x**2).astype(np.float32)[:, None, :])
-    cover = np.clip(np.float32((line + 1) / 2) - np.abs(distance - np.float32(radius)), 0, 1)
-    share = np.repeat(cover, 3, axis=2)
-    added = share * np.tile(colours, across)[:, None, :]
-    left_over = 1 - share
-    for (left, top), factor, more in zip(corner.astype(np.int64).tolist(), left_over, added, strict=True):
-        rows = slice(max(0, -top), max(0, height - top))
-        cols = slice(3 * max(0, -left), 3 * max(0, width - left))
-        part = canvas[max(0, top) : max(0, top + down), 3 * max(0, left) : 3 * max(0, left + across)]
-        part *= factor[rows, cols]
-        part += more[rows, cols]
-        np.rint(part, out=part)
+    (col, right), (row, down) = divmod(x, CIRCLE_PHASES), divmod(y, CIRCLE_PHASES)
+    reach = math.ceil(radius + line / 2 + 1)
+    if 2 * reach + 1 <= MAX_MASK_SIDE:
+        return _small_ring(radius, line, right, down), (col - reach, row - reach)
+    cols, rows = (
+        np.arange(max(0, centre - reach), min(side, centre + reach + 1))
+        for centre, side in zip((col, row), size, strict=True)
+    )
+    if not (len(cols) and len(rows)):
+        return None
+    return _cover(cols - x / CIRCLE_PHASES, rows - y / CIRCLE_PHASES, radius, line), (int(cols[0]), int(rows[0]))
+
+
+@lru_cache(MOST_MASKS)
+def _small_ring(radius: float, line: float, right: int, down: int) -> Image.Image:
+    """Return the mask of a circle whose centre lies so many parts of a pixel right and down in the middle one."""
+    reach = math.ceil(radius + line / 2 + 1)
+    steps = np.arange(-reach, reach + 1)
+    return _cover(steps - right / CIRCLE_PHASES, steps - down / CIRCLE_PHASES, radius, line)
+
+
+def _cover(lefts: NDArray[np.floating], tops: NDArray[np.floating], radius: float, line: float) -> Image.Image:
+    """Return the mask of a circle on pixels whose left and upper edges are so far from its centre."""
+    x, y = ((edges + 0.5).astype(np.float32) for edges in (lefts, tops))
+    distance = np.sqrt(y[:, None] ** 2 + x[None, :] ** 2)
+    return Image.fromarray(np.rint(255 * np.clip((line + 1) / 2 - np.abs(distance - radius), 0, 1)).astype(np.uint8))
 
 
 def heat_picture(

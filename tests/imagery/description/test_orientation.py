@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from detect.imagery.description.orientation import Turn
-from detect.imagery.maps import read_preview
+from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import open_scene, view
 from detect.imagery.windows import Window

@@ -16,7 +16,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from detect.imagery import maps as rasters
+from detect.imagery.maps import map_writing as rasters
+from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.inference.decoding.geometry import CellGeometry
@@ -31,6 +32,7 @@ from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions
 from detect.reporting.output.products import PRODUCTS
+from detect.reporting.page.report_page import write_report
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard(
@@ -187,6 +189,23 @@ def test_an_image_is_done_when_its_pictures_and_its_record_are_there(images: Pat
     assert PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).has("a.png", images / "a.png")
 
 
+def test_law_7_an_image_whose_heatmap_is_stored_otherwise_is_done_again(images: Path, out: Path) -> None:
+    """A folder that went on with the other kind is that of one run of it; one without heatmaps asks for none."""
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4], map_kind=FLOATS)
+    keep(sink, images, "a.png", 2)
+    keep(sink, images, "d.png", 1)
+    floats = PredictionPaths(out).heatmap("a.png").read_bytes()
+    again = PredictionFolder(out, CARD, named(images), PRODUCTS[:4], map_kind=BYTES)
+    assert again.found == {} and again.without_pictures == 2
+    keep(again, images, "a.png", 2)
+    assert PredictionPaths(out).heatmap("a.png").read_bytes() != floats
+    both = [
+        list(PredictionFolder(out, CARD, named(images), PRODUCTS[:4], map_kind=kind).found) for kind in (BYTES, FLOATS)
+    ]
+    assert both == [["a.png"], ["d.png"]]
+    assert list(PredictionFolder(out, CARD, named(images), PRODUCTS[:3], map_kind=BYTES).found) == ["a.png", "d.png"]
+
+
 def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out: Path) -> None:
     keep(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]), images, "a.png", 2)
     Image.fromarray(np.full((64, 96, 3), 7, np.uint8)).save(images / "a.png")
@@ -294,7 +313,28 @@ def test_law_7_a_map_is_written_by_whole_blocks(tmp_path: Path, monkeypatch: pyt
         assert all(row % side == 0 and col % side == 0 for row, col, _, _ in written)
         with rasterio.open(tmp_path / "a.tif") as source:
             assert source.block_shapes == [(side, side)] * number
-            np.testing.assert_allclose(source.read(), posteriors(logits), rtol=1e-6)
+            np.testing.assert_allclose(source.read() / 254, posteriors(logits), rtol=0, atol=0.5 / 254 + 1e-6)
+
+
+def test_the_page_of_a_run_is_the_page_of_its_folder(images: Path, out: Path) -> None:
+    """A run hands its detections over, and `detect.report` reads the table, in which a score has six decimals.
+
+    0.8999996 is 0.900000 there, and so in the bar from 0.90 on.
+    """
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    for number, name in enumerate(NAMES):
+        keep(sink, images, name, number)
+    record = sink.journal.records["d.png"]
+    near = replace(record.detections, score=np.array([0.8999996, 0.4]))
+    sink.journal.records["d.png"] = replace(record, detections=near)
+    page = sink.finish({}, 200).read_bytes()
+    assert write_report(out, None, 200).read_bytes() == page
+    content = read_predictions(out)
+    assert content.scores is not None and 0.9 in content.scores.tolist()
+    handed = read_predictions(out, {name: each.detections for name, each in sink.found.items()})
+    assert handed.scores is not None and handed.scores.tolist() == content.scores.tolist() and not handed.remarks
+    wrong = read_predictions(out, {name: each.detections[:0] for name, each in sink.found.items()})
+    assert "do not agree on b/c.png and 1 more" in " ".join(wrong.remarks)
 
 
 def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from detect.imagery.maps import write_map
+from detect.imagery.maps.map_writing import write_map
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths

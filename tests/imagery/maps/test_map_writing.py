@@ -8,7 +8,9 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
-from detect.imagery.maps import read_preview, read_tags, write_map
+from detect.imagery.maps.map_kinds import BYTES, FLOATS, MapKind
+from detect.imagery.maps.map_reading import read_heat, read_kind, read_preview, read_tags
+from detect.imagery.maps.map_writing import write_map
 from detect.imagery.resampling import Zoom
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, open_scene, view
@@ -38,9 +40,10 @@ def photograph(tmp_path: Path) -> Scene:
 
 def test_a_map_comes_back_bit_for_bit_with_its_tags_and_names(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.tif"
-    write_map(path, [heat()], photograph(tmp_path), 16, ("cow", "sheep"), 8.0)
+    write_map(path, [heat()], photograph(tmp_path), 16, ("cow", "sheep"), 8.0, FLOATS)
     with rasterio.open(path) as source:
         np.testing.assert_array_equal(source.read(), heat())
+        assert source.scales == (1, 1) and np.isnan(source.nodata)
         assert source.descriptions == ("cow", "sheep")
         assert source.crs is None and source.transform.is_identity
     tags = read_tags(path)
@@ -80,6 +83,49 @@ def test_a_write_that_fails_leaves_the_old_map_and_nothing_else(tmp_path: Path) 
         assert (folder / "a.tif").read_bytes() == before
 
 
+@pytest.mark.parametrize("shape", [(2, 30, 20), (1, 600, 300)])
+def test_bytes_are_steps_of_a_probability_and_say_so(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    """254 steps: 0 and 1 are exact, 0.5 is 127, and a value is off by half a step at most; what is not there is 255."""
+    values = np.random.default_rng(0).random(shape, np.float32)
+    values[0, 0, :4] = 0, 1, 0.5, np.nan
+    scene = Scene(Path("memory"), shape[1:], "uint8", 3)
+    write_map(tmp_path / "a.tif", [values], scene, 1, [f"class {i}" for i in range(shape[0])], 0.5, BYTES)
+    with rasterio.open(tmp_path / "a.tif") as source:
+        stored = source.read()
+        assert stored[0, 0, :4].tolist() == [0, 254, 127, 255] and source.nodata == 255
+        assert set(source.scales) == {1 / 254} and set(source.offsets) == {0}
+        shown = source.read(masked=True) * source.scales[0]
+        assert not shown.mask.all() and shown.mask.sum() == 1 and shown[0, 0, 1] == 1
+        assert np.abs(shown.filled(np.nan) - values)[~np.isnan(values)].max() <= 0.5 / 254 + 1e-7
+    assert read_kind(tmp_path / "a.tif") == BYTES
+    np.testing.assert_array_equal(BYTES.probabilities(stored), shown.astype(np.float32).filled(np.nan))
+
+
+@pytest.mark.parametrize("wrong", [-0.01, 1.01, np.inf])
+def test_what_is_no_probability_is_put_into_no_byte(wrong: float) -> None:
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        BYTES.stored(np.array([[[0.5, wrong, np.nan]]], np.float32))
+
+
+@pytest.mark.parametrize("kind", [BYTES, FLOATS])
+@pytest.mark.parametrize("hw", [(40, 60), (600, 300)])
+def test_a_picture_of_a_map_is_of_its_probabilities(tmp_path: Path, kind: MapKind, hw: tuple[int, int]) -> None:
+    """Two classes of 0.25 and 0.5 are 0.75 together, and nothing where nothing is there."""
+    values = np.broadcast_to(np.array([0.25, 0.5], np.float32)[:, None, None], (2, *hw)).copy()
+    values[:, : hw[0] // 2] = np.nan
+    write_map(tmp_path / "a.tif", [values], Scene(Path("memory"), hw, "uint8", 3), 1, ("a", "b"), 0.5, kind)
+    total = read_heat(tmp_path / "a.tif", 20).total
+    assert max(total.shape) == 20
+    np.testing.assert_allclose(total[len(total) // 2 + 1 :], 0.75, atol=1 / 254)
+    np.testing.assert_array_equal(total[: len(total) // 2], 0)
+
+
+def test_what_is_no_map_has_no_kind(tmp_path: Path) -> None:
+    Image.new("L", (20, 30)).save(tmp_path / "plain.tif")
+    (tmp_path / "text.tif").write_text("no raster")
+    assert [read_kind(tmp_path / name) for name in ("plain.tif", "text.tif", "none.tif")] == [None] * 3
+
+
 def test_a_map_does_not_depend_on_its_strips(tmp_path: Path) -> None:
     """600 x 300 cells in blocks of 256, in strips of 1 to 599 rows; half the size are means by 2."""
     Image.new("L", (300, 600)).save(tmp_path / "source.png")
@@ -88,7 +134,7 @@ def test_a_map_does_not_depend_on_its_strips(tmp_path: Path) -> None:
     for name, cuts in {"one": (), "two": (599,), "many": (1, 64, 255, 257, 512, 513)}.items():
         edges = (0, *cuts, 600)
         strips = (values[:, top:bottom] for top, bottom in itertools.pairwise(edges))
-        write_map(tmp_path / f"{name}.tif", strips, scene, 1, ("a",), 0.5)
+        write_map(tmp_path / f"{name}.tif", strips, scene, 1, ("a",), 0.5, FLOATS)
         with rasterio.open(tmp_path / f"{name}.tif") as source:
             np.testing.assert_array_equal(source.read(), values)
             assert source.overviews(1) == [2, 4] and source.block_shapes == [(256, 256)]
@@ -160,23 +206,27 @@ def test_the_tags_of_an_evenly_resampled_map_are_a_number_each(tmp_path: Path) -
     assert (tags["stride"], tags["offset"]) == ("32.0", "16.0")
 
 
-@pytest.mark.parametrize(("classes", "hw"), [(2, (700, 900)), (2, (20, 30)), (40, (300, 200))])
-def test_a_map_is_a_cloud_optimised_geotiff(tmp_path: Path, classes: int, hw: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("classes", "hw"), [(2, (700, 900)), (2, (20, 30)), (1, (512, 300)), (40, (300, 200))])
+@pytest.mark.parametrize("kind", [BYTES, FLOATS])
+def test_a_map_is_a_cloud_optimised_geotiff(tmp_path: Path, classes: int, hw: tuple[int, int], kind: MapKind) -> None:
     """By the rules of rio-cogeo: tiled, overviews inside, directories before pixels, overviews' pixels first.
 
-    GDAL marks it where the bands lie pixel by pixel. No cell without data is 0: NaN, which is what no data is.
+    At most 512 cells a side, and a million values, are one block without overviews. GDAL marks what has more, where the
+    bands lie pixel by pixel. No cell without data is 0: it is what no data is.
     """
+    block = max(hw) <= 512 and classes < 17
     heat = np.random.default_rng(0).random((classes, *hw), np.float32)
     heat[:, :10, :10] = np.nan
     scene = Scene(Path("memory"), (4 * hw[0], 4 * hw[1]), "uint8", 3, (0.5, 0, 1000, 0, -0.5, 2000), "EPSG:32617")
     path = tmp_path / "map.tif"
-    write_map(path, [heat], scene, 4, [f"class {i}" for i in range(classes)], 2.0)
+    write_map(path, [heat], scene, 4, [f"class {i}" for i in range(classes)], 2.0, kind)
     assert [each.name for each in tmp_path.iterdir()] == ["map.tif"]
     with rasterio.open(path) as source:
-        assert (source.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == (classes < 17)
-        assert source.profile["tiled"] and np.isnan(source.nodata) and source.transform.a == 2
-        assert (max(hw) <= 256) == (source.overviews(1) == [])
-        np.testing.assert_array_equal(source.read(), heat)
+        assert (source.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == (classes < 17 and not block)
+        assert source.profile["tiled"] and source.transform.a == 2
+        assert block == (source.overviews(1) == [])
+        assert not block or all(hw[i] <= source.block_shapes[0][i] < hw[i] + 16 for i in (0, 1))
+        np.testing.assert_array_equal(source.read(), kind.stored(heat))
         assert not source.read_masks(1)[:10, :10].any() and source.read_masks(1)[10:].all()
     places = directories(path.read_bytes())
     ends = [ifd for ifd, _ in places]

@@ -1,0 +1,1 @@
+"""Stitched maps as cloud-optimised GeoTIFFs: how values are stored, writing, reading."""
