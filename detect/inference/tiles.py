@@ -124,7 +124,7 @@ class ImageEnd:
         source: the image.
         preview: the scene reduced to a small picture, (bands, h, w); None where the run makes none.
         damaged: what the decoder warned of, empty where it did not.
-        looks: what its valid pixels look like; None where the run makes no picture, or there are none.
+        looks: what its valid pixels look like; None where there are none.
         windows: what windows of it look like; None where that is not measured, or nothing is valid.
     """
 
@@ -210,7 +210,7 @@ def _tiles_of_large(
                             gathered.add(tile.core, inner[:shown], tile.valid_core)
                     yield TileBatch.of(tiles)
             preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
-            yield ImageEnd(source, preview, reader.damaged, _looks(sparse, preview), windows)
+            yield ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows)
     except (SceneError, MemoryError) as error:
         yield failure_of(source, error)
 
@@ -258,7 +258,7 @@ def _tiles_of_small(
                 sparse = SparsePixels(len(bands), source.scene.shape)
                 sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
                 windows = None if meter is None else meter(reader)
-                ends.append(ImageEnd(source, preview, reader.damaged, _looks(sparse, preview), windows))
+                ends.append(ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows))
         except (SceneError, MemoryError) as error:
             yield failure_of(source, error)
             continue
@@ -266,10 +266,6 @@ def _tiles_of_small(
     if tiles:
         yield TileBatch.of(tiles)
     yield from ends
-
-
-def _looks(sparse: SparsePixels, preview: NDArray[np.generic] | None) -> Looks | None:
-    return None if preview is None else Looks.of(sparse.finished())
 
 
 def failure_of(source: Source, error: SceneError | MemoryError) -> Failure:

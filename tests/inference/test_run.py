@@ -340,3 +340,12 @@ def test_what_a_decoder_warned_of_comes_with_the_result(
     kept = Kept()
     _, failures = predict(tmp_path, ["a.tif", "b.tif"], engine(card, runtime, 512), kept)
     assert failures == [] and "PackBits" in kept.results["a.tif"].damaged and kept.results["b.tif"].damaged == ""
+
+
+def test_what_an_image_looks_like_does_not_depend_on_the_pictures_that_are_asked_for(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime
+) -> None:
+    source = run.Source("a", open_scene(write(tmp_path / "a.png", 309, 421)))
+    shown, bare = (run.map_scene(source, engine(card, runtime, 512), side) for side in (64, None))
+    assert shown.preview is not None and bare.preview is None
+    assert bare.looks == shown.looks is not None

@@ -59,7 +59,7 @@ BYTES = MapKind("uint8", 255, 1 / STEPS, 1, 1)
 level 1, and without a predictor, which such maps do not gain by."""
 
 FLOATS = MapKind("float32", math.nan, 1.0, 3, 4)
-"""The values themselves: 60 times as large a file, as their last digits are noise."""
+"""The values themselves: 50 times as large a file, as their last digits are noise."""
 
 KINDS = {kind.dtype: kind for kind in (BYTES, FLOATS)}
 """By the names that settings have."""
