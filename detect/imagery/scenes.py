@@ -269,7 +269,7 @@ def _drawn_scene(path: Path, drawing: Drawing | None) -> Scene:
 
 
 def _alone(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
-    """Return what `_within` does of an image that has files beside it: opened once more, as it is read, without them."""
+    """Return what `_within` does of an image with files beside it: opened once more without them, as it is read."""
     with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule, driver)) as source:
         return _within(path, source)
 

@@ -72,7 +72,7 @@ def test_the_bytes_are_those_of_cells_written_one_by_one(by_image: dict[str, Det
 
 
 def test_places_on_the_ground_are_cells_of_their_own() -> None:
-    """x = 10 col - 0.001 is -0.001 at column 0; pixels of 10 have two decimals, 3 beyond their size, so that it is 0."""
+    """Of pixels of 10, two decimals are written (3 beyond their size): 10 * 0 - 0.001 is 0.00, without a sign."""
     found = Detections(np.array([[0.0, 0.0], [2.0, 1.0]]), np.array([0.5, 1.0]), np.array([0, 1]), ("=a", "b"))
     placements = {"p,q": Placement((10.0, 0.0, -0.001, 0.0, -10.0, 50.0), None), "r": None}
     text = detections_bytes({"p,q": found, "r": found[:1]}, placements).decode().splitlines()
