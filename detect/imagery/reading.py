@@ -15,12 +15,12 @@ from rasterio.windows import Window as RasterWindow
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import decoder_warnings
 from detect.imagery.drivers import image_errors
-from detect.imagery.mirroring import mirrored
 from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
 from detect.imagery.thumbnails import Preview
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
+from detect.imagery.values.mirroring import mirrored
 from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
 from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.windows import Window, reflect

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.imagery.mirroring import mirrored
+from detect.imagery.values.mirroring import mirrored
 from detect.imagery.windows import Window, reflect
 
 
