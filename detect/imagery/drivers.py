@@ -4,6 +4,7 @@ GDAL alone would try some 140 drivers on a file, whatever its name, and several 
 files, pipes or network addresses. Here a file is opened by one driver, chosen from a short list of formats of pixels.
 """
 
+import inspect
 import os
 import stat
 import threading
@@ -50,6 +51,9 @@ READABLE = (
 
 
 _filters_of_warnings = threading.Lock()
+
+_open_in_env = inspect.unwrap(rasterio.open)
+"""`rasterio.open` inside of a `rasterio.Env`, without one of its own around it, which costs as much as the opening."""
 
 
 class SceneError(OSError):
@@ -169,33 +173,37 @@ def open_with(target: Path | str, driver: str) -> Any:
     Raises:
         SceneError: the file says that its overviews are in another file, which GDAL would open whatever it is.
     """
+    opening = _open_in_env if rasterio.env.hasenv() else rasterio.open
     with no_georeference_needed():
-        source = rasterio.open(target.absolute() if isinstance(target, Path) else target, driver=driver)
+        source = opening(target.absolute() if isinstance(target, Path) else target, driver=driver)
     if driver != MOSAIC and any("OVERVIEW_FILE" in name.upper() for name in source.tags(ns="OVERVIEWS")):
         source.close()
         raise SceneError(f"{target}: names another file as its overviews; write it anew (gdal_translate in out.tif)")
     return source
 
 
-def check_regular(paths: list[Path]) -> None:
-    """Check that what lies beside an image under the names that its driver reads are files, if they are there.
+def georeference_lies_beside(path: Path) -> bool:
+    """Return whether anything lies beside an image under the names that its driver reads (`georeference_files`).
 
     Raises:
         SceneError: one is a pipe, socket or device, on which reading would wait.
     """
-    for path in paths:
+    found = False
+    for place in georeference_files(path):
         try:
-            mode = path.stat().st_mode
+            mode = os.stat(place).st_mode  # noqa: PTH116
         except (OSError, ValueError):
             continue
         if not stat.S_ISREG(mode):
-            raise SceneError(f"{path}: lies where the image's georeference is read from, and is no file; remove it")
+            raise SceneError(f"{place}: lies where the image's georeference is read from, and is no file; remove it")
+        found = True
+    return found
 
 
-def georeference_files(path: Path) -> list[Path]:
+def georeference_files(path: Path) -> list[str]:
     """Return the names under which a driver looks for an image's georeference: world files and MapInfo tables."""
-    ending = path.suffix[1:]
-    if not ending:
-        return []
-    endings = (f"{ending[0]}{ending[-1]}w", f"{ending}w", "wld", "tab")
-    return [path.with_suffix(f".{each}") for low in endings for each in (low.lower(), low.upper())]
+    whole = str(path)
+    _, dot, ending = path.name.rpartition(".")
+    stem = whole[: len(whole) - len(ending) - 1] if dot else whole
+    own = (f"{ending[0]}{ending[-1]}w", f"{ending}w") if dot and ending else ()
+    return [f"{stem}.{each}" for low in (*own, "wld", "tab") for each in (low.lower(), low.upper())]

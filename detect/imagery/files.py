@@ -70,12 +70,15 @@ def remove_parts(folder: Path, *, below: bool = False) -> None:
 
 def remove_written(path: Path, below: Path) -> None:
     """Remove a file that a run wrote, if it is there, and the folders above it, up to `below`, that are then empty."""
-    path.unlink(missing_ok=True)
+    place, last = os.fspath(path), os.fspath(below)
+    with suppress(FileNotFoundError):
+        os.unlink(place)  # noqa: PTH108
     with suppress(OSError):
-        for folder in path.parents:
-            folder.rmdir()
-            if folder == below:
+        while (folder := os.path.dirname(place)) != place:  # noqa: PTH120
+            os.rmdir(folder)  # noqa: PTH106
+            if folder == last:
                 return
+            place = folder
 
 
 def read_regular(path: Path, most_bytes: int, inside: Path | None = None) -> bytes:

@@ -20,6 +20,7 @@ from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, 
 from detect.imagery.thumbnails import Preview, reduced_shape
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks
+from detect.imagery.values.mirroring import mirrored
 from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
 from detect.imagery.wafers.drawn.wafer_raster import WaferRaster
 from detect.imagery.windows import Window, reflect
@@ -183,8 +184,8 @@ class SceneReader:
         if window.inside(self.scene.shape):
             return pixels, valid
         if valid is not None:
-            valid = _mirrored(valid[None], inner, window, rows, cols)[0]
-        return _mirrored(pixels, inner, window, rows, cols), valid
+            valid = mirrored(valid[None], inner, rows, cols)[0]
+        return mirrored(pixels, inner, rows, cols), valid
 
     def _of_resident(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Return a window inside the scene from memory."""
@@ -340,42 +341,3 @@ def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.ge
     if shape == tuple(-(-side // factor) for side in pixels.shape[1:]):
         return np.stack([np.asarray(Image.fromarray(band).reduce(factor)) for band in pixels])
     return np.stack([np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels])
-
-
-def _mirrored(
-    pixels: NDArray[np.generic], inner: Window, window: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
-) -> NDArray[np.generic]:
-    """Fill a window from the pixels of `inner`, the part of the scene that it needs, mirrored beyond the scene.
-
-    Args:
-        pixels: (bands, inner.height, inner.width).
-        inner: a window inside the scene that holds all `rows` and `cols`.
-        window: the window to fill.
-        rows: (window.height,) the scene's row of each row of the window, by `reflect`.
-        cols: (window.width,) the scene's column of each column of the window, by `reflect`.
-
-    Returns:
-        (bands, window.height, window.width); the part inside the scene is copied by slices, which is faster than by
-        index.
-    """
-    own_rows, own_cols = (
-        np.flatnonzero(places == np.arange(start, start + len(places)))
-        for places, start in ((rows, window.row), (cols, window.col))
-    )
-    if not (len(own_rows) and len(own_cols)):
-        return np.asarray(np.take(np.take(pixels, rows - inner.row, axis=1), cols - inner.col, axis=2))
-    result = np.empty((len(pixels), window.height, window.width), pixels.dtype)
-    top, bottom, left, right = own_rows[0], own_rows[-1] + 1, own_cols[0], own_cols[-1] + 1
-    first_row, first_col = rows[top] - inner.row, cols[left] - inner.col
-    result[:, top:bottom, left:right] = pixels[
-        :, first_row : first_row + bottom - top, first_col : first_col + right - left
-    ]
-    for part in (slice(0, left), slice(right, window.width)):
-        result[:, top:bottom, part] = pixels[:, first_row : first_row + bottom - top][:, :, cols[part] - inner.col]
-    for part in (slice(0, top), slice(bottom, window.height)):
-        for row, source in zip(range(*part.indices(window.height)), rows[part], strict=True):
-            if top <= source - window.row < bottom:
-                result[:, row] = result[:, source - window.row]
-            else:
-                result[:, row] = np.take(pixels[:, source - inner.row], cols - inner.col, axis=1)
-    return result

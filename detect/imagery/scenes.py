@@ -20,9 +20,8 @@ from detect.imagery.drivers import (
     MOSAIC,
     WAFER,
     SceneError,
-    check_regular,
     driver_of,
-    georeference_files,
+    georeference_lies_beside,
     image_errors,
     no_georeference_needed,
     open_with,
@@ -160,17 +159,18 @@ def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
         return rasterio.open(path, mode, **profile)
 
 
-def open_image(path: Path, rule: MosaicRule) -> ShownImage:
+def open_image(path: Path, rule: MosaicRule, driver: str | None = None) -> ShownImage:
     """Open an image of others as a viewer shows it: by the driver of what it is, and nothing that it names.
 
     Args:
         path: the image.
         rule: which VRTs are opened.
+        driver: what `driver_of` says of it, where it was asked already; a file that is another one now is an error.
 
     Raises:
         SceneError: no file, not an image, or a VRT that the rule refuses.
     """
-    driver = driver_of(path)
+    driver = driver or driver_of(path)
     target = path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule)
     return ShownImage(path, open_with(target, driver))
 
@@ -216,16 +216,16 @@ def open_scene(path: Path) -> Scene:
     rule, driver = current_rule(), driver_of(path)
     if driver == WAFER:
         return _drawn_scene(path, current_drawing(), keeps_truncated())
-    check_regular(georeference_files(path))
+    beside = georeference_lies_beside(path) and driver != MOSAIC
     with (
         image_errors(path, "not a readable image"),
-        gdal_options(beside=driver != MOSAIC, trusted=rule.trusts(driver)),
-        closing(open_image(path, rule)) as source,
+        gdal_options(beside=beside, trusted=rule.trusts(driver)),
+        closing(open_image(path, rule, driver)) as source,
     ):
         check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
         contents = contents_of(path, source.stored)
         check_colours(path, source.stored, contents.photometric)
-        validity, rpc = _within(path, rule, driver)
+        validity, rpc = _alone(path, rule, driver) if beside else _within(path, source)
         place = place_of(path, source.stored, rpc)
         return Scene(
             path=path,
@@ -282,13 +282,15 @@ def _remarks_on_list(told: Sequence[str]) -> tuple[Remark, ...]:
     return tuple(Remark(kind, "; ".join(each), warns=kind in warning) for kind, each in details.items())
 
 
-def _within(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
-    """Return what a file says of its valid pixels, and whether it has rational polynomial coefficients.
+def _alone(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
+    """Return what `_within` does of an image with files beside it: opened once more without them, as it is read."""
+    with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule, driver)) as source:
+        return _within(path, source)
 
-    It is opened as it is for reading, without what lies beside it.
-    """
-    with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule)) as source:
-        return declared_validity(source, path), bool(source.tags(ns="RPC"))
+
+def _within(path: Path, source: ShownImage) -> tuple[Validity, bool]:
+    """Return what an image that was opened alone says of its valid pixels, and whether it has camera models (RPC)."""
+    return declared_validity(source, path), bool(source.tags(ns="RPC"))
 
 
 def _remarks(source: ShownImage) -> tuple[Remark, ...]:

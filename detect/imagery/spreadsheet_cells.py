@@ -10,12 +10,15 @@ import re
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
 """First characters, of which some are full-width, by which a spreadsheet takes a cell for a formula."""
 
+_GUARDED_STARTS = frozenset(f"'{FORMULA_STARTS}")
+"""First characters of the texts that are looked at; no other is guarded."""
+
 _PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def guarded(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; see the head of this file."""
-    return f"'{text}" if _runs(text) else text
+    return f"'{text}" if text[:1] in _GUARDED_STARTS and _runs(text) else text
 
 
 def unguarded(cell: str) -> str:

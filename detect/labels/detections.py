@@ -113,6 +113,8 @@ class Detections:
         Raises:
             ValueError: a name in use is not in `classes`.
         """
+        if tuple(classes) == self.classes:
+            return self
         unknown = sorted(set(self.names) - set(classes))
         if unknown:
             raise ValueError(f"unknown labels {unknown}; the classes are {list(classes)}")

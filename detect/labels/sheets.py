@@ -120,6 +120,11 @@ def sheet_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(lines)
 
 
+def cell_text(cell: str) -> str:
+    """Return a cell as it stands in a row of `sheet_text` with others: for rows of which many cells are the same."""
+    return sheet_text((cell, ""), ()).removesuffix(",\n")
+
+
 class _Lines(list[str]):
     """The lines that a `csv.writer` writes, ended by a line feed."""
 

@@ -5,6 +5,7 @@ are shown. JPEG keeps it in an EXIF block, PNG in a chunk eXIf, WebP in a chunk 
 """
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def _stated(path: Path, source: Any) -> int:
 def _located(path: Path, source: Any) -> bool:
     """Return whether an image has a place on the map, in itself or in a file beside it."""
     within = source.crs is not None or not source.transform.is_identity or bool(source.gcps[0])
-    if within or any(beside.is_file() for beside in georeference_files(path)):
+    if within or any(map(os.path.isfile, georeference_files(path))):
         return True
     try:
         side = side_place(path)

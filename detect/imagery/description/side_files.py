@@ -7,6 +7,7 @@ the coordinate system, the transform and the ground control points are taken.
 
 import hashlib
 import math
+import os
 import re
 import stat
 from dataclasses import dataclass
@@ -53,11 +54,12 @@ def beside_digest(path: Path) -> str:
 
     They are the `.aux.xml`, the `.prj`, MapInfo's `.tab` and world files (`.pgw`, `.pngw`, `.wld`).
     """
-    kind = path.suffix[1:].lower()
+    whole, ending = str(path), path.suffix
+    kind, stem = ending[1:].lower(), whole[: len(whole) - len(ending)]
     worlds = (f".{kind[:1]}{kind[-1:]}w", f".{kind}w", ".wld")
     endings = (".aux.xml", ".prj", ".tab", *worlds)
-    named = [path.with_name(f"{path.name}.aux.xml")]
-    named += [path.with_suffix(each) for ending in endings for each in (ending, ending.upper())] if path.stem else []
+    named = [f"{whole}.aux.xml"]
+    named += [stem + each for low in endings for each in (low, low.upper())] if path.stem else []
     content, found = hashlib.sha256(), False
     for beside in dict.fromkeys(named):
         try:
@@ -65,7 +67,8 @@ def beside_digest(path: Path) -> str:
         except SideFileError as error:
             text = str(error).encode("utf-8", "surrogateescape")
         if text is not None:
-            content.update(f"{beside.name} {len(text)} ".encode("utf-8", "surrogateescape") + text)
+            name = os.path.basename(beside)  # noqa: PTH119
+            content.update(f"{name} {len(text)} ".encode("utf-8", "surrogateescape") + text)
             found = True
     return content.hexdigest() if found else ""
 
@@ -77,7 +80,7 @@ def side_place(path: Path) -> SidePlace | None:
         SideFileError: it is too long, damaged, or its numbers are none.
     """
     for beside in (path.with_name(f"{path.name}.aux.xml"), path.with_suffix(".aux.xml")):
-        text = _text(beside)
+        text = _text(str(beside))
         if text is not None:
             return _place(beside.name, text)
     return None
@@ -90,21 +93,21 @@ def prj_crs(path: Path) -> CRS | None:
         SideFileError: it is too long, or holds no coordinate system.
     """
     for ending in (".prj", ".PRJ"):
-        text = _text(path.with_suffix(ending))
+        text = _text(str(path.with_suffix(ending)))
         if text is not None:
             return _crs(f"{path.stem}{ending}", text.decode("utf-8", "replace"))
     return None
 
 
-def _text(path: Path) -> bytes | None:
+def _text(place: str) -> bytes | None:
     """Return a file's bytes, None where there is no file."""
     try:
-        facts = path.stat()
+        facts = os.stat(place)  # noqa: PTH116
         if not stat.S_ISREG(facts.st_mode):
             return None
         if facts.st_size > MOST_BYTES:
-            raise SideFileError(f"{path.name} is longer than {MOST_BYTES >> 20} MiB")
-        return path.read_bytes()
+            raise SideFileError(f"{Path(place).name} is longer than {MOST_BYTES >> 20} MiB")
+        return Path(place).read_bytes()
     except SideFileError:
         raise
     except (OSError, ValueError):

@@ -29,8 +29,8 @@ def sidecar_of(path: Path, shape: tuple[int, int]) -> Path | None:
 
 def beside_of(path: Path) -> list[Path]:
     """Return what has the name of an image's mask, whatever it is; the first one is used."""
-    named = (path.with_name(path.name + ending) for ending in ENDINGS)
-    return [beside for beside in named if os.path.lexists(beside)][:1]
+    whole = str(path)
+    return [Path(whole + ending) for ending in ENDINGS if os.path.lexists(whole + ending)][:1]
 
 
 def open_sidecar(beside: Path, shape: tuple[int, int]) -> Any:

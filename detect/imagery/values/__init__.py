@@ -1,1 +1,1 @@
-"""Values of scenes: pixels on a sparse grid, gathered while a scene is read for another purpose."""
+"""Values of scenes: mirrored beyond their edges, or on a sparse grid, gathered while a scene is read."""

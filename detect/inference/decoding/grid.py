@@ -17,6 +17,16 @@ LOG_SIZE_BOUNDS = (-6.0, 6.0)
 """Bounds of the logarithm of a box's side over the typical object's; a net that is not trained yet exceeds them."""
 
 
+AROUND = np.array([(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)])
+"""(8, 2) rows and columns from a cell to its neighbours, in reading order."""
+
+BEFORE = 4
+"""How many of those come before the cell."""
+
+AT_ONCE = 1 << 14
+"""Cells that are compared with their neighbours at once."""
+
+
 VOTE_MARGIN = 1e-6
 """Least distance of a share of votes from 0 and 1, so that its log odds are finite."""
 
@@ -114,16 +124,27 @@ def find_centres(slot: NDArray[np.float32], threshold: float) -> tuple[NDArray[n
     """
     score = expit(slot[0].astype(np.float64))
     row, col = np.nonzero(score >= threshold)
-    levels = np.pad(np.round(slot[0] * LOG_ODDS_STEPS), 1, constant_values=-np.inf)
-    dx, dy = np.pad(slot[1], 1), np.pad(slot[2], 1)
-    kept = np.ones(len(row), bool)
-    own = levels[row + 1, col + 1]
-    for down, right in ((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)):
-        at = (row + 1 + down, col + 1 + right)
-        higher = (levels[at] >= own) if (down, right) < (0, 0) else (levels[at] > own)
-        away = np.hypot(right + dx[at] - dx[row + 1, col + 1], down + dy[at] - dy[row + 1, col + 1])
-        kept &= ~(higher & (away < 1))
-    return row[kept], col[kept]
+    height, width = slot.shape[1:]
+    levels = np.full((height + 2, width + 2), -np.inf, np.float32)
+    levels[1:-1, 1:-1] = np.round(slot[0] * LOG_ODDS_STEPS)
+    shift = np.zeros((2, height + 2, width + 2), np.float32)
+    shift[:, 1:-1, 1:-1] = slot[1:3]
+    kept = [_is_first(levels, shift, row[i : i + AT_ONCE], col[i : i + AT_ONCE]) for i in range(0, len(row), AT_ONCE)]
+    own = np.concatenate([np.empty(0, np.bool_), *kept])
+    return row[own], col[own]
+
+
+def _is_first(
+    levels: NDArray[np.float32], shift: NDArray[np.float32], row: NDArray[np.intp], col: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Mark the cells (N,) that no neighbour removes, in a map with a cell around it."""
+    at = row + 1 + AROUND[:, :1], col + 1 + AROUND[:, 1:]
+    own, near = levels[row + 1, col + 1], levels[at]
+    higher = near > own
+    higher[:BEFORE] = near[:BEFORE] >= own
+    steps = AROUND.astype(np.float32)
+    right, down = (steps[:, 1 - i : 2 - i] + shift[i][at] - shift[i][row + 1, col + 1] for i in (0, 1))
+    return ~(higher & (np.hypot(right, down) < 1)).any(axis=0)
 
 
 def _placed(

@@ -20,6 +20,9 @@ FIRST_CHUNK, CHUNK_GROWTH = 1024, 4
 """Objects whose conflicts are looked for at once: the first time, and how many times as many then. The strongest remove
 most of the others, which are not looked at again."""
 
+FEW = 48
+"""Objects up to which all pairs are compared: that costs less than a tree."""
+
 MOST_PAIRS, PAIRS_PER_OBJECT = 1 << 21, 16
 """Most pairs of neighbours that are held at once: a number, or so many times the objects, unless a single one has more.
 Trees are made again for each such part, so that the parts must not become more with the objects."""
@@ -155,6 +158,8 @@ def _neighbours(places: Places, waiting: NDArray[np.intp], size: int) -> tuple[i
     Returns:
         The number of objects whose neighbours were looked for, and the pairs (of positions in `waiting`).
     """
+    if len(waiting) <= FEW:
+        return len(waiting), _pairs_of_few(places, waiting)
     trees = _trees(places, waiting)
     most = max(MOST_PAIRS, PAIRS_PER_OBJECT * len(waiting))
     while True:
@@ -166,6 +171,15 @@ def _neighbours(places: Places, waiting: NDArray[np.intp], size: int) -> tuple[i
     one, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
     later = one < other
     return size, (one[later], other[later])
+
+
+def _pairs_of_few(places: Places, waiting: NDArray[np.intp]) -> Pairs:
+    """Return the neighbours among a few objects, as positions in `waiting`, the stronger one first."""
+    one, other = np.triu_indices(len(waiting), 1)
+    apart = np.abs(places.at[waiting[other]] - places.at[waiting[one]])
+    far = apart.max(axis=1, initial=0.0) if places.exponent == np.inf else np.sqrt(np.square(apart).sum(axis=1))
+    near = far <= NEAR * places.reach[waiting].max(initial=0.0)
+    return one[near], other[near]
 
 
 def _trees(places: Places, waiting: NDArray[np.intp]) -> list["_Tree"]:

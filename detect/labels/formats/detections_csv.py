@@ -13,7 +13,7 @@ from detect.imagery.files import replace_file
 from detect.imagery.ground.geodesy import GeodesyError, Placement
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections
-from detect.labels.sheets import Sheet, read_sheet, sheet_text, writable
+from detect.labels.sheets import Sheet, cell_text, read_sheet, sheet_text, writable
 
 logger = logging.getLogger(__name__)
 
@@ -68,32 +68,44 @@ def detections_bytes(
     """
     placed = {name: each for name, each in (placements or {}).items() if each is not None}
     header = (*HEADER, *(GROUND if placed else ()), *(() if objects is None else (OBJECT,)))
-    return sheet_text(header, _rows(by_image, placed, objects)).encode("utf-8")
+    return "".join([sheet_text(header, ()), *_lines(by_image, placed, objects)]).encode("utf-8")
 
 
-def _rows(
+def _lines(
     by_image: Mapping[str, Detections],
     placed: Mapping[str, Placement],
     objects: Mapping[str, NDArray[np.int64]] | None,
-) -> Iterator[list[str]]:
-    """Yield a row for each object; with places on the ground where any image has them, and its number there."""
+) -> Iterator[str]:
+    """Yield a row for each object; with places on the ground where any image has them, and its number there.
+
+    Names and labels are guarded and quoted once; numbers need neither.
+    """
     told: set[str] = set()
-    nowhere = [""] * len(GROUND) if placed else []
+    labels: dict[str, str] = {}
+    nowhere = [repeat("")] * len(GROUND) if placed else []
     for image, found in by_image.items():
-        sizes = [["", ""]] * len(found) if found.wh is None else [[_size(w), _size(h)] for w, h in found.wh]
-        classes = [writable(name, "label") for name in found.classes]
-        name = writable(image, "image name")
-        ground = _ground(found, placed[image], told) if image in placed else repeat(nowhere, len(found))
-        numbers: Iterable[list[str]] = repeat([], len(found))
+        for each in found.classes:
+            if each not in labels:
+                labels[each] = cell_text(writable(each, "label"))
+        name = cell_text(writable(image, "image name"))
+        columns: list[Iterable[str]] = [repeat(name), *(_fixed(found.xy[:, axis], 3) for axis in (0, 1))]
+        columns += [repeat("")] * 2 if found.wh is None else [_sizes(found.wh[:, axis]) for axis in (0, 1)]
+        columns += [_fixed(found.score, SCORE_DIGITS), [labels[found.classes[label]] for label in found.label.tolist()]]
+        columns += _ground(found, placed[image], told) if image in placed else nowhere
         if objects is not None:
-            numbers = ([str(number)] for number in objects[image])
-        cells = zip(found.xy, sizes, found.score, found.label, ground, numbers, strict=True)
-        for (x, y), size, score, label, more, number in cells:
-            yield [name, _fixed(x, 3), _fixed(y, 3), *size, _fixed(score, SCORE_DIGITS), classes[label], *more, *number]
+            columns.append(map(str, _as_many(objects[image], len(found)).tolist()))
+        yield from (f"{','.join(row)}\n" for row in zip(*columns, strict=False))
 
 
-def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator[list[str]]:
-    """Yield the cells of `GROUND` of an image's objects; why there are no degrees is logged once."""
+def _as_many(numbers: NDArray[np.int64], objects: int) -> NDArray[np.int64]:
+    """Return the numbers of an image's objects, if there are as many."""
+    if len(numbers) != objects:
+        raise ValueError(f"{objects} objects have {len(numbers)} numbers on the ground")
+    return np.asarray(numbers)
+
+
+def _ground(found: Detections, placement: Placement, told: set[str]) -> list[list[str]]:
+    """Return the columns of `GROUND` of an image's objects; why there are no degrees is logged once."""
     map_xy = placement.map_xy(found.xy)
     degrees = np.full_like(map_xy, np.nan)
     try:
@@ -105,20 +117,23 @@ def _ground(found: Detections, placement: Placement, told: set[str]) -> Iterator
     a, b, _, d, e, _ = placement.transform[:6]
     side = min(math.hypot(a, d), math.hypot(b, e))
     digits = MOST_DIGITS if side <= 0 else min(MOST_DIGITS, max(0, MORE_DIGITS - math.floor(math.log10(side))))
-    for where, at in zip(map_xy, degrees, strict=True):
-        cells = [_fixed(value, DEGREE_DIGITS) if math.isfinite(value) else "" for value in at]
-        yield [*(_fixed(value, digits) for value in where), *cells]
+    where = [_fixed(map_xy[:, axis], digits) for axis in (0, 1)]
+    at = [_fixed(degrees[:, axis], DEGREE_DIGITS) for axis in (0, 1)]
+    known = np.isfinite(degrees).tolist()
+    return [*where, *([text if ok[i] else "" for text, ok in zip(at[i], known, strict=True)] for i in (0, 1))]
 
 
-def _fixed(value: float, digits: int) -> str:
-    """Return the text of a number rounded to some decimals, 0 without a sign."""
-    return f"{round(float(value), digits) + 0.0:.{digits}f}"
+def _fixed(values: NDArray[np.float64], digits: int) -> list[str]:
+    """Return the texts of numbers rounded to some decimals, 0 without a sign."""
+    zero = f"{0.0:.{digits}f}"
+    texts = [f"{value:.{digits}f}" for value in values.tolist()]
+    return [zero if text == f"-{zero}" else text for text in texts] if (values <= 0).any() else texts
 
 
-def _size(value: float) -> str:
-    """Return the text of a size: 3 decimals, or all digits where those would round it to 0."""
-    text = _fixed(value, 3)
-    return text if float(text) > 0 else repr(float(value))
+def _sizes(values: NDArray[np.float64]) -> list[str]:
+    """Return the texts of sizes: 3 decimals, or all digits where those would round one to 0."""
+    texts = zip(_fixed(values, 3), values.tolist(), strict=True)
+    return [text if text != "0.000" else repr(value) for text, value in texts]
 
 
 def read_detections(path: Path, classes: Sequence[str] | None = None) -> dict[str, Detections]:

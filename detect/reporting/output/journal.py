@@ -119,14 +119,20 @@ class Journal:
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
-        append_record(self.path, name, record)
-        self.records[name] = record
+        self.add_all({name: record})
+
+    def add_all(self, records: Mapping[str, Record]) -> None:
+        """Append the records of images, and wait once until all are on the disk."""
+        append_records(self.path, records)
+        self.records.update(records)
 
 
-def append_record(path: Path, name: str, record: Record) -> None:
-    """Append an image's record to a journal, and wait until it is on the disk."""
+def append_records(path: Path, records: Mapping[str, Record]) -> None:
+    """Append images' records to a journal, in their order, and wait until they are on the disk."""
+    if not records:
+        return
     with path.open("ab") as file:
-        file.write(record_line(name, record))
+        file.write(b"".join(record_line(name, record) for name, record in records.items()))
         file.flush()
         os.fsync(file.fileno())
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detect.inference.scene_result import told_unknown
 from detect.labels.detections import Detections
 from detect.reporting.output.ground_survey import Inside
-from detect.reporting.output.journal import append_record, finished_records, lines_of
+from detect.reporting.output.journal import append_records, finished_records, lines_of
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.output.records import Record
 
@@ -51,8 +51,12 @@ class CandidateRecords:
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""
-        append_record(self.path, name, record)
-        self.names.add(name)
+        self.add_all({name: record})
+
+    def add_all(self, records: Mapping[str, Record]) -> None:
+        """Append the records of images, and wait once until all are on the disk."""
+        append_records(self.path, records)
+        self.names.update(records)
 
 
 def candidate_record(record: Record, candidates: Detections, inside: Inside) -> Record:

@@ -13,7 +13,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from detect.imagery.description.placing import from_points
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene, SceneError, open_scene
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 
 TURNED = (0.5, 0.1, 1000.0, 0.2, -0.4, 2000.0)
@@ -185,3 +185,17 @@ def test_a_side_file_keeps_a_turned_image_as_it_is_stored(tmp_path: Path) -> Non
     (tmp_path / "a.jpg.aux.xml").write_text(aux_xml("<GeoTransform>1000, 0.5, 0.1, 2000, 0.2, -0.4</GeoTransform>"))
     scene = open_scene(tmp_path / "a.jpg")
     assert (scene.shape, scene.orientation, scene.transform) == ((HEIGHT, WIDTH), 1, TURNED)
+
+
+@pytest.mark.parametrize(("name", "beside"), [("photo", "photo.wld"), ("a.jpg", "a.jgw"), ("a.b.jpeg", "a.b.WLD")])
+def test_a_world_file_is_found_under_every_name_that_a_driver_reads(tmp_path: Path, name: str, beside: str) -> None:
+    """An image without an ending too; one that is a pipe is refused, as the driver would wait for it."""
+    write(tmp_path / "made.jpg").rename(tmp_path / name)
+    assert open_scene(tmp_path / name).transform is None
+    (tmp_path / beside).write_text("0.5\n0\n0\n-0.5\n1000.25\n1999.75\n")
+    assert open_scene(tmp_path / name).transform == (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)
+    if hasattr(os, "mkfifo"):
+        (tmp_path / beside).unlink()
+        os.mkfifo(tmp_path / beside)
+        with pytest.raises(SceneError, match="is no file; remove it"):
+            open_scene(tmp_path / name)

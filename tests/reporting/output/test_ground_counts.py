@@ -119,7 +119,7 @@ def test_without_areas_and_overlap_nothing_of_it_is_written(images: Path, tmp_pa
 
 def test_the_journal_gives_back_what_an_image_has_of_the_areas(images: Path, tmp_path: Path) -> None:
     one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
-    one.write("b.tif", open_scene(images / "b.tif"), result(1))
+    one.prepared("b.tif", open_scene(images / "b.tif"), result(1))()
     written, read = one.journal.records["b.tif"], Journal(tmp_path / "out").records["b.tif"]
     assert read.footprint == written.footprint is not None and read.outside == written.outside == 1
     assert [part.to_record() for part in read.areas] == [part.to_record() for part in written.areas]
@@ -129,7 +129,7 @@ def test_the_journal_gives_back_what_an_image_has_of_the_areas(images: Path, tmp
 @pytest.mark.parametrize("place_of", ["rows", "area", "shape", "transform"])
 def test_a_damaged_part_of_the_journal_is_an_error_with_its_line(place_of: str, images: Path, tmp_path: Path) -> None:
     one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
-    one.write("b.tif", open_scene(images / "b.tif"), result(1))
+    one.prepared("b.tif", open_scene(images / "b.tif"), result(1))()
     path = one.journal.path
     wrong = {"rows": ('"rows": [0', '"rows": [99'), "area": ('"area": 1', '"area": -1')}
     wrong |= {"shape": ("[64, 96]", "[64]"), "transform": ("[0.5, ", "[")}
@@ -142,7 +142,7 @@ def test_a_damaged_part_of_the_journal_is_an_error_with_its_line(place_of: str, 
 
 def test_a_record_of_an_area_that_there_is_not_is_not_believed(images: Path, tmp_path: Path) -> None:
     one = sink(tmp_path / "out", images, GroundSurvey(AREAS, "auto", None))
-    one.write("b.tif", open_scene(images / "b.tif"), result(1))
+    one.prepared("b.tif", open_scene(images / "b.tif"), result(1))()
     path = one.journal.path
     assert list(sink(tmp_path / "out", images, one.survey).found) == ["b.tif"]
     path.write_text(path.read_text().replace('"area": 1', '"area": 2'))

@@ -169,7 +169,7 @@ def test_of_an_image_with_too_many_candidates_no_table_of_them_is_written(images
 
 def test_scores_that_are_no_probabilities_expect_nothing(images: Path, out: Path) -> None:
     sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
-    sink.write("a.png", open_scene(images / "a.png"), replace(result(2), candidates=result(3).detections))
+    sink.prepared("a.png", open_scene(images / "a.png"), replace(result(2), candidates=result(3).detections))()
     sink.finish({}, 200)
     assert "expected" not in pd.read_csv(out / "counts.csv") and not (out / "candidates").exists()
     assert read_candidates(out, ["a.png"], CARD.classes) is None
@@ -355,7 +355,7 @@ def test_scores_of_other_counts_do_not_stay(images: Path, out: Path) -> None:
 def test_a_model_of_one_band_has_its_picture_in_grey(images: Path, out: Path) -> None:
     sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
     grey = replace(result(0), preview=np.full((1, 64, 96), 90, np.uint8))
-    sink.write("a.png", open_scene(images / "a.png"), grey)
+    sink.prepared("a.png", open_scene(images / "a.png"), grey)()
     with Image.open(PredictionPaths(out).overlay("a.png")) as picture:
         assert picture.size == (96, 64) and set(picture.getpixel((5, 5))) == {90}
 

@@ -1,0 +1,80 @@
+"""Pixels beyond a scene's edges: the scene mirrored there, copied in blocks, as often as it takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.imagery.windows import Window
+
+COPIED_AS = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}
+"""Types of OpenCV, which looks at no value while it flips, for pixels of so many bytes."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Places of a window, [start, stop), that are the scene's [first, last + 1), in this order or turned round."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    turned: bool
+
+
+def mirrored(
+    pixels: NDArray[np.generic], inner: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> NDArray[np.generic]:
+    """Fill a window from the pixels of `inner`, the part of the scene that it needs, mirrored beyond the scene.
+
+    Args:
+        pixels: (bands, inner.height, inner.width).
+        inner: a window inside the scene that holds all `rows` and `cols`.
+        rows: (h,) the scene's row of each row of the window, by `reflect`.
+        cols: (w,) the scene's column of each column of the window, by `reflect`.
+
+    Returns:
+        (bands, h, w), in memory of its own.
+    """
+    result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype)
+    across = list(_runs(cols - inner.col))
+    for down in _runs(rows - inner.row):
+        for over in across:
+            source = pixels[:, down.first : down.last + 1, over.first : over.last + 1]
+            target = result[:, down.start : down.stop, over.start : over.stop]
+            if over.turned:
+                _flip(source, target, down.turned)
+            else:
+                target[:] = source[:, ::-1] if down.turned else source
+    return result
+
+
+def _flip(source: NDArray[np.generic], target: NDArray[np.generic], rows: bool) -> None:
+    """Copy (bands, h, w) with the columns turned round, and the rows too where that is asked for."""
+    import cv2
+
+    kind = COPIED_AS.get(source.dtype.itemsize)
+    if kind is None or source.strides[2] != source.itemsize:
+        target[:] = source[:, ::-1, ::-1] if rows else source[..., ::-1]
+        return
+    for one, other in zip(source.view(kind), target.view(kind), strict=True):
+        cv2.flip(one, -1 if rows else 1, dst=other)
+
+
+def _runs(places: NDArray[np.intp]) -> Iterator[_Run]:
+    """Yield the longest pieces of places that rise or fall by one; of a side of one pixel each is a piece."""
+    steps = np.diff(places)
+    start = 0
+    while start < len(places):
+        step = int(steps[start]) if start < len(steps) else 1
+        along = 0 if step == 0 else _first(steps[start:] != step)
+        stop = start + along + 1
+        ends = int(places[start]), int(places[stop - 1])
+        yield _Run(start, stop, min(ends), max(ends), along > 0 and step < 0)
+        start = stop
+
+
+def _first(marks: NDArray[np.bool_]) -> int:
+    """Return the position of the first mark, or the number of them all where none is set."""
+    return int(marks.argmax()) if marks.any() else len(marks)
