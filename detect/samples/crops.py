@@ -205,9 +205,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
         labelled, window = self.scenes[crop.scene], crop.window
         pixels, there = self.source.read_valid(labelled.scene, window)
         objects = objects_in_window(labelled, window)
-        rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
-        inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
-        valid = there & inside[0][:, None] & inside[1][None, :]
+        valid = there if window.inside(labelled.scene.shape) else there & _inside(window, labelled.scene.shape)
         if self.paste is not None:
             pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
         if self.augment is not None:
@@ -216,6 +214,12 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
             if not there.all():
                 pixels = self.source.filled(pixels, self.augment.moved_mask(there, seed))
         return pixels, objects, valid
+
+
+def _inside(window: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Mark the pixels of a window that are in a scene (height, width)."""
+    rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
+    return ((rows >= 0) & (rows < shape[0]))[:, None] & ((cols >= 0) & (cols < shape[1]))
 
 
 def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:

@@ -41,8 +41,15 @@ class Decoded:
         """Return a copy of the pixels of some rows and columns, and which of them are valid."""
         pixels = np.array(self.pixels[:, rows, cols])
         if self.valid is None:
-            return pixels, np.broadcast_to(np.True_, pixels.shape[1:])
+            return pixels, np.ones(pixels.shape[1:], bool)
         return pixels, np.array(self.valid[rows, cols])
+
+    def taken(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return the pixels of rows (h,) and columns (w,), which may occur again, and which of them are valid."""
+        first = int(rows.min()), int(cols.min())
+        pixels, valid = self.part(slice(first[0], int(rows.max()) + 1), slice(first[1], int(cols.max()) + 1))
+        rows, cols = rows - first[0], cols - first[1]
+        return pixels.take(rows, axis=1).take(cols, axis=2), valid.take(rows, axis=0).take(cols, axis=1)
 
 
 class PixelSource:
@@ -96,7 +103,7 @@ class PixelSource:
             return decoded.part(slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop))
         rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
-        return decoded.part(rows[:, None], cols[None, :])
+        return decoded.taken(rows, cols)
 
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
         """Make a reader of a scene, a context manager; a photograph is decoded once.
