@@ -15,6 +15,7 @@ from detect.imagery.scratch import release, scratch_array
 from detect.imagery.validity.filling import Fill, filled
 from detect.imagery.wafers.drawn.drawing import drawn_by
 from detect.imagery.windows import Window, reflect
+from detect.samples.feeding.shared_arrays import SharedArray
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -76,11 +77,26 @@ class PixelSource:
         self.resident = 0
         self.fill: Fill = ()
         self._images: dict[tuple[Path, Zoom | None], Decoded] = {}
+        self._shared: dict[tuple[Path, Zoom | None], list[Any]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for a process that is spawned, which shares the decoded images."""
+        for key, decoded in self._images.items():
+            if key not in self._shared:
+                arrays = (decoded.pixels, decoded.valid)
+                self._shared[key] = [None if each is None else SharedArray(each, self.folder) for each in arrays]
+        return {**vars(self), "_images": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for key, (pixels, valid) in self._shared.items():
+            self._images[key] = Decoded(pixels.array, None if valid is None else valid.array)
 
     def fill_with(self, values: Sequence[float]) -> None:
         """Set what pixels that are not valid are read as from now on, in each of the source's bands."""
         self.fill = tuple(zip(self.bands, map(float, values), strict=True))
         for key in [key for key, decoded in self._images.items() if decoded.valid is not None]:
+            self._shared.pop(key, None)
             dropped = self._images.pop(key)
             self.resident -= 0 if isinstance(dropped.pixels, np.memmap) else dropped.nbytes
 

@@ -22,8 +22,8 @@ SQUARE = np.array([[0, 0], [256, 0], [256, 256], [0, 256]], np.float64)
 """Four places (x, y); where they go tells the map."""
 
 STRAIGHT = 0.01
-"""Greatest distance in pixels of the fourth place from where a parallelogram has it, of a map that keeps lines parallel:
-albumentations moves places in single precision."""
+"""Greatest distance in pixels of the fourth place from the parallelogram of the others, of a map without
+perspective: albumentations moves places in single precision."""
 
 
 class Geometry:

@@ -59,6 +59,8 @@ class Move:
         """Return moved pixels (C, H, W) of uint8, uint16, int16 or float32."""
         if self.sampling is None:
             return self._replaced(planes)
+        if len(planes) <= AT_ONCE:
+            return self._warped(planes, 0, self.sampling)
         parts = [planes[start : start + AT_ONCE] for start in range(0, len(planes), AT_ONCE)]
         return np.concatenate([self._warped(part, i * AT_ONCE, self.sampling) for i, part in enumerate(parts)])
 
@@ -73,7 +75,7 @@ class Move:
         """Return pixels (C, H, W) in their new places."""
         across, down = self.matrix[0, :2], self.matrix[1, :2]
         turned = planes if across[0] else planes.swapaxes(1, 2)
-        return np.ascontiguousarray(turned[:, :: int(round(down.sum())), :: int(round(across.sum()))])
+        return np.ascontiguousarray(turned[:, :: round(down.sum()), :: round(across.sum())])
 
     def _warped(self, planes: NDArray[Any], first: int, sampling: Sampling) -> NDArray[Any]:
         """Return warped pixels of `AT_ONCE` bands at most, of which the first one is the image's number `first`."""

@@ -46,11 +46,13 @@ class Photometry:
             if not drawn(transform, (seed + SEEDS_APART) * SEEDS_PER_SAMPLE + position):
                 continue
             if name in BY_VALUE and getattr(transform, "brightness_by_max", True):
-                become = transform(image=VALUES.reshape(16, 16, 1), force_apply=True)["image"].reshape(256)
+                become = _table_of(transform)
                 table = become if table is None else become[table]
                 continue
             image = _interleaved(planes) if image is None else image
-            table, image = None, _varied(name, transform, image if table is None else looked_up(image, table))
+            image = image if table is None else looked_up(image, table)
+            shift = name == "HueSaturationValue" and len(planes) == 3
+            table, image = None, _shifted(transform, image) if shift else _varied(name, transform, image)
         planes = planes if image is None else _planes(image)
         return planes if table is None else looked_up(planes, table)
 
@@ -61,6 +63,30 @@ def looked_up(pixels: NDArray[np.uint8], table: Table) -> NDArray[np.uint8]:
 
     flat = np.ascontiguousarray(pixels).reshape(1, -1)
     return np.asarray(cv2.LUT(flat, table), np.uint8).reshape(pixels.shape)
+
+
+def _table_of(transform: "BasicTransform") -> Table:
+    """Return what a transform that was drawn makes of every value."""
+    ramp = VALUES.reshape(16, 16, 1)
+    params = transform.update_transform_params(transform.get_params(), {"image": ramp})
+    params.update(transform.get_params_dependent_on_data(params, {"image": ramp}))
+    return np.asarray(transform.apply(ramp, **params), np.uint8).reshape(256)
+
+
+def _shifted(transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image (H, W, 3) with hue, saturation and value shifted, as drawn; what is grey stays so."""
+    import cv2
+
+    shift = transform.get_params()
+    values = VALUES.astype(np.float64)
+    hue = np.mod(values + shift["hue_shift"], 180).astype(np.uint8)
+    saturation, value = (
+        np.rint(values + shift[f"{name}_shift"]).clip(0, 255).astype(np.uint8) for name in ("sat", "val")
+    )
+    saturation[0] = 0
+    parts = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
+    shifted = [cv2.LUT(part, table) for part, table in zip(parts, (hue, saturation, value), strict=True)]
+    return np.asarray(cv2.cvtColor(cv2.merge(shifted), cv2.COLOR_HSV2RGB), np.uint8)
 
 
 def _varied(name: str, transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[np.uint8]:
