@@ -258,7 +258,7 @@ class TrainerSettings:
     use_distributed_sampler: bool
     patience: OneOrMore
     ema: InnerShare | None
-    logger: Literal["csv", "tensorboard"]
+    logger: Literal["csv", "tensorboard", "mlflow", "wandb"]
     test: bool
     overfit: ZeroOrMore
 

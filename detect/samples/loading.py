@@ -101,7 +101,7 @@ class PatchData(pl.LightningDataModule):
         if self._workers is None and not empty:
             number, why = workers_for(self._machine(), in_parts=isinstance(patches, InParts))
             if number:
-                fitting = workers_that_fit(patches[0], self.loading.batch_size)
+                fitting = workers_that_fit(patches[0], self.loading.batch_size, SHARED_MEMORY)
                 if fitting < number:
                     number, why = fitting, f"{why}; shared memory ({SHARED_MEMORY}) has room for the batches of so many"
             logger.info("samples are made by %s: data.loading.workers=auto, %s", _processes(number), why)
@@ -133,7 +133,7 @@ def _processes(number: int) -> str:
     return "the process that learns" if not number else f"{number} process{'es' if number > 1 else ''} beside it"
 
 
-def workers_that_fit(sample: Any, batch_size: int, folder: Path = SHARED_MEMORY) -> int:
+def workers_that_fit(sample: Any, batch_size: int, folder: Path) -> int:
     """Return for how many workers' batches of samples like one the memory that processes share has room."""
     if not folder.is_dir():
         return sys.maxsize

@@ -38,7 +38,7 @@ class SharedArray:
             mapped = np.memmap(self._file, self.array.dtype, "r+", shape=self.array.shape)
             mapped[:] = self.array
             mapped.flush()
-        return _mapped, (DupFd(self._file.fileno()), self.array.dtype.str, self.array.shape)  # type: ignore[no-untyped-call]
+        return _mapped, (DupFd(self._file.fileno()), self.array.dtype.str, self.array.shape)
 
 
 def _mapped(file: Any, dtype: str, shape: tuple[int, ...]) -> SharedArray:
