@@ -1,9 +1,9 @@
 """What the loader of a training delivers without a network: samples a second, and what one costs of a core.
 
-    python tools/bench_samples.py [--nets grid patch] [--workers 0 2] [--epochs 3] [--json FILE] [overrides of conf/train.yaml ...]
+    python tools/bench_samples.py [--nets grid patch] [--workers 0 2] [--epochs 3] [--json FILE] [overrides ...]
 
 Samples are cut from photographs of noise (made for this run), or from those that overrides name (`data.root=...`
-`data.annotations=...`), and varied as the configuration says. The first epoch is not counted: it starts the processes.
+`data.annotations=...`), and varied as conf/train.yaml and the overrides say. The first epoch is not counted: it starts the processes.
 The time of a core is that of all processes, their start left out where there is one process; on a machine that does
 other things too it is what to compare.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from bench_training import settings_of
+
 from detect.assembly.command import keep_freed_memory
 from detect.assembly.given_labels import read_labels
 from detect.assembly.material import TrainingMaterial, training_material

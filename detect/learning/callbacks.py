@@ -129,11 +129,11 @@ class ValidationCost(pl.Callback):
             return
         self._said = True
         logger.info(
-            "the validation took %.0f s, the epoch before it %.0f s: finetune.score_every=%d counts the scenes in every "
-            "%dth epoch alone (it is %d)",
+            "the validation took %.0f s, the epoch before it %.0f s: finetune.score_every=%d counts the scenes less "
+            "often, so that it costs about as much as learning (it is %d)",
             counting,
             learning,
-            *[min(epochs, self.score_every * max(2, round(counting / max(learning, 1e-3))))] * 2,
+            min(epochs, self.score_every * max(2, round(counting / max(learning, 1e-3)))),
             self.score_every,
         )
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from detect.assembly.trainer import metrics_logger, tool_trainer
 from tests.typed import settings_of

@@ -20,7 +20,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, learning: float, counting: float, ever
 def test_a_validation_that_costs_more_than_its_epoch_says_once_how_to_count_less_often(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """30 s after 10 s: counted in every third epoch it costs as much as learning; of every second one, in every sixth."""
+    """30 s after 10 s: counted in every third epoch it costs as much; of every second one, in every sixth."""
     caplog.set_level("INFO")
     seen(monkeypatch, 10, 30, every=1)
     (said,) = caplog.messages
