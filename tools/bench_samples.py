@@ -3,7 +3,8 @@
     python tools/bench_samples.py [--nets grid patch] [--workers 0 2] [--epochs 3] [--json FILE] [overrides ...]
 
 Samples are cut from photographs of noise (made for this run), or from those that overrides name (`data.root=...`
-`data.annotations=...`), and varied as conf/train.yaml and the overrides say. The first epoch is not counted: it starts the processes.
+`data.annotations=...`), and varied as the settings say. The first epoch is not counted: it starts the
+processes.
 The time of a core is that of all processes, their start left out where there is one process; on a machine that does
 other things too it is what to compare.
 """
