@@ -69,7 +69,7 @@ class Move:
         if self.sampling is None:
             return self._replaced(mask[None])[0]
         outside = Sampling(NEAREST, CONSTANT, 0.0)
-        return self._warped(mask.view(np.uint8)[None], 0, outside)[0].view(bool)
+        return self._warped(np.ascontiguousarray(mask).view(np.uint8)[None], 0, outside)[0].view(bool)
 
     def _replaced(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Return pixels (C, H, W) in their new places."""
