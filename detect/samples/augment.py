@@ -16,7 +16,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 import albumentations as A
 
 from detect.samples.values.light import Light
-from detect.samples.varying.geometry import Geometry
+from detect.samples.varying.plane_maps import Geometry
 from detect.samples.varying.photometry import Photometry
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ class PatchData(pl.LightningDataModule):
 
 
 def start_worker(number: int) -> None:
-    """Let a process that makes samples use one core; torch does that for itself.
+    """Set one core for a process that makes samples; torch does that for itself.
 
     Args:
         number: of the process.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.samples.varying.geometry import SEEDS_PER_SAMPLE, drawn
+from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, drawn
 
 if TYPE_CHECKING:
     from albumentations import BasicTransform
