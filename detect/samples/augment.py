@@ -16,8 +16,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 import albumentations as A
 
 from detect.samples.values.light import Light
-from detect.samples.varying.plane_maps import Geometry
 from detect.samples.varying.photometry import Photometry
+from detect.samples.varying.plane_maps import Geometry
 
 if TYPE_CHECKING:
     from detect.samples.targets import Objects
