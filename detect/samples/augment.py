@@ -145,12 +145,12 @@ class Augment:
         if self.exchange is not None and image is not None:
             pixels = self.exchange(pixels, image, seed)
         moves = self._geometry.moves(pixels.shape[1:], seed)
-        varied = pixels if pixels.dtype in (np.uint8, np.float32) else pixels.astype(np.float32)
+        varied: NDArray[Any] = pixels if pixels.dtype in (np.uint8, np.float32) else pixels.astype(np.float32)
         for move in moves:
             varied = move.planes(varied)
         varied = np.ascontiguousarray(varied).astype(pixels.dtype, copy=False)
         if is_photograph(pixels.dtype, len(pixels)):
-            varied = self._photometry[len(pixels)](varied, seed)
+            varied = self._photometry[len(pixels)](np.asarray(varied, np.uint8), seed)
         elif self.light is not None:
             varied = self.light(varied, seed)
         points, mask = np.asarray(xy, np.float64).reshape(-1, 2), valid
