@@ -35,7 +35,7 @@ def run(settings: "TrainSettings") -> int:
         return check_overfit(settings, labels)
     paths = TrainingPaths(run_folder(settings.output))
     first = _prepare(settings, paths)
-    wait_s = WORKERS_END_S if settings.data.loading.workers else 0.0
+    wait_s = WORKERS_END_S if settings.data.loading.workers != 0 else 0.0
     with lock_folder(paths.folder, wait_s) if first else contextlib.nullcontext():
         return _train(settings, paths, first)
 

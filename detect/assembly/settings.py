@@ -195,6 +195,18 @@ class MatchingSettings:
     select: Literal["f1", "count"]
 
 
+def _loading(group: Any) -> Any:
+    """Return the settings of loading with their size, such as `4GiB`, in bytes, and None for `workers=auto`."""
+    if not isinstance(group, dict):
+        return group
+    try:
+        sizes = {"cache": byte_size(group["cache"])} if "cache" in group else {}
+    except ValueError as error:
+        raise ValueError(f"data.loading.cache {error}") from None
+    auto = {"workers": None} if group.get("workers") == "auto" else {}
+    return {**group, **sizes, **auto}
+
+
 @dataclass(frozen=True)
 class DataSettings(LabelledSettings):
     """Labelled data and how a training run draws from it: `conf/data/images.yaml`."""
@@ -209,7 +221,7 @@ class DataSettings(LabelledSettings):
     sampling: SamplingSettings
     mining: MiningSettings
     matching: MatchingSettings
-    loading: Annotated[Loading, BeforeValidator(lambda value: _with_bytes(value, "cache"))]
+    loading: Annotated[Loading, BeforeValidator(_loading)]
 
 
 @dataclass(frozen=True)
@@ -252,7 +264,7 @@ class TrainerSettings:
     use_distributed_sampler: bool
     patience: OneOrMore
     ema: InnerShare | None
-    logger: Literal["csv", "tensorboard"]
+    logger: Literal["csv", "tensorboard", "mlflow", "wandb"]
     test: bool
     overfit: ZeroOrMore
 
@@ -462,13 +474,3 @@ SETTINGS: dict[str, type] = {
     "convert": ConvertSettings,
 }
 """The settings of each command, by its name and that of its root configuration."""
-
-
-def _with_bytes(group: Any, key: str) -> Any:
-    """Return a group of settings whose size, such as `4GiB`, is a number of bytes."""
-    if not isinstance(group, dict) or key not in group:
-        return group
-    try:
-        return {**group, key: byte_size(group[key])}
-    except ValueError as error:
-        raise ValueError(f"data.loading.{key} {error}") from None

@@ -18,7 +18,7 @@ from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.runs.resuming import EARLIER, Resumed
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
-from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit
+from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit, ValidationCost
 from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit, read_best, read_best_weights
 from detect.learning.hyperparameters import Schedule
 from detect.learning.interpolation import InterpolatedWeights
@@ -121,6 +121,7 @@ def make_trainer(
         Patience(monitor, patience, anew=longer) if monitor else EndAfter(settings.trainer.max_epochs),
         Checkpoints(paths.last_checkpoint, paths.best_checkpoint, monitor, file),
         EpochLog(paths.metrics, samples),
+        *([ValidationCost(settings.finetune.score_every)] if material.scenes is not None and monitor else []),
         *more,
         *_limits(settings.trainer),
     ]
@@ -233,19 +234,27 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
 
 
 def metrics_logger(name: str, folder: Path) -> Any:
-    """Return what logs beside `metrics.csv`, which every run writes: nothing (`csv`), or TensorBoard's files.
+    """Return what logs beside `metrics.csv`, which every run writes: nothing (`csv`), or one of Lightning's loggers.
+
+    TensorBoard's files, and those of W&B, go into the run's folder; MLflow's too, unless MLFLOW_TRACKING_URI is set.
 
     Raises:
-        ValueError: TensorBoard is not installed.
+        ValueError: its package is not installed.
     """
-    if name == "csv":
-        return False
-    from pytorch_lightning.loggers import TensorBoardLogger
+    from pytorch_lightning import loggers
 
     try:
-        return TensorBoardLogger(folder, name="tensorboard", version="")
+        match name:
+            case "tensorboard":
+                return loggers.TensorBoardLogger(folder, name="tensorboard", version="")
+            case "mlflow":
+                return loggers.MLFlowLogger("detect", run_name=folder.name, save_dir=str(folder / "mlruns"))
+            case "wandb":
+                return loggers.WandbLogger(name=folder.name, save_dir=folder, project="detect")
+            case _:
+                return False
     except ModuleNotFoundError as error:
-        raise ValueError("trainer.logger=tensorboard needs the package tensorboard: pip install tensorboard") from error
+        raise ValueError(f"trainer.logger={name} needs the package {name}: pip install {name}") from error
 
 
 def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed | None) -> None:

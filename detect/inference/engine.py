@@ -18,7 +18,6 @@ from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import Plan
-from detect.inference.scene_result import told_unknown
 from detect.inference.shift.judging import ShiftJudge, Unlike
 from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.stitching import Runtime
@@ -26,7 +25,7 @@ from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard, NetSpec
 from detect.nets.facts.looks import Looks, unlike
-from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, ROUNDING, Calibration
+from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, ROUNDING, Calibration, told_unknown
 
 MOST_CANDIDATES = 1 << 20
 """Most cells of a map that may hold a candidate: of more, ground is no rarer than objects, and memory is short."""

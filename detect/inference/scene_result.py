@@ -17,16 +17,6 @@ from detect.inference.shift.judging import Unlike
 from detect.labels.detections import Detections
 
 
-def told_unknown(sureness: float, threshold: float) -> bool:
-    """Return whether a scene is of none of the classes: not sure enough, or, with a sureness of 0, like none of them.
-
-    Args:
-        sureness: as of `SceneResult`.
-        threshold: least probability of a class, in [0, 1].
-    """
-    return sureness == 0 or sureness < threshold
-
-
 @dataclass(frozen=True, eq=False)
 class SceneResult:
     """The objects found in a scene, with its map.

@@ -142,6 +142,7 @@ def in_pieces(regions: NDArray[np.float64], frame: NDArray[np.float64], side: fl
     for region in regions[large]:
         ends = zip(np.maximum(region[:2], frame[:2]), np.minimum(region[2:], frame[2:]), strict=True)
         xs, ys = (np.linspace(low, high, math.ceil((high - low) / side) + 1) for low, high in ends)
-        corners = [np.meshgrid(xs[:-1], ys[:-1]), np.meshgrid(xs[1:], ys[1:])]
-        parts.append(np.stack([each.ravel() for pair in corners for each in pair], axis=1))
+        across, down = len(xs) - 1, len(ys) - 1
+        corners = [np.tile(xs[:-1], down), ys[:-1].repeat(across), np.tile(xs[1:], down), ys[1:].repeat(across)]
+        parts.append(np.stack(corners, axis=1))
     return np.concatenate(parts)

@@ -101,6 +101,43 @@ class EpochLog(pl.Callback):
         )
 
 
+class ValidationCost(pl.Callback):
+    """Says once where the scenes that are counted in a validation cost more than the epoch before it.
+
+    Args:
+        score_every: epochs from one count to the next.
+    """
+
+    def __init__(self, score_every: int) -> None:
+        self.score_every = score_every
+        self._started = self._learned = 0.0
+        self._said = False
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note when the learning ended."""
+        self._learned = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log what the validation costs, and how to count less often."""
+        learning, counting = self._learned - self._started, time.monotonic() - self._learned
+        epochs = trainer.max_epochs or 1
+        if self._said or counting <= learning or self.score_every >= epochs or not trainer.is_global_zero:
+            return
+        self._said = True
+        logger.info(
+            "the validation took %.0f s, the epoch before it %.0f s: finetune.score_every=%d counts the scenes less "
+            "often, so that it costs about as much as learning (it is %d)",
+            counting,
+            learning,
+            min(epochs, self.score_every * max(2, round(counting / max(learning, 1e-3)))),
+            self.score_every,
+        )
+
+
 class AveragedWeights(WeightAveraging):
     """An exponential moving average of the weights, in place during the whole validation.
 

@@ -16,6 +16,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 import albumentations as A
 
 from detect.samples.values.light import Light
+from detect.samples.varying.photometry import Photometry
+from detect.samples.varying.plane_maps import Geometry
 
 if TYPE_CHECKING:
     from detect.samples.targets import Objects
@@ -49,12 +51,8 @@ COLOUR_TRANSFORMS = (
 """Transforms that need three bands; they are left out for an image of one band."""
 
 
-SEEDS_PER_SAMPLE = 64
-"""Longest chain whose transforms' seeds differ from those of the next sample."""
-
-
-PHOTOMETRIC_SEEDS = 1 << 48
-"""Added to a sample's seed for the photometric transforms, so that they draw independently of the geometric ones."""
+_TRIED = np.zeros((48, 64, 3), np.uint8)
+"""An image by which a transform is tried."""
 
 
 class Augment:
@@ -77,21 +75,18 @@ class Augment:
     def __init__(self, transforms: Mapping[str, Mapping[str, Any]]) -> None:
         self.transforms = {name: dict(arguments or {}) for name, arguments in transforms.items()}
         built = {name: _built(name, arguments) for name, arguments in self.transforms.items()}
-        plain = [
-            _built(name, _without_mirrors(arguments))
-            for name, arguments in self.transforms.items()
-            if name in GEOMETRIC
-        ]
         photometric = {name: transform for name, transform in built.items() if name not in GEOMETRIC}
         self.light: Light | None = None
         self.exchange: Exchange | None = None
         self._of_light = photometric
-        self._geometry = A.Compose([transform for name, transform in built.items() if name in GEOMETRIC])
-        points = A.KeypointParams(format="xy", remove_invisible=False)
-        self._points = A.Compose(plain, keypoint_params=points) if plain else None
-        self._photometric = {
-            3: A.Compose(list(photometric.values())),
-            1: A.Compose([transform for name, transform in photometric.items() if name not in COLOUR_TRANSFORMS]),
+        self._geometry = Geometry(
+            (name, _built(name, _without_mirrors(arguments)), built[name])
+            for name, arguments in self.transforms.items()
+            if name in GEOMETRIC
+        )
+        self._photometry = {
+            3: Photometry(list(photometric.items())),
+            1: Photometry([(name, each) for name, each in photometric.items() if name not in COLOUR_TRANSFORMS]),
         }
 
     def within(self, values: "ValueRange") -> "Augment":
@@ -147,36 +142,30 @@ class Augment:
             The image in its dtype, the N points in their order, and the mask (H, W); pixels that were moved in from
             outside the image are False.
         """
-        bands = pixels.shape[0]
         if self.exchange is not None and image is not None:
             pixels = self.exchange(pixels, image, seed)
-        last = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
-        if last.dtype not in (np.uint8, np.float32):
-            last = last.astype(np.float32)
-        varied = _run(self._geometry, last, seed)
-        if is_photograph(pixels.dtype, bands):
-            varied = _run(self._photometric[bands], varied, seed + PHOTOMETRIC_SEEDS)
-        points, mask = self._moved(pixels.shape[1:], np.asarray(xy, np.float64).reshape(-1, 2), valid, seed)
-        moved = np.ascontiguousarray(np.moveaxis(varied, -1, 0)).astype(pixels.dtype, copy=False)
-        if self.light is not None and not is_photograph(pixels.dtype, bands):
-            moved = self.light(moved, seed)
-        return moved, points, mask
+        moves = self._geometry.moves(pixels.shape[1:], seed)
+        varied: NDArray[Any] = pixels if pixels.dtype in (np.uint8, np.float32) else pixels.astype(np.float32)
+        for move in moves:
+            varied = move.planes(varied)
+        varied = np.ascontiguousarray(varied).astype(pixels.dtype, copy=False)
+        if is_photograph(pixels.dtype, len(pixels)):
+            varied = self._photometry[len(pixels)](np.asarray(varied, np.uint8), seed)
+        elif self.light is not None:
+            varied = self.light(varied, seed)
+        points, mask = np.asarray(xy, np.float64).reshape(-1, 2), valid
+        if mask is None:
+            mask = np.ones(pixels.shape[1:], bool)
+            moves = moves if len(points) else []
+        for move in moves:
+            points, mask = move.points(points), move.mask(mask)
+        return varied, points, mask
 
     def moved_mask(self, mask: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
         """Return a mask (H, W) moved as the same seed moves the pixels; False for what came from outside."""
-        return self._moved(mask.shape, np.empty((0, 2)), mask, seed)[1]
-
-    def _moved(
-        self, shape: tuple[int, ...], xy: NDArray[np.float64], valid: NDArray[np.bool_] | None, seed: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return points and a mask, moved as the same seed moves the pixels."""
-        everything = np.ones(shape, bool) if valid is None else valid
-        if self._points is None or (valid is None and not len(xy)):
-            return xy, everything
-        _seed_each(self._points, seed)
-        flat = everything.astype(np.uint8)
-        moved = self._points(image=flat[..., None], mask=flat, keypoints=xy - 0.5)
-        return np.asarray(moved["keypoints"], np.float64).reshape(-1, 2) + 0.5, moved["mask"] > 0
+        for move in self._geometry.moves(mask.shape, seed):
+            mask = move.mask(mask)
+        return mask
 
 
 def is_photograph(dtype: DTypeLike, bands: int) -> bool:
@@ -223,30 +212,6 @@ def augmented_crop(
     return pixels, replace(objects, xy=xy, wh=wh, ignored=ignored), valid
 
 
-def _run(chain: A.Compose, image: NDArray[np.generic], seed: int) -> NDArray[np.generic]:
-    """Return what a chain makes of an image (H, W, C).
-
-    Raises:
-        ValueError: the chain changes the image's size or dtype.
-    """
-    _seed_each(chain, seed)
-    varied = np.asarray(chain(image=image)["image"])
-    varied = varied.reshape(*varied.shape[:2], image.shape[2])
-    if sorted(varied.shape) != sorted(image.shape) or varied.dtype != image.dtype:
-        names = ", ".join(type(transform).__name__ for transform in chain.transforms)
-        raise ValueError(
-            f"augment.transforms must keep an image's size and dtype, {names} make {varied.dtype} of "
-            f"{varied.shape[:2]} from {image.dtype} of {image.shape[:2]}; change their arguments or remove them"
-        )
-    return varied
-
-
-def _seed_each(chain: A.Compose, seed: int) -> None:
-    """Set a different seed on every transform; `Compose.set_random_seed` sets one for all, whose draws then agree."""
-    for position, transform in enumerate(chain.transforms):
-        transform.set_random_seed(seed * SEEDS_PER_SAMPLE + position)
-
-
 def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
     """Return a transform of albumentations, checked."""
     transforms = _transforms()
@@ -268,6 +233,10 @@ def _built(name: str, arguments: Mapping[str, Any]) -> A.BasicTransform:
         raise ValueError(
             f"augment.transforms.{name} moves or removes pixels, and cannot move labels with them here; "
             f"the geometric transforms are {', '.join(GEOMETRIC)}"
+        )
+    if name in GEOMETRIC and sorted(transform(image=_TRIED, force_apply=True)["image"].shape) != sorted(_TRIED.shape):
+        raise ValueError(
+            f"augment.transforms must keep an image's size, {name} does not; change its arguments or remove it"
         )
     return transform
 

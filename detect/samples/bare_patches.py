@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,10 +24,12 @@ from detect.nets.heads.specs import PatchHead
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind
-from detect.samples.loading import PatchSet
 from detect.samples.pasting.transplant import PasteOnOtherGround
 from detect.samples.values.measured import patch_values
 from detect.samples.values.normalisation import Given, Rule, TrainingValues
+
+if TYPE_CHECKING:
+    from detect.samples.loading import PatchSet
 
 MOST_LOOKED_AT = 2000
 """Most patches, evenly spread over a folder, by which the bands of all are chosen; a patch of others is an error."""
@@ -142,12 +145,20 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return (pixels (bands, side, side) in the image's dtype, output)."""
-        path, output = self.paths[index], int(self.outputs[index])
-        if self.paste is not None and output:
-            pixels = self.paste(path, output, self.seed + index)
-        else:
-            pixels = self.files.read(path)
-        return augmented(pixels, self.augment, self.seed + index), output
+        return self.made(self.part(index))
+
+    def part(self, index: int) -> tuple[Path, int, int]:
+        """Return a patch's file, its output, and the seed of what varies it."""
+        return self.paths[index], int(self.outputs[index]), self.seed + index
+
+    def made(self, part: tuple[Path, int, int]) -> tuple[Tensor, int]:
+        """Return the sample of a file, an output and a seed, of any epoch."""
+        path, output, seed = part
+        pixels = self.paste(path, output, seed) if self.paste is not None and output else self.files.read(path)
+        return augmented(pixels, self.augment, seed), output
+
+    def preload(self) -> None:
+        """Do nothing: a process reads a patch when it needs it, and keeps it."""
 
 
 def folder_spec(
@@ -277,7 +288,7 @@ def folder_samples_of(
     def patches(chosen: NDArray[np.intp]) -> tuple[list[Path], NDArray[np.int64], PatchFiles]:
         return [folder.paths[i] for i in chosen], outputs[chosen], files
 
-    def epoch_patches(epoch: int) -> PatchSet:
+    def epoch_patches(epoch: int) -> "PatchSet":
         rng = np.random.default_rng((seed, epoch))
         even = len(set(sizes[sizes > 0].tolist())) == 1
         order = rng.permutation(train) if even else rng.choice(train, size=len(train), p=weight / weight.sum())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -25,12 +25,14 @@ from detect.samples.epochs import (
 )
 from detect.samples.hard_negatives import HardNegatives, Place
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
-from detect.samples.loading import PatchSet
 from detect.samples.pasting.collage import PasteObjects
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import close_objects_note
 from detect.samples.targets import Objects
 from detect.samples.values.coverage import LEAST_VALID, area_weights
+
+if TYPE_CHECKING:
+    from detect.samples.loading import PatchSet  # imports lightning, which processes that cut crops do not need
 
 MAX_EMPTY_CROP_TRIES = 20
 """Crops drawn to find one without objects, after which the one with the fewest is taken."""
@@ -196,26 +198,44 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (pixels (bands, side, side) in the image's dtype, targets)."""
-        pixels, objects, valid = self.sample(index)
+        return self.made(self.part(index))
+
+    def part(self, index: int) -> tuple[Crop, int]:
+        """Return a crop and the seed of what varies it."""
+        return self.crops[index], self.seed + index
+
+    def made(self, part: tuple[Crop, int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the sample of a crop and a seed, of any epoch."""
+        pixels, objects, valid = self._sample(*part)
         return torch.from_numpy(np.ascontiguousarray(pixels)), self.encoder(objects, valid)
+
+    def preload(self) -> None:
+        """Decode the photographs that are not decoded yet, for all processes to share."""
+        self.source.preload([labelled.scene for labelled in self.scenes])
 
     def sample(self, index: int) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
         """Return a crop's pixels (bands, side, side), its objects, and the mask (side, side) of its valid ones."""
-        crop = self.crops[index]
+        return self._sample(*self.part(index))
+
+    def _sample(self, crop: Crop, seed: int) -> tuple[NDArray[np.generic], Objects, NDArray[np.bool_]]:
+        """Return what `sample` does, of a crop and a seed."""
         labelled, window = self.scenes[crop.scene], crop.window
         pixels, there = self.source.read_valid(labelled.scene, window)
         objects = objects_in_window(labelled, window)
-        rows, cols = (np.arange(start, start + window.height) for start in (window.row, window.col))
-        inside = [(at >= 0) & (at < n) for at, n in zip((rows, cols), labelled.scene.shape, strict=True)]
-        valid = there & inside[0][:, None] & inside[1][None, :]
+        valid = there if window.inside(labelled.scene.shape) else there & _inside(window, labelled.scene.shape)
         if self.paste is not None:
-            pixels, objects = self.paste(pixels, objects, valid, self.seed + index)
+            pixels, objects = self.paste(pixels, objects, valid, seed)
         if self.augment is not None:
-            seed = self.seed + index
             pixels, objects, valid = augmented_crop(pixels, objects, valid, self.augment, seed, crop.scene)
             if not there.all():
                 pixels = self.source.filled(pixels, self.augment.moved_mask(there, seed))
         return pixels, objects, valid
+
+
+def _inside(window: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Mark the pixels of a window that are in a scene (height, width)."""
+    rows, cols = np.arange(window.row, window.row_stop), np.arange(window.col, window.col_stop)
+    return ((rows >= 0) & (rows < shape[0]))[:, None] & ((cols >= 0) & (cols < shape[1]))
 
 
 def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
@@ -255,7 +275,7 @@ def crop_samples_of(
     check_objects(split)
     sampler = CropSampler(split.train, recipe, seed)
 
-    def train(epoch: int) -> PatchSet:
+    def train(epoch: int) -> "PatchSet":
         seeds = (seed + 1) * SEED_STEP + epoch * recipe.samples
         return CropDataset(split.train, sampler.draw(epoch), source, encoder, augment, seeds, paste)
 

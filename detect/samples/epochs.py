@@ -24,7 +24,8 @@ class Loading:
 
     Attributes:
         batch_size: samples a batch.
-        workers: processes that cut and augment samples; 0 for the main process alone.
+        workers: processes that cut and augment samples; 0 for the main process alone, None for as many as suit the
+            machine.
         cache: bytes of decoded photographs, or of patches and whole images, that are kept in memory.
 
     Raises:
@@ -32,19 +33,19 @@ class Loading:
     """
 
     batch_size: int
-    workers: int
+    workers: int | None
     cache: int
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:
             raise ValueError(f"data.loading.batch_size must be 2 or more (batch normalisation), got {self.batch_size}")
-        if self.workers < 0:
-            raise ValueError(f"data.loading.workers must be 0 or more, got {self.workers}")
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"data.loading.workers must be 0 or more, or auto, got {self.workers}")
 
     @property
     def cache_of_each(self) -> int:
         """Bytes that a process may keep where each that makes samples has its own: its part of `cache`."""
-        return self.cache // max(1, self.workers)
+        return self.cache // max(1, self.workers or 0)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Batches of samples: the Lightning data module, and the normalisation of their pixels."""
 
+import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from detect.nets.device_memory import naming_memory
 from detect.samples.epochs import Loading
+from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches
+from detect.samples.feeding.workers import Machine, usable_cores, workers_for
+
+logger = logging.getLogger(__name__)
 
 SHARED_MEMORY = Path("/dev/shm")
 """Where Linux keeps the memory that processes share."""
@@ -27,40 +33,112 @@ PatchSet = Dataset[Any]
 class PatchData(pl.LightningDataModule):
     """Patches or crops for training and validation.
 
+    Processes that make samples live from epoch to epoch where these are `InParts` and one device learns.
+
     Args:
         train: returns the samples of an epoch, in order; the same epoch has the same samples.
         val: the validation samples.
         loading: batch size and workers.
+        start_method: of the processes, as `multiprocessing` calls it; None takes the system's.
     """
 
-    def __init__(self, train: Callable[[int], PatchSet], val: PatchSet, loading: Loading) -> None:
+    def __init__(
+        self, train: Callable[[int], PatchSet], val: PatchSet, loading: Loading, start_method: str | None = None
+    ) -> None:
         super().__init__()
         self.train = train
         self.val = val
         self.loading = loading
+        self.start_method = start_method
+        self._workers: int | None = None
+        self._lasting: dict[str, DataLoader[Any]] = {}
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return batches of the trainer's current epoch (the trainer must reload its loaders every epoch)."""
+        """Return batches of the trainer's current epoch (the trainer must ask for its loaders every epoch)."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return self._loader(self.train(epoch), drop_last=True)
+        return self._loader("train", self.train(epoch), drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return batches of the validation samples."""
-        return self._loader(self.val, drop_last=False)
+        return self._loader("val", self.val, drop_last=False)
 
-    def _loader(self, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
+    def teardown(self, stage: str) -> None:
+        """End the processes."""
+        self._lasting.clear()
+
+    def _loader(self, side: str, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
         """Return a loader with its own generator: it must not draw from torch's, whose state a resumed run restores."""
-        size = self.loading.batch_size
-        if self.loading.workers and len(patches):  # type: ignore[arg-type]
-            check_shared_memory(patches[0], self.loading)
-        short = len(patches) < size  # type: ignore[arg-type]
-        return DataLoader(
-            patches,
-            batch_size=size,
-            num_workers=self.loading.workers,
-            drop_last=drop_last and not short,
-            generator=torch.Generator(),
-        )
+        size, number = self.loading.batch_size, len(patches)  # type: ignore[arg-type]
+        whole = drop_last and number >= size
+        if side in self._lasting:
+            batches = self._lasting[side].batch_sampler
+            assert isinstance(batches, PartBatches) and isinstance(patches, InParts)
+            batches.patches = patches
+            return self._lasting[side]
+        workers = min(self._number_of_workers(patches), -(-number // size))
+        common: dict[str, Any] = {
+            "num_workers": workers,
+            "generator": torch.Generator(),
+            "pin_memory": self._machine().device == "cuda",
+            "worker_init_fn": start_worker if workers else None,
+            "multiprocessing_context": self.start_method if workers else None,
+        }
+        if not (workers and isinstance(patches, InParts)) or self._distributed():
+            return DataLoader(patches, batch_size=size, drop_last=whole, **common)
+        patches.preload()
+        batches = PartBatches(patches, size, whole=whole)
+        made = DataLoader(MadeOfParts(patches), batch_sampler=batches, persistent_workers=True, **common)
+        self._lasting[side] = made
+        return made
+
+    def _number_of_workers(self, patches: PatchSet) -> int:
+        """Return the number of processes, chosen once and logged where it is not given."""
+        empty = not len(patches)  # type: ignore[arg-type]
+        if self.loading.workers is not None:
+            if self.loading.workers and not empty:
+                check_shared_memory(patches[0], self.loading)
+            return self.loading.workers
+        if self._workers is None and not empty:
+            number, why = workers_for(self._machine(), in_parts=isinstance(patches, InParts))
+            if number:
+                fitting = workers_that_fit(patches[0], self.loading.batch_size, SHARED_MEMORY)
+                if fitting < number:
+                    number, why = fitting, f"{why}; shared memory ({SHARED_MEMORY}) has room for the batches of so many"
+            logger.info("samples are made by %s: data.loading.workers=auto, %s", _processes(number), why)
+            self._workers = number
+        return self._workers or 0
+
+    def _machine(self) -> Machine:
+        """Return what the samples are made on, and for."""
+        if self.trainer is None:
+            return Machine(usable_cores(), "cuda" if torch.cuda.is_available() else "cpu")
+        return Machine(usable_cores(), self.trainer.strategy.root_device.type, self.trainer.num_devices)
+
+    def _distributed(self) -> bool:
+        return self.trainer is not None and self.trainer.world_size > 1
+
+
+def start_worker(number: int) -> None:
+    """Set one core for a process that makes samples; torch does that for itself.
+
+    Args:
+        number: of the process.
+    """
+    import cv2
+
+    cv2.setNumThreads(0)
+
+
+def _processes(number: int) -> str:
+    return "the process that learns" if not number else f"{number} process{'es' if number > 1 else ''} beside it"
+
+
+def workers_that_fit(sample: Any, batch_size: int, folder: Path) -> int:
+    """Return for how many workers' batches of samples like one the memory that processes share has room."""
+    if not folder.is_dir():
+        return sys.maxsize
+    batch = batch_size * _sample_bytes(sample)
+    return max(0, (shutil.disk_usage(folder).free // max(batch, 1) - 1) // PREFETCHED)
 
 
 def check_shared_memory(sample: Any, loading: Loading, folder: Path = SHARED_MEMORY) -> None:
@@ -78,13 +156,13 @@ def check_shared_memory(sample: Any, loading: Loading, folder: Path = SHARED_MEM
     """
     if not folder.is_dir():
         return
-    batch = loading.batch_size * _sample_bytes(sample)
-    needed, free = batch * (PREFETCHED * loading.workers + 1), shutil.disk_usage(folder).free
+    workers, batch = loading.workers or 0, loading.batch_size * _sample_bytes(sample)
+    needed, free = batch * (PREFETCHED * workers + 1), shutil.disk_usage(folder).free
     if needed > free:
-        fitting = (free // max(batch, 1) - 1) // PREFETCHED
+        fitting = workers_that_fit(sample, loading.batch_size, folder)
         raise ValueError(
-            f"data.loading.workers={loading.workers} needs {-(-needed >> 20)} MiB of shared memory ({folder}), "
-            f"which has {free >> 20} MiB free: set data.loading.workers={max(0, fitting)}, lower "
+            f"data.loading.workers={workers} needs {-(-needed >> 20)} MiB of shared memory ({folder}), "
+            f"which has {free >> 20} MiB free: set data.loading.workers={fitting}, lower "
             f"data.loading.batch_size (it is {loading.batch_size}), or give the machine more (a container: --shm-size)"
         )
 
@@ -114,11 +192,11 @@ def memory_told(loading: Loading) -> Iterator[None]:
         ):
             yield
     except RuntimeError as error:
-        text = str(error)
-        if not (loading.workers and ("DataLoader worker" in text or "bus error" in text.lower())):
+        text, given = str(error), "auto" if loading.workers is None else loading.workers
+        if not (loading.workers != 0 and ("DataLoader worker" in text or "bus error" in text.lower())):
             raise
         raise ValueError(
-            f"a process of data.loading.workers={loading.workers} ended ({text.splitlines()[0]}); it may have found "
+            f"a process of data.loading.workers={given} ended ({text.splitlines()[0]}); it may have found "
             f"memory full, that of the machine or that which processes share ({SHARED_MEMORY}): lower "
             "data.loading.workers or data.loading.batch_size"
         ) from error

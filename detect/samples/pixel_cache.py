@@ -15,6 +15,7 @@ from detect.imagery.scratch import release, scratch_array
 from detect.imagery.validity.filling import Fill, filled
 from detect.imagery.wafers.drawn.drawing import drawn_by
 from detect.imagery.windows import Window, reflect
+from detect.samples.feeding.shared_arrays import SharedArray
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -41,8 +42,15 @@ class Decoded:
         """Return a copy of the pixels of some rows and columns, and which of them are valid."""
         pixels = np.array(self.pixels[:, rows, cols])
         if self.valid is None:
-            return pixels, np.broadcast_to(np.True_, pixels.shape[1:])
+            return pixels, np.ones(pixels.shape[1:], bool)
         return pixels, np.array(self.valid[rows, cols])
+
+    def taken(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return the pixels of rows (h,) and columns (w,), which may occur again, and which of them are valid."""
+        first = int(rows.min()), int(cols.min())
+        pixels, valid = self.part(slice(first[0], int(rows.max()) + 1), slice(first[1], int(cols.max()) + 1))
+        rows, cols = rows - first[0], cols - first[1]
+        return pixels.take(rows, axis=1).take(cols, axis=2), valid.take(rows, axis=0).take(cols, axis=1)
 
 
 class PixelSource:
@@ -69,11 +77,26 @@ class PixelSource:
         self.resident = 0
         self.fill: Fill = ()
         self._images: dict[tuple[Path, Zoom | None], Decoded] = {}
+        self._shared: dict[tuple[Path, Zoom | None], list[Any]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for a process that is spawned, which shares the decoded images."""
+        for key, decoded in self._images.items():
+            if key not in self._shared:
+                arrays = (decoded.pixels, decoded.valid)
+                self._shared[key] = [None if each is None else SharedArray(each, self.folder) for each in arrays]
+        return {**vars(self), "_images": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for key, (pixels, valid) in self._shared.items():
+            self._images[key] = Decoded(pixels.array, None if valid is None else valid.array)
 
     def fill_with(self, values: Sequence[float]) -> None:
         """Set what pixels that are not valid are read as from now on, in each of the source's bands."""
         self.fill = tuple(zip(self.bands, map(float, values), strict=True))
         for key in [key for key, decoded in self._images.items() if decoded.valid is not None]:
+            self._shared.pop(key, None)
             dropped = self._images.pop(key)
             self.resident -= 0 if isinstance(dropped.pixels, np.memmap) else dropped.nbytes
 
@@ -96,7 +119,7 @@ class PixelSource:
             return decoded.part(slice(inner.row, inner.row_stop), slice(inner.col, inner.col_stop))
         rows = scene.origin[0] + reflect(window.row, window.row_stop, scene.shape[0])
         cols = scene.origin[1] + reflect(window.col, window.col_stop, scene.shape[1])
-        return decoded.part(rows[:, None], cols[None, :])
+        return decoded.taken(rows, cols)
 
     def open(self, scene: Scene, bands: Sequence[int]) -> SceneReader:
         """Make a reader of a scene, a context manager; a photograph is decoded once.

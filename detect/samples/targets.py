@@ -85,13 +85,13 @@ class TargetEncoder:
         """
         side, slots = self.stride, self.grid.slots
         height, width = valid.shape[0] // side, valid.shape[1] // side
-        covered = valid.reshape(height, side, width, side).mean(axis=(1, 3))
+        covered = _covered(valid, side)
         found: dict[str, Cells] = {
             "objectness": np.zeros((slots, height, width), np.float32),
             "box": np.zeros((slots, 4, height, width), np.float32),
             "weight": np.zeros((slots, height, width), np.float32),
             "label": np.zeros((height, width), np.int64),
-            "learned": (covered > 0.5).astype(np.float32),
+            "learned": (2 * covered > side**2).astype(np.float32),
         }
         lost = 0
         if len(objects.xy):
@@ -126,6 +126,7 @@ class TargetEncoder:
         inside = set(np.flatnonzero(((cells >= 0) & (cells < found["label"].shape[::-1])).all(axis=1)).tolist())
         order = np.argsort((offset**2).sum(axis=1), kind="stable")
         used: dict[tuple[int, int], int] = {}
+        boxes = self._boxes(objects, np.arange(len(centres)), offset)
         lost = 0
         for i in order.tolist():
             if i not in inside:
@@ -138,7 +139,7 @@ class TargetEncoder:
                 continue
             found["objectness"][slot, row, col] = 1
             found["weight"][slot, row, col] = 1
-            found["box"][slot, :, row, col] = self._boxes(objects, np.array(i), offset[i])
+            found["box"][slot, :, row, col] = boxes[:, i]
             if slot == 0:
                 found["label"][row, col] = objects.label[i]
         return lost
@@ -149,6 +150,15 @@ class TargetEncoder:
         if objects.wh is not None and self.grid.object_size is not None:
             size = np.log(np.maximum(objects.wh[which], 1.0) / self.grid.object_size)
         return np.moveaxis(np.concatenate([offset, size], axis=-1), -1, 0).astype(np.float32)
+
+
+def _covered(valid: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
+    """Return how many of the pixels (H, W) of each cell (h, w) of a side are valid."""
+    height, width = valid.shape[0] // side, valid.shape[1] // side
+    if valid.all():
+        return np.full((height, width), side**2)
+    by_row = valid.view(np.uint8).reshape(height, side, width * side).sum(axis=1, dtype=np.uint16)
+    return by_row.reshape(height, width, side).sum(axis=2, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -208,7 +218,9 @@ class PatchEncoder:
         inside = self._inside(y, valid.shape[0])[:, None] & self._inside(x, valid.shape[1])
         output[~(inside & self._seen(valid, x, y))] = NOT_COUNTED
         half = self.stride / 2
-        for x1, y1, x2, y2 in objects.ignored:
+        frame = np.array([x[0], y[0], x[-1], y[-1]])
+        beyond = np.maximum(frame[:2] - objects.ignored[:, 2:], objects.ignored[:, :2] - frame[2:]).max(axis=1)
+        for x1, y1, x2, y2 in objects.ignored[beyond < max(self.exclusion, half)]:
             across, down = abs(x - np.clip(x, x1, x2)), abs(y - np.clip(y, y1, y2))
             output[np.ix_(down < half, across < half)] = NOT_COUNTED
             output[(output == 0) & (np.hypot(down[:, None], across) < self.exclusion)] = NOT_COUNTED

@@ -135,7 +135,7 @@ def wrong(command: str, *overrides: str) -> tuple[str, str, str]:
         ("trainer.devices=two", "auto", "two"),
         ("trainer.devices=0", "auto", "0"),
         ("trainer.limit_val_batches=0", "(0, 1]", "0"),
-        ("trainer.logger=wandb", "csv, tensorboard", "wandb"),
+        ("trainer.logger=comet", "csv, tensorboard", "comet"),
         ("augment.superimpose=3", "a group", "3"),
         ("augment.superimpose.number=[1,2,3]", "a list of two", "[1, 2, 3]"),
         ("augment.superimpose.feather=3", "(0, 2]", "3.0"),

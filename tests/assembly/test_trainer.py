@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from detect.assembly.trainer import metrics_logger, tool_trainer
 from tests.typed import settings_of
@@ -13,13 +12,15 @@ def test_metrics_alone_need_no_logger(tmp_path: Path) -> None:
     assert metrics_logger("csv", tmp_path) is False
 
 
-def test_tensorboard_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object, **options: object) -> None:
-        raise ModuleNotFoundError("tensorboard")
+@pytest.mark.parametrize("name", ["TensorBoardLogger", "MLFlowLogger", "WandbLogger"])
+def test_a_logger_that_is_not_installed_is_said(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(TensorBoardLogger, "__init__", refuse)
-    with pytest.raises(ValueError, match=r"trainer\.logger=tensorboard .*pip install"):
-        metrics_logger("tensorboard", tmp_path)
+    setting = name.removesuffix("Logger").lower()
+    monkeypatch.setattr(f"pytorch_lightning.loggers.{name}", missing)
+    with pytest.raises(ValueError, match=rf"trainer\.logger={setting} .*pip install {setting}"):
+        metrics_logger(setting, tmp_path)
 
 
 def test_lightnings_settings_reach_its_trainer(tmp_path: Path) -> None:

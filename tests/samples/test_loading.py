@@ -50,6 +50,20 @@ def test_the_loader_of_a_training_checks_it(monkeypatch: pytest.MonkeyPatch, tmp
     assert checked == [2]
 
 
+def test_auto_is_chosen_once_says_why_and_takes_what_shared_memory_holds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A batch of 4 has 4 x (64 + 8) bytes: there is room for three of these, of which one worker takes two."""
+    monkeypatch.setattr(loading, "workers_for", lambda machine, *, in_parts: (7, "8 cores beside cuda"))
+    monkeypatch.setattr(loading, "SHARED_MEMORY", Path("/"))
+    room(monkeypatch, 3 * 4 * 72)
+    caplog.set_level("INFO")
+    data = PatchData(lambda epoch: Samples(), Samples(), Loading(4, None, 0))
+    assert (data.train_dataloader().num_workers, data.val_dataloader().num_workers) == (1, 1)
+    (said,) = caplog.messages
+    assert "1 process" in said and "workers=auto" in said and "8 cores beside cuda" in said and "shared memory" in said
+
+
 def test_a_lack_of_memory_in_a_training_names_the_settings() -> None:
     message = r"batch of 16.*batch_size=8.*accumulate_grad_batches"
     with pytest.raises(MemoryError, match=message), memory_told(Loading(16, 0, 0)):

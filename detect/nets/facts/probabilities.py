@@ -87,3 +87,13 @@ def candidate_floor(record: Mapping[str, float] | None) -> float:
 def network_threshold(record: Mapping[str, float] | None, threshold: float) -> float:
     """Return a model's threshold as a score of the network, where a card has a calibration or not."""
     return threshold if record is None else Calibration.from_record(record).threshold_of(threshold)
+
+
+def told_unknown(sureness: float, threshold: float) -> bool:
+    """Return whether a scene is of none of the classes: not sure enough, or, with a sureness of 0, like none of them.
+
+    Args:
+        sureness: how sure a model is that the scene is of some class that it knows.
+        threshold: least probability of a class, in [0, 1].
+    """
+    return sureness == 0 or sureness < threshold

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.inference.scene_result import told_unknown
 from detect.labels.detections import Detections
+from detect.nets.facts.probabilities import told_unknown
 from detect.reporting.output.ground_survey import Inside
 from detect.reporting.output.journal import append_records, finished_records, lines_of
 from detect.reporting.output.layout import PredictionPaths

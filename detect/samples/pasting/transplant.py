@@ -56,7 +56,6 @@ class PasteOnOtherGround:
     ) -> None:
         self.share, self.size, self.empty = share, OBJECT_SHARE * side, empty
         self._read = read
-        self._cache: dict[Path, CutOut | None] = {}
         self.object_cutouts = ObjectCutouts(self._cut_middle, objects)
 
     def __call__(self, path: Path, output: int, seed: int) -> Pixels:
@@ -80,13 +79,11 @@ class PasteOnOtherGround:
         return pixels
 
     def _cut_middle(self, path: Path) -> CutOut | None:
-        """Return the object in the middle of a file, cut out once in each process and cropped to what it covers."""
-        if path not in self._cache:
-            pixels = self._read(path)
-            middle = np.array(pixels.shape[:0:-1]) / 2
-            cut = cut_object(pixels, middle, np.array([self.size, self.size]))
-            self._cache[path] = None if cut is None else cut.cropped()
-        return self._cache[path]
+        """Return the object in the middle of a file, cut out and cropped to what it covers."""
+        pixels = self._read(path)
+        middle = np.array(pixels.shape[:0:-1]) / 2
+        cut = cut_object(pixels, middle, np.array([self.size, self.size]))
+        return None if cut is None else cut.cropped()
 
 
 def _turned(pixels: Pixels, swap: bool, rows: bool, cols: bool) -> Pixels:

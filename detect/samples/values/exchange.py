@@ -1,10 +1,13 @@
 """Statistics exchanged between training images: a sample in the light of another one, or of none that there is."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
+
+from detect.samples.varying.photometry import VALUES, looked_up
 
 EXCHANGE_SEED = 0xE8C4
 """Makes the draws independent of other augmentation with the same seed."""
@@ -88,6 +91,15 @@ class Exchange:
         if rng.random() >= self.settings.p:
             return pixels
         gain, mean = self._line(image, rng)
+        if pixels.dtype == np.uint8:
+            tables = self._changed(np.broadcast_to(VALUES, (len(pixels), 1, 256)), image, gain, mean)
+            return np.stack([looked_up(plane, table[0]) for plane, table in zip(pixels, tables, strict=True)])
+        return self._changed(pixels, image, gain, mean)
+
+    def _changed(
+        self, pixels: NDArray[Any], image: int, gain: NDArray[np.float64], mean: NDArray[np.float64]
+    ) -> NDArray[Any]:
+        """Return pixels (bands, H, W) with their distance from the image's mean times a gain, around another mean."""
         own = self.mean[image][:, None, None]
         changed = (pixels.astype(np.float64) - own) * gain[:, None, None] + mean[:, None, None]
         if pixels.dtype.kind == "f":

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.nets.facts.probabilities import Calibration
+from detect.nets.facts.probabilities import Calibration, told_unknown
 
 
 def test_a_line_on_log_odds() -> None:
@@ -40,3 +40,13 @@ def test_a_threshold_comes_back_unless_its_probability_says_nothing() -> None:
     assert [steep.keeps(scores, each) for each in (0.5, 0.8, 0.95)] == [True, True, False]
     assert steep.threshold_of(float(steep(0.8))) == pytest.approx(0.8, abs=1e-7)
     assert steep.threshold_of(0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sureness", "threshold", "unknown"),
+    [(0.0, 0.0, True), (0.0, 0.9, True), (0.4, 0.0, False), (0.4, 0.4, False), (0.4, 0.41, True)],
+)
+def test_a_scene_is_unknown_below_the_threshold_and_with_no_sureness_at_all(
+    sureness: float, threshold: float, unknown: bool
+) -> None:
+    assert told_unknown(sureness, threshold) is unknown

@@ -1,0 +1,1 @@
+"""How a sample's pixels are moved and their values changed, at the least cost."""

@@ -1,0 +1,124 @@
+"""Where pixels go: the geometric transforms of a sample as one map of the plane, and the warp of pixels by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+AT_ONCE = 4
+"""Bands that OpenCV warps at once; three are warped as four, which takes half of the time."""
+
+MOST_PADDED = 1.0
+"""Greatest border that is made before a warp, as a part of the longer side; beyond, the warp finds each pixel's."""
+
+NEAREST, CONSTANT = 0, 0
+"""OpenCV's nearest pixel, and a border of one value."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How values between pixels and beyond the image are found.
+
+    Attributes:
+        interpolation, border: OpenCV's numbers.
+        fill: the value beyond a border of one value, of all bands or of each.
+    """
+
+    interpolation: int
+    border: int
+    fill: float | tuple[float, ...]
+
+    def beyond(self, first: int) -> tuple[float, ...]:
+        """Return the values beyond the image of `AT_ONCE` bands from number `first` on."""
+        of_bands = self.fill[first : first + AT_ONCE] if isinstance(self.fill, tuple) else (self.fill,) * AT_ONCE
+        return (*of_bands, *(0.0,) * (AT_ONCE - len(of_bands)))
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """A map of the plane.
+
+    Attributes:
+        matrix: (3, 3) from the pixels of an image to those of what is made of it, (x, y) of their middles.
+        hw: height and width of what is made.
+        sampling: None where pixels change places, and none is interpolated.
+    """
+
+    matrix: NDArray[np.float64]
+    hw: tuple[int, int]
+    sampling: Sampling | None
+
+    def points(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return moved points (N, 2), pixel i spanning [i, i + 1)."""
+        moved = np.column_stack([xy - 0.5, np.ones(len(xy))]) @ self.matrix.T
+        return np.asarray(moved[:, :2] / moved[:, 2:] + 0.5)
+
+    def planes(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Return moved pixels (C, H, W) of uint8, uint16, int16 or float32."""
+        if self.sampling is None:
+            return self._replaced(planes)
+        if len(planes) <= AT_ONCE:
+            return self._warped(planes, 0, self.sampling)
+        parts = [planes[start : start + AT_ONCE] for start in range(0, len(planes), AT_ONCE)]
+        return np.concatenate([self._warped(part, i * AT_ONCE, self.sampling) for i, part in enumerate(parts)])
+
+    def mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return a moved mask (H, W), of the nearest pixels; False beyond the image."""
+        if self.sampling is None:
+            return self._replaced(mask[None])[0]
+        outside = Sampling(NEAREST, CONSTANT, 0.0)
+        return self._warped(np.ascontiguousarray(mask).view(np.uint8)[None], 0, outside)[0].view(bool)
+
+    def _replaced(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """Return pixels (C, H, W) in their new places."""
+        across, down = self.matrix[0, :2], self.matrix[1, :2]
+        turned = planes if across[0] else planes.swapaxes(1, 2)
+        return np.ascontiguousarray(turned[:, :: round(down.sum()), :: round(across.sum())])
+
+    def _warped(self, planes: NDArray[Any], first: int, sampling: Sampling) -> NDArray[Any]:
+        """Return warped pixels of `AT_ONCE` bands at most, of which the first one is the image's number `first`."""
+        import cv2
+
+        values = sampling.beyond(first)
+        number, matrix, border = len(planes), self.matrix, sampling.border
+        stacked = planes[0] if number == 1 else cv2.merge([*planes, *planes[2:3]] if number == 3 else list(planes))
+        if border != CONSTANT:
+            above, left, below, right = _beyond(matrix, planes.shape[1:], self.hw)
+            if max(above, left, below, right) <= MOST_PADDED * max(planes.shape[1:]):
+                stacked = cv2.copyMakeBorder(stacked, above, below, left, right, border)
+                matrix, border = matrix @ [[1, 0, -left], [0, 1, -above], [0, 0, 1]], CONSTANT
+        size, how = self.hw[::-1], {"flags": sampling.interpolation, "borderMode": border, "borderValue": values}
+        if matrix[2, :2].any():
+            made = cv2.warpPerspective(stacked, matrix, size, **how)  # type: ignore[call-overload]
+        else:
+            made = cv2.warpAffine(stacked, matrix[:2], size, **how)  # type: ignore[call-overload]
+        return made[None] if number == 1 else np.stack(cv2.split(made)[:number])
+
+
+def merged(moves: Sequence[Move]) -> list[Move]:
+    """Return moves as few: what follows another one and samples as that does is one map with it."""
+    few: list[Move] = []
+    for move in moves:
+        last = few[-1] if few else None
+        if last is not None and (last.sampling is None or move.sampling in (None, last.sampling)):
+            few[-1] = Move(move.matrix @ last.matrix, move.hw, last.sampling or move.sampling)
+        else:
+            few.append(move)
+    return few
+
+
+def _corners(hw: Sequence[int]) -> NDArray[np.float64]:
+    """Return the middles (4, 2) of an image's corner pixels, (x, y)."""
+    right, bottom = hw[1] - 1.0, hw[0] - 1.0
+    return np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float64)
+
+
+def _beyond(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int]) -> tuple[int, int, int, int]:
+    """Return how many pixels above, left, below and right of an image a warp looks for."""
+    seen = np.column_stack([_corners(made), np.ones(4)]) @ np.linalg.inv(matrix).T
+    xy = seen[:, :2] / seen[:, 2:]
+    left, above = np.maximum(0, np.ceil(-xy.min(axis=0)) + 2).astype(int).tolist()
+    right, below = np.maximum(0, np.ceil(xy.max(axis=0) - (hw[1] - 1, hw[0] - 1)) + 2).astype(int).tolist()
+    return above, left, below, right

@@ -1,0 +1,88 @@
+"""The geometric transforms of a sample, drawn one by one and made one map of the plane."""
+
+import random
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.samples.varying.moves import CONSTANT, NEAREST, Move, Sampling, merged
+
+if TYPE_CHECKING:
+    from albumentations import BasicTransform, DualTransform
+
+IN_PLACE = frozenset(("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "RandomRotate90"))
+"""Transforms after which every pixel has a value that is in the image."""
+
+SEEDS_PER_SAMPLE = 64
+"""Longest chain whose transforms' seeds differ from those of the next sample."""
+
+SQUARE = np.array([[0, 0], [256, 0], [256, 256], [0, 256]], np.float64)
+"""Four places (x, y); where they go tells the map."""
+
+STRAIGHT = 0.01
+"""Greatest distance in pixels of the fourth place from the parallelogram of the others, of a map without
+perspective: albumentations moves places in single precision."""
+
+
+class Geometry:
+    """A seeded chain of albumentations' geometric transforms, of which it draws and moves places, but no pixels.
+
+    Args:
+        transforms: name, the transform without its border, and the transform as it samples pixels.
+    """
+
+    def __init__(self, transforms: Iterable[tuple[str, "DualTransform", "BasicTransform"]]) -> None:
+        self._transforms = [(name, plain, _sampling(name, whole)) for name, plain, whole in transforms]
+
+    def moves(self, hw: tuple[int, ...], seed: int) -> list[Move]:
+        """Draw the maps, as few as there can be, for an image of a height and width."""
+        moves = []
+        for position, (_, transform, sampling) in enumerate(self._transforms):
+            if not drawn(transform, seed * SEEDS_PER_SAMPLE + position):
+                continue
+            seen = {"image": np.broadcast_to(np.uint8(0), (*hw, 1))}
+            params = transform.update_transform_params(transform.get_params(), seen)
+            params.update(transform.get_params_dependent_on_data(params, seen))
+            moved = transform.apply_to_keypoints(np.column_stack([SQUARE, np.zeros((4, 3))]), **params)[:, :2]
+            matrix = _map_of(np.asarray(moved, np.float64))
+            if sampling is None:
+                matrix = np.rint(matrix)
+                hw = hw if matrix[0, 0] else hw[::-1]
+            moves.append(Move(matrix, (hw[0], hw[1]), sampling))
+        return merged(moves)
+
+
+def drawn(transform: "BasicTransform", seed: int) -> bool:
+    """Draw whether a transform is applied, and let it draw from the seed on."""
+    transform.set_random_state(None, random.Random(seed))
+    if not transform.should_apply():
+        return False
+    transform.random_generator = np.random.default_rng(seed)
+    return True
+
+
+def _map_of(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the map (3, 3) that takes `SQUARE` to four places (4, 2)."""
+    import cv2
+
+    origin, right, opposite, down = moved
+    if np.abs(right + down - origin - opposite).max() > STRAIGHT:
+        return np.asarray(cv2.getPerspectiveTransform(SQUARE.astype(np.float32), moved.astype(np.float32)), np.float64)
+    side = SQUARE[2, 0]
+    made = np.eye(3)
+    made[:2] = np.stack([(right - origin) / side, (down - origin) / side, origin], axis=1)
+    return made
+
+
+def _sampling(name: str, transform: Any) -> Sampling | None:
+    """Return how a transform finds values between pixels and beyond the image; None where it needs none."""
+    if name in IN_PLACE:
+        return None
+    fill = getattr(transform, "fill", 0.0)
+    return Sampling(
+        int(getattr(transform, "interpolation", NEAREST)),
+        int(getattr(transform, "border_mode", CONSTANT)),
+        tuple(map(float, fill)) if isinstance(fill, Iterable) else float(fill),
+    )

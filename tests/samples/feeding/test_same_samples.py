@@ -1,0 +1,147 @@
+"""The same seed gives the same samples in the same order, whoever makes them: law 8's companion."""
+
+import pickle
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from detect.imagery.resolution import Resolution
+from detect.imagery.scenes import open_scene
+from detect.labels.detections import Detections
+from detect.labels.formats.patch_folder import read_patch_folder
+from detect.nets.card import BackboneSpec
+from detect.samples.augment import Augment
+from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec
+from detect.samples.crops import CropEncoder, crop_samples_of
+from detect.samples.epochs import CropDraw, Loading, Samples
+from detect.samples.feeding.parts import InParts, MadeOfParts
+from detect.samples.labelled_scenes import LabelledScene, SceneSplit
+from detect.samples.loading import PatchData
+from detect.samples.pasting.collage import PasteObjects
+from detect.samples.pasting.paste_settings import GroundSettings, PasteSettings
+from detect.samples.pixel_cache import PixelSource
+from detect.samples.targets import PatchEncoder, TargetEncoder
+from tests.cards import grid_head
+
+LIGHT = {
+    "SquareSymmetry": {},
+    "Affine": {"scale": [0.8, 1.2], "rotate": [-20, 20], "border_mode": 4},
+    "RandomGamma": {},
+    "HueSaturationValue": {},
+    "GaussNoise": {},
+}
+EPOCHS = 3
+FORKED = [1, 2]
+
+
+def scene(path: Path, seed: int) -> LabelledScene:
+    rng = np.random.default_rng(seed)
+    ground = rng.integers(60, 90, (160, 200, 3), np.uint8)
+    places = [(40, 40), (140, 50), (60, 120), (150, 125)]
+    for x, y in places:
+        ground[y - 5 : y + 5, x - 5 : x + 5] = (220, 40, 30)
+    Image.fromarray(ground).save(path)
+    objects = Detections.truth(np.array(places, float), ["a"] * 4, ["a"])
+    return LabelledScene(path.name, open_scene(path), objects, np.empty((0, 2)))
+
+
+def crops(folder: Path, encoder: CropEncoder, budget: int) -> Samples:
+    split = SceneSplit((scene(folder / "t.png", 0),), (scene(folder / "v.png", 1),), (), "")
+    source = PixelSource((1, 2, 3), budget)
+    objects = PasteSettings(p=0.7, number=(1, 2), feather=0.3, rare=0.0)
+    paste = PasteObjects(split.train, source, objects, GroundSettings(0.5, (1, 1), 0.7, (0.25, 0.5)), 12.0, 0.5)
+    return crop_samples_of(split, source, encoder, CropDraw(7, 64, 0.3, 0.0, 0.5), Augment(LIGHT), 3, paste)
+
+
+def patches(folder: Path) -> Samples:
+    for i in range(6):
+        for name in ("a", "b"):
+            path = folder / name / f"{i}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32, 3), np.uint8)).save(path)
+    found = read_patch_folder(folder)
+    spec = folder_spec(found, ["b"], lambda bands: BackboneSpec("test_resnet", 16, bands=bands), None, Resolution())
+    return folder_samples_of(found, spec, Augment(LIGHT), FolderDraw(("b",), 0.25, 0.5, 0.5), 3)
+
+
+class Clock:
+    """Stands for a trainer on one processor."""
+
+    current_epoch, num_devices, world_size = 0, 1, 1
+    strategy = type("Strategy", (), {"root_device": torch.device("cpu")})()
+
+
+def flat(batch: object) -> list[np.ndarray]:
+    if isinstance(batch, dict):
+        return [each for name in sorted(batch) for each in flat(batch[name])]
+    if isinstance(batch, list | tuple):
+        return [each for part in batch for each in flat(part)]
+    return [np.asarray(batch)]
+
+
+def loaded(samples: Samples, workers: int, method: str | None) -> list[np.ndarray]:
+    """All batches of three epochs, and after each those that validate, as a training asks for them."""
+    data = PatchData(samples.epoch, samples.val, Loading(3, workers, 0), method)
+    data.trainer = Clock()
+    seen = []
+    for epoch in range(EPOCHS):
+        data.trainer.current_epoch = epoch
+        seen += [flat(batch) for loader in (data.train_dataloader(), data.val_dataloader()) for batch in loader]
+    data.teardown("fit")
+    return [array for batch in seen for array in batch]
+
+
+def samples_of(kind: str, folder: Path) -> Samples:
+    """A photograph has 96,000 bytes: with a budget of none it lies in a file, which the processes share."""
+    if kind == "folder":
+        return patches(folder)
+    encoder = PatchEncoder(16, 1, 12.0, 20.0, 0) if kind == "patch" else TargetEncoder(grid_head(), 8, 1.5)
+    return crops(folder, encoder, 0 if kind == "grid in files" else 1 << 30)
+
+
+@pytest.mark.parametrize("kind", ["grid", "grid in files", "patch", "folder"])
+def test_any_number_of_processes_makes_the_same_samples(kind: str, tmp_path: Path) -> None:
+    """Also one that has the first epoch's state by value, and is sent the part of a sample of a later one."""
+    samples = samples_of(kind, tmp_path)
+    alone = loaded(samples, 0, None)
+    assert len({array.tobytes() for array in alone}) > len(alone) / 3
+    for workers in FORKED:
+        for one, two in zip(alone, loaded(samples, workers, "fork"), strict=True):
+            np.testing.assert_array_equal(one, two)
+    first, later = samples.epoch(0), samples.epoch(2)
+    assert isinstance(first, InParts) and isinstance(later, InParts)
+    elsewhere = pickle.loads(ForkingPickler.dumps(MadeOfParts(first)))
+    for i in range(len(later)):
+        for one, two in zip(flat(later[i]), flat(elsewhere[later.part(i)]), strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_spawned_processes_make_them_too_of_the_same_pixels(tmp_path: Path) -> None:
+    samples = samples_of("grid", tmp_path)
+    seen = []
+    for workers, method in ((0, None), (2, "spawn")):
+        data = PatchData(samples.epoch, samples.val, Loading(3, workers, 0), method)
+        seen.append([array for batch in data.train_dataloader() for array in flat(batch)])
+        data.teardown("fit")
+    for one, two in zip(*seen, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_processes_live_from_epoch_to_epoch_and_end_with_the_training(tmp_path: Path) -> None:
+    samples = crops(tmp_path, TargetEncoder(grid_head(), 8, 1.5), 1 << 30)
+    data = PatchData(samples.epoch, samples.val, Loading(3, 2, 0))
+    data.trainer = Clock()
+    alive = []
+    for epoch in range(2):
+        data.trainer.current_epoch = epoch
+        loader = data.train_dataloader()
+        list(loader)
+        alive.append(list(loader._iterator._workers))
+    assert [each.pid for each in alive[0]] == [each.pid for each in alive[1]] and len(alive[0]) == 2
+    del loader
+    data.teardown("fit")
+    assert not any(each.is_alive() for each in alive[0])
