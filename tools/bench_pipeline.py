@@ -82,8 +82,8 @@ def photograph(hw: tuple[int, int], seed: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     height, width = hw
     coarse = Image.fromarray(rng.integers(40, 200, (height // 32, width // 32, 3), np.uint8))
-    pixels = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
-    pixels = np.clip(pixels + rng.normal(0, 5, (height, width, 1)).astype(np.int16), 0, 220).astype(np.uint8)
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    pixels = np.clip(smooth + rng.normal(0, 5, (height, width, 1)).astype(np.int16), 0, 220).astype(np.uint8)
     number = OBJECTS * height * width // 1_000_000
     places = (rng.integers(1, side // STRIDE - 1, number) * STRIDE + STRIDE // 2 for side in hw)
     for row, col in zip(*places, strict=True):
