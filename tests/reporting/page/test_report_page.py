@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from detect.imagery.maps import write_map
+from detect.imagery.maps.map_writing import write_map
 from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import flatten, format_value, write_report
