@@ -99,3 +99,10 @@ def test_finished_runs_are_kept_and_nothing_is_trained_dry(
     with pytest.raises(SystemExit):
         label_curve.main([*asked[:-1], "walruses"])
     assert "--sets walruses: the sets are sealions, steel_bars, urban_trees" in capsys.readouterr().err
+
+
+def test_runs_made_elsewhere_are_added_and_do_not_replace_those_at_hand(tmp_path: Path) -> None:
+    own = [{"set": "urban_trees", "name": "1-seed0", "images": 1, "f1": 0.4}]
+    other = [{**own[0], "f1": 0.9}, {"set": "sealions", "name": "3-5-seed0", "images": 3, "f1": 0.7}]
+    (tmp_path / "curve.json").write_text(json.dumps(other))
+    assert label_curve.with_measured(own, [tmp_path / "curve.json"]) == [other[1], own[0]]

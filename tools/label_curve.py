@@ -12,7 +12,8 @@ trainings of a set are of the same length, whatever the number of images.
 
 Printed and drawn are F1 over all runs' objects together, and the mean of the absolute errors of the runs' counts, in
 percent; `curve.json` in `--into` has every run. Runs that are done with the same settings are not repeated, so that a
-stopped command goes on where it was; `--dry` trains nothing, and draws what is there. A training that fails is named
+stopped command goes on where it was; `--dry` trains nothing, and draws what is there; `--measured` adds the runs of other
+`curve.json`, of another machine or day. A training that fails is named
 and does not stop the others.
 """
 
@@ -38,6 +39,9 @@ SIZES = (1, 2, 3, 5, 10)
 
 INK, BLUE, RED = "#1f2328", "#0969da", "#bc4c00"
 """Colours of the figure: its text, F1, and the error of the count."""
+
+LINEAR_PERCENT = 100
+"""Errors of the count up to here are drawn as they are, larger ones, if any, by their logarithm."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,16 @@ def curve(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def with_measured(runs: Sequence[dict[str, Any]], files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return runs with those of other `curve.json` that are not among them, by set and number of images."""
+    every = {(run["set"], run["name"]): run for run in runs}
+    for file in files:
+        for run in json.loads(file.read_text(encoding="utf-8")):
+            every.setdefault((run["set"], run["name"]), run)
+    order = list(SETS)
+    return sorted(every.values(), key=lambda run: (order.index(run["set"]), run["images"], run["name"]))
+
+
 def show(table: pd.DataFrame) -> None:
     """Print the curve as a table in Markdown."""
     print("| data | images | objects | runs | F1 (least to greatest) | mean error of the count | its bias |")
@@ -250,7 +264,10 @@ def draw_figure(runs: Sequence[dict[str, Any]], path: Path) -> None:
         grid[0, 0].set_ylim(0, 1.1)
         grid[1, 0].set_ylabel("error of\nthe count, %")
         top = max(abs(100 * (run["found"] / run["objects"] - 1)) for run in runs)
-        grid[1, 0].set_ylim(0, 1.25 * max(top, 10.0))
+        if top > LINEAR_PERCENT:
+            grid[1, 0].set_yscale("symlog", linthresh=LINEAR_PERCENT)
+            grid[1, 0].yaxis.set_major_formatter("{x:.0f}")
+        grid[1, 0].set_ylim(0, (1.25 if top <= LINEAR_PERCENT else 4) * max(top, 10.0))
         figure.supxlabel("labelled images (and objects in them)", size=10)
         with replace_file(path) as part:
             figure.savefig(part, format=path.suffix.removeprefix(".") or "png", dpi=120)
@@ -297,6 +314,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="of a training's arithmetic")
     parser.add_argument("--figure", type=Path, help=".png or .svg; curve.png in --into where it is not given")
     parser.add_argument("--dry", action="store_true", help="train nothing")
+    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="curve.json of runs made elsewhere")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="of every training")
     known = parser.parse_intermixed_args(arguments)
     unknown = sorted(set(known.sets.split(",")) - set(SETS))
@@ -314,6 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
             runs += [] if scores is None else [scores]
             with replace_file(plan.into / "curve.json") as part:
                 part.write_text(json.dumps(runs, indent=1), encoding="utf-8")
+    runs = with_measured(runs, known.measured)
     if runs:
         show(curve(runs))
         draw_figure(runs, known.figure or plan.into / "curve.png")
