@@ -12,9 +12,8 @@ trainings of a set are of the same length, whatever the number of images.
 
 Printed and drawn are F1 over all runs' objects together, and the mean of the absolute errors of the runs' counts, in
 percent; `curve.json` in `--into` has every run. Runs that are done with the same settings are not repeated, so that a
-stopped command goes on where it was; `--dry` trains nothing, and draws what is there; `--measured` adds the runs of other
-`curve.json`, of another machine or day. A training that fails is named
-and does not stop the others.
+stopped command goes on where it was; `--dry` trains nothing, and draws what is there; `--measured` adds the runs of
+other `curve.json`, of another machine or day. A training that fails is named and does not stop the others.
 """
 
 import argparse
