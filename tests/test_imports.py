@@ -119,7 +119,8 @@ def imported_to_predict(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_counting_imports_nothing_of_learning(imported_to_predict: list[str]) -> None:
-    learning = {"albumentations", "cv2", "matplotlib.pyplot", "pytorch_lightning", "sklearn", "detect.samples.augment"}
+    """OpenCV, in a twentieth of a second, is there to mirror pixels."""
+    learning = {"albumentations", "matplotlib.pyplot", "pytorch_lightning", "sklearn", "detect.samples.augment"}
     light = {"detect.learning", "detect.learning.hyperparameters"}  # numbers alone, which settings are checked by
     found = {name for name in imported_to_predict if name in learning or name.startswith("detect.learning")}
     assert found - light == set()

@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory
-from detect.assembly.ready_engine import usable_cores
 from detect.imagery.resolution import Resolution
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import predict_images
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import GridHead
+from detect.nets.processors import usable_cores
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PAGE, PRODUCTS, TABLES

@@ -1,7 +1,6 @@
 """From settings to a model that is ready to run, each decision logged."""
 
 import logging
-import os
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -31,6 +30,7 @@ from detect.nets.device_memory import naming_memory
 from detect.nets.facts.probabilities import network_threshold
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net
+from detect.nets.processors import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -184,12 +184,6 @@ def make_engine(
     if turns == "none":
         return engine
     return replace(engine, runtime=Views(runtime, decoder_of(card), turns, settings.tta_combine, on_corner))
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    named = getattr(os, "sched_getaffinity", None)
-    return len(named(0)) if named is not None else os.cpu_count() or 1
 
 
 def check_sizes(settings: InferenceSettings, card: ModelCard) -> None:

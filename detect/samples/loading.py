@@ -14,9 +14,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from detect.nets.device_memory import naming_memory
+from detect.nets.processors import usable_cores
 from detect.samples.epochs import Loading
 from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches
-from detect.samples.feeding.workers import Machine, usable_cores, workers_for
+from detect.samples.feeding.workers import Machine, workers_for
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class PatchData(pl.LightningDataModule):
     def _machine(self) -> Machine:
         """Return what the samples are made on, and for."""
         if self.trainer is None:
-            return Machine(usable_cores(), "cuda" if torch.cuda.is_available() else "cpu")
+            return Machine(usable_cores(), "cuda" if torch.cuda.is_available() else "cpu", 1)
         return Machine(usable_cores(), self.trainer.strategy.root_device.type, self.trainer.num_devices)
 
     def _distributed(self) -> bool:

@@ -1,6 +1,5 @@
 """How many processes make samples: `data.loading.workers=auto`."""
 
-import os
 from dataclasses import dataclass
 
 MOST_WORKERS = 8
@@ -22,14 +21,7 @@ class Machine:
 
     cores: int
     device: str
-    devices: int = 1
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    devices: int
 
 
 def workers_for(machine: Machine, *, in_parts: bool) -> tuple[int, str]:
