@@ -60,8 +60,9 @@ class _Begun(Generic[T]):
         """Make the parts until all are made, or nobody wants more."""
         if self.stopped.is_set():
             return
-        parts = self.work.make()
+        parts: Iterator[T] | None = None
         try:
+            parts = self.work.make()
             for part in parts:
                 if not self.put(part):
                     return

@@ -59,6 +59,14 @@ def test_an_error_comes_when_its_turn_does() -> None:
         next(made)
 
 
+def test_a_work_that_cannot_even_begin_is_an_error_too() -> None:
+    def broken() -> Iterator[str]:
+        raise OSError("not at all")
+
+    with pytest.raises(OSError, match="not at all"):
+        list(made_ahead([Work(broken, 1)], 2, room=10, depth=1))
+
+
 def test_a_consumer_that_stops_ends_the_threads_and_closes_what_they_were_making() -> None:
     made = Folder([1000] * 3)
     parts = made_ahead(made.works, 2, room=10, depth=1)
