@@ -49,7 +49,7 @@ Two batches of images of one tile: with fewer the network stood still while thos
 """
 
 
-DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
+DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
 """Errors of the output folder, not of an image: they end the run."""
 
 
@@ -256,7 +256,8 @@ def _stitched(
         for step in steps:
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
-                yield step
+                if step.name not in broken:
+                    yield step
             elif isinstance(step, ImageEnd):
                 if step.source.name in broken:
                     continue

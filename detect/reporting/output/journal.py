@@ -128,13 +128,23 @@ class Journal:
 
 
 def append_records(path: Path, records: Mapping[str, Record]) -> None:
-    """Append images' records to a journal, in their order, and wait until they are on the disk."""
+    """Append images' records to a journal, in their order, and wait until they are on the disk.
+
+    Where the disk is full, what was written of them is taken back: another record may follow.
+    """
     if not records:
         return
-    with path.open("ab") as file:
-        file.write(b"".join(record_line(name, record) for name, record in records.items()))
-        file.flush()
-        os.fsync(file.fileno())
+    lines = b"".join(record_line(name, record) for name, record in records.items())
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        if path.exists():
+            os.truncate(path, before)
+        raise
 
 
 def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:

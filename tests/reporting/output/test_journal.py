@@ -1,5 +1,6 @@
 """The state of a run: the lock, the settings, and a line for every image that is done."""
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from detect.imagery.ground.geodesy import Placement
 from detect.labels.detections import Detections
+from detect.reporting.output import journal
 from detect.reporting.output import journal as journal_file
 from detect.reporting.output.journal import Journal, keep_settings, lock_folder, recorded_sources
 from detect.reporting.output.layout import STATE
@@ -272,3 +274,18 @@ def test_lines_of_earlier_versions_keep_in_what_an_image_is_unlike(out: Path, im
     assert [record.unlike for record in records.values()] == [None, None]
     assert [record.unlike_in for record in records.values()] == ["light: all black", ""]
     assert not any(record.crowded for record in records.values())
+
+
+def test_what_a_full_disk_took_of_a_record_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another record may be appended after it, and a torn line in the middle would make the folder unreadable."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"whole\n")
+    monkeypatch.setattr(journal, "record_line", lambda name, record: b"torn")
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.append_records(path, {"a": None})  # type: ignore[dict-item]
+    assert path.read_bytes() == b"whole\n"
