@@ -389,7 +389,7 @@ def _nbytes(item: Stitched | Failure | None) -> int:
     if not isinstance(item, Stitched):
         return 0
     in_memory = 0 if isinstance(item.logits, np.memmap) else item.logits.nbytes
-    return in_memory + (0 if item.preview is None else item.preview.nbytes)
+    return in_memory + sum(each.nbytes for each in (item.preview, item.valid) if each is not None)
 
 
 def _report(failure: Failure, sink: Sink) -> None:

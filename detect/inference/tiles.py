@@ -234,9 +234,11 @@ def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan:
                 readers.append(own.reader)
             return [_read_tile(source, tiling, core, own.reader) for core in chosen]
 
-        with closing(mapped_ahead(read, batches, number, number, "read tiles")) as made:
+        with closing(mapped_ahead(read, batches, number, number - 1, "read tiles")) as made:
             yield from made
         reader.damaged = min(filter(None, (each.damaged for each in (reader, *readers))), default="")
+        for each in readers:
+            each.damaged = ""  # one reader tells of all
 
 
 def _read_tile(source: Source, tiling: Tiling, core: Window, reader: SceneReader) -> ReadTile:

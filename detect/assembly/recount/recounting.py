@@ -185,12 +185,18 @@ def _cut(
             f"threshold={thresholds.min():g}: candidates were kept from a score of {floor:.4g} on, and not "
             f"what is below; give {floor:.4g} or more"
         )
-    cut = {name: cut_record(each, thresholds) for name, each in read_candidate_records(folder, records)}
+    kept = ((name, each) for name, each in read_candidate_records(folder, records) if _of_same(each, records[name]))
+    cut = {name: cut_record(each, thresholds) for name, each in kept}
     lost = [name for name in records if name not in cut]
     if lost:
         why = "has too many candidates, which are not kept" if records[lost[0]].crowded else "has no candidates kept"
         raise ValueError(f"predictions={folder}: {lost[0]} {why}, so that no other threshold can be counted; {AGAIN}")
     return {name: cut[name] for name in records}
+
+
+def _of_same(one: Record, other: Record) -> bool:
+    """Return whether two records are of the same file, with the same files beside it."""
+    return all(getattr(one, fact) == getattr(other, fact) for fact in ("path", "size", "mtime_ns", "beside"))
 
 
 def _areas(own: OwnFacts, images: list[str]) -> Areas | None:

@@ -38,6 +38,11 @@ class ValidPixels:
             self._bits = scratch_array(packed, np.uint8, folder, f"the valid pixels of {name}")
 
     @property
+    def nbytes(self) -> int:
+        """The bytes in memory; those in a file are not counted."""
+        return self.by_row.nbytes + (0 if isinstance(self._bits, np.memmap) else self._bits.nbytes)
+
+    @property
     def number(self) -> int:
         """The number of valid pixels."""
         return int(self.by_row.sum())

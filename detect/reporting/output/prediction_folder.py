@@ -196,8 +196,10 @@ class PredictionFolder:
         candidates = None if possible is None else possible.detections
         record = self._record(name, scene, result, inside, candidates)
         for picture, folder, asked in self._pictures(name):
-            if not asked or (picture == self.paths.candidates(name) and candidates is None):
+            if not asked:
                 remove_written(picture, folder)
+            elif candidates is None and picture == self.paths.candidates(name):
+                picture.unlink(missing_ok=True)  # the folder stays: another thread may be about to write into it
         if HEATMAPS in self.wanted:
             write_map(
                 self.paths.heatmap(name),
