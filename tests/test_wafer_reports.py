@@ -37,7 +37,7 @@ def test_a_model_of_whole_images_has_figures_of_its_classes(one: Path, tmp_path:
     assert done.code == 0, done.log
     scores = json.loads((tmp_path / "e/scores.json").read_text(encoding="utf-8"))
     place = tmp_path / "e/classes"
-    assert scores["patches"] == 6 and 0 <= scores["unknown_auroc"] <= 1
+    assert scores["images"] == 6 and 0 <= scores["unknown_auroc"] <= 1
     assert pd.read_csv(place / "unknown.csv")["unknown"].tolist() == [3]
     confusion = pd.read_csv(place / "confusion.csv", keep_default_na=False)
     wanted = {"none": 3, "centre": 3, "edge": 0, "unknown": 3}

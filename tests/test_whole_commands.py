@@ -82,7 +82,7 @@ def test_a_training_has_its_sides_its_sureness_and_its_scores(trained: Path) -> 
     scores, tested = (json.loads((trained / file).read_text()) for file in ("scores.json", "test/scores.json"))
     assert scores["temperature"] > 0 and scores["known_from"] == card.threshold == 0
     assert isinstance(card.head, WholeHead) and card.head.known == 48 and scores["familiar_within"] > 0
-    assert scores["macro_f1"] > 0.5 and tested["patches"] == 12 and 0 <= tested["unknown_share"] <= 1
+    assert scores["macro_f1"] > 0.5 and tested["images"] == 12 and 0 <= tested["unknown_share"] <= 1
     assert (trained / "validation/confusion.png").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_folder_with_a_sub_folder_a_class_trains_too_and_a_fold_is_tested(sing
     assert done.code == 0, done.log
     _, card = load_model(tmp_path / "run/model.safetensors")
     assert card.classes == ("centre", "edge", "none") and len(card.training["test"]) == 24
-    assert json.loads((tmp_path / "run/test/scores.json").read_text())["patches"] == 24
+    assert json.loads((tmp_path / "run/test/scores.json").read_text())["images"] == 24
     done = call("folds", f"runs={tmp_path / 'run'}")
     assert done.code == 0, done.log
 

@@ -21,6 +21,7 @@ from detect.nets.card import NetSpec
 from detect.nets.device_memory import InParts
 from detect.nets.heads.familiarity import Familiarity
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.samples.loading import PatchSet
 
@@ -170,8 +171,14 @@ def scores_of_patches(
         spec: the outputs.
         threshold: probability from which on a class is there, where there may be any number; a half by default.
     """
+    whole = isinstance(spec.head, WholeHead)
     if truth.ndim > 1:
-        return score_many(truth, probabilities, spec.outputs, 0.5 if threshold is None else threshold)
+        return _named(score_many(truth, probabilities, spec.outputs, 0.5 if threshold is None else threshold), whole)
     likeliest = probabilities.argmax(axis=1)
     held = reliability_of(probabilities.max(axis=1).astype(np.float64).clip(0, 1), likeliest == truth)
-    return {**score_patches(truth, probabilities, spec.outputs), **held}
+    return _named({**score_patches(truth, probabilities, spec.outputs), **held}, whole)
+
+
+def _named(scores: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """Return scores of patches; where these are whole images their number is called so."""
+    return {"images" if whole and name == "patches" else name: value for name, value in scores.items()}
