@@ -29,7 +29,15 @@ def run(settings: "PredictSettings") -> int:
     paths = prediction_folder(settings)
 
     from detect.assembly.ready_engine import make_engine
-    from detect.assembly.runs.prediction import digest, predict_folder, result_settings, run_facts, start_afresh
+    from detect.assembly.runs.prediction import (
+        digest,
+        predict_folder,
+        remembered,
+        result_settings,
+        run_facts,
+        start_afresh,
+    )
+    from detect.assembly.runs.run_memory import with_memory
     from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
@@ -40,13 +48,15 @@ def run(settings: "PredictSettings") -> int:
     threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
+        settings = with_memory(settings, None if settings.overwrite else paths.settings)
         engine = replace(make_engine(settings, net, card, threshold, paths.state), undecided=told_at_end(settings))
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
         if settings.overwrite:
             start_afresh(paths, images)
-        resumed = keep_settings(paths.folder, {"model": digest(settings.model), **results})
+        results_of = {"model": digest(settings.model), **results}
+        resumed = keep_settings(paths.folder, results_of, remembered(settings))
         sink = output_sink(settings, engine, card, images, survey)
         if resumed:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))

@@ -20,6 +20,8 @@ from hydra._internal.hydra import Hydra
 
 from detect.assembly import gate
 from detect.assembly.command import conf_folder
+from detect.assembly.runs import run_memory
+from detect.nets.host_memory import HostMemory
 
 OURS = {"hydra": "pkg://hydra.conf", "main": f"file://{conf_folder()}", "schema": "structured://"}
 """Where a configuration comes from if it is only of hydra's files and those of `conf/`, by who provides it."""
@@ -88,7 +90,10 @@ def kept_templates(compile_: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def made_once() -> Iterator[None]:
-    """Keep what hydra, pydantic and jinja make of our files, as long as this is open."""
+    """Keep what hydra, pydantic and jinja make of our files, and the memory that is free, as long as this is open.
+
+    Runs are compared, whose tiles would follow from the memory that other tests leave: `max_memory=auto` is 2 GiB.
+    """
     lists = kept_lists(config_loader_impl.create_defaults_list)
     merges = kept_merges(ConfigLoaderImpl._compose_config_from_defaults_list)
     with (
@@ -97,5 +102,6 @@ def made_once() -> Iterator[None]:
         mock.patch.object(Hydra, "get_mode", no_second_look(Hydra.get_mode)),
         mock.patch.object(jinja2.Environment, "compile", kept_templates(jinja2.Environment.compile)),
         mock.patch.object(gate, "TypeAdapter", functools.cache(gate.TypeAdapter)),
+        mock.patch.object(run_memory, "host_memory", lambda: HostMemory(6 << 30, 4 << 30)),
     ):
         yield

@@ -46,10 +46,22 @@ EXPECTED = 3
 """The exit code of a run over the images: all done but for the one cut short."""
 
 SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "patch": ("patch", ("tile=256",)),
-    "grid": ("grid", ("tile=256",)),
-    "patch-d4": ("patch", ("tile=256", "tta=d4")),
-    "grid-d4": ("grid", ("tile=256", "tta=d4")),
+    "patch": (
+        "patch",
+        (
+            "max_memory=2GiB",
+            "tile=256",
+        ),
+    ),
+    "grid": (
+        "grid",
+        (
+            "max_memory=2GiB",
+            "tile=256",
+        ),
+    ),
+    "patch-d4": ("patch", ("max_memory=2GiB", "tile=256", "tta=d4")),
+    "grid-d4": ("grid", ("max_memory=2GiB", "tile=256", "tta=d4")),
     "patch-file": ("patch", ("max_memory={memory}",)),
     "grid-file": ("grid", ("max_memory={memory}", "tta=flips")),
 }

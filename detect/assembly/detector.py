@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detect.assembly.fields import adaptations, rescaling
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
+from detect.assembly.runs.run_memory import with_memory
 from detect.assembly.settings import InferenceSettings
 from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader
@@ -191,7 +192,7 @@ class Detector:
             raise ValueError(re.sub(r"\bruntime\.(runtime|device)\b", r"\1", str(error))) from error
         if runtime == "openvino" and picked.type != "cpu":
             raise ValueError(f"runtime=openvino runs on the CPU, got device={device}, which is {picked} here")
-        return cls(*load_model(Path(path).expanduser()), settings)
+        return cls(*load_model(Path(path).expanduser()), with_memory(settings))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

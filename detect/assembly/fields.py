@@ -51,6 +51,15 @@ def byte_size(text: Any) -> Bytes:
     return made
 
 
+def _byte_size_or_auto(value: Any) -> Bytes | None:
+    if value in ("auto", None):
+        return None
+    try:
+        return byte_size(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace(", got", ", or auto, got", 1)) from error
+
+
 def _text(value: Any) -> Any:
     """Return a word; hydra takes `2` for a number."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -303,6 +312,9 @@ OptionalPaths = Annotated[tuple[Path, ...] | None, PlainValidator(_paths_or_none
 
 ByteSize = Annotated[Bytes, PlainValidator(byte_size)]
 """Bytes, written as `2GiB` or a number."""
+
+AutoByteSize = Annotated[Bytes | None, PlainValidator(_byte_size_or_auto)]
+"""Bytes, written as `2GiB` or a number, None for `auto`."""
 
 AutoNumber = Annotated[float | None, PlainValidator(_number_or_auto)]
 """A number, None for `auto`."""

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import numpy as np
 
+from detect.assembly.runs.run_memory import with_memory
 from detect.assembly.settings import InferenceSettings, RuntimeSettings
 from detect.imagery.resolution import Resolution
 from detect.inference.decoding.decoder import decoder_of
@@ -127,6 +128,7 @@ def make_engine(
             "this model classifies patches and has no background class: it cannot find objects in an image"
         )
     check_sizes(settings, card)
+    settings = with_memory(settings)
     turns, in_scales = turns_and_scales(settings.tta)
     check_views(turns, settings.tta_combine)
     on_corner = card.cell_offset == 0
@@ -147,6 +149,7 @@ def make_engine(
     per_pixel = shapes * runtime.memory_factor * layers + waiting + maps
     meeting = make_meeting(settings, net, card, runtime, per_pixel)
     scratch = settings.runtime.scratch or folder
+    assert settings.max_memory is not None
     workers = settings.workers or usable_cores()
     plan = make_plan(settings.max_memory, per_pixel, halo, card.stride, settings.tile, scratch, card.align)
     plan = replace(plan, workers=workers)
@@ -256,7 +259,7 @@ def make_meeting(
     scale = ScaleChoice(card, runtime, decoder_of(card), card.separation, own) if chosen else None
     for option, needs in (("adapt=batchnorm", norms), (f"rescale={settings.rescale}", scale)):
         needed = int(SAMPLE_PIXELS * bytes_per_pixel / NETWORK_SHARE)
-        if needs is not None and needed > settings.max_memory:
+        if needs is not None and settings.max_memory is not None and needed > settings.max_memory:
             raise ValueError(
                 f"max_memory={settings.max_memory.text} is too small for {option}, which maps a megapixel at once; "
                 f"set {-(-needed >> 20)}MiB or more"

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, PlainValidator
 from detect.assembly.fields import (
     SURVEY,
     Adaptations,
+    AutoByteSize,
     AutoOneOrMore,
     AutoPixels,
     AutoPositive,
@@ -81,7 +82,7 @@ class InferenceSettings:
     runtime: RuntimeSettings
     tile: AutoWholePixels
     halo: Halo
-    max_memory: ByteSize
+    max_memory: AutoByteSize
     workers: AutoOneOrMore
     tta: Literal["none", "flips", "d4", "scales", "flips+scales", "d4+scales"]
     tta_combine: Literal["mean", "vote"]

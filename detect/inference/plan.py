@@ -18,12 +18,13 @@ from detect.inference.stitching import Stitcher, make_tiling
 
 logger = logging.getLogger(__name__)
 
-MAX_TILE_SIDE = 4096
+MAX_TILE_SIDE = 8192
 """Greatest side in pixels of a tile by default."""
 
 
-MAX_TILE_AREA = 7_300_000
-"""Most pixels of a tile by default: beyond it the halo's share hardly falls."""
+MAX_TILE_AREA = 20_000_000
+"""Most pixels of a tile by default: with a halo of 160, tiles of 7 megapixels have 31 % more pixels than a photograph
+of 4,992 x 3,328, of 10 megapixels 24 %, and one of 19, which is all of it, 17 %: that is beyond its edges."""
 
 
 BYTES_PER_DECODED_CELL = 160

@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 
 def test_a_tile_takes_five_eighths_of_the_budget_at_most_and_shrinks_with_it() -> None:
-    """At 100 bytes a pixel those of 512 MiB are 3.4 megapixels, of 64 MiB 0.42; more than 8 are not worth it."""
+    """At 100 bytes a pixel those of 512 MiB are 3.4 megapixels, of 64 MiB 0.42; there are none of more than 20."""
     areas = []
     for mib in (16, 64, 128, 512, 1024, 8192):
         plan = make_plan(mib * MIB, 100.0, 64, 16)
@@ -172,3 +172,13 @@ def test_a_map_that_no_empty_disk_could_hold_is_the_images_failure(
             continue
         with pytest.raises(SceneError, match=r"wide\.tif.* 15 MiB.*runtime\.scratch"):
             plan.check_map(scene, 2)
+
+
+def test_a_photograph_is_one_tile_where_the_memory_allows_it() -> None:
+    """160 bytes a pixel and 6 GiB: 3,328 x 4,992 and 160 on each side are 19.4 megapixels, 17 % more than 16.6.
+
+    2 GiB are three tiles of 1,664 columns and the halo: 3,648 x 1,984 each, 31 % more.
+    """
+    one, three = (make_plan(gib << 30, 160.0, 160, 16).tiling((3328, 4992)) for gib in (6, 2))
+    assert (len(one), one.tile_hw) == (1, (3648, 5312))
+    assert (len(three), three.tile_hw) == (3, (3648, 1984))

@@ -15,6 +15,7 @@ from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
+from detect.assembly.runs.run_memory import EARLIER
 from detect.assembly.runs.run_threshold import notes_on_views
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
@@ -161,6 +162,12 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
     }
 
 
+def remembered(settings: InferenceSettings) -> dict[str, Any]:
+    """Return what a run that goes on takes over, if it is not told otherwise, and no result depends on by itself."""
+    assert settings.max_memory is not None
+    return {EARLIER: settings.max_memory.text}
+
+
 def run_facts(
     settings: PredictSettings,
     engine: "Engine",
@@ -181,7 +188,7 @@ def run_facts(
         "settings": {
             "images": str(settings.images),
             **results,
-            "max_memory": settings.max_memory.text,
+            **remembered(settings),
             "write": [name for name in PRODUCTS if name in settings.write],
             **({"heatmaps": settings.heatmaps} if layout.HEATMAPS in settings.write else {}),
         },

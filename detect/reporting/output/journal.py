@@ -47,12 +47,13 @@ def lock_folder(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
         ) from error
 
 
-def keep_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
+def keep_settings(folder: Path, settings: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> bool:
     """Write the settings that a run's results depend on, or check that a continued run has the same ones.
 
     Args:
         folder: the output folder.
         settings: plain values by name.
+        beside: other values that are written too, and may be others in a continued run.
 
     Returns:
         Whether an earlier run is continued.
@@ -63,7 +64,7 @@ def keep_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
     path = PredictionPaths(folder).settings
     now = json.loads(json.dumps(settings))
     if not path.exists():
-        write_json(now, path)
+        write_json({**now, **(beside or {})}, path)
         return False
     try:
         before = read_json_object(path, folder)
@@ -71,7 +72,7 @@ def keep_settings(folder: Path, settings: Mapping[str, Any]) -> bool:
         raise FileExistsError(f"{path} cannot be read ({error}); overwrite=true starts afresh") from error
     changed = [
         f"{name}: {before.get(name)!r} then, {now.get(name)!r} now"
-        for name in sorted({*before, *now})
+        for name in sorted({*before, *now} - (beside or {}).keys())
         if before.get(name) != now.get(name)
     ]
     if changed:
