@@ -83,7 +83,8 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     if chosen is not None:
         end_after(trainer, chosen.epochs(settings.trainer.max_epochs))
     pl.seed_everything(settings.seed, verbose=False)
-    data = PatchData(material.samples.epoch, material.samples.val, material.loading)
+    samples, shared = material.samples, settings.trainer.use_distributed_sampler
+    data = PatchData(samples.epoch, samples.val, material.loading, shared=shared)
     fit(trainer, learner.module, data, None if resumed is None else paths.last_checkpoint)
     if not first:
         return DONE

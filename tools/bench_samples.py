@@ -30,7 +30,7 @@ from detect.samples.loading import PatchData
 class Clockwork:
     """Stands for a trainer on one processor, in an epoch."""
 
-    num_devices, world_size = 1, 1
+    num_devices, world_size, global_rank = 1, 1, 0
     strategy = type("Strategy", (), {"root_device": torch.device("cpu")})()
 
     def __init__(self) -> None:

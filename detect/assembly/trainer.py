@@ -34,7 +34,17 @@ logger = logging.getLogger(__name__)
 for noisy in ("pytorch_lightning", "lightning", "lightning.pytorch"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
 
-NOT_LIGHTNINGS = ("patience", "max_time", "ema", "logger", "test", "overfit", "precision", "accelerator")
+NOT_LIGHTNINGS = (
+    "patience",
+    "max_time",
+    "ema",
+    "logger",
+    "test",
+    "overfit",
+    "precision",
+    "accelerator",
+    "use_distributed_sampler",
+)
 """Settings of `trainer` that are not handed to Lightning as they are."""
 
 
@@ -225,6 +235,7 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
             "accelerator": settings.accelerator,
             "precision": precision(settings.precision, settings.accelerator),
             "reload_dataloaders_every_n_epochs": 1,
+            "use_distributed_sampler": False,
             "num_sanity_val_steps": 0,
             "enable_model_summary": False,
             "log_every_n_steps": 1,
@@ -267,7 +278,8 @@ def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed 
 def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
     """Train, from the state in `checkpoint` on.
 
-    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume.
+    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume. The processes that
+    make samples end with the training, however it ends.
     """
     try:
         with memory_told(data.loading):
@@ -276,6 +288,8 @@ def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: P
         if not made.interrupted:
             raise
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
+    finally:
+        data.teardown("fit")
 
 
 def load_best(module: CountingModule, path: Path, device: str, *, scored: bool) -> None:

@@ -19,6 +19,7 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.labels.regions import outside
+from detect.learning.together import of_all, own_part
 from detect.nets.card import NetSpec
 from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE
 from detect.nets.modelfile import Net
@@ -147,7 +148,7 @@ class SceneDetector:
     def find(
         self, net: Net, tolerance: float, separations: Sequence[float], threshold: float
     ) -> dict[float, dict[str, Detections]]:
-        """Find objects of a score or more in every scene, in resampled pixels.
+        """Find objects of a score or more in every scene, in resampled pixels; processes of a training share them out.
 
         Returns:
             Separation -> name of the scene -> detections.
@@ -157,13 +158,14 @@ class SceneDetector:
         offset = tuple(net.offset.flatten().tolist())
         engines = {value: Engine(self.spec, runtime, plan, threshold, value, offset) for value in separations}
         found: dict[float, dict[str, Detections]] = {value: {} for value in separations}
-        for labelled in self.scenes:
+        for labelled in own_part(self.scenes):
             first = engines[separations[0]]
             whole = map_scene(Source(labelled.name, first.filled(labelled.scene), self.open), first, preview_side=None)
             for value, engine in engines.items():
                 detections = engine.detections(whole.logits, labelled.scene, whole.valid)
                 found[value][labelled.name] = outside(detections, labelled.ignored)
-        return found
+        names = [labelled.name for labelled in self.scenes]
+        return {value: of_all(tables, names) for value, tables in found.items()}
 
 
 class SceneValidator:

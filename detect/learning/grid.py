@@ -10,6 +10,7 @@ from torchvision.ops import generalized_box_iou_loss
 from detect.learning.hyperparameters import LossWeights, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.module import CountingModule, SceneScores, channels_last
+from detect.learning.together import mean_number, processes
 from detect.nets.heads.grid import CHANNELS_PER_SLOT, GridDetector
 from detect.nets.heads.specs import GridHead
 
@@ -23,6 +24,8 @@ SMOOTH_L1_BETA = 0.2
 
 class GridLoss(nn.Module):
     """The terms of the loss of a batch, each divided by the number of its objects.
+
+    While several processes learn, the number is the mean of theirs, so that all lose as one does with all their crops.
 
     - `objectness`: the focal loss of CornerNet (Law and Deng 2018): positives by (1 - p)^gamma, other cells by
       p^gamma (1 - target)^beta. With a smoothing s positives have the target t = 1 - s, and lose least at p = t:
@@ -55,23 +58,33 @@ class GridLoss(nn.Module):
         channels = self.grid.slots * CHANNELS_PER_SLOT
         slots = raw[:, :channels].unflatten(1, (self.grid.slots, CHANNELS_PER_SLOT)).float()
         learned = targets["learned"][:, None]
+        used, share = targets["weight"] * learned, targets["weight"][:, 0] * targets["learned"]
+        positive = (targets["objectness"] == 1) & (learned > 0)
+        positives, boxes, labels = self._numbers(positive, used, share)
         terms = {
-            "objectness": self.weights.objectness * self._objectness(slots[:, :, 0], targets["objectness"], learned),
-            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], targets["weight"] * learned),
+            "objectness": self.weights.objectness
+            * self._objectness(slots[:, :, 0], targets["objectness"], learned, positive)
+            / positives,
+            "box": self.weights.box * self._box(slots[:, :, 1:], targets["box"], used) / boxes,
         }
         if raw.shape[1] - channels > 1:
-            share = targets["weight"][:, 0] * targets["learned"]
             entropy = self.label(raw[:, channels:].float(), targets["label"])
-            terms["label"] = self.weights.label * (entropy * share).sum() / share.sum().clamp(min=1)
+            terms["label"] = self.weights.label * (entropy * share).sum() / labels
         return terms
 
-    def _objectness(self, logit: Tensor, wanted: Tensor, learned: Tensor) -> Tensor:
-        """Return the focal loss of logits (B, slots, h, w), per positive cell."""
-        positive = (wanted == 1) & (learned > 0)
+    def _numbers(self, *counted: Tensor) -> Tensor:
+        """Return the numbers that terms are divided by, 1 at least in all processes: (n,)."""
+        numbers = torch.stack([each.sum().float() for each in counted])
+        if not self.training:
+            return numbers.clamp(min=1)
+        return mean_number(numbers).clamp(min=1 / processes())
+
+    def _objectness(self, logit: Tensor, wanted: Tensor, learned: Tensor, positive: Tensor) -> Tensor:
+        """Return the focal loss of logits (B, slots, h, w), summed."""
         p = logit.sigmoid()
         hit = self._hit(logit, p)
         miss = -F.logsigmoid(-logit) * p**self.weights.gamma * (1 - wanted) ** self.weights.beta
-        return (torch.where(positive, hit, miss) * learned).sum() / positive.sum().clamp(min=1)
+        return (torch.where(positive, hit, miss) * learned).sum()
 
     def _hit(self, logit: Tensor, p: Tensor) -> Tensor:
         """Return what a cell loses that holds a centre, by its log odds and its objectness p."""
@@ -82,17 +95,16 @@ class GridLoss(nn.Module):
         return entropy * (p - target).abs() ** self.weights.gamma
 
     def _box(self, found: Tensor, wanted: Tensor, share: Tensor) -> Tensor:
-        """Return the loss of boxes (B, slots, 4, h, w), weighted by shares (B, slots, h, w)."""
-        total = share.sum().clamp(min=1)
+        """Return the loss of boxes (B, slots, 4, h, w), weighted by shares (B, slots, h, w), summed."""
         distance = F.smooth_l1_loss(found[:, :, :2], wanted[:, :, :2], reduction="none", beta=SMOOTH_L1_BETA).sum(dim=2)
-        loss = (distance * share).sum() / total
+        loss = (distance * share).sum()
         if self.cell is None:
             return loss
         used = share > 0
         one, other = (each.movedim(2, -1)[used] for each in (found, wanted))
         excess = F.relu(one[:, 2:].abs() - MAX_LOG_SIZE).sum(dim=1)
         overlap = generalized_box_iou_loss(self._corners(one), self._corners(other))
-        return loss + ((overlap + excess) * share[used]).sum() / total
+        return loss + ((overlap + excess) * share[used]).sum()
 
     def _corners(self, box: Tensor) -> Tensor:
         """Return corners (M, 4) of boxes (M, 4) of offsets in cells and log sizes, in units of the typical object."""
@@ -144,5 +156,5 @@ class GridModule(CountingModule):
         total = torch.stack(list(terms.values())).sum()
         shown = {"loss": total, **terms, "lost": targets["lost"].mean()}
         for name, value in shown.items():
-            self.log(f"{stage}/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(pixels))
+            self.log(f"{stage}/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(pixels), sync_dist=True)
         return total

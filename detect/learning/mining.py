@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from detect.labels.detections import Detections
+from detect.learning.together import share_buffers, together
 from detect.nets.modelfile import Net
 from detect.samples.hard_negatives import HardNegatives, Mining, false_alarms
 from detect.samples.labelled_scenes import LabelledScene
@@ -20,7 +21,8 @@ class MineHardNegatives(pl.Callback):
     """Searches the training scenes with the network, and makes its false alarms hard negatives of the next epochs.
 
     Online hard-example mining by rounds, as in bootstrapped detectors (Sung and Poggio 1998, Felzenszwalb et al. 2010).
-    The places are part of the checkpoint, so that a resumed run continues like an uninterrupted one.
+    The places are part of the checkpoint, so that a resumed run continues like an uninterrupted one. Of several
+    processes each searches a part of the scenes, and all get the same places.
 
     Args:
         find: returns the network's detections in every scene, by the scene's name.
@@ -55,7 +57,9 @@ class MineHardNegatives(pl.Callback):
             return
         net: Any = pl_module.net
         training = net.training
-        found = self.find(net.eval())
+        share_buffers(net)
+        with together():
+            found = self.find(net.eval())
         net.train(training)
         alarms = false_alarms(self.scenes, found, self.mining.distance)
         self.hard_negatives.mined = self.hard_negatives.mined + alarms

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from detect.learning.callbacks import planned_steps
 from detect.learning.finetuning import Layers
 from detect.learning.hyperparameters import Schedule
+from detect.learning.together import place, share_buffers, together
 from detect.nets.backbones import parameters_of
 from detect.nets.modelfile import Net
 
@@ -21,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 SceneScores = Callable[[Net], Mapping[str, float]]
 """Counts the validation scenes with a network; the scores are logged by their names under `val/`."""
+
+
+PROCESS_STEP = 1_000_000_007
+"""Difference of the seeds of torch's draws of two processes that learn together."""
 
 
 class CountingModule(pl.LightningModule):
@@ -58,14 +63,16 @@ class CountingModule(pl.LightningModule):
         learning, every = parameters_of(self.net)
         if learning != before:
             logger.info("%s of %s parameters learn", f"{learning:,}", f"{every:,}")
-        torch.manual_seed(epoch_seed(self.seed, self.current_epoch))
+        torch.manual_seed(epoch_seed(self.seed, self.current_epoch) + place() * PROCESS_STEP)
 
     def log_scenes(self) -> None:
         """Log the scenes' scores: new every `score_every` epochs, in the first and the last; else the previous ones."""
         epoch, last = self.current_epoch + 1, self.trainer.max_epochs
         due = epoch % self.schedule.score_every == 0 or epoch == last or not self._scene_values
         if self.scene_scores is not None and due:
-            self._scene_values = self.scene_scores(self.net)
+            share_buffers(self.net)
+            with together():
+                self._scene_values = self.scene_scores(self.net)
         for name, value in self._scene_values.items():
             self.log(f"val/{name}", float(value), prog_bar=name == "f1")
 

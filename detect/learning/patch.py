@@ -12,6 +12,7 @@ from detect.learning.hyperparameters import Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mixing import BatchMixer
 from detect.learning.module import CountingModule, SceneScores, channels_last
+from detect.learning.together import mean_number, processes, samples_of_all, values_of_all
 from detect.nets.heads.patch import NOT_COUNTED, PatchClassifier
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class ClassifierModule(CountingModule):
             pixels, output = self.mixer(pixels.float(), output)
         logits = self.net.classify(channels_last(pixels))
         loss = self.loss(logits.float(), output).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -61,7 +62,7 @@ class ClassifierModule(CountingModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the patches and of the scenes."""
-        logits, output = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        logits, output = samples_of_all(self._validated)
         self._validated.clear()
         predicted = logits.argmax(dim=1)
         self.log("val/loss", F.cross_entropy(logits, output))
@@ -74,7 +75,8 @@ class CellLoss(nn.Module):
     """The mean loss of the cells of a batch of crops: of all that hold an object, and of the hardest empty ones.
 
     Most cells are empty and soon right; what is left of the mean when all count hardly tells a rock from an animal
-    (online hard example mining, Shrivastava et al. 2016; three empty ones an object as in SSD, Liu et al. 2016).
+    (online hard example mining, Shrivastava et al. 2016; three empty ones an object as in SSD, Liu et al. 2016). While
+    several processes learn, the batch is that of all.
 
     Args:
         label: the loss of a cell.
@@ -95,10 +97,22 @@ class CellLoss(nn.Module):
         """
         loss = self.label(logits, output.clamp(min=0))
         objects, empty = loss[output > 0], loss[output == 0]
+        if self.training and processes() > 1:
+            return self._of_all(objects, empty, len(output))
         if self.hard:
             most = math.ceil(self.hard * max(len(objects), len(output)))
             empty = empty.topk(min(most, len(empty)), sorted=False).values
         return (objects.sum() + empty.sum()) / max(1, len(objects) + len(empty))
+
+    def _of_all(self, objects: Tensor, empty: Tensor, crops: int) -> Tensor:
+        """Return this process's share of the loss: the mean over processes is the loss of all their cells."""
+        if self.hard:
+            number, every = mean_number(objects.new_tensor([len(objects), crops])), values_of_all(empty)
+            most = min(math.ceil(self.hard * processes() * float(number.max())), len(every))
+            if most < len(every):
+                empty = empty[empty >= every.kthvalue(len(every) - most + 1).values] if most else empty[:0]
+        counted = mean_number(objects.new_tensor(float(len(objects) + len(empty))))
+        return (objects.sum() + empty.sum()) / counted.clamp(min=1 / processes())
 
 
 class DenseModule(ClassifierModule):
@@ -128,7 +142,7 @@ class DenseModule(ClassifierModule):
         """Return the loss of a batch of (pixels, targets)."""
         pixels, targets = batch
         loss = self.cells(self.net(channels_last(pixels)).float(), targets["output"])
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(pixels), prog_bar=True)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(pixels), prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, dict[str, Tensor]], batch_idx: int) -> None:  # type: ignore[override]

@@ -13,6 +13,7 @@ from detect.learning.hyperparameters import ClassBalance, Schedule
 from detect.learning.imbalance import ClassLoss
 from detect.learning.mixing import BatchMixer
 from detect.learning.module import CountingModule, channels_last
+from detect.learning.together import samples_of_all
 from detect.nets.heads.whole import WholeClassifier
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class WholeModule(CountingModule):
             pixels, wanted = self.mixer(pixels.float(), wanted)
         logits = self.net.classify(channels_last(pixels))
         loss = self.loss(logits.float(), wanted).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(wanted), prog_bar=True)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(wanted), prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -95,7 +96,7 @@ class WholeModule(CountingModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation images."""
-        logits, wanted = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        logits, wanted = samples_of_all(self._validated)
         self._validated.clear()
         many = wanted.is_floating_point()
         found = (logits > 0).float() if many else logits.argmax(dim=1)

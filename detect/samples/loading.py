@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from detect.nets.device_memory import naming_memory
 from detect.nets.processors import usable_cores
 from detect.samples.epochs import Loading
-from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches
+from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches, Share
 from detect.samples.feeding.workers import Machine, workers_for
 
 logger = logging.getLogger(__name__)
@@ -34,23 +34,32 @@ PatchSet = Dataset[Any]
 class PatchData(pl.LightningDataModule):
     """Patches or crops for training and validation.
 
-    Processes that make samples live from epoch to epoch where these are `InParts` and one device learns.
+    Processes that make samples live from epoch to epoch where these are `InParts`. Several devices share the samples
+    out: a batch of each together are those that one device with a batch of all their sizes would learn from.
 
     Args:
         train: returns the samples of an epoch, in order; the same epoch has the same samples.
         val: the validation samples.
         loading: batch size and workers.
         start_method: of the processes, as `multiprocessing` calls it; None takes the system's.
+        shared: whether several devices share the samples out, as is usual; else each learns from all.
     """
 
     def __init__(
-        self, train: Callable[[int], PatchSet], val: PatchSet, loading: Loading, start_method: str | None = None
+        self,
+        train: Callable[[int], PatchSet],
+        val: PatchSet,
+        loading: Loading,
+        start_method: str | None = None,
+        *,
+        shared: bool = True,
     ) -> None:
         super().__init__()
         self.train = train
         self.val = val
         self.loading = loading
         self.start_method = start_method
+        self.shared = shared
         self._workers: int | None = None
         self._lasting: dict[str, DataLoader[Any]] = {}
 
@@ -70,13 +79,14 @@ class PatchData(pl.LightningDataModule):
     def _loader(self, side: str, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
         """Return a loader with its own generator: it must not draw from torch's, whose state a resumed run restores."""
         size, number = self.loading.batch_size, len(patches)  # type: ignore[arg-type]
-        whole = drop_last and number >= size
+        share = self._share()
+        batches = PartBatches(patches, size, whole=drop_last and number >= size * share.of, share=share)
         if side in self._lasting:
-            batches = self._lasting[side].batch_sampler
-            assert isinstance(batches, PartBatches) and isinstance(patches, InParts)
-            batches.patches = patches
+            lasting = self._lasting[side].batch_sampler
+            assert isinstance(lasting, PartBatches) and isinstance(patches, InParts)
+            lasting.patches, lasting.whole = patches, batches.whole
             return self._lasting[side]
-        workers = min(self._number_of_workers(patches), -(-number // size))
+        workers = min(self._number_of_workers(patches), len(batches))
         common: dict[str, Any] = {
             "num_workers": workers,
             "generator": torch.Generator(),
@@ -84,10 +94,11 @@ class PatchData(pl.LightningDataModule):
             "worker_init_fn": start_worker if workers else None,
             "multiprocessing_context": self.start_method if workers else None,
         }
-        if not (workers and isinstance(patches, InParts)) or self._distributed():
-            return DataLoader(patches, batch_size=size, drop_last=whole, **common)
+        if not isinstance(patches, InParts):
+            return DataLoader(patches, batch_sampler=batches, **common)
+        if not workers:
+            return DataLoader(MadeOfParts(patches), batch_sampler=batches, **common)
         patches.preload()
-        batches = PartBatches(patches, size, whole=whole)
         made = DataLoader(MadeOfParts(patches), batch_sampler=batches, persistent_workers=True, **common)
         self._lasting[side] = made
         return made
@@ -115,8 +126,11 @@ class PatchData(pl.LightningDataModule):
             return Machine(usable_cores(), "cuda" if torch.cuda.is_available() else "cpu", 1)
         return Machine(usable_cores(), self.trainer.strategy.root_device.type, self.trainer.num_devices)
 
-    def _distributed(self) -> bool:
-        return self.trainer is not None and self.trainer.world_size > 1
+    def _share(self) -> Share:
+        """Return which of the processes that learn together this one is."""
+        if self.trainer is None or not self.shared:
+            return Share()
+        return Share(self.trainer.global_rank, self.trainer.world_size)
 
 
 def start_worker(number: int) -> None:

@@ -79,7 +79,7 @@ def _kept(
         RunFileError: the file is damaged.
     """
     path = paths.fold(number)
-    if not path.exists():
+    if not settings.resume or not path.exists():
         return None
     facts = read_fold_facts(path)
     check_same(facts.settings, facts.labels, settings, labels)

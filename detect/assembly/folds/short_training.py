@@ -94,7 +94,8 @@ def train_fold(
         learner = make_learner(settings, part, watch)
         log = EpochLog(metrics, settings.data.sampling.samples)
         trainer = short_trainer(settings, metrics.parent, [log, *watched, *learner.callbacks])
-        fit(trainer, learner.module, PatchData(part.samples.epoch, part.samples.val, part.loading), None)
+        shared = settings.trainer.use_distributed_sampler
+        fit(trainer, learner.module, PatchData(part.samples.epoch, part.samples.val, part.loading, shared=shared), None)
     return FoldFound(settings.trainer.max_epochs, watched[0].found)
 
 

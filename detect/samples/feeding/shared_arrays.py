@@ -33,6 +33,8 @@ class SharedArray:
         if get_spawning_popen() is None or os.name == "nt":
             return SharedArray, (np.asarray(self.array), self.folder)
         if self._file is None:
+            if self.folder is not None:
+                self.folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
             reserve(self._file, self.array.nbytes)
             mapped = np.memmap(self._file, self.array.dtype, "r+", shape=self.array.shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, drawn
+from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, check_number, drawn
 
 if TYPE_CHECKING:
     from albumentations import BasicTransform
@@ -29,9 +29,13 @@ class Photometry:
 
     Args:
         transforms: with their names.
+
+    Raises:
+        ValueError: more of them than a sample has seeds.
     """
 
     def __init__(self, transforms: Sequence[tuple[str, "BasicTransform"]]) -> None:
+        check_number([name for name, _ in transforms])
         self._transforms = list(transforms)
 
     def __call__(self, planes: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """The geometric transforms of a sample, drawn one by one and made one map of the plane."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,10 +31,14 @@ class Geometry:
 
     Args:
         transforms: name, the transform without its border, and the transform as it samples pixels.
+
+    Raises:
+        ValueError: more of them than a sample has seeds.
     """
 
     def __init__(self, transforms: Iterable[tuple[str, "DualTransform", "BasicTransform"]]) -> None:
         self._transforms = [(name, plain, _sampling(name, whole)) for name, plain, whole in transforms]
+        check_number([name for name, _, _ in self._transforms])
 
     def moves(self, hw: tuple[int, ...], seed: int) -> list[Move]:
         """Draw the maps, as few as there can be, for an image of a height and width."""
@@ -52,6 +56,19 @@ class Geometry:
                 hw = hw if matrix[0, 0] else hw[::-1]
             moves.append(Move(matrix, (hw[0], hw[1]), sampling))
         return merged(moves)
+
+
+def check_number(names: Sequence[str]) -> None:
+    """Check that a chain is short enough for each of its transforms to have seeds that no other sample has.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if len(names) > SEEDS_PER_SAMPLE:
+        raise ValueError(
+            f"augment.transforms names {len(names)} transforms of one kind, {SEEDS_PER_SAMPLE} at most: leave out "
+            f"those from {names[SEEDS_PER_SAMPLE]} on, or others"
+        )
 
 
 def drawn(transform: "BasicTransform", seed: int) -> bool:

@@ -71,7 +71,7 @@ def patches(folder: Path) -> Samples:
 class Clock:
     """Stands for a trainer on one processor."""
 
-    current_epoch, num_devices, world_size = 0, 1, 1
+    current_epoch, num_devices, world_size, global_rank = 0, 1, 1, 0
     strategy = type("Strategy", (), {"root_device": torch.device("cpu")})()
 
 
