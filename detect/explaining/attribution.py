@@ -17,16 +17,16 @@ SMOOTHED = 16
 NOISE = 0.15
 """Standard deviation of the noise, as a share of the span of a tile's values (Smilkov et al. 2017)."""
 
-STEPS, MOST_STEPS = 24, 384
+STEPS, MOST_STEPS = 32, 128
 """Steps of integrated gradients at first, and at most where their sum is not complete."""
 
 COMPLETE = 0.05
 """Greatest difference of the sum of integrated gradients from that of the scores, as a share of it."""
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Tiles that a network maps at once."""
 
-MOST_PLACES = 18
+MOST_PLACES = 14
 """Most places of the occluding square along an axis."""
 
 FEWEST_PER_SQUARE = 2
@@ -45,6 +45,7 @@ class Question:
         blank: (1, bands, 1, 1), the values that stand for nothing: those that the normalisation makes 0.
         square: side in pixels of the square that occlusion hides.
         seed: of the noise.
+        patient: whether a map is to be as fine and complete as can be; else half of the steps and copies will do.
     """
 
     net: nn.Module
@@ -54,6 +55,7 @@ class Question:
     blank: Tensor
     square: int
     seed: int
+    patient: bool = True
 
     @property
     def score(self) -> Callable[[Tensor], Tensor]:
@@ -91,18 +93,19 @@ def smoothgrad(question: Question) -> Attribution:
     from captum.attr import NoiseTunnel, Saliency
 
     pixels = _asking(question)
+    copies = SMOOTHED if question.patient else SMOOTHED // 2
     spread = NOISE * float(pixels.detach().amax() - pixels.detach().amin())
     with torch.random.fork_rng(devices=_devices(pixels)):
         torch.manual_seed(question.seed)
         gradient = NoiseTunnel(Saliency(question.score)).attribute(
             pixels,
             nt_type="smoothgrad",
-            nt_samples=SMOOTHED,
+            nt_samples=copies,
             nt_samples_batch_size=AT_ONCE,
             stdevs=spread,
             abs=False,
         )
-    return Attribution(_plane(gradient.abs().amax(dim=1)), signed=False, facts={"copies": SMOOTHED, "noise": spread})
+    return Attribution(_plane(gradient.abs().amax(dim=1)), signed=False, facts={"copies": copies, "noise": spread})
 
 
 def integrated_gradients(question: Question) -> Attribution:
@@ -115,8 +118,8 @@ def integrated_gradients(question: Question) -> Attribution:
     method, pixels, blank = IntegratedGradients(question.score), _asking(question), _blank(question)
     with torch.no_grad():
         wanted = float(question.score(question.pixels) - question.score(blank))
-    steps, error = STEPS // 2, float("inf")
-    while error > COMPLETE and steps < MOST_STEPS:
+    steps, error = STEPS // (2 if question.patient else 4), float("inf")
+    while error > COMPLETE and steps < (MOST_STEPS if question.patient else STEPS // 2):
         steps *= 2
         made = method.attribute(pixels, blank, n_steps=steps, internal_batch_size=AT_ONCE)
         error = abs(float(made.sum()) - wanted) / max(abs(wanted), 1e-12)
@@ -170,7 +173,8 @@ def occlusion(question: Question) -> Attribution:
 
     height, width = question.pixels.shape[2:]
     side = min(question.square, height, width)
-    step = max(1, side // FEWEST_PER_SQUARE, -(-max(height, width) // MOST_PLACES))
+    places = MOST_PLACES if question.patient else MOST_PLACES // 2
+    step = max(1, side // FEWEST_PER_SQUARE, -(-max(height, width) // places))
     step = min(step, side)
     bands = question.pixels.shape[1]
     with torch.no_grad():
@@ -214,5 +218,5 @@ def _devices(pixels: Tensor) -> list[torch.device]:
 
 
 def with_net(question: Question, net: nn.Module) -> Question:
-    """Return the same question to another network of the same layers."""
-    return replace(question, net=net)
+    """Return the same question to another network of the same layers, of which nothing need be complete."""
+    return replace(question, net=net, patient=False)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from detect.assembly.explaining.place_choice import Place
 from detect.explaining.aims import Aim, aims_at
@@ -17,7 +17,7 @@ from detect.explaining.attribution import METHODS, Attribution, Question
 from detect.explaining.feature_maps import last_features, layer_of
 from detect.explaining.guided import readable
 from detect.explaining.method_names import WORDS
-from detect.explaining.sanity import LIKE, likeness, randomised
+from detect.explaining.sanity import LIKE, SHUFFLES, likeness, randomised
 from detect.explaining.seen_tile import SeenTile, map_of, read_tile, tile_about
 from detect.imagery.windows import Window
 from detect.nets.card import ModelCard
@@ -164,7 +164,7 @@ def _own_class(card: ModelCard, place: Place) -> str | None:
 
 def explain(asked: Asked, methods: Sequence[str], sanity: bool) -> Iterator[Explained]:
     """Yield what each method says of each score, with the sanity check where it is asked for."""
-    shuffled: nn.Module | None = randomised(asked.net, asked.seed) if sanity else None
+    shuffled = [randomised(asked.net, asked.seed + i) for i in range(SHUFFLES)] if sanity else []
     for aim in asked.aims:
         question = asked.question(aim)
         for name in methods:
@@ -173,7 +173,7 @@ def explain(asked: Asked, methods: Sequence[str], sanity: bool) -> Iterator[Expl
             started = time.monotonic()
             made = METHODS[name](question)
             seconds = time.monotonic() - started
-            alike = None if shuffled is None else likeness(METHODS[name], question, made, shuffled)
+            alike = None if not shuffled else likeness(METHODS[name], question, made, shuffled)
             found = Explained(aim, name, asked.shown(made), alike, seconds)
             said = "" if alike is None else f", rank correlation with random weights {alike:.2f}"
             logger.info("%s of %s: %.1f s%s", WORDS[name], aim.name, seconds, said)

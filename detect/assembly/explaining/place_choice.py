@@ -37,6 +37,7 @@ class Place:
         label: name of the class that was found there; None where nothing was.
         detection: number of the object, from 1; None where nothing was found.
         box: x1, y1, x2, y2 of the object in resampled pixels; None of points.
+        rank: number of the object among those of the window, by which it is found there again; None as of detection.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Place:
     label: str | None
     detection: int | None
     box: tuple[float, float, float, float] | None
+    rank: int | None = None
 
     @property
     def file_window(self) -> Window:
@@ -179,7 +181,8 @@ def _object(source: Source, window: Window, found: Detections, place: int, numbe
     name = found.names[place]
     words = f"{name}, detection {number} of {len(found)} by score, {found.score[place]:.3f}, at x={at[0]:.0f}, y={at[1]:.0f}"
     box = None if found.wh is None else tuple(float(each) for each in found.boxes_xyxy[place])
-    return Place(source, window, (x, y), words, name, number, box)  # type: ignore[arg-type]
+    rank = int((found.score[window.contains_xy(found.xy)] > found.score[place]).sum()) + 1
+    return Place(source, window, (x, y), words, name, number, box, rank)  # type: ignore[arg-type]
 
 
 def _scene_place(source: Source, found: Detections, card: ModelCard) -> Place:
