@@ -1,4 +1,4 @@
-"""Explain: `python -m detect.explain model=FILE image=FILE output=DIR [window=[row,col,height,width]] [detection=N] ...`."""
+"""Explain: `python -m detect.explain model=FILE image=FILE output=DIR ...` shows what a network sees at a place."""
 
 import logging
 from typing import TYPE_CHECKING

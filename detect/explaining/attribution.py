@@ -124,7 +124,9 @@ def integrated_gradients(question: Question) -> Attribution:
         made = method.attribute(pixels, blank, n_steps=steps, internal_batch_size=AT_ONCE)
         error = abs(float(made.sum()) - wanted) / max(abs(wanted), 1e-12)
     facts = {"difference": wanted, "sum": float(made.sum()), "error": error, "steps": steps}
-    words = f"the attributions add up to {facts['sum']:.4g}, the scores differ by {wanted:.4g}: {100 * error:.1f} % apart"
+    words = (
+        f"the attributions add up to {facts['sum']:.4g}, the scores differ by {wanted:.4g}: {100 * error:.1f} % apart"
+    )
     notes = (f"{words} after {steps} steps",) if error <= COMPLETE else (f"not complete: {words} after {steps} steps",)
     return Attribution(_plane(made.sum(dim=1)), signed=True, facts=facts, notes=notes)
 

@@ -40,8 +40,10 @@ def enlarged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
 
 
-def photograph(pixels: NDArray[np.uint8], boxes: Sequence[Box] = (), xy: tuple[float, float] | None = None) -> Image.Image:
-    """Draw a window (H, W, 3) with boxes, the first in the brightest colour, and a cross at the place that is explained."""
+def photograph(
+    pixels: NDArray[np.uint8], boxes: Sequence[Box] = (), xy: tuple[float, float] | None = None
+) -> Image.Image:
+    """Draw a window (H, W, 3) with boxes, in the colours of the palette, and a cross at a place."""
     factor = enlarged_by(*pixels.shape[:2])
     picture = Image.fromarray(enlarged(pixels))
     draw = ImageDraw.Draw(picture)
@@ -58,7 +60,7 @@ def photograph(pixels: NDArray[np.uint8], boxes: Sequence[Box] = (), xy: tuple[f
 
 
 def map_picture(attribution: Attribution, pixels: NDArray[np.uint8]) -> Image.Image:
-    """Draw an attribution (H, W) over its window (H, W, 3) in grey: signed ones in red and blue, others dark to bright."""
+    """Draw an attribution (H, W) over its window (H, W, 3) in grey: signed in red and blue, others dark to bright."""
     under = enlarged(pixels)
     size = np.abs(attribution.values)
     top = float(np.percentile(size[size > 0], BRIGHT_SHARE)) if (size > 0).any() else 1.0
@@ -80,7 +82,7 @@ def _diverging(values: NDArray[np.float32], under: NDArray[np.uint8]) -> Image.I
 
 
 def channel_sheet(features: NDArray[np.float32]) -> Image.Image:
-    """Draw every channel (C, h, w), row by row from the left upper corner, each from its least to its greatest value."""
+    """Draw every channel (C, h, w), row by row from the left upper corner, each from its least to its greatest."""
     number, height, width = features.shape
     columns = math.ceil(math.sqrt(number))
     factor = max(1, round(SHEET_SIDE / columns / max(height, width)))

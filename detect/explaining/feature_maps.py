@@ -55,7 +55,7 @@ def layer_of(net: nn.Module, name: str) -> nn.Module:
     try:
         return net.get_submodule(name)
     except AttributeError:
-        near = [each for each, _ in net.named_modules() if each and name.split(".")[-1] in each][:5]
+        near = [each for each, _ in net.named_modules() if each and name.rsplit(".", maxsplit=1)[-1] in each][:5]
         known = f"near: {', '.join(near)}; " if near else ""
         raise ValueError(f"layer={name} is none of the network's; {known}methods=[layers] lists them all") from None
 

@@ -5,9 +5,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-ACTIVATIONS = (
-    *(nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish, nn.Softplus),
-)
+ACTIVATIONS = (*(nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish, nn.Softplus),)
 """Layers through which guided gradients pass where they speak for a score."""
 
 Copied = TypeVar("Copied", bound=nn.Module)

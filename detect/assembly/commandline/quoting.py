@@ -74,7 +74,7 @@ def text_settings(kind: type, prefix: str = "") -> Iterator[tuple[str, TextKind]
 
 
 def setting_name(field: str) -> str:
-    """Return the name of a setting by that of its field: without the last underscore of one that is a word of Python's."""
+    """Return the name of a setting by that of its field: `class` of `class_`, as `class` is a word of Python."""
     return field.removesuffix("_")
 
 

@@ -60,9 +60,7 @@ class Asked:
     def question(self, aim: Aim) -> Question:
         """Return the question why a score is as high as it is."""
         blank: Tensor = self.net.offset
-        return Question(
-            self.net, self.tile.pixels, aim, self.layer, blank, occluding_square(self.card), self.seed
-        )
+        return Question(self.net, self.tile.pixels, aim, self.layer, blank, occluding_square(self.card), self.seed)
 
     def shown(self, attribution: Attribution) -> Attribution:
         """Return an attribution of the tile on the window that is shown."""

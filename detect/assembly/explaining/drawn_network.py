@@ -1,22 +1,18 @@
-"""Pictures of a network itself: its channels on a window, what excites them, what it sees, and its layers."""
+"""Pictures of a network itself: its channels on a window, and what excites them."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
-from detect.assembly.explaining.asking_network import Asked, halo_of, shown_pixels
+from detect.assembly.explaining.asking_network import Asked, halo_of
 from detect.explaining.aims import Aim
-from detect.explaining.effective_field import SHARES, effective_field
-from detect.explaining.explained_page import LayerPart, MadePicture
-from detect.explaining.explained_pictures import Box, channel_sheet, field_picture, patch_rows, sheet_columns
+from detect.explaining.explained_page import MadePicture
+from detect.explaining.explained_pictures import channel_sheet, patch_rows, photograph, sheet_columns
 from detect.explaining.feature_maps import cropped, features_of, most_exciting, stage_ends, strongest_channels
-from detect.explaining.field_formula import fields_of
-from detect.explaining.layer_table import layer_rows, table_cells, table_text
 from detect.explaining.maximisation import maximised
 from detect.explaining.seen_tile import SeenTile, read_tile, tile_over
 from detect.imagery.finding.listing import list_images
@@ -24,16 +20,11 @@ from detect.imagery.scenes import SceneError, open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.tiles import Source
-from detect.learning.finetuning import Layers
-from detect.learning.hyperparameters import Schedule
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import Net
 from detect.reporting.pictures.colours import to_display
 
 logger = logging.getLogger(__name__)
-
-WIDEST_FIELD = 768
-"""Side in pixels, about, of the noise on which effective fields are measured; a larger theoretical field is cut."""
 
 DREAM_SIDE = 160
 """Side in pixels, about, of images that excite a channel or a class."""
@@ -107,7 +98,10 @@ def strongest_patches(
     for number in channels:
         patches = [(_picture(asked, each.pixels), f"{each.activation:.3g}  {each.image}") for each in found[number]]
         rows.append((f"channel {number} of {layer}", patches))
-    words = f"The patches of {side} pixels, one at most of each of {len(tiles)} windows of the data, that excite a channel the most."
+    words = (
+        f"The patches of {side} pixels, one at most of each of {len(tiles)} windows of the data, that excite a "
+        "channel the most."
+    )
     return MadePicture("strongest_patches", patch_rows(rows), "Strongest patches", (words,), "features")
 
 
@@ -154,15 +148,8 @@ def maximised_pictures(asked: Asked, channel: str | None) -> Iterator[MadePictur
             f"{_compared(asked, channel)}."
         )
         facts = {"first": first, "last": last}
-        picture = patch_like(_picture(asked, made))
+        picture = photograph(_picture(asked, made))
         yield MadePicture(f"maximised_{stem}", picture, f"What excites {name}", (words,), "maximise", facts=facts)
-
-
-def patch_like(pixels: NDArray[np.uint8]):  # type: ignore[no-untyped-def]
-    """Return a small picture enlarged for the eye."""
-    from detect.explaining.explained_pictures import photograph
-
-    return photograph(pixels)
 
 
 def _compared(asked: Asked, channel: str | None) -> str:
@@ -179,109 +166,6 @@ def _channel_score(net: Net, layer: str, number: int) -> Callable[[torch.Tensor]
         return features[height // 4 : height - height // 4, width // 4 : width - width // 4].mean()[None]
 
     return score
-
-
-def field_pictures(asked: Asked) -> MadePicture:
-    """Draw the receptive field of the cell of the first score over the photograph, and say which halo follows from it."""
-    card, net = asked.card, asked.net
-    whole = isinstance(card.head, WholeHead)
-    formula = _formula(asked)
-    halo = None if formula is None else formula.halo(card.align)
-    exact = None if halo is None else 2 * halo + card.align
-    side = card.head.side if isinstance(card.head, WholeHead) else min(exact or WIDEST_FIELD, WIDEST_FIELD)
-    side = -(-side // card.align) * card.align
-    found = effective_field(net, net.offset, net.scale, card.stride, side, asked.seed)
-    x, y = asked.place.xy
-    shown = Window(round(y - found.centre), round(x - found.centre), side, side)
-    if whole:
-        shown = Window(0, 0, side, side)
-    at = (found.centre, found.centre)
-    boxes: list[Box] = [_square(found.centre, half) for half in found.halves[1:2]]
-    if card.halo_auto is not None:
-        boxes.append(_square(found.centre, card.halo_auto + card.stride / 2))
-    if exact is not None and formula is not None:
-        boxes.append(_square(found.centre, max(formula.size) / 2))
-    words = tuple(_field_words(asked, formula, halo, found.halves, side))
-    facts = {
-        "theoretical_px": None if formula is None or not formula.bounded else list(formula.size),
-        "halo_px": halo,
-        "measured_halo_px": card.halo_auto,
-        "effective_half_px": dict(zip(map(str, SHARES), found.halves, strict=True)),
-    }
-    picture = field_picture(shown_pixels(asked, shown), found.values, boxes, at)
-    return MadePicture("field", picture, "Receptive field", words, "field", facts=facts)
-
-
-def _formula(asked: Asked):  # type: ignore[no-untyped-def]
-    """Return the theoretical field of the map's cells; None where the formula cannot follow the network."""
-    side = max(64, asked.card.align)
-    try:
-        return fields_of(asked.net, len(asked.card.bands), -(-side // asked.card.align) * asked.card.align)[1]
-    except ValueError as error:
-        logger.warning("the receptive field is not known by the formula: %s", error)
-        return None
-
-
-def _field_words(asked: Asked, formula, halo: int | None, halves: Sequence[float], side: int) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    card = asked.card
-    if formula is None or not formula.bounded:
-        yield "A cell sees the whole picture, so that no halo makes tiles exact."
-    else:
-        high, wide = formula.size
-        yield (
-            f"By the formula a cell sees {high:.0f} x {wide:.0f} pixels, so that a halo of {halo} pixels makes tiles "
-            f"exact (the model's card says {card.halo})."
-        )
-    shares = ", ".join(f"{100 * share:.0f} % within {half:.0f} px" for share, half in zip(SHARES, halves, strict=True))
-    yield f"Effective (bright: mean gradient over noise of {side} x {side} pixels): {shares} of the cell along each axis."
-    if card.halo_auto is not None:
-        yield f"The halo that was measured to be enough, which prediction uses, is {card.halo_auto} pixels."
-    yield "Frames: 95 % of the gradient, then the halo that prediction uses, then the theoretical field, as far as it is shown."
-
-
-def _square(centre: float, half: float) -> Box:
-    return centre - half, centre - half, centre + half, centre + half
-
-
-def layer_part(asked: Asked, model: Path) -> tuple[LayerPart, str]:
-    """Return the table of layers for the page, and as text.
-
-    Args:
-        asked: the network and the tile for which multiply-adds are counted.
-        model: its file, beside which `config.yaml` says what learned.
-    """
-    frozen = frozen_layers(asked.net, model)
-    rows = layer_rows(asked.net, asked.tile.pixels, frozen)
-    columns, cells = table_cells(rows)
-    height, width = asked.tile.pixels.shape[2:]
-    known = "" if frozen is not None else " What learned is not known: no config.yaml of the training is beside the model."
-    total = rows[-1]
-    words = (
-        f"On {height} x {width} pixels: {total.parameters:,} parameters, {total.multiply_adds / 1e9:.3g} billion "
-        f"multiply-adds. Stride and field are in pixels, along rows; an empty field is the whole picture.{known}"
-    )
-    return LayerPart(columns, cells, words), table_text(rows)
-
-
-def frozen_layers(net: Net, model: Path) -> set[str] | None:
-    """Return the names of the layers that did not learn, by the `config.yaml` of the training beside a model's file.
-
-    None where there is none, or it is another training's than a network of these layers could have had.
-    """
-    config = model.parent / "config.yaml"
-    try:
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))["finetune"]
-        layers = Layers(_copy(net), Schedule(**settings), 1)
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
-        return None
-    fixed = {id(each) for layer in layers.fixed for each in layer.modules()}
-    return {name for name, layer in layers.net.named_modules() if id(layer) in fixed}
-
-
-def _copy(net: Net) -> Net:
-    from copy import deepcopy
-
-    return deepcopy(net)
 
 
 def _picture(asked: Asked, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from detect.assembly.explaining.asking_network import Asked, Explained, ask, explain, halo_of, on_device, shown_pixels
-from detect.assembly.explaining.drawn_network import (
-    feature_pictures,
-    field_pictures,
-    layer_part,
-    maximised_pictures,
-    strongest_patches,
-)
+from detect.assembly.explaining.drawn_field import field_pictures
+from detect.assembly.explaining.drawn_network import feature_pictures, maximised_pictures, strongest_patches
+from detect.assembly.explaining.layer_list import layer_part
 from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image
 from detect.assembly.folders import existing, output_folder
 from detect.assembly.gate import checked_data, inference_defaults
@@ -180,9 +174,7 @@ def _made(
         own = list(feature_pictures(asked, settings.layer))
         if settings.data.root is not None:
             root = existing(settings.data.root, "data.root", "folder")
-            own.append(
-                strongest_patches(asked, engine, root, settings.channel, settings.data.samples, settings.seed)
-            )
+            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.samples, settings.seed))
         sections.append(PageSection("Feature maps", own, wide=True))
     if "maximise" in settings.methods:
         sections.append(PageSection("What excites it", list(maximised_pictures(asked, settings.channel))))

@@ -91,7 +91,9 @@ def whole_image(source: Source, found: Detections, number: int, side: int, card:
     return _object(source, _about(at, (side * y, side * x), scene), near, place, number)
 
 
-def in_window(source: Source, engine: Engine, net: Net, card: ModelCard, window: Window, number: int, halo: int) -> Place:
+def in_window(
+    source: Source, engine: Engine, net: Net, card: ModelCard, window: Window, number: int, halo: int
+) -> Place:
     """Choose an object among those that the network finds in a window, of which nothing else is read.
 
     Args:
@@ -108,7 +110,7 @@ def in_window(source: Source, engine: Engine, net: Net, card: ModelCard, window:
     """
     scene = source.scene
     if isinstance(card.head, WholeHead):
-        raise ValueError("this model sees every image as a whole: leave window out")
+        raise ValueError("this model sees every image as a whole: leave window out")  # noqa: TRY004, a wrong setting
     shown = _checked(window, scene)
     over = tile_over(card, shown, halo)
     tile = read_tile(source, card.bands, over, next(net.parameters()).device)
@@ -120,7 +122,7 @@ def in_window(source: Source, engine: Engine, net: Net, card: ModelCard, window:
     every = engine.counted(
         engine.decoder.detections(logits, geometry, separation=card.separation, threshold=engine.least_score)
     )
-    moved = Detections(every.xy + (left, top), every.score, every.label, every.classes, every.wh)
+    moved = Detections(every.xy + np.array([left, top]), every.score, every.label, every.classes, every.wh)
     near = moved[shown.contains_xy(moved.xy)]
     if len(near):
         return _object(source, shown, near, _numbered(near, number), number)
@@ -179,7 +181,8 @@ def _object(source: Source, window: Window, found: Detections, place: int, numbe
     x, y = (float(each) for each in found.xy[place])
     at = to_file_pixels(found, source.scene).xy[place]
     name = found.names[place]
-    words = f"{name}, detection {number} of {len(found)} by score, {found.score[place]:.3f}, at x={at[0]:.0f}, y={at[1]:.0f}"
+    order = f"detection {number} of {len(found)} by score, {found.score[place]:.3f}"
+    words = f"{name}, {order}, at x={at[0]:.0f}, y={at[1]:.0f}"
     box = None if found.wh is None else tuple(float(each) for each in found.boxes_xyxy[place])
     rank = int((found.score[window.contains_xy(found.xy)] > found.score[place]).sum()) + 1
     return Place(source, window, (x, y), words, name, number, box, rank)  # type: ignore[arg-type]
@@ -210,8 +213,8 @@ def _checked(window: Window, scene: Scene) -> Window:
     shown = Window(top, left, max(1, round(window.height * y)), max(1, round(window.width * x))).within(scene.shape)
     if max(shown.height, shown.width) > WIDEST:
         raise ValueError(
-            f"window is {shown.height} x {shown.width} pixels as the network sees it, and {WIDEST} along a side are the "
-            "most; give a smaller one"
+            f"window is {shown.height} x {shown.width} pixels as the network sees it, and {WIDEST} along a side are "
+            "the most; give a smaller one"
         )
     return shown
 
