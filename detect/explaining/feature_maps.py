@@ -1,7 +1,8 @@
 """Feature maps: what every channel of a layer makes of a tile, and which tiles of a data set excite one the most."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,33 @@ from detect.nets.heads.grid import GridDetector
 from detect.nets.modelfile import Net
 
 
-def stage_ends(net: Net) -> list[str]:
-    """Return the name of the last layer of each stage of a network's backbone, from the input on."""
+def stage_ends(net: Net, pixels: Tensor) -> list[str]:
+    """Return the name of the last layer of each stage of a network's backbone that makes a map, from the input on.
+
+    Args:
+        net: the network.
+        pixels: (1, bands, H, W), on which it is run: a stage may hold layers that are not used.
+    """
     names = {id(layer): name for name, layer in net.named_modules()}
-    return [names[id(layers[-1])] for _, layers in stage_layers(net.backbone) if layers]
+    stages = [[names[id(layer)] for layer in layers] for _, layers in stage_layers(net.backbone)]
+    used: list[str] = []
+
+    def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, given: Any, made: Any) -> None:
+            if isinstance(made, Tensor) and made.ndim == 4:
+                used.append(name)
+
+        return hook
+
+    hooks = [layer_of(net, name).register_forward_hook(note(name)) for stage in stages for name in stage]
+    try:
+        with torch.no_grad():
+            net(pixels)
+    finally:
+        for each in hooks:
+            each.remove()
+    last = [[name for name in used if name in stage] for stage in stages]
+    return [made[-1] for made in last if made]
 
 
 def last_features(net: Net) -> str:

@@ -40,7 +40,7 @@ def feature_pictures(asked: Asked, layer: str | None) -> Iterator[MadePicture]:
     """Yield a sheet of all channels of a layer on the window; by default one for the end of each stage."""
     card, window = asked.card, asked.place.window
     tile = asked.window_tile(tile_over(card, window, halo_of(card)))
-    for name in [layer] if layer else stage_ends(asked.net):
+    for name in [layer] if layer else stage_ends(asked.net, asked.tile.pixels):
         with torch.no_grad():
             features = features_of(asked.net, name, tile.pixels).cpu().numpy()
         part = cropped(features, tile, (window.row, window.col, window.height, window.width))
