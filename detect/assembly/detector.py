@@ -288,13 +288,15 @@ class Detector:
             SceneError, TypeError: as of `count`.
             ValueError: no such window, object, class or method, or captum is not there.
         """
-        from detect.assembly.explaining.explanation import explanation
+        from detect.assembly.explaining.explanation import explanation, numbered
+        from detect.explaining.guided import readable
 
         _check_kind(image)
         engine = self._engine(None, "none")
         source = _file(image, engine) if isinstance(image, str | Path) else _array(image, engine)
-        number = 1 if detection is None else detection
-        return explanation(source, engine, self.net, self.card, window, number, name, methods)
+        net = readable(self.net).to("cpu")
+        place = numbered(source, engine, net, self.card, window, 1 if detection is None else detection)
+        return explanation(net, self.card, place, name, methods)
 
     def _engine(
         self, threshold: float | None, tta: str, adapt: Adapt | None = None, rescale: float | str | None = None

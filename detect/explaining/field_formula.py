@@ -1,12 +1,12 @@
 """The theoretical receptive field of every layer, by the formula, from the operations that a network runs.
 
-A cell i of a layer sees the pixels [low + i * jump, high + i * jump] of the input; a convolution of kernel k, stride s,
-padding p and dilation d makes of it low - p * jump, high + (d * (k - 1) - p) * jump and jump * s (Araujo et al. 2019,
-"Computing receptive fields of convolutional neural networks"). Branches that meet see what either sees.
+Cell i of a convolution of kernel k, stride s, padding p and dilation d sees the cells i * s - p to
+i * s - p + d * (k - 1) of the layer before it, and so the pixels that these see (Araujo et al. 2019, "Computing
+receptive fields of convolutional neural networks"). Branches that meet see what either sees.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 Pair = tuple[float, float]
-"""Along rows, and along columns."""
+"""Along rows and along columns, or the first and the last."""
 
 POOLED = ("adaptive_avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d", "native_group_norm")
 """Operations after which every cell sees the whole input."""
@@ -29,90 +29,119 @@ ENLARGED = ("upsample_nearest2d", "upsample_bilinear2d")
 
 
 @dataclass(frozen=True)
-class Field:
-    """What a cell of a layer sees of the input, in pixels; the first cell along each axis stands for all.
+class Axis:
+    """What the cells of a layer see along one axis, in pixels of the input.
+
+    Behind an enlargement not all cells see alike: those of one period do, in turn.
 
     Attributes:
-        low: the first pixel that cell 0 sees, below 0 where it sees padding.
-        high: the last one.
+        lows: the first pixel that each cell of a period sees, from cell 0 on; below 0 where it sees padding.
+        highs: the last one.
         jump: pixels from a cell to the next: the stride.
     """
 
-    low: Pair
-    high: Pair
-    jump: Pair
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    jump: float
+
+    def span(self, cell: int) -> Pair:
+        """Return the first and the last pixel that a cell sees, by its number; below 0 it lies before the input."""
+        periods, place = divmod(cell, len(self.lows))
+        moved = periods * len(self.lows) * self.jump
+        return self.lows[place] + moved, self.highs[place] + moved
+
+    def over(self, cells: Callable[[int], Iterable[int]], period: int, jump: float) -> "Axis":
+        """Return the axis of a layer each cell of which sees some cells of this one."""
+        spans = [[self.span(cell) for cell in cells(place)] for place in range(period)]
+        lows = tuple(min(low for low, _ in each) for each in spans)
+        return Axis(lows, tuple(max(high for _, high in each) for each in spans), jump)
+
+    def slid(self, kernel: int, stride: int, padding: int, dilation: int) -> "Axis":
+        """Return the axis behind a convolution or pool."""
+        period, reach = len(self.lows) // math.gcd(len(self.lows), stride), dilation * (kernel - 1)
+
+        def seen(place: int) -> range:
+            first = place * stride - padding
+            return range(first, first + reach + 1, dilation)
+
+        return self.over(seen, period, self.jump * stride)
+
+    def enlarged(self, factor: int) -> "Axis":
+        """Return the axis behind an enlargement by the nearest cell."""
+        return self.over(lambda place: (place // factor,), factor * len(self.lows), self.jump / factor)
+
+    def shifted(self, before: int) -> "Axis":
+        """Return the axis behind padding by some cells before the first; fewer than 0 cut as many."""
+        return self.over(lambda place: (place - before,), len(self.lows), self.jump)
+
+    def joined(self, other: "Axis") -> "Axis":
+        """Return the axis of cells that see what either sees; where one sees everything its stride is of no matter."""
+        period, jump = math.lcm(len(self.lows), len(other.lows)), min(self.jump, other.jump)
+        spans = [(self.span(place), other.span(place)) for place in range(period)]
+        lows = tuple(min(one[0], two[0]) for one, two in spans)
+        return Axis(lows, tuple(max(one[1], two[1]) for one, two in spans), jump)
+
+    @property
+    def low(self) -> float:
+        """The first pixel that any cell sees, from its own first pixel on."""
+        return min(low - place * self.jump for place, low in enumerate(self.lows))
+
+    @property
+    def high(self) -> float:
+        """The last one."""
+        return max(high - place * self.jump for place, high in enumerate(self.highs))
+
+    def reach(self, align: int) -> float:
+        """Return the pixels that cells see beyond a block of them, which begins and ends on multiples of `align`."""
+        spans = [self.span(cell) for cell in range(max(1, round(align / self.jump)))]
+        return max(0.0, -min(low for low, _ in spans), max(high for _, high in spans) - (align - 1))
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the cells of a layer see of the input, along rows and along columns."""
+
+    rows: Axis
+    cols: Axis
 
     @property
     def size(self) -> Pair:
-        """Pixels that a cell sees along each axis; infinite where it sees the whole input."""
-        return self.high[0] - self.low[0] + 1, self.high[1] - self.low[1] + 1
+        """Most pixels that a cell sees along each axis; infinite where it sees the whole input."""
+        high, wide = (
+            max(last - first + 1 for first, last in zip(axis.lows, axis.highs, strict=True))
+            for axis in (self.rows, self.cols)
+        )
+        return high, wide
 
     @property
     def bounded(self) -> bool:
         """Whether a cell sees a part of a large input."""
-        return all(map(math.isfinite, (*self.low, *self.high)))
-
-    @property
-    def reach(self) -> float:
-        """Pixels beyond the cell's own that it sees, on the side and along the axis where these are most."""
-        before = max(-low for low in self.low)
-        after = max(high - (jump - 1) for high, jump in zip(self.high, self.jump, strict=True))
-        return max(0.0, before, after)
+        return all(map(math.isfinite, self.size))
 
     def halo(self, align: int) -> int | None:
-        """Return the context of a tile that makes it exact, a multiple of `align`; None where none does."""
-        return math.ceil(self.reach / align) * align if self.bounded else None
+        """Return the context of a tile that makes it exact, a multiple of `align`; None where none does.
 
-    def at(self, cell: tuple[int, int]) -> tuple[float, float, float, float]:
-        """Return the box of pixels that a cell (row, col) sees: x1, y1, x2, y2, half-open."""
-        (top, left), (bottom, right) = (
-            tuple(edge + jump * place for edge, jump, place in zip(edges, self.jump, cell, strict=True))
-            for edges in (self.low, self.high)
-        )
-        return left, top, right + 1, bottom + 1
+        Args:
+            align: tiles begin and end on multiples of it, in pixels.
+        """
+        if not self.bounded:
+            return None
+        return math.ceil(max(self.rows.reach(align), self.cols.reach(align)) / align) * align
 
 
-PIXELS = Field((0.0, 0.0), (0.0, 0.0), (1.0, 1.0))
+PIXELS = Field(Axis((0,), (0,), 1), Axis((0,), (0,), 1))
 """What a pixel of the input sees: itself."""
 
-EVERYTHING = (-math.inf, -math.inf), (math.inf, math.inf)
-"""Low and high of what sees the whole input."""
 
-
-def widened(field: Field, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Field:
-    """Return the field behind a convolution or pool."""
-    axes = range(2)
-    return Field(
-        low=_pair(field.low[i] - padding[i] * field.jump[i] for i in axes),
-        high=_pair(field.high[i] + (dilation[i] * (kernel[i] - 1) - padding[i]) * field.jump[i] for i in axes),
-        jump=_pair(field.jump[i] * stride[i] for i in axes),
-    )
-
-
-def shifted(field: Field, before: Pair) -> Field:
-    """Return the field behind padding by some cells above and to the left; fewer than 0 cut as many."""
-    axes = range(2)
-    low, high = (_pair(edge[i] - before[i] * field.jump[i] for i in axes) for edge in (field.low, field.high))
-    return Field(low, high, field.jump)
-
-
-def enlarged(field: Field, factor: Pair) -> Field:
-    """Return the field behind an enlargement by the nearest cell; what any of the new cells sees is taken for all."""
-    axes = range(2)
-    low = _pair(field.low[i] - (factor[i] - 1) * field.jump[i] / factor[i] for i in axes)
-    return Field(low, field.high, _pair(field.jump[i] / factor[i] for i in axes))
+def everything(field: Field) -> Field:
+    """Return the field of cells that see the whole input, with the strides of a field."""
+    rows, cols = (Axis((-math.inf,), (math.inf,), axis.jump) for axis in (field.rows, field.cols))
+    return Field(rows, cols)
 
 
 def joined(first: Field, second: Field) -> Field:
     """Return the field of cells that see what the cells of two layers see."""
-    low = _pair(min(pair) for pair in zip(first.low, second.low, strict=True))
-    high = _pair(max(pair) for pair in zip(first.high, second.high, strict=True))
-    return Field(low, high, _pair(min(pair) for pair in zip(first.jump, second.jump, strict=True)))
-
-
-def _pair(values: Iterator[float]) -> Pair:
-    rows, cols = values
-    return rows, cols
+    return Field(first.rows.joined(second.rows), first.cols.joined(second.cols))
 
 
 class FieldMode(TorchDispatchMode):
@@ -148,23 +177,25 @@ class FieldMode(TorchDispatchMode):
         if name.startswith("convolution") and args[1].ndim == 4:
             if args[6]:
                 raise ValueError("the receptive field of a transposed convolution is not known by this formula")
-            high, wide = args[1].shape[2:]
-            return widened(field, (high, wide), _two(args[3]), _two(args[4]), _two(args[5]))
+            return _slid(field, tuple(args[1].shape[2:]), args[3], args[4], args[5])
         if name.startswith(("max_pool2d", "avg_pool2d")):
-            kernel, rest = _two(args[1]), list(args[2:])
-            stride = _two(rest[0]) if rest and rest[0] else kernel
-            padding = _two(rest[1]) if len(rest) > 1 else (0, 0)
+            kernel, rest = args[1], list(args[2:])
+            stride = rest[0] if rest and rest[0] else kernel
+            padding = rest[1] if len(rest) > 1 else 0
             dilated = name.startswith("max_pool2d") and len(rest) > 2
-            return widened(field, kernel, stride, padding, _two(rest[2]) if dilated else (1, 1))
+            return _slid(field, kernel, stride, padding, rest[2] if dilated else 1)
         if name.startswith("constant_pad_nd"):
             left, _, top = [*args[1], 0, 0, 0][:3]
-            return shifted(field, (top, left))
+            return Field(field.rows.shifted(top), field.cols.shifted(left))
         if name.startswith(ENLARGED):
-            old, new = given[0].shape[2:], made.shape[2:]
-            return enlarged(field, (new[0] / old[0], new[1] / old[1]))
+            pairs = zip(made.shape[2:], given[0].shape[2:], strict=True)
+            (down, odd), (right, rest) = (divmod(new, old) for new, old in pairs)
+            if odd or rest:
+                raise ValueError("the receptive field behind an enlargement by a broken number is not known")
+            return Field(field.rows.enlarged(down), field.cols.enlarged(right))
         over = {dim % given[0].ndim for dim in args[1]} if name.startswith("mean.dim") and args[1] else set()
         if name.startswith((*POOLED, *MIXED)) or (given[0].ndim == 4 and over >= {2, 3}):
-            return Field(*EVERYTHING, field.jump)
+            return everything(field)
         return field
 
 
@@ -205,6 +236,12 @@ def fields_of(net: nn.Module, bands: int, side: int) -> tuple[dict[str, Field], 
     if last is None:
         raise ValueError("the network's output is not made of its input, as far as the formula can follow")
     return found, last
+
+
+def _slid(field: Field, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Field:
+    """Return the field behind a convolution or pool; numbers are of each axis, or one for both."""
+    rows, cols = zip(_two(kernel), _two(stride), _two(padding), _two(dilation), strict=True)
+    return Field(field.rows.slid(*rows), field.cols.slid(*cols))
 
 
 def _two(value: Any) -> tuple[int, int]:

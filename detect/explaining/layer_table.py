@@ -55,7 +55,7 @@ def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None) -
         sizes.setdefault(name, (type(layer).__name__, tuple(made.shape) if isinstance(made, Tensor) else ()))
 
     hooks = [
-        layer.register_forward_hook(lambda module, given, made, name=name: note(name, module, made))  # type: ignore[misc]
+        layer.register_forward_hook(lambda module, given, made, name=name: note(name, module, made))
         for name, layer in leaves.items()
     ]
     counter = FlopCounterMode(display=False)
@@ -99,7 +99,7 @@ def _row(
         channels=channels,
         height=height,
         width=width,
-        stride=None if field is None else field.jump[0],
+        stride=None if field is None else field.rows.jump,
         field=None if field is None or not field.bounded else field.size[0],
         parameters=parameters,
         multiply_adds=flops // 2,

@@ -63,7 +63,7 @@ def maximised(
         down, right = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
         optimiser.zero_grad()
         loss = -score(torch.roll(image(), (down, right), (2, 3))).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     with torch.no_grad():
         made = image()

@@ -17,8 +17,7 @@ from detect.assembly.explaining.asking_network import (
     halo_of,
     shown_pixels,
 )
-from detect.assembly.explaining.place_choice import counted, in_window, whole_image
-from detect.explaining.guided import readable
+from detect.assembly.explaining.place_choice import Place, counted, in_window, whole_image
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
@@ -117,39 +116,43 @@ class Explanation:
         return f"<explanation of {self.words}: {', '.join(dict.fromkeys(each.method for each in self.explained))}>"
 
 
-def explanation(
-    source: Source,
-    engine: Engine,
-    net: Net,
-    card: ModelCard,
-    window: Sequence[int] | None,
-    detection: int,
-    name: str | None,
-    methods: Sequence[str],
-) -> Explanation:
+def explanation(net: Net, card: ModelCard, place: Place, name: str | None, methods: Sequence[str]) -> Explanation:
     """Explain a place of an image.
 
     Args:
-        source: the image, at the network's resolution.
-        engine: of the model.
-        net: the network.
+        net: readable.
         card: of the model.
-        window: (row, col, height, width) in pixels of the image in which objects are looked for; None counts all of it.
-        detection: number of the object, from 1, the highest score first.
+        place: in the image.
         name: of the class, or `objectness`; None takes those of the object.
         methods: of `ATTRIBUTIONS`.
 
     Raises:
-        ValueError: no such window, object, class or method, or captum is not there.
+        ValueError: no such class or method, or captum is not there.
     """
     for method in methods:
         if method not in ATTRIBUTIONS:
             raise ValueError(f"methods must be of {', '.join(ATTRIBUTIONS)}, got {method}")
     check_captum(methods)
-    ready = readable(net)
-    if window is None:
-        place = whole_image(source, counted(source, engine), detection, WINDOW_SIDE, card)
-    else:
-        place = in_window(source, engine, ready, card, Window(*window), detection, halo_of(card))
-    asked = ask(ready, card, place, name, None, 0)
+    asked = ask(net, card, place, name, None, 0)
     return Explanation(asked, list(explain(asked, methods, sanity=True)))
+
+
+def numbered(
+    source: Source, engine: Engine, net: Net, card: ModelCard, window: Sequence[int] | None, detection: int
+) -> Place:
+    """Return the place of an object by its number, from 1, in an image or, where one is given, in a window of it.
+
+    Args:
+        source: the image, at the network's resolution.
+        engine: of the model.
+        net: readable.
+        card: of the model.
+        window: (row, col, height, width) in pixels of the image; None counts all of it.
+        detection: number of the object, the highest score first.
+
+    Raises:
+        ValueError: no such window or object.
+    """
+    if window is None:
+        return whole_image(source, counted(source, engine), detection, WINDOW_SIDE, card)
+    return in_window(source, engine, net, card, Window(*window), detection, halo_of(card))
