@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
+    from detect.assembly.explaining.explanation import Explanation
+
 logger = logging.getLogger(__name__)
 
 ImageLike = str | Path | NDArray[Any]
@@ -261,6 +263,41 @@ class Detector:
         if isinstance(image, str | Path | np.ndarray):
             return self._counted(image, engine)
         return (self._counted(each, engine) for each in image)
+
+    def explain(
+        self,
+        image: ImageLike,
+        *,
+        window: Sequence[int] | None = None,
+        detection: int | None = None,
+        name: str | None = None,
+        methods: Sequence[str] = ("saliency", "gradcam"),
+    ) -> "Explanation":
+        """Show why an object is found: how much each pixel about it counts, as `detect.explain` does.
+
+        It needs the package captum (`pip install 'detect[explain]'`).
+
+        Args:
+            image: a path, or pixels (height, width, bands) in the model's dtype.
+            window: (row, col, height, width) in pixels of the image, in which alone objects are looked for; None counts
+                the whole image.
+            detection: number of the object, from 1, the highest score first; None takes the first.
+            name: of the class whose score is explained, or `objectness`; None takes that of the object.
+            methods: of `saliency`, `smoothgrad`, `integrated_gradients`, `gradcam`, `guided_gradcam`, `occlusion`.
+
+        Raises:
+            SceneError, TypeError: as of `count`.
+            ValueError: no such window, object, class or method, or captum is not there.
+        """
+        from detect.assembly.explaining.explanation import explanation, numbered
+        from detect.explaining.guided import readable
+
+        _check_kind(image)
+        engine = self._engine(None, "none")
+        source = _file(image, engine) if isinstance(image, str | Path) else _array(image, engine)
+        net = readable(self.net).to("cpu")
+        place = numbered(source, engine, net, self.card, window, 1 if detection is None else detection)
+        return explanation(net, self.card, place, name, methods)
 
     def _engine(
         self, threshold: float | None, tta: str, adapt: Adapt | None = None, rescale: float | str | None = None

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
 from detect.assembly.command import conf_folder
+from detect.assembly.commandline.quoting import setting_name
 from detect.assembly.fields import sentence
 from detect.assembly.renamed import unknown_setting
 from detect.nets.heads.specs import HEADS
@@ -125,7 +126,7 @@ def _sentence(error: Any, data: Mapping[str, Any]) -> str:
 
 def _unknown(data: Mapping[Any, Any], made: Any, name: str = "") -> Iterator[str]:
     """Yield the names of given settings that no field takes."""
-    known = {field.name for field in fields(made)} - {CONFIG}
+    known = {setting_name(field.name) for field in fields(made)} - {CONFIG}
     for key, value in data.items():
         if key not in known:
             yield f"{name}{key}"
@@ -142,4 +143,4 @@ def _names(made: Any, name: str = "") -> Iterator[str]:
         elif is_dataclass(value):
             yield from _names(value, f"{name}{field.name}.")
         else:
-            yield f"{name}{field.name}"
+            yield f"{name}{setting_name(field.name)}"

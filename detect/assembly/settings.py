@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from detect.assembly.fields import (
     SURVEY,
@@ -48,6 +48,7 @@ from detect.assembly.fields import (
     byte_size,
 )
 from detect.assembly.heads.choice import NetSettings
+from detect.explaining.method_names import check_methods
 from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.wafers.notches import AS_GIVEN
 from detect.learning.hyperparameters import Mix, RateSpan, Schedule
@@ -462,6 +463,59 @@ class FoldsSettings:
     split: Literal["auto", "test", "val"]
 
 
+def _window(value: Any) -> tuple[int, int, int, int] | None:
+    """Return the four numbers of a window."""
+    if value is None:
+        return None
+    numbers = value if isinstance(value, list) and all(type(each) is int for each in value) else []
+    if len(numbers) != 4 or min(numbers[:2]) < 0 or min(numbers[2:]) < 1:
+        raise ValueError(
+            f"must be [row,col,height,width] in whole pixels, such as [0,0,384,384], got {str(value).replace(' ', '')}"
+        )
+    row, col, height, width = numbers
+    return row, col, height, width
+
+
+@dataclass(frozen=True)
+class ExplainedData:
+    """In which images patches are looked for that excite a channel: `data` of `conf/explain.yaml`."""
+
+    root: OptionalPath
+    samples: OneOrMore
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """Settings of `detect.explain`: `conf/explain.yaml`."""
+
+    model: FilePath
+    image: FilePath
+    output: FilePath
+    window: Annotated[tuple[int, int, int, int] | None, PlainValidator(_window)]
+    predictions: OptionalPath
+    detection: OneOrMore
+    class_: Annotated[Text | None, Field(alias="class")]
+    side: OneOrMore
+    methods: Names
+    sanity: bool
+    layer: Text | None
+    channel: Text | None
+    data: ExplainedData
+    seed: Seed
+    device: Text
+    overwrite: bool
+
+    def __post_init__(self) -> None:
+        check_methods(self.methods)
+        if self.window is not None and self.predictions is not None:
+            raise ValueError(
+                "window looks for objects in a part of the image, and predictions has those of all; leave one out"
+            )
+        place, _, number = (self.channel or "x:0").rpartition(":")
+        if not place or not number.isdecimal():
+            raise ValueError(f"channel must be LAYER:NUMBER, such as neck.layer_blocks.0:7, got {self.channel}")
+
+
 SETTINGS: dict[str, type] = {
     "train": TrainSettings,
     "predict": PredictSettings,
@@ -473,5 +527,6 @@ SETTINGS: dict[str, type] = {
     "find_lr": FindLrSettings,
     "folds": FoldsSettings,
     "convert": ConvertSettings,
+    "explain": ExplainSettings,
 }
 """The settings of each command, by its name and that of its root configuration."""

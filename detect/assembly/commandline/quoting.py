@@ -57,7 +57,8 @@ def text_settings(kind: type, prefix: str = "") -> Iterator[tuple[str, TextKind]
         kind: a dataclass of settings.
         prefix: of the names: that of the group, with a dot.
     """
-    for name, hint in get_type_hints(kind, include_extras=True).items():
+    for field, hint in get_type_hints(kind, include_extras=True).items():
+        name = setting_name(field)
         parts = set(_parts(hint))
         for group in parts:
             if isinstance(group, type) and is_dataclass(group):
@@ -70,6 +71,11 @@ def text_settings(kind: type, prefix: str = "") -> Iterator[tuple[str, TextKind]
             yield f"{prefix}{name}", TextKind.TABLE
         elif get_args(next(iter(parts))) == (str, ...):
             yield f"{prefix}{name}", TextKind.TEXTS
+
+
+def setting_name(field: str) -> str:
+    """Return the name of a setting by that of its field: `class` of `class_`, as `class` is a word of Python."""
+    return field.removesuffix("_")
 
 
 def _parts(hint: Any) -> Iterator[Any]:

@@ -1,0 +1,254 @@
+"""The run of `detect.explain`: one place of one image, every picture that is asked for, and the page of them."""
+
+import logging
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.assembly.explaining.asking_network import Asked, Explained, ask, explain, halo_of, on_device, shown_pixels
+from detect.assembly.explaining.drawn_field import field_pictures
+from detect.assembly.explaining.drawn_network import feature_pictures, maximised_pictures, strongest_patches
+from detect.assembly.explaining.layer_list import layer_part
+from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image
+from detect.assembly.folders import existing, output_folder
+from detect.assembly.gate import checked_data, inference_defaults
+from detect.assembly.ready_engine import make_engine
+from detect.assembly.settings import ExplainSettings, InferenceSettings
+from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
+from detect.explaining.explained_pictures import map_picture, photograph, png
+from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
+from detect.imagery.files import remove_written
+from detect.imagery.scenes import open_scene
+from detect.imagery.windows import Window
+from detect.inference.engine import Engine
+from detect.inference.runtimes.torch_runtime import pick_device
+from detect.inference.tiles import Source
+from detect.labels.formats.detections_csv import read_detections
+from detect.labels.json_files import read_json_object
+from detect.nets.card import ModelCard
+from detect.nets.modelfile import Net
+from detect.reporting.writing import write_bytes, write_json, write_text
+
+logger = logging.getLogger(__name__)
+
+OWN_NAME = re.compile(r"[\w-]+\.png|layers\.(csv|txt)|explain\.(html|json)")
+"""Names of files that a run writes."""
+
+
+@dataclass(frozen=True)
+class ExplainPaths:
+    """What a run writes into its output folder, beside the pictures."""
+
+    folder: Path
+
+    @property
+    def page(self) -> Path:
+        """The page, written last."""
+        return self.folder / "explain.html"
+
+    @property
+    def facts(self) -> Path:
+        """The numbers, and the names of the pictures."""
+        return self.folder / "explain.json"
+
+    @property
+    def layers(self) -> Path:
+        """The table of layers as CSV; as text it ends in `.txt`."""
+        return self.folder / "layers.csv"
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote; anything else stays."""
+        if not self.facts.is_file():
+            return
+        files = read_json_object(self.facts, self.folder).get("files")
+        for name in files if isinstance(files, list) else []:
+            if isinstance(name, str) and OWN_NAME.fullmatch(name):
+                remove_written(self.folder / name, self.folder)
+        self.folder.mkdir(exist_ok=True)
+
+
+def explain_folder(settings: ExplainSettings) -> Path:
+    """Return the output folder, made and checked.
+
+    Raises:
+        FileExistsError: it holds what an earlier run wrote, and `overwrite` is false.
+    """
+    paths = ExplainPaths(settings.output)
+    way_out = "overwrite=true replaces it, or name another folder"
+    results = (paths.page, paths.facts)
+    return output_folder(settings.output, results=results, allowed=settings.overwrite, way_out=way_out)
+
+
+def explain_engine(net: Net, card: ModelCard, device: str) -> Engine:
+    """Return the engine of a model, run by torch, as it is looked into."""
+    defaults = inference_defaults()
+    chosen = {**defaults["runtime"], "device": device, "runtime": "torch"}
+    return make_engine(checked_data({**defaults, "runtime": chosen}, InferenceSettings), net, card, card.threshold)
+
+
+def choose_place(settings: ExplainSettings, engine: Engine, net: Net, card: ModelCard) -> Place:
+    """Return the place that the settings name.
+
+    Args:
+        settings: window, predictions or neither, and the number of the object.
+        engine: of the model.
+        net: readable, on its device.
+        card: of the model.
+
+    Raises:
+        ValueError: there is no such window or object.
+        SceneError: the image cannot be read.
+    """
+    image = existing(settings.image, "image", "image")
+    source = Source(image.name, engine.prepared(open_scene(image)))
+    if settings.window is not None:
+        window = Window(*settings.window)
+        return in_window(source, engine, net, card, window, settings.detection, halo_of(card))
+    if settings.predictions is not None:
+        folder = existing(settings.predictions, "predictions", "folder")
+        found = predicted(folder, image, lambda path: dict(read_detections(path)))
+    else:
+        found = counted(source, engine)
+    return whole_image(source, found, settings.detection, settings.side, card)
+
+
+def explain_image(settings: ExplainSettings, net: Net, card: ModelCard, paths: ExplainPaths) -> None:
+    """Explain a place of an image, and write pictures, tables, numbers and the page.
+
+    Args:
+        settings: what, and how.
+        net: the model's network.
+        card: its card.
+        paths: of the output folder.
+    """
+    device = pick_device(settings.device)
+    engine = explain_engine(net, card, settings.device)
+    ready = on_device(net, device)
+    place = choose_place(settings, engine, ready, card)
+    asked = ask(ready, card, place, settings.class_, settings.layer, settings.seed)
+    sections, layers, table, numbers = _made(settings, asked, engine)
+    if settings.overwrite:
+        paths.clear()
+    pictures = [picture for section in sections for picture in section.pictures]
+    for made in pictures:
+        write_bytes(png(made.picture), paths.folder / f"{made.stem}.png")
+    files = [f"{made.stem}.png" for made in pictures]
+    if layers is not None:
+        from pandas import DataFrame
+
+        from detect.reporting.tables import write_table
+
+        write_table(DataFrame(layers.rows, columns=list(layers.columns)), paths.layers)
+        write_text(table, paths.layers.with_suffix(".txt"))
+        files += [paths.layers.name, paths.layers.with_suffix(".txt").name]
+    facts = _facts(settings, asked)
+    again = {name: command_line(settings, place, name) for name in settings.methods}
+    page = explained_page(settings.model.name, settings.image.name, facts, sections, layers, again)
+    own = [paths.page.name, paths.facts.name]
+    record = {"what": dict(facts), "pictures": numbers, "again": again, "files": [*files, *own]}
+    write_json(record, paths.facts)
+    write_text(page, paths.page)
+
+
+def _made(
+    settings: ExplainSettings, asked: Asked, engine: Engine
+) -> tuple[list[PageSection], LayerPart | None, str, dict[str, Any]]:
+    """Return the page's sections, the layers and their table as text, and the numbers of each picture."""
+    window, xy = asked.place.window, asked.place.xy
+    pixels = shown_pixels(asked, window)
+    at = (xy[0] - window.col, xy[1] - window.row)
+    box = asked.place.box
+    boxes = [] if box is None else [tuple(e - (window.col, window.row)[i % 2] for i, e in enumerate(box))]
+    title = f"Photograph: {asked.place.words}"
+    sections = [PageSection("Photograph", [MadePicture("photograph", photograph(pixels, boxes, at), title)])]  # type: ignore[arg-type]
+    methods = [name for name in ATTRIBUTIONS if name in settings.methods]
+    explained = list(explain(asked, methods, settings.sanity))
+    for aim in asked.aims:
+        own = [attributed(each, map_picture(each.attribution, pixels)) for each in explained if each.aim == aim]
+        if own:
+            sections.append(PageSection(f"What counts for {aim.name}", own, _sanity_words(settings.sanity)))
+    if "features" in settings.methods:
+        own = list(feature_pictures(asked, settings.layer))
+        if settings.data.root is not None:
+            root = existing(settings.data.root, "data.root", "folder")
+            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.samples, settings.seed))
+        sections.append(PageSection("Feature maps", own, wide=True))
+    if "maximise" in settings.methods:
+        sections.append(PageSection("What excites it", list(maximised_pictures(asked, settings.channel))))
+    if "field" in settings.methods:
+        sections.append(PageSection("What a cell sees", [field_pictures(asked)], wide=True))
+    layers, table = layer_part(asked, settings.model) if "layers" in settings.methods else (None, "")
+    numbers = {picture.stem: picture.facts for section in sections for picture in section.pictures if picture.facts}
+    return sections, layers, table, numbers
+
+
+def attributed(made: Explained, picture: Any) -> MadePicture:
+    """Return the picture of an attribution with what is said of it."""
+    words = [MEANINGS[made.method], *(f"{note[:1].upper()}{note[1:]}." for note in made.attribution.notes)]
+    if made.likeness is not None and not made.warning:
+        words.append(f"Rank correlation with the map of random weights: {made.likeness:.2f}.")
+    facts = {**made.attribution.facts, "likeness": made.likeness, "seconds": round(made.seconds, 2)}
+    return MadePicture(
+        f"{made.method}_{made.aim.stem}",
+        picture,
+        WORDS[made.method],
+        tuple(words),
+        made.method,
+        made.warning,
+        facts,
+    )
+
+
+def _sanity_words(asked: bool) -> tuple[str, ...]:
+    if not asked:
+        return ()
+    return (
+        "Every map was made with the weights shuffled, too (sanity check, Adebayo et al. 2018): one that stays alike "
+        "does not show what was learned.",
+    )
+
+
+def _facts(settings: ExplainSettings, asked: Asked) -> list[tuple[str, str]]:
+    """Return names and values on what is explained."""
+    window, tile, card = asked.place.file_window, asked.tile.window, asked.card
+    scores = ", ".join(f"{aim.name} {score:.4g}" for aim, score in zip(asked.aims, asked.scores, strict=True))
+    return [
+        ("Image", str(settings.image)),
+        ("Model", f"{settings.model} ({card.head.name}, {card.backbone.name})"),
+        ("Explained", asked.place.words),
+        ("Raw score", scores),
+        ("Window", f"[{window.row},{window.col},{window.height},{window.width}] in pixels of the file"),
+        ("Network is shown", f"{tile.height} x {tile.width} pixels about it, of which a cell's context is a part"),
+        ("Features of Grad-CAM", asked.layer),
+    ]
+
+
+def command_line(settings: ExplainSettings, place: Place, method: str) -> str:
+    """Return the command line that makes the pictures of one method again, into a folder of its own."""
+    given: dict[str, Any] = {"model": settings.model, "image": settings.image}
+    given["output"] = f"{settings.output}-{method}"
+    given |= _place_settings(settings, place)
+    optional: Mapping[str, Any] = {
+        "class": settings.class_,
+        "layer": settings.layer,
+        "channel": settings.channel,
+        "data.root": settings.data.root,
+    }
+    given |= {name: value for name, value in optional.items() if value is not None}
+    given |= {"methods": f"[{method}]", "seed": settings.seed}
+    return " ".join(["python -m detect.explain", *(shlex.quote(f"{name}={value}") for name, value in given.items())])
+
+
+def _place_settings(settings: ExplainSettings, place: Place) -> dict[str, Any]:
+    """Return the settings that find a place again, without counting the image where that can be left out."""
+    if settings.window is not None:
+        return {"window": f"[{','.join(map(str, settings.window))}]", "detection": settings.detection}
+    if settings.predictions is not None:
+        return {"predictions": settings.predictions, "detection": settings.detection, "side": settings.side}
+    if place.rank is not None:
+        window = place.file_window
+        return {"window": f"[{window.row},{window.col},{window.height},{window.width}]", "detection": place.rank}
+    return {"detection": settings.detection, "side": settings.side}
