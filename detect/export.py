@@ -1,4 +1,4 @@
-"""Export: `python -m detect.export model=FILE format=onnx|openvino|pt2 output=FILE` writes a model for other programs."""
+"""Export: `python -m detect.export model=FILE format=onnx|openvino|pt2 output=FILE`."""
 
 from typing import TYPE_CHECKING
 

@@ -13,7 +13,7 @@ from detect.imagery.files import replace_file
 from detect.nets.header import read_card
 
 if TYPE_CHECKING:
-    from detect.inference.exports.parity import Run
+    from detect.inference.exports.parity import Parity, Run
     from detect.nets.card import ModelCard
     from detect.nets.modelfile import Net
 
@@ -21,6 +21,9 @@ logger = logging.getLogger("detect.export")
 
 PACKAGES = {"onnx": ("onnx", "onnxruntime", "onnxscript"), "openvino": ("openvino",), "pt2": ()}
 """What each format is written and run with, beside torch."""
+
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2"}
+"""Ending of each format's file."""
 
 WEIGHTS = ".bin"
 """Ending of the file beside OpenVINO's .xml."""
@@ -69,7 +72,7 @@ def exported_files(settings: ExportSettings) -> list[Path]:
     return files
 
 
-def write_checked(kind: str, net: "Net", card: "ModelCard", path: Path) -> None:
+def write_checked(kind: str, net: "Net", card: "ModelCard", path: Path) -> "Parity":
     """Write a network to a file that is not there, and compare its maps with the network's.
 
     Args:
@@ -88,6 +91,7 @@ def write_checked(kind: str, net: "Net", card: "ModelCard", path: Path) -> None:
         parity = compared(net, runner(kind, path), card, input_dtype)
     logger.info("%s and torch: %s", kind, parity)
     check_parity(parity)
+    return parity
 
 
 @contextmanager
