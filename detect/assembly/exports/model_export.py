@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("detect.export")
 
-PACKAGES = {"onnx": ("onnx", "onnxruntime", "onnxscript"), "openvino": ("openvino",), "pt2": ()}
+PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",), "pt2": ()}
 """What each format is written and run with, beside torch."""
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2"}
@@ -107,23 +107,22 @@ def _write(kind: str, net: "Net", card: "ModelCard", path: Path) -> str:
     """Write the network, and return what its input takes, as numpy's name."""
     from detect.inference.exports.export_card import record_text
 
+    dtype = card.dtype
     match kind:
         case "openvino":
             from detect.inference.exports.openvino_file import openvino_dtype, openvino_model, save_openvino
 
             dtype = openvino_dtype(card.dtype)
             save_openvino(openvino_model(net, card, record_text(card, dtype)), path)
-            return dtype
-        case _:
+        case "onnx":
             from detect.inference.exports.onnx_file import onnx_model, save_onnx
+
+            save_onnx(onnx_model(net, card, record_text(card, dtype)), path)
+        case _:
             from detect.inference.exports.program import exported_program, save_program
 
-            program, record = exported_program(net, card), record_text(card, card.dtype)
-            if kind == "onnx":
-                save_onnx(onnx_model(program, record), path)
-            else:
-                save_program(program, record, path)
-            return card.dtype
+            save_program(exported_program(net, card), record_text(card, dtype), path)
+    return dtype
 
 
 def runner(kind: str, path: Path) -> "Run":

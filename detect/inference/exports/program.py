@@ -1,4 +1,4 @@
-"""A network as one of torch's exported programs, for batches and tiles of any size; from it ONNX and pt2 are made."""
+"""A network as one of torch's exported programs, for batches and tiles of any size."""
 
 import contextlib
 import logging
