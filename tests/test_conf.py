@@ -117,7 +117,20 @@ def test_every_augmentation_has_the_same_settings(path: Path):
 
 @pytest.mark.parametrize(
     "name",
-    ["train", "predict", "evaluate", "report", "survey", "review", "folds", "find_lr", "preview", "convert", "explain"],
+    [
+        "train",
+        "predict",
+        "evaluate",
+        "report",
+        "survey",
+        "review",
+        "folds",
+        "find_lr",
+        "preview",
+        "convert",
+        "explain",
+        "export",
+    ],
 )
 def test_every_command_composes(name: str):
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

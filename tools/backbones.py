@@ -1,33 +1,41 @@
 """Print what backbones cost and how far they see, as a table in Markdown.
 
-python tools/backbones.py [--kind patch|grid] [--names resnet50 convnext_tiny ...] [--tile 512] [--repeats 5]
+python tools/backbones.py [--kind patch|grid|whole] [--names resnet50 convnext_tiny ...] [--tile 512] [--repeats 5]
+python tools/backbones.py --export onnx openvino pt2 [--kind patch|grid|whole] [--names ...]
 
 Every network is made as `detect.train` makes it, with new weights for three bands and one class: a patch classifier of
-one cell at a stride of 16 pixels, or a grid head from 8 to 32; LeNet-5 at 4, and from 2 to 4. The columns:
+one cell at a stride of 16 pixels, a grid head from 8 to 32, or a classifier of whole images at 32; LeNet-5 at 4, and
+from 2 to 4. The columns:
 
 - parameters, in millions, with the head;
 - multiply-adds, in billions per megapixel, of convolutions and matrix products (torch's own counter);
 - receptive field: pixels on either side of a tile that change its cells in theory, rounded up to where tiles may begin;
   `unbounded` are networks that take patches alone;
 - speed: megapixels a second of torch in float32 on tiles in memory, the median of `--repeats`, on this processor.
+
+`--export` writes every network in some formats instead, as `detect.export` does, into a folder that is removed, and
+prints how far its maps are from torch's (`detect.inference.exports.parity`), the files' size and the seconds it took.
 """
 
 import argparse
 import statistics
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from detect.assembly.command import keep_freed_memory
+from detect.assembly.exports.model_export import ENDINGS, write_checked
 from detect.imagery.resolution import Resolution
 from detect.nets.backbones import parameters_of
-from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.features import backbone_info
 from detect.nets.heads.grid import GridDetector
-from detect.nets.heads.specs import GridHead, Head, PatchHead
+from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
 from detect.nets.modelfile import Net, build_net
 from detect.nets.receptive import receptive_halo
 
@@ -57,13 +65,18 @@ FAMILIES = (
 )
 """What `--names` is when it is not given."""
 
-DEEPEST, FINEST = {"patch": 16, "grid": 32}, 8
+DEEPEST, FINEST = {"patch": 16, "grid": 32, "whole": 32}, 8
 """Stride of the deepest features, and of a grid head's map; half of the deepest in networks that do not go so deep."""
 
 PYRAMID_WIDTH = 96
 """Channels of a grid head, as in `conf/net/grid.yaml`."""
 
+WHOLE_SIDE = 128
+"""Side in pixels of the images of a classifier of whole ones."""
+
 HEADER = "| network | stride | parameters, M | multiply-adds, G/megapixel | receptive field, ± pixels | megapixels/s |"
+
+EXPORT_HEADER = "| network | net | format | difference from torch | MB | seconds |"
 
 
 @dataclass(frozen=True)
@@ -84,19 +97,63 @@ class Row:
         return f"| {self.name} | {strides} | {cost} | {reach} | {self.speed:.2f} |"
 
 
+def make_card(name: str, kind: str) -> ModelCard:
+    """Make the card of a network that was not trained.
+
+    Raises:
+        ValueError: a network that has no features at these strides.
+    """
+    deepest = min(DEEPEST[kind], max(backbone_info(name).strides))
+    stride = deepest if kind != "grid" else min(FINEST, deepest // 2)
+    head: Head = PatchHead(stride, "background")
+    if kind == "grid":
+        head = GridHead(deepest, width=PYRAMID_WIDTH, slots=1, object_size=None, typical_size=stride)
+    if kind == "whole":
+        head = WholeHead(WHOLE_SIDE, "one", "background")
+    return ModelCard(
+        head,
+        BackboneSpec(name, stride),
+        ("object",),
+        (1, 2, 3),
+        "uint8",
+        Resolution(),
+        offset=(),
+        scale=(),
+        halo=0,
+        halo_auto=None,
+        halo_error=None,
+        threshold=0.5,
+        separation=0.0,
+        calibration=None,
+        training={},
+    )
+
+
 def make_net(name: str, kind: str) -> Net:
     """Make a network with new weights.
 
     Raises:
         ValueError: one that cannot be had, or has no features at these strides.
     """
-    deepest = min(DEEPEST[kind], max(backbone_info(name).strides))
-    stride = deepest if kind == "patch" else min(FINEST, deepest // 2)
-    head: Head = PatchHead(stride, "background")
-    if kind == "grid":
-        head = GridHead(deepest, width=PYRAMID_WIDTH, slots=1, object_size=None, typical_size=stride)
-    spec = NetSpec(head, BackboneSpec(name, stride), ("object",), (1, 2, 3), "uint8", Resolution())
-    return build_net(spec).eval()
+    return build_net(make_card(name, kind)).eval()
+
+
+def export_row(name: str, kind: str, form: str) -> str:
+    """Return a row of the table of exports: parity, size and seconds of one network, or why it cannot be written."""
+    torch.manual_seed(0)
+    net, card = make_net(name, kind), make_card(name, kind)
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"net{ENDINGS[form]}"
+        try:
+            parity = write_checked(form, net, card, path)
+        except ValueError as error:
+            return f"| {name} | {kind} | {form} | {error} | | |"
+        size = sum(each.stat().st_size for each in Path(folder).iterdir()) / 1e6
+    seconds = time.perf_counter() - started
+    return (
+        f"| {name} | {kind} | {form} | {parity.difference / max(1, parity.largest):.1e} | {size:.1f} | {seconds:.0f} |"
+    )
 
 
 def multiply_adds(net: Net, tile: Tensor) -> float:
@@ -140,7 +197,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--names", nargs="+", default=FAMILIES, metavar="NAME")
     parser.add_argument("--tile", type=int, default=512, help="side in pixels, rounded up to the stride")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--export", nargs="+", choices=sorted(ENDINGS), help="write networks instead of timing them")
     options = parser.parse_args(arguments)
+    if options.export:
+        print(
+            "| network | net | format | difference from torch | MB | seconds |",
+            "|---|---|---|---:|---:|---:|",
+            sep="\n",
+        )
+        for name in options.names:
+            for form in options.export:
+                print(export_row(name, options.kind, form), flush=True)
+        return 0
     if options.tile < 1 or options.repeats < 1:
         parser.error(f"--tile and --repeats must be 1 or more, got {options.tile} and {options.repeats}")
     for name in options.names:

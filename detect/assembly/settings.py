@@ -516,6 +516,31 @@ class ExplainSettings:
             raise ValueError(f"channel must be LAYER:NUMBER, such as neck.layer_blocks.0:7, got {self.channel}")
 
 
+@dataclass(frozen=True)
+class ExportSettings:
+    """Settings of `detect.export`: `conf/export.yaml`."""
+
+    model: FilePath
+    format: Literal["onnx", "openvino", "pt2"]
+    output: FilePath
+    precision: Literal["float32", "int8"]
+    max_loss: Share
+    tiles: OneOrMore
+    data: LabelledSettings
+    overwrite: bool
+
+    def __post_init__(self) -> None:
+        ending = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2"}[self.format]
+        if self.output.suffix != ending:
+            raise ValueError(f"output={self.output} must end in {ending}, as files of format={self.format} do")
+        if self.precision == "int8" and self.format == "pt2":
+            raise ValueError("precision=int8 is for format=onnx and format=openvino; leave it out, or take one of them")
+        if self.precision == "int8" and self.data.root is None:
+            raise ValueError("precision=int8 is calibrated and tried on labelled images; give data.root=DIR too")
+        if self.precision != "int8" and self.data.root is not None:
+            raise ValueError("data.root is for precision=int8; leave it out")
+
+
 SETTINGS: dict[str, type] = {
     "train": TrainSettings,
     "predict": PredictSettings,
@@ -528,5 +553,6 @@ SETTINGS: dict[str, type] = {
     "folds": FoldsSettings,
     "convert": ConvertSettings,
     "explain": ExplainSettings,
+    "export": ExportSettings,
 }
 """The settings of each command, by its name and that of its root configuration."""

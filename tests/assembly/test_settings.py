@@ -32,6 +32,7 @@ GIVEN = {
     "report": ["predictions=p"],
     "folds": ["runs=r"],
     "convert": ["source=s"],
+    "export": ["model=m", "format=onnx", "output=o.onnx"],
     "survey": ["predictions=p"],
     "review": ["predictions=p"],
 }

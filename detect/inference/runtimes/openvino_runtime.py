@@ -73,7 +73,7 @@ class OpenVinoRuntime:
         self, net: nn.Module, bands: int, stride: int, dtype: str, precision: str, cache: Path | None = None
     ) -> None:
         self.device = _CPU
-        self._core = _shared_core()
+        self._core = shared_core()
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision not in ("auto", "32", "bf16"):
             raise ValueError(f"runtime.precision of OpenVINO must be auto, 32 or bf16, got {precision}")
@@ -89,7 +89,7 @@ class OpenVinoRuntime:
         stored = None if cache is None else cache / f"{_fingerprint(net, bands, stride, self._dtype)}.xml"
         self._model = None if stored is None else _read_converted(self._core, stored)
         if self._model is None or not self._difference(net, bands, stride) <= MAX_RELATIVE_DIFFERENCE:
-            self._model = _convert(net, bands, stride, self._dtype)
+            self._model = converted(net, bands, stride, self._dtype)
             self._compiled.clear()
             if stored is not None:
                 _save_converted(self._model, stored)
@@ -177,7 +177,7 @@ def _read_converted(core: Any, path: Path) -> Any:
         return None
 
 
-def _convert(net: nn.Module, bands: int, stride: int, dtype: str) -> Any:
+def converted(net: nn.Module, bands: int, stride: int, dtype: str) -> Any:
     """Convert a network for batches and tiles of any size.
 
     Raises:
@@ -227,7 +227,7 @@ def import_openvino() -> Any:
 
 
 @remembered
-def _shared_core() -> Any:
+def shared_core() -> Any:
     """Return the process's one OpenVINO core, which lives as long as the process.
 
     A core's CPU plugin takes over the thread's alternate signal stack and, when it goes, puts back the one that it

@@ -1,0 +1,1 @@
+"""From settings to a file of a network for other programs."""

@@ -1,0 +1,157 @@
+"""A trained model written for other programs, after it was compared with itself in torch."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from detect.assembly.settings import ExportSettings
+from detect.imagery.files import replace_file
+from detect.nets.header import read_card
+
+if TYPE_CHECKING:
+    from detect.inference.exports.parity import Parity, Run
+    from detect.nets.card import ModelCard
+    from detect.nets.modelfile import Net
+
+logger = logging.getLogger("detect.export")
+
+PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",), "pt2": ()}
+"""What each format is written and run with, beside torch."""
+
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2"}
+"""Ending of each format's file."""
+
+WEIGHTS = ".bin"
+"""Ending of the file beside OpenVINO's .xml."""
+
+
+def export_model(settings: ExportSettings) -> None:
+    """Write a model's network, or nothing where it would not be the same.
+
+    Raises:
+        ValueError: packages are missing, the network cannot be written so, or its maps differ.
+        FileExistsError: there is such a file already, and `overwrite` is not set.
+    """
+    _check_packages(settings)
+    files = exported_files(settings)
+    card = read_card(settings.model)
+    settings.output.parent.mkdir(parents=True, exist_ok=True)
+
+    from detect.nets.modelfile import load_model
+
+    net, _ = load_model(settings.model)
+    with TemporaryDirectory(prefix=".detect-", dir=settings.output.parent) as folder:
+        made = Path(folder) / files[-1].name
+        write_checked(settings.format, net, card, made)
+        if settings.precision == "int8":
+            from detect.assembly.exports.eight_bits import quantise_checked
+
+            quantise_checked(settings, net, card, made)
+        for file in files:  # OpenVINO's weights before what names them
+            with replace_file(file) as part:
+                made.with_suffix(file.suffix).replace(part)
+    size = sum(file.stat().st_size for file in files)
+    logger.info("wrote %s (%.1f MB)", " and ".join(map(str, files)), size / 1e6)
+
+
+def exported_files(settings: ExportSettings) -> list[Path]:
+    """Return the files of an export, the one that names the others last.
+
+    Raises:
+        FileExistsError: one is there already, and `overwrite` is not set.
+    """
+    weights = [settings.output.with_suffix(WEIGHTS)] if settings.format == "openvino" else []
+    files = [*weights, settings.output]
+    for file in files:
+        if file.exists() and not settings.overwrite:
+            raise FileExistsError(f"{file} is there already; overwrite=true replaces it, or name another file")
+    return files
+
+
+def write_checked(kind: str, net: "Net", card: "ModelCard", path: Path) -> "Parity":
+    """Write a network to a file that is not there, and compare its maps with the network's.
+
+    Args:
+        kind: `onnx`, `openvino` or `pt2`.
+        net: in evaluation mode, on the CPU.
+        card: of the model.
+        path: with the format's ending.
+
+    Raises:
+        ValueError: the network cannot be written so, or its maps differ.
+    """
+    from detect.inference.exports.parity import check_parity, compared
+
+    with _refusing(kind):
+        input_dtype = _write(kind, net, card, path)
+        parity = compared(net, runner(kind, path), card, input_dtype)
+    logger.info("%s and torch: %s", kind, parity)
+    check_parity(parity)
+    return parity
+
+
+@contextmanager
+def _refusing(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error).strip().splitlines() or [repr(error)]
+        raise ValueError(f"this network cannot be written as format={kind} ({said[0]}); try another format") from error
+
+
+def _write(kind: str, net: "Net", card: "ModelCard", path: Path) -> str:
+    """Write the network, and return what its input takes, as numpy's name."""
+    from detect.inference.exports.export_card import record_text
+
+    dtype = card.dtype
+    match kind:
+        case "openvino":
+            from detect.inference.exports.openvino_file import openvino_dtype, openvino_model, save_openvino
+
+            dtype = openvino_dtype(card.dtype)
+            save_openvino(openvino_model(net, card, record_text(card, dtype)), path)
+        case "onnx":
+            from detect.inference.exports.onnx_file import onnx_model, save_onnx
+
+            save_onnx(onnx_model(net, card, record_text(card, dtype)), path)
+        case _:
+            from detect.inference.exports.program import exported_program, save_program
+
+            save_program(exported_program(net, card), record_text(card, dtype), path)
+    return dtype
+
+
+def runner(kind: str, path: Path) -> "Run":
+    """Return what runs an exported file on the CPU."""
+    match kind:
+        case "onnx":
+            from detect.inference.exports.onnx_file import OnnxRun
+
+            return OnnxRun(path)
+        case "openvino":
+            from detect.inference.exports.openvino_file import OpenVinoRun
+
+            return OpenVinoRun(path)
+        case _:
+            from detect.inference.exports.program import ProgramRun
+
+            return ProgramRun(path)
+
+
+def _check_packages(settings: ExportSettings) -> None:
+    """Check that what an export needs is installed.
+
+    Raises:
+        ValueError: a package is not there.
+    """
+    needed = [*PACKAGES[settings.format], *(["nncf"] if settings.precision == "int8" else [])]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"format={settings.format} precision={settings.precision} needs {', '.join(missing)}: "
+            "pip install 'detect[export]'"
+        )
