@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 import torch
-from bench_inference import Silent, engine, make_model
+from bench_inference import Silent, engine, make_model, memory_of
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory
@@ -197,8 +197,9 @@ def measure_small(folder: Path, number: int) -> dict[str, float]:
         part = large[top : top + SMALL_SIDE, left : left + SMALL_SIDE]
         Image.fromarray(part).save(images / f"{each:04}.jpg", quality=90)
     Image.fromarray(large).save(folder / "large.png")
-    net, card = make_model(open_scene(folder / "large.png"))
-    made = engine(card, net, OpenVinoRuntime(net, 3, net.stride, card.dtype, "auto", compile_cache()))
+    memory = memory_of("auto")
+    net, card = make_model(open_scene(folder / "large.png"), memory)
+    made = engine(card, net, OpenVinoRuntime(net, 3, net.stride, card.dtype, "auto", compile_cache()), memory)
     named = [(path.name, path) for path in sorted(images.iterdir())]
     alone(made, named[:64])  # compiles
     bare = timed(lambda: alone(made, named))

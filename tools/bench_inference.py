@@ -1,6 +1,6 @@
 """From file to counts, side by side in one run: sliding windows, dense torch, dense OpenVINO, the bare network, SAHI.
 
-    python tools/bench_inference.py [--images photo.jpg] [--without sahi,gigapixel] [--json FILE]
+    python tools/bench_inference.py [--images photo.jpg] [--without sahi,gigapixel] [--memory auto] [--json FILE]
 
 All of ours run the same weights (EfficientNet-Lite0 at stride 16 with a head of random numbers: speed does not depend
 on them) on the same photograph, and ours go from the file to written heatmap, overlay and tables (not the report's
@@ -45,6 +45,8 @@ from PIL import Image
 from rasterio.windows import Window as RasterWindow
 
 from detect.assembly.command import keep_freed_memory
+from detect.assembly.fields import byte_size
+from detect.assembly.runs.run_memory import LEAST, share_of
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
@@ -57,6 +59,7 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import PatchHead
+from detect.nets.host_memory import host_memory
 from detect.nets.modelfile import build_pretrained, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
@@ -73,7 +76,6 @@ OBJECTS = 500
 COPIES = 4
 GIGAPIXEL_SIDE = 31_744
 BLOCK = 512
-BUDGET = 2 << 30
 
 
 class Silent:
@@ -126,7 +128,7 @@ def make_gigapixel(path: Path, photograph: Path) -> None:
                 target.write(block, window=RasterWindow(col * BLOCK, row * BLOCK, BLOCK, BLOCK))
 
 
-def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
+def make_model(scene: Scene, memory: int) -> tuple[PatchClassifier, ModelCard]:
     """Make a network with a random head, its halo measured on the photograph and its threshold set for `OBJECTS`."""
     torch.manual_seed(0)
     card = ModelCard(
@@ -155,15 +157,15 @@ def make_model(scene: Scene) -> tuple[PatchClassifier, ModelCard]:
     auto, error = effective_halo(net, [tile], halo, net.stride)
     print(f"halo {auto} pixels (logits within {error:.1e}), in theory {halo}", flush=True)
     card = replace(card, halo=halo, halo_auto=auto, halo_error=error)
-    score = count_scene(scene, engine(card, net, TorchRuntime(net, torch.device("cpu")))).detections.score
+    score = count_scene(scene, engine(card, net, TorchRuntime(net, torch.device("cpu")), memory)).detections.score
     return net, replace(card, threshold=float(np.sort(score)[-min(OBJECTS, len(score))]))
 
 
-def engine(card: ModelCard, net: PatchClassifier, runtime: Any) -> Engine:
-    """Make an engine as `detect.predict` makes it by default."""
+def engine(card: ModelCard, net: PatchClassifier, runtime: Any, memory: int) -> Engine:
+    """Make an engine as `detect.predict` makes it by default, with a `max_memory` in bytes."""
     halo = card.halo if card.halo_auto is None else card.halo_auto
     assert halo is not None
-    return Engine.of(card, runtime, make_plan(BUDGET, runtime.memory_factor * layer_bytes(net, 3), halo, net.stride))
+    return Engine.of(card, runtime, make_plan(memory, runtime.memory_factor * layer_bytes(net, 3), halo, net.stride))
 
 
 def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None:
@@ -243,14 +245,17 @@ def seconds(run: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[dict[str, float | None], float]:
+def measure_speed(
+    photograph: Path, without: set[str], repeats: int, memory: int
+) -> tuple[dict[str, float | None], float]:
     """Time every part; return megapixels per second, None for parts left out, and the halo's overhead."""
     scene = open_scene(photograph)
-    net, card = make_model(scene)
+    net, card = make_model(scene, memory)
     openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, "auto", compile_cache())
     print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
-    torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")))
-    openvino_engine = engine(card, net, openvino)
+    torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")), memory)
+    openvino_engine = engine(card, net, openvino, memory)
+    openvino.kept_pixels = openvino_engine.plan.area
     tiling, halo = openvino_engine.plan.tiling(scene.shape), openvino_engine.plan.halo
     with SceneReader(scene, card.bands) as reader:
         tiles = [np.ascontiguousarray(reader.read(tiling.tile(core)))[None] for core in tiling]
@@ -284,9 +289,9 @@ def measure_speed(photograph: Path, without: set[str], repeats: int) -> tuple[di
     return rates, tile_pixels / pixels
 
 
-def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[str, float | None]:
+def measure_memory(photograph: Path, without: set[str], folder: Path, memory: int) -> dict[str, float | None]:
     """Run `detect.predict` on the photograph and on a gigapixel; return the processes' peak memory in MiB."""
-    net, card = make_model(open_scene(photograph))
+    net, card = make_model(open_scene(photograph), memory)
     save_model(folder / "model.safetensors", net, card)
     images = {"photograph": photograph, "gigapixel": folder / "gigapixel.tif"}
     peaks: dict[str, float | None] = dict.fromkeys(images)
@@ -304,6 +309,7 @@ def measure_memory(photograph: Path, without: set[str], folder: Path) -> dict[st
             f"model={folder / 'model.safetensors'}",
             f"images={path}",
             f"output={output}",
+            f"max_memory={memory}",
         ]
         subprocess.run(command, check=True)
         peaks[name] = json.loads((output / "run.json").read_text(encoding="utf-8"))["peak_memory_mib"]
@@ -331,6 +337,14 @@ def show(speeds: dict[str, float | None], overhead: float, peaks: dict[str, floa
         print(f"the gigapixel takes {second / first:.2f} times the photograph's memory")
 
 
+def memory_of(text: str) -> int:
+    """Return `max_memory` in bytes; `auto` as `detect.predict` takes it."""
+    if text != "auto":
+        return byte_size(text)
+    memory = host_memory()
+    return LEAST if memory is None else share_of(memory)
+
+
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -338,8 +352,11 @@ def main() -> None:
     parser.add_argument("--without", default="", help="parts to leave out, such as sahi,gigapixel")
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--memory", default="auto", help="max_memory, such as 2GiB; auto is what predict takes")
     options = parser.parse_args()
     keep_freed_memory()
+    memory = memory_of(options.memory)
+    print(f"max_memory={memory / 2**30:g}GiB", flush=True)
     without = {name for name in options.without.split(",") if name}
     known = {*SLIDING, "dense_torch", "dense_openvino", "network", "sahi", "photograph", "gigapixel"}
     if without - known:
@@ -348,11 +365,16 @@ def main() -> None:
         photograph = options.images or Path(name) / "photograph.jpg"
         if options.images is None:
             make_photograph(photograph)
-        speeds, overhead = measure_speed(photograph, without, options.repeats)
-        peaks = measure_memory(photograph, without, Path(name))
+        speeds, overhead = measure_speed(photograph, without, options.repeats, memory)
+        peaks = measure_memory(photograph, without, Path(name), memory)
         show(speeds, overhead, peaks)
         if options.json:
-            found = {"megapixels_per_second": speeds, "halo_overhead": round(overhead, 4), "peak_rss_mib": peaks}
+            found = {
+                "megapixels_per_second": speeds,
+                "halo_overhead": round(overhead, 4),
+                "peak_rss_mib": peaks,
+                "max_memory": memory,
+            }
             write_json(found, options.json)
 
 

@@ -221,7 +221,9 @@ def test_law_7_a_process_of_its_own_killed_and_gone_on_with(
     out = tmp_path / "out"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "detect.predict", *command(out)], stderr=subprocess.DEVNULL, env=environment
+        [sys.executable, "-m", "detect.predict", *command(out, "max_memory=2GiB")],
+        stderr=subprocess.DEVNULL,
+        env=environment,
     )
     until(lambda: recorded(out) > 0, 120)
     process.kill()

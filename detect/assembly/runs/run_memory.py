@@ -69,6 +69,8 @@ def _told(memory: HostMemory | None, device: int | None) -> Bytes:
         memory.free / 2**30,
         "" if device is None else f", and {device / 2**30:.1f} GiB on the device",
     )
+    if share > memory.free // 2:
+        logger.warning("that is more than half of what is free: set max_memory lower if the system ends the run")
     return byte_size(f"{share >> 30}GiB")
 
 

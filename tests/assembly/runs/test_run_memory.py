@@ -50,6 +50,10 @@ def test_what_was_decided_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     made = run_memory.with_memory(settings("auto")).max_memory
     assert made is not None and (made, made.text) == (8 * GIB, "8GiB")
     assert "max_memory=auto: 8 GiB of 24.0 GiB, of which 18.0 are free" in caplog.text
+    assert "more than half" not in caplog.text
+    free(monkeypatch, HostMemory(24 * GIB, 3 * GIB))
+    assert run_memory.with_memory(settings("auto")).max_memory == 2 * GIB
+    assert "more than half of what is free: set max_memory lower" in caplog.text
     free(monkeypatch, None)
     assert run_memory.with_memory(settings("auto")).max_memory == 2 * GIB
     assert "2 GiB, as this system does not say" in caplog.text
