@@ -75,7 +75,11 @@ class PatchData(pl.LightningDataModule):
         return self._loader("val", self.val, drop_last=False)
 
     def teardown(self, stage: str) -> None:
-        """End the processes."""
+        """End the processes, though an error's traceback may hold their loader still."""
+        for loader in self._lasting.values():
+            end = getattr(loader._iterator, "_shutdown_workers", None)
+            if end is not None:
+                end()
         self._lasting.clear()
 
     def _loader(self, side: str, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:

@@ -251,3 +251,21 @@ def test_on_two_cores_an_epoch_tells_whether_a_process_beside_the_net_pays(
     assert numbers == [0, workers, workers]
     assert caplog.text.count(f"samples took {100 * share:.0f} % of an epoch's time") == 1
     data.teardown("fit")
+
+
+def test_an_epoch_that_is_cut_short_leaves_nothing_to_the_next_and_an_error_no_process(tmp_path: Path) -> None:
+    """The loader is held, as by a traceback; its processes end with the training."""
+    samples = samples_of("grid", tmp_path)
+    data = PatchData(samples.epoch, samples.val, Loading(2, 2, 0), "fork")
+    data.trainer = Clock()
+    loader = data.train_dataloader()
+    next(iter(loader))
+    data.trainer.current_epoch = 1
+    second = [np.asarray(batch[0]) for batch in data.train_dataloader()]
+    wanted = DataLoader(samples.epoch(1), batch_size=2, drop_last=True)
+    for one, two in zip(wanted, second, strict=True):
+        np.testing.assert_array_equal(np.asarray(one[0]), two)
+    processes = list(loader._iterator._workers)
+    assert all(each.is_alive() for each in processes)
+    data.teardown("fit")
+    assert len(processes) == 2 and not any(each.is_alive() for each in processes)
