@@ -113,8 +113,11 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     from detect.assembly.help import check_files
 
     codes: list[int] = []
+    given, here = list(sys.argv), os.getpid()
 
     def task(cfg: "DictConfig") -> int:
+        if os.getpid() != here:
+            return _elsewhere(name, function, cfg, given)
         codes.append(DONE)
         codes[-1] = _guarded(name, function, cfg)
         if codes[-1] == STOPPED or (codes[-1] and not in_multirun()):
@@ -130,6 +133,9 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
             raise
         logger.error("%s", composition_message(name, sys.argv[1:], error, conf_folder()))
         raise SystemExit(WRONG_USE) from None
+    except FailedElsewhereError as error:
+        logger.error("%s", error)
+        sys.exit(error.code)
     except SystemExit as stop:
         if stop.code and not codes:
             raise SystemExit(WRONG_USE) from None
@@ -137,6 +143,34 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     if any(codes):
         logger.error("%d of %d runs failed", sum(map(bool, codes)), len(codes))
         sys.exit(max(codes))
+
+
+class FailedElsewhereError(RuntimeError):
+    """A run of `-m` that a launcher has sent to another process, and that failed there."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _elsewhere(name: str, function: Callable[[Any], int], cfg: "DictConfig", given: list[str]) -> int:
+    """Run one of the runs of `-m` in a process to which a launcher has sent it, with the command line as it was given.
+
+    Raises:
+        FailedElsewhereError: it failed; its own log says why.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    sys.argv[:] = given
+    code = _guarded(name, function, cfg)
+    if code:
+        job = HydraConfig.get().job
+        told = f"run {job.num} of -m ({', '.join(HydraConfig.get().overrides.task)}) failed with exit code {code}"
+        raise FailedElsewhereError(f"{told}: its log, below output/.submitit, says why", code)
+    return code
 
 
 @contextlib.contextmanager

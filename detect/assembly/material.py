@@ -8,11 +8,12 @@ from operator import getitem
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.settings import LearningSettings, MatchingSettings
+from detect.assembly.settings import LearningSettings, MatchingSettings, TrainerSettings
 from detect.assembly.sides import check_patches, split_images
 from detect.assembly.variation import exchanging, fitted_to, make_augment
 from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius
@@ -219,13 +220,25 @@ def _scenes(settings: LearningSettings, annotations: Annotations) -> Scenes:
     split = arranged_split(split, bands)
     scenes = [labelled.scene for labelled in split.train + split.val]
     tell({labelled.name: labelled.scene.remarks for labelled in split.train + split.val})
-    source = PixelSource(bands.numbers, data.loading.cache, settings.runtime.scratch or settings.output)
+    kept = data.loading.cache // devices_here(settings.trainer)
+    source = PixelSource(bands.numbers, kept, settings.runtime.scratch or settings.output)
     source.preload(scenes)
     known = covered(split.train + split.val, source)
     split = replace(split, train=known[: len(split.train)], val=known[len(split.train) :])
     spacing = label_spacing(outside(image.objects, image.ignored) for image in annotations.images)
     values = learned_values(settings, split, source)
     return Scenes(split, source, bands, annotations.classes, dtype, resolution, left_out, spacing, values)
+
+
+def devices_here(trainer: TrainerSettings) -> int:
+    """Return how many devices of this machine learn, each with a process of its own: 1 where that is not known."""
+    match trainer.devices:
+        case int(number) if number > 0:
+            return number
+        case list(numbers) | tuple(numbers):
+            return max(1, len(numbers))
+        case _:
+            return max(1, torch.cuda.device_count()) if trainer.accelerator in ("auto", "gpu", "cuda") else 1
 
 
 def size_note(sizes: ObjectSizes | None, resolution: Resolution) -> str:

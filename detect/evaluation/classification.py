@@ -1,6 +1,7 @@
 """Classifying bare patches with a patch classifier, and the scores of that."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,6 +27,28 @@ from detect.nets.heads.whole import WholeClassifier
 from detect.samples.loading import PatchSet
 
 
+@dataclass(frozen=True)
+class Showing:
+    """How a network is shown samples.
+
+    Attributes:
+        device: where it runs.
+        batch_size: samples at once.
+        tta: the views of every sample.
+        tta_combine: how views are combined.
+    """
+
+    device: torch.device
+    batch_size: int
+    tta: str
+    tta_combine: str
+
+    @classmethod
+    def plain(cls, device: torch.device, batch_size: int) -> "Showing":
+        """Return how each sample is shown as it is."""
+        return cls(device, batch_size, "none", "mean")
+
+
 class Classified(NamedTuple):
     """What a classifier says of samples.
 
@@ -38,31 +61,19 @@ class Classified(NamedTuple):
     probabilities: NDArray[np.floating]
 
 
-def classify(
-    net: PatchClassifier | WholeClassifier,
-    spec: NetSpec,
-    patches: PatchSet,
-    *,
-    device: torch.device,
-    batch_size: int,
-    tta: str,
-    tta_combine: str,
-) -> Classified:
+def classify(net: PatchClassifier | WholeClassifier, spec: NetSpec, patches: PatchSet, showing: Showing) -> Classified:
     """Classify patches, or whole images.
 
     Args:
         net: the network.
         spec: its outputs.
         patches: what it is shown.
-        device: where to run.
-        batch_size: patches at once.
-        tta: the views of every patch.
-        tta_combine: how views are combined.
+        showing: how.
 
     Returns:
         Their true outputs and the probabilities.
     """
-    truth, logits = _logits(net, spec, patches, device=device, batch_size=batch_size, tta=tta, tta_combine=tta_combine)
+    truth, logits = _logits(net, spec, patches, showing)
     return Classified(truth, _probabilities(logits[:, : len(spec.outputs)], many=truth.ndim > 1))
 
 
@@ -71,26 +82,20 @@ def _probabilities(logits: NDArray[np.float32], *, many: bool) -> NDArray[np.flo
 
 
 def _logits(
-    net: PatchClassifier | WholeClassifier,
-    spec: NetSpec,
-    patches: PatchSet,
-    *,
-    device: torch.device,
-    batch_size: int,
-    tta: str,
-    tta_combine: str,
+    net: PatchClassifier | WholeClassifier, spec: NetSpec, patches: PatchSet, showing: Showing
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return the true outputs of samples, and all channels of the network's (N, K)."""
+    device = showing.device
     net = net.eval().to(device)
 
     def as_map(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         logits = net.classify(torch.from_numpy(pixels).to(device)).float()
         return np.asarray(logits.cpu().numpy()[..., None, None], np.float32)
 
-    views = Views(partial(InParts(str(device)), as_map), decoder_of(spec), tta, tta_combine)
+    views = Views(partial(InParts(str(device)), as_map), decoder_of(spec), showing.tta, showing.tta_combine)
     truth, logits = [], []
     with torch.inference_mode():
-        for pixels, output in DataLoader(patches, batch_size=batch_size):
+        for pixels, output in DataLoader(patches, batch_size=showing.batch_size):
             logits.append(views(pixels.numpy())[..., 0, 0])
             truth.append(output.numpy())
     known = np.concatenate(truth)
@@ -98,21 +103,22 @@ def _logits(
 
 
 def distances(
-    net: WholeClassifier, familiarity: Familiarity, images: PatchSet, *, device: torch.device, batch_size: int
+    net: WholeClassifier, familiarity: Familiarity, images: PatchSet, showing: Showing
 ) -> NDArray[np.float64]:
     """Return how far images are from those of the training: (N,) in [0, 2]."""
-    return familiarity.distance(features_of(net, images, device=device, batch_size=batch_size)).double().cpu().numpy()
+    return familiarity.distance(features_of(net, images, showing)).double().cpu().numpy()
 
 
 @torch.inference_mode()
-def features_of(net: WholeClassifier, images: PatchSet, *, device: torch.device, batch_size: int) -> torch.Tensor:
+def features_of(net: WholeClassifier, images: PatchSet, showing: Showing) -> torch.Tensor:
     """Return the features (N, C) of whole images, of the scene as it is."""
-    net = net.eval().to(device)
-    return torch.cat([net.features(pixels.to(device)).float() for pixels, _ in DataLoader(images, batch_size)])
+    net = net.eval().to(showing.device)
+    loaded = DataLoader(images, showing.batch_size)
+    return torch.cat([net.features(pixels.to(showing.device)).float() for pixels, _ in loaded])
 
 
 def classification_of(
-    net: Any, spec: NetSpec, patches: PatchSet, names: Sequence[str] = (), least: float = 0.0, **options: Any
+    net: Any, spec: NetSpec, patches: PatchSet, showing: Showing, names: Sequence[str] = (), least: float = 0.0
 ) -> Classification:
     """Return samples as a network classifies them.
 
@@ -120,9 +126,9 @@ def classification_of(
         net: the network.
         spec: its outputs.
         patches: what it is shown.
+        showing: how.
         names: of the samples.
         least: probability from which on a class is found.
-        options: as of `classify`.
 
     Raises:
         ValueError: the network finds objects in images and classifies no patches, or a probability is none.
@@ -131,7 +137,7 @@ def classification_of(
         raise ValueError(  # noqa: TRY004, a wrong use, not a wrong type
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
-    truth, logits = _logits(net, spec, patches, **options)
+    truth, logits = _logits(net, spec, patches, showing)
     probabilities, last = _probabilities(logits[:, : len(spec.outputs)], many=truth.ndim > 1), logits.shape[1] - 1
     if truth.ndim > 1:
         return of_many_classes(truth, probabilities, spec.outputs, names, least)

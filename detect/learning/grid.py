@@ -156,5 +156,7 @@ class GridModule(CountingModule):
         total = torch.stack(list(terms.values())).sum()
         shown = {"loss": total, **terms, "lost": targets["lost"].mean()}
         for name, value in shown.items():
-            self.log(f"{stage}/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(pixels), sync_dist=True)
+            self.log(
+                f"{stage}/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(pixels), sync_dist=True
+            )
         return total

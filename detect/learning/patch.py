@@ -3,7 +3,6 @@
 import logging
 import math
 
-import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -52,7 +51,9 @@ class ClassifierModule(CountingModule):
             pixels, output = self.mixer(pixels.float(), output)
         logits = self.net.classify(channels_last(pixels))
         loss = self.loss(logits.float(), output).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True, sync_dist=True)
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(output), prog_bar=True, sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -142,7 +143,9 @@ class DenseModule(ClassifierModule):
         """Return the loss of a batch of (pixels, targets)."""
         pixels, targets = batch
         loss = self.cells(self.net(channels_last(pixels)).float(), targets["output"])
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(pixels), prog_bar=True, sync_dist=True)
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(pixels), prog_bar=True, sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, dict[str, Tensor]], batch_idx: int) -> None:  # type: ignore[override]

@@ -86,7 +86,9 @@ class WholeModule(CountingModule):
             pixels, wanted = self.mixer(pixels.float(), wanted)
         logits = self.net.classify(channels_last(pixels))
         loss = self.loss(logits.float(), wanted).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(wanted), prog_bar=True, sync_dist=True)
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(wanted), prog_bar=True, sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

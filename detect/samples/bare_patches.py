@@ -1,15 +1,16 @@
 """Folders of bare patches, a file each: the patches, the network's outputs for them, and a training run's samples."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
@@ -21,6 +22,7 @@ from detect.imagery.wafers.drawn.drawing import drawn_by, keeps_truncated
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
+from detect.nets.processors import usable_cores
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind
@@ -31,6 +33,9 @@ from detect.samples.values.normalisation import Given, Rule, TrainingValues
 if TYPE_CHECKING:
     from detect.samples.loading import PatchSet
 
+READ_AT_ONCE = 64
+"""Files that are read ahead of those that are kept."""
+
 MOST_LOOKED_AT = 2000
 """Most patches, evenly spread over a folder, by which the bands of all are chosen; a patch of others is an error."""
 
@@ -38,7 +43,8 @@ MOST_LOOKED_AT = 2000
 class PatchFiles:
     """Reads bare patches, a file each, all of one size and dtype; lists of defects are drawn as the spec says.
 
-    The first that are read are kept in memory, as the network sees them, and are read once in a process.
+    The first that are read are kept in memory, as the network sees them, and are read once: before there are processes
+    that make samples, which share them where these are forked, or in each of these, which keeps its part of the bytes.
 
     Args:
         spec: bands, dtype, resolution and patch size that every patch must have.
@@ -53,6 +59,7 @@ class PatchFiles:
         self.spec = spec
         self.resident = 0
         self._cache = cache
+        self._divided = False
         self._truncated = keeps_truncated()
         self._fill: Fill = tuple(zip(spec.bands, offset, strict=False))
         self._pixels: dict[Path, NDArray[np.generic]] = {}
@@ -63,10 +70,37 @@ class PatchFiles:
         if path in self._pixels:
             return self._pixels[path]
         pixels = self.read_valid(path)[0]
-        if self.resident + pixels.nbytes <= self._cache:
-            self._pixels[path] = pixels
-            self.resident += pixels.nbytes
+        self._keep(path, pixels)
         return pixels
+
+    def preload(self, paths: Sequence[Path]) -> None:
+        """Read files, as many as are kept, by all cores."""
+        missing = [path for path in dict.fromkeys(paths) if path not in self._pixels]
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            for start in range(0, len(missing), READ_AT_ONCE):
+                part = missing[start : start + READ_AT_ONCE]
+                for path, (pixels, _) in zip(part, pool.map(self.read_valid, part), strict=True):
+                    if not self._keep(path, pixels):
+                        return
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for a process that is spawned, which reads the files itself."""
+        return {**vars(self), "_pixels": {}, "resident": 0}
+
+    def _keep(self, path: Path, pixels: NDArray[np.generic]) -> bool:
+        """Keep a file's pixels if there is room, and return whether there is.
+
+        Processes that make samples of the two sides, training and validation, each have their part of what is left.
+        """
+        worker = get_worker_info()
+        if worker is not None and not self._divided:
+            self._divided = True
+            self._cache = self.resident + (self._cache - self.resident) // (2 * worker.num_workers)
+        if self.resident + pixels.nbytes > self._cache:
+            return False
+        self._pixels[path] = pixels
+        self.resident += pixels.nbytes
+        return True
 
     def enlarged(self, path: Path) -> int:
         """Return how many resampled pixels a pixel of a file is along a side, rounded; 1 where it is reduced."""
@@ -158,7 +192,11 @@ class FolderDataset(Dataset[tuple[Tensor, int]]):
         return augmented(pixels, self.augment, seed), output
 
     def preload(self) -> None:
-        """Do nothing: a process reads a patch when it needs it, and keeps it."""
+        """Read the patches, as many as are kept, for all processes to share."""
+        pasted = self.paste is not None
+        self.files.preload(
+            [path for path, output in zip(self.paths, self.outputs, strict=True) if not (pasted and output)]
+        )
 
 
 def folder_spec(

@@ -42,11 +42,6 @@ class Loading:
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"data.loading.workers must be 0 or more, or auto, got {self.workers}")
 
-    @property
-    def cache_of_each(self) -> int:
-        """Bytes that a process may keep where each that makes samples has its own: its part of `cache`."""
-        return self.cache // max(1, self.workers or 0)
-
 
 @dataclass(frozen=True)
 class CropDraw:

@@ -17,7 +17,7 @@ from detect.nets.device_memory import naming_memory
 from detect.nets.processors import usable_cores
 from detect.samples.epochs import Loading
 from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches, Share
-from detect.samples.feeding.workers import Machine, workers_for
+from detect.samples.feeding.workers import SLOW_SAMPLES, Machine, SampleClock, is_measured, workers_for
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +61,13 @@ class PatchData(pl.LightningDataModule):
         self.start_method = start_method
         self.shared = shared
         self._workers: int | None = None
+        self._clock: SampleClock | None = None
         self._lasting: dict[str, DataLoader[Any]] = {}
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return batches of the trainer's current epoch (the trainer must ask for its loaders every epoch)."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        self._judge()
         return self._loader("train", self.train(epoch), drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -73,7 +75,11 @@ class PatchData(pl.LightningDataModule):
         return self._loader("val", self.val, drop_last=False)
 
     def teardown(self, stage: str) -> None:
-        """End the processes."""
+        """End the processes, though an error's traceback may hold their loader still."""
+        for loader in self._lasting.values():
+            end = getattr(loader._iterator, "_shutdown_workers", None)
+            if end is not None:
+                end()
         self._lasting.clear()
 
     def _loader(self, side: str, patches: PatchSet, *, drop_last: bool) -> DataLoader[Any]:
@@ -97,7 +103,8 @@ class PatchData(pl.LightningDataModule):
         if not isinstance(patches, InParts):
             return DataLoader(patches, batch_sampler=batches, **common)
         if not workers:
-            return DataLoader(MadeOfParts(patches), batch_sampler=batches, **common)
+            clock = self._clock if side == "train" else None
+            return DataLoader(MadeOfParts(patches, clock), batch_sampler=batches, **common)
         patches.preload()
         made = DataLoader(MadeOfParts(patches), batch_sampler=batches, persistent_workers=True, **common)
         self._lasting[side] = made
@@ -118,7 +125,21 @@ class PatchData(pl.LightningDataModule):
                     number, why = fitting, f"{why}; shared memory ({SHARED_MEMORY}) has room for the batches of so many"
             logger.info("samples are made by %s: data.loading.workers=auto, %s", _processes(number), why)
             self._workers = number
+            if not number and isinstance(patches, InParts) and is_measured(self._machine()):
+                self._clock = SampleClock(self.loading.batch_size)
         return self._workers or 0
+
+    def _judge(self) -> None:
+        """Let one process make samples from now on, if they took long in an epoch that was measured."""
+        share = None if self._clock is None else self._clock.share
+        if share is None:
+            return
+        self._clock = None
+        if share > SLOW_SAMPLES and workers_that_fit(self.train(0)[0], self.loading.batch_size, SHARED_MEMORY):
+            self._workers = 1
+        logger.info(
+            "samples took %.0f %% of an epoch's time: %s makes them", 100 * share, _processes(self._workers or 0)
+        )
 
     def _machine(self) -> Machine:
         """Return what the samples are made on, and for."""

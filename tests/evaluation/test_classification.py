@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from detect.evaluation.classification import classification_of, classify
+from detect.evaluation.classification import Showing, classification_of, classify
 from tests.engines import disc_net
 
 CPU = torch.device("cpu")
@@ -35,19 +35,17 @@ class Patch(Dataset[tuple[torch.Tensor, int]]):
 @pytest.mark.parametrize(("tta", "sure"), [("none", 1.0), ("flips", 1 / 4), ("d4", 2 / 8)])
 def test_patches_are_classified_in_all_views(tta: str, sure: float) -> None:
     """The pixel lies in the corner in one of 4 mirrorings, in two of 8 views; elsewhere both classes are as likely."""
-    options = {"device": CPU, "batch_size": 2, "tta": tta, "tta_combine": "mean"}
-    truth, probabilities = classify(Corner(), disc_net()[1], Patch(), **options)  # type: ignore[arg-type]
+    truth, probabilities = classify(Corner(), disc_net()[1], Patch(), Showing(CPU, 2, tta, "mean"))  # type: ignore[arg-type]
     wanted = sure / (1 + np.exp(-8)) + (1 - sure) / 2
     assert truth.tolist() == [1]
     assert probabilities[0] == pytest.approx([1 - wanted, wanted], abs=1e-6)
 
 
 def test_views_of_patches_must_be_known() -> None:
-    options = {"device": CPU, "batch_size": 2, "tta": "d8", "tta_combine": "mean"}
     with pytest.raises(ValueError, match=r"tta .*d8"):
-        classify(Corner(), disc_net()[1], Patch(), **options)  # type: ignore[arg-type]
+        classify(Corner(), disc_net()[1], Patch(), Showing(CPU, 2, "d8", "mean"))  # type: ignore[arg-type]
 
 
 def test_a_network_that_finds_objects_classifies_no_patches() -> None:
     with pytest.raises(ValueError, match="net=patch"):
-        classification_of(nn.Identity(), disc_net()[1], Patch())
+        classification_of(nn.Identity(), disc_net()[1], Patch(), Showing.plain(CPU, 2))

@@ -11,7 +11,6 @@ from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.wafers.wafer import Wafer
 from detect.samples.bare_patches import FolderDataset, PatchFiles
-from detect.samples.epochs import Loading
 from tests.cards import LITE, patch_card
 
 GREY = patch_card(classes=("a", "b", "c"), background=None, bands=(1,), patch_size=8)
@@ -61,7 +60,6 @@ def test_no_more_pixels_are_kept_than_the_cache_holds(tmp_path: Path) -> None:
     for path in paths:
         write(path, 8, 8, 9)
     assert [int(files.read(path)[0, 0, 0]) for path in paths] == [0, 1, 2, 9]
-    assert Loading(2, 3, 600).cache_of_each == 200 and Loading(2, 0, 600).cache_of_each == 600
 
 
 def test_a_list_of_defects_is_drawn_as_the_spec_says_in_any_process(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class PatchBuilder:
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
         values = folder_values(folder, spec, data.normalisation, settings.seed)
         offset = middle_of(settings, values, spec.backbone)
-        cache = data.loading.cache_of_each
+        cache = data.loading.cache
         samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed, offset, cache)
         return TrainingMaterial(
             spec, samples, data.loading, values, scenes=None, radius=None, alarm_distance_file_px=None

@@ -111,7 +111,7 @@ class WholeBuilder:
         check_shade(spec)
         targets = whole_targets(divided.images, spec, negative)
         values = folder_values(divided.images, spec, data.normalisation, settings.seed)
-        files = PatchFiles(spec, middle_of(settings, values, spec.backbone), data.loading.cache_of_each)
+        files = PatchFiles(spec, middle_of(settings, values, spec.backbone), data.loading.cache)
         varied = fitted_to(augment, values)
         patterns, balance = settings.augment.patterns, data.sampling.balance
         samples = whole_samples_of(divided, targets, files, varied, patterns, balance, settings.seed)

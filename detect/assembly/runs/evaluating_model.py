@@ -145,7 +145,7 @@ def score_test(settings: TrainSettings, paths: TrainingPaths) -> int:
 def _classify_patches(
     settings: EvaluateSettings, net: "Net", card: ModelCard, folder: PatchFolder, data: LabelledSettings
 ) -> "Classification":
-    from detect.evaluation.classification import classification_of
+    from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs, tell_truncated
 
@@ -159,11 +159,8 @@ def _classify_patches(
         net,
         card,
         FolderDataset(files, outputs, PatchFiles(card, card.offset)),
+        Showing(pick_device(settings.runtime.device), settings.batch_size, settings.tta, settings.tta_combine),
         ["/".join(path.parts[-2:]) for path in files],
-        device=pick_device(settings.runtime.device),
-        batch_size=settings.batch_size,
-        tta=settings.tta,
-        tta_combine=settings.tta_combine,
     )
 
 

@@ -15,7 +15,7 @@ from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
-from detect.evaluation.classification import classify, scores_of_patches
+from detect.evaluation.classification import Showing, classify, scores_of_patches
 from detect.evaluation.scene_scores import verdict
 from detect.evaluation.scene_validation import Choice, Judged
 from detect.inference.runtimes.torch_runtime import pick_device
@@ -141,15 +141,8 @@ def _scored_patches(
 ) -> dict[str, Any]:
     """Classify the validation patches, and draw the worst."""
     val, outputs = material.samples.val, material.spec.outputs
-    classified = classify(
-        net,
-        material.spec,
-        val,
-        device=pick_device(settings.runtime.device),
-        batch_size=settings.data.loading.batch_size,
-        tta="none",
-        tta_combine="mean",
-    )
+    showing = Showing.plain(pick_device(settings.runtime.device), settings.data.loading.batch_size)
+    classified = classify(net, material.spec, val, showing)
     draw_worst(paths.validation / "worst.jpg", val, *classified, outputs)
     return scores_of_patches(*classified, material.spec)
 

@@ -111,7 +111,7 @@ def classify_whole(
         ValueError: there are none on that side.
     """
     from detect.assembly.sides import sides_of_model
-    from detect.evaluation.classification import classification_of
+    from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
     from detect.samples.bare_patches import PatchFiles, tell_truncated
     from detect.samples.whole.whole_images import WholeDataset, whole_targets
@@ -129,12 +129,9 @@ def classify_whole(
         net,
         card,
         WholeDataset([folder.paths[i] for i in chosen], targets, PatchFiles(card, card.offset)),
+        Showing(pick_device(settings.runtime.device), settings.batch_size, settings.tta, settings.tta_combine),
         [folder.names[i] for i in chosen],
         card.threshold,
-        device=pick_device(settings.runtime.device),
-        batch_size=settings.batch_size,
-        tta=settings.tta,
-        tta_combine=settings.tta_combine,
     )
 
 

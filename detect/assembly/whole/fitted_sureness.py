@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from detect.assembly.heads.whole import WholeNet
 from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings import TrainSettings
-from detect.evaluation.classification import Classified, classify, distances, features_of
+from detect.evaluation.classification import Classified, Showing, classify, distances, features_of
 from detect.evaluation.whole.sureness import at_temperature, familiar_within, temperature_of, there_from
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.nets.card import NetSpec
@@ -51,11 +50,8 @@ class Sureness:
 def sure(settings: TrainSettings, net: WholeClassifier, material: TrainingMaterial) -> Sureness:
     """Make a network's probabilities fit, for good, and choose the threshold, or what it is not familiar with."""
     assert isinstance(settings.net, WholeNet)
-    how: dict[str, Any] = {
-        "device": pick_device(settings.runtime.device),
-        "batch_size": settings.data.loading.batch_size,
-    }
-    judged = classify(net, material.spec, material.samples.val, tta="none", tta_combine="mean", **how)
+    how = Showing.plain(pick_device(settings.runtime.device), settings.data.loading.batch_size)
+    judged = classify(net, material.spec, material.samples.val, how)
     truth, many = judged.truth, settings.net.labels == "many"
     temperature = temperature_of(truth, judged.probabilities)
     net.divide_logits(temperature)
@@ -78,7 +74,7 @@ def sure(settings: TrainSettings, net: WholeClassifier, material: TrainingMateri
 
 
 def remember(
-    net: WholeClassifier, material: TrainingMaterial, share: float, seed: int, how: dict[str, Any]
+    net: WholeClassifier, material: TrainingMaterial, share: float, seed: int, how: Showing
 ) -> tuple[NetSpec, str]:
     """Keep the features of the training images in a network, with a limit that a share of those of validation pass.
 
@@ -87,15 +83,15 @@ def remember(
         material: its images.
         share: of the validation images, that may be told to be of no known class.
         seed: of the draw where there are more than `MOST_KEPT`.
-        how: device and batch size.
+        how: the network is shown images.
 
     Returns:
         What the network is now, and a sentence on it.
     """
     learned, head = material.samples.learned, material.spec.head
     assert learned is not None and isinstance(head, WholeHead)
-    familiarity = Familiarity.of(kept(features_of(net, learned, **how), seed))
-    far = distances(net, familiarity, material.samples.val, **how)
+    familiarity = Familiarity.of(kept(features_of(net, learned, how), seed))
+    far = distances(net, familiarity, material.samples.val, how)
     limit = np.float32(familiar_within(far, share))
     familiarity.limit.fill_(float(limit))
     net.familiarity = familiarity

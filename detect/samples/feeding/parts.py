@@ -1,11 +1,14 @@
 """Samples of one epoch after another from processes that live on: each is sent what is particular to a sample."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
+
+from detect.samples.feeding.workers import SampleClock
 
 
 @runtime_checkable
@@ -30,17 +33,20 @@ class MadeOfParts(Dataset[Any]):
 
     Args:
         patches: samples of an epoch.
+        clock: measures how long they take; None measures nothing.
     """
 
-    def __init__(self, patches: InParts) -> None:
+    def __init__(self, patches: InParts, clock: SampleClock | None = None) -> None:
         self.patches = patches
+        self.clock = clock
 
     def __len__(self) -> int:
         return len(self.patches)
 
     def __getitem__(self, part: Any) -> Any:
         """Return the sample of a part."""
-        return self.patches.made(part)
+        with nullcontext() if self.clock is None else self.clock:
+            return self.patches.made(part)
 
 
 @dataclass(frozen=True)

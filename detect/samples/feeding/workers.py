@@ -1,5 +1,7 @@
 """How many processes make samples: `data.loading.workers=auto`."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_WORKERS = 8
@@ -7,6 +9,13 @@ MOST_WORKERS = 8
 
 CORES_PER_WORKER = 4
 """Where the network runs on the processor: so many cores compute about as long as one takes to make its samples."""
+
+
+TWO_CORES = 2
+"""Cores on which an epoch tells whether a process beside the one that learns pays."""
+
+SLOW_SAMPLES = 0.2
+"""Share of the time from which on it does: half of it is saved at most, as the other core computes less meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,41 @@ def workers_for(machine: Machine, *, in_parts: bool) -> tuple[int, str]:
     number = max(0, min(MOST_WORKERS, cores - 1))
     shared = f" for {machine.devices} devices" if machine.devices > 1 else f" beside {machine.device}"
     return number, f"{machine.cores} cores{shared}"
+
+
+def is_measured(machine: Machine) -> bool:
+    """Return whether an epoch decides how many processes make samples: where two cores compute the network."""
+    return machine.device == "cpu" and machine.cores == TWO_CORES and machine.devices == 1
+
+
+class SampleClock:
+    """Measures which share of an epoch's time goes into samples that the process that learns makes; each is entered.
+
+    Args:
+        skipped: samples at the beginning that are not counted: photographs are decoded for the first time.
+        now: the clock in seconds.
+    """
+
+    def __init__(self, skipped: int, now: Callable[[], float] = time.perf_counter) -> None:
+        self._skipped = skipped
+        self._now = now
+        self._made = 0
+        self._making = self._entered = self._began = self._ended = 0.0
+
+    def __enter__(self) -> None:
+        self._entered = self._now()
+        if self._made == self._skipped:
+            self._began = self._entered
+
+    def __exit__(self, *error: object) -> None:
+        self._ended = self._now()
+        self._made += 1
+        if self._made > self._skipped:
+            self._making += self._ended - self._entered
+
+    @property
+    def share(self) -> float | None:
+        """The share; None where too few samples were made: not twice as many as are not counted."""
+        if self._made < 2 * self._skipped + 1:
+            return None
+        return self._making / max(self._ended - self._began, 1e-9)

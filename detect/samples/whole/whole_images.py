@@ -1,6 +1,8 @@
 """Whole images as samples: what a network is built from for them, its targets, and the samples of a training run."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,29 @@ def whole_targets(
     return np.stack([none if column is None else present[:, column] for column in columns], 1).astype(np.float32)
 
 
+Target = np.int64 | NDArray[np.float32]
+"""What the network is to say of one image."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholePart:
+    """What is particular to a sample of a whole image.
+
+    Attributes:
+        path: its file.
+        target: of it, or of many patterns that of both images that are in it.
+        seed: of what varies it.
+        other: file of the image whose pattern is superposed, its quarter turns, and whether it is mirrored; or None.
+        rng: draws what else varies its pattern; None where nothing does.
+    """
+
+    path: Path
+    target: Target
+    seed: int
+    other: tuple[Path, int, bool] | None = None
+    rng: np.random.Generator | None = None
+
+
 class WholeDataset(Dataset[tuple[Tensor, int | Tensor]]):
     """Whole images.
 
@@ -128,27 +153,41 @@ class WholeDataset(Dataset[tuple[Tensor, int | Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
         """Return (pixels (bands, side, side) in the image's dtype, output or (C,) float32)."""
-        target = self.outputs[index]
-        if self.patterns is None:
-            pixels = self.files.read(self.paths[index])
-        else:
-            pixels, target = self._varied(index, self.patterns)
-        made = torch.from_numpy(target) if self.outputs.ndim > 1 else int(target)
-        return augmented(pixels, self.augment, self.seed + index), made
+        return self.made(self.part(index))
 
-    def _varied(self, index: int, patterns: PatternSettings) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
-        """Return an image with its pattern varied, and its target: of many, that of both images that are in it."""
-        rng = np.random.default_rng((self.seed + index, PATTERN_SEED))
-        pixels, target = self.files.read(self.paths[index]), self.outputs[index]
-        if rng.random() < patterns.superpose:
+    def part(self, index: int) -> WholePart:
+        """Return an image's file and target, and what varies it: of patterns, which other one is superposed."""
+        path, target, seed = self.paths[index], self.outputs[index], self.seed + index
+        if self.patterns is None:
+            return WholePart(path, target, seed)
+        rng, superposed_by = np.random.default_rng((seed, PATTERN_SEED)), None
+        if rng.random() < self.patterns.superpose:
             alike = self._others.get(int(target)) if self.outputs.ndim == 1 else None
             other = int(rng.integers(len(self.paths)) if alike is None else rng.choice(alike))
-            turned = np.rot90(self.files.read(self.paths[other]), int(rng.integers(4)), (1, 2))
-            pixels = superposed(pixels, turned[:, :, ::-1] if rng.random() < 0.5 else turned)
+            superposed_by = self.paths[other], int(rng.integers(4)), bool(rng.random() < 0.5)
             target = np.maximum(target, self.outputs[other])
-        if patterns.drop or patterns.add:
-            pixels = with_other_defects(pixels, patterns, self.files.enlarged(self.paths[index]), rng)
-        return pixels, target
+        return WholePart(path, target, seed, superposed_by, rng)
+
+    def made(self, part: WholePart) -> tuple[Tensor, int | Tensor]:
+        """Return the sample of a part, of any epoch."""
+        target = torch.from_numpy(part.target) if self.outputs.ndim > 1 else int(part.target)
+        return augmented(self._varied(part), self.augment, part.seed), target
+
+    def preload(self) -> None:
+        """Read the images, as many as are kept, for all processes to share."""
+        self.files.preload(self.paths)
+
+    def _varied(self, part: WholePart) -> NDArray[np.generic]:
+        """Return an image with its pattern varied."""
+        pixels = self.files.read(part.path)
+        if part.other is not None:
+            path, turns, mirrored = part.other
+            turned = np.rot90(self.files.read(path), turns, (1, 2))
+            pixels = superposed(pixels, turned[:, :, ::-1] if mirrored else turned)
+        patterns = self.patterns
+        if part.rng is not None and patterns is not None and (patterns.drop or patterns.add):
+            pixels = with_other_defects(pixels, patterns, self.files.enlarged(part.path), deepcopy(part.rng))
+        return pixels
 
 
 def whole_samples_of(

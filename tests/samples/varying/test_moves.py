@@ -22,7 +22,7 @@ def place(planes: np.ndarray) -> tuple[int, int]:
 
 
 def test_a_quarter_turn_takes_a_dot_and_its_label_to_the_same_place() -> None:
-    """The dot in row 2, column 7, whose middle is (7.5, 2.5), goes to row 7, column 9 - 2 = 7, the middle (7.5, 7.5)."""
+    """The dot in row 2, column 7, whose middle is (7.5, 2.5), goes to row 7, column 9 - 2 = 7: (7.5, 7.5)."""
     turn = Move(TURN, (12, 10), None)
     made = turn.planes(dot(2, 7))
     assert made.shape == (1, 12, 10) and place(made) == (7, 7) and made.sum() == 200

@@ -58,5 +58,5 @@ def test_values_vary_as_declared() -> None:
 def test_more_transforms_than_a_sample_has_seeds_are_refused() -> None:
     chain = [(f"number {i}", A.InvertImg(p=1)) for i in range(SEEDS_PER_SAMPLE + 1)]
     Photometry(chain[:-1])
-    with pytest.raises(ValueError, match=f"65 transforms .*64 at most.*number {SEEDS_PER_SAMPLE}"):
+    with pytest.raises(ValueError, match=rf"65 transforms .*64 at most.*number {SEEDS_PER_SAMPLE}"):
         Photometry(chain)

@@ -46,5 +46,5 @@ def test_samples_next_to_each_other_share_no_seed() -> None:
     (last,) = Geometry([*flips, ("Affine", affine, affine)]).moves((64, 64), 0)
     (first,) = geometry("Affine", affine).moves((64, 64), 1)
     assert last.matrix[0, 0] != first.matrix[0, 0]
-    with pytest.raises(ValueError, match="65 transforms .*64 at most"):
+    with pytest.raises(ValueError, match=r"65 transforms .*64 at most"):
         Geometry([*flips, *flips[:2]])
