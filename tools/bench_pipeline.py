@@ -144,7 +144,9 @@ def decode(part: Part) -> None:
 
 
 def predict(part: Part, wanted: Sequence[str], workers: int) -> None:
-    """Run `detect.predict`'s way, into a folder that is removed."""
+    """Run `detect.predict`'s way, into a folder that is removed; of files that this process knows nothing of yet."""
+    for _, path in part.images:
+        path.touch()  # sums of blocks that were checked are remembered by the time of change
     card = make_card()
     plan = replace(make_plan(BUDGET, BYTES_PER_PIXEL, HALO, STRIDE), workers=workers)
     engine = Engine.of(card, Points(), plan)

@@ -314,7 +314,8 @@ class SceneReader:
                 opacity = None if alpha is None else pixels[-1]
                 valid = self._valid(pixels[: len(self.bands)], opacity, window, shape)
         if shape is None and self._sums is not None:
-            warned += self._sums.wrong(self._source.stored_window(window), self._source.stored_bands(bands))
+            stored = pixels if self._source.as_stored else None
+            warned += self._sums.wrong(self._source.stored_window(window), self._source.stored_bands(bands), stored)
         if warned:
             self.damaged = min(warned + [self.damaged] * bool(self.damaged))
         return np.asarray(pixels[: len(self.bands)]), valid

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import LOGGERS, decoder_warnings
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import SceneError, open_scene
@@ -98,7 +99,7 @@ def test_an_image_that_was_cut_off_is_a_failure(tmp_path: Path, name: str, profi
         read_window(scene, scene.window, (1, 2, 3))
 
 
-@pytest.mark.parametrize("name", ["a.png", "deflate.tif", "tiles.tif", "apart.tif"])
+@pytest.mark.parametrize("name", ["a.png", "deflate.tif", "tiles.tif", "apart.tif", "changes.tif"])
 def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: str) -> None:
     """PNG and deflate carry sums of their pixels: 40 places in the middle of the file, one byte each.
 
@@ -106,6 +107,7 @@ def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: st
     """
     tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32} if name == "tiles.tif" else {}
     tiles |= {"interleave": "band", "blockysize": 20} if name == "apart.tif" else {}
+    tiles |= {"tiled": True, "blockxsize": 16, "blockysize": 16, "predictor": 2} if name == "changes.tif" else {}
     path = (
         write(tmp_path / name) if name == "a.png" else write_tiff(tmp_path / name, noise(), compress="deflate", **tiles)
     )
@@ -113,6 +115,42 @@ def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: st
     for place in np.linspace(0.2 * len(whole), 0.8 * len(whole), 40).astype(int):
         path.write_bytes(whole)
         assert noticed(flipped(path, [place]))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize(("bands", "interleave"), [(1, "pixel"), (3, "pixel"), (5, "pixel"), (3, "band")])
+def test_whole_blocks_are_checked_by_their_pixels_and_not_decoded_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, predictor: int, bands: int, interleave: str
+) -> None:
+    """96 x 64 pixels are six whole blocks; a window over a part of two blocks needs their streams."""
+    kind = {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "deflate", "interleave": interleave}
+    pixels = np.random.default_rng(0).integers(0, 1 << 16, (bands, 96, 64)).astype(dtype)
+    path, every = write_tiff(tmp_path / "a.tif", pixels, predictor=predictor, **kind), range(1, bands + 1)
+    decoded: list[int] = []
+    real = DeflateSums._wrong_stream
+
+    def counted(self: DeflateSums, place: int, left: int) -> str:
+        decoded.append(place)
+        return real(self, place, left)
+
+    monkeypatch.setattr(DeflateSums, "_wrong_stream", counted)
+    with SceneReader(open_scene(path), every) as reader:
+        reader.read(Window(0, 20, 32, 20))
+        assert len(decoded) == (2 if interleave == "pixel" else 2 * bands)
+        assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
+    assert len(decoded) == (2 if interleave == "pixel" else 2 * bands)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [("uint16", {"endianness": "big"}), ("float32", {"predictor": 3}), ("uint32", {})],
+)
+def test_files_that_store_their_pixels_in_another_way_are_no_damage(tmp_path: Path, dtype: str, kind: dict) -> None:
+    tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "deflate"}
+    pixels = np.random.default_rng(0).integers(0, 16, (1, 96, 64)).astype(dtype)
+    with SceneReader(open_scene(write_tiff(tmp_path / "a.tif", pixels, **tiles, **kind)), (1,)) as reader:
+        assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
 
 
 @pytest.mark.parametrize("interleave", ["pixel", "band"])

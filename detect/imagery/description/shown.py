@@ -67,6 +67,11 @@ class ShownImage:
         return (flags[0],) * self.count
 
     @property
+    def as_stored(self) -> bool:
+        """Whether pixels are shown as they are stored: none is turned, or looked up in a table of colours."""
+        return self.table is None and self.turn.orientation == 1
+
+    @property
     def transparent(self) -> bool:
         """Whether the last band is the transparency of a palette."""
         return self.table is not None and self.count in (2, 4)

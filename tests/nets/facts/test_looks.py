@@ -38,6 +38,20 @@ def test_percentiles_and_colour_are_those_of_the_pixels() -> None:
     assert Looks.of(np.empty((3, 0))) is None
 
 
+@given(seed=st.integers(0, 999), number=st.integers(1, 300), dtype=st.sampled_from(["uint8", "uint16", "int16", "f4"]))
+def test_pixels_of_any_type_are_measured_as_plain_numbers_are(seed: int, number: int, dtype: str) -> None:
+    """Bytes are counted and whole numbers are subtracted as they are: what comes out is that of the same floats."""
+    values = np.random.default_rng(seed).integers(0, 256, (3, number)).astype(dtype)
+    values = values - np.array(200, dtype) if dtype in ("int16", "f4") else values
+    found = looks(values)
+    assert found == looks(values.astype(np.float64))
+    percentiles = np.percentile(values, (0, 1, 50, 99, 100), axis=1, method="lower")
+    told = [(band.least, band.low, band.middle, band.high, band.most) for band in found.bands]
+    assert told == [tuple(each) for each in percentiles.T.tolist()]
+    extents = np.ptp(values.astype(np.float64), axis=0)
+    assert found.colour == tuple(np.percentile(extents, (50, 99), method="lower").tolist())
+
+
 @given(seed=st.integers(0, 999))
 def test_the_order_of_pixels_changes_nothing(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(PHOTOGRAPH.shape[1])
