@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -109,6 +110,8 @@ def check_captum(methods: Sequence[str]) -> None:
     needing = [name for name in methods if name in METHODS]
     if needing and find_spec("captum") is None:
         raise ValueError(f"methods=[{','.join(needing)}] need the package captum: pip install 'detect[explain]'")
+    if needing:
+        import_module("captum.attr")  # in the time of none of the methods
 
 
 def halo_of(card: ModelCard) -> int:

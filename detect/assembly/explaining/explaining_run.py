@@ -18,7 +18,7 @@ from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import ExplainSettings, InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
-from detect.explaining.explained_pictures import map_picture, photograph, png
+from detect.explaining.explained_pictures import map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.imagery.files import remove_written
 from detect.imagery.scenes import open_scene
@@ -134,7 +134,7 @@ def explain_image(settings: ExplainSettings, net: Net, card: ModelCard, paths: E
         paths.clear()
     pictures = [picture for section in sections for picture in section.pictures]
     for made in pictures:
-        write_bytes(png(made.picture), paths.folder / f"{made.stem}.png")
+        write_bytes(made.data, paths.folder / f"{made.stem}.png")
     files = [f"{made.stem}.png" for made in pictures]
     if layers is not None:
         from pandas import DataFrame
