@@ -174,7 +174,7 @@ def _made(
         own = list(feature_pictures(asked, settings.layer))
         if settings.data.root is not None:
             root = existing(settings.data.root, "data.root", "folder")
-            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.samples, settings.seed))
+            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.windows, settings.seed))
         sections.append(PageSection("Feature maps", own, wide=True))
     if "maximise" in settings.methods:
         sections.append(PageSection("What excites it", list(maximised_pictures(asked, settings.channel))))
