@@ -171,13 +171,13 @@ def explain(asked: Asked, methods: Sequence[str], sanity: bool) -> Iterator[Expl
         for name in methods:
             if name not in METHODS:
                 continue
-            started = time.monotonic()
+            started, worked = time.monotonic(), time.process_time()
             made = METHODS[name](question)
-            seconds = time.monotonic() - started
+            seconds, worked = time.monotonic() - started, time.process_time() - worked
             alike = None if not shuffled else likeness(METHODS[name], question, made, shuffled)
             found = Explained(aim, name, asked.shown(made), alike, seconds)
             said = "" if alike is None else f", rank correlation with random weights {alike:.2f}"
-            logger.info("%s of %s: %.1f s%s", WORDS[name], aim.name, seconds, said)
+            logger.info("%s of %s: %.1f s, %.1f s of processors%s", WORDS[name], aim.name, seconds, worked, said)
             if found.warning:
                 logger.warning("%s of %s: %s", WORDS[name], aim.name, found.warning)
             yield found

@@ -171,14 +171,17 @@ def _made(
         if own:
             sections.append(PageSection(f"What counts for {aim.name}", own, _sanity_words(settings.sanity)))
     if "features" in settings.methods:
+        logger.info("drawing %s", WORDS["features"].lower())
         own = list(feature_pictures(asked, settings.layer))
         if settings.data.root is not None:
             root = existing(settings.data.root, "data.root", "folder")
             own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.windows, settings.seed))
         sections.append(PageSection("Feature maps", own, wide=True))
     if "maximise" in settings.methods:
+        logger.info("%s: the image that excites it is made", WORDS["maximise"].lower())
         sections.append(PageSection("What excites it", list(maximised_pictures(asked, settings.channel))))
     if "field" in settings.methods:
+        logger.info("measuring the %s", WORDS["field"].lower())
         sections.append(PageSection("What a cell sees", [field_pictures(asked)], wide=True))
     layers, table = layer_part(asked, settings.model) if "layers" in settings.methods else (None, "")
     numbers = {picture.stem: picture.facts for section in sections for picture in section.pictures if picture.facts}
