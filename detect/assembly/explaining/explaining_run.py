@@ -239,6 +239,7 @@ def command_line(settings: ExplainSettings, place: Place, method: str) -> str:
         "layer": settings.layer,
         "channel": settings.channel,
         "data.root": settings.data.root,
+        "sanity": None if settings.sanity else "false",
     }
     given |= {name: value for name, value in optional.items() if value is not None}
     given |= {"methods": f"[{method}]", "seed": settings.seed}
