@@ -32,7 +32,7 @@ BACKBONES = (
 
 
 def open_net(name: str, stride: int) -> nn.Module:
-    """A backbone in float64 through which every gradient passes: positive weights, and means for the greatest."""
+    """Return a backbone in float64 through which every gradient passes: positive weights, means for the greatest."""
     net = build_backbone(BackboneSpec(name, stride, bands=1)).double().eval()
     for place, layer in list(net.named_modules()):
         if isinstance(layer, nn.Conv2d):

@@ -481,7 +481,7 @@ class ExplainedData:
     """In which images patches are looked for that excite a channel: `data` of `conf/explain.yaml`."""
 
     root: OptionalPath
-    samples: OneOrMore
+    windows: OneOrMore
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ COMPLETE = 0.05
 AT_ONCE = 4
 """Tiles that a network maps at once."""
 
-MOST_PLACES = 14
+MOST_PLACES = 12
 """Most places of the occluding square along an axis."""
 
 FEWEST_PER_SQUARE = 2
@@ -122,8 +122,8 @@ def integrated_gradients(question: Question) -> Attribution:
     while error > COMPLETE and steps < (MOST_STEPS if question.patient else STEPS // 2):
         steps *= 2
         made = method.attribute(pixels, blank, n_steps=steps, internal_batch_size=AT_ONCE)
-        error = abs(float(made.sum()) - wanted) / max(abs(wanted), 1e-12)
-    facts = {"difference": wanted, "sum": float(made.sum()), "error": error, "steps": steps}
+        error = abs(float(made.detach().sum()) - wanted) / max(abs(wanted), 1e-12)
+    facts = {"difference": wanted, "sum": float(made.detach().sum()), "error": error, "steps": steps}
     words = (
         f"the attributions add up to {facts['sum']:.4g}, the scores differ by {wanted:.4g}: {100 * error:.1f} % apart"
     )
@@ -174,9 +174,9 @@ def occlusion(question: Question) -> Attribution:
     from captum.attr import Occlusion
 
     height, width = question.pixels.shape[2:]
-    side = min(question.square, height, width)
     places = MOST_PLACES if question.patient else MOST_PLACES // 2
-    step = max(1, side // FEWEST_PER_SQUARE, -(-max(height, width) // places))
+    step = max(1, question.square // FEWEST_PER_SQUARE, -(-max(height, width) // places))
+    side = min(max(question.square, step), height, width)
     step = min(step, side)
     bands = question.pixels.shape[1]
     with torch.no_grad():

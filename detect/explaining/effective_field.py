@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-AVERAGED = 6
+AVERAGED = 4
 """Images of noise over which gradients are averaged."""
 
 SHARES = (0.5, 0.95, 0.99)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from PIL import Image
@@ -31,6 +32,11 @@ class MadePicture:
     method: str = ""
     warning: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The picture as a PNG."""
+        return png(self.picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +109,6 @@ def explained_page(
 
 def _shown(made: MadePicture, again: str) -> dict[str, Any]:
     """Return a picture as the page has it."""
-    address = "data:image/png;base64," + base64.b64encode(png(made.picture)).decode("ascii")
+    address = "data:image/png;base64," + base64.b64encode(made.data).decode("ascii")
     words = [*made.words, *([made.warning] if made.warning else [])]
     return {"title": made.title, "words": words, "warning": bool(made.warning), "address": address, "again": again}

@@ -132,5 +132,5 @@ def field_picture(
 def png(picture: Image.Image) -> bytes:
     """Return a picture as a PNG."""
     buffer = BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
+    picture.save(buffer, format="PNG")
     return buffer.getvalue()

@@ -189,8 +189,8 @@ class FieldMode(TorchDispatchMode):
             return Field(field.rows.shifted(top), field.cols.shifted(left))
         if name.startswith(ENLARGED):
             pairs = zip(made.shape[2:], given[0].shape[2:], strict=True)
-            (down, odd), (right, rest) = (divmod(new, old) for new, old in pairs)
-            if odd or rest:
+            (down, odd), (right, broken) = (divmod(new, old) for new, old in pairs)
+            if odd or broken:
                 raise ValueError("the receptive field behind an enlargement by a broken number is not known")
             return Field(field.rows.enlarged(down), field.cols.enlarged(right))
         over = {dim % given[0].ndim for dim in args[1]} if name.startswith("mean.dim") and args[1] else set()

@@ -40,13 +40,14 @@ class LayerRow:
     learns: bool | None
 
 
-def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None) -> list[LayerRow]:
+def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None, align: int = 64) -> list[LayerRow]:
     """Return a row for each layer that runs, in the order in which they do, and the totals.
 
     Args:
         net: maps (1, bands, H, W) to a map.
         pixels: (1, bands, H, W), for which multiply-adds are counted.
         frozen: names of the layers whose weights did not learn; None where that is not known.
+        align: a side in pixels of an image on which the network can be run.
     """
     sizes: dict[str, tuple[str, tuple[int, ...]]] = {}
     leaves = {name: layer for name, layer in net.named_modules() if name and not list(layer.children())}
@@ -65,7 +66,7 @@ def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None) -
     finally:
         for hook in hooks:
             hook.remove()
-    seen, _ = fields_of(net, pixels.shape[1], pixels.shape[2]) if pixels.shape[2] == pixels.shape[3] else ({}, None)
+    seen = _fields(net, pixels, align)
     flops = _by_layer(counter, type(net).__name__)
     rows = [
         _row(name, kind, shape, seen.get(name), leaves[name], flops.get(name, 0), frozen)
@@ -75,6 +76,14 @@ def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None) -
     total = int(sum(counter.get_flop_counts()["Global"].values())) // 2
     learning = None if frozen is None else bool([row for row in rows if row.learns])
     return [*rows, LayerRow(TOTAL, type(net).__name__, None, None, None, None, None, parameters, total, learning)]
+
+
+def _fields(net: nn.Module, pixels: Tensor, align: int) -> dict[str, Field]:
+    """Return the fields of the layers; none of a network that the formula cannot follow."""
+    try:
+        return fields_of(net, pixels.shape[1], align)[0]
+    except ValueError:
+        return {}
 
 
 def _by_layer(counter: FlopCounterMode, root: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -109,6 +110,8 @@ def check_captum(methods: Sequence[str]) -> None:
     needing = [name for name in methods if name in METHODS]
     if needing and find_spec("captum") is None:
         raise ValueError(f"methods=[{','.join(needing)}] need the package captum: pip install 'detect[explain]'")
+    if needing:
+        import_module("captum.attr")  # in the time of none of the methods
 
 
 def halo_of(card: ModelCard) -> int:
@@ -168,13 +171,13 @@ def explain(asked: Asked, methods: Sequence[str], sanity: bool) -> Iterator[Expl
         for name in methods:
             if name not in METHODS:
                 continue
-            started = time.monotonic()
+            started, worked = time.monotonic(), time.process_time()
             made = METHODS[name](question)
-            seconds = time.monotonic() - started
+            seconds, worked = time.monotonic() - started, time.process_time() - worked
             alike = None if not shuffled else likeness(METHODS[name], question, made, shuffled)
             found = Explained(aim, name, asked.shown(made), alike, seconds)
             said = "" if alike is None else f", rank correlation with random weights {alike:.2f}"
-            logger.info("%s of %s: %.1f s%s", WORDS[name], aim.name, seconds, said)
+            logger.info("%s of %s: %.1f s, %.1f s of processors%s", WORDS[name], aim.name, seconds, worked, said)
             if found.warning:
                 logger.warning("%s of %s: %s", WORDS[name], aim.name, found.warning)
             yield found

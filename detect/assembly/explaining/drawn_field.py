@@ -13,7 +13,7 @@ from detect.nets.heads.specs import WholeHead
 
 logger = logging.getLogger(__name__)
 
-WIDEST_FIELD = 768
+WIDEST_FIELD = 640
 """Side in pixels, about, of the noise on which effective fields are measured; a larger theoretical field is cut."""
 
 

@@ -18,7 +18,7 @@ from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import ExplainSettings, InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
-from detect.explaining.explained_pictures import map_picture, photograph, png
+from detect.explaining.explained_pictures import map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.imagery.files import remove_written
 from detect.imagery.scenes import open_scene
@@ -134,7 +134,7 @@ def explain_image(settings: ExplainSettings, net: Net, card: ModelCard, paths: E
         paths.clear()
     pictures = [picture for section in sections for picture in section.pictures]
     for made in pictures:
-        write_bytes(png(made.picture), paths.folder / f"{made.stem}.png")
+        write_bytes(made.data, paths.folder / f"{made.stem}.png")
     files = [f"{made.stem}.png" for made in pictures]
     if layers is not None:
         from pandas import DataFrame
@@ -171,14 +171,17 @@ def _made(
         if own:
             sections.append(PageSection(f"What counts for {aim.name}", own, _sanity_words(settings.sanity)))
     if "features" in settings.methods:
+        logger.info("drawing %s", WORDS["features"].lower())
         own = list(feature_pictures(asked, settings.layer))
         if settings.data.root is not None:
             root = existing(settings.data.root, "data.root", "folder")
-            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.samples, settings.seed))
+            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.windows, settings.seed))
         sections.append(PageSection("Feature maps", own, wide=True))
     if "maximise" in settings.methods:
+        logger.info("%s: the image that excites it is made", WORDS["maximise"].lower())
         sections.append(PageSection("What excites it", list(maximised_pictures(asked, settings.channel))))
     if "field" in settings.methods:
+        logger.info("measuring the %s", WORDS["field"].lower())
         sections.append(PageSection("What a cell sees", [field_pictures(asked)], wide=True))
     layers, table = layer_part(asked, settings.model) if "layers" in settings.methods else (None, "")
     numbers = {picture.stem: picture.facts for section in sections for picture in section.pictures if picture.facts}
@@ -236,6 +239,7 @@ def command_line(settings: ExplainSettings, place: Place, method: str) -> str:
         "layer": settings.layer,
         "channel": settings.channel,
         "data.root": settings.data.root,
+        "sanity": None if settings.sanity else "false",
     }
     given |= {name: value for name, value in optional.items() if value is not None}
     given |= {"methods": f"[{method}]", "seed": settings.seed}

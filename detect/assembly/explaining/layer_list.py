@@ -21,7 +21,7 @@ def layer_part(asked: Asked, model: Path) -> tuple[LayerPart, str]:
         model: its file, beside which `config.yaml` says what learned.
     """
     frozen = frozen_layers(asked.net, model)
-    rows = layer_rows(asked.net, asked.tile.pixels, frozen)
+    rows = layer_rows(asked.net, asked.tile.pixels, frozen, max(64 // asked.card.align, 1) * asked.card.align)
     columns, cells = table_cells(rows)
     height, width = asked.tile.pixels.shape[2:]
     known = (

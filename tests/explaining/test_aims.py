@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+
+from detect.explaining.aims import Aim, aims_at, cell_at
+from detect.nets.card import BackboneSpec
+from detect.nets.heads.specs import WholeHead
+from tests.cards import card_of, patch_card
+from tests.grids import decode, grid_card, objects, planted_map
+
+
+def test_the_cell_of_a_detection_is_the_one_that_it_was_decoded_from() -> None:
+    """Objects anywhere in their cells: the score of a detection is that of the cell's own objectness."""
+    card = grid_card(24.0, stride=8)
+    things = objects([[13.0, 21.5], [60.2, 40.0], [99.9, 70.1]], [[20, 20], [30, 18], [24, 24]], [0, 1, 1])
+    logits = planted_map(things, card, (96, 128))
+    found = decode(logits, card, (96, 128))
+    assert len(found) == 3
+    for (x, y), name, score in zip(found.xy.tolist(), found.names, found.score, strict=True):
+        objectness, kind = aims_at(card, logits, (x, y), None)
+        assert (objectness.name, kind.name) == ("objectness", name)
+        value = float(objectness.of(torch.from_numpy(logits)[None])[0])
+        assert 1 / (1 + np.exp(-value)) == pytest.approx(score)
+
+
+def test_a_grid_of_one_class_has_one_score() -> None:
+    """The logit of the only class learned nothing: its softmax is 1 whatever it is."""
+    card = grid_card(24.0, classes=("a",))
+    logits = np.zeros((6, 4, 4), np.float32)
+    assert [aim.name for aim in aims_at(card, logits, (12.0, 12.0), None)] == ["objectness"]
+    assert [aim.name for aim in aims_at(card, logits, (12.0, 12.0), "a")] == ["objectness", "a"]
+
+
+def test_the_class_of_a_patch_is_the_likeliest_that_is_no_background() -> None:
+    card = patch_card(BackboneSpec("test_resnet", 16), ("a", "b"), patch_size=32)
+    logits = np.zeros((3, 4, 5), np.float32)
+    logits[:, 2, 3] = (9.0, 1.0, 2.0)
+    place = (3 * 16.0 + 2, 2 * 16.0 - 3)  # cell 0 of a patch of 2 cells is centred on its corner
+    assert aims_at(card, logits, place, None) == [Aim("b", 2, (2, 3))]
+    assert aims_at(card, logits, place, "ground") == [Aim("ground", 0, (2, 3))]
+    with pytest.raises(ValueError, match="class=c is none that the model knows: ground, a, b"):
+        aims_at(card, logits, place, "c")
+
+
+def test_a_whole_scene_has_one_cell() -> None:
+    card = card_of(WholeHead(64, "one", None), BackboneSpec("test_resnet", 16), halo=0)
+    logits = np.array([1.0, 3.0], np.float32).reshape(2, 1, 1)
+    assert aims_at(card, logits, (32.0, 32.0), None) == [Aim("b", 1, (0, 0))]
+
+
+def test_a_place_beyond_the_tile_is_refused() -> None:
+    card = patch_card(BackboneSpec("test_resnet", 16), patch_size=32)
+    with pytest.raises(ValueError, match="is no place of a tile of 2 x 2 cells"):
+        cell_at(card, np.zeros((3, 2, 2), np.float32), (100.0, 5.0))
+    with pytest.raises(ValueError, match="no cell of the tile's 2 x 2"):
+        cell_at(grid_card(24.0), np.zeros((7, 2, 2), np.float32), (400.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("sheep", "sheep"), ("Möwe/x", "m-we-x-4"), ("羊", "class-4"), ("A b", "a-b-4")]
+)
+def test_names_become_parts_of_file_names(name: str, stem: str) -> None:
+    assert Aim(name, 4, (0, 0)).stem == stem
