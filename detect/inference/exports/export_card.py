@@ -29,10 +29,10 @@ def export_record(card: ModelCard, input_dtype: str, precision: str = "float32")
     Entries: `format`, `detect` (this package's version), `head` and its shape (`patch_size`, or `slots`, `object_size`
     and others), `classes`, `channels` (a name for each of the map's), `bands` (numbers from 1) and `band_names`,
     `dtype` (of the images), `input_dtype` (of the tensor) and `precision`, `align` (sides of tiles are multiples),
-    `stride` (pixels per cell), `cell_offset` (pixel position of cell 0), `halo` (context in pixels that `detect.predict`
-    gives a tile) and `halo_exact`, `threshold` and `calibration` (as on the model's card), `log_odds` (the threshold as
-    log odds of the network), `separation` (pixels, or the IoU of boxes), `scale` and `gsd` (the size that images are
-    resampled to).
+    `stride` (pixels per cell), `cell_offset` (pixel position of cell 0), `halo` (context in pixels of tiles of
+    `detect.predict`) and `halo_exact`, `threshold` and `calibration` (as on the model's card), `log_odds` (the
+    threshold as log odds of the network), `separation` (pixels, or the IoU of boxes), `scale` and `gsd` (the size that
+    images are resampled to).
 
     Args:
         card: of the model.

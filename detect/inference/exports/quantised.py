@@ -44,10 +44,10 @@ def quantise_openvino(path: Path, tiles: Sequence[NDArray[np.generic]], record: 
 
 
 def _quantised(model: Any, samples: Sequence[Any]) -> Any:
-    import nncf
-
     try:
         with quiet():
+            import nncf
+
             return nncf.quantize(
                 model, nncf.Dataset(samples), target_device=nncf.TargetDevice.CPU, subset_size=len(samples)
             )
