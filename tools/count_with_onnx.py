@@ -20,18 +20,19 @@ row, col = np.nonzero(odds >= card["log_odds"])
 cell, level = cells[:, row, col].astype(float), np.round(odds[row, col] * 1024)
 reach = max(1, round(card["separation"] / stride)) if patch else 1
 near = np.maximum(abs(row[:, None] - row), abs(col[:, None] - col)) <= reach
-xy = card["cell_offset"] + stride * (np.stack([col, row], 1) + (0 if patch else cell[1:3].T))
-near &= patch | (np.hypot(*(xy[:, None] - xy).T) < stride)
+places = card["cell_offset"] + stride * (np.stack([col, row], 1) + (0 if patch else cell[1:3].T))
+near &= patch | (np.hypot(*(places[:, None] - places).T) < stride)
 top = ~(near & (level > level[:, None])).any(1)  # no cell nearby is likelier, nor as likely and before it
 top &= ~(near & (level == level[:, None]) & (top if patch else True) & np.tri(len(row), k=-1, dtype=bool)).any(1)
 kind, order = cell[1 if patch else 5 :].argmax(0), np.argsort(-level, kind="stable")
-half = (card.get("object_size") or 0) / 2 * np.exp(np.clip(0 if patch else cell[3:5].T, -6, 6))
+xy, side = np.clip(places, 0, size[::-1]), card.get("object_size") or 0
+half = side / 2 * np.exp(np.clip(0 if patch else cell[3:5].T, -6, 6))
 low, high = (np.clip(edge, 0, size[::-1]) for edge in (xy - half, xy + half))
 kept: list[int] = []
 for i in order[top[order]]:  # from the likeliest down
     shared = np.prod(np.maximum(np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept]), 0), 1)
     union = np.prod(high[i] - low[i]) + np.prod(high[kept] - low[kept], 1) - shared
     far = np.hypot(*(xy[kept] - xy[i]).T) >= card["separation"]
-    apart = (kind[kept] != kind[i]) | (shared <= card["separation"] * union) if card.get("object_size") else far
+    apart = (kind[kept] != kind[i]) | (shared <= card["separation"] * union) if side else far
     kept += [i] if patch or apart.all() else []
 print(json.dumps(Counter(card["classes"][kind[i]] for i in kept)))

@@ -23,19 +23,21 @@ INPUT_NAME, OUTPUT_NAME = "pixels", "map"
 """Names of what an exported network takes and gives."""
 
 
-def export_record(card: ModelCard, input_dtype: str) -> dict[str, Any]:
+def export_record(card: ModelCard, input_dtype: str, precision: str = "float32") -> dict[str, Any]:
     """Return the record of an exported network: plain values, of the training only what prediction uses.
 
     Entries: `format`, `detect` (this package's version), `head` and its shape (`patch_size`, or `slots`, `object_size`
     and others), `classes`, `channels` (a name for each of the map's), `bands` (numbers from 1) and `band_names`,
-    `dtype` (of the images) and `input_dtype` (of the tensor), `align` (sides of tiles are multiples), `stride` (pixels
-    per cell), `cell_offset` (pixel position of cell 0), `halo` (context in pixels that `detect.predict` gives a tile)
-    and `halo_exact`, `threshold` and `calibration` (as on the model's card), `log_odds` (the threshold as log odds of
-    the network), `separation` (pixels, or the IoU of boxes), `scale` and `gsd` (the size that images are resampled to).
+    `dtype` (of the images), `input_dtype` (of the tensor) and `precision`, `align` (sides of tiles are multiples),
+    `stride` (pixels per cell), `cell_offset` (pixel position of cell 0), `halo` (context in pixels of tiles of
+    `detect.predict`) and `halo_exact`, `threshold` and `calibration` (as on the model's card), `log_odds` (the
+    threshold as log odds of the network), `separation` (pixels, or the IoU of boxes), `scale` and `gsd` (the size that
+    images are resampled to).
 
     Args:
         card: of the model.
         input_dtype: numpy name of what the exported network takes.
+        precision: of its weights and layers, `float32` or `int8`.
     """
     head = asdict(card.head)
     least = network_threshold(card.calibration, card.threshold)
@@ -50,6 +52,7 @@ def export_record(card: ModelCard, input_dtype: str) -> dict[str, Any]:
         "band_names": list(card.band_names),
         "dtype": card.dtype,
         "input_dtype": input_dtype,
+        "precision": precision,
         "align": card.align,
         "stride": card.stride,
         "cell_offset": card.cell_offset,
@@ -64,9 +67,9 @@ def export_record(card: ModelCard, input_dtype: str) -> dict[str, Any]:
     }
 
 
-def record_text(card: ModelCard, input_dtype: str) -> str:
+def record_text(card: ModelCard, input_dtype: str, precision: str = "float32") -> str:
     """Return the record as JSON in ASCII."""
-    return json.dumps(export_record(card, input_dtype), sort_keys=True)
+    return json.dumps(export_record(card, input_dtype, precision), sort_keys=True)
 
 
 def channel_names(card: ModelCard) -> list[str]:

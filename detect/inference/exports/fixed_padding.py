@@ -1,6 +1,7 @@
 """Layers that pad themselves by the size of their input, made layers that pad by numbers."""
 
 from copy import deepcopy
+from typing import Any
 
 from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
@@ -53,9 +54,11 @@ def _fixed(layer: nn.Module) -> nn.Module:
 
 def _padding(layer: nn.Module, axis: int) -> tuple[int, int]:
     """Return the pixels before and after along an axis."""
-    kernel, stride, dilation = (
-        value if isinstance(value, int) else value[axis]
-        for value in (layer.kernel_size, layer.stride, getattr(layer, "dilation", 1))
-    )
+    kernel, stride, dilation = (_of_axis(layer, name, axis) for name in ("kernel_size", "stride", "dilation"))
     whole = max(dilation * (kernel - 1) + 1 - stride, 0)
     return whole // 2, whole - whole // 2
+
+
+def _of_axis(layer: nn.Module, name: str, axis: int) -> int:
+    value: Any = getattr(layer, name, 1)
+    return int(value if isinstance(value, int) else value[axis])

@@ -1,7 +1,7 @@
 """A network as an ONNX file, and onnxruntime, which runs it."""
 
-import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,9 @@ def onnx_model(net: nn.Module, card: ModelCard, record: str) -> Any:
 
     height, width = (card.align * cells for cells in EXAMPLE_CELLS)
     example = torch.zeros((2, len(card.bands), height, width))
-    made = io.BytesIO()
     try:
-        with quiet(), torch.inference_mode():
+        with TemporaryDirectory() as folder, quiet(), torch.inference_mode():
+            made = Path(folder) / "net.onnx"
             torch.onnx.export(
                 net,
                 (example,),
@@ -54,9 +54,10 @@ def onnx_model(net: nn.Module, card: ModelCard, record: str) -> Any:
                 },
                 opset_version=OPSET,
             )
+            model = onnx.load(made)
     except Exception as error:  # torch raises many kinds
         raise RuntimeError(f"torch cannot write this network as ONNX: {error}") from error
-    return with_record(_of_pixels(onnx.load_model_from_string(made.getvalue()), card.dtype), record)
+    return with_record(_of_pixels(model, card.dtype), record)
 
 
 def _of_pixels(model: Any, dtype: str) -> Any:

@@ -63,7 +63,7 @@ class _Named(nn.Module):
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep what torch's exporters tell of their progress and of their own code out of the log."""
-    noisy = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "nncf")]
+    noisy = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch.utils.cpp_extension", "nncf")]
     levels = [each.level for each in noisy]
     for each in noisy:
         each.setLevel(logging.ERROR)
