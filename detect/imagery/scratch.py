@@ -16,6 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full file system says, one whose quota is used up, and one whose files may not be as large."""
 
+DISK_ERRORS = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""Errors of the folder that a run writes into, not of an image: they end the run."""
+
 LEAST_ROOM = 1 << 16
 """A disk that says it has fewer free bytes is asked for them: what was written last may have been cut short."""
 

@@ -1,13 +1,11 @@
 """The run over images: detections and maps of each, while the next image is read and the last one written."""
 
-import errno
 import logging
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +22,7 @@ from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
-from detect.inference.plan import MAX_BATCH_TILES, Plan
+from detect.inference.plan import Plan
 from detect.inference.scene_result import SceneResult
 from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import Stitcher
@@ -36,22 +34,12 @@ from detect.inference.tiles import (
     grouped,
     read_tiles,
 )
+from detect.inference.writes import Writes
 from detect.labels.detections import Detections
 from detect.labels.sheets import UnwritableError, writable
 from detect.nets.facts.looks import Looks
 
 logger = logging.getLogger(__name__)
-
-MAX_WAITING_WRITES = 2 * MAX_BATCH_TILES
-"""Most images whose results wait to be written while the network computes the next ones.
-
-Two batches of images of one tile: with fewer the network stood still while those of a batch were written.
-"""
-
-
-DISK_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EPERM)
-"""Errors of the output folder, not of an image: they end the run."""
-
 
 NOT_FINITE = (
     "the network's outputs are not finite: pixels hold a huge value that means no data and is not declared "
@@ -156,29 +144,26 @@ def predict_images(
     units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
     progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
     done = 0
-    workers = engine.plan.workers
-    with ThreadPoolExecutor(workers, "write") as pool, closing(stitched(units, engine, progress, preview_side)) as maps:
-        waiting: deque[tuple[Future[Failure | None], int]] = deque()
-        last: Future[Failure | None] | None = None
-        for item in chain(maps, [None]):
-            room = engine.plan.stitched - _nbytes(item)
-            while waiting and (
-                item is None
-                or len(waiting) >= MAX_WAITING_WRITES
-                or waiting[0][0].done()
-                or sum(nbytes for _, nbytes in waiting) > room
-            ):
-                failed = waiting.popleft()[0].result()
-                if failed is not None:
-                    failures.append(failed)
-                    _report(failed, sink)
+
+    def fail(failure: Failure) -> None:
+        failures.append(failure)
+        _report(failure, sink)
+
+    with (
+        closing(stitched(units, engine, progress, preview_side)) as maps,
+        Writes(engine.plan.workers, engine.plan.stitched) as writes,
+    ):
+        for item in maps:
+            nbytes = _nbytes(item)
+            for failed in writes.ended(nbytes):
+                fail(failed)
             if isinstance(item, Failure):
-                failures.append(item)
-                _report(item, sink)
-            elif item is not None:
+                fail(item)
+            else:
                 done += item.source.scene.file_pixels
-                last = pool.submit(_finish, item, engine, sink, last)
-                waiting.append((last, _nbytes(item)))
+                writes.add(item.source.name, nbytes, partial(_prepared, item, engine, sink))
+        for failed in writes.rest():
+            fail(failed)
     return done, failures
 
 
@@ -358,35 +343,15 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
     return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]
 
 
-def _finish(item: Stitched, engine: Engine, sink: Sink, before: Future[Failure | None] | None) -> Failure | None:
-    """Decode and write the result of an image; return an error of this image alone as a failure.
-
-    It is recorded when the images `before` it are.
-    """
-    source = item.source
-    try:
-        try:
-            done = sink.has(source.name, source.scene.path)
-            record = None if done else sink.prepared(source.name, source.scene, decoded(item, engine))
-        finally:
-            if before is not None:
-                wait([before])
-        if record is not None:
-            record()
-    except OSError as error:
-        if error.errno in DISK_ERRORS:
-            raise
-        return Failure(source.name, f"its results could not be written ({error})")
-    except ValueError as error:
-        return Failure(source.name, str(error))
-    except MemoryError as error:
-        return Failure(source.name, f"there is not enough memory for its results ({error})")
-    return None
+def _prepared(item: Stitched, engine: Engine, sink: Sink) -> Callable[[], None] | None:
+    """Decode and write the result of an image; return what records it, None where it is recorded already."""
+    name, scene = item.source.name, item.source.scene
+    return None if sink.has(name, scene.path) else sink.prepared(name, scene, decoded(item, engine))
 
 
-def _nbytes(item: Stitched | Failure | None) -> int:
+def _nbytes(item: Stitched | Failure) -> int:
     """Return the bytes that an image's result keeps in memory until it is written."""
-    if not isinstance(item, Stitched):
+    if isinstance(item, Failure):
         return 0
     in_memory = 0 if isinstance(item.logits, np.memmap) else item.logits.nbytes
     return in_memory + sum(each.nbytes for each in (item.preview, item.valid) if each is not None)

@@ -240,6 +240,54 @@ def test_an_error_of_our_own_ends_the_run_and_its_threads(
     assert kept.events == [] and threading.active_count() == before
 
 
+def test_valid_pixels_count_in_the_memory_of_results_that_wait(
+    tmp_path: Path, card: ModelCard, runtime: TorchRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 rows of 300 pixels: 200 sums of 8 bytes and 200 x 38 bytes of bits, beside 3 x 13 x 19 numbers of a map."""
+    pixels = np.moveaxis(coarse(200, 300), -1, 0).copy()
+    write_tiff(tmp_path / "whole.tif", pixels)
+    pixels[:, 0, 0] = 0
+    write_tiff(tmp_path / "part.tif", pixels, nodata=0)
+    kept, told = Kept(), {}
+    real = run.Writes.add
+
+    def add(self: run.Writes, name: str, nbytes: int, prepare: Callable) -> None:
+        told[name] = nbytes
+        real(self, name, nbytes, prepare)
+
+    monkeypatch.setattr(run.Writes, "add", add)
+    images = [(name, tmp_path / name) for name in ("whole.tif", "part.tif")]
+    predict_images(images, engine(card, runtime, 512), kept, kept, None)
+    bare = 4 * kept.results["whole.tif"].logits.size
+    assert told == {"whole.tif": bare, "part.tif": bare + 200 * 8 + 200 * 38}
+
+
+def test_of_a_damaged_image_the_log_says_what_the_result_does_whichever_thread_closes_first(
+    tmp_path: Path,
+    card: ModelCard,
+    runtime: TorchRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two threads read, each from a file of its own with a warning of its own; the first by the alphabet is told."""
+    write_tiff(tmp_path / "a.tif", np.moveaxis(coarse(700, 900), -1, 0))
+    model = engine(card, runtime, 300)
+    model = replace(model, plan=replace(model.plan, workers=2, photograph=2_500_000))
+    both, real = threading.Barrier(2, timeout=10), reading.SceneReader._decode
+
+    def decode(self: reading.SceneReader, window: Window) -> np.ndarray:
+        if not self.damaged:
+            self.damaged = f"warning {both.wait()}"
+        return real(self, window)
+
+    monkeypatch.setattr(reading.SceneReader, "_decode", decode)
+    kept = Kept()
+    predict(tmp_path, ["a.tif"], model, kept)
+    lines = [each.getMessage() for each in caplog.records if "its pixels are damaged" in each.getMessage()]
+    assert kept.results["a.tif"].damaged == "warning 0"
+    assert len(lines) == 1 and lines[0].endswith("warning 0")
+
+
 def test_a_result_that_cannot_be_written_is_a_failure_of_its_image(
     tmp_path: Path, card: ModelCard, runtime: TorchRuntime
 ) -> None:

@@ -13,7 +13,7 @@ from detect.labels.corrections import Corrections, ReviewedWindow, corrections_b
 from detect.nets.modelfile import save_model
 from detect.reporting.survey.person_columns import digest_of
 from tests.commands import call
-from tests.engines import coarse, lively
+from tests.engines import coarse, lively, write
 
 
 def done(name: str, *given: str, code: int = 0) -> str:
@@ -86,3 +86,21 @@ def test_a_survey_that_cannot_be_read_leaves_counts_without_an_estimate(run: Pat
     assert "estimate" not in pd.read_csv(run / "counts.csv").columns
     assert "is of other counts" in (run / "report.html").read_text()
     (run / "survey/design.csv").write_bytes(design)
+
+
+def test_a_recount_takes_no_candidates_of_a_file_that_was_replaced(tmp_path: Path) -> None:
+    """Another photograph came under the same name, of which the run kept no candidates: those kept are of the old."""
+    (tmp_path / "images").mkdir()
+    save_model(tmp_path / "model.safetensors", *lively())
+    out, images = tmp_path / "out", [tmp_path / f"images/{number}.png" for number in range(2)]
+    for number, path in enumerate(images):
+        write(path, 120, 150, number)
+    given = [f"model={tmp_path / 'model.safetensors'}", f"images={tmp_path / 'images'}", f"output={out}"]
+    given += ["runtime=torch", "threshold=0.5"]
+    done("predict", *given, "write=[tables,candidates]")
+    done("report", f"predictions={out}", "threshold=0.7")
+    done("report", f"predictions={out}", "threshold=0.5")
+    write(images[1], 120, 152, 5)
+    done("predict", *given, "write=[tables]")
+    log = done("report", f"predictions={out}", "threshold=0.7", code=2)
+    assert "1.png has no candidates kept" in log

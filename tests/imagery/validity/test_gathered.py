@@ -37,3 +37,9 @@ def test_points_on_the_far_edges_are_those_of_the_last_pixels(tmp_path: Path) ->
     made.put(Window(1, 8, 1, 1), np.array([[True]]))
     assert made.at(np.array([[9.0, 2.0], [8.0, 1.0], [7.99, 1.0], [8.0, 0.99]])).tolist() == [True, True, False, False]
     assert not list(tmp_path.iterdir())
+
+
+def test_bits_in_memory_are_counted_and_those_in_a_file_are_not(tmp_path: Path) -> None:
+    """20 rows of 30 pixels are 20 sums of 8 bytes, and 20 times 4 bytes of bits."""
+    assert ValidPixels((20, 30), 80, tmp_path, "a scene").nbytes == 20 * 8 + 20 * 4
+    assert ValidPixels((20, 30), 79, tmp_path, "a scene").nbytes == 20 * 8

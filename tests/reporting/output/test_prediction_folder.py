@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections, concatenate
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
+from detect.reporting.output import prediction_folder
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions
@@ -165,6 +167,30 @@ def test_of_an_image_with_too_many_candidates_no_table_of_them_is_written(images
     assert np.isnan(pd.read_csv(out / "counts.csv")["expected"][2])
     again = PredictionFolder(out, card, named(images), wanted)
     assert all(again.has(name, images / name) for name in NAMES) and not again.without_pictures
+
+
+def test_two_threads_may_make_and_leave_the_folder_of_candidates_at_once(images: Path, out: Path) -> None:
+    """Of two images in one folder one has candidates and one has too many; neither takes the folder from the other.
+
+    The second is looked at when the first one's folder is made and its table is not: an empty folder stays.
+    """
+    card = replace(CARD, calibration={"slope": 1.0, "intercept": 0.0})
+    sink = PredictionFolder(out, card, named(images), ("tables", "candidates"))
+    made = result(2)
+    crowded = replace(made, crowded=True)
+    real = prediction_folder.write_detections
+
+    def late(tables: dict, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        other = threading.Thread(target=sink.prepared, args=("d.png", open_scene(images / "d.png"), crowded))
+        other.start()
+        other.join()
+        assert path.parent.is_dir()
+        real(tables, path)
+
+    with mock.patch.object(prediction_folder, "write_detections", late):
+        sink.prepared("a.png", open_scene(images / "a.png"), replace(made, candidates=made.detections))()
+    assert [path.name for path in (out / "candidates").iterdir()] == ["a.png.csv"]
 
 
 def test_scores_that_are_no_probabilities_expect_nothing(images: Path, out: Path) -> None:
