@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import rasterio
 
-from detect.inference.devices import choice
+from detect.inference.devices import device_choice
 from detect.nets.modelfile import save_model
 from detect.reporting.output.products import PRODUCTS
 from tests.commands import Called, call
@@ -45,7 +45,7 @@ def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(
     """7 of 9 images are done; then 3 lines of the journal of two processes are taken away, and one counts these."""
     one, two, rest = tmp_path / "one", tmp_path / "two", tmp_path / "rest"
     assert count(root, one, "max_memory=1GiB").code == 3
-    with mock.patch.object(choice, "usable_cores", lambda: 2):
+    with mock.patch.object(device_choice, "usable_cores", lambda: 2):
         done = count(root, two, "runtime.devices=2", "max_memory=1GiB")
     assert done.code == 3 and "2 processes count the images: cpu, cpu" in done.log, done.log
     assert done.log.count("failed and is skipped") == 2 and "each process on the CPU has 512 MiB" in done.log

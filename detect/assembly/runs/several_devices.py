@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from detect.inference.devices.crew import Crew
     from detect.inference.engine import Engine
     from detect.reporting.output.prediction_folder import PredictionFolder
-    from detect.reporting.output.scene_files import SceneWriter
+    from detect.reporting.pictures.scene_files import SceneWriter
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def devices_of(settings: PredictSettings) -> list[str]:
     Raises:
         ValueError: devices that are not there, or cannot be shared.
     """
-    from detect.inference.devices.choice import chosen_devices
+    from detect.inference.devices.device_choice import chosen_devices
 
     return chosen_devices(settings.runtime.device, settings.runtime.devices)
 
@@ -110,8 +110,8 @@ def crew_of(
         sink: of the run.
         folder: for maps that are too large for memory.
     """
-    from detect.inference.devices.choice import shared_cores
     from detect.inference.devices.crew import Crew
+    from detect.inference.devices.device_choice import shared_cores
 
     if len(devices) == 1:
         return None

@@ -34,9 +34,9 @@ from detect.reporting.output.layout import (
 )
 from detect.reporting.output.products import PAGE, TABLES, format_folders
 from detect.reporting.output.records import Record, signature
-from detect.reporting.output.scene_files import Kept, Origin, SceneWriter
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.report_page import write_report
+from detect.reporting.pictures.scene_files import Kept, Origin, SceneWriter
 from detect.reporting.recount.candidate_records import CandidateRecords
 from detect.reporting.recount.own_facts import OwnFacts
 from detect.reporting.survey.person_columns import said_cells

@@ -29,12 +29,12 @@ from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections, concatenate
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
-from detect.reporting.output import scene_files
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions
 from detect.reporting.output.products import PRODUCTS
 from detect.reporting.page.report_page import write_report
+from detect.reporting.pictures import scene_files
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard(
