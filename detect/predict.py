@@ -39,17 +39,20 @@ def run(settings: "PredictSettings") -> int:
     )
     from detect.assembly.runs.run_memory import with_memory
     from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
+    from detect.assembly.runs.several_devices import crew_of, devices_of, settings_of_one
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.layout import CANDIDATES
 
+    devices = devices_of(settings)
     net, _ = load_model(settings.model)
     threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         settings = with_memory(settings, None if settings.overwrite else paths.settings)
-        engine = replace(make_engine(settings, net, card, threshold, paths.state), undecided=told_at_end(settings))
+        one = settings_of_one(settings, devices)
+        engine = replace(make_engine(one, net, card, threshold, paths.state), undecided=told_at_end(settings))
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
@@ -63,7 +66,8 @@ def run(settings: "PredictSettings") -> int:
         if sink.without_pictures:
             logger.info("%d images are looked at again for pictures that are not there", sink.without_pictures)
         facts = run_facts(settings, engine, card, results, listing.passed_over)
-        return predict_folder(images, engine, sink, facts, settings.overwrite)
+        crew = crew_of(one, devices, engine, sink, paths.state)
+        return predict_folder(images, engine, sink, facts, settings.overwrite, crew)
 
 
 main = command("predict")(run)

@@ -18,6 +18,7 @@ import pytest
 
 import detect
 from detect.assembly.runs import prediction
+from detect.nets import peak_memory
 from tests.commands import call
 
 PACKAGE = Path(detect.__file__).parent
@@ -140,17 +141,17 @@ def test_every_command_answers_without_what_only_unix_has(elsewhere: None, name:
 def test_peak_memory_is_unknown_where_nothing_tells_it(elsewhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system with neither /proc nor `resource`."""
     monkeypatch.setattr(Path, "exists", lambda self: False)
-    assert prediction.peak_memory_mib() is None
+    assert peak_memory.peak_memory_mib() is None
     assert prediction.speed(10, 1.0)["peak_memory_mib"] is None
 
 
 def test_peak_memory_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """/proc and `resource` tell the same, in kilobytes, to a few of which they round."""
     if sys.platform == "linux":
-        told = prediction.peak_memory_mib()
+        told = peak_memory.peak_memory_mib()
         monkeypatch.setattr(Path, "exists", lambda self: False)
-        assert told is not None and abs(told - (prediction.peak_memory_mib() or 0)) <= 64
-    assert (prediction.peak_memory_mib() or 0) > 10
+        assert told is not None and abs(told - (peak_memory.peak_memory_mib() or 0)) <= 64
+    assert (peak_memory.peak_memory_mib() or 0) > 10
 
 
 @pytest.mark.parametrize(("done", "told"), [(1, 1234), (0, None)])
@@ -171,4 +172,4 @@ def test_peak_memory_on_windows_is_the_peak_of_the_working_set(
 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(ctypes, "WinDLL", load, raising=False)
-    assert prediction.peak_memory_mib() == told
+    assert peak_memory.peak_memory_mib() == told

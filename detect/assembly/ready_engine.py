@@ -70,12 +70,26 @@ def chosen_halo(halo: int | str, card: ModelCard) -> int:
     return halo
 
 
+def check_one_device(settings: RuntimeSettings) -> None:
+    """Check that one process is to run a network.
+
+    Raises:
+        ValueError: several devices are asked for where one is taken.
+    """
+    if settings.devices not in (1, "auto"):
+        raise ValueError(
+            f"runtime.devices={settings.devices}: several processes are of detect.predict alone; leave it out here "
+            "(trainer.devices is for training)"
+        )
+
+
 def check_runtime(settings: RuntimeSettings) -> None:
     """Check that a network could be run so on this machine, long before there is one to run.
 
     Raises:
         ValueError: a device, a precision or a package that is not there.
     """
+    check_one_device(settings)
     device = pick_device(settings.device)
     if settings.runtime == "openvino":
         if device.type != "cpu":
@@ -128,6 +142,7 @@ def make_engine(
             "this model classifies patches and has no background class: it cannot find objects in an image"
         )
     check_sizes(settings, card)
+    check_one_device(settings.runtime)
     settings = with_memory(settings)
     turns, in_scales = turns_and_scales(settings.tta)
     check_views(turns, settings.tta_combine)

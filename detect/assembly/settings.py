@@ -71,6 +71,7 @@ class RuntimeSettings:
 
     runtime: Literal["auto", "torch", "openvino"]
     device: Text
+    devices: Devices
     precision: Precision
     compile: bool
     scratch: OptionalPath

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,7 @@ class Plan:
     folder: Path | None = None
     align: int | None = None
     workers: int = 1
+    sharing: int = 1
 
     def tiling(self, shape: tuple[int, int]) -> Tiling:
         """Return the tiles that cover a scene of (height, width) resampled pixels."""
@@ -82,6 +83,11 @@ class Plan:
         """Return how many tiles of a tiling make a batch: as many as have the pixels of the largest tile."""
         height, width = tiling.tile_hw
         return int(np.clip(self.area // (height * width), 1, MAX_BATCH_TILES))
+
+    @property
+    def read_ahead(self) -> int:
+        """Most bytes of what is read at a time, but one image."""
+        return self.photograph // self.sharing
 
     def tile_bytes(self, scene: Scene, bands: Sequence[int], as_floats: bool) -> int:
         """Return the bytes of a tile of a scene as it waits for the network, with which of its pixels are valid.
@@ -97,7 +103,17 @@ class Plan:
 
     def readers(self, batch: int) -> int:
         """Return how many threads may read tiles of one image at once, with a batch of some bytes each."""
-        return max(1, min(self.workers, self.photograph // max(batch, 1) - 2))
+        return max(1, min(self.workers, self.read_ahead // max(batch, 1) - 2))
+
+    def shared(self, processes: int) -> "Plan":
+        """Return the plan of one of several processes that share the host's memory and cores; its tiles are the same.
+
+        An image is refused by its size as without others: of such a one each process reads one at a time.
+        """
+        if processes == 1:
+            return self
+        workers = max(1, self.workers // processes)
+        return replace(self, stitched=self.stitched // processes, workers=workers, sharing=self.sharing * processes)
 
     def stitcher(self, tiling: Tiling, channels: int, name: str = "a scene") -> Stitcher:
         """Make a stitcher whose map is in memory, or in a file where it is too large for that.

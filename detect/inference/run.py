@@ -90,6 +90,13 @@ class Progress(Protocol):
         """Add pixels that are done."""
 
 
+class Counting(Protocol):
+    """Runs a model over units of images elsewhere, such as in several processes, for a sink that it knows."""
+
+    def __call__(self, units: Sequence[Sequence[Source]], progress: Progress, fail: Callable[[Failure], None]) -> int:
+        """Have all images of the units recorded or failed, in their order; return the pixels done, of the files."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stitched:
     """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
@@ -115,6 +122,7 @@ def predict_images(
     progress: Progress,
     preview_side: int | None = MAX_PREVIEW_SIDE,
     note: Callable[[str], None] = lambda line: None,
+    counting: Counting | None = None,
 ) -> tuple[int, list[Failure]]:
     """Run a model over images; a broken one is reported and the next one follows.
 
@@ -129,26 +137,53 @@ def predict_images(
         progress: shows how far the run is.
         preview_side: longest side in pixels of the picture of each image; None makes none.
         note: keeps what is told of how images are read; of all images, whether the sink has them or not.
+        counting: what does the work, of which some of the images are left; None does it in this process.
 
     Returns:
         The pixels done, of the image files, and the failures.
     """
-    sources, failures = _open(images, engine)
+    sources, unreadable = _open(images, engine)
     for line in tell({source.name: source.scene.remarks for source in sources}):
         note(line)
     if not engine.spec.band_names and any(source.scene.orientation > 1 for source in sources):
         logger.warning("%s", OLDER)
         note(OLDER)
-    for failure in failures:
-        _report(failure, sink)
-    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
-    progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
-    done = 0
+
+    failures: list[Failure] = []
 
     def fail(failure: Failure) -> None:
         failures.append(failure)
-        _report(failure, sink)
+        sink.fail(failure)
+        logger.warning("%s: failed and is skipped: %s", failure.name, failure.error)
 
+    for failure in unreadable:
+        fail(failure)
+    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
+    progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
+    if counting is not None:
+        return counting(units, progress, fail), failures
+    return count_units(units, engine, sink, progress, fail, preview_side), failures
+
+
+def count_units(
+    units: Iterable[Sequence[Source]],
+    engine: Engine,
+    sink: Sink,
+    progress: Progress,
+    fail: Callable[[Failure], None],
+    preview_side: int | None = MAX_PREVIEW_SIDE,
+) -> int:
+    """Run a model over units of images that are described, and return the pixels done, of the image files.
+
+    Args:
+        units: images whose tiles share batches; the next ones are asked for while the first are computed.
+        engine: the model.
+        sink: receives every result as soon as it is complete.
+        progress: shows how far the run is.
+        fail: receives the failure of an image, in this thread.
+        preview_side: longest side in pixels of the picture of each image; None makes none.
+    """
+    done = 0
     with (
         closing(stitched(units, engine, progress, preview_side)) as maps,
         Writes(engine.plan.workers, engine.plan.stitched) as writes,
@@ -164,7 +199,7 @@ def predict_images(
                 writes.add(item.source.name, nbytes, partial(_prepared, item, engine, sink))
         for failed in writes.rest():
             fail(failed)
-    return done, failures
+    return done
 
 
 def count_scene(scene: Scene, engine: Engine, name: str = "") -> SceneResult:
@@ -355,11 +390,6 @@ def _nbytes(item: Stitched | Failure) -> int:
         return 0
     in_memory = 0 if isinstance(item.logits, np.memmap) else item.logits.nbytes
     return in_memory + sum(each.nbytes for each in (item.preview, item.valid) if each is not None)
-
-
-def _report(failure: Failure, sink: Sink) -> None:
-    sink.fail(failure)
-    logger.warning("%s: failed and is skipped: %s", failure.name, failure.error)
 
 
 def _pixels(scene: Scene) -> int:

@@ -177,7 +177,7 @@ def read_tiles(
         return _tiles_of_small(unit, bands, plan, preview_side, meter)
 
     works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan)) for unit in units)
-    return made_ahead(works, plan.workers, plan.photograph, PREFETCHED_BATCHES)
+    return made_ahead(works, plan.workers, plan.read_ahead, PREFETCHED_BATCHES)
 
 
 def unit_bytes(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> int:

@@ -87,13 +87,13 @@ def _write(
     name: str, prepare: Callable[[], Callable[[], None] | None], before: Future[Failure | None] | None
 ) -> Failure | None:
     """Write the result of an image, and record it when the images `before` it are; return an error of it alone."""
-    record = _alone(name, prepare)
+    record = alone(name, prepare)
     if before is not None:
         before.result()
-    return record if record is None or isinstance(record, Failure) else _alone(name, record)
+    return record if record is None or isinstance(record, Failure) else alone(name, record)
 
 
-def _alone(name: str, work: Callable[[], T]) -> T | Failure:
+def alone(name: str, work: Callable[[], T]) -> T | Failure:
     """Return what a work gives, or an error of its image alone as a failure."""
     try:
         return work()

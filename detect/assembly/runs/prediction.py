@@ -3,13 +3,12 @@
 import hashlib
 import logging
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
@@ -21,11 +20,13 @@ from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
+from detect.nets.peak_memory import peak_memory_mib
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
 
 if TYPE_CHECKING:
+    from detect.inference.devices.crew import Crew
     from detect.inference.engine import Engine
     from detect.nets.card import ModelCard
     from detect.reporting.output.prediction_folder import PredictionFolder
@@ -212,6 +213,7 @@ def predict_folder(
     sink: "PredictionFolder",
     facts: dict[str, Any],
     overwrite: bool,
+    crew: "Crew | None" = None,
 ) -> int:
     """Count what is in images and write what is found; broken off, the tables of what is done are written.
 
@@ -221,6 +223,7 @@ def predict_folder(
         sink: the output folder.
         facts: for `run.json`.
         overwrite: whether the run started afresh, which the same command would do again.
+        crew: the processes that count the images; None where this one does.
 
     Returns:
         The exit code.
@@ -233,7 +236,7 @@ def predict_folder(
     try:
         with ImageProgress() as progress:
             side = MAX_PREVIEW_SIDE if sink.previewed else None
-            pixels, failures = predict_images(images, engine, sink, progress, side, facts["notes"].append)
+            pixels, failures = predict_images(images, engine, sink, progress, side, facts["notes"].append, crew)
     except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
@@ -244,7 +247,7 @@ def predict_folder(
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
-    report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started))
+    report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started, crew))
     log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})
     for remark in sink.ground.areas_remarks:
         logger.info("%s", remark)
@@ -318,13 +321,14 @@ def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
     }
 
 
-def speed(pixels: int, seconds: float) -> dict[str, Any]:
-    """Return seconds, megapixels per second and the process's peak memory in MiB."""
+def speed(pixels: int, seconds: float, crew: "Crew | None" = None) -> dict[str, Any]:
+    """Return seconds, megapixels per second and the peak memory in MiB, a crew's with it."""
     rate = pixels / 1e6 / seconds if pixels and seconds > 0 else None
+    own = peak_memory_mib()
     return {
         "seconds": round(seconds, 2),
         "megapixels_per_second": None if rate is None else round(rate, 3),
-        "peak_memory_mib": peak_memory_mib(),
+        "peak_memory_mib": own if own is None or crew is None else own + sum(crew.peaks.values()),
     }
 
 
@@ -351,41 +355,3 @@ def total_text(counts: Sequence[Mapping[str, int]], of: str = "objects") -> str:
     none = [f"no {name}" for name in missing[:MOST_TOLD]]
     more_none = [f"none of {len(missing) - MOST_TOLD} more"] if len(missing) > MOST_TOLD else []
     return f"{total.total()} {of} ({', '.join([*found[:MOST_TOLD], *more, *none, *more_none])})"
-
-
-def peak_memory_mib() -> int | None:
-    """Return the most memory that the process has held, in MiB; None where the system does not say."""
-    if sys.platform == "win32":
-        return _peak_on_windows()
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
-        return int(lines["VmHWM"].split()[0]) >> 10 if "VmHWM" in lines else None
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (20 if sys.platform == "darwin" else 10)
-
-
-def _peak_on_windows() -> int | None:
-    """Return the peak working set in MiB: `PROCESS_MEMORY_COUNTERS.PeakWorkingSetSize` of psapi.h."""
-    import ctypes
-    from ctypes import wintypes
-
-    names = ("peak", "now", "peak_paged", "paged", "peak_other", "other", "file", "peak_file")
-
-    class Counters(ctypes.Structure):
-        _fields_: ClassVar = [
-            ("bytes", ctypes.c_uint32),
-            ("faults", ctypes.c_uint32),
-            *((name, ctypes.c_size_t) for name in names),
-        ]
-
-    counters = Counters()
-    counters.bytes = ctypes.sizeof(counters)
-    kernel = getattr(ctypes, "WinDLL")("kernel32")  # noqa: B009, which other systems do not have
-    kernel.GetCurrentProcess.restype = wintypes.HANDLE
-    kernel.K32GetProcessMemoryInfo.argtypes = [wintypes.HANDLE, ctypes.POINTER(Counters), ctypes.c_uint32]
-    done = kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.bytes)
-    return counters.peak >> 20 if done else None

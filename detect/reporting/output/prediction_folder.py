@@ -1,29 +1,24 @@
 """The predictions folder while it is written: each image's results when they are complete, the tables at the end."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from PIL import Image
 
 from detect.imagery.description.side_files import beside_digest
-from detect.imagery.files import check_inside, remove_parts, remove_written
-from detect.imagery.ground.geodesy import placement_of
+from detect.imagery.files import check_inside, remove_parts
 from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.maps.map_reading import read_kind
-from detect.imagery.maps.map_writing import write_map
-from detect.imagery.scenes import Scene, original
-from detect.imagery.validity.surveyed import surveyed
-from detect.labels.detections import Detections
-from detect.labels.formats.detections_csv import detections_bytes, write_detections
+from detect.imagery.scenes import Scene
+from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.classes.class_folder import clear_classes
 from detect.reporting.lots.lot_folder import clear_lots
 from detect.reporting.output.format_files import write_formats
 from detect.reporting.output.ground_counts import GroundCounts
-from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey, Inside, inside_areas
+from detect.reporting.output.ground_survey import WHOLE_IMAGES, GroundSurvey
 from detect.reporting.output.journal import Journal
 from detect.reporting.output.layout import (
     CANDIDATES,
@@ -40,12 +35,9 @@ from detect.reporting.output.layout import (
 from detect.reporting.output.products import PAGE, TABLES, format_folders
 from detect.reporting.output.records import Record, signature
 from detect.reporting.output.written import WrittenFiles
-from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.page.report_page import write_report
-from detect.reporting.pictures.area_lines import draw_outlines
-from detect.reporting.pictures.colours import to_display
-from detect.reporting.pictures.overlays import overlay
-from detect.reporting.recount.candidate_records import CandidateRecords, candidate_record
+from detect.reporting.pictures.scene_files import Kept, Origin, SceneWriter
+from detect.reporting.recount.candidate_records import CandidateRecords
 from detect.reporting.recount.own_facts import OwnFacts
 from detect.reporting.survey.person_columns import said_cells
 from detect.reporting.survey.survey_ground import survey_ground
@@ -60,7 +52,7 @@ from detect.reporting.tables import (
     counts_table,
     table_bytes,
 )
-from detect.reporting.writing import json_bytes, write_json, write_picture
+from detect.reporting.writing import json_bytes, write_json
 
 if TYPE_CHECKING:
     from detect.inference.failures import Failure
@@ -108,8 +100,8 @@ class PredictionFolder:
         self.possible = CandidateRecords(folder)
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
-        self._signatures = {name: signature(path) for name, path in images}
-        self._beside = {name: beside_digest(path) for name, path in images}
+        origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
+        self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
@@ -136,7 +128,7 @@ class PredictionFolder:
         record = self.journal.records.get(name)
         if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
             return False
-        if record.beside != self._beside[name]:
+        if record.beside != self.writer.origins[name].beside:
             return False
         number = 0 if self.survey.areas is None else len(self.survey.areas.areas)
         return all(part.area < number for part in record.areas)
@@ -150,14 +142,11 @@ class PredictionFolder:
         none = {self.paths.candidates(name)} if crowded else set()
         if CANDIDATES in self.wanted and not crowded and name not in self.possible.names:
             return False
-        if not all(picture.is_file() for picture, _, asked in self._pictures(name) if asked and picture not in none):
+        if not all(
+            picture.is_file() for picture, _, asked in self.writer.pictures(name) if asked and picture not in none
+        ):
             return False
         return HEATMAPS not in self.wanted or read_kind(self.paths.heatmap(name)) == self.map_kind
-
-    def _pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
-        """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
-        asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted, CANDIDATES in self.wanted)
-        yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
 
     @property
     def overlaid(self) -> bool:
@@ -167,7 +156,7 @@ class PredictionFolder:
     @property
     def previewed(self) -> bool:
         """Whether small pictures of the images are needed: for overlays, and for the page."""
-        return OVERLAYS in self.wanted or PAGE in self.wanted
+        return self.writer.previewed
 
     def _remove_parts(self) -> None:
         """Remove the files that a killed run was writing."""
@@ -179,9 +168,7 @@ class PredictionFolder:
     def prepared(self, name: str, scene: Scene, result: "SceneResult") -> Callable[[], None]:
         """Write an image's heatmap, pictures and candidates, and return what records it as done.
 
-        Several threads may do so at once, for one image each; images are recorded one after the other. Pictures of an
-        earlier run that this one is not asked for are removed: they may show other detections. So are figures of
-        earlier counts, when the image is recorded.
+        Several threads may do so at once, for one image each; images are recorded one after the other.
 
         Args:
             name: of the image.
@@ -191,99 +178,18 @@ class PredictionFolder:
         Raises:
             ValueError: areas are on a map, and the image has no place on it.
         """
-        inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
-        possible = self._possible(name, scene, result)
-        candidates = None if possible is None else possible.detections
-        record = self._record(name, scene, result, inside, candidates)
-        for picture, folder, asked in self._pictures(name):
-            if not asked:
-                remove_written(picture, folder)
-            elif candidates is None and picture == self.paths.candidates(name):
-                picture.unlink(missing_ok=True)  # the folder stays: another thread may be about to write into it
-        if HEATMAPS in self.wanted:
-            write_map(
-                self.paths.heatmap(name),
-                result.heat_pieces(),
-                scene,
-                result.geometry.stride,
-                self.card.classes,
-                result.geometry.offset,
-                self.map_kind,
-            )
-        if self.previewed:
-            self._write_pictures(name, scene, result, inside)
-        if CANDIDATES in self.wanted and candidates is not None:
-            write_detections({name: candidates}, self.paths.candidates(name))
-        kept = None
-        if CANDIDATES in self.wanted and possible is not None and result.candidates is not None:
-            kept = candidate_record(record, result.candidates, possible)
-        return partial(self._done, name, record, kept)
+        return partial(self.keep, name, self.writer.write(name, scene, result))
 
-    def _done(self, name: str, record: Record, candidates: "Record | None") -> None:
-        """Record an image as done, with its candidates where they are kept; remove figures of earlier counts."""
-        if candidates is not None:
-            self.possible.add(name, candidates)
+    def keep(self, name: str, kept: Kept) -> None:
+        """Record an image, whose files are written, as done; remove figures of earlier counts."""
+        if kept.candidates is not None:
+            self.possible.add(name, kept.candidates)
         self.paths.scores.unlink(missing_ok=True)
         if (self.folder / LOTS).exists() or (self.folder / CLASSES).exists():
             clear_lots(self.folder)
             clear_classes(self.folder)
-        self.journal.add(name, record)
+        self.journal.add(name, kept.record)
         self._complete.add(name)
-
-    def _possible(self, name: str, scene: Scene, result: "SceneResult") -> Inside | None:
-        """Return what may be an object in an image, of that what is counted; None where it is not kept."""
-        if result.candidates is None:
-            return None
-        return inside_areas(self.survey.areas, name, scene, result.candidates, None)
-
-    def _record(
-        self, name: str, scene: Scene, result: "SceneResult", inside: Inside, candidates: Detections | None
-    ) -> Record:
-        """Return what is kept of an image: with it every table and format can be written without the image."""
-        probable = None if self.card.calibration is None else candidates
-        path, size, mtime_ns = self._signatures[name]
-        typical = self.card.head.typical_size
-        part = inside.part or result.surveyed or surveyed(scene, result.geometry.valid)
-        return Record(
-            path=path,
-            size=size,
-            mtime_ns=mtime_ns,
-            pixels=scene.file_pixels,
-            detections=inside.detections,
-            damaged=result.damaged,
-            valid=part.valid,
-            hectares=part.hectares,
-            unlike=result.unlike.share,
-            unlike_in=result.unlike.words,
-            shape=original(scene).shape,
-            object_wh=(typical / scene.factor_xy[0], typical / scene.factor_xy[1]) if typical else None,
-            placement=placement_of(scene),
-            inside=None if inside.part is None else inside.part.pixels,
-            shown=inside.shown,
-            areas=inside.parts,
-            outside=inside.outside,
-            beside=self._beside[name],
-            expected=None if probable is None else float(probable.score.sum()),
-            crowded=result.crowded,
-            sureness=result.sureness,
-            unknown=result.unknown,
-        )
-
-    def _write_pictures(self, name: str, scene: Scene, result: "SceneResult", inside: Inside) -> None:
-        """Write the overlay and the thumbnail of an image, both from its preview, as far as they are asked for."""
-        assert result.preview is not None
-        preview = to_display(result.preview, nodata=scene.nodata)
-        if self.overlaid:
-            preview_per_file_px = preview.shape[1] / original(scene).shape[1]
-            radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
-            picture = overlay(preview, inside.detections, preview_per_file_px, radius_file_px)
-            draw_outlines(picture, inside.outlines, preview_per_file_px)
-            write_picture(picture, self.paths.overlay(name))
-        if PAGE not in self.wanted:
-            return
-        small = Image.fromarray(preview)
-        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-        write_picture(small, self.paths.thumbnail(name), quality=95)
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""

@@ -29,12 +29,12 @@ from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections, concatenate
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.specs import PatchHead
-from detect.reporting.output import prediction_folder
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions
 from detect.reporting.output.products import PRODUCTS
 from detect.reporting.page.report_page import write_report
+from detect.reporting.pictures import scene_files
 from tests.reporting.conftest import CLASSES, detections
 
 CARD = ModelCard(
@@ -178,7 +178,7 @@ def test_two_threads_may_make_and_leave_the_folder_of_candidates_at_once(images:
     sink = PredictionFolder(out, card, named(images), ("tables", "candidates"))
     made = result(2)
     crowded = replace(made, crowded=True)
-    real = prediction_folder.write_detections
+    real = scene_files.write_detections
 
     def late(tables: dict, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def test_two_threads_may_make_and_leave_the_folder_of_candidates_at_once(images:
         assert path.parent.is_dir()
         real(tables, path)
 
-    with mock.patch.object(prediction_folder, "write_detections", late):
+    with mock.patch.object(scene_files, "write_detections", late):
         sink.prepared("a.png", open_scene(images / "a.png"), replace(made, candidates=made.detections))()
     assert [path.name for path in (out / "candidates").iterdir()] == ["a.png.csv"]
 

@@ -1,0 +1,1 @@
+"""Devices: one process for each of them, which share the images of a run."""

@@ -1,0 +1,105 @@
+"""Processes that share tasks: everything is recorded once, in its order, whoever ends in between."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from detect.inference.devices import crew as crew_module
+from detect.inference.devices.crew import Crew
+from detect.inference.failures import Failure
+from tests.inference.devices.stands import Image, Stand
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
+
+
+class Kept:
+    """Keeps what is told, as an output folder does; the progress too."""
+
+    def __init__(self, *done: str) -> None:
+        self.done, self.names, self.failed, self.pixels = set(done), [], [], 0
+        self.values: list[str] = []
+
+    def has(self, name: str, path: Path) -> bool:
+        return name in self.done
+
+    def keep(self, name: str, kept: str) -> None:
+        self.names.append(name)
+        self.values.append(kept)
+
+    def fail(self, failure: Failure) -> None:
+        self.failed.append(failure)
+
+    def expect(self, images: int, pixels: int) -> None:
+        raise AssertionError
+
+    def start(self, name: str) -> None:
+        pass
+
+    def advance(self, pixels: int) -> None:
+        self.pixels += pixels
+
+
+def counted(folder: Path, kept: Kept, *units: tuple[str, ...], processes: int = 2) -> int:
+    crew = Crew([(f"cpu {each}", Stand(folder)) for each in range(processes)], kept, [None] * processes)
+    return crew([[Image(name) for name in unit] for unit in units], kept, kept.fail)
+
+
+def test_every_image_is_recorded_in_its_order_whatever_is_killed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process is killed once at `once`, whose unit is counted again by itself; `killer` takes two processes with it.
+
+    `done` was recorded earlier: it is in its unit's batch and is not recorded again. 9 images of 100 pixels are done.
+    """
+    caplog.set_level(logging.INFO)
+    kept = Kept("done")
+    units = [
+        ("slow0", "done"),
+        ("once1", "x1"),
+        ("bad2", "x2"),
+        ("y3", "killer3"),
+        *((f"z{each}",) for each in (4, 5, 6)),
+    ]
+    assert counted(tmp_path, kept, *units) == 900
+    assert kept.names == ["slow0", "once1", "x1", "x2", "y3", "z4", "z5", "z6"]
+    assert kept.values[:2] == ["slow0 of 2", "once1 of 2"]
+    assert [failure.name for failure in kept.failed] == ["bad2", "killer3"]
+    assert "ended, twice (the last by signal 9)" in kept.failed[1].error
+    assert kept.pixels == 900, "an image that failed by its process was never done"
+    assert caplog.text.count("ended (signal 9) while it counted") == 3
+
+
+def test_an_error_of_the_run_ends_it_and_every_process(tmp_path: Path) -> None:
+    kept = Kept()
+    with pytest.raises(OSError, match="No space left"):
+        counted(tmp_path, kept, ("a",), ("error1",), ("c",))
+
+
+def test_no_process_runs_far_ahead_of_what_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one image ahead a process, 12 units behind a slow one are all recorded, in their order."""
+    monkeypatch.setattr(crew_module, "MOST_AHEAD", 1)
+    kept = Kept()
+    names = ["slow", *(f"{each}" for each in range(12))]
+    assert counted(tmp_path, kept, *((name,) for name in names)) == 1300
+    assert kept.names == names
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "error", "said"),
+    [
+        ("unusable", "a", ValueError, "there is no such device"),
+        ("deadly", "a", RuntimeError, r"the process of cpu 0 ended while it started \(signal 9\)"),
+        ("fine", "silent", RuntimeError, "tells nothing of some of its images"),
+    ],
+)
+def test_a_process_that_cannot_work_is_an_error(
+    tmp_path: Path, folder: str, name: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        counted(tmp_path / folder, Kept(), (name,), processes=1)
+
+
+def test_nothing_to_count_starts_no_process(tmp_path: Path) -> None:
+    assert counted(tmp_path / "deadly", Kept()) == 0

@@ -1,0 +1,66 @@
+"""Law 7: several processes write the same bytes as one, and any number of them goes on with what another began."""
+
+import shutil
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from detect.inference.devices import device_choice
+from detect.nets.modelfile import save_model
+from detect.reporting.output.products import PRODUCTS
+from tests.commands import Called, call
+from tests.engines import coarse, lively, write
+from tests.laws.test_law_07_resumed_runs import assert_same_run
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model; photographs of which some are read together, a raster of many tiles, and two that are cut short."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "images").mkdir()
+    save_model(root / "model.safetensors", *lively())
+    for number in range(6):
+        write(root / f"images/{number}.png", 100 if number != 3 else 420, 150, number)
+    profile = {"driver": "GTiff", "count": 3, "height": 500, "width": 600, "dtype": "uint8"}
+    with rasterio.open(root / "images/a.tif", "w", **profile, tiled=True, blockxsize=128, blockysize=128) as target:
+        target.write(np.moveaxis(coarse(500, 600, 3), 2, 0))
+    for name in ("b.jpg", "1a.jpg"):
+        short = write(root / f"images/{name}", 200, 300, 8)
+        short.write_bytes(short.read_bytes()[:3000])
+    return root
+
+
+def count(root: Path, out: Path, *more: str) -> Called:
+    given = [f"model={root / 'model.safetensors'}", f"images={root / 'images'}", f"output={out}", "runtime=torch"]
+    return call("predict", *given, "runtime.device=cpu", "tile=300", f"write=[{','.join(PRODUCTS)}]", *more)
+
+
+def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(root: Path, tmp_path: Path) -> None:
+    """7 of 9 images are done; then 3 lines of the journal of two processes are taken away, and one counts these."""
+    one, two, rest = tmp_path / "one", tmp_path / "two", tmp_path / "rest"
+    assert count(root, one, "max_memory=1GiB").code == 3
+    with mock.patch.object(device_choice, "usable_cores", lambda: 2):
+        done = count(root, two, "runtime.devices=2", "max_memory=1GiB")
+    assert done.code == 3 and "2 processes count the images: cpu, cpu" in done.log, done.log
+    assert done.log.count("failed and is skipped") == 2 and "each process on the CPU has 512 MiB" in done.log
+    assert len(pd.read_csv(one / "detections.csv")) > 20 and len(pd.read_csv(one / "counts.csv")) == 7
+    shutil.copytree(two, rest)
+    journal = rest / ".run/journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:4]))
+    assert count(root, rest, "max_memory=1GiB").code == 3
+    for other in (two, rest):
+        assert_same_run(other, one)
+        assert (other / ".run/journal.jsonl").read_bytes() == (one / ".run/journal.jsonl").read_bytes()
+
+
+def test_several_processes_are_of_prediction_alone(root: Path, tmp_path: Path) -> None:
+    given = [f"model={root / 'model.safetensors'}", f"data.root={root / 'images'}", f"output={tmp_path / 'out'}"]
+    done = call("evaluate", *given, "split=test", "runtime.devices=2")
+    assert done.code == 2
