@@ -25,6 +25,8 @@ SETTINGS = (
     "augment.superimpose.p=0.5",
     "net.dropout=0",
     "finetune.freeze_bn=true",
+    "finetune.keep=4",
+    "finetune.unfreeze_at=0.5",
     "trainer.accelerator=cpu",
     "trainer.precision=32-true",
     "trainer.ema=0.9",
@@ -35,7 +37,8 @@ def test_two_processes_learn_what_one_does_with_twice_the_batch(planted: Path, t
     """The same losses, scores, mined places and weights, but for what the order of sums changes: of AdamW a thousandth.
 
     Batch normalisation is at rest, as each process has statistics of its own samples. Augmentation, pasting of objects
-    that are cut out, averaged weights, counted images, mining and processes that make samples are on.
+    that are cut out, averaged weights, counted images, mining and processes that make samples are on; some layers never
+    learn, and others from the second epoch on.
     """
     data = (f"data.root={planted}", f"data.annotations={planted / 'points.csv'}")
     alone: Called = run("train", *data, *SETTINGS, "data.loading.batch_size=8", f"output={tmp_path / 'alone'}")

@@ -14,7 +14,7 @@ from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.material import TrainingMaterial, weights_of
+from detect.assembly.material import TrainingMaterial, devices_here, weights_of
 from detect.assembly.runs.resuming import EARLIER, Resumed
 from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
@@ -140,6 +140,7 @@ def make_trainer(
         callbacks.append(RichProgressBar(leave=False))
     made = _trainer(
         settings.trainer,
+        strategy=strategy_of(settings),
         callbacks=callbacks,
         plugins=[file],
         **({"limit_val_batches": 0, "min_epochs": None} if monitor is None else {}),
@@ -149,7 +150,24 @@ def make_trainer(
         enable_progress_bar=interactive,
     )
     logger.info("training on %s in %s", made.strategy.root_device, made.precision)
+    if made.world_size > 1:
+        size = material.loading.batch_size
+        logger.info(
+            "%d devices learn from batches of %d each, as one does from batches of %d",
+            made.world_size,
+            size,
+            made.world_size * size,
+        )
     return made
+
+
+def strategy_of(settings: LearningSettings) -> str:
+    """Return Lightning's strategy: one that expects layers without gradients where the head learns alone at first."""
+    trainer = settings.trainer
+    several = devices_here(trainer) > 1 or trainer.num_nodes > 1
+    if settings.finetune.unfreeze_at and (trainer.strategy == "ddp" or (trainer.strategy == "auto" and several)):
+        return "ddp_find_unused_parameters_true"
+    return trainer.strategy
 
 
 def best_by(head: Head) -> str:
@@ -175,6 +193,7 @@ def short_trainer(settings: TrainSettings, folder: Path, callbacks: Sequence[Cal
     interactive = sys.stderr.isatty()
     return _trainer(
         settings.trainer,
+        strategy=strategy_of(settings),
         callbacks=[*callbacks, *_limits(settings.trainer), *([RichProgressBar(leave=False)] if interactive else [])],
         max_steps=-1,
         logger=False,

@@ -56,6 +56,14 @@ class CountingModule(pl.LightningModule):
             self._layers = Layers(self.net, self.schedule, self.trainer.max_epochs or 1)
         return self._layers
 
+    def setup(self, stage: str) -> None:
+        """Freeze the layers that never learn, before several devices agree on whose gradients they exchange.
+
+        They are listed anew afterwards: `trainer.sync_batchnorm` puts others in their place.
+        """
+        if stage == "fit":
+            Layers(self.net, self.schedule, self.trainer.max_epochs or 1)
+
     def on_train_epoch_start(self) -> None:
         """Set which layers learn in the epoch, and seed its random numbers."""
         before = parameters_of(self.net)[0] if self.current_epoch else 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.assembly.trainer import metrics_logger, tool_trainer
+from detect.assembly.trainer import metrics_logger, strategy_of, tool_trainer
 from tests.typed import settings_of
 
 
@@ -39,3 +39,22 @@ def test_a_look_at_the_training_says_that_it_interpolates_no_weights(
         settings_of("train", "data.root=x", "trainer.accelerator=cpu", f"finetune.interpolate={share}"), tmp_path
     )
     assert ("finetune.interpolate is for weights that are kept: not used here" in caplog.text) == said
+
+
+@pytest.mark.parametrize(
+    ("given", "strategy"),
+    [
+        ((), "auto"),
+        (("trainer.devices=2",), "auto"),
+        (("trainer.strategy=ddp", "trainer.devices=2"), "ddp"),
+        (("finetune.unfreeze_at=0.3",), "auto"),
+        (("finetune.unfreeze_at=0.3", "trainer.devices=[0,1]"), "ddp_find_unused_parameters_true"),
+        (
+            ("finetune.unfreeze_at=0.3", "trainer.num_nodes=2", "trainer.strategy=ddp"),
+            "ddp_find_unused_parameters_true",
+        ),
+        (("finetune.unfreeze_at=0.3", "trainer.devices=2", "trainer.strategy=fsdp"), "fsdp"),
+    ],
+)
+def test_layers_that_join_later_have_a_strategy_that_waits_for_none_of_them(given: tuple, strategy: str) -> None:
+    assert strategy_of(settings_of("train", "data.root=x", "net=patch", *given)) == strategy

@@ -45,7 +45,8 @@ def workers_for(machine: Machine, *, in_parts: bool) -> tuple[int, str]:
         return 0, "whole images are decoded once, and kept by the process that learns"
     if machine.device == "cpu":
         if machine.cores <= 2:
-            return 0, f"{machine.cores} cores compute the network, which takes longer than its samples"
+            told = "; the first epoch tells whether a process beside it pays" if is_measured(machine) else ""
+            return 0, f"{machine.cores} core{'s' if machine.cores > 1 else ''} for the network and its samples{told}"
         return max(1, min(MOST_WORKERS, cores // CORES_PER_WORKER)), f"{machine.cores} cores compute the network"
     number = max(0, min(MOST_WORKERS, cores - 1))
     shared = f" for {machine.devices} devices" if machine.devices > 1 else f" beside {machine.device}"
