@@ -6,7 +6,8 @@
 Kills: a folder of images (small ones that share a batch, a raster of many tiles, one cut short) is predicted in a
 process of its own and killed by SIGKILL at moments spread over the whole duration of a run that nothing disturbed; the
 same command goes on until it is done, and every file must have the bytes of the undisturbed run, but for the speed in
-`run.json`. Both heads, `tta=d4`, and a map that lies in a file because `max_memory` is small.
+`run.json` and in the copy that the folder keeps. Both heads, `tta=d4`, and a map that lies in a file because
+`max_memory` is small.
 
 `--full`: output folder and TMPDIR lie on a file system of a few MiB (a tmpfs that is mounted for it, which needs the
 right to; or `--small`, an empty folder on one), filled up but for a part of what the run writes. The run must end with
@@ -34,6 +35,9 @@ from typing import Any
 
 import numpy as np
 from fuzzing.material import grid_settings, must, patch_settings, run_commands, warm_up, write_data, write_image
+
+OWN_FACTS = ".run/facts.json"
+"""What a run said of itself, kept to be said again."""
 
 WRITTEN = ".run/written.json"
 """The record of the hashes of tables and report."""
@@ -160,6 +164,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
     if "run.json" in found:
         facts = json.loads(found["run.json"])
         found["run.json"] = json.dumps({name: value for name, value in facts.items() if name not in SPEED}).encode()
+    if OWN_FACTS in found:
+        facts = json.loads(found[OWN_FACTS])
+        facts["run"] = {name: value for name, value in facts["run"].items() if name not in SPEED}
+        found[OWN_FACTS] = json.dumps(facts).encode()
     if ".run/journal.jsonl" in found:
         found[".run/journal.jsonl"] = b"\n".join(sorted(found[".run/journal.jsonl"].splitlines()))
     return found
