@@ -157,7 +157,7 @@ def with_size(basis: dict[str, Any], megapixels: float | None) -> dict[str, Any]
 
 def assumptions(basis: Basis) -> list[str]:
     """Return what a plan takes for granted, a sentence each."""
-    known = basis.result_bytes is not None
+    size = basis.result_bytes
     return [
         f"photographs of {basis.megapixels:.2f} megapixels; a machine counts {basis.megapixels_per_second:.3f} "
         f"megapixels a second, as measured, on all its processors",
@@ -165,7 +165,7 @@ def assumptions(basis: Basis) -> list[str]:
         "of the time is lost to failures, stragglers and storage",
         "memory of a machine does not grow with the number of photographs"
         + ("" if basis.memory_gib is None else f": {basis.memory_gib:.2f} GiB"),
-        f"results take {basis.result_bytes / 1e3:.0f} kB a photograph" if known else "the size of results is not known",
+        "the size of results is not known" if size is None else f"results take {size / 1e3:.0f} kB a photograph",
         "nobody's time is in it: windows to review, labels, and copying photographs to where they are counted",
         "cost is machines alone, by the second" if basis.by_second else "cost is machines alone, by started hours",
     ]

@@ -113,15 +113,15 @@ def _write(kind: str, net: "Net", card: "ModelCard", path: Path) -> str:
             from detect.inference.exports.openvino_file import openvino_dtype, openvino_model, save_openvino
 
             dtype = openvino_dtype(card.dtype)
-            save_openvino(openvino_model(net, card, record_text(card, dtype)), path)
+            save_openvino(openvino_model(net, card, record_text(card, dtype, "float32")), path)
         case "onnx":
             from detect.inference.exports.onnx_file import onnx_model, save_onnx
 
-            save_onnx(onnx_model(net, card, record_text(card, dtype)), path)
+            save_onnx(onnx_model(net, card, record_text(card, dtype, "float32")), path)
         case _:
             from detect.inference.exports.program import exported_program, save_program
 
-            save_program(exported_program(net, card), record_text(card, dtype), path)
+            save_program(exported_program(net, card), record_text(card, dtype, "float32"), path)
     return dtype
 
 

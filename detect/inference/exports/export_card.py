@@ -23,7 +23,7 @@ INPUT_NAME, OUTPUT_NAME = "pixels", "map"
 """Names of what an exported network takes and gives."""
 
 
-def export_record(card: ModelCard, input_dtype: str, precision: str = "float32") -> dict[str, Any]:
+def export_record(card: ModelCard, input_dtype: str, precision: str) -> dict[str, Any]:
     """Return the record of an exported network: plain values, of the training only what prediction uses.
 
     Entries: `format`, `detect` (this package's version), `head` and its shape (`patch_size`, or `slots`, `object_size`
@@ -67,7 +67,7 @@ def export_record(card: ModelCard, input_dtype: str, precision: str = "float32")
     }
 
 
-def record_text(card: ModelCard, input_dtype: str, precision: str = "float32") -> str:
+def record_text(card: ModelCard, input_dtype: str, precision: str) -> str:
     """Return the record as JSON in ASCII."""
     return json.dumps(export_record(card, input_dtype, precision), sort_keys=True)
 

@@ -1,0 +1,69 @@
+"""Exports of 8 bits: calibrated on training images, and refused where the validation images say that they lose much."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detect.assembly.exports import eight_bits
+from detect.assembly.exports.model_export import runner
+from detect.nets.card import BackboneSpec
+from detect.nets.modelfile import build_net, save_model
+from tests.cards import patch_card
+from tests.commands import Called, call
+
+
+@pytest.fixture
+def export(planted: Path, tmp_path: Path) -> Callable[..., Called]:
+    """Export a small classifier with new weights in 8 bits, with the planted discs as its labelled images."""
+    pytest.importorskip("nncf")
+    card = patch_card(BackboneSpec("lenet5", 4), ("disc",), patch_size=16, halo=16, threshold=0.99, separation=16.0)
+    torch.manual_seed(0)
+    save_model(tmp_path / "model.safetensors", build_net(card).eval(), card)
+    labels = (f"data.root={planted / 'images'}", f"data.annotations={planted / 'points.csv'}")
+
+    def run(*given: str) -> Called:
+        return call("export", f"model={tmp_path / 'model.safetensors'}", "precision=int8", "tiles=3", *labels, *given)
+
+    return run
+
+
+def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_path: Path) -> None:
+    """The network finds nothing with either arithmetic, so that nothing is lost; weights are a quarter of the bytes."""
+    made = tmp_path / "out" / "net.xml"
+    done = export("format=openvino", f"output={made}")
+    assert done.code == 0, done.log
+    assert "calibrated on 3 tiles of 2 images: F1 0.0000 on 1 validation images, 0.0000 in float32" in done.log
+    assert sorted(path.name for path in made.parent.iterdir()) == ["net.bin", "net.xml"]
+    from detect.inference.runtimes.openvino_runtime import shared_core
+
+    record = json.loads(shared_core().read_model(made).get_rt_info(["detect"]).astype(str))
+    assert record["precision"] == "int8" and record["classes"] == ["disc"]
+    weights = 4 * sum(value.numel() for value in build_net(patch_card(BackboneSpec("lenet5", 4))).parameters())
+    assert made.with_suffix(".bin").stat().st_size < weights / 2
+    assert runner("openvino", made)(np.zeros((2, 3, 40, 64), np.uint8)).shape == (2, 2, 10, 16)
+
+
+def test_a_loss_beyond_the_bound_writes_nothing(
+    export: Callable[..., Called], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.90 before and 0.85 after lose 0.05, more than 0.02 and less than 0.06."""
+    scores = iter([0.90, 0.85, 0.90, 0.85])
+    monkeypatch.setattr(eight_bits, "_f1", lambda images, engine, card: next(scores))
+    monkeypatch.setattr(eight_bits, "quantise_openvino", lambda path, tiles, record: None)
+    given = "format=openvino", f"output={tmp_path / 'out' / 'net.xml'}"
+    done = export(*given)
+    assert done.code == 2 and "int8 loses 0.0500 of F1, and max_loss=0.02 is allowed; nothing was written" in done.log
+    assert list((tmp_path / "out").iterdir()) == []
+    assert export(*given, "max_loss=0.06").code == 0
+
+
+def test_images_that_validate_must_be_there(export: Callable[..., Called], tmp_path: Path, planted: Path) -> None:
+    rows = (planted / "points.csv").read_text().replace(",val", ",train")
+    (tmp_path / "points.csv").write_text(rows)
+    labels = f"data.annotations={tmp_path / 'points.csv'}"
+    done = export("format=openvino", f"output={tmp_path / 'net.xml'}", labels)
+    assert done.code == 2 and "there are none of val: name some in data.split.val=[...]" in done.log
