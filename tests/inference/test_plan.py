@@ -1,5 +1,6 @@
 """What `max_memory` leaves: tiles, photographs, maps; and images that are too large to be decoded whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,12 @@ def test_a_map_that_no_empty_disk_could_hold_is_the_images_failure(
             continue
         with pytest.raises(SceneError, match=r"wide\.tif.* 15 MiB.*runtime\.scratch"):
             plan.check_map(scene, 2)
+
+
+def test_processes_that_share_the_memory_have_the_same_tiles() -> None:
+    """Of 64 MiB a quarter is for photographs; of four processes each reads a quarter of that ahead."""
+    alone = replace(make_plan(64 << 20, 100.0, 32, 16), workers=8)
+    shared = alone.shared(4)
+    assert shared.tiling((900, 700)) == alone.tiling((900, 700)) and shared.photograph == alone.photograph
+    assert (shared.read_ahead, shared.stitched, shared.workers) == (4 << 20, alone.stitched // 4, 2)
+    assert alone.shared(1) is alone
