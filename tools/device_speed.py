@@ -209,7 +209,7 @@ def print_training_rate(crops: int, workers: int, device: str) -> None:
     wanted = [
         f"data.sampling.samples={crops}",
         f"data.sampling.crop={CROP}",
-        f"data.workers={workers}",
+        f"data.loading.workers={workers}",
         f"trainer.accelerator={accelerator}",
         f"runtime.device={device}",
     ]

@@ -1,5 +1,6 @@
 """What `max_memory` leaves: tiles, photographs, maps; and images that are too large to be decoded whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,12 @@ def test_a_photograph_is_one_tile_where_the_memory_allows_it() -> None:
     one, three = (make_plan(gib << 30, 160.0, 160, 16).tiling((3328, 4992)) for gib in (6, 2))
     assert (len(one), one.tile_hw) == (1, (3648, 5312))
     assert (len(three), three.tile_hw) == (3, (3648, 1984))
+
+
+def test_processes_that_share_the_memory_have_the_same_tiles() -> None:
+    """Of 64 MiB a quarter is for photographs; of four processes each reads a quarter of that ahead."""
+    alone = replace(make_plan(64 << 20, 100.0, 32, 16), workers=8)
+    shared = alone.shared(4)
+    assert shared.tiling((900, 700)) == alone.tiling((900, 700)) and shared.photograph == alone.photograph
+    assert (shared.read_ahead, shared.stitched, shared.workers) == (4 << 20, alone.stitched // 4, 2)
+    assert alone.shared(1) is alone

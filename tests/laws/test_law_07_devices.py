@@ -58,9 +58,3 @@ def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(
     for other in (two, rest):
         assert_same_run(other, one)
         assert (other / ".run/journal.jsonl").read_bytes() == (one / ".run/journal.jsonl").read_bytes()
-
-
-def test_several_processes_are_of_prediction_alone(root: Path, tmp_path: Path) -> None:
-    given = [f"model={root / 'model.safetensors'}", f"data.root={root / 'images'}", f"output={tmp_path / 'out'}"]
-    done = call("evaluate", *given, "split=test", "runtime.devices=2")
-    assert done.code == 2

@@ -78,15 +78,16 @@ def settings_of_one(settings: PredictSettings, devices: list[str]) -> PredictSet
     """Return the settings of a process on the first of the devices.
 
     On the CPU each has its part of `max_memory`, from which its tiles follow. A CUDA device has memory of its own for
-    the tiles, which are the same on any number of them; what is read and written is shared (`StationStart.processes`).
+    the tiles, which are the same on any number of them; memory for what is read and written, and threads, are shared
+    by `StationStart.processes`.
     """
     number = len(devices)
     one = replace(settings, runtime=replace(settings.runtime, device=devices[0], devices=1))
     if number == 1:
         return one
-    workers = None if settings.workers is None else max(1, settings.workers // number)
     if devices[0] != "cpu":
-        return replace(one, workers=workers)
+        return one
+    workers = None if settings.workers is None else max(1, settings.workers // number)
     assert settings.max_memory is not None
     share = byte_size(int(settings.max_memory) // number)
     logger.info(
