@@ -100,7 +100,7 @@ def write_material(folder: Path, size: Size) -> tuple[Path, Path]:
         picture.crop((0, 0, size.hw[1], size.hw[0])).save(first, quality=95)
     for number in range(1, size.photographs):
         shutil.copy(first, images / f"{number:02}.jpg")
-    save_model(folder / "speed.safetensors", *make_model(open_scene(first)))
+    save_model(folder / "speed.safetensors", *make_model(open_scene(first), 2 << 30))
     return folder / "speed.safetensors", images
 
 
