@@ -28,6 +28,8 @@ def run(settings: "PredictSettings") -> int:
     survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
+    from detect.assembly.machine.run_memory import with_memory
+    from detect.assembly.machine.several_devices import crew_of, devices_of, settings_of_one
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import (
         digest,
@@ -37,9 +39,7 @@ def run(settings: "PredictSettings") -> int:
         run_facts,
         start_afresh,
     )
-    from detect.assembly.runs.run_memory import with_memory
     from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
-    from detect.assembly.runs.several_devices import crew_of, devices_of, settings_of_one
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder

@@ -20,7 +20,7 @@ from hydra._internal.hydra import Hydra
 
 from detect.assembly import gate
 from detect.assembly.command import conf_folder
-from detect.assembly.runs import run_memory
+from detect.assembly.machine import run_memory
 from detect.nets.host_memory import HostMemory
 
 OURS = {"hydra": "pkg://hydra.conf", "main": f"file://{conf_folder()}", "schema": "structured://"}

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from detect.assembly.fields import adaptations, rescaling
 from detect.assembly.gate import checked_data, inference_defaults
+from detect.assembly.machine.run_memory import with_memory
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.runs.run_memory import with_memory
 from detect.assembly.settings import InferenceSettings
 from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader

@@ -14,7 +14,7 @@ from detect import __version__
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
-from detect.assembly.runs.run_memory import EARLIER
+from detect.assembly.machine.run_memory import EARLIER
 from detect.assembly.runs.run_threshold import notes_on_views
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings

@@ -7,8 +7,8 @@ import pytest
 
 from detect.assembly.fields import byte_size
 from detect.assembly.gate import checked_data, inference_defaults
+from detect.assembly.machine.several_devices import settings_of_one
 from detect.assembly.ready_engine import check_one_device
-from detect.assembly.runs.several_devices import settings_of_one
 from detect.assembly.settings import InferenceSettings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detect.assembly.gate import checked_data, inference_defaults
-from detect.assembly.runs import run_memory
+from detect.assembly.machine import run_memory
 from detect.assembly.settings import InferenceSettings
 from detect.nets.host_memory import HostMemory
 from detect.nets.modelfile import save_model
