@@ -17,7 +17,7 @@ SMOOTHED = 16
 NOISE = 0.15
 """Standard deviation of the noise, as a share of the span of a tile's values (Smilkov et al. 2017)."""
 
-STEPS, MOST_STEPS = 32, 128
+STEPS, MOST_STEPS = 32, 64
 """Steps of integrated gradients at first, and at most where their sum is not complete."""
 
 COMPLETE = 0.05
@@ -143,7 +143,8 @@ def gradcam(question: Question) -> Attribution:
     cam = LayerGradCam(question.score, layer).attribute(pixels, relu_attributions=True)
     cam = cam * _reaching(question, layer)
     size = tuple(question.pixels.shape[2:])
-    return Attribution(_plane(LayerAttribution.interpolate(cam, size, "bilinear")[:, 0]), signed=False)
+    notes = () if bool(cam.any()) else ("no feature speaks for the score: the map is empty",)
+    return Attribution(_plane(LayerAttribution.interpolate(cam, size, "bilinear")[:, 0]), signed=False, notes=notes)
 
 
 def _reaching(question: Question, layer: nn.Module) -> Tensor:

@@ -48,9 +48,10 @@ def stage_ends(net: Net, pixels: Tensor) -> list[str]:
 def last_features(net: Net) -> str:
     """Return the name of the layer whose features Grad-CAM weighs: the last that has places.
 
-    Of a grid it is the finest level of the pyramid, from which the head reads a few cells about each.
+    Of a grid it is the finest level of the pyramid before the coarser ones are added: those behind it reach a score
+    from a few cells alone, and often none of them speaks for it.
     """
-    return "neck.layer_blocks.0" if isinstance(net, GridDetector) else "backbone"
+    return "neck.inner_blocks.0" if isinstance(net, GridDetector) else "backbone"
 
 
 def features_of(net: nn.Module, layer: str, pixels: Tensor) -> Tensor:
