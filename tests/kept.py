@@ -21,7 +21,7 @@ from hydra._internal.hydra import Hydra
 from detect.assembly import gate
 from detect.assembly.command import conf_folder
 from detect.assembly.machine import run_memory
-from detect.nets.host_memory import HostMemory
+from detect.nets.machine.host_memory import HostMemory
 
 OURS = {"hydra": "pkg://hydra.conf", "main": f"file://{conf_folder()}", "schema": "structured://"}
 """Where a configuration comes from if it is only of hydra's files and those of `conf/`, by who provides it."""

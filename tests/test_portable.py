@@ -18,7 +18,7 @@ import pytest
 
 import detect
 from detect.assembly.runs import prediction
-from detect.nets import peak_memory
+from detect.nets.machine import peak_memory
 from tests.commands import call
 
 PACKAGE = Path(detect.__file__).parent

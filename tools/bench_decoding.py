@@ -45,7 +45,7 @@ from PIL import Image
 
 from detect.imagery.drivers import driver_of, no_georeference_needed, open_with
 from detect.imagery.scenes import gdal_options
-from detect.nets.processors import usable_cores
+from detect.nets.machine.processors import usable_cores
 from detect.reporting.writing import write_json
 
 Pixels = NDArray[np.generic]

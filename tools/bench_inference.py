@@ -59,7 +59,7 @@ from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import PatchHead
-from detect.nets.host_memory import host_memory
+from detect.nets.machine.host_memory import host_memory
 from detect.nets.modelfile import build_pretrained, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE

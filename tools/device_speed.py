@@ -135,7 +135,7 @@ def _wait(device: str) -> None:
 
 def decoding_rate(images: Path) -> float:
     """Return megapixels a second of decoding photographs whole, in as many threads as there are cores."""
-    from detect.nets.processors import usable_cores
+    from detect.nets.machine.processors import usable_cores
 
     def one(path: Path) -> int:
         with rasterio.open(path) as source:

@@ -22,7 +22,7 @@ from detect.imagery.wafers.drawn.drawing import drawn_by, keeps_truncated
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
-from detect.nets.processors import usable_cores
+from detect.nets.machine.processors import usable_cores
 from detect.samples.augment import Augment
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind

@@ -13,8 +13,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from detect.nets.device_memory import naming_memory
-from detect.nets.processors import usable_cores
+from detect.nets.machine.device_memory import naming_memory
+from detect.nets.machine.processors import usable_cores
 from detect.samples.epochs import Loading
 from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches, Share
 from detect.samples.feeding.workers import SLOW_SAMPLES, Machine, SampleClock, is_measured, workers_for

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from detect.assembly.fields import Bytes, byte_size
 from detect.assembly.settings import InferenceSettings
 from detect.labels.json_files import read_json_object
-from detect.nets.host_memory import HostMemory, host_memory
+from detect.nets.machine.host_memory import HostMemory, host_memory
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
-from detect.nets.peak_memory import peak_memory_mib
+from detect.nets.machine.peak_memory import peak_memory_mib
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress

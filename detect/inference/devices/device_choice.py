@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 
-from detect.nets.processors import usable_cores
+from detect.nets.machine.processors import usable_cores
 
 logger = logging.getLogger(__name__)
 

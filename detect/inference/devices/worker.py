@@ -13,7 +13,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
 from detect.inference.devices.tasks import Broken, Event, Rested, Task, Told, Wanted
-from detect.nets.peak_memory import peak_memory_mib
+from detect.nets.machine.peak_memory import peak_memory_mib
 
 
 def work(connection: "Connection[Event, Task | None]", cores: frozenset[int] | None) -> None:

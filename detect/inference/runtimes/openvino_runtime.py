@@ -22,7 +22,7 @@ from torch import nn
 
 from detect import __version__ as detect_version
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.device_memory import InParts
+from detect.nets.machine.device_memory import InParts
 
 logger = logging.getLogger(__name__)
 

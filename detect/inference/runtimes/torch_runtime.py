@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from detect.nets.device_memory import InParts, naming_memory
+from detect.nets.machine.device_memory import InParts, naming_memory
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine import run_memory
 from detect.assembly.settings import InferenceSettings
-from detect.nets.host_memory import HostMemory
+from detect.nets.machine.host_memory import HostMemory
 from detect.nets.modelfile import save_model
 from tests.commands import Called
 from tests.engines import lively, write

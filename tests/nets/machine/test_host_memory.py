@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.nets.host_memory import HostMemory, host_memory
+from detect.nets.machine.host_memory import HostMemory, host_memory
 
 GIB = 1 << 30
 

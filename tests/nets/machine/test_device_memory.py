@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.device_memory import InParts, naming_memory, out_of_memory
+from detect.nets.machine.device_memory import InParts, naming_memory, out_of_memory
 
 CPU = torch.device("cpu")
 
