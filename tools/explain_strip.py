@@ -29,7 +29,7 @@ def strip(folder: Path, names: list[str]) -> Image.Image:
         sheet.paste(small, (left, GAP))
         method = next((each for each in WORDS if name.startswith(f"{each}_")), "")
         draw.text((left, GAP + SIDE + 3), WORDS.get(method, name.capitalize()), fill=INK, font=font)
-    return sheet.quantize(256, Image.Quantize.MEDIANCUT)
+    return sheet.quantize(256, Image.Quantize.MAXCOVERAGE)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ SMOOTHED = 16
 NOISE = 0.15
 """Standard deviation of the noise, as a share of the span of a tile's values (Smilkov et al. 2017)."""
 
-STEPS, MOST_STEPS = 32, 64
+STEPS, MOST_STEPS = 32, 128
 """Steps of integrated gradients at first, and at most where their sum is not complete."""
 
 COMPLETE = 0.05

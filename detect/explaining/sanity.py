@@ -41,11 +41,16 @@ def randomised(net: nn.Module, seed: int) -> nn.Module:
 
 
 def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Return Spearman's rank correlation of the sizes of two maps (H, W); 0 where one of them is constant."""
+    """Return Spearman's rank correlation of the sizes of two maps (H, W); 0 where one of them is constant.
+
+    Pixels that are 0 in both, which the score is out of reach of, do not count: they are so with any weights.
+    """
     from scipy.stats import spearmanr
 
     first, second = np.abs(one).ravel(), np.abs(other).ravel()
-    if first.min() == first.max() or second.min() == second.max():
+    counting = (first > 0) | (second > 0)
+    first, second = first[counting], second[counting]
+    if not len(first) or first.min() == first.max() or second.min() == second.max():
         return 0.0
     return float(spearmanr(first, second).statistic)
 
