@@ -105,7 +105,7 @@ def test_help_of_a_wrong_choice_names_those_that_there_are() -> None:
         ("train", "net.strid=8", "net.stride?"),
         ("train", "data.radius=3", "data.matching.radius?"),
         ("evaluate", "data.batch_size=8", "mean batch_size?"),
-        ("predict", "runtime.devise=cpu", "runtime.device?"),
+        ("predict", "runtime.devise=cpu", "mean runtime.device or runtime.devices?"),
         ("evaluate", "data.val=[a]", "data.split.val now"),
     ],
 )
@@ -123,7 +123,11 @@ def test_help_ends_with_success(capsys: pytest.CaptureFixture[str]) -> None:
     ("command", "given", "meant"),
     [
         ("predict", ["+treshold=0.2"], "treshold: no such setting; did you mean threshold?"),
-        ("predict", ["++runtime.devise=cpu"], "runtime.devise: no such setting; did you mean runtime.device?"),
+        (
+            "predict",
+            ["++runtime.devise=cpu"],
+            "runtime.devise: no such setting; did you mean runtime.device or runtime.devices?",
+        ),
         ("predict", ["~treshold"], "treshold: no such setting; did you mean threshold?"),
         ("predict", ["~threshold"], "threshold cannot be removed"),
         ("predict", ["~runtime.device"], "runtime.device is missing; a setting cannot be removed"),

@@ -32,6 +32,7 @@ GIVEN = {
     "report": ["predictions=p"],
     "folds": ["runs=r"],
     "convert": ["source=s"],
+    "explain": ["model=m", "image=i", "output=o"],
     "export": ["model=m", "format=onnx", "output=o.onnx"],
     "survey": ["predictions=p"],
     "review": ["predictions=p"],
@@ -255,7 +256,11 @@ def test_the_configuration_is_kept_as_it_was_given() -> None:
 
 def test_lightnings_settings_are_lightnings_by_name() -> None:
     """All that its Trainer takes, but for what this program sets itself."""
-    ours = set(composed("train")["trainer"]) - {*NOT_LIGHTNINGS} | {"accelerator", "precision"}
+    ours = set(composed("train")["trainer"]) - {*NOT_LIGHTNINGS} | {
+        "accelerator",
+        "precision",
+        "use_distributed_sampler",
+    }
     theirs = set(inspect.signature(pl.Trainer.__init__).parameters)
     assert ours <= theirs
     set_here = {

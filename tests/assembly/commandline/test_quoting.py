@@ -191,8 +191,9 @@ def test_every_path_and_word_of_a_command_is_known(command: str) -> None:
     kinds = dict(text_settings(SETTINGS[command]))
     made = composed(command)
     known = {"model", "images", "output", "predictions", "annotations", "scores", "runs"} & made.keys()
-    for name in known | ({"data.root", "data.annotations"} if "data" in made else set()):
-        assert kinds[name] is (TextKind.PATHS if name.startswith("data.") else TextKind.TEXT)
+    for name in known | {f"data.{name}" for name in {"root", "annotations"} & made.get("data", {}).keys()}:
+        several = name.startswith("data.") and command != "explain"  # which looks into one folder
+        assert kinds[name] is (TextKind.PATHS if several else TextKind.TEXT)
 
 
 def test_a_path_that_is_empty_or_no_path_is_named() -> None:
