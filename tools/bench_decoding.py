@@ -16,9 +16,9 @@ once. `differ` is the share of values that are not GDAL's, `greatest` their grea
 What it says of rasterio's wheels (1.4): they hold the libjpeg of the Independent JPEG Group (9f), which has no vector
 instructions, and brings colours of half the resolution to the full one by a larger inverse transform (since version 7);
 libjpeg-turbo, which the others hold, interpolates them. A quarter of the values of a usual photograph differ, by up to
-9; of one with colours in full, one in ten thousand, by 1. No setting of GDAL changes that, and opening is 0.1 ms of
-640 x 640: what takes time is decoding. So GDAL decodes: what lies in TIFFs, which only GDAL reads, and in JPEGs, of
-training and of prediction, is seen alike. A GDAL with libjpeg-turbo (conda-forge, Debian) is as fast as the others.
+9; of one with colours in full, one in ten thousand, by 1. Opening is 0.1 ms of 640 x 640: what takes time is decoding.
+So GDAL decodes: what lies in TIFFs, which only GDAL reads, and in JPEGs, of training and of prediction, is seen alike.
+A GDAL that is built with libjpeg-turbo was not tried.
 PNGs give the same pixels by all, and are no faster than by GDAL; damaged ones give other errors, or end the process.
 """
 

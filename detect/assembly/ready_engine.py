@@ -27,11 +27,11 @@ from detect.inference.shift.measuring import WindowMeter
 from detect.inference.stitching import Runtime
 from detect.inference.views import VIEWS, Views, check_views, turns_and_scales
 from detect.nets.card import ModelCard
-from detect.nets.machine.device_memory import naming_memory
 from detect.nets.facts.probabilities import network_threshold
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
-from detect.nets.modelfile import Net
+from detect.nets.machine.device_memory import naming_memory
 from detect.nets.machine.processors import usable_cores
+from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
 
