@@ -33,8 +33,8 @@ class Stand:
     """A station that takes three tasks before it tells of the first, and has a marker in its folder for each death.
 
     An image `killer...` kills its process each time, `once...` the first time; `slow...` takes its time; `bad...`
-    fails, `error...` is an error of the run, `silent...` is not told of; `last...` kills its process the first time when
-    it is told of, and `gone...` is done and cannot be read any more.
+    fails, `error...` is an error of the run, `silent...` is not told of; `last...` kills its process the first time it
+    is told of, and `gone...` is done and cannot be read any more.
     """
 
     folder: Path
