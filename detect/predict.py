@@ -50,7 +50,7 @@ def run(settings: "PredictSettings") -> int:
     threshold = run_threshold(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
-        settings = with_memory(settings, None if settings.overwrite else paths.settings)
+        settings = with_memory(settings, None if settings.overwrite else paths.settings, devices)
         one = settings_of_one(settings, devices)
         engine = replace(make_engine(one, net, card, threshold, paths.state), undecided=told_at_end(settings))
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine

@@ -6,8 +6,8 @@
 Kills: a folder of images (small ones that share a batch, a raster of many tiles, one cut short) is predicted in a
 process of its own and killed by SIGKILL at moments spread over the whole duration of a run that nothing disturbed; the
 same command goes on until it is done, and every file must have the bytes of the undisturbed run, but for the speed in
-`run.json` and in the copy that the folder keeps. Both heads, `tta=d4`, and a map that lies in a file because
-`max_memory` is small.
+`run.json` and in the copy that the folder keeps. Both heads, `tta=d4`, two processes (of which the one that records is
+killed, on two cores at least), and a map that lies in a file because `max_memory` is small.
 
 `--full`: output folder and TMPDIR lie on a file system of a few MiB (a tmpfs that is mounted for it, which needs the
 right to; or `--small`, an empty folder on one), filled up but for a part of what the run writes. The run must end with
@@ -50,22 +50,11 @@ EXPECTED = 3
 """The exit code of a run over the images: all done but for the one cut short."""
 
 SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "patch": (
-        "patch",
-        (
-            "max_memory=2GiB",
-            "tile=256",
-        ),
-    ),
-    "grid": (
-        "grid",
-        (
-            "max_memory=2GiB",
-            "tile=256",
-        ),
-    ),
+    "patch": ("patch", ("max_memory=2GiB", "tile=256")),
+    "grid": ("grid", ("max_memory=2GiB", "tile=256")),
     "patch-d4": ("patch", ("max_memory=2GiB", "tile=256", "tta=d4")),
     "grid-d4": ("grid", ("max_memory=2GiB", "tile=256", "tta=d4")),
+    "grid-devices": ("grid", ("max_memory=2GiB", "tile=256", "runtime.device=cpu", "runtime.devices=2")),
     "patch-file": ("patch", ("max_memory={memory}",)),
     "grid-file": ("grid", ("max_memory={memory}", "tta=flips")),
 }

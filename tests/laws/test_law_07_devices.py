@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import rasterio
 
+from detect.imagery.files import part_name
 from detect.inference.devices import device_choice
+from detect.inference.devices.crew import Crew
 from detect.nets.modelfile import save_model
 from detect.reporting.output.products import PRODUCTS
 from tests.commands import Called, call
@@ -58,3 +60,21 @@ def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(
     for other in (two, rest):
         assert_same_run(other, one)
         assert (other / ".run/journal.jsonl").read_bytes() == (one / ".run/journal.jsonl").read_bytes()
+
+
+def test_half_files_of_processes_that_were_ended_go_when_the_run_is_broken_off(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    half = out / "heatmaps" / part_name()
+
+    def interrupted(*given: object) -> int:
+        half.parent.mkdir()
+        half.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Crew, "__call__", interrupted)
+    monkeypatch.setattr(device_choice, "usable_cores", lambda: 2)
+    done = count(root, out, "runtime.devices=2", "max_memory=1GiB")
+    assert done.code == 130 and "the same command goes on" in done.log, done.log
+    assert not half.exists() and (out / "run.json").exists()

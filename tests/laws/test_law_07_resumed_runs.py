@@ -79,17 +79,15 @@ def command(model: Path, images: Path) -> Command:
 
 
 @pytest.fixture(scope="module")
-def whole(zygote: Zygote, command: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """The folder of a run that nothing disturbed, and the seconds that it took."""
+def whole(zygote: Zygote, command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    begun = time.monotonic()
     child = zygote.start(folder / "log", *command(folder / "out"), slow=SLOW)
     assert child.wait() == 3, child.log.read_text()  # done, but for the image cut short
-    seconds = time.monotonic() - begun
     assert list(pd.read_csv(folder / "out/failures.csv")["image"]) == ["5.jpg"]
     assert sorted(pd.read_csv(folder / "out/counts.csv")["image"]) == sorted(GOOD)
     assert len(pd.read_csv(folder / "out/detections.csv")) > 30
-    return folder / "out", seconds
+    return folder / "out"
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -131,34 +129,47 @@ def ended(zygote: Zygote, out: Path, overrides: list[str]) -> Called:
     return Called(zygote.start(log, *overrides).wait(), log.read_text())
 
 
-def test_law_7_killed_at_twenty_random_moments(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
-) -> None:
-    """Twenty delays spread over the time of a run, in random order; each kills a run that goes on with what is there.
+def written(out: Path) -> int:
+    """Whole files in a folder, and images in the journal: it grows from the first step of a run to the last."""
+    there = sum(1 for path in out.rglob("*") if path.suffix != ".part" and path.is_file()) if out.exists() else 0
+    return there + recorded(out)
 
-    A run that is done before it is killed is compared, and the next one begins a new folder. At least twenty kills hit
-    a process that ran, in more than one phase: nothing there yet, pictures without records, some images recorded.
+
+def over(out: Path) -> bool:
+    """Whether a run has written the last of its files."""
+    return (out / ".run/facts.json").exists()
+
+
+def test_law_7_killed_at_twenty_random_moments(zygote: Zygote, command: Command, whole: Path, tmp_path: Path) -> None:
+    """Each kills a run that goes on with what is there, when a random share of what is left of its files is written.
+
+    However busy the machine is, the moments are spread over the whole of a run, more of them where it begins; a random
+    part of a batch's time comes on top. A run that is done before it is killed is compared, and the next one begins a
+    new folder. At least twenty kills hit a process that ran, in more than one phase: nothing there yet, pictures
+    without records, some images recorded.
     """
-    reference, seconds = whole
+    last = written(whole)
     rng = np.random.default_rng(0)
     phases: list[tuple[int, bool]] = []
     folders = 0
     out, log = tmp_path / "0", tmp_path / "log"
     while len(phases) < 20:
-        for delay in rng.permutation((np.arange(10) + rng.random(10)) / 10) * seconds:
+        for share in rng.permutation((np.arange(10) + rng.random(10)) / 10):
+            wanted = written(out) + share**3 * (last - written(out))
             child = zygote.start(log, *command(out), slow=SLOW)
-            time.sleep(delay)
+            until(lambda: written(out) >= wanted or over(out))  # noqa: B023, it is called here alone
+            time.sleep(rng.random() * SLOW)
             child.send(signal.SIGKILL)
             code = child.wait()
             if code == KILLED:
                 phases.append((recorded(out), (out / "heatmaps").exists()))
-            else:
-                assert code == 3, log.read_text()
-                assert_same_run(out, reference)
+            if code != KILLED or over(out):
+                assert code in (KILLED, 3), log.read_text()
+                assert_same_run(out, whole)
                 folders += 1
                 out = tmp_path / str(folders)
     assert ended(zygote, out, command(out)).code == 3
-    assert_same_run(out, reference)
+    assert_same_run(out, whole)
     assert len(set(phases)) >= 3, phases
     assert not list(tmp_path.rglob("*.part"))
 
@@ -175,7 +186,7 @@ def die(zygote: Zygote, out: Path, overrides: list[str], numbers: list[int]) -> 
 
 
 def test_law_7_killed_before_a_picture_is_put_into_place(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """The settings and the first heatmap come first, so the first run dies at an overlay.
 
@@ -184,24 +195,24 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
     out = tmp_path / "out"
     assert die(zygote, out, command(out, "workers=1"), [3, 5, 5, 5, 5]) == [0, 1, 2, 3, 4]
     assert ended(zygote, out, command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
     assert not list(out.rglob("*.part"))
 
 
 def test_law_7_killed_while_several_threads_write_pictures(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """Whichever images are recorded by then, what is there in the end is the same."""
     out = tmp_path / "out"
     done = die(zygote, out, command(out, "workers=4"), [4, 9, 9])
     assert done == sorted(done) and done[-1] > 0
     assert ended(zygote, out, command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
     assert not list(out.rglob("*.part"))
 
 
 def test_law_7_killed_before_the_settings_or_a_table_are_put_into_place(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """The first file of all are the settings; with every image done the first seven are the hashes of the tables, the
     four tables, the hash of the report and the report. No table is then taken for one that a person changed."""
@@ -210,12 +221,12 @@ def test_law_7_killed_before_the_settings_or_a_table_are_put_into_place(
     assert ended(zygote, out, command(out)).code == 3
     assert die(zygote, out, command(out), [1, 2, 5, 6, 7]) == [5, 5, 5, 5, 5]
     assert ended(zygote, out, command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
     assert not list(out.rglob("*.part"))
 
 
 def test_law_7_a_process_of_its_own_killed_and_gone_on_with(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """`python -m detect.predict`, killed once an image is recorded, and the same command again."""
     out = tmp_path / "out"
@@ -231,7 +242,7 @@ def test_law_7_a_process_of_its_own_killed_and_gone_on_with(
     assert 0 < recorded(out) <= len(GOOD) and not (out / "report.html").exists()
     done = ended(zygote, out, command(out))
     assert done.code == 3 and "going on in" in done.log
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
 
 
 def started(zygote: Zygote, command: Command, out: Path, images: int) -> Child:
@@ -242,7 +253,7 @@ def started(zygote: Zygote, command: Command, out: Path, images: int) -> Child:
 
 
 def test_ctrl_c_ends_tidily_and_the_same_command_goes_on(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """The three images of the first batch are recorded together; the others are said not to have been looked at."""
     out = tmp_path / "out"
@@ -259,11 +270,11 @@ def test_ctrl_c_ends_tidily_and_the_same_command_goes_on(
     assert "were not looked at" in (out / "report.html").read_text()
     assert not list(out.rglob("*.part"))
     assert ended(zygote, out, command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
 
 
 def test_a_second_run_on_the_same_folder_is_refused_and_the_first_is_not_disturbed(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """With `overwrite` too, which must not remove what the first one writes; after a kill the folder is free again."""
     out = tmp_path / "out"
@@ -274,7 +285,7 @@ def test_a_second_run_on_the_same_folder_is_refused_and_the_first_is_not_disturb
         assert second.code == 2 and "another run is writing there" in second.log
     first.send(signal.SIGCONT)
     assert first.wait() == 3, first.log.read_text()
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
     killed = started(zygote, command, tmp_path / "again", 1)
     killed.send(signal.SIGKILL)
     assert killed.wait() == KILLED
@@ -282,10 +293,10 @@ def test_a_second_run_on_the_same_folder_is_refused_and_the_first_is_not_disturb
 
 
 def test_changed_settings_are_refused_with_both_values_and_overwrite_starts_afresh(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    shutil.copytree(whole[0], out)
+    shutil.copytree(whole, out)
     net, card = lively()
     other = tmp_path / "other.safetensors"
     save_model(other, net, replace(card, separation=48.0))
@@ -298,24 +309,24 @@ def test_changed_settings_are_refused_with_both_values_and_overwrite_starts_afre
         done = ended(zygote, tmp_path / "log", command(out, *more))
         assert done.code == 2 and "overwrite=true" in done.log
         assert all(word in done.log for word in words), done.log
-        assert_same_run(out, whole[0])
+        assert_same_run(out, whole)
     assert ended(zygote, out, command(out, "threshold=0.7", "overwrite=true")).code == 3
     after = pd.read_csv(out / "detections.csv")
     assert after["score"].min() >= 0.7
-    assert len(after) == (pd.read_csv(whole[0] / "detections.csv")["score"] >= 0.7).sum() > 0
+    assert len(after) == (pd.read_csv(whole / "detections.csv")["score"] >= 0.7).sum() > 0
 
 
 def test_memory_and_tiles_are_no_settings_of_the_results(
-    zygote: Zygote, command: Command, whole: tuple[Path, float], tmp_path: Path
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
     """A run that ran out of memory may go on with less; nothing that is done is done again."""
     out = tmp_path / "out"
-    shutil.copytree(whole[0], out)
+    shutil.copytree(whole, out)
     times = {path: path.stat().st_mtime_ns for path in (out / "heatmaps").rglob("*.tif")}
     done = ended(zygote, out, command(out, "tile=200", "max_memory=1GiB"))
     assert done.code == 3 and "5 of 6 images are done" in done.log
     assert {path: path.stat().st_mtime_ns for path in times} == times and len(times) == 5
-    assert (out / "counts.csv").read_bytes() == (whole[0] / "counts.csv").read_bytes()
+    assert (out / "counts.csv").read_bytes() == (whole / "counts.csv").read_bytes()
 
 
 def test_images_that_came_changed_or_went_since(zygote: Zygote, command: Command, images: Path, tmp_path: Path) -> None:
@@ -340,7 +351,7 @@ def test_images_that_came_changed_or_went_since(zygote: Zygote, command: Command
 
 
 def test_law_7_a_full_disk_stops_a_run_tidily_and_the_same_command_goes_on(
-    command: Command, whole: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every map goes to a file here; the disk has no room for that of the raster of several tiles."""
     out = tmp_path / "out"
@@ -361,12 +372,12 @@ def test_law_7_a_full_disk_stops_a_run_tidily_and_the_same_command_goes_on(
     done = sorted(pd.read_csv(out / "counts.csv")["image"])
     assert 0 < len(done) < len(GOOD) and "deep/3.tif" not in done
     assert call("predict", *command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
 
 
 @pytest.mark.parametrize("name", ["heatmaps/1.png.tif", "overlays/1.png.jpg", "counts.csv"])
 def test_law_7_a_disk_that_is_full_after_a_file_stops_the_run(
-    name: str, command: Command, whole: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, command: Command, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pillow does not tell of a full disk: half a picture would be kept, and GDAL's error would be the image's."""
     out = tmp_path / "out"
@@ -381,7 +392,7 @@ def test_law_7_a_disk_that_is_full_after_a_file_stops_the_run(
     assert stopped.code == 2 and "no room in" in stopped.log and "Traceback" not in stopped.log
     assert not (out / name).exists()
     assert call("predict", *command(out)).code == 3
-    assert_same_run(out, whole[0])
+    assert_same_run(out, whole)
 
 
 def test_law_7_more_workers_train_the_same_model(planted: Path, tmp_path: Path) -> None:

@@ -49,7 +49,14 @@ ENOUGH = 300.0
 GOOD_SEED = 1
 """Seed of the image that must be counted whatever lies beside it."""
 
-LENET = ("net.backbone=lenet5", "net.weights=none", "trainer.accelerator=cpu", "trainer.precision=32-true")
+LENET = (
+    "net.backbone=lenet5",
+    "net.weights=none",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "data.loading.workers=0",
+)
+"""Settings of every training: one process alone, as what is watched may start no other."""
 
 
 def warm_up(cache: Path) -> None:

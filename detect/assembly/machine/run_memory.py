@@ -1,6 +1,7 @@
 """What `max_memory=auto` is: a share of the memory, or what an earlier run into the same folder had."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -22,7 +23,7 @@ EARLIER = "max_memory"
 Settings = TypeVar("Settings", bound=InferenceSettings)
 
 
-def with_memory(settings: Settings, earlier: Path | None = None) -> Settings:
+def with_memory(settings: Settings, earlier: Path | None = None, devices: Sequence[str] = ()) -> Settings:
     """Return settings whose `max_memory` is a number of bytes.
 
     Where the halo is not exact, the last digits of scores depend on the tiles, and so on the memory: a run that goes on
@@ -31,6 +32,7 @@ def with_memory(settings: Settings, earlier: Path | None = None) -> Settings:
     Args:
         settings: of a command.
         earlier: the file with the settings of a run that would be gone on with.
+        devices: names of those that the run takes; none for the one of the settings.
     """
     if settings.max_memory is not None:
         return settings
@@ -38,7 +40,7 @@ def with_memory(settings: Settings, earlier: Path | None = None) -> Settings:
     if known is not None:
         logger.info("max_memory=auto: %s, as the run had that is gone on with", known.text)
         return replace(settings, max_memory=known)
-    return replace(settings, max_memory=_told(host_memory(), _free_on_device(settings.runtime.device)))
+    return replace(settings, max_memory=_told(host_memory(), _free_on_devices(devices or [settings.runtime.device])))
 
 
 def share_of(memory: HostMemory, device: int | None = None) -> int:
@@ -49,7 +51,8 @@ def share_of(memory: HostMemory, device: int | None = None) -> int:
 
     Args:
         memory: of this process.
-        device: free bytes of the GPU, of which it is half at most; None where the network runs on the processor.
+        device: free bytes of the GPU, or of that of several which has least, of which it is half at most; None where
+            the network runs on the processor.
     """
     most = min(memory.total // 3, memory.free // 2, *([] if device is None else [device // 2]))
     steps = (step << doubled for doubled in count() for step in (2 << 30, 3 << 30))
@@ -74,14 +77,17 @@ def _told(memory: HostMemory | None, device: int | None) -> Bytes:
     return byte_size(f"{share >> 30}GiB")
 
 
-def _free_on_device(name: str) -> int | None:
-    """Return the free bytes of a CUDA device; None of another one, which shares the processor's memory."""
+def _free_on_devices(names: Sequence[str]) -> int | None:
+    """Return the least free bytes of CUDA devices; None of others, which share the processor's memory.
+
+    The tiles are the same on all devices, so that the one with least decides.
+    """
     import torch
 
     from detect.inference.runtimes.torch_runtime import pick_device
 
-    device = pick_device(name)
-    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else None
+    chosen = [pick_device(name) for name in names]
+    return min((int(torch.cuda.mem_get_info(each)[0]) for each in chosen if each.type == "cuda"), default=None)
 
 
 def _of_earlier(path: Path) -> Bytes | None:

@@ -241,6 +241,8 @@ def predict_folder(
         left = len(images) - len(sink.found) - len(sink.failures)
         note = f"the run was broken off: {left} of {len(images)} images were not looked at"
         try:
+            if crew is not None:
+                sink.remove_parts()  # of processes that were ended while they wrote
             sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
         except (OSError, ValueError) as error:
             logger.warning("the tables of what is done could not be written: %s", error)

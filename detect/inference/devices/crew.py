@@ -80,13 +80,15 @@ class Crew:
         """Have all images of units recorded or failed, in their order; return the pixels done, of the files.
 
         Raises:
-            RuntimeError: a process could not start, or tells other things than it should.
+            ChildProcessError: a process ended while it started, or every one has ended.
+            RuntimeError: a process tells other things than it should.
             OSError, MemoryError, ...: the error by which a process ended.
         """
         if not units:
             return 0
         shift = _Shift(self, units, progress, fail)
         try:
+            shift.begin()
             shift.work()
         except BaseException:
             shift.end(now=True)
@@ -115,9 +117,15 @@ class _Shift:
         self.task_of = {name: each for each in self.fresh for name in each.task.expected}
         self.sizes = {s.name: s.scene.shape[0] * s.scene.shape[1] for unit in units for s in unit}
         self.file_pixels = {s.name: s.scene.file_pixels for unit in units for s in unit}
-        number = min(len(crew.starts), len(units))
-        self.hands = [self._hire(place) for place in range(number)]
-        logger.info("%d processes count the images: %s", number, ", ".join(hand.device for hand in self.hands))
+        self.failed_again: set[str] = set()
+        self.places = range(min(len(crew.starts), len(units)))
+        self.hands: list[Hand[_Open]] = []
+
+    def begin(self) -> None:
+        """Start the processes."""
+        for place in self.places:
+            self.hands.append(self._hire(place))
+        logger.info("%d processes count the images: %s", len(self.hands), ", ".join(hand.device for hand in self.hands))
 
     def _hire(self, place: int) -> "Hand[_Open]":
         device, start = self.crew.starts[place]
@@ -127,7 +135,7 @@ class _Shift:
         """Give tasks and record what is told, until every task is recorded."""
         while self.open:
             if not self.hands:
-                raise RuntimeError("every process of the run has ended; the same command goes on")
+                raise ChildProcessError("every process of the run has ended; the same command goes on")
             by_pipe = {hand.connection: hand for hand in self.hands}
             for ready in wait(list(by_pipe)):
                 self._hear(by_pipe[ready])  # type: ignore[index]
@@ -147,8 +155,10 @@ class _Shift:
         match event:
             case Done(name=name):
                 self._told(hand, name, event)
-            case Failed(failure=failure):
+            case Failed(failure=failure) if failure.name in self.task_of:
                 self._told(hand, failure.name, event)
+            case Failed(failure=failure):
+                self._fail_again(failure)
             case Begun(name=name):
                 self.progress.start(name)
             case Advanced(pixels=pixels):
@@ -161,6 +171,7 @@ class _Shift:
                 if any(not each.complete for each in hand.tasks):
                     raise RuntimeError(f"the process of {hand.device} tells nothing of some of its images")
                 hand.tasks.clear()
+                hand.unfinished = 0
             case Broken(error=error):
                 raise error
 
@@ -168,12 +179,21 @@ class _Shift:
         self.task_of[name].told[name] = event
         hand.unfinished = max(0, hand.unfinished - self.sizes[name])
 
+    def _fail_again(self, failure: Failure) -> None:
+        """Tell that an image that an earlier run has cannot be read any more; once, however often its task is given."""
+        if failure.name not in self.failed_again:
+            self.failed_again.add(failure.name)
+            self.fail(failure)
+
     def _lose(self, hand: "Hand[_Open]") -> None:
         """Give the tasks of a process that has ended to others, and start another one in its place."""
         how = hand.end(now=True)
         lost = [each for each in hand.tasks if not each.complete]
         if not hand.ready:
-            raise RuntimeError(f"the process of {hand.device} ended while it started ({how})")
+            raise ChildProcessError(
+                f"the process of {hand.device} ended while it started ({how}), as without memory; lower max_memory, or "
+                "take fewer runtime.devices: the same command goes on"
+            )
         self.progress.advance(-hand.unfinished)
         names = [name for each in lost for name in sorted(each.task.expected)]
         logger.warning(
@@ -191,10 +211,9 @@ class _Shift:
             for name in each.task.expected - each.told.keys():
                 each.told[name] = Failed(Failure(name, said))
         place = self.hands.index(hand)
-        if lost:
-            self.hands[place] = self._hire(hand.place)
-        else:
-            del self.hands[place]
+        del self.hands[place]
+        if hand.served and (self.fresh or self.again):
+            self.hands.insert(place, self._hire(hand.place))
 
     def _answer(self, hand: "Hand[_Open]") -> None:
         """Give a process that asks a task, or the word that there is none before it has told all that it has."""

@@ -30,6 +30,7 @@ class Hand(Generic[T]):
         alone: whether it is to have no other task beside the one it has.
         ready: whether its station is made.
         asks: whether it waits for an answer.
+        served: whether it ever had a task.
         unfinished: pixels that it told of, of images that are not done.
     """
 
@@ -38,15 +39,20 @@ class Hand(Generic[T]):
         self.place = place
         self.device = device
         self.tasks: list[T] = []
-        self.alone = self.ready = self.asks = False
+        self.alone = self.ready = self.asks = self.served = False
         self.unfinished = 0
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs, cores), name=f"count on {device}", daemon=True)
         with _without_interrupts():
             self._process.start()
         theirs.close()
-        with suppress(ConnectionError):
-            self.connection.send(start)
+        try:
+            with suppress(ConnectionError):
+                self.connection.send(start)
+        except BaseException:
+            self.leave(now=True)
+            self.end(now=False)
+            raise
 
     def heard(self) -> Event | None:
         """Return what it tells next; None where it has ended."""
@@ -63,6 +69,7 @@ class Hand(Generic[T]):
     def give(self, task: Task | None) -> None:
         """Answer it; one that has ended is heard of later."""
         self.asks = False
+        self.served = self.served or task is not None
         with suppress(ConnectionError):
             self.connection.send(task)
 

@@ -105,7 +105,7 @@ class PredictionFolder:
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
-        self._remove_parts()
+        self.remove_parts()
 
     @property
     def found(self) -> dict[str, Record]:
@@ -158,8 +158,8 @@ class PredictionFolder:
         """Whether small pictures of the images are needed: for overlays, and for the page."""
         return self.writer.previewed
 
-    def _remove_parts(self) -> None:
-        """Remove the files that a killed run was writing."""
+    def remove_parts(self) -> None:
+        """Remove the files that a killed run, or process of a run, was writing."""
         remove_parts(self.folder)
         remove_parts(self.paths.state)
         for below in (*self.paths.picture_folders, *(self.folder / place for place in format_folders())):

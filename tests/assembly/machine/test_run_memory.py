@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine import run_memory
 from detect.assembly.settings import InferenceSettings
+from detect.inference.runtimes import torch_runtime
 from detect.nets.machine.host_memory import HostMemory
 from detect.nets.modelfile import save_model
 from tests.commands import Called
@@ -58,6 +60,20 @@ def test_what_was_decided_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     assert run_memory.with_memory(settings("auto")).max_memory == 2 * GIB
     assert "2 GiB, as this system does not say" in caplog.text
     assert run_memory.with_memory(settings("300MiB")).max_memory == 300 << 20
+
+
+def test_the_device_with_least_free_memory_decides_and_those_that_are_not_taken_do_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of devices with 1, 40 and 13 GiB the last two are taken: half of 13 GiB is 6.5; alone the one of 40 gives 16."""
+    caplog.set_level("INFO")
+    left = {"cuda": 1, "cuda:0": 1, "cuda:1": 40, "cuda:2": 13}
+    monkeypatch.setattr(torch_runtime, "pick_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (left[str(device)] * GIB, 80 * GIB))
+    free(monkeypatch, HostMemory(64 * GIB, 60 * GIB))
+    assert run_memory.with_memory(settings("auto"), None, ["cuda:1", "cuda:2"]).max_memory == 6 * GIB
+    assert "and 13.0 GiB on the device" in caplog.text
+    assert run_memory.with_memory(settings("auto"), None, ["cuda:1"]).max_memory == 16 * GIB
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"max_memory": "much"}', '{"max_memory": null}', '{"max_memo'])

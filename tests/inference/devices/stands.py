@@ -33,7 +33,8 @@ class Stand:
     """A station that takes three tasks before it tells of the first, and has a marker in its folder for each death.
 
     An image `killer...` kills its process each time, `once...` the first time; `slow...` takes its time; `bad...`
-    fails, `error...` is an error of the run, `silent...` is not told of.
+    fails, `error...` is an error of the run, `silent...` is not told of; `last...` kills its process the first time it
+    is told of, and `gone...` is done and cannot be read any more.
     """
 
     folder: Path
@@ -55,7 +56,11 @@ class Stand:
             self._count(task, tell)
 
     def _count(self, task: Task, tell: Callable[[Event], None]) -> None:
-        for name in (source.name for source in task.unit if source.name not in task.done):
+        for name in (source.name for source in task.unit):
+            if name in task.done:
+                if name.startswith("gone"):
+                    tell(Failed(Failure(name, "it is gone")))
+                continue
             tell(Begun(name))
             tell(Advanced(100))
             self._perhaps_end(name)
@@ -63,14 +68,26 @@ class Stand:
                 tell(Failed(Failure(name, "it is bad")))
             elif not name.startswith("silent"):
                 tell(Done(name, f"{name} of {len(task.unit)}"))
+            if name.startswith("last"):
+                self._end_once(name)
 
     def _perhaps_end(self, name: str) -> None:
-        marker = self.folder / name
         if name.startswith("slow"):
             time.sleep(0.3)
         if name.startswith("error"):
             raise OSError(28, "No space left on device")
-        if name.startswith("killer") or (name.startswith("once") and not marker.exists()):
+        if name.startswith("killer"):
+            _end()
+        if name.startswith("once"):
+            self._end_once(name)
+
+    def _end_once(self, name: str) -> None:
+        marker = self.folder / name
+        if not marker.exists():
             marker.touch()
-            time.sleep(0.05)  # what was told before is on its way
-            os.kill(os.getpid(), signal.SIGKILL)
+            _end()
+
+
+def _end() -> None:
+    time.sleep(0.05)  # what was told before is on its way
+    os.kill(os.getpid(), signal.SIGKILL)

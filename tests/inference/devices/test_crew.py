@@ -1,6 +1,8 @@
 """Processes that share tasks: everything is recorded once, in its order, whoever ends in between."""
 
 import logging
+import multiprocessing
+import pickle
 import sys
 from pathlib import Path
 
@@ -90,7 +92,7 @@ def test_no_process_runs_far_ahead_of_what_is_recorded(tmp_path: Path, monkeypat
     ("folder", "name", "error", "said"),
     [
         ("unusable", "a", ValueError, "there is no such device"),
-        ("deadly", "a", RuntimeError, r"the process of cpu 0 ended while it started \(signal 9\)"),
+        ("deadly", "a", ChildProcessError, r"the process of cpu 0 ended while it started \(signal 9\)"),
         ("fine", "silent", RuntimeError, "tells nothing of some of its images"),
     ],
 )
@@ -99,6 +101,31 @@ def test_a_process_that_cannot_work_is_an_error(
 ) -> None:
     with pytest.raises(error, match=said):
         counted(tmp_path / folder, Kept(), (name,), processes=1)
+
+
+def test_an_image_of_an_earlier_run_that_cannot_be_read_any_more_fails_once(tmp_path: Path) -> None:
+    """Its unit is counted twice, as the first process is killed; without processes it would have failed too."""
+    kept = Kept("gone0")
+    counted(tmp_path, kept, ("gone0", "once1"), ("x2",))
+    assert kept.names == ["once1", "x2"] and [failure.name for failure in kept.failed] == ["gone0"]
+
+
+def test_a_process_that_ends_with_nothing_to_count_is_replaced_where_there_is_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one image ahead, the only process is to tell of `last` before it has another; then it is killed."""
+    monkeypatch.setattr(crew_module, "MOST_AHEAD", 0)
+    kept = Kept()
+    counted(tmp_path, kept, ("last0",), ("x1",), ("x2",), processes=1)
+    assert kept.names == ["last0", "x1", "x2"]
+
+
+def test_no_process_is_left_where_another_cannot_be_started(tmp_path: Path) -> None:
+    starts = [("one", Stand(tmp_path)), ("two", lambda: None)]
+    kept = Kept()
+    with pytest.raises((AttributeError, pickle.PicklingError)) as raised:  # held: it holds what was begun
+        Crew(starts, kept, [None, None])([[Image("a")], [Image("b")]], kept, kept.fail)
+    assert "lambda" in str(raised.value) and not multiprocessing.active_children()
 
 
 def test_nothing_to_count_starts_no_process(tmp_path: Path) -> None:
