@@ -17,10 +17,10 @@ def test_the_cell_of_a_detection_is_the_one_that_it_was_decoded_from(size: float
     lie in cells that found nothing. The tile begins 32 pixels before the image, and 16 columns of it.
     """
     card = grid_card(size, stride=8, separation=0.5 if size else 8.0)
-    things = objects(
-        [[13.0, 61.5], [60.2, 40.0], [6.0, 20.1], [99.9, 89.0]], [[20, 20], [30, 18], [28, 24], [24, 32]], [0, 1, 1, 0]
-    )
+    xy = [[13.0, 61.5], [60.2, 40.0], [6.0, 20.1], [99.9, 89.0]]
+    things = objects(xy, [[20, 20], [30, 18], [28, 24], [24, 32]], [0, 1, 1, 0])
     logits = planted_map(things, card, (96, 128))
+    logits[1:5, 2, 1] = -2 / 8, 0.1 / 8, np.log(20 / 24), 0  # no object, of the box of the third one as it is cut
     found = decode(logits, card, (96, 128))
     assert len(found) == 4
     tile = np.pad(logits, ((0, 0), (4, 4), (2, 2)), constant_values=-9.0)
