@@ -178,6 +178,7 @@ def test_nothing_is_written_of_a_network_that_is_another(tmp_path: Path, monkeyp
 
 def test_a_file_that_is_there_is_kept_and_wrong_use_is_told(tmp_path: Path) -> None:
     (tmp_path / "net.bin").write_text("mine")
+    (tmp_path / "folder.xml").mkdir()
     given = ("model=none.safetensors", f"output={tmp_path / 'net.xml'}", "format=openvino")
     done = call("export", *given)
     assert done.code == 2 and "net.bin is there already; overwrite=true replaces it" in done.log
@@ -188,6 +189,8 @@ def test_a_file_that_is_there_is_kept_and_wrong_use_is_told(tmp_path: Path) -> N
         (["precision=int8"], "give data.root=DIR too"),
         (["data.root=x"], "data.root is for precision=int8"),
         (["overwrite=true"], "no such model file"),
+        ([f"output={tmp_path / 'folder.xml'}", "overwrite=true"], "folder.xml is a folder; name a file"),
+        ([f"output={tmp_path / 'net.bin' / 'net.xml'}"], "net.bin is a file; name another folder"),
     ):
         done = call("export", *given, *more)
         assert done.code == 2 and said in done.log
