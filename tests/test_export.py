@@ -168,16 +168,18 @@ def test_whole_images_with_a_familiarity_of_sixteen_bits_are_exported(tmp_path: 
 
 
 def test_nothing_is_written_of_a_network_that_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
     model = untrained(tmp_path / "model.safetensors", patch_card(BackboneSpec("lenet5", 4), patch_size=16, halo=16))
     monkeypatch.setattr(parity, "MOST_DIFFERENCE", -1.0)
-    output = tmp_path / "out" / "net.xml"
-    done = call("export", f"model={model}", "format=openvino", f"output={output}")
+    output = tmp_path / "out" / "net.onnx"
+    done = call("export", f"model={model}", "format=onnx", f"output={output}")
     assert done.code == 2 and "the exported network is not the network" in done.log
     assert list(output.parent.iterdir()) == []
 
 
 def test_a_file_that_is_there_is_kept_and_wrong_use_is_told(tmp_path: Path) -> None:
     (tmp_path / "net.bin").write_text("mine")
+    (tmp_path / "folder.xml").mkdir()
     given = ("model=none.safetensors", f"output={tmp_path / 'net.xml'}", "format=openvino")
     done = call("export", *given)
     assert done.code == 2 and "net.bin is there already; overwrite=true replaces it" in done.log
@@ -188,6 +190,8 @@ def test_a_file_that_is_there_is_kept_and_wrong_use_is_told(tmp_path: Path) -> N
         (["precision=int8"], "give data.root=DIR too"),
         (["data.root=x"], "data.root is for precision=int8"),
         (["overwrite=true"], "no such model file"),
+        ([f"output={tmp_path / 'folder.xml'}", "overwrite=true"], "folder.xml is a folder; name a file"),
+        ([f"output={tmp_path / 'net.bin' / 'net.xml'}"], "net.bin is a file; name another folder"),
     ):
         done = call("export", *given, *more)
         assert done.code == 2 and said in done.log

@@ -1,5 +1,6 @@
 """Typed settings of every command, in the shape of the groups in `conf/`; every default stands there, none here."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -515,6 +516,18 @@ class ExplainSettings:
         place, _, number = (self.channel or "x:0").rpartition(":")
         if not place or not number.isdecimal():
             raise ValueError(f"channel must be LAYER:NUMBER, such as neck.layer_blocks.0:7, got {self.channel}")
+        for name, given in self._unused():
+            raise ValueError(
+                f"{name}={given} is for other methods than methods=[{','.join(self.methods)}]; leave it out"
+            )
+
+    def _unused(self) -> Iterator[tuple[str, object]]:
+        """Yield the settings that none of the methods looks at, and their values."""
+        patches = "features" in self.methods and self.data.root is not None
+        if self.data.root is not None and not patches:
+            yield "data.root", self.data.root
+        if self.channel is not None and not patches and "maximise" not in self.methods:
+            yield "channel", self.channel
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from detect.inference.decoding.grid import LOG_SIZE_BOUNDS, objectness
 from detect.nets.card import NetSpec
-from detect.nets.heads.grid import CHANNELS_PER_SLOT, MAX_CENTRE_OFFSET
+from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 OBJECTNESS = "objectness"
 """The name of the score of a grid's cell that says whether an object is there."""
+
+ALIKE = 0.25
+"""Most cells by which an edge of an object may differ on a tile from where it was found, with another context."""
 
 
 @dataclass(frozen=True)
@@ -46,56 +50,82 @@ class Aim:
         return lambda pixels: self.of(net(pixels))
 
 
-def cell_at(spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float]) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class Found:
+    """An object as it was found, in pixels of an image or of a tile.
+
+    Attributes:
+        box: x1, y1, x2, y2; of a point, its place twice.
+        edges: x1, y1, x2, y2 of the part of the image in which it was found, at which objects are cut.
+    """
+
+    box: tuple[float, float, float, float]
+    edges: tuple[float, float, float, float]
+
+    def seen_from(self, left: int, top: int) -> "Found":
+        """Return the object in pixels of a tile that begins at a column and a row of these."""
+        (x1, y1, x2, y2), (west, north, east, south) = self.box, self.edges
+        box = (x1 - left, y1 - top, x2 - left, y2 - top)
+        return Found(box, (west - left, north - top, east - left, south - top))
+
+
+def cell_at(
+    spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float], found: Found | None = None
+) -> tuple[int, int, int]:
     """Return the row, column and slot of the cell of a map that says what is at a place.
 
-    Of a grid it is, of the cells from which a centre may reach the place, the one whose centre is nearest to it, of
-    equal ones that of the highest objectness.
+    Of a grid it is the one that an object was found by, and where none was, the slot of the highest objectness of the
+    cell that the place lies in.
 
     Args:
         spec: of the network.
         logits: (K, h, w) of a tile.
         xy: the place in pixels of the tile.
+        found: the object there; None where nothing was found.
 
     Raises:
         ValueError: the place lies beyond the tile.
     """
+    if isinstance(spec.head, WholeHead):
+        return 0, 0, 0
     height, width = logits.shape[1:]
-    at = (np.array(xy) - spec.cell_offset) / spec.stride
+    col, row = (int(np.rint((at - spec.cell_offset) / spec.stride)) for at in xy)
+    if not (0 <= row < height and 0 <= col < width):
+        raise ValueError(f"x={xy[0]:g}, y={xy[1]:g} is no place of a tile of {height} x {width} cells")
     match spec.head:
-        case WholeHead():
-            return 0, 0, 0
         case PatchHead():
-            row, col = int(np.rint(at[1])), int(np.rint(at[0]))
-            if not (0 <= row < height and 0 <= col < width):
-                raise ValueError(f"x={xy[0]:g}, y={xy[1]:g} is no place of a tile of {height} x {width} cells")
             return row, col, 0
-        case GridHead(slots=slots):
-            return _nearest(logits, at, slots)
+        case GridHead(slots=slots) if found is None:
+            return row, col, int(objectness(logits, slots)[:, row, col].argmax())
+        case GridHead():
+            return _found_by(spec, spec.head, logits, found)
         case _:
             assert_never(spec.head)
 
 
-def _nearest(logits: NDArray[np.float32], at: NDArray[np.float64], slots: int) -> tuple[int, int, int]:
-    """Return the row, column and slot whose centre is nearest to a place (x, y) in cells."""
-    height, width = logits.shape[1:]
-    reach = int(np.ceil(MAX_CENTRE_OFFSET)) + 1
-    rows = range(max(0, round(at[1]) - reach), min(height, round(at[1]) + reach + 1))
-    cols = range(max(0, round(at[0]) - reach), min(width, round(at[0]) + reach + 1))
-    found = []
-    for row in rows:
-        for col in cols:
-            for slot in range(slots):
-                there, right, down = logits[slot * CHANNELS_PER_SLOT :, row, col][:3].tolist()
-                distance = float(np.hypot(col + right - at[0], row + down - at[1]))
-                found.append((round(distance, 2), -there, row, col, slot))
-    if not found:
-        raise ValueError(f"no cell of the tile's {height} x {width} is near x={at[0]:g}, y={at[1]:g} cells")
-    _, _, row, col, slot = min(found)
-    return row, col, slot
+def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found: Found) -> tuple[int, int, int]:
+    """Return the row, column and slot of the cell that an object was found by.
+
+    Boxes and points are cut at the edges of where they were looked for, which moves their centres: by its centre alone
+    a tree at the edge of an image would be taken for that of a cell that found nothing. Of the cells that give the
+    object within `ALIKE` it is that of the highest objectness, as the decoder takes it.
+    """
+    slot, row, col = np.indices((head.slots, *logits.shape[1:])).reshape(3, -1)
+    values = logits[: head.slots * CHANNELS_PER_SLOT].reshape(head.slots, CHANNELS_PER_SLOT, *logits.shape[1:])
+    there, right, down, wide, high = (values[:, i].ravel().astype(np.float64) for i in range(CHANNELS_PER_SLOT))
+    centre = spec.cell_offset + spec.stride * np.stack([col + right, row + down])
+    size = np.exp(np.clip([wide, high], *LOG_SIZE_BOUNDS))
+    half = np.zeros_like(centre) if head.object_size is None else head.object_size / 2 * size
+    low, high_edge = (np.array(edge)[:, None] for edge in (found.edges[:2], found.edges[2:]))
+    box = np.concatenate([np.clip(edge, low, high_edge) for edge in (centre - half, centre + half)])
+    away = np.abs(box - np.array(found.box)[:, None]).max(axis=0) / spec.stride
+    best = int(np.where(away <= max(ALIKE, away.min()), there, -np.inf).argmax())
+    return int(row[best]), int(col[best]), int(slot[best])
 
 
-def aims_at(spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float], name: str | None) -> list[Aim]:
+def aims_at(
+    spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float], name: str | None, found: Found | None = None
+) -> list[Aim]:
     """Return the scores that are explained at a place.
 
     Of a grid the objectness of the cell, and, where there are several classes, its class; of a classifier the class.
@@ -105,11 +135,12 @@ def aims_at(spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float],
         logits: (K, h, w) of a tile.
         xy: the place in pixels of the tile.
         name: of the class, or `objectness`; None takes the likeliest there, which is never the background.
+        found: the object there; None where nothing was found.
 
     Raises:
         ValueError: a class that the network does not have, or a place beyond the tile.
     """
-    row, col, slot = cell_at(spec, logits, xy)
+    row, col, slot = cell_at(spec, logits, xy, found)
     names, first, offset = spec.outputs, len(spec.outputs) - len(spec.classes), 0
     own: list[Aim] = []
     if isinstance(spec.head, GridHead):
@@ -125,8 +156,3 @@ def aims_at(spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float],
     if own and len(spec.classes) == 1 and name is None:
         return own
     return [*own, Aim(names[number], offset + number, (row, col))]
-
-
-def moved(aim: Aim, rows: int, cols: int) -> Aim:
-    """Return the same score in a cell some rows further down and some columns further right."""
-    return replace(aim, cell=(aim.cell[0] + rows, aim.cell[1] + cols))

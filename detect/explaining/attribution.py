@@ -188,7 +188,8 @@ def occlusion(question: Question) -> Attribution:
             baselines=_blank(question),
             perturbations_per_eval=AT_ONCE,
         )
-    return Attribution(_plane(made[:, 0]), signed=True, facts={"square": side, "step": step})
+    notes = (f"the square has {side} pixels and is moved by {step}",)
+    return Attribution(_plane(made[:, 0]), signed=True, facts={"square": side, "step": step}, notes=notes)
 
 
 METHODS: dict[str, Callable[[Question], Attribution]] = {

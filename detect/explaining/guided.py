@@ -3,9 +3,13 @@
 from copy import deepcopy
 from typing import TypeVar
 
+from timm.layers import activations
 from torch import Tensor, nn
 
-ACTIVATIONS = (*(nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish, nn.Softplus),)
+ACTIVATIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish, nn.Softplus),
+    *(activations.GELU, activations.GELUTanh, activations.QuickGELU, activations.Swish, activations.HardSwish),
+)
 """Layers through which guided gradients pass where they speak for a score."""
 
 Copied = TypeVar("Copied", bound=nn.Module)

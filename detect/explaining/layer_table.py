@@ -50,7 +50,7 @@ def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None, a
         align: a side in pixels of an image on which the network can be run.
     """
     sizes: dict[str, tuple[str, tuple[int, ...]]] = {}
-    leaves = {name: layer for name, layer in net.named_modules() if name and not list(layer.children())}
+    leaves = {name: layer for name, layer in net.named_modules() if name and _computes(layer)}
 
     def note(name: str, layer: nn.Module, made: object) -> None:
         sizes.setdefault(name, (type(layer).__name__, tuple(made.shape) if isinstance(made, Tensor) else ()))
@@ -78,6 +78,16 @@ def layer_rows(net: nn.Module, pixels: Tensor, frozen: Collection[str] | None, a
     return [*rows, LayerRow(TOTAL, type(net).__name__, None, None, None, None, None, parameters, total, learning)]
 
 
+def _computes(layer: nn.Module) -> bool:
+    """Return whether a layer does something itself: it has weights of its own, or no layers in it and is no identity.
+
+    Some have both: timm's normalisation holds its activation.
+    """
+    return next(layer.parameters(recurse=False), None) is not None or not (
+        isinstance(layer, nn.Identity) or any(layer.children())
+    )
+
+
 def _fields(net: nn.Module, pixels: Tensor, align: int) -> dict[str, Field]:
     """Return the fields of the layers; none of a network that the formula cannot follow."""
     try:
@@ -100,7 +110,7 @@ def _row(
     flops: int,
     frozen: Collection[str] | None,
 ) -> LayerRow:
-    parameters = sum(each.numel() for each in layer.parameters())
+    parameters = sum(each.numel() for each in layer.parameters(recurse=False))
     channels, height, width = shape[1:] if len(shape) == 4 else (None, None, None)
     return LayerRow(
         layer=name,

@@ -2,25 +2,45 @@ import numpy as np
 import pytest
 import torch
 
-from detect.explaining.aims import Aim, aims_at, cell_at
+from detect.explaining.aims import Aim, Found, aims_at, cell_at
 from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
 from tests.cards import card_of, patch_card
 from tests.grids import decode, grid_card, objects, planted_map
 
 
-def test_the_cell_of_a_detection_is_the_one_that_it_was_decoded_from() -> None:
-    """Objects anywhere in their cells: the score of a detection is that of the cell's own objectness."""
-    card = grid_card(24.0, stride=8)
-    things = objects([[13.0, 21.5], [60.2, 40.0], [99.9, 70.1]], [[20, 20], [30, 18], [24, 24]], [0, 1, 1])
+@pytest.mark.parametrize("size", [24.0, None], ids=["boxes", "points"])
+def test_the_cell_of_a_detection_is_the_one_that_it_was_decoded_from(size: float | None) -> None:
+    """Objects anywhere in their cells: the score of a detection is that of the cell's own objectness.
+
+    Two boxes reach 8 and 9 pixels beyond the edge, where they are cut, so that their centres move by 4 and more and
+    lie in cells that found nothing. The tile begins 32 pixels before the image, and 16 columns of it.
+    """
+    card = grid_card(size, stride=8, separation=0.5 if size else 8.0)
+    xy = [[13.0, 61.5], [60.2, 40.0], [6.0, 20.1], [99.9, 89.0]]
+    things = objects(xy, [[20, 20], [30, 18], [28, 24], [24, 32]], [0, 1, 1, 0])
     logits = planted_map(things, card, (96, 128))
+    logits[1:5, 2, 1] = -2 / 8, 0.1 / 8, np.log(20 / 24), 0  # no object, of the box of the third one as it is cut
     found = decode(logits, card, (96, 128))
-    assert len(found) == 3
-    for (x, y), name, score in zip(found.xy.tolist(), found.names, found.score, strict=True):
-        objectness, kind = aims_at(card, logits, (x, y), None)
+    assert len(found) == 4
+    tile = np.pad(logits, ((0, 0), (4, 4), (2, 2)), constant_values=-9.0)
+    for i, (name, score) in enumerate(zip(found.names, found.score, strict=True)):
+        x, y = found.xy[i].tolist()
+        box = (x, y, x, y) if size is None else tuple(found.boxes_xyxy[i].tolist())
+        own = Found(box, (0, 0, 128, 96)).seen_from(-16, -32)
+        objectness, kind = aims_at(card, tile, (x + 16, y + 32), None, own)
         assert (objectness.name, kind.name) == ("objectness", name)
-        value = float(objectness.of(torch.from_numpy(logits)[None])[0])
+        value = float(objectness.of(torch.from_numpy(tile)[None])[0])
         assert 1 / (1 + np.exp(-value)) == pytest.approx(score)
+
+
+def test_where_nothing_was_found_the_cell_is_that_of_the_place() -> None:
+    """A neighbour whose centre would lie on the place says nothing of the score that was looked for there."""
+    card = grid_card(24.0, stride=8)
+    logits = np.zeros((7, 4, 4), np.float32)
+    logits[1:3, 1, 1] = 1.0, 1.0
+    assert cell_at(card, logits, (20.0, 20.0)) == (2, 2, 0)
+    assert cell_at(card, logits, (20.0, 20.0), Found((8, 8, 32, 32), (0, 0, 32, 32))) == (1, 1, 0)
 
 
 def test_a_grid_of_one_class_has_one_score() -> None:
@@ -52,7 +72,7 @@ def test_a_place_beyond_the_tile_is_refused() -> None:
     card = patch_card(BackboneSpec("test_resnet", 16), patch_size=32)
     with pytest.raises(ValueError, match="is no place of a tile of 2 x 2 cells"):
         cell_at(card, np.zeros((3, 2, 2), np.float32), (100.0, 5.0))
-    with pytest.raises(ValueError, match="no cell of the tile's 2 x 2"):
+    with pytest.raises(ValueError, match="is no place of a tile of 2 x 2 cells"):
         cell_at(grid_card(24.0), np.zeros((7, 2, 2), np.float32), (400.0, 5.0))
 
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from timm.layers import activations
 
 from detect.explaining.attribution import COMPLETE, METHODS
+from detect.explaining.guided import guided
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from tests.explaining.questions import SIDE, CornerNet, DeepNet, LinearNet, asked, corner_square, noise
 
@@ -61,6 +63,19 @@ def test_guided_gradients_hold_nothing_against_the_score() -> None:
     assert made.values.min() >= 0 < made.values.max() and made.notes == ()
     plain = METHODS["guided_gradcam"](asked(LinearNetWithFeatures(), noise()))
     assert "no activation" in plain.notes[0]
+
+
+def test_a_guided_network_is_a_copy_of_which_timms_activations_are_guided_too() -> None:
+    """One weight of -1 behind the activation: the gradient is negative there, and nothing of it is passed on."""
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), activations.GELU(), torch.nn.Conv2d(1, 1, 1))
+    torch.nn.init.constant_(net[2].weight, -1.0)
+    made, number = guided(net)
+    plain, cut = (torch.ones(1, 1, 2, 2, requires_grad=True) for _ in range(2))
+    net(plain).sum().backward()
+    made(cut).sum().backward()
+    assert number == 1 and isinstance(net[1], activations.GELU)
+    assert plain.grad is not None and plain.grad.abs().min() > 0
+    assert cut.grad is not None and not cut.grad.any()
 
 
 class LinearNetWithFeatures(torch.nn.Module):

@@ -23,6 +23,25 @@ from tests.grids import lively_grid
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few steps and noises, and small pictures: what is right of them is tested method by method."""
+    for name, value in (
+        ("detect.explaining.maximisation.ITERATIONS", 2),
+        ("detect.explaining.effective_field.AVERAGED", 1),
+        ("detect.explaining.attribution.SMOOTHED", 4),
+        ("detect.explaining.attribution.MOST_STEPS", 32),
+        ("detect.explaining.attribution.MOST_PLACES", 4),
+        ("detect.explaining.explained_pictures.SHEET_SIDE", 200),
+        ("detect.assembly.explaining.drawn_field.WIDEST_FIELD", 128),
+        ("detect.assembly.explaining.drawn_network.DREAM_SIDE", 64),
+    ):
+        monkeypatch.setattr(name, value)
+
+
+TORCH = ("runtime=torch", "runtime.device=cpu")
+
+
 def saved(folder: Path, kind: str) -> Path:
     """The model file of a small random network that finds things."""
     path = folder / f"{kind}.safetensors"
@@ -99,7 +118,7 @@ def test_the_other_heads_are_explained_by_their_class(kind: str, given: str, tmp
 def test_an_object_of_a_run_is_that_of_its_table(grid: tuple[Path, Path], tmp_path: Path) -> None:
     model, image = grid
     run = tmp_path / "run"
-    assert call("predict", f"model={model}", f"images={image}", f"output={run}", "write=[tables]").code == 0
+    assert call("predict", f"model={model}", f"images={image}", f"output={run}", "write=[tables]", *TORCH).code == 0
     rows = [line.rsplit(",", 5) for line in (run / "detections.csv").read_text().splitlines()[1:]]
     second = sorted(rows, key=lambda row: -float(row[4]))[1]
     given = (f"model={model}", f"image={image}", f"output={tmp_path / 'out'}", "methods=[saliency]", "sanity=false")
@@ -119,6 +138,9 @@ def test_an_object_of_a_run_is_that_of_its_table(grid: tuple[Path, Path], tmp_pa
         ("methods=[lime]", "methods must be of saliency, smoothgrad"),
         ("layer=neck.nowhere", "layer=neck.nowhere is none of the network's"),
         ("channel=7", "channel must be LAYER:NUMBER"),
+        ("channel=neck:7", "channel=neck:7 is for other methods than methods=[saliency]; leave it out"),
+        ("data.root=nowhere", "data.root=nowhere is for other methods than methods=[saliency]; leave it out"),
+        ("device=tpu", "device=tpu cannot be used here"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_way_out(
@@ -128,8 +150,28 @@ def test_what_is_wrong_is_named_with_the_way_out(
     usual = ["window=[0,0,64,64]", "methods=[saliency]", "sanity=false"]
     kept = [each for each in usual if each.partition("=")[0] != given.partition("=")[0]]
     done = call("explain", f"model={model}", f"image={image}", f"output={tmp_path / 'out'}", *kept, given)
-    assert done.code == 2 and words in done.log
+    assert done.code == 2 and words in done.log and "runtime." not in done.log
     assert not (tmp_path / "out" / "explain.html").exists()
+
+
+def test_a_channel_or_folder_that_is_not_there_is_told_before_the_work(grid: tuple[Path, Path], tmp_path: Path) -> None:
+    model, image = grid
+    usual = (f"model={model}", f"image={image}", f"output={tmp_path / 'out'}", "window=[0,0,64,64]", "sanity=false")
+    for methods, given, words in (
+        ("saliency,maximise", "channel=neck.layer_blocks.0:99", "neck.layer_blocks.0 has 16 channels"),
+        ("saliency,features", f"data.root={tmp_path / 'nowhere'}", "no such folder"),
+    ):
+        done = call("explain", *usual, f"methods=[{methods}]", given)
+        assert done.code == 2 and words in done.log and "Saliency of" not in done.log
+
+
+def test_captum_that_is_missing_is_named(
+    grid: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detect.assembly.explaining.asking_network.find_spec", lambda name: None)
+    done = call("explain", f"model={grid[0]}", f"image={grid[1]}", f"output={tmp_path / 'out'}")
+    assert done.code == 2 and "need the package captum: pip install 'detect[explain]'" in done.log
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_results_is_replaced_on_demand_alone(grid: tuple[Path, Path], tmp_path: Path) -> None:

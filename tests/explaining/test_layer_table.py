@@ -1,4 +1,5 @@
 import torch
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from detect.explaining.layer_table import TOTAL, layer_rows, table_cells, table_text
@@ -29,6 +30,15 @@ def test_layers_are_counted_as_by_hand() -> None:
     assert first.learns is False
     assert (total.layer, total.parameters) == (TOTAL, 8 * 27 + 8 + 4 * 72 + 30)
     assert total.multiply_adds == first.multiply_adds + second.multiply_adds
+
+
+def test_every_weight_is_some_layers() -> None:
+    """timm's normalisation holds its activation, and weights of its own: 2 * 8; an identity does nothing."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), BatchNormAct2d(8), nn.Identity()).eval()
+    *rows, total = layer_rows(net, torch.zeros(1, 3, 8, 8), None)
+    assert [row.kind for row in rows] == ["Conv2d", "ReLU", "BatchNormAct2d"]
+    assert [row.parameters for row in rows] == [24, 0, 16] and total.parameters == 24 + 16
+    assert [row.multiply_adds for row in rows] == [8 * 8 * 24, 0, 0]
 
 
 def test_what_is_not_known_is_empty() -> None:

@@ -28,9 +28,11 @@ def test_a_map_that_does_not_look_at_the_network_fails() -> None:
 
 def test_maps_that_look_at_the_network_change_with_its_weights() -> None:
     question = asked(CornerNet(), corner_square())
+    before = question.net(question.pixels)
     shuffled = [randomised(question.net, seed) for seed in (0, 1)]
     for name in ("gradcam", "occlusion"):
         assert likeness(METHODS[name], question, METHODS[name](question), shuffled) < LIKE
+    assert torch.equal(question.net(question.pixels), before)  # its own weights are where they were
 
 
 def test_rank_correlation_is_of_sizes_and_of_no_constant() -> None:

@@ -148,7 +148,8 @@ def ask(net: Net, card: ModelCard, place: Place, name: str | None, layer: str | 
     tile = read_tile(place.source, card.bands, window, next(net.parameters()).device)
     logits = map_of(net, tile)
     at = (place.xy[0] - window.col, place.xy[1] - window.row)
-    aims = aims_at(card, logits, at, name if name is not None else _own_class(card, place))
+    found = None if place.found is None else place.found.seen_from(window.col, window.row)
+    aims = aims_at(card, logits, at, name if name is not None else _own_class(card, place), found)
     chosen = layer or last_features(net)
     layer_of(net, chosen)
     scores = [float(logits[aim.channel, aim.cell[0], aim.cell[1]]) for aim in aims]

@@ -1,7 +1,7 @@
 """The receptive field of a place's cell, by the formula and as measured, drawn on the photograph."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from detect.assembly.explaining.asking_network import Asked, shown_pixels
 from detect.explaining.effective_field import SHARES, effective_field
@@ -12,6 +12,9 @@ from detect.imagery.windows import Window
 from detect.nets.heads.specs import WholeHead
 
 logger = logging.getLogger(__name__)
+
+FRAME_COLOURS = ("blue", "orange", "pink")
+"""Names of the first colours of the palette, in which boxes are drawn."""
 
 WIDEST_FIELD = 640
 """Side in pixels, about, of the noise on which effective fields are measured; a larger theoretical field is cut."""
@@ -32,12 +35,15 @@ def field_pictures(asked: Asked) -> MadePicture:
     if whole:
         shown = Window(0, 0, side, side)
     at = (found.centre, found.centre)
-    boxes: list[Box] = [_square(found.centre, half) for half in found.halves[1:2]]
-    if card.halo_auto is not None:
-        boxes.append(_square(found.centre, card.halo_auto + card.stride / 2))
+    frames = {f"{100 * SHARES[1]:.0f} % of the gradient": found.halves[1]}
+    context = card.halo if card.halo_auto is None else card.halo_auto
+    if context is not None and not whole:
+        frames["the halo that prediction uses"] = context + card.stride / 2
     if exact is not None and formula is not None:
-        boxes.append(_square(found.centre, max(formula.size) / 2))
-    words = tuple(_field_words(asked, formula, halo, found.halves, side))
+        frames["the theoretical field"] = max(formula.size) / 2
+    shown_frames = {name: half for name, half in frames.items() if half <= side / 2}
+    boxes: list[Box] = [_square(found.centre, half) for half in shown_frames.values()]
+    words = (*_field_words(asked, formula, halo, found.halves, side), frame_words(frames, shown_frames))
     facts = {
         "theoretical_px": None if formula is None or not formula.bounded else list(formula.size),
         "halo_px": halo,
@@ -77,10 +83,13 @@ def _field_words(
     )
     if card.halo_auto is not None:
         yield f"The halo that was measured to be enough, which prediction uses, is {card.halo_auto} pixels."
-    yield (
-        "Frames, in the colours blue, orange and pink: 95 % of the gradient, the halo that prediction uses, the "
-        "theoretical field, as far as they are shown."
-    )
+
+
+def frame_words(frames: Collection[str], shown: Collection[str]) -> str:
+    """Return which frame of a picture is which, by its colour, and which lie beyond it."""
+    told = [f"{colour} is {name}" for colour, name in zip(FRAME_COLOURS, shown, strict=False)]
+    beyond = [name for name in frames if name not in shown]
+    return f"Frames: {', '.join(told)}" + (f"; beyond the picture is {' and '.join(beyond)}." if beyond else ".")
 
 
 def _square(centre: float, half: float) -> Box:

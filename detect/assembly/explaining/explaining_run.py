@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from detect.assembly.explaining.asking_network import Asked, Explained, ask, explain, halo_of, on_device, shown_pixels
 from detect.assembly.explaining.drawn_field import field_pictures
-from detect.assembly.explaining.drawn_network import feature_pictures, maximised_pictures, strongest_patches
+from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
 from detect.assembly.explaining.layer_list import layer_part
 from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image
 from detect.assembly.folders import existing, output_folder
@@ -18,7 +20,7 @@ from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings import ExplainSettings, InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
-from detect.explaining.explained_pictures import map_picture, photograph
+from detect.explaining.explained_pictures import BRIGHT_SHARE, map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.imagery.files import remove_written
 from detect.imagery.scenes import open_scene
@@ -89,6 +91,18 @@ def explain_engine(net: Net, card: ModelCard, device: str) -> Engine:
     return make_engine(checked_data({**defaults, "runtime": chosen}, InferenceSettings), net, card, card.threshold)
 
 
+def _engine_and_device(settings: ExplainSettings, net: Net, card: ModelCard) -> tuple[Engine, torch.device]:
+    """Return the engine of a model, and the device.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    try:
+        return explain_engine(net, card, settings.device), pick_device(settings.device)
+    except ValueError as error:
+        raise ValueError(str(error).replace("runtime.device=", "device=")) from error
+
+
 def choose_place(settings: ExplainSettings, engine: Engine, net: Net, card: ModelCard) -> Place:
     """Return the place that the settings name.
 
@@ -124,11 +138,14 @@ def explain_image(settings: ExplainSettings, net: Net, card: ModelCard, paths: E
         card: its card.
         paths: of the output folder.
     """
-    device = pick_device(settings.device)
-    engine = explain_engine(net, card, settings.device)
+    if settings.data.root is not None:
+        existing(settings.data.root, "data.root", "folder")
+    engine, device = _engine_and_device(settings, net, card)
     ready = on_device(net, device)
     place = choose_place(settings, engine, ready, card)
     asked = ask(ready, card, place, settings.class_, settings.layer, settings.seed)
+    if settings.channel is not None:
+        channel_of(asked, settings.channel)  # told before the minutes that all methods take
     sections, layers, table, numbers = _made(settings, asked, engine)
     if settings.overwrite:
         paths.clear()
@@ -169,13 +186,13 @@ def _made(
     for aim in asked.aims:
         own = [attributed(each, map_picture(each.attribution, pixels)) for each in explained if each.aim == aim]
         if own:
-            sections.append(PageSection(f"What counts for {aim.name}", own, _sanity_words(settings.sanity)))
+            sections.append(PageSection(f"What counts for {aim.name}", own, _map_words(settings.sanity)))
     if "features" in settings.methods:
         logger.info("drawing %s", WORDS["features"].lower())
         own = list(feature_pictures(asked, settings.layer))
         if settings.data.root is not None:
-            root = existing(settings.data.root, "data.root", "folder")
-            own.append(strongest_patches(asked, engine, root, settings.channel, settings.data.windows, settings.seed))
+            data = settings.data.root, settings.channel, settings.data.windows
+            own.append(strongest_patches(asked, engine, *data, settings.seed))
         sections.append(PageSection("Feature maps", own, wide=True))
     if "maximise" in settings.methods:
         logger.info("%s: the image that excites it is made", WORDS["maximise"].lower())
@@ -205,10 +222,17 @@ def attributed(made: Explained, picture: Any) -> MadePicture:
     )
 
 
-def _sanity_words(asked: bool) -> tuple[str, ...]:
-    if not asked:
-        return ()
+def _map_words(sanity: bool) -> tuple[str, ...]:
+    """Return what the colours of maps mean, and how they were checked."""
+    colours = (
+        "Colours lie on the photograph in grey: pixels without a colour do not count; purple, orange and yellow count "
+        "ever more, and of maps with two signs the deeper the red or blue is. Each map has a scale of its own, whose "
+        f"end is what {BRIGHT_SHARE:g} % of its pixels that count do not exceed."
+    )
+    if not sanity:
+        return (colours,)
     return (
+        colours,
         "Every map was made with the weights shuffled, too (sanity check, Adebayo et al. 2018): one that stays alike "
         "does not show what was learned.",
     )
@@ -234,11 +258,13 @@ def command_line(settings: ExplainSettings, place: Place, method: str) -> str:
     given: dict[str, Any] = {"model": settings.model, "image": settings.image}
     given["output"] = f"{settings.output}-{method}"
     given |= _place_settings(settings, place)
+    root = settings.data.root if method == "features" else None
     optional: Mapping[str, Any] = {
         "class": settings.class_,
         "layer": settings.layer,
-        "channel": settings.channel,
-        "data.root": settings.data.root,
+        "channel": settings.channel if method == "maximise" or (root is not None and method == "features") else None,
+        "data.root": root,
+        "data.windows": None if root is None else settings.data.windows,
         "sanity": None if settings.sanity else "false",
     }
     given |= {name: value for name, value in optional.items() if value is not None}

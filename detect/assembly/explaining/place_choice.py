@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.explaining.aims import Found
 from detect.explaining.seen_tile import map_of, read_tile, tile_over
 from detect.imagery.scenes import Scene, original
 from detect.imagery.windows import Window
@@ -38,6 +39,7 @@ class Place:
         detection: number of the object, from 1; None where nothing was found.
         box: x1, y1, x2, y2 of the object in resampled pixels; None of points.
         rank: number of the object among those of the window, by which it is found there again; None as of detection.
+        found: the object as it was found, in resampled pixels; None as of detection.
     """
 
     source: Source
@@ -48,6 +50,7 @@ class Place:
     detection: int | None
     box: tuple[float, float, float, float] | None
     rank: int | None = None
+    found: Found | None = None
 
     @property
     def file_window(self) -> Window:
@@ -88,7 +91,8 @@ def whole_image(source: Source, found: Detections, number: int, side: int, card:
         return Place(source, window, middle, "nothing was found: the middle of the image", None, None, None)
     place = _numbered(near, number)
     at = (float(near.xy[place, 0]), float(near.xy[place, 1]))
-    return _object(source, _about(at, (side * y, side * x), scene), near, place, number)
+    every = Window(0, 0, *scene.shape)
+    return _object(source, _about(at, (side * y, side * x), scene), near, place, number, every)
 
 
 def in_window(
@@ -125,7 +129,7 @@ def in_window(
     moved = Detections(every.xy + np.array([left, top]), every.score, every.label, every.classes, every.wh)
     near = moved[shown.contains_xy(moved.xy)]
     if len(near):
-        return _object(source, shown, near, _numbered(near, number), number)
+        return _object(source, shown, near, _numbered(near, number), number, Window(top, left, *shape))
     heat = engine.decoder.heat(logits).sum(axis=0)
     at = card.cell_offset + card.stride * np.indices(heat.shape)
     rows, cols = at[0] + top, at[1] + left
@@ -176,8 +180,8 @@ def _numbered(found: Detections, number: int) -> int:
     return int(np.argsort(-found.score, kind="stable")[number - 1])
 
 
-def _object(source: Source, window: Window, found: Detections, place: int, number: int) -> Place:
-    """Return the place of an object, in resampled pixels."""
+def _object(source: Source, window: Window, found: Detections, place: int, number: int, looked_at: Window) -> Place:
+    """Return the place of an object, in resampled pixels; objects were cut at the edges of what was looked at."""
     x, y = (float(each) for each in found.xy[place])
     at = to_file_pixels(found, source.scene).xy[place]
     name = found.names[place]
@@ -185,7 +189,9 @@ def _object(source: Source, window: Window, found: Detections, place: int, numbe
     words = f"{name}, {order}, at x={at[0]:.0f}, y={at[1]:.0f}"
     box = None if found.wh is None else tuple(float(each) for each in found.boxes_xyxy[place])
     rank = int((found.score[window.contains_xy(found.xy)] > found.score[place]).sum()) + 1
-    return Place(source, window, (x, y), words, name, number, box, rank)  # type: ignore[arg-type]
+    edges = (looked_at.col, looked_at.row, looked_at.col_stop, looked_at.row_stop)
+    own = Found((x, y, x, y) if box is None else box, edges)  # type: ignore[arg-type]
+    return Place(source, window, (x, y), words, name, number, box, rank, own)  # type: ignore[arg-type]
 
 
 def _scene_place(source: Source, found: Detections, card: ModelCard) -> Place:

@@ -34,23 +34,27 @@ from detect.nets.modelfile import Net
 
 logger = logging.getLogger("detect.export")
 
+Images = tuple[list[AnnotatedImage], list[AnnotatedImage]]
+"""Those that calibrate, and those that validate."""
+
 TILE_SIDE = 512
 """Side in pixels of the tiles that calibrate, before it is rounded up to the alignment."""
 
 
-def quantise_checked(settings: ExportSettings, net: Net, card: ModelCard, path: Path) -> None:
+def quantise_checked(settings: ExportSettings, net: Net, card: ModelCard, path: Path, images: Images) -> None:
     """Replace an exported file by one of 8 bits, if it finds as much in the validation images.
 
     Args:
-        settings: with the labelled images, and how much may be lost.
+        settings: how many tiles, and how much may be lost.
         net: as the model has it.
         card: of the model.
         path: of the file of float32, which is as good as the network.
+        images: of `labelled_images`.
 
     Raises:
-        ValueError: there are no such images, or the loss of F1 is beyond `max_loss`.
+        ValueError: NNCF cannot quantise the network, or the loss of F1 is beyond `max_loss`.
     """
-    train, val = _images(settings, card)
+    train, val = images
     dtype = openvino_dtype(card.dtype) if settings.format == "openvino" else card.dtype
     defaults = checked_data(inference_defaults(), InferenceSettings)
     engine = make_engine(defaults, net, card, card.threshold, settings.output.parent)
@@ -73,15 +77,18 @@ def quantise_checked(settings: ExportSettings, net: Net, card: ModelCard, path: 
         )
 
 
-def _images(settings: ExportSettings, card: ModelCard) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
+def labelled_images(settings: ExportSettings, card: ModelCard) -> Images:
     """Return the images that calibrate, and those that validate.
 
     Raises:
         ValueError: one of the two are none, or the model finds no objects in images.
     """
+    wrong = "precision=int8 is for models that find objects in images; take precision=float32"
+    if isinstance(card.head, WholeHead) or not card.head.finds:
+        raise ValueError(wrong)
     labels = read_labels(with_record(settings.data, card.training))
-    if isinstance(labels, PatchFolder) or isinstance(card.head, WholeHead) or not card.head.finds:
-        raise ValueError("precision=int8 is for models that find objects in images; take precision=float32")
+    if isinstance(labels, PatchFolder):
+        raise ValueError(wrong)  # noqa: TRY004, a wrong setting
     sides = sides_of_model(settings.data.split, labels, card.training)
     train, val = ([image for image in labels.images if sides[image.name] == side] for side in ("train", "val"))
     for side, images in (("train", train), ("val", val)):

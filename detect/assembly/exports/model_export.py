@@ -39,18 +39,21 @@ def export_model(settings: ExportSettings) -> None:
     _check_packages(settings)
     files = exported_files(settings)
     card = read_card(settings.model)
-    settings.output.parent.mkdir(parents=True, exist_ok=True)
 
     from detect.nets.modelfile import load_model
 
     net, _ = load_model(settings.model)
+    images = None
+    if settings.precision == "int8":
+        from detect.assembly.exports.eight_bits import labelled_images, quantise_checked
+
+        images = labelled_images(settings, card)
+    settings.output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".detect-", dir=settings.output.parent) as folder:
         made = Path(folder) / files[-1].name
         write_checked(settings.format, net, card, made)
-        if settings.precision == "int8":
-            from detect.assembly.exports.eight_bits import quantise_checked
-
-            quantise_checked(settings, net, card, made)
+        if images is not None:
+            quantise_checked(settings, net, card, made, images)
         for file in files:  # OpenVINO's weights before what names them
             with replace_file(file) as part:
                 made.with_suffix(file.suffix).replace(part)
@@ -63,10 +66,16 @@ def exported_files(settings: ExportSettings) -> list[Path]:
 
     Raises:
         FileExistsError: one is there already, and `overwrite` is not set.
+        IsADirectoryError, NotADirectoryError: a folder has the file's name, or a file that of its folder.
     """
     weights = [settings.output.with_suffix(WEIGHTS)] if settings.format == "openvino" else []
     files = [*weights, settings.output]
+    for folder in settings.output.parents:
+        if folder.is_file():
+            raise NotADirectoryError(f"output={settings.output}: {folder} is a file; name another folder")
     for file in files:
+        if file.is_dir():
+            raise IsADirectoryError(f"output={settings.output}: {file} is a folder; name a file")
         if file.exists() and not settings.overwrite:
             raise FileExistsError(f"{file} is there already; overwrite=true replaces it, or name another file")
     return files

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from detect.assembly.exports import eight_bits
+from detect.assembly.exports import eight_bits, model_export
 from detect.assembly.exports.model_export import runner
 from detect.nets.card import BackboneSpec
 from detect.nets.modelfile import build_net, save_model
@@ -17,16 +17,17 @@ from tests.commands import Called, call
 
 
 @pytest.fixture
-def export(planted: Path, tmp_path: Path) -> Callable[..., Called]:
+def export(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
     """Export a small classifier with new weights in 8 bits, with the planted discs as its labelled images."""
     pytest.importorskip("nncf")
+    monkeypatch.setattr(eight_bits, "TILE_SIDE", 64)
     card = patch_card(BackboneSpec("lenet5", 4), ("disc",), patch_size=16, halo=16, threshold=0.99, separation=16.0)
     torch.manual_seed(0)
     save_model(tmp_path / "model.safetensors", build_net(card).eval(), card)
     labels = (f"data.root={planted / 'images'}", f"data.annotations={planted / 'points.csv'}")
 
     def run(*given: str) -> Called:
-        return call("export", f"model={tmp_path / 'model.safetensors'}", "precision=int8", "tiles=3", *labels, *given)
+        return call("export", f"model={tmp_path / 'model.safetensors'}", "precision=int8", "tiles=2", *labels, *given)
 
     return run
 
@@ -36,7 +37,7 @@ def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_p
     made = tmp_path / "out" / "net.xml"
     done = export("format=openvino", f"output={made}")
     assert done.code == 0, done.log
-    assert "calibrated on 3 tiles of 2 images: F1 0.0000 on 1 validation images, 0.0000 in float32" in done.log
+    assert "calibrated on 2 tiles of 2 images: F1 0.0000 on 1 validation images, 0.0000 in float32" in done.log
     assert sorted(path.name for path in made.parent.iterdir()) == ["net.bin", "net.xml"]
     from detect.inference.runtimes.openvino_runtime import shared_core
 
@@ -47,6 +48,12 @@ def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_p
     assert runner("openvino", made)(np.zeros((2, 3, 40, 64), np.uint8)).shape == (2, 2, 10, 16)
 
 
+def written(kind: str, net: object, card: object, path: Path) -> None:
+    """Write files that stand for those of a network."""
+    for ending in (".xml", ".bin"):
+        path.with_suffix(ending).touch()
+
+
 def test_a_loss_beyond_the_bound_writes_nothing(
     export: Callable[..., Called], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +61,9 @@ def test_a_loss_beyond_the_bound_writes_nothing(
     scores = iter([0.90, 0.85, 0.90, 0.85])
     monkeypatch.setattr(eight_bits, "_f1", lambda images, engine, card: next(scores))
     monkeypatch.setattr(eight_bits, "quantise_openvino", lambda path, tiles, record: None)
+    monkeypatch.setattr(eight_bits, "calibration_tiles", lambda images, engine, number: [])
+    monkeypatch.setattr(eight_bits, "runner", lambda kind, path: None)
+    monkeypatch.setattr(model_export, "write_checked", written)
     given = "format=openvino", f"output={tmp_path / 'out' / 'net.xml'}"
     done = export(*given)
     assert done.code == 2 and "int8 loses 0.0500 of F1, and max_loss=0.02 is allowed; nothing was written" in done.log
@@ -65,5 +75,8 @@ def test_images_that_validate_must_be_there(export: Callable[..., Called], tmp_p
     rows = (planted / "points.csv").read_text().replace(",val", ",train")
     (tmp_path / "points.csv").write_text(rows)
     labels = f"data.annotations={tmp_path / 'points.csv'}"
-    done = export("format=openvino", f"output={tmp_path / 'net.xml'}", labels)
+    done = export("format=openvino", f"output={tmp_path / 'out' / 'net.xml'}", labels)
     assert done.code == 2 and "there are none of val: name some in data.split.val=[...]" in done.log
+    assert (
+        "openvino and torch" not in done.log and not (tmp_path / "out").exists()
+    )  # told before the network is written
