@@ -10,6 +10,8 @@ from PIL import Image
 
 net = onnxruntime.InferenceSession(sys.argv[1])
 card = json.loads(net.get_modelmeta().custom_metadata_map["detect"])
+if card["head"] == "whole" or card["scale"] != 1 or card["gsd"]:
+    sys.exit("this counts in images as they are, with net=patch or net=grid: resample the image, or use detect.predict")
 image = np.asarray(Image.open(sys.argv[2]).convert("RGB")).transpose(2, 0, 1)
 size, stride, halo, patch = np.array(image.shape[1:]), card["stride"], card["halo"], card["head"] == "patch"
 tile = np.pad(image, [(0, 0), *((halo, halo + -side % card["align"]) for side in size)], mode="reflect")
