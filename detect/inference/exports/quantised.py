@@ -44,8 +44,11 @@ def quantise_openvino(path: Path, tiles: Sequence[NDArray[np.generic]], record: 
 
 
 def _quantised(model: Any, samples: Sequence[Any]) -> Any:
+    from detect.inference.runtimes.openvino_runtime import import_openvino
+
     try:
         with quiet():
+            import_openvino()  # before NNCF, which sends usage statistics by the same package
             import nncf
 
             return nncf.quantize(
