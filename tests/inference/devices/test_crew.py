@@ -70,7 +70,8 @@ def test_every_image_is_recorded_in_its_order_whatever_is_killed(
     assert [failure.name for failure in kept.failed] == ["bad2", "killer3"]
     assert "ended, twice (the last by signal 9)" in kept.failed[1].error
     assert kept.pixels == 900, "an image that failed by its process was never done"
-    assert caplog.text.count("ended (signal 9) while it counted") == 3
+    deaths = caplog.text.count("ended (signal 9) while it counted")
+    assert deaths in (2, 3), "two, where one process had both units before it: the first death is then one of both"
 
 
 def test_an_error_of_the_run_ends_it_and_every_process(tmp_path: Path) -> None:
