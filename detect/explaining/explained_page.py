@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from detect.explaining.explained_pictures import png
+from detect.reporting.page.page_templates import page_templates
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +77,7 @@ def explained_page(
         layers: the table of layers; None leaves it out.
         again: the command line that makes a picture again, by its method.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("detect.reporting.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     shown = [
         {
             "title": section.title,

@@ -8,6 +8,7 @@ from detect.evaluation.classes.class_figures import ClassConfusions, ClassFigure
 from detect.evaluation.classes.classified import Classification
 from detect.evaluation.classes.unknown_scores import UnknownFigures
 from detect.reporting.classes.class_tables import class_table
+from detect.reporting.page.page_templates import page_templates
 from detect.reporting.page.scorecard import DASH, MEASURES, Measure, ShownConfusion, format_measure, shown_percent
 
 HEADINGS: Mapping[str, str] = {
@@ -45,15 +46,7 @@ def classes_page(
         scores: numbers as in `scores.json`.
         pictures: PNGs by the name of their file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("detect.reporting.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     measures = [
         Measure(name, format_measure(key, scores[key]), meaning)
         for key, (name, meaning) in MEASURES.items()

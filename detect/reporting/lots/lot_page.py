@@ -15,6 +15,7 @@ from detect.reporting.lots.lot_wafers import LotWafer
 from detect.reporting.lots.zones import ZoneCounts, Zones
 from detect.reporting.output.predictions import Predictions
 from detect.reporting.page.figures import small_picture
+from detect.reporting.page.page_templates import page_templates
 from detect.reporting.page.scorecard import DASH
 from detect.reporting.pictures.colours import HATCH, probability_colours
 
@@ -57,15 +58,7 @@ def lot_page(predictions: Predictions, lots: Sequence[Lot], zones: Zones, embed_
         zones: how wafers are parted.
         embed_limit: number of wafers whose pictures the page holds.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("detect.reporting.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     wafers, shown, sections = sum(len(lot.wafers) for lot in lots), 0, []
     for lot in lots:
         gallery = []

@@ -19,6 +19,7 @@ from detect.reporting.output.predictions import Predictions, SurveyedPart, read_
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.page.areas_section import areas_section
 from detect.reporting.page.figures import MAX_PICTURE_BYTES, Figures, draw_figures
+from detect.reporting.page.page_templates import page_templates
 from detect.reporting.page.scorecard import DASH, Scorecard, read_scorecard
 from detect.reporting.page.survey_section import survey_section
 from detect.reporting.pictures.colours import PALETTE, class_colours
@@ -98,16 +99,9 @@ def write_report(
 
 def render(content: Predictions, scorecard: Scorecard | None, embed_limit: int) -> str:
     """Return the page's HTML; see `write_report`."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("detect.reporting.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     environment.filters["number"] = format_value
     script = (files("detect.reporting.page") / "templates" / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
