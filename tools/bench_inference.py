@@ -1,6 +1,7 @@
 """From file to counts, side by side in one run: sliding windows, dense torch, dense OpenVINO, the bare network, SAHI.
 
-    python tools/bench_inference.py [--images photo.jpg] [--without sahi,gigapixel] [--memory auto] [--json FILE]
+    python tools/bench_inference.py [--images photo.jpg] [--without sahi,gigapixel] [--memory auto] [--precision 32]
+        [--json FILE]
 
 All of ours run the same weights (EfficientNet-Lite0 at stride 16 with a head of random numbers: speed does not depend
 on them) on the same photograph, and ours go from the file to written heatmap, overlay and tables (not the report's
@@ -246,12 +247,12 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def measure_speed(
-    photograph: Path, without: set[str], repeats: int, memory: int
+    photograph: Path, without: set[str], repeats: int, memory: int, precision: str
 ) -> tuple[dict[str, float | None], float]:
     """Time every part; return megapixels per second, None for parts left out, and the halo's overhead."""
     scene = open_scene(photograph)
     net, card = make_model(scene, memory)
-    openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, "auto", compile_cache())
+    openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, precision, compile_cache())
     print(f"OpenVINO in {openvino.precision}, torch in 32, {torch.get_num_threads()} threads", flush=True)
     torch_engine = engine(card, net, TorchRuntime(net, torch.device("cpu")), memory)
     openvino_engine = engine(card, net, openvino, memory)
@@ -353,6 +354,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", default="auto", help="max_memory, such as 2GiB; auto is what predict takes")
+    parser.add_argument("--precision", choices=("auto", "32", "bf16"), default="auto", help="of OpenVINO")
     options = parser.parse_args()
     keep_freed_memory()
     memory = memory_of(options.memory)
@@ -365,7 +367,7 @@ def main() -> None:
         photograph = options.images or Path(name) / "photograph.jpg"
         if options.images is None:
             make_photograph(photograph)
-        speeds, overhead = measure_speed(photograph, without, options.repeats, memory)
+        speeds, overhead = measure_speed(photograph, without, options.repeats, memory, options.precision)
         peaks = measure_memory(photograph, without, Path(name), memory)
         show(speeds, overhead, peaks)
         if options.json:
@@ -374,6 +376,7 @@ def main() -> None:
                 "halo_overhead": round(overhead, 4),
                 "peak_rss_mib": peaks,
                 "max_memory": memory,
+                "precision": options.precision,
             }
             write_json(found, options.json)
 
