@@ -13,6 +13,7 @@ from detect.imagery.files import check_inside, remove_parts
 from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.maps.map_reading import read_kind
 from detect.imagery.scenes import Scene
+from detect.inference.strips.shelf import Shelf
 from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.classes.class_folder import clear_classes
 from detect.reporting.lots.lot_folder import clear_lots
@@ -102,6 +103,7 @@ class PredictionFolder:
         self.failures: list[Failure] = []
         origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
         self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins)
+        self.shelf = Shelf(self.paths.strips, origins)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
@@ -120,7 +122,7 @@ class PredictionFolder:
     def _check_places(self, names: Sequence[str]) -> None:
         """Check that no link leads out of the output folder where this run will write."""
         pictures = (picture.parent for name in names for picture in self.paths.pictures(name))
-        for folder in {self.paths.state, *self.paths.picture_folders, *pictures}:
+        for folder in {self.paths.state, self.paths.strips, *self.paths.picture_folders, *pictures}:
             check_inside(folder, self.folder)
 
     def _is_recorded(self, name: str, path: Path) -> bool:
@@ -162,7 +164,11 @@ class PredictionFolder:
         """Remove the files that a killed run, or process of a run, was writing."""
         remove_parts(self.folder)
         remove_parts(self.paths.state)
-        for below in (*self.paths.picture_folders, *(self.folder / place for place in format_folders())):
+        for below in (
+            self.paths.strips,
+            *self.paths.picture_folders,
+            *(self.folder / place for place in format_folders()),
+        ):
             remove_parts(below, below=True)
 
     def prepared(self, name: str, scene: Scene, result: "SceneResult") -> Callable[[], None]:
@@ -190,6 +196,7 @@ class PredictionFolder:
             clear_classes(self.folder)
         self.journal.add(name, kept.record)
         self._complete.add(name)
+        self.shelf.clear(name)
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""
@@ -250,6 +257,8 @@ class PredictionFolder:
         Returns:
             The path of the report, or of the folder where none is asked for.
         """
+        for failure in self.failures:
+            self.shelf.clear(failure.name)
         self.write_tables(run)
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder
