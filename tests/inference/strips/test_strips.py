@@ -1,4 +1,4 @@
-"""A raster in strips has the map, the picture, the objects and the failure of the raster counted at once, bit by bit."""
+"""A raster in strips has the map, picture, objects and failure of the raster counted at once, bit by bit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,9 +24,9 @@ from tests.engines import coarse, engine, lively
 from tests.imagery.rasters import write_tiff
 from tests.inference.test_run import Kept
 
-HEIGHT, WIDTH = 520, 700
+HEIGHT, WIDTH = 480, 700
 PREVIEW = 90
-"""Side of the picture: squares of 8 pixels, of which every second row and column is sampled, across tiles of 172."""
+"""Side of the picture: squares of 8 pixels, of which every second row and column is sampled, across tiles of 160."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def raster(path: Path, dtype: str = "uint8", **profile: object) -> Path:
 
 
 def model(dtype: str = "uint8", batch: int = 1, runtime: Callable | None = None, **change: object) -> Engine:
-    """Tiles of 300 pixels, of which 172 are kept: 3 x 5 tiles, of which some make a batch."""
+    """Tiles of 300 pixels, of which 160 are kept: 3 x 5 tiles, of which some make a batch."""
     net, card = lively(dtype=dtype)
     made = engine(card, runtime or TorchRuntime(net, torch.device("cpu")), 300)
     area = batch * made.plan.tiling((HEIGHT, WIDTH)).tile_hw[0] ** 2
@@ -138,7 +138,7 @@ def test_law_7_a_killed_run_goes_on_with_the_strips_that_are_there(tmp_path: Pat
 
 @pytest.mark.parametrize("what", ["not finite", "damaged"])
 def test_a_strip_that_fails_is_the_failure_of_the_whole_image(tmp_path: Path, what: str) -> None:
-    """A batch in the middle is not finite, or a block cannot be decoded: the rest is not looked at, nothing is joined."""
+    """A batch in the middle is not finite, or a block cannot be decoded: the rest is not looked at or joined."""
     path = raster(tmp_path / "a.tif", compress="deflate")
     torch_runtime = TorchRuntime(lively()[0], torch.device("cpu"))
     if what == "damaged":
