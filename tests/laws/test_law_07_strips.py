@@ -52,7 +52,7 @@ def interrupted(*given: object) -> None:
 def test_law_7_two_processes_share_a_raster_and_another_run_goes_on_with_its_strips(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once by one process; in strips by two; and by one that is killed before they are joined, and two that go on."""
+    """At once by one process; in strips by two; by one that is killed before they are joined, and two that go on."""
     one, two, rest = (tmp_path / each for each in ("one", "two", "rest"))
     at_once = count(root, one, 1)
     assert at_once.code == 0 and "strips" not in at_once.log, at_once.log

@@ -44,28 +44,35 @@ def in_strips(
     """
     made: list[Sequence[Source]] = []
     for unit in units:
-        if len(unit) == 1 and is_shared(unit[0], engine, processes):
-            made += ([each] for each in _parts(unit[0], engine, shelf, preview_side))
-        else:
+        if len(unit) > 1 or not is_large(unit[0], engine, processes):
             made.append(unit)
+        elif why := kept_whole(unit[0], engine):
+            logger.info("%s is counted by one process, at once: %s", unit[0].name, why)
+            made.append(unit)
+        else:
+            made += ([each] for each in _parts(unit[0], engine, shelf, preview_side))
     return made
 
 
-def is_shared(source: Source, engine: Engine, processes: int) -> bool:
-    """Return whether an image is counted in strips: a raster that is read by windows, large enough, and not met.
+def is_large(source: Source, engine: Engine, processes: int) -> bool:
+    """Return whether an image is worth to be counted in strips by so many processes."""
+    tiling = engine.plan.tiling(source.scene.shape)
+    number = _batches(tiling, engine.plan.batch(tiling))
+    large = source.scene.shape[0] * source.scene.shape[1] >= LEAST_KEPT and number > 1
+    return large or (processes > 1 and number >= BATCHES_A_PROCESS * processes)
 
-    What is settled for an image as a whole before its first tile (another light, scale or statistics), and other sizes
-    of an image, leave it to one process.
-    """
-    scene, plan = source.scene, engine.plan
-    if engine.meeting is not None or engine.scale_views is not None or scene.drawing is not None:
-        return False
-    if is_held_whole(SceneReader(scene, engine.spec.bands), plan):
-        return False
-    tiling = plan.tiling(scene.shape)
-    if processes > 1 and _batches(tiling, plan.batch(tiling)) >= BATCHES_A_PROCESS * processes:
-        return True
-    return scene.shape[0] * scene.shape[1] >= LEAST_KEPT and _batches(tiling, plan.batch(tiling)) > 1
+
+def kept_whole(source: Source, engine: Engine) -> str:
+    """Return why an image cannot be counted in strips; empty where it can: a raster that is read by windows."""
+    if engine.meeting is not None:
+        return "its light, scale or statistics are settled before its first tile (adapt, rescale)"
+    if engine.scale_views is not None:
+        return "it is looked at in several sizes (tta)"
+    if source.scene.drawing is not None:
+        return "it is a list of defects"
+    if is_held_whole(SceneReader(source.scene, engine.spec.bands), engine.plan):
+        return "it is decoded whole, by its format or as a small one"
+    return ""
 
 
 def _parts(source: Source, engine: Engine, shelf: Shelf, preview_side: int | None) -> Iterator[Source]:

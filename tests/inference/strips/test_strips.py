@@ -17,7 +17,7 @@ from detect.inference.scene_result import SceneResult
 from detect.inference.shift.measuring import WindowMeter
 from detect.inference.strips import splitting
 from detect.inference.strips.shelf import Shelf
-from detect.inference.strips.splitting import is_shared
+from detect.inference.strips.splitting import is_large, kept_whole
 from detect.inference.tiles import Source
 from detect.nets.facts.looks import Looks
 from tests.engines import coarse, engine, lively
@@ -161,12 +161,14 @@ def test_which_rasters_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made, scene = model(), open_scene(raster(tmp_path / "a.tif"))
     source = Source("a.tif", made.prepared(scene))
     monkeypatch.setattr(splitting, "LEAST_KEPT", HEIGHT * WIDTH + 1)
-    assert [is_shared(source, made, each) for each in (1, 2, 7, 8)] == [False, True, True, False]
+    assert [is_large(source, made, each) for each in (1, 2, 7, 8)] == [False, True, True, False]
     monkeypatch.setattr(splitting, "LEAST_KEPT", HEIGHT * WIDTH)
-    assert is_shared(source, made, 1)
-    small = replace(made, plan=replace(made.plan, photograph=1 << 30))
-    assert not is_shared(source, small, 2)
-    assert not is_shared(source, replace(made, scale_views=object()), 2)  # type: ignore[arg-type]
+    assert is_large(source, made, 1) and not kept_whole(source, made)
+    roomy = replace(made, plan=replace(made.plan, photograph=1 << 30))
+    assert "small one" in kept_whole(source, roomy)
+    assert "sizes" in kept_whole(source, replace(made, scale_views=object()))  # type: ignore[arg-type]
+    shelf = Shelf(tmp_path / "shelf", {"a.tif": Content()})
+    assert splitting.in_strips([[source]], roomy, shelf, 2, None) == [[source]]
 
 
 def test_strips_are_batches_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
