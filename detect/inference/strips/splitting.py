@@ -44,13 +44,14 @@ def in_strips(
     """
     made: list[Sequence[Source]] = []
     for unit in units:
-        if len(unit) > 1 or not is_large(unit[0], engine, processes):
-            made.append(unit)
-        elif why := kept_whole(unit[0], engine):
-            logger.info("%s is counted by one process, at once: %s", unit[0].name, why)
-            made.append(unit)
-        else:
+        large = len(unit) == 1 and is_large(unit[0], engine, processes)
+        why = kept_whole(unit[0], engine) if large else ""
+        if large and not why:
             made += ([each] for each in _parts(unit[0], engine, shelf, preview_side))
+            continue
+        made.append(unit)
+        if why and unit[0].pixels >= LEAST_KEPT:
+            logger.info("%s is counted at once, by one process: %s", unit[0].name, why)
     return made
 
 
@@ -58,8 +59,8 @@ def is_large(source: Source, engine: Engine, processes: int) -> bool:
     """Return whether an image is worth to be counted in strips by so many processes."""
     tiling = engine.plan.tiling(source.scene.shape)
     number = _batches(tiling, engine.plan.batch(tiling))
-    large = source.scene.shape[0] * source.scene.shape[1] >= LEAST_KEPT and number > 1
-    return large or (processes > 1 and number >= BATCHES_A_PROCESS * processes)
+    shared = processes > 1 and number >= BATCHES_A_PROCESS * processes
+    return shared or (number > 1 and source.pixels >= LEAST_KEPT)
 
 
 def kept_whole(source: Source, engine: Engine) -> str:
