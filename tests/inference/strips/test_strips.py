@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.reading import SceneReader
+from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.failures import Failure
 from detect.inference.run import predict_images
@@ -85,6 +87,29 @@ def counted(path: Path, made: Engine, shelf: Path | None, content: Content = Con
     return kept
 
 
+def decode_as(monkeypatch: pytest.MonkeyPatch, happens: Callable[[SceneReader, Window], None]) -> None:
+    """Have something happen before a window of a file is decoded."""
+    real = SceneReader._decode
+
+    def decode(self: SceneReader, window: Window) -> object:
+        happens(self, window)
+        return real(self, window)
+
+    monkeypatch.setattr(SceneReader, "_decode", decode)
+
+
+def damaged(reader: SceneReader, window: Window) -> None:
+    """Fail where the pixel at row 250, column 350 is decoded."""
+    if window.row <= 250 < window.row_stop and window.col <= 350 < window.col_stop:
+        raise SceneError(f"{reader.scene.path}: near row 250 it is damaged")
+
+
+def warned(reader: SceneReader, window: Window) -> None:
+    """Warn of windows from row 100 on, of each in its own words."""
+    if window.row > 100:
+        reader.damaged = min(filter(None, (reader.damaged, f"row {window.row}, column {window.col}")))
+
+
 def assert_same(found: SceneResult, wanted: SceneResult) -> None:
     """Every number is the same."""
     np.testing.assert_array_equal(found.logits, wanted.logits)
@@ -137,14 +162,14 @@ def test_law_7_a_killed_run_goes_on_with_the_strips_that_are_there(tmp_path: Pat
 
 
 @pytest.mark.parametrize("what", ["not finite", "damaged"])
-def test_a_strip_that_fails_is_the_failure_of_the_whole_image(tmp_path: Path, what: str) -> None:
+def test_a_strip_that_fails_is_the_failure_of_the_whole_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     """A batch in the middle is not finite, or a block cannot be decoded: the rest is not looked at or joined."""
-    path = raster(tmp_path / "a.tif", compress="deflate")
+    path = raster(tmp_path / "a.tif")
     torch_runtime = TorchRuntime(lively()[0], torch.device("cpu"))
     if what == "damaged":
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
-        path.write_bytes(data)
+        decode_as(monkeypatch, damaged)
     failures: list[list[Failure]] = []
     for shelf in (None, tmp_path / "shelf"):
         runtime = Counted(torch_runtime, spoils=7 if what == "not finite" else 0)
@@ -154,6 +179,18 @@ def test_a_strip_that_fails_is_the_failure_of_the_whole_image(tmp_path: Path, wh
         failures.append(failed)
     assert [each.error for each in failures[0]] == [each.error for each in failures[1]]
     assert len(failures[1]) == 1 and runtime.batches < 15
+
+
+def test_warnings_of_strips_are_those_of_the_image_and_the_log_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first of all by the alphabet, as where the image is counted at once."""
+    path = raster(tmp_path / "a.tif")
+    decode_as(monkeypatch, warned)
+    found = counted(path, model(), tmp_path / "shelf").results["a.tif"]
+    lines = [each.getMessage() for each in caplog.records if "its pixels are damaged" in each.getMessage()]
+    assert found.damaged.startswith("row ") and len(lines) == 1 and lines[0].endswith(found.damaged)
+    assert_same(found, counted(path, model(), None).results["a.tif"])
 
 
 def test_which_rasters_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
