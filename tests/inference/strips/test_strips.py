@@ -16,7 +16,8 @@ from detect.inference.failures import Failure
 from detect.inference.run import predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.scene_result import SceneResult
-from detect.inference.shift.measuring import WindowMeter
+from detect.inference.shift.judging import Unlike
+from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.strips import splitting
 from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.splitting import is_large, kept_whole
@@ -25,6 +26,8 @@ from detect.nets.facts.looks import Looks
 from tests.engines import coarse, engine, lively
 from tests.imagery.rasters import write_tiff
 from tests.inference.test_run import Kept
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 HEIGHT, WIDTH = 480, 700
 PREVIEW = 90
@@ -37,6 +40,17 @@ class Content:
 
     signature: tuple[str, int, int] = ("a.tif", 1, 2)
     beside: str = ""
+
+
+class Judge:
+    """Keeps what windows of images look like."""
+
+    def __init__(self) -> None:
+        self.seen: list[Measured] = []
+
+    def unlike(self, windows: Measured, sizes: object) -> Unlike:
+        self.seen.append(windows)
+        return Unlike(None)
 
 
 class Counted:
@@ -126,15 +140,18 @@ def assert_same(found: SceneResult, wanted: SceneResult) -> None:
 def test_law_3_and_4_a_raster_in_strips_is_the_raster(tmp_path: Path, dtype: str, batch: int) -> None:
     """15 tiles are 15 strips of a batch of one, or 4 of four; windows of the image are measured with the first."""
     path, made = raster(tmp_path / "a.tif", dtype), model(dtype, batch)
-    looks = Looks.of(np.random.default_rng(0).normal(0.5, 0.2, (3, 100)))
+    looks, judge = Looks.of(np.random.default_rng(0).normal(1e-3, 1e-4, (3, 100))), Judge()
     assert looks is not None
-    made = replace(made, looks=looks, meter=WindowMeter(lively(dtype=dtype)[0], looks, 16))
+    made = replace(made, looks=looks, meter=WindowMeter(lively(dtype=dtype)[0], looks, 16), judge=judge)
     whole = counted(path, made, None)
     assert len(whole.results["a.tif"].detections) > 20 and whole.results["a.tif"].unlike.kinds
     parts = counted(path, made, tmp_path / "shelf")
     assert_same(parts.results["a.tif"], whole.results["a.tif"])
     assert (parts.events, parts.expected, parts.begun) == (whole.events, whole.expected, whole.begun)
     assert parts.pixels == whole.pixels == HEIGHT * WIDTH
+    for name in ("light", "texture", "content"):
+        one, other = (getattr(each, name) for each in judge.seen)
+        np.testing.assert_array_equal(one, other)
     assert len(list((tmp_path / "shelf").rglob("*.npz"))) == (15 if batch == 1 else 4)
 
 
