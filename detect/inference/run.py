@@ -184,7 +184,8 @@ def predict_images(
 
     for failure in unreadable:
         fail(failure)
-    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
+    groups = grouped(sources, engine.plan)
+    units: list[Sequence[Source]] = [unit for unit in groups if not all(sink.has(s.name, s.scene.path) for s in unit)]
     if sink.shelf is not None:
         units = in_strips(units, engine, sink.shelf, 1 if counting is None else counting.processes, preview_side)
     parts = [source for unit in units for source in unit]

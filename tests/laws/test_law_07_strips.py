@@ -19,8 +19,8 @@ from tests.laws.test_law_07_resumed_runs import assert_same_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
-MEMORY = "max_memory=200MiB"
-"""An image of a sixteenth of it, 12.5 MiB, is held whole by one process, and of half of that by two: it has 13.2."""
+MEMORY = "max_memory=100MiB"
+"""An image of a sixteenth of it, 6.25 MiB, is held whole by one process, and of half of that by two: it has 6.9."""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     (root / "images").mkdir()
     save_model(root / "model.safetensors", *lively())
-    pixels = np.moveaxis(coarse(2100, 2200, 3, 40), 2, 0).copy()
-    pixels[:, :700, 1500:] = 0
-    pixels[:, 1200:1300] = 0
+    pixels = np.moveaxis(coarse(1500, 1600, 3, 40), 2, 0).copy()
+    pixels[:, :500, 1100:] = 0
+    pixels[:, 900:1000] = 0
     shape = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate"}
     write_tiff(root / "images/large.tif", pixels, nodata=0, **shape)
     write_tiff(root / "images/a.tif", pixels[:, :200, :300])
@@ -40,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def count(root: Path, out: Path, processes: int) -> Called:
     given = [f"model={root / 'model.safetensors'}", f"images={root / 'images'}", f"output={out}", "runtime=torch"]
-    made = [f"runtime.devices={processes}", MEMORY, "tile=600", "runtime.device=cpu"]
+    made = [f"runtime.devices={processes}", MEMORY, "tile=450", "runtime.device=cpu"]
     with mock.patch.object(device_choice, "usable_cores", lambda: 2):
         return call("predict", *given, *made, f"write=[{','.join(PRODUCTS)}]")
 

@@ -8,7 +8,7 @@ from detect.imagery.reading import SceneReader
 from detect.imagery.windows import Tiling
 from detect.inference.engine import Engine
 from detect.inference.strips.shelf import Shelf
-from detect.inference.strips.strip import Joint, Strip
+from detect.inference.strips.strip import Joint, Part, Strip
 from detect.inference.strips.strip_file import is_whole
 from detect.inference.tiles import Source, is_held_whole
 
@@ -100,7 +100,8 @@ def _parts(source: Source, engine: Engine, shelf: Shelf, preview_side: int | Non
     logger.info(
         "%s is counted in %d strips%s", source.name, len(strips), f", of which {there} are there" if there else ""
     )
-    for part in (*left, Joint(strips)):
+    parts: list[Part] = [*left, Joint(strips)]
+    for part in parts:
         yield replace(source, part=part)
 
 
