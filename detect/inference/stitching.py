@@ -52,7 +52,7 @@ class Stitcher:
         Raises:
             ValueError: not a core of the tiling or put before, or a map of another size than the tile's.
         """
-        self.put_kept(core, kept_cells(self.tiling, core, tile_map))
+        self.put_kept(core, kept_cells(self.tiling, core, tile_map, len(self._map)))
 
     def put_kept(self, core: Window, kept: NDArray[np.float32] | None) -> None:
         """Write the `kept_cells` of a core, or zeros where no pixel is valid; what these are is not looked at.
@@ -89,16 +89,24 @@ class Stitcher:
         return self._map
 
 
-def kept_cells(tiling: Tiling, core: Window, tile_map: NDArray[np.float32]) -> NDArray[np.float32]:
+def kept_cells(
+    tiling: Tiling, core: Window, tile_map: NDArray[np.float32], channels: int | None = None
+) -> NDArray[np.float32]:
     """Return the part (K, cells.height, cells.width) of a tile's map (K, h, w) that is its core's.
+
+    Args:
+        tiling: the tiles.
+        core: one of its windows.
+        tile_map: (K, h, w) of `tiling.tile(core)`.
+        channels: K; None takes any.
 
     Raises:
         ValueError: a map of another size than the tile's.
     """
     cells, halo = tiling.cells(core), tiling.halo // tiling.stride
-    wanted = tuple(side // tiling.stride for side in tiling.tile_hw)
-    if tile_map.ndim != 3 or tile_map.shape[1:] != wanted:
-        raise ValueError(f"the tile of {core} must have a map of (K, {wanted[0]}, {wanted[1]}), got {tile_map.shape}")
+    wanted = len(tile_map) if channels is None else channels, *(side // tiling.stride for side in tiling.tile_hw)
+    if tile_map.shape != wanted:
+        raise ValueError(f"the tile of {core} must have a map of {wanted}, got {tile_map.shape}")
     return tile_map[:, halo : halo + cells.height, halo : halo + cells.width]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from detect.imagery.files import check_inside, remove_parts
 from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.maps.map_reading import read_kind
 from detect.imagery.scenes import Scene
-from detect.inference.strips.shelf import Shelf
 from detect.labels.formats.detections_csv import detections_bytes
 from detect.reporting.classes.class_folder import clear_classes
 from detect.reporting.lots.lot_folder import clear_lots
@@ -58,6 +57,7 @@ from detect.reporting.writing import json_bytes, write_json
 if TYPE_CHECKING:
     from detect.inference.failures import Failure
     from detect.inference.scene_result import SceneResult
+    from detect.inference.strips.shelf import Shelf
     from detect.nets.card import ModelCard
 
 
@@ -103,7 +103,6 @@ class PredictionFolder:
         self.failures: list[Failure] = []
         origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
         self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins)
-        self.shelf = Shelf(self.paths.strips, origins)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
@@ -149,6 +148,13 @@ class PredictionFolder:
         ):
             return False
         return HEATMAPS not in self.wanted or read_kind(self.paths.heatmap(name)) == self.map_kind
+
+    @cached_property
+    def shelf(self) -> "Shelf":
+        """Where strips of large rasters are kept until they are joined."""
+        from detect.inference.strips.shelf import Shelf
+
+        return Shelf(self.paths.strips, self.writer.origins)
 
     @property
     def overlaid(self) -> bool:
@@ -196,7 +202,8 @@ class PredictionFolder:
             clear_classes(self.folder)
         self.journal.add(name, kept.record)
         self._complete.add(name)
-        self.shelf.clear(name)
+        if self.paths.strips.exists():
+            self.shelf.clear(name)
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""
@@ -257,7 +264,7 @@ class PredictionFolder:
         Returns:
             The path of the report, or of the folder where none is asked for.
         """
-        for failure in self.failures:
+        for failure in self.failures if self.paths.strips.exists() else ():
             self.shelf.clear(failure.name)
         self.write_tables(run)
         write_formats(self.written, self.wanted, self.found, self.card.classes)
