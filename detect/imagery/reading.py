@@ -34,6 +34,13 @@ _told: set[Path] = set()
 """Damaged images that the log has named, each once in a process."""
 
 
+def tell_damaged(path: Path, damaged: str) -> None:
+    """Log what the decoder of an image warned of, once in a process; nothing where that is empty."""
+    if damaged and path not in _told:
+        _told.add(path)
+        logger.warning("%s: its pixels are damaged, and are used as they are: %s", path, damaged)
+
+
 def read_window(scene: Scene, window: Window, bands: Sequence[int]) -> NDArray[np.generic]:
     """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
 
@@ -111,9 +118,7 @@ class SceneReader:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._opened.close()
         self._resident = None
-        if self.damaged and self.scene.path not in _told:
-            _told.add(self.scene.path)
-            logger.warning("%s: its pixels are damaged, and are used as they are: %s", self.scene.path, self.damaged)
+        tell_damaged(self.scene.path, self.damaged)
 
     def _check_layout(self) -> None:
         """Check that the file is still of the shape, bands and types that the scene was made from."""

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from detect.imagery.windows import Window
 
+PreviewPiece = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Sums of a window's sampled pixels (bands, h, w), and how many are not valid (h, w), None for none, by square."""
+
 LARGEST_LOSS = 0.2
 """Part of the longest side that a preview may lose for being reduced by a whole factor."""
 
@@ -53,20 +56,41 @@ class Preview:
             pixels: (bands, h, w).
             valid: (h, w), which pixels are; None for all. The others are in no average.
         """
+        self.put(window, self.piece(window, pixels, valid))
+
+    def piece(
+        self, window: Window, pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None
+    ) -> PreviewPiece | None:
+        """Return what the pixels of a window add, to be `put` here or elsewhere; None where that is nothing."""
         rows, cols = self._sampled(window.row, window.row_stop), self._sampled(window.col, window.col_stop)
         if not (len(rows) and len(cols)):
-            return
-        row_bins, col_bins = (np.unique(positions // self.factor, return_index=True) for positions in (rows, cols))
+            return None
+        starts = [np.unique(positions // self.factor, return_index=True)[1] for positions in (rows, cols)]
         at = np.ix_(rows - window.row, cols - window.col)
-        to = slice(row_bins[0][0], row_bins[0][-1] + 1), slice(col_bins[0][0], col_bins[0][-1] + 1)
         shown = None if valid is None or valid.all() else valid[at]
-        for total, band in zip(self._sums, pixels, strict=True):
-            sampled = band[at] if shown is None else np.where(shown, band[at], 0)
-            total[to] += _sums(sampled, row_bins[1], col_bins[1])
-        if shown is not None:
+        sampled = (band[at] if shown is None else np.where(shown, band[at], 0) for band in pixels)
+        sums = np.stack([_sums(band, *starts) for band in sampled])
+        return sums, None if shown is None else _sums(~shown, *starts)
+
+    def put(self, window: Window, piece: PreviewPiece | None) -> None:
+        """Add the piece of a window; sums of floats depend on the order of the windows in their last digits.
+
+        Raises:
+            ValueError: it is of another window.
+        """
+        if piece is None:
+            return
+        rows, cols = (
+            self._sampled(*sides)[[0, -1]] // self.factor
+            for sides in ((window.row, window.row_stop), (window.col, window.col_stop))
+        )
+        to = slice(rows[0], rows[1] + 1), slice(cols[0], cols[1] + 1)
+        sums, hidden = piece
+        self._sums[:, *to] += sums
+        if hidden is not None:
             if self._missing is None:
                 self._missing = np.zeros(self._sums.shape[1:], np.float32)
-            self._missing[to] += _sums(~shown, row_bins[1], col_bins[1])
+            self._missing[to] += hidden
 
     def _sampled(self, start: int, stop: int) -> NDArray[np.intp]:
         """List the rows or columns of start..stop-1 that are sampled; the first of every square always is."""

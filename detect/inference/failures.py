@@ -8,7 +8,14 @@ MAX_PREVIEW_SIDE = 2400
 
 @dataclass(frozen=True)
 class Failure:
-    """An image without a result, and the reason."""
+    """An image without a result, and the reason.
+
+    Attributes:
+        name: of the image.
+        error: the reason.
+        strip: the first batch of the strip of it that failed; None where that is not one of several.
+    """
 
     name: str
     error: str
+    strip: int | None = None

@@ -26,9 +26,15 @@ from detect.inference.plan import Plan
 from detect.inference.scene_result import SceneResult
 from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import Stitcher
+from detect.inference.strips.joining import joined
+from detect.inference.strips.shelf import Shelf
+from detect.inference.strips.splitting import in_strips
+from detect.inference.strips.strip import Strip
+from detect.inference.strips.strip_file import StripWriter
 from detect.inference.tiles import (
     ImageEnd,
     Source,
+    StripEnd,
     TileBatch,
     failure_of,
     grouped,
@@ -62,7 +68,15 @@ TOO_MANY = (
 
 
 class Sink(Protocol):
-    """Receives the results of a run, in the order of the images."""
+    """Receives the results of a run, in the order of the images.
+
+    Attributes:
+        shelf: where strips of large rasters are kept until they are joined; None counts every image at once.
+    """
+
+    @property
+    def shelf(self) -> Shelf | None:
+        """Where strips are kept."""
 
     def has(self, name: str, path: Path) -> bool:
         """Return whether the result of an image was kept by the earlier run that this one resumes."""
@@ -91,7 +105,15 @@ class Progress(Protocol):
 
 
 class Counting(Protocol):
-    """Runs a model over units of images elsewhere, such as in several processes, for a sink that it knows."""
+    """Runs a model over units of images elsewhere, such as in several processes, for a sink that it knows.
+
+    Attributes:
+        processes: that count at the same time.
+    """
+
+    @property
+    def processes(self) -> int:
+        """The number of processes that count at the same time."""
 
     def __call__(self, units: Sequence[Sequence[Source]], progress: Progress, fail: Callable[[Failure], None]) -> int:
         """Have all images of the units recorded or failed, in their order; return the pixels done, of the files."""
@@ -150,19 +172,28 @@ def predict_images(
         note(OLDER)
 
     failures: list[Failure] = []
+    failed: set[str] = set()
 
     def fail(failure: Failure) -> None:
+        if failure.name in failed:
+            return  # of several strips the first
+        failed.add(failure.name)
         failures.append(failure)
         sink.fail(failure)
         logger.warning("%s: failed and is skipped: %s", failure.name, failure.error)
 
     for failure in unreadable:
         fail(failure)
-    units = [unit for unit in grouped(sources, engine.plan) if not all(sink.has(s.name, s.scene.path) for s in unit)]
-    progress.expect(sum(len(unit) for unit in units), sum(_pixels(s.scene) for unit in units for s in unit))
+    groups = grouped(sources, engine.plan)
+    units: list[Sequence[Source]] = [unit for unit in groups if not all(sink.has(s.name, s.scene.path) for s in unit)]
+    if sink.shelf is not None:
+        units = in_strips(units, engine, sink.shelf, 1 if counting is None else counting.processes, preview_side)
+    parts = [source for unit in units for source in unit]
+    progress.expect(sum(not isinstance(each.part, Strip) for each in parts), sum(each.pixels for each in parts))
     if counting is not None:
         return counting(units, progress, fail), failures
-    return count_units(units, engine, sink, progress, fail, preview_side), failures
+    left = (unit for unit in units if unit[0].part is None or unit[0].name not in failed)
+    return count_units(left, engine, sink, progress, fail, preview_side), failures
 
 
 def count_units(
@@ -172,6 +203,7 @@ def count_units(
     progress: Progress,
     fail: Callable[[Failure], None],
     preview_side: int | None = MAX_PREVIEW_SIDE,
+    kept: Callable[[Source], None] = lambda strip: None,
 ) -> int:
     """Run a model over units of images that are described, and return the pixels done, of the image files.
 
@@ -182,21 +214,29 @@ def count_units(
         progress: shows how far the run is.
         fail: receives the failure of an image, in this thread.
         preview_side: longest side in pixels of the picture of each image; None makes none.
+        kept: is told of each strip that is found, in this thread.
     """
     done = 0
+    broken: set[str] = set()
     with (
         closing(stitched(units, engine, progress, preview_side)) as maps,
         Writes(engine.plan.workers, engine.plan.stitched) as writes,
     ):
         for item in maps:
-            nbytes = _nbytes(item)
+            if isinstance(item, Source) and isinstance(item.part, Strip):
+                kept(item)
+                continue
+            nbytes = _nbytes(item, engine)
             for failed in writes.ended(nbytes):
                 fail(failed)
             if isinstance(item, Failure):
+                broken.add(item.name)
                 fail(item)
-            else:
-                done += item.source.scene.file_pixels
-                writes.add(item.source.name, nbytes, partial(_prepared, item, engine, sink))
+                continue
+            source = item if isinstance(item, Source) else item.source
+            if source.name not in broken or source.part is None:
+                done += source.scene.file_pixels
+                writes.add(source.name, nbytes, partial(_prepared, item, engine, sink, preview_side))
         for failed in writes.rest():
             fail(failed)
     return done
@@ -227,13 +267,17 @@ def map_scene(source: Source, engine: Engine, preview_side: int | None = MAX_PRE
         item = next(maps)
     if isinstance(item, Failure):
         raise SceneError(item.error)
+    assert isinstance(item, Stitched)
     return item
 
 
 def stitched(
     units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None = MAX_PREVIEW_SIDE
-) -> Generator[Stitched | Failure]:
-    """Yield the stitched map of every image, or its failure; images that are met one by one share no batch."""
+) -> Generator[Stitched | Source | Failure]:
+    """Yield the stitched map of every image, or its failure; images that are met one by one share no batch.
+
+    A strip is yielded when its file is there, and a joint as it is: its strips are not joined yet.
+    """
     if engine.meeting is None and engine.scale_views is None:
         yield from _stitched(units, engine, progress, preview_side)
         return
@@ -246,7 +290,7 @@ def stitched(
             continue
         shown = _Rescaled(progress, source.scene, met.scene)
         for item in _stitched([[met]], engine, shown, preview_side):
-            yield item if isinstance(item, Failure) else replace(item, others=others)
+            yield replace(item, others=others) if isinstance(item, Stitched) else item
 
 
 def _in_other_sizes(source: Source, engine: Engine) -> Iterator[Detections]:
@@ -262,44 +306,104 @@ def _in_other_sizes(source: Source, engine: Engine) -> Iterator[Detections]:
         (item,) = _stitched([[other]], replace(engine, meter=None), _Quiet(), None)
         if isinstance(item, Failure):
             raise SceneError(item.error)
+        assert isinstance(item, Stitched)
         (x, y), (own_x, own_y) = other.scene.factor_xy, source.scene.factor_xy
         yield engine.candidates(item.logits, other.scene, item.valid).scaled(own_x / x, own_y / y)
 
 
 def _stitched(
     units: Iterable[Sequence[Source]], engine: Engine, progress: Progress, preview_side: int | None
-) -> Generator[Stitched | Failure]:
-    """Yield the stitched map of every image, or its failure, of units whose tiles share batches."""
-    maps: dict[str, _Parts] = {}
-    broken: set[str] = set()
-    with closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps:
+) -> Generator[Stitched | Source | Failure]:
+    """Yield the stitched map of every image, or its failure, of units whose tiles share batches; see `stitched`."""
+    with (
+        closing(_Begun(engine, progress)) as begun,
+        closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps,
+    ):
         for step in steps:
-            if isinstance(step, Failure):
-                maps.pop(step.name, None)
-                if step.name not in broken:
+            if isinstance(step, Source):
+                yield step
+            elif isinstance(step, Failure):
+                if begun.fail((step.name, step.strip)):
                     yield step
-            elif isinstance(step, ImageEnd):
-                if step.source.name in broken:
-                    continue
-                parts = maps.pop(step.source.name)
-                seen = None if parts.valid is None or parts.valid.whole else parts.valid
-                made = parts.map.finished()
-                yield Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
+            elif isinstance(step, ImageEnd | StripEnd):
+                made = begun.end(step)
+                if made is not None:
+                    yield made
             else:
-                for (source, tiling, core), tile_map, valid in _mapped(step, engine):
-                    if source.name in broken:
-                        continue
-                    if tile_map is not None and not np.isfinite(tile_map).all():
-                        broken.add(source.name)
-                        maps.pop(source.name, None)
-                        yield Failure(source.name, f"{source.scene.path}: {NOT_FINITE}")
-                        continue
-                    if source.name not in maps:
-                        progress.start(source.name)
-                        channels = engine.decoder.channels if tile_map is None else len(tile_map)
-                        maps[source.name] = _Parts.of(source, tiling, engine.plan, channels)
-                    maps[source.name].put(core, tile_map, valid)
-                    progress.advance(core.height * core.width)
+                for tile, tile_map, valid in _mapped(step, engine):
+                    failure = begun.put(tile, tile_map, valid)
+                    if failure is not None:
+                        yield failure
+
+
+class _Begun:
+    """The images and strips of which some tiles are mapped, and those that are given up."""
+
+    def __init__(self, engine: Engine, progress: Progress) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._parts: dict[tuple[str, int | None], _Parts | StripWriter] = {}
+        self._broken: set[tuple[str, int | None]] = set()
+        self._last = ""
+
+    def put(
+        self,
+        tile: tuple[Source, Tiling, Window],
+        tile_map: NDArray[np.float32] | None,
+        valid: NDArray[np.bool_] | None,
+    ) -> Failure | None:
+        """Add a tile: its map, None where nothing of it is valid, and the valid pixels of its core."""
+        source, tiling, core = tile
+        if source.key in self._broken:
+            return None
+        if tile_map is not None and not np.isfinite(tile_map).all():
+            self.fail(source.key)
+            return Failure(source.name, f"{source.scene.path}: {NOT_FINITE}", source.key[1])
+        if source.key not in self._parts:
+            self._begin(source, tiling, tile_map)
+        self._parts[source.key].put(core, tile_map, valid)
+        self._progress.advance(core.height * core.width)
+        return None
+
+    def _begin(self, source: Source, tiling: Tiling, tile_map: NDArray[np.float32] | None) -> None:
+        if source.part is None or source.name != self._last:
+            self._progress.start(source.name)
+            self._last = source.name
+        if isinstance(source.part, Strip):
+            self._parts[source.key] = StripWriter(source.part, tiling)
+        else:
+            channels = self._engine.decoder.channels if tile_map is None else len(tile_map)
+            self._parts[source.key] = _Parts.of(source, tiling, self._engine.plan, channels)
+
+    def end(self, step: ImageEnd | StripEnd) -> Stitched | Source | None:
+        """Return what a whole image, or a strip, is; None of one that was given up."""
+        if step.source.key in self._broken:
+            return None
+        parts = self._parts[step.source.key]
+        if isinstance(step, StripEnd):
+            assert isinstance(parts, StripWriter)
+            parts.finish(step)
+            del self._parts[step.source.key]
+            return step.source
+        assert isinstance(parts, _Parts)
+        del self._parts[step.source.key]
+        seen = None if parts.valid is None or parts.valid.whole else parts.valid
+        made = parts.map.finished()
+        return Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
+
+    def fail(self, key: tuple[str, int | None]) -> bool:
+        """Give an image or a strip up; return whether it was not before."""
+        parts = self._parts.pop(key, None)
+        if isinstance(parts, StripWriter):
+            parts.discard()
+        new = key not in self._broken
+        self._broken.add(key)
+        return new
+
+    def close(self) -> None:
+        """Give up all that has not ended."""
+        for key in list(self._parts):
+            self.fail(key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,22 +482,31 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
     return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]
 
 
-def _prepared(item: Stitched, engine: Engine, sink: Sink) -> Callable[[], None] | None:
-    """Decode and write the result of an image; return what records it, None where it is recorded already."""
-    name, scene = item.source.name, item.source.scene
-    return None if sink.has(name, scene.path) else sink.prepared(name, scene, decoded(item, engine))
+def _prepared(
+    item: Stitched | Source, engine: Engine, sink: Sink, preview_side: int | None
+) -> Callable[[], None] | None:
+    """Decode and write the result of an image; return what records it, None where it is recorded already.
+
+    Strips are joined first.
+    """
+    source = item if isinstance(item, Source) else item.source
+    if sink.has(source.name, source.scene.path):
+        return None
+    if isinstance(item, Source):
+        whole = joined(item, engine, preview_side)
+        item = Stitched(item, whole.logits, whole.preview, whole.damaged, whole.valid, whole.looks, whole.windows)
+    return sink.prepared(source.name, source.scene, decoded(item, engine))
 
 
-def _nbytes(item: Stitched | Failure) -> int:
+def _nbytes(item: Stitched | Source | Failure, engine: Engine) -> int:
     """Return the bytes that an image's result keeps in memory until it is written."""
     if isinstance(item, Failure):
         return 0
+    if isinstance(item, Source):
+        cells = -(-item.scene.shape[0] // engine.plan.stride) * -(-item.scene.shape[1] // engine.plan.stride)
+        return min(4 * engine.decoder.channels * cells, engine.plan.stitched)
     in_memory = 0 if isinstance(item.logits, np.memmap) else item.logits.nbytes
     return in_memory + sum(each.nbytes for each in (item.preview, item.valid) if each is not None)
-
-
-def _pixels(scene: Scene) -> int:
-    return scene.shape[0] * scene.shape[1]
 
 
 class _Rescaled:
@@ -403,7 +516,7 @@ class _Rescaled:
         self.expect = progress.expect
         self.start = progress.start
         self._advance = progress.advance
-        self._ratio = _pixels(scene) / _pixels(read)
+        self._ratio = scene.shape[0] * scene.shape[1] / (read.shape[0] * read.shape[1])
         self._read = self._told = 0
 
     def advance(self, pixels: int) -> None:

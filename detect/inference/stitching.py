@@ -52,15 +52,21 @@ class Stitcher:
         Raises:
             ValueError: not a core of the tiling or put before, or a map of another size than the tile's.
         """
+        self.put_kept(core, kept_cells(self.tiling, core, tile_map, len(self._map)))
+
+    def put_kept(self, core: Window, kept: NDArray[np.float32] | None) -> None:
+        """Write the `kept_cells` of a core, or zeros where no pixel is valid; what these are is not looked at.
+
+        Raises:
+            ValueError: not a core of the tiling or put before, or cells of another number than the core's.
+        """
         if core not in self._missing:
             raise ValueError(f"{core} is not a core of the tiling, or was put before")
-        cells, halo = self.tiling.cells(core), self.tiling.halo // self.tiling.stride
-        height, width = (side // self.tiling.stride for side in self.tiling.tile_hw)
-        if tile_map.shape != (len(self._map), height, width):
-            wanted = (len(self._map), height, width)
-            raise ValueError(f"the tile of {core} must have a map of {wanted}, got {tile_map.shape}")
-        kept = tile_map[:, halo : halo + cells.height, halo : halo + cells.width]
-        self._map[:, cells.row : cells.row_stop, cells.col : cells.col_stop] = kept
+        cells = self.tiling.cells(core)
+        wanted = len(self._map), cells.height, cells.width
+        if kept is not None and kept.shape != wanted:
+            raise ValueError(f"the core {core} must have a map of {wanted}, got {kept.shape}")
+        self._map[:, cells.row : cells.row_stop, cells.col : cells.col_stop] = 0 if kept is None else kept
         release(self._map)
         self._missing.remove(core)
 
@@ -70,7 +76,7 @@ class Stitcher:
         Raises:
             ValueError: not a core of the tiling, or put before.
         """
-        self.put(core, np.zeros((len(self._map), *(s // self.tiling.stride for s in self.tiling.tile_hw)), np.float32))
+        self.put_kept(core, None)
 
     def finished(self) -> NDArray[np.float32]:
         """Return the scene's map (K, h, w).
@@ -81,6 +87,27 @@ class Stitcher:
         if self._missing:
             raise ValueError(f"{len(self._missing)} cores are missing from the map, such as {min(self._missing)}")
         return self._map
+
+
+def kept_cells(
+    tiling: Tiling, core: Window, tile_map: NDArray[np.float32], channels: int | None = None
+) -> NDArray[np.float32]:
+    """Return the part (K, cells.height, cells.width) of a tile's map (K, h, w) that is its core's.
+
+    Args:
+        tiling: the tiles.
+        core: one of its windows.
+        tile_map: (K, h, w) of `tiling.tile(core)`.
+        channels: K; None takes any.
+
+    Raises:
+        ValueError: a map of another size than the tile's.
+    """
+    cells, halo = tiling.cells(core), tiling.halo // tiling.stride
+    wanted = len(tile_map) if channels is None else channels, *(side // tiling.stride for side in tiling.tile_hw)
+    if tile_map.shape != wanted:
+        raise ValueError(f"the tile of {core} must have a map of {wanted}, got {tile_map.shape}")
+    return tile_map[:, halo : halo + cells.height, halo : halo + cells.width]
 
 
 def make_tiling(

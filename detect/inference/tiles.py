@@ -13,19 +13,24 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import rescaled
-from detect.imagery.scenes import Scene, SceneError, display_bands
-from detect.imagery.thumbnails import Preview
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import Work, made_ahead, mapped_ahead
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
 from detect.inference.plan import Plan
 from detect.inference.shift.measuring import Measured
+from detect.inference.strips.read_strip import Gathering, StripPixels
+from detect.inference.strips.strip import Joint, Part, Strip, strip_number
 from detect.nets.facts.looks import Looks
 
 Meter = Callable[[SceneReader], Measured | None]
 """Measures windows of an image while it is open."""
 
+
+MOST_HELD = 1 << 28
+"""Most bytes of an image that is decoded whole without need, however much memory there is: of a larger one the tiles
+are read as soon as its whole would be, by several threads, and several processes may share it."""
 
 PREFETCHED_BATCHES = 1
 """Batches of tiles that are read of each unit of images before the network asks for them, beside one that is read."""
@@ -40,12 +45,30 @@ class Source:
         scene: the image at the network's resolution.
         open: makes the reader of the scene for some bands; by default from its file.
         light: maps the values that the network sees, of valid pixels; None shows them as they are.
+        part: the strip of the image that is meant, or the joint of all of them; None for the whole image at once.
     """
 
     name: str
     scene: Scene
     open: Callable[[Scene, Sequence[int]], SceneReader] = SceneReader
     light: Callable[[NDArray[np.generic], NDArray[np.bool_]], NDArray[np.float32]] | None = None
+    part: Part | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """The name, and the number of the strip, None where it is not one of several: no two tasks have the same."""
+        return self.name, strip_number(self.part)
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of the scene that are counted: all, those of the strip, or none where strips are joined."""
+        match self.part:
+            case Strip(pixels=pixels):
+                return pixels
+            case Joint():
+                return 0
+            case None:
+                return self.scene.shape[0] * self.scene.shape[1]
 
     def seen(self, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.generic]:
         """Return pixels (..., bands, H, W), of which (..., H, W) are valid, as the network sees them."""
@@ -135,6 +158,27 @@ class ImageEnd:
     windows: Measured | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class StripEnd:
+    """The last tile of a strip has been read; what was gathered is of its tiles alone.
+
+    Attributes:
+        source: the image, with the strip.
+        pixels: what was gathered of them.
+        damaged: what the decoder warned of, empty where it did not.
+        windows: what windows of the image look like, with its first strip; None where that is not measured.
+    """
+
+    source: Source
+    pixels: StripPixels
+    damaged: str
+    windows: Measured | None
+
+
+Step = TileBatch | ImageEnd | StripEnd | Source | Failure
+"""What is read: a source stands for itself where its strips are to be joined, of which nothing is read."""
+
+
 def grouped(sources: Sequence[Source], plan: Plan) -> list[list[Source]]:
     """Return the images in units: neighbours that are one tile each, of the same size, as many as make a batch.
 
@@ -158,7 +202,7 @@ def read_tiles(
     plan: Plan,
     preview_side: int | None = MAX_PREVIEW_SIDE,
     meter: Meter | None = None,
-) -> Generator[TileBatch | ImageEnd | Failure]:
+) -> Generator[Step]:
     """Yield the tiles of units of images, batch by batch, and the end of every image, all in the order of the units.
 
     Threads read the next units, as many as the plan has workers and room for.
@@ -171,7 +215,9 @@ def read_tiles(
         meter: measures windows of each image, several at once; None measures none.
     """
 
-    def steps(unit: Sequence[Source]) -> Iterator[TileBatch | ImageEnd | Failure]:
+    def steps(unit: Sequence[Source]) -> Iterator[Step]:
+        if isinstance(unit[0].part, Joint):
+            return iter(unit)
         if len(unit) == 1:
             return _tiles_of_large(unit[0], bands, plan, preview_side, meter)
         return _tiles_of_small(unit, bands, plan, preview_side, meter)
@@ -182,46 +228,58 @@ def read_tiles(
 
 def unit_bytes(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> int:
     """Return the bytes that a unit of images takes until its tiles are at the network: decoded images and batches."""
+    if isinstance(unit[0].part, Joint):
+        return 0
     tiling, scene = plan.tiling(unit[0].scene.shape), unit[0].scene
     batch = min(len(tiling) * len(unit), plan.batch(tiling)) * plan.tile_bytes(scene, bands, unit[0].light is not None)
     reader = SceneReader(scene, bands)
     if is_held_whole(reader, plan):
         return reader.nbytes + (1 + PREFETCHED_BATCHES) * batch
-    return (1 + PREFETCHED_BATCHES + plan.readers(batch)) * batch
+    return (1 + PREFETCHED_BATCHES + min(plan.readers(batch), _number_of_batches(unit[0], plan))) * batch
 
 
 def _tiles_of_large(
     source: Source, bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
-) -> Iterator[TileBatch | ImageEnd | Failure]:
+) -> Iterator[TileBatch | ImageEnd | StripEnd | Failure]:
     try:
         with source.open(source.scene, bands) as reader:
             resident = load_whole(reader, plan)
-            windows = None if meter is None else meter(reader)
-            shown = len(display_bands(len(bands)))
-            gathered, sparse = None, SparsePixels(len(bands), source.scene.shape)
-            if preview_side is not None and not resident:
-                gathered = Preview(shown, source.scene.shape, preview_side, source.scene.dtype)
+            strip = source.part if isinstance(source.part, Strip) else None
+            windows = None if meter is None or (strip is not None and strip.first) else meter(reader)
+            side = None if resident and strip is None else preview_side
+            gathered = Gathering(source.scene, len(bands), side, apart=strip is not None)
             with closing(_batches_of(source, bands, reader, plan)) as batches:
                 for tiles in batches:
                     for tile in tiles:
-                        inner = tile.of_core(tile.pixels)
-                        sparse.add(tile.core, inner, tile.valid_core)
-                        if gathered is not None:
-                            gathered.add(tile.core, inner[:shown], tile.valid_core)
+                        gathered.add(tile.core, tile.of_core(tile.pixels), tile.valid_core)
                     yield TileBatch.of(tiles)
-            preview = _preview(reader, preview_side) if gathered is None else gathered.finished()
-            yield ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows)
+            if strip is not None:
+                damaged, reader.damaged = reader.damaged, ""  # the log has that of the whole image, once
+                yield StripEnd(source, gathered.of_strip(), damaged, windows)
+                return
+            preview = _preview(reader, preview_side) if resident else gathered.preview()
+            yield ImageEnd(source, preview, reader.damaged, Looks.of(gathered.sparse.finished()), windows)
     except (SceneError, MemoryError) as error:
         yield failure_of(source, error)
+
+
+def _number_of_batches(source: Source, plan: Plan) -> int:
+    """Return how many batches the tiles of an image make, or of a strip of it."""
+    if isinstance(source.part, Strip):
+        return source.part.stop - source.part.first
+    tiling = plan.tiling(source.scene.shape)
+    return -(-len(tiling) // plan.batch(tiling))
 
 
 def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan: Plan) -> Generator[list[ReadTile]]:
     """Yield the tiles of an image batch by batch; of one that is not in memory, threads read the next batches."""
     tiling = plan.tiling(source.scene.shape)
-    cores, size = iter(tiling), plan.batch(tiling)
+    size = plan.batch(tiling)
+    first, stop = (source.part.first, source.part.stop) if isinstance(source.part, Strip) else (0, len(tiling))
+    cores = islice(tiling, first * size, stop * size)
     batches = iter(lambda: list(islice(cores, size)), [])
     batch = min(len(tiling), size) * plan.tile_bytes(source.scene, bands, source.light is not None)
-    number = min(plan.readers(batch), -(-len(tiling) // size))
+    number = min(plan.readers(batch), _number_of_batches(source, plan))
     if reader.resident or number == 1:
         yield from ([_read_tile(source, tiling, core, reader) for core in chosen] for chosen in batches)
         return
@@ -273,7 +331,7 @@ def _tiles_of_small(
 def failure_of(source: Source, error: SceneError | MemoryError) -> Failure:
     """Return what went wrong with one image alone."""
     text = str(error) if isinstance(error, SceneError) else f"there is not enough memory for its tiles ({error})"
-    return Failure(source.name, text)
+    return Failure(source.name, text, strip_number(source.part))
 
 
 def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | None:
@@ -293,4 +351,4 @@ def load_whole(reader: SceneReader, plan: Plan) -> bool:
 
 def is_held_whole(reader: SceneReader, plan: Plan) -> bool:
     """Return whether an image is decoded whole before its tiles are cut: its format needs that, or it is small."""
-    return reader.resident or not reader.scene.windowed or reader.nbytes <= plan.photograph // 4
+    return reader.resident or not reader.scene.windowed or reader.nbytes <= min(plan.photograph // 4, MOST_HELD)

@@ -19,6 +19,7 @@ from detect.inference.failures import Failure
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.scene_result import SceneResult
+from detect.inference.strips.shelf import Shelf
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
 from tests.engines import assert_same_objects, coarse, engine, lively, write
@@ -106,6 +107,7 @@ class Kept:
     expected: tuple[int, int] = (0, 0)
     begun: list[str] = field(default_factory=list)
     pixels: int = 0
+    shelf: Shelf | None = None
 
     def has(self, name: str, path: Path) -> bool:
         return name in self.before

@@ -98,6 +98,7 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
         images: (name, path) of this run.
     """
     from detect.imagery.files import check_inside, remove_written
+    from detect.inference.strips.shelf import clear_shelf
     from detect.labels.writing.format_table import FORMATS
     from detect.reporting.classes.class_folder import clear_classes
     from detect.reporting.lots.lot_folder import clear_lots
@@ -109,6 +110,7 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
     clear_scenes(paths.errors)
     clear_classes(paths.folder)
     clear_lots(paths.folder)
+    clear_shelf(paths.strips)
     names = {name for name, _ in images}
     try:
         names |= recorded_sources(paths.folder).keys()

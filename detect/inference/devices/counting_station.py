@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from detect.imagery.scenes import Scene
-from detect.inference.devices.tasks import Advanced, Begun, Done, Event, Failed, Task
+from detect.inference.devices.tasks import Advanced, Begun, Done, Event, Failed, Found, Task
 from detect.inference.engine import Engine
 from detect.inference.run import count_units
 from detect.inference.scene_result import SceneResult
@@ -44,7 +44,15 @@ class CountingStation:
                 sink.done |= task.done
                 yield task.unit
 
-        count_units(units(), self.engine, sink, sink, lambda failure: tell(Failed(failure)), self.preview_side)
+        count_units(
+            units(),
+            self.engine,
+            sink,
+            sink,
+            lambda failure: tell(Failed(failure)),
+            self.preview_side,
+            lambda strip: tell(Found(*strip.key)),
+        )
 
 
 class _TellingSink:
@@ -52,6 +60,7 @@ class _TellingSink:
 
     def __init__(self, writer: Writer, tell: Callable[[Event], None]) -> None:
         self.done: set[str] = set()
+        self.shelf = None
         self._writer = writer
         self._tell = tell
 

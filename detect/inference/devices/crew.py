@@ -8,8 +8,22 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from detect.inference.devices.hands import Hand
-from detect.inference.devices.tasks import Advanced, Begun, Broken, Done, Event, Failed, Rested, Start, Task, Told
+from detect.inference.devices.tasks import (
+    Advanced,
+    Begun,
+    Broken,
+    Done,
+    Event,
+    Failed,
+    Found,
+    Key,
+    Rested,
+    Start,
+    Task,
+    Told,
+)
 from detect.inference.failures import Failure
+from detect.inference.strips.strip import Joint, Strip
 
 if TYPE_CHECKING:
     from detect.inference.run import Progress
@@ -40,18 +54,27 @@ class _Open:
 
     Attributes:
         task: the task.
-        told: what came of its images, by their names.
+        after: those that must be complete before it is given: the strips, of the task that joins them.
+        told: what came of its images, or its strip.
         given: how often it was given to a process.
+        dropped: whether nobody waits for it any more, as another strip of its image failed.
     """
 
     task: Task
-    told: dict[str, Done | Failed] = field(default_factory=dict)
+    after: Sequence["_Open"] = ()
+    told: dict[Key, Done | Found | Failed] = field(default_factory=dict)
     given: int = 0
+    dropped: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether all its images are told of."""
         return self.told.keys() >= self.task.expected
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given."""
+        return all(each.complete for each in self.after)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +96,11 @@ class Crew:
     keeper: Keeper
     cores: Sequence[frozenset[int] | None]
     peaks: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> int:
+        """The number of processes."""
+        return len(self.starts)
 
     def __call__(
         self, units: "Sequence[Sequence[Source]]", progress: "Progress", fail: Callable[[Failure], None]
@@ -111,12 +139,13 @@ class _Shift:
         self.progress = progress
         self.fail = fail
         self.pixels = self.ahead = 0
-        self.fresh = deque(_Open(task) for task in _tasks(units, crew.keeper))
+        self.fresh = deque(_opened(_tasks(units, crew.keeper)))
         self.again: deque[_Open] = deque()
         self.open = deque(self.fresh)
-        self.task_of = {name: each for each in self.fresh for name in each.task.expected}
-        self.sizes = {s.name: s.scene.shape[0] * s.scene.shape[1] for unit in units for s in unit}
-        self.file_pixels = {s.name: s.scene.file_pixels for unit in units for s in unit}
+        self.task_of = {key: each for each in self.fresh for key in each.task.expected}
+        self.sizes = {s.key: s.pixels for unit in units for s in unit}
+        self.file_pixels = {s.key: s.scene.file_pixels for unit in units for s in unit if not isinstance(s.part, Strip)}
+        self.begun_strips: set[str] = set()
         self.failed_again: set[str] = set()
         self.places = range(min(len(crew.starts), len(units)))
         self.hands: list[Hand[_Open]] = []
@@ -154,13 +183,15 @@ class _Shift:
     def _take(self, hand: "Hand[_Open]", event: Event) -> None:
         match event:
             case Done(name=name):
-                self._told(hand, name, event)
-            case Failed(failure=failure) if failure.name in self.task_of:
-                self._told(hand, failure.name, event)
+                self._told(hand, (name, None), event)
+            case Found(name=name, strip=strip):
+                self._told(hand, (name, strip), event)
+            case Failed(failure=failure) if (failure.name, failure.strip) in self.task_of:
+                self._told(hand, (failure.name, failure.strip), event)
             case Failed(failure=failure):
                 self._fail_again(failure)
             case Begun(name=name):
-                self.progress.start(name)
+                self._begin(name)
             case Advanced(pixels=pixels):
                 hand.unfinished += pixels
                 self.progress.advance(pixels)
@@ -175,9 +206,17 @@ class _Shift:
             case Broken(error=error):
                 raise error
 
-    def _told(self, hand: "Hand[_Open]", name: str, event: Done | Failed) -> None:
-        self.task_of[name].told[name] = event
-        hand.unfinished = max(0, hand.unfinished - self.sizes[name])
+    def _begin(self, name: str) -> None:
+        """Show the name of an image that begins, once of all its strips."""
+        if (name, None) in self.task_of and self.task_of[name, None].after:
+            if name in self.begun_strips:
+                return
+            self.begun_strips.add(name)
+        self.progress.start(name)
+
+    def _told(self, hand: "Hand[_Open]", key: Key, event: Done | Found | Failed) -> None:
+        self.task_of[key].told[key] = event
+        hand.unfinished = max(0, hand.unfinished - self.sizes[key])
 
     def _fail_again(self, failure: Failure) -> None:
         """Tell that an image that an earlier run has cannot be read any more; once, however often its task is given."""
@@ -188,28 +227,28 @@ class _Shift:
     def _lose(self, hand: "Hand[_Open]") -> None:
         """Give the tasks of a process that has ended to others, and start another one in its place."""
         how = hand.end(now=True)
-        lost = [each for each in hand.tasks if not each.complete]
+        lost = [each for each in hand.tasks if not each.complete and not each.dropped]
         if not hand.ready:
             raise ChildProcessError(
                 f"the process of {hand.device} ended while it started ({how}), as without memory; lower max_memory, or "
                 "take fewer runtime.devices: the same command goes on"
             )
         self.progress.advance(-hand.unfinished)
-        names = [name for each in lost for name in sorted(each.task.expected)]
+        names = [name for each in lost for name, _ in sorted(each.task.expected, key=lambda key: key[0])]
         logger.warning(
             "the process of %s ended (%s) while it counted %d images%s", hand.device, how, len(names), _such_as(names)
         )
         for each in lost:
             if each.given < MOST_GIVEN:
-                self.progress.advance(-sum(self.sizes[name] for name in each.told))
+                self.progress.advance(-sum(self.sizes[key] for key in each.told))
                 each.told.clear()
                 self.again.append(each)
                 continue
             said = (
                 f"the processes that counted it ended, twice (the last by {how}), as without memory; lower max_memory"
             )
-            for name in each.task.expected - each.told.keys():
-                each.told[name] = Failed(Failure(name, said))
+            for name, strip in each.task.expected - each.told.keys():
+                each.told[name, strip] = Failed(Failure(name, said, strip))
         place = self.hands.index(hand)
         del self.hands[place]
         if hand.served and (self.fresh or self.again):
@@ -221,17 +260,27 @@ class _Shift:
         if hand.tasks and (hand.alone or not self._may_give()):
             hand.give(None)
         elif self._may_give():
-            self._give(hand, self.fresh.popleft(), alone=False)
+            self._give(hand, self._take_next(), alone=False)
         elif not hand.tasks and self.again:
             self._give(hand, self.again.popleft(), alone=True)
 
     def _may_give(self) -> bool:
         """Return whether a task that no process had may be given: not too far ahead of the one that all wait for."""
-        if not self.fresh:
+        first = self._next()
+        if first is None:
             return False
-        first = self.fresh[0]
         ahead = self.ahead + len(first.task.unit)
         return first is self.open[0] or ahead <= MOST_AHEAD * len(self.hands)
+
+    def _next(self) -> _Open | None:
+        """Return the next task that no process had; strips that are waited for let those behind their joining pass."""
+        return next((each for each in self.fresh if each.ready), None)
+
+    def _take_next(self) -> _Open:
+        each = self._next()
+        assert each is not None
+        self.fresh.remove(each)
+        return each
 
     def _give(self, hand: "Hand[_Open]", each: _Open, alone: bool) -> None:
         self.ahead += 0 if each.given else len(each.task.unit)
@@ -245,14 +294,27 @@ class _Shift:
         while self.open and self.open[0].complete:
             each = self.open.popleft()
             self.ahead -= len(each.task.unit)
-            for event in each.told.values():
+            for key, event in each.told.items():
                 failure = event.failure if isinstance(event, Failed) else self._kept(event)
                 if failure is not None:
                     self.fail(failure)
+                if isinstance(event, Failed) and key[1] is not None:
+                    self._drop(key[0])
             failed = {e.failure.name for e in each.told.values() if isinstance(e, Failed)}
-            self.pixels += sum(self.file_pixels[source.name] for source in each.task.unit if source.name not in failed)
+            self.pixels += sum(self.file_pixels.get(s.key, 0) for s in each.task.unit if s.name not in failed)
 
-    def _kept(self, event: Done) -> Failure | None:
+    def _drop(self, name: str) -> None:
+        """Wait no more for the strips of an image that failed, of which the first that failed is recorded."""
+        for each in [each for each in self.open if each.task.unit[0].name == name]:
+            each.dropped = True
+            self.open.remove(each)
+            self.ahead -= len(each.task.unit) if each.given else 0
+        self.fresh = deque(each for each in self.fresh if not each.dropped)
+        self.again = deque(each for each in self.again if not each.dropped)
+
+    def _kept(self, event: Done | Found) -> Failure | None:
+        if isinstance(event, Found):
+            return None
         from detect.inference.writes import alone
 
         failure = alone(event.name, lambda: self.crew.keeper.keep(event.name, event.kept))
@@ -264,6 +326,16 @@ class _Shift:
             hand.leave(now)
         for hand in self.hands:
             hand.end(now)
+
+
+def _opened(tasks: Iterator[Task]) -> Iterator[_Open]:
+    """Yield tasks with those that they must wait for: the strips before the joining of an image, of this run."""
+    strips: list[_Open] = []
+    for task in tasks:
+        part = task.unit[0].part
+        each = _Open(task, tuple(strips) if isinstance(part, Joint) else ())
+        strips = [*strips, each] if isinstance(part, Strip) else []
+        yield each
 
 
 def _tasks(units: "Sequence[Sequence[Source]]", keeper: Keeper) -> Iterator[Task]:

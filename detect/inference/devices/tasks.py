@@ -5,6 +5,10 @@ counted with the same bytes wherever that is done, and as often as it is done. W
 pictures of its images itself and tells of each what is kept, or its failure; who gave it records that in the order of
 the tasks. A task that was lost is given again as a whole: what was told of it is thrown away, its pictures are written
 over.
+
+A raster that is too large for one process is a task for each of its strips, in the order of its tiles, and one behind
+them that joins them, given when all strips are found. What is found of a strip lies in a file in the state folder of
+the output, which all processes must reach; nothing of it is in a task or an event.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,9 +20,13 @@ if TYPE_CHECKING:
     from detect.inference.tiles import Source
 
 
+Key = tuple[str, int | None]
+"""An image's name, and the first batch of a strip of it; None for the image."""
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A unit of images.
+    """A unit of images; or a strip of one large raster, or the joining of all its strips.
 
     Attributes:
         number: of the unit in the run, from 0.
@@ -31,9 +39,9 @@ class Task:
     done: frozenset[str] = frozenset()
 
     @property
-    def expected(self) -> set[str]:
-        """The names of the images of which something is to be told."""
-        return {source.name for source in self.unit} - self.done
+    def expected(self) -> "set[Key]":
+        """The images, or the strip of one, of which something is to be told."""
+        return {source.key for source in self.unit if source.name not in self.done}
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,22 @@ class Done:
 
 @dataclass(frozen=True, eq=False)
 class Failed:
-    """An image without a result."""
+    """An image without a result, or a strip of one, by which the image has none."""
 
     failure: "Failure"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is found of a strip lies in its file.
+
+    Attributes:
+        name: of the image.
+        strip: the first batch of the strip.
+    """
+
+    name: str
+    strip: int | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ class Broken:
     error: BaseException
 
 
-Event = Begun | Advanced | Done | Failed | Told | Wanted | Rested | Broken
+Event = Begun | Advanced | Done | Found | Failed | Told | Wanted | Rested | Broken
 
 
 class Station(Protocol):

@@ -51,6 +51,9 @@ SETTINGS = "settings.json"
 JOURNAL = "journal.jsonl"
 CANDIDATE_RECORDS = "candidates.jsonl"
 OWN_FACTS = "facts.json"
+STRIPS = "strips"
+"""Folder in it of what is found of strips of large rasters, until they are joined."""
+
 LOCK = "lock"
 WRITTEN, WRITTEN_LOCK = "written.json", "written.lock"
 
@@ -183,6 +186,11 @@ class PredictionPaths:
     def written_lock(self) -> Path:
         """The file that a process locks while it changes those hashes and the files that they are of."""
         return self.state / WRITTEN_LOCK
+
+    @property
+    def strips(self) -> Path:
+        """The folder of what is found of strips of large rasters."""
+        return self.state / STRIPS
 
     @property
     def lock(self) -> Path:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ from detect.reporting.writing import json_bytes, write_json
 if TYPE_CHECKING:
     from detect.inference.failures import Failure
     from detect.inference.scene_result import SceneResult
+    from detect.inference.strips.shelf import Shelf
     from detect.nets.card import ModelCard
 
 
@@ -120,7 +121,7 @@ class PredictionFolder:
     def _check_places(self, names: Sequence[str]) -> None:
         """Check that no link leads out of the output folder where this run will write."""
         pictures = (picture.parent for name in names for picture in self.paths.pictures(name))
-        for folder in {self.paths.state, *self.paths.picture_folders, *pictures}:
+        for folder in {self.paths.state, self.paths.strips, *self.paths.picture_folders, *pictures}:
             check_inside(folder, self.folder)
 
     def _is_recorded(self, name: str, path: Path) -> bool:
@@ -148,6 +149,13 @@ class PredictionFolder:
             return False
         return HEATMAPS not in self.wanted or read_kind(self.paths.heatmap(name)) == self.map_kind
 
+    @cached_property
+    def shelf(self) -> "Shelf":
+        """Where strips of large rasters are kept until they are joined."""
+        from detect.inference.strips.shelf import Shelf
+
+        return Shelf(self.paths.strips, self.writer.origins)
+
     @property
     def overlaid(self) -> bool:
         """Whether what is found is drawn on each image as soon as it is counted."""
@@ -162,7 +170,11 @@ class PredictionFolder:
         """Remove the files that a killed run, or process of a run, was writing."""
         remove_parts(self.folder)
         remove_parts(self.paths.state)
-        for below in (*self.paths.picture_folders, *(self.folder / place for place in format_folders())):
+        for below in (
+            self.paths.strips,
+            *self.paths.picture_folders,
+            *(self.folder / place for place in format_folders()),
+        ):
             remove_parts(below, below=True)
 
     def prepared(self, name: str, scene: Scene, result: "SceneResult") -> Callable[[], None]:
@@ -190,6 +202,8 @@ class PredictionFolder:
             clear_classes(self.folder)
         self.journal.add(name, kept.record)
         self._complete.add(name)
+        if self.paths.strips.exists():
+            self.shelf.clear(name)
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""
@@ -250,6 +264,8 @@ class PredictionFolder:
         Returns:
             The path of the report, or of the folder where none is asked for.
         """
+        for failure in self.failures if self.paths.strips.exists() else ():
+            self.shelf.clear(failure.name)
         self.write_tables(run)
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder

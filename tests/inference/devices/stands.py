@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detect.inference.devices.tasks import Advanced, Begun, Done, Event, Failed, Task
+from detect.inference.devices.tasks import Advanced, Begun, Done, Event, Failed, Found, Task
 from detect.inference.failures import Failure
+from detect.inference.strips.strip import Joint, Part, Strip, strip_number
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,17 @@ class Image:
 
     name: str
     scene: Shown = field(default=Shown())
+    part: Part | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """The name and the number of the strip."""
+        return self.name, strip_number(self.part)
+
+    @property
+    def pixels(self) -> int:
+        """Those of a strip are the joint's: a hundred all together."""
+        return self.part.pixels if isinstance(self.part, Strip) else 0 if self.part else 100
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,9 @@ class Stand:
             self._count(task, tell)
 
     def _count(self, task: Task, tell: Callable[[Event], None]) -> None:
+        if isinstance(task.unit[0].part, Strip | Joint):
+            self._count_part(task.unit[0].key, task.unit[0].part, tell)
+            return
         for name in (source.name for source in task.unit):
             if name in task.done:
                 if name.startswith("gone"):
@@ -70,6 +85,27 @@ class Stand:
                 tell(Done(name, f"{name} of {len(task.unit)}"))
             if name.startswith("last"):
                 self._end_once(name)
+
+    def _count_part(self, key: tuple[str, int | None], part: Part, tell: Callable[[Event], None]) -> None:
+        """Find a strip: a file in its folder; or join them, which needs all files.
+
+        Of `bad...` strips 2 and 4 fail, the later one first; of `once...` strip 3 kills its process once.
+        """
+        name, number = key
+        if isinstance(part, Joint):
+            there = [strip.file.exists() for strip in part.strips]
+            tell(Done(name, f"{name} of {sum(there)} strips"))
+            return
+        tell(Begun(name))
+        tell(Advanced(part.pixels))
+        if name.startswith("bad") and number in (2, 4):
+            time.sleep(0.2 if number == 2 else 0)
+            tell(Failed(Failure(name, f"strip {number} is bad", number)))
+            return
+        if number == 3 and name.startswith("once"):
+            self._end_once(name)
+        part.file.touch()
+        tell(Found(name, number))
 
     def _perhaps_end(self, name: str) -> None:
         if name.startswith("slow"):

@@ -11,6 +11,7 @@ import pytest
 from detect.inference.devices import crew as crew_module
 from detect.inference.devices.crew import Crew
 from detect.inference.failures import Failure
+from detect.inference.strips.strip import Joint, Strip
 from tests.inference.devices.stands import Image, Stand
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
@@ -131,3 +132,28 @@ def test_no_process_is_left_where_another_cannot_be_started(tmp_path: Path) -> N
 
 def test_nothing_to_count_starts_no_process(tmp_path: Path) -> None:
     assert counted(tmp_path / "deadly", Kept()) == 0
+
+
+def in_strips(folder: Path, name: str, number: int = 6) -> list[list[Image]]:
+    """The units of an image in strips of 10 pixels, and the one that joins them."""
+    strips = tuple(Strip(folder, each, each + 1, 10) for each in range(number))
+    return [[Image(name, part=part)] for part in (*strips, Joint(strips))]
+
+
+def test_strips_are_joined_when_all_are_found_whatever_is_killed(tmp_path: Path) -> None:
+    """Strip 3 of `once` kills its process the first time; units before and behind are recorded in their order."""
+    kept = Kept()
+    units = [[Image("x0")], *in_strips(tmp_path, "once1"), [Image("x2")]]
+    crew = Crew([(f"cpu {each}", Stand(tmp_path)) for each in range(2)], kept, [None] * 2)
+    assert crew(units, kept, kept.fail) == 300
+    assert kept.values == ["x0 of 1", "once1 of 6 strips", "x2 of 1"]
+    assert kept.pixels == 260 and not kept.failed, "2 images of 100 pixels and 6 strips of 10"
+
+
+def test_an_image_fails_once_by_the_first_of_its_strips_that_fail(tmp_path: Path) -> None:
+    """Strips 2 and 4 of `bad` fail, 4 first in time; the image behind it is recorded, and nothing is joined."""
+    kept = Kept()
+    crew = Crew([(f"cpu {each}", Stand(tmp_path)) for each in range(2)], kept, [None] * 2)
+    assert crew([*in_strips(tmp_path, "bad1"), [Image("x2")]], kept, kept.fail) == 100
+    assert [(failure.name, failure.error) for failure in kept.failed] == [("bad1", "strip 2 is bad")]
+    assert kept.values == ["x2 of 1"]
