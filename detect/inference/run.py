@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +19,7 @@ from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
+from detect.inference.begun import Maps, begun
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
@@ -72,6 +73,9 @@ class Sink(Protocol):
 
         The scene is at the network's resolution.
         """
+
+    def together(self) -> AbstractContextManager[object]:
+        """Return a block in which images are recorded together: they are recorded when it ends."""
 
     def fail(self, failure: Failure) -> None:
         """Record the failure of an image."""
@@ -186,7 +190,7 @@ def count_units(
     done = 0
     with (
         closing(stitched(units, engine, progress, preview_side)) as maps,
-        Writes(engine.plan.workers, engine.plan.stitched) as writes,
+        Writes(engine.plan.workers, engine.plan.stitched, sink.together) as writes,
     ):
         for item in maps:
             nbytes = _nbytes(item)
@@ -273,7 +277,7 @@ def _stitched(
     maps: dict[str, _Parts] = {}
     broken: set[str] = set()
     with closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps:
-        for step in steps:
+        for step, wait in begun(steps, engine.runtime):
             if isinstance(step, Failure):
                 maps.pop(step.name, None)
                 if step.name not in broken:
@@ -286,7 +290,7 @@ def _stitched(
                 made = parts.map.finished()
                 yield Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
             else:
-                for (source, tiling, core), tile_map, valid in _mapped(step, engine):
+                for (source, tiling, core), tile_map, valid in _mapped(step, wait):
                     if source.name in broken:
                         continue
                     if tile_map is not None and not np.isfinite(tile_map).all():
@@ -325,10 +329,10 @@ class _Parts:
 
 
 def _mapped(
-    batch: TileBatch, engine: Engine
+    batch: TileBatch, wait: Maps
 ) -> Iterator[tuple[tuple[Source, Tiling, Window], NDArray[np.float32] | None, NDArray[np.bool_] | None]]:
     """Yield the core, the map and the valid pixels of each tile of a batch; no map of one where nothing is valid."""
-    maps = iter(() if all(batch.empty) else engine.runtime(batch.pixels))
+    maps = iter(wait())
     for core, valid, empty in zip(batch.cores, batch.valid, batch.empty, strict=True):
         yield core, None if empty else next(maps), valid
 

@@ -24,7 +24,11 @@ class _Run:
 
 
 def mirrored(
-    pixels: NDArray[np.generic], inner: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
+    pixels: NDArray[np.generic],
+    inner: Window,
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
+    into: NDArray[np.generic] | None = None,
 ) -> NDArray[np.generic]:
     """Fill a window from the pixels of `inner`, the part of the scene that it needs, mirrored beyond the scene.
 
@@ -33,11 +37,12 @@ def mirrored(
         inner: a window inside the scene that holds all `rows` and `cols`.
         rows: (h,) the scene's row of each row of the window, by `reflect`.
         cols: (w,) the scene's column of each column of the window, by `reflect`.
+        into: (bands, h, w) that is filled; None takes new memory.
 
     Returns:
-        (bands, h, w), in memory of its own.
+        What was filled.
     """
-    result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype)
+    result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype) if into is None else into
     across = list(_runs(cols - inner.col))
     for down in _runs(rows - inner.row):
         for over in across:
