@@ -40,29 +40,20 @@ def begun(steps: Iterable[Step], runtime: Runtime) -> Iterator[tuple[Step, Maps]
     Where the device works by itself, a batch, and what comes after it, is yielded when the next batch is begun: that
     one's transfer runs under this one's network.
     """
+    device = runtime if isinstance(runtime, Overlapping) and runtime.overlaps else None
     held: deque[tuple[Step, Maps]] = deque()
     for step in steps:
-        if isinstance(step, TileBatch) and not all(step.empty):
-            maps, ahead = _maps_of(step, runtime)
-            if ahead:
-                step = replace(step, pixels=no_maps())
-                yield from _emptied(held)
-                held.append((step, maps))
-                continue
+        if not isinstance(step, TileBatch) or all(step.empty):
+            held.append((step, no_maps))
+        elif device is None:
+            held.append((step, partial(runtime, step.pixels)))
         else:
-            maps = no_maps
-        if held:
-            held.append((step, maps))
-        else:
-            yield step, maps
+            maps = device.begin(step.pixels)
+            yield from _emptied(held)
+            held.append((replace(step, pixels=no_maps()), maps))
+        if device is None:
+            yield from _emptied(held)
     yield from _emptied(held)
-
-
-def _maps_of(batch: TileBatch, runtime: Runtime) -> tuple[Maps, bool]:
-    """Return what waits for the maps of a batch, and whether a device is at work on it by itself."""
-    if isinstance(runtime, Overlapping) and runtime.overlaps:
-        return runtime.begin(batch.pixels), True
-    return partial(runtime, batch.pixels), False
 
 
 def _emptied(held: deque[tuple[Step, Maps]]) -> Iterator[tuple[Step, Maps]]:

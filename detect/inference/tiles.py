@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import rescaled
-from detect.imagery.scenes import Scene, SceneError, display_bands
+from detect.imagery.scenes import Scene, SceneError, display_bands, gdal_options
 from detect.imagery.thumbnails import Preview
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
@@ -175,7 +175,7 @@ def read_tiles(
     def steps(unit: Sequence[Source]) -> Iterator[TileBatch | ImageEnd | Failure]:
         if len(unit) == 1:
             return _tiles_of_large(unit[0], bands, plan, preview_side, meter)
-        return _tiles_of_small(unit, bands, plan, preview_side, meter)
+        return iter(_tiles_of_small(unit, bands, plan, preview_side, meter))
 
     works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan)) for unit in units)
     return made_ahead(works, plan.workers, plan.read_ahead, PREFETCHED_BATCHES)
@@ -250,30 +250,31 @@ def _read_tile(
 
 def _tiles_of_small(
     unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
-) -> Iterator[TileBatch | ImageEnd | Failure]:
+) -> list[TileBatch | ImageEnd | Failure]:
     tiles: list[ReadTile] = []
     ends: list[ImageEnd] = []
+    failures: list[Failure] = []
     together, kept = _room_for(unit, bands, plan), 0
-    for source in unit:
-        try:
-            with source.open(source.scene, bands) as reader:
-                load_whole(reader, plan)
-                tiling = plan.tiling(source.scene.shape)
-                (core,) = tiling
-                tile = _read_tile(source, tiling, core, reader, None if together is None else together[kept])
-                preview = _preview(reader, preview_side)
-                sparse = SparsePixels(len(bands), source.scene.shape)
-                sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
-                windows = None if meter is None else meter(reader)
-                ends.append(ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows))
-        except (SceneError, MemoryError) as error:
-            yield failure_of(source, error)
-            continue
-        tiles.append(tile)
-        kept += not tile.empty
-    if tiles:
-        yield TileBatch.of(tiles, None if together is None else together[:kept])
-    yield from ends
+    with gdal_options():
+        for source in unit:
+            try:
+                with source.open(source.scene, bands) as reader:
+                    load_whole(reader, plan)
+                    tiling = plan.tiling(source.scene.shape)
+                    (core,) = tiling
+                    tile = _read_tile(source, tiling, core, reader, None if together is None else together[kept])
+                    preview = _preview(reader, preview_side)
+                    sparse = SparsePixels(len(bands), source.scene.shape)
+                    sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
+                    windows = None if meter is None else meter(reader)
+                    ends.append(ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows))
+            except (SceneError, MemoryError) as error:
+                failures.append(failure_of(source, error))
+                continue
+            tiles.append(tile)
+            kept += not tile.empty
+    batches = [TileBatch.of(tiles, None if together is None else together[:kept])] if tiles else []
+    return [*failures, *batches, *ends]
 
 
 def _room_for(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> NDArray[np.generic] | None:
