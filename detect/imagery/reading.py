@@ -165,8 +165,14 @@ class SceneReader:
         """
         return self.read_valid(window)[0]
 
-    def read_valid(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    def read_valid(
+        self, window: Window, into: NDArray[np.generic] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Read a window as `read` does, and which of its pixels are valid.
+
+        Args:
+            window: pixels of the scene.
+            into: (bands, window.height, window.width) that is filled with the pixels; None takes other memory.
 
         Returns:
             (bands, window.height, window.width) pixels, and (window.height, window.width) valid, mirrored as they are;
@@ -176,21 +182,26 @@ class SceneReader:
             SceneError: the file is damaged, or holds infinite pixels.
         """
         with image_errors(self.scene.path):
-            pixels, valid = self._read(window)
+            pixels, valid = self._read(window, into)
         whole = np.broadcast_to(np.True_, (window.height, window.width))
         return pixels, whole if valid is None else valid
 
-    def _read(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+    def _read(
+        self, window: Window, into: NDArray[np.generic] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         rows = reflect(window.row, window.row_stop, self.scene.shape[0])
         cols = reflect(window.col, window.col_stop, self.scene.shape[1])
         top, left = int(rows.min()), int(cols.min())
         inner = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
         pixels, valid = self._decode_filled(inner) if self._resident is None else self._of_resident(inner)
         if window.inside(self.scene.shape):
-            return pixels, valid
+            if into is None:
+                return pixels, valid
+            into[:] = pixels
+            return into, valid
         if valid is not None:
             valid = mirrored(valid[None], inner, rows, cols)[0]
-        return mirrored(pixels, inner, rows, cols), valid
+        return mirrored(pixels, inner, rows, cols, into), valid
 
     def _of_resident(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Return a window inside the scene from memory."""

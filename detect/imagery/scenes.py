@@ -1,7 +1,8 @@
 """Scenes: source images of any size, described and opened through rasterio (only this room imports it)."""
 
-from collections.abc import Sequence
-from contextlib import closing
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ WHOLE_IMAGE_DRIVERS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 
 BLOCK_CACHE_BYTES = 64 << 20
 """Most bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
+
+_options = threading.local()
+"""What each thread's `gdal_options` are now."""
 
 
 @dataclass(frozen=True)
@@ -182,27 +186,38 @@ def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
     return mosaic_bytes(path, rule) if driver == MOSAIC else path.stat().st_size
 
 
-def gdal_options(beside: bool = False, trusted: bool = False) -> rasterio.Env:
-    """Return GDAL options that make a damaged JPEG or PNG an error, write no side-car files and bound the cache.
+@contextmanager
+def gdal_options(beside: bool = False, trusted: bool = False) -> Iterator[None]:
+    """Set GDAL to make a damaged JPEG or PNG an error, write no side-car files and bound its cache, in a block.
+
+    A block inside of another one with the same options costs nothing: of many small images it is worth a block.
 
     Args:
         beside: whether files beside an image may be opened, for its georeference. Its pixels come from the file alone:
             overviews and masks beside it can be of any of GDAL's formats.
         trusted: whether GDAL may go wherever an image, a trusted VRT, leads it.
     """
-    closed = {
-        "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if beside else "EMPTY_DIR",
-        "GDAL_VRT_ENABLE_PYTHON": "NO",
-        "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
-    }
-    return rasterio.Env(
-        GDAL_ERROR_ON_LIBJPEG_WARNING=True,
-        GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
-        GDAL_PAM_ENABLED=False,
-        GDAL_CACHEMAX=BLOCK_CACHE_BYTES,
-        **({} if trusted else closed),
-    )
+    before, _options.now = getattr(_options, "now", None), (beside, trusted)
+    try:
+        if before == (beside, trusted) and rasterio.env.hasenv():
+            yield
+            return
+        closed = {
+            "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if beside else "EMPTY_DIR",
+            "GDAL_VRT_ENABLE_PYTHON": "NO",
+            "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
+            "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+        }
+        with rasterio.Env(
+            GDAL_ERROR_ON_LIBJPEG_WARNING=True,
+            GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
+            GDAL_PAM_ENABLED=False,
+            GDAL_CACHEMAX=BLOCK_CACHE_BYTES,
+            **({} if trusted else closed),
+        ):
+            yield
+    finally:
+        _options.now = before
 
 
 def open_scene(path: Path) -> Scene:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +19,7 @@ from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
+from detect.inference.begun import Maps, begun
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
@@ -86,6 +87,9 @@ class Sink(Protocol):
 
         The scene is at the network's resolution.
         """
+
+    def together(self) -> AbstractContextManager[object]:
+        """Return a block in which images are recorded together: they are recorded when it ends."""
 
     def fail(self, failure: Failure) -> None:
         """Record the failure of an image."""
@@ -220,7 +224,7 @@ def count_units(
     broken: set[str] = set()
     with (
         closing(stitched(units, engine, progress, preview_side)) as maps,
-        Writes(engine.plan.workers, engine.plan.stitched) as writes,
+        Writes(engine.plan.workers, engine.plan.stitched, sink.together) as writes,
     ):
         for item in maps:
             if isinstance(item, Source) and isinstance(item.part, Strip):
@@ -316,27 +320,27 @@ def _stitched(
 ) -> Generator[Stitched | Source | Failure]:
     """Yield the stitched map of every image, or its failure, of units whose tiles share batches; see `stitched`."""
     with (
-        closing(_Begun(engine, progress)) as begun,
+        closing(_Started(engine, progress)) as started,
         closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps,
     ):
-        for step in steps:
+        for step, wait in begun(steps, engine.runtime):
             if isinstance(step, Source):
                 yield step
             elif isinstance(step, Failure):
-                if begun.fail((step.name, step.strip)):
+                if started.fail((step.name, step.strip)):
                     yield step
             elif isinstance(step, ImageEnd | StripEnd):
-                made = begun.end(step)
+                made = started.end(step)
                 if made is not None:
                     yield made
             else:
-                for tile, tile_map, valid in _mapped(step, engine):
-                    failure = begun.put(tile, tile_map, valid)
+                for tile, tile_map, valid in _mapped(step, wait):
+                    failure = started.put(tile, tile_map, valid)
                     if failure is not None:
                         yield failure
 
 
-class _Begun:
+class _Started:
     """The images and strips of which some tiles are mapped, and those that are given up."""
 
     def __init__(self, engine: Engine, progress: Progress) -> None:
@@ -429,10 +433,10 @@ class _Parts:
 
 
 def _mapped(
-    batch: TileBatch, engine: Engine
+    batch: TileBatch, wait: Maps
 ) -> Iterator[tuple[tuple[Source, Tiling, Window], NDArray[np.float32] | None, NDArray[np.bool_] | None]]:
     """Yield the core, the map and the valid pixels of each tile of a batch; no map of one where nothing is valid."""
-    maps = iter(() if all(batch.empty) else engine.runtime(batch.pixels))
+    maps = iter(wait())
     for core, valid, empty in zip(batch.cores, batch.valid, batch.empty, strict=True):
         yield core, None if empty else next(maps), valid
 

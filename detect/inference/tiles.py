@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import rescaled
-from detect.imagery.scenes import Scene, SceneError
+from detect.imagery.scenes import Scene, SceneError, gdal_options
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import Work, made_ahead, mapped_ahead
@@ -100,10 +100,11 @@ class TileBatch:
     empty: Sequence[bool]
 
     @classmethod
-    def of(cls, tiles: Sequence["ReadTile"]) -> "TileBatch":
-        """Make a batch of tiles that were read."""
-        kept = [tile.seen for tile in tiles if not tile.empty] or [tiles[0].pixels[:, :0, :0]]
-        pixels = kept[0][None] if len(kept) == 1 else np.stack(kept)
+    def of(cls, tiles: Sequence["ReadTile"], pixels: NDArray[np.generic] | None = None) -> "TileBatch":
+        """Make a batch of tiles that were read; `pixels` where they lie in one array already."""
+        if pixels is None:
+            kept = [tile.seen for tile in tiles if not tile.empty] or [tiles[0].pixels[:, :0, :0]]
+            pixels = kept[0][None] if len(kept) == 1 else np.stack(kept)
         cores = [(tile.source, tile.tiling, tile.core) for tile in tiles]
         return cls(cores, pixels, [tile.valid_core for tile in tiles], [tile.empty for tile in tiles])
 
@@ -220,7 +221,7 @@ def read_tiles(
             return iter(unit)
         if len(unit) == 1:
             return _tiles_of_large(unit[0], bands, plan, preview_side, meter)
-        return _tiles_of_small(unit, bands, plan, preview_side, meter)
+        return iter(_tiles_of_small(unit, bands, plan, preview_side, meter))
 
     works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan)) for unit in units)
     return made_ahead(works, plan.workers, plan.read_ahead, PREFETCHED_BATCHES)
@@ -299,33 +300,47 @@ def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan:
             each.damaged = ""  # one reader tells of all
 
 
-def _read_tile(source: Source, tiling: Tiling, core: Window, reader: SceneReader) -> ReadTile:
-    return ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core)))
+def _read_tile(
+    source: Source, tiling: Tiling, core: Window, reader: SceneReader, into: NDArray[np.generic] | None = None
+) -> ReadTile:
+    return ReadTile(source, tiling, core, *reader.read_valid(tiling.tile(core), into))
 
 
 def _tiles_of_small(
     unit: Sequence[Source], bands: Sequence[int], plan: Plan, preview_side: int | None, meter: Meter | None
-) -> Iterator[TileBatch | ImageEnd | Failure]:
-    tiles, ends = [], []
-    for source in unit:
-        try:
-            with source.open(source.scene, bands) as reader:
-                load_whole(reader, plan)
-                tiling = plan.tiling(source.scene.shape)
-                (core,) = tiling
-                tile = _read_tile(source, tiling, core, reader)
-                preview = _preview(reader, preview_side)
-                sparse = SparsePixels(len(bands), source.scene.shape)
-                sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
-                windows = None if meter is None else meter(reader)
-                ends.append(ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows))
-        except (SceneError, MemoryError) as error:
-            yield failure_of(source, error)
-            continue
-        tiles.append(tile)
-    if tiles:
-        yield TileBatch.of(tiles)
-    yield from ends
+) -> list[TileBatch | ImageEnd | Failure]:
+    tiles: list[ReadTile] = []
+    ends: list[ImageEnd] = []
+    failures: list[Failure] = []
+    together, kept = _room_for(unit, bands, plan), 0
+    with gdal_options():
+        for source in unit:
+            try:
+                with source.open(source.scene, bands) as reader:
+                    load_whole(reader, plan)
+                    tiling = plan.tiling(source.scene.shape)
+                    (core,) = tiling
+                    tile = _read_tile(source, tiling, core, reader, None if together is None else together[kept])
+                    preview = _preview(reader, preview_side)
+                    sparse = SparsePixels(len(bands), source.scene.shape)
+                    sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
+                    windows = None if meter is None else meter(reader)
+                    ends.append(ImageEnd(source, preview, reader.damaged, Looks.of(sparse.finished()), windows))
+            except (SceneError, MemoryError) as error:
+                failures.append(failure_of(source, error))
+                continue
+            tiles.append(tile)
+            kept += not tile.empty
+    batches = [TileBatch.of(tiles, None if together is None else together[:kept])] if tiles else []
+    return [*failures, *batches, *ends]
+
+
+def _room_for(unit: Sequence[Source], bands: Sequence[int], plan: Plan) -> NDArray[np.generic] | None:
+    """Return room for the tiles of images of one tile each; None where their values are changed after they are read."""
+    if any(source.light is not None for source in unit):
+        return None
+    scene = unit[0].scene
+    return np.empty((len(unit), len(bands), *plan.tiling(scene.shape).tile_hw), scene.dtype)
 
 
 def failure_of(source: Source, error: SceneError | MemoryError) -> Failure:

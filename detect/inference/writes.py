@@ -1,9 +1,12 @@
 """Results that threads write while the next ones are computed, recorded in their order."""
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Self, TypeVar
 
 from detect.imagery.scratch import DISK_ERRORS
@@ -19,30 +22,56 @@ Two batches of images of one tile: with fewer the network stood still while thos
 """
 
 
-@dataclass(frozen=True, eq=False)
-class _Waiting:
-    """An image whose result is written, or waits for it, and the bytes that it keeps in memory until then."""
+Record = Callable[[], None]
+"""Records an image whose files are written."""
 
-    outcome: Future[Failure | None]
+
+@dataclass(eq=False)
+class _Result:
+    """The result of an image.
+
+    Attributes:
+        name: of the image.
+        nbytes: that it keeps in memory until it is recorded.
+        written: what records it, or its failure; None where it is recorded already.
+        error: that ended its writing, and ends the run.
+        is_written: whether one of both is known.
+        outcome: its failure, or None, when it is recorded.
+    """
+
+    name: str
     nbytes: int
+    written: Record | Failure | None = None
+    error: BaseException | None = None
+    is_written: bool = False
+    outcome: Future[Failure | None] = field(default_factory=Future)
 
 
 class Writes:
     """A context manager of threads that write the results of images; what is recorded does not depend on their number.
 
-    An error that ends the run ends what comes after its image: nothing later is recorded. Where the block ends by an
-    error, as by Ctrl-C, what waits is not begun, and what is being written is finished.
+    A thread that has written what all wait for records it, with what others have written meanwhile after it: so the
+    disk is waited for once for several images where it is slow. An error that ends the run ends what comes after its
+    image: nothing later is recorded. Where the block ends by an error, as by Ctrl-C, what waits is not begun, and what
+    is being written is finished.
 
     Args:
         workers: threads.
         room: most bytes that results which wait may keep together; a single one may keep more.
+        together: a block in which several images are recorded; by default each is recorded alone.
     """
 
-    def __init__(self, workers: int, room: int) -> None:
+    def __init__(
+        self, workers: int, room: int, together: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
         self._pool = ThreadPoolExecutor(workers, "write")
         self._room = room
-        self._waiting: deque[_Waiting] = deque()
-        self._last: Future[Failure | None] | None = None
+        self._together = together
+        self._waiting: deque[_Result] = deque()
+        self._turn = threading.Lock()
+        self._unrecorded: deque[_Result] = deque()
+        self._recording = False
+        self._ended: BaseException | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +81,7 @@ class Writes:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown()
 
-    def add(self, name: str, nbytes: int, prepare: Callable[[], Callable[[], None] | None]) -> None:
+    def add(self, name: str, nbytes: int, prepare: Callable[[], Record | None]) -> None:
         """Have the result of an image written.
 
         Args:
@@ -60,8 +89,11 @@ class Writes:
             nbytes: that the result keeps in memory until it is written.
             prepare: writes it, in a thread, and returns what records it; None where it is recorded already.
         """
-        self._last = self._pool.submit(_write, name, prepare, self._last)
-        self._waiting.append(_Waiting(self._last, nbytes))
+        result = _Result(name, nbytes)
+        self._waiting.append(result)
+        with self._turn:
+            self._unrecorded.append(result)
+        self._pool.submit(self._write, result, prepare)
 
     def ended(self, nbytes: int) -> Iterator[Failure]:
         """Yield the failures of images that are done, and wait until there is room for some more bytes."""
@@ -82,15 +114,59 @@ class Writes:
         if failure is not None:
             yield failure
 
+    def _write(self, result: _Result, prepare: Callable[[], Record | None]) -> None:
+        """Write the result of an image; then record all that is written, unless another thread does."""
+        try:
+            result.written = alone(result.name, prepare)
+        except BaseException as error:
+            result.error = error
+        with self._turn:
+            result.is_written = True
+            if self._recording:
+                return
+            self._recording = True
+        while group := self._taken():
+            self._record(group)
 
-def _write(
-    name: str, prepare: Callable[[], Callable[[], None] | None], before: Future[Failure | None] | None
-) -> Failure | None:
-    """Write the result of an image, and record it when the images `before` it are; return an error of it alone."""
-    record = alone(name, prepare)
-    if before is not None:
-        before.result()
-    return record if record is None or isinstance(record, Failure) else alone(name, record)
+    def _taken(self) -> list[_Result]:
+        """Take the results that are next to be recorded; where there are none, another thread may record later ones."""
+        with self._turn:
+            group = list(takewhile(lambda each: each.is_written, self._unrecorded))
+            for _ in group:
+                self._unrecorded.popleft()
+            self._recording = bool(group)
+            return group
+
+    def _record(self, group: Sequence[_Result]) -> None:
+        """Record results in their order, up to one whose error ends the run."""
+        recorded = list(takewhile(lambda each: each.error is None, group)) if self._ended is None else []
+        try:
+            outcomes = self._outcomes(recorded)
+            self._ended = self._ended or next((each.error for each in group if each.error is not None), None)
+        except BaseException as error:
+            self._ended, outcomes = error, []
+        for number, each in enumerate(group):
+            each.written = None
+            if number < len(outcomes):
+                each.outcome.set_result(outcomes[number])
+            else:
+                each.outcome.set_exception(self._ended or RuntimeError("a result was not recorded"))
+
+    def _outcomes(self, group: Sequence[_Result]) -> list[Failure | None]:
+        """Record results together, and return the failure of each, None of one that is recorded."""
+        outcomes: list[Failure | None] = []
+
+        def record() -> None:
+            with self._together():
+                for each in group:
+                    done = each.written
+                    failed = alone(each.name, done) if callable(done) else done
+                    outcomes.append(failed)
+
+        failed = alone("", record) if group else None
+        if isinstance(failed, Failure):
+            return [Failure(each.name, failed.error) for each in group]
+        return outcomes
 
 
 def alone(name: str, work: Callable[[], T]) -> T | Failure:

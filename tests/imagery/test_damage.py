@@ -1,12 +1,13 @@
 import logging
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.checksums import DeflateSums
+from detect.imagery.checksums import DeflateSums, sum_of
 from detect.imagery.damage import LOGGERS, decoder_warnings
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import SceneError, open_scene
@@ -103,7 +104,8 @@ def test_an_image_that_was_cut_off_is_a_failure(tmp_path: Path, name: str, profi
 def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: str) -> None:
     """PNG and deflate carry sums of their pixels: 40 places in the middle of the file, one byte each.
 
-    Blocks of 32 x 32 pixels reach beyond the image's edge, and the decoder does not finish them.
+    Blocks of 32 x 32 pixels reach beyond the image's edge, and the decoder does not finish them. What is changed there
+    alone changes no pixel.
     """
     tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32} if name == "tiles.tif" else {}
     tiles |= {"interleave": "band", "blockysize": 20} if name == "apart.tif" else {}
@@ -114,7 +116,7 @@ def test_every_changed_byte_of_deflated_pixels_is_found(tmp_path: Path, name: st
     whole = path.read_bytes()
     for place in np.linspace(0.2 * len(whole), 0.8 * len(whole), 40).astype(int):
         path.write_bytes(whole)
-        assert noticed(flipped(path, [place]))
+        assert noticed(flipped(path, [place])) or shows(path, noise())
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
@@ -140,6 +142,47 @@ def test_whole_blocks_are_checked_by_their_pixels_and_not_decoded_twice(
         assert len(decoded) == (2 if interleave == "pixel" else 2 * bands)
         assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
     assert len(decoded) == (2 if interleave == "pixel" else 2 * bands)
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("kind", [{"tiled": True, "blockxsize": 32, "blockysize": 32}, {"blockysize": 20}])
+def test_blocks_across_the_edges_of_an_image_are_not_decoded_twice_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, predictor: int, kind: dict
+) -> None:
+    """Tiles of 70 x 50 pixels are filled up with zeros by GDAL; the last strip has 10 rows."""
+    pixels = np.random.default_rng(0).integers(1, 256, (3, 70, 50)).astype("uint8")
+    path = write_tiff(tmp_path / "a.tif", pixels, compress="deflate", predictor=predictor, **kind)
+    monkeypatch.setattr(DeflateSums, "_wrong_stream", lambda *_: pytest.fail("decoded twice"))
+    with SceneReader(open_scene(path), (1, 2, 3)) as reader:
+        assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
+
+
+def test_tiles_that_another_program_fills_up_otherwise_are_no_damage(tmp_path: Path) -> None:
+    """An image of 70 x 50 pixels whose header says 60 x 40: its tiles hold other values than zeros beyond that."""
+    pixels = np.random.default_rng(0).integers(1, 256, (1, 70, 50)).astype("uint8")
+    tiles = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
+    path = write_tiff(tmp_path / "a.tif", pixels[:, :60], **tiles)
+    whole = bytearray(path.read_bytes())
+    entry = b"\x00\x01\x03\x00\x01\x00\x00\x00"  # ImageWidth, a short
+    at = whole.index(entry) + len(entry)
+    whole[at : at + 2] = (40).to_bytes(2, "little")
+    path.write_bytes(whole)
+    with SceneReader(open_scene(path), (1,)) as reader:
+        assert (reader.read(reader.scene.window) == pixels[:, :60, :40]).all() and reader.damaged == ""
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 700, 3), (300, 1, 1), (256, 256, 3), (33, 57, 5)])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+def test_the_sum_of_values_is_that_of_zlib(shape: tuple[int, ...], dtype: str) -> None:
+    values = np.random.default_rng(0).integers(0, 1 << 16, shape).astype(dtype)
+    assert sum_of(values) == zlib.adler32(values.tobytes())
+
+
+def test_the_greatest_sum_is_that_of_zlib() -> None:
+    """8 MiB of 255 in one row and in one column: no sum on the way is too large for its type."""
+    for shape in ((1, 8 << 20), (8 << 20, 1)):
+        values = np.full(shape, 255, np.uint8)
+        assert sum_of(values) == zlib.adler32(values)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +214,12 @@ def test_one_high_strip_is_checked_as_the_one_block_that_it_is(tmp_path: Path, i
     for place in places if interleave == "pixel" else []:
         (tmp_path / "2100.tif").write_bytes(whole)
         assert noticed(flipped(tmp_path / "2100.tif", [place]))
+
+
+def shows(path: Path, pixels: np.ndarray) -> bool:
+    """Whether a file that is read without an error has the pixels (bands, H, W)."""
+    scene = open_scene(path)
+    return bool((read_window(scene, scene.window, (1, 2, 3)) == pixels).all())
 
 
 def noticed(path: Path) -> bool:

@@ -1,6 +1,7 @@
 import errno
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -120,6 +121,9 @@ class Kept:
             self.results[name] = result
 
         return record
+
+    def together(self) -> nullcontext[None]:
+        return nullcontext()
 
     def fail(self, failure: Failure) -> None:
         self.events.append(("failed", failure.name))

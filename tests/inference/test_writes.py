@@ -5,8 +5,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 
 import pytest
 
@@ -180,3 +182,43 @@ def test_results_that_wait_are_bounded_in_number_and_bytes(nbytes: int, most: in
     free.set()
     adding.join()
     assert len(waiting) == MAX_WAITING_WRITES + 20
+
+
+def test_what_is_written_while_the_disk_is_waited_for_is_recorded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block lasts until all others are written: they are recorded in a second one, in their order."""
+    shelf, blocks, others = Shelf(), [], threading.Semaphore(0)
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        before = len(shelf.recorded)
+        yield
+        blocks.append(shelf.recorded[before:])
+        for _ in range(6 if len(blocks) == 1 else 0):
+            others.acquire(timeout=PATIENCE_S)
+
+    def prepare(name: str) -> Callable[[], None]:
+        if name != "0":
+            others.release()
+        return shelf.put(name)
+
+    with Writes(2, room=10, together=together) as writes:
+        for number in range(7):
+            writes.add(str(number), 1, partial(prepare, str(number)))
+        assert list(writes.rest()) == []
+    assert blocks[0] == ["0"] and list(chain(*blocks)) == [str(number) for number in range(7)] and len(blocks) <= 3
+
+
+def test_a_block_that_finds_the_disk_full_ends_the_run_and_any_other_error_is_of_its_images() -> None:
+    """A disk that is full says so when what was gathered is written, at the end of a block."""
+
+    @contextmanager
+    def together(number: int) -> Iterator[None]:
+        yield
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OSError, match="space"), Writes(1, 10, lambda: together(errno.ENOSPC)) as writes:
+        writes.add("0", 1, lambda: lambda: None)
+        list(writes.rest())
+    with Writes(1, 10, lambda: together(errno.ENAMETOOLONG)) as writes:
+        writes.add("0", 1, lambda: lambda: None)
+        assert [failure.name for failure in writes.rest()] == ["0"]

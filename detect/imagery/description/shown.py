@@ -1,6 +1,7 @@
 """An open image as a viewer shows it: all that is above sees upright pixels of plain colours, however stored."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,26 @@ class ShownImage:
         self.count: int = stored.count if self.table is None else len(self.table)
         self.indexes = tuple(range(1, self.count + 1))
         self.dtypes: tuple[str, ...] = stored.dtypes if self.table is None else (str(self.table.dtype),) * self.count
-        self.colorinterp: tuple[Any, ...] = stored.colorinterp if self.table is None else EXPANDED[self.count]
-        self.descriptions: tuple[str | None, ...] = stored.descriptions if self.table is None else (None,) * self.count
-        self.nodata: float | None = stored.nodata if self.table is None else None
-        self.nodatavals: tuple[float | None, ...] = stored.nodatavals if self.table is None else (None,) * self.count
-        self.crs: Any = stored.crs
-        self.transform: Any = stored.transform
+
+    @cached_property
+    def colorinterp(self) -> tuple[Any, ...]:
+        """What each band is."""
+        return tuple(self.stored.colorinterp) if self.table is None else EXPANDED[self.count]
+
+    @cached_property
+    def descriptions(self) -> tuple[str | None, ...]:
+        """What each band is called in the file."""
+        return tuple(self.stored.descriptions) if self.table is None else (None,) * self.count
+
+    @cached_property
+    def nodata(self) -> float | None:
+        """The value of pixels without data, None without one."""
+        return self.nodatavals[0]
+
+    @cached_property
+    def nodatavals(self) -> tuple[float | None, ...]:
+        """The same, of each band."""
+        return tuple(self.stored.nodatavals) if self.table is None else (None,) * self.count
 
     @property
     def mask_flag_enums(self) -> tuple[Any, ...]:

@@ -79,10 +79,11 @@ def side_place(path: Path) -> SidePlace | None:
     Raises:
         SideFileError: it is too long, damaged, or its numbers are none.
     """
-    for beside in (path.with_name(f"{path.name}.aux.xml"), path.with_suffix(".aux.xml")):
-        text = _text(str(beside))
+    whole = str(path)
+    for beside in (f"{whole}.aux.xml", f"{whole[: len(whole) - len(path.suffix)]}.aux.xml"):
+        text = _text(beside)
         if text is not None:
-            return _place(beside.name, text)
+            return _place(os.path.basename(beside), text)  # noqa: PTH119
     return None
 
 

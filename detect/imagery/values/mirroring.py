@@ -1,7 +1,7 @@
 """Pixels beyond a scene's edges: the scene mirrored there, copied in blocks, as often as it takes."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from detect.imagery.windows import Window
 
 COPIED_AS = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}
 """Types of OpenCV, which looks at no value while it flips, for pixels of so many bytes."""
+
+REMEMBERED = 64
+"""Sides of windows whose pieces are remembered."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,11 @@ class _Run:
 
 
 def mirrored(
-    pixels: NDArray[np.generic], inner: Window, rows: NDArray[np.intp], cols: NDArray[np.intp]
+    pixels: NDArray[np.generic],
+    inner: Window,
+    rows: NDArray[np.intp],
+    cols: NDArray[np.intp],
+    into: NDArray[np.generic] | None = None,
 ) -> NDArray[np.generic]:
     """Fill a window from the pixels of `inner`, the part of the scene that it needs, mirrored beyond the scene.
 
@@ -33,12 +40,13 @@ def mirrored(
         inner: a window inside the scene that holds all `rows` and `cols`.
         rows: (h,) the scene's row of each row of the window, by `reflect`.
         cols: (w,) the scene's column of each column of the window, by `reflect`.
+        into: (bands, h, w) that is filled; None takes new memory.
 
     Returns:
-        (bands, h, w), in memory of its own.
+        What was filled.
     """
-    result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype)
-    across = list(_runs(cols - inner.col))
+    result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype) if into is None else into
+    across = _runs(cols - inner.col)
     for down in _runs(rows - inner.row):
         for over in across:
             source = pixels[:, down.first : down.last + 1, over.first : over.last + 1]
@@ -62,17 +70,24 @@ def _flip(source: NDArray[np.generic], target: NDArray[np.generic], rows: bool) 
         cv2.flip(one, -1 if rows else 1, dst=other)
 
 
-def _runs(places: NDArray[np.intp]) -> Iterator[_Run]:
-    """Yield the longest pieces of places that rise or fall by one; of a side of one pixel each is a piece."""
+def _runs(places: NDArray[np.intp]) -> tuple[_Run, ...]:
+    """Return the longest pieces of places that rise or fall by one; of a side of one pixel each is a piece."""
+    return _runs_of(places.tobytes())
+
+
+@lru_cache(REMEMBERED)
+def _runs_of(content: bytes) -> tuple[_Run, ...]:
+    """Return the pieces of places by their bytes: images of one size have the same ones."""
+    places, runs, start = np.frombuffer(content, np.intp), [], 0
     steps = np.diff(places)
-    start = 0
     while start < len(places):
         step = int(steps[start]) if start < len(steps) else 1
         along = 0 if step == 0 else _first(steps[start:] != step)
         stop = start + along + 1
         ends = int(places[start]), int(places[stop - 1])
-        yield _Run(start, stop, min(ends), max(ends), along > 0 and step < 0)
+        runs.append(_Run(start, stop, min(ends), max(ends), along > 0 and step < 0))
         start = stop
+    return tuple(runs)
 
 
 def _first(marks: NDArray[np.bool_]) -> int:

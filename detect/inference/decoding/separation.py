@@ -7,6 +7,7 @@ the objects; where most objects are neighbours, torchvision's loop over all is a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -175,11 +176,17 @@ def _neighbours(places: Places, waiting: NDArray[np.intp], size: int) -> tuple[i
 
 def _pairs_of_few(places: Places, waiting: NDArray[np.intp]) -> Pairs:
     """Return the neighbours among a few objects, as positions in `waiting`, the stronger one first."""
-    one, other = np.triu_indices(len(waiting), 1)
+    one, other = _all_pairs(len(waiting))
     apart = np.abs(places.at[waiting[other]] - places.at[waiting[one]])
     far = apart.max(axis=1, initial=0.0) if places.exponent == np.inf else np.sqrt(np.square(apart).sum(axis=1))
     near = far <= NEAR * places.reach[waiting].max(initial=0.0)
     return one[near], other[near]
+
+
+@lru_cache(FEW + 1)
+def _all_pairs(number: int) -> Pairs:
+    """Return the pairs of so many objects, the stronger one first; nobody writes to them."""
+    return np.triu_indices(number, 1)
 
 
 def _trees(places: Places, waiting: NDArray[np.intp]) -> list["_Tree"]:

@@ -1,6 +1,7 @@
 """The station of a run of a model: it counts the images of tasks as a run in one process does."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,10 @@ class _TellingSink:
     def prepared(self, name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
         """Write the files of an image, and return what tells so."""
         return partial(self._tell, Done(name, self._writer.write(name, scene, result)))
+
+    def together(self) -> nullcontext[None]:
+        """Return a block in which each image is told of at once: what is told is recorded elsewhere."""
+        return nullcontext()
 
     def fail(self, failure: Any) -> None:
         """Tell that an image failed."""

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from detect.nets.machine.device_memory import InParts, naming_memory
+from detect.nets.machine.device_memory import InParts, naming_memory, out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class TorchRuntime:
             net = net.eval().to(device).to(memory_format=torch.channels_last)
         self.net: Callable[[torch.Tensor], torch.Tensor] = torch.compile(net, dynamic=False) if compiled else net
         self._in_parts = InParts(str(device))
+        self.overlaps = device.type == "cuda"
+        self._transfers: torch.cuda.Stream | None = None
 
     def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map a batch (B, bands, H, W), any real dtype, to (B, K, h, w) float32 on the CPU.
@@ -76,12 +79,56 @@ class TorchRuntime:
         """
         return self._in_parts(self._run, pixels)
 
+    def begin(self, pixels: NDArray[np.generic]) -> Callable[[], NDArray[np.float32]]:
+        """Begin to map a batch, as a call would, and return what waits for its maps.
+
+        On CUDA the tiles go to the device on a stream of their own, under the network of the batch before. Where the
+        device has no memory for it beside that batch, it is run when its maps are waited for.
+        """
+        if not self.overlaps:
+            maps = self(pixels)
+            return lambda: maps
+        later = partial(self, pixels)
+        if not self._in_parts.fits(pixels.shape):
+            return later
+        try:
+            return self._begin_on_cuda(pixels)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        return later
+
+    def _begin_on_cuda(self, pixels: NDArray[np.generic]) -> Callable[[], NDArray[np.float32]]:
+        if self._transfers is None:
+            self._transfers = torch.cuda.Stream(self.device)
+        network = torch.cuda.current_stream(self.device)
+        pinned = torch.from_numpy(np.ascontiguousarray(pixels)).pin_memory()
+        with torch.cuda.stream(self._transfers):
+            tiles = pinned.to(self.device, non_blocking=True)
+        network.wait_stream(self._transfers)
+        tiles.record_stream(network)
+        maps = self._mapped(tiles)
+        back = torch.empty(maps.shape, dtype=torch.float32, pin_memory=True)
+        back.copy_(maps, non_blocking=True)
+        done = torch.cuda.Event()
+        done.record(network)
+
+        def wait() -> NDArray[np.float32]:
+            done.synchronize()
+            return np.asarray(back.numpy())
+
+        return wait
+
     def _run(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         tiles = torch.from_numpy(np.ascontiguousarray(pixels))
         if self.device.type == "cuda":
             tiles = tiles.pin_memory().to(self.device, non_blocking=True)
         else:
             tiles = tiles.to(self.device)
+        return np.asarray(self._mapped(tiles).cpu().numpy())
+
+    def _mapped(self, tiles: torch.Tensor) -> torch.Tensor:
+        """Return the maps (B, K, h, w) in float32 of tiles (B, bands, H, W) that lie on the device."""
         kind = PRECISIONS[self.precision]
         with (
             torch.inference_mode(),
@@ -89,4 +136,4 @@ class TorchRuntime:
             torch.autocast(self.device.type, kind, enabled=kind != torch.float32),
         ):
             batch = tiles.float().contiguous(memory_format=torch.channels_last)
-            return np.asarray(self.net(batch).float().cpu().numpy())
+            return self.net(batch).float()

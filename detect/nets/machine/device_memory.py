@@ -77,6 +77,10 @@ class InParts:
             done += len(made)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a batch (B, bands, H, W) is not known to be too large."""
+        return self.most_pixels is None or shape[0] == 1 or shape[0] * shape[2] * shape[3] <= self.most_pixels
+
     def _halved(self, size: int, shape: tuple[int, ...]) -> int:
         height, width = shape[2:]
         if size == 1:

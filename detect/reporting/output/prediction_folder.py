@@ -1,7 +1,8 @@
 """The predictions folder while it is written: each image's results when they are complete, the tables at the end."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,7 @@ class PredictionFolder:
         self.possible = CandidateRecords(folder)
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
+        self._gathered: dict[str, Kept] | None = None
         origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
         self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
@@ -192,18 +194,35 @@ class PredictionFolder:
         """
         return partial(self.keep, name, self.writer.write(name, scene, result))
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Record what is kept in this block when it ends: on the disk, for which is waited once."""
+        self._gathered = {}
+        try:
+            yield
+        finally:
+            gathered, self._gathered = self._gathered, None
+            self._keep_all(gathered)
+
     def keep(self, name: str, kept: Kept) -> None:
         """Record an image, whose files are written, as done; remove figures of earlier counts."""
-        if kept.candidates is not None:
-            self.possible.add(name, kept.candidates)
+        if self._gathered is None:
+            self._keep_all({name: kept})
+        else:
+            self._gathered[name] = kept
+
+    def _keep_all(self, kept: Mapping[str, Kept]) -> None:
+        """Record images in their order: a record is the last that is written of an image, so that it has all else."""
+        self.possible.add_all({name: each.candidates for name, each in kept.items() if each.candidates is not None})
         self.paths.scores.unlink(missing_ok=True)
         if (self.folder / LOTS).exists() or (self.folder / CLASSES).exists():
             clear_lots(self.folder)
             clear_classes(self.folder)
-        self.journal.add(name, kept.record)
-        self._complete.add(name)
+        self.journal.add_all({name: each.record for name, each in kept.items()})
+        self._complete |= kept.keys()
         if self.paths.strips.exists():
-            self.shelf.clear(name)
+            for name in kept:
+                self.shelf.clear(name)
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""

@@ -78,6 +78,11 @@ class SceneWriter:
         """The places in the folder."""
         return PredictionPaths(self.folder)
 
+    @cached_property
+    def _earlier(self) -> frozenset[Path]:
+        """The folders of pictures that were there when the first image was written, as of an earlier run."""
+        return frozenset(folder for folder in self.paths.picture_folders if folder.exists())
+
     @property
     def previewed(self) -> bool:
         """Whether small pictures of the images are needed: for overlays, and for the page."""
@@ -108,7 +113,8 @@ class SceneWriter:
         record = self._record(name, scene, result, inside, candidates)
         for picture, folder, asked in self.pictures(name):
             if not asked:
-                remove_written(picture, folder)
+                if folder in self._earlier:
+                    remove_written(picture, folder)
             elif candidates is None and picture == self.paths.candidates(name):
                 picture.unlink(missing_ok=True)  # the folder stays: another thread may be about to write into it
         if HEATMAPS in self.wanted:

@@ -244,6 +244,37 @@ def test_an_image_that_changed_is_done_again_and_counted_once(images: Path, out:
     assert counts(out) == {"a.png": 1}
 
 
+def test_images_recorded_together_wait_for_the_disk_once_and_candidates_come_first(
+    images: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded has all that goes with it: the journal is written after the candidates."""
+    card, synced, real = replace(CARD, calibration={"slope": 1.0, "intercept": 0.0}), [], os.fsync
+
+    def sync(number: int) -> None:
+        place = Path(f"/proc/self/fd/{number}")
+        synced.append(place.readlink().name if place.parent.exists() else "")
+        real(number)
+
+    sink = PredictionFolder(out, card, named(images), (*PRODUCTS[:4], "candidates"))
+    monkeypatch.setattr(os, "fsync", sync)
+    with sink.together():
+        for number, name in enumerate(NAMES):
+            made = result(number)
+            sink.prepared(name, open_scene(images / name), replace(made, candidates=made.detections))()
+            assert not sink.found
+    assert list(sink.found) == sorted(NAMES) and len(synced) == 2
+    assert synced in (["", ""], [sink.possible.path.name, sink.journal.path.name])
+    assert PredictionFolder(out, card, named(images), (*PRODUCTS[:4], "candidates")).found.keys() == sink.found.keys()
+
+
+def test_what_was_kept_before_an_error_in_a_block_is_recorded(images: Path, out: Path) -> None:
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    with pytest.raises(KeyboardInterrupt), sink.together():
+        keep(sink, images, "a.png", 1)
+        raise KeyboardInterrupt
+    assert list(PredictionFolder(out, CARD, named(images), PRODUCTS[:4]).found) == ["a.png"]
+
+
 def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record comes last: a run killed between them does the image again."""
     sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
@@ -252,7 +283,7 @@ def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkey
         assert PredictionPaths(out).heatmap("a.png").is_file() and PredictionPaths(out).overlay("a.png").is_file()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sink.journal, "add", killed)
+    monkeypatch.setattr(sink.journal, "add_all", killed)
     with pytest.raises(KeyboardInterrupt):
         keep(sink, images, "a.png", 2)
     assert not sink.has("a.png", images / "a.png") and sink.found == {}
