@@ -11,11 +11,11 @@ none. The scenarios, each a run of `detect.predict` into a folder of its own, wi
 - lost_node: two workers; when a fifth of the images are recorded, a node is killed, and another joins the cluster;
 - killed_driver: two workers; the run's own process is killed then, and the same command goes on.
 
-Start is what the same costs for one image of 64 pixels. Measured: seconds by the clock; seconds of the processor, of all
-processes of a run and of the cluster (sampled, so that the last tenth of a second of each process is not seen); the most
-memory that each worker held beyond what it holds for that one image. Bounds: the same bytes; one worker against local,
-both without their start, at most 10 % more of the processor; two workers against one at least 1.8 times as fast, where
-this machine has three cores or more; memory within `max_memory`. Exit code 1 where one is broken.
+Start is what the same costs for one image of 64 pixels. Measured: seconds by the clock; seconds of the processor, of
+all processes of a run and of the cluster (sampled, so that the last tenth of a second of each process is not seen); the
+most memory that each worker held beyond what it holds for that one image. Bounds: the same bytes; one worker against
+local, both without their start, at most 10 % more of the processor; two workers against one at least 1.8 times as fast,
+where this machine has three cores or more; memory within `max_memory`. Exit code 1 where one is broken.
 """
 
 import argparse
@@ -135,11 +135,11 @@ class Check:
         """Run a scenario, from its start to its end; `beside` is done while it runs."""
         output = self.folder / (f"{scenario}_start" if tiny else scenario)
         command = self.command(self.tiny if tiny else self.images, output, *more)
-        pinned: Callable[[], None] | None = (lambda: os.sched_setaffinity(0, {0})) if scenario == "local" else None
+        command = ["taskset", "-c", "0", *command] if scenario == "local" else command
         before, peaks = dict(self.watched.seconds), set(self.watched.peaks)
         begun = time.monotonic()
         with self.watched.watching():
-            run = _started(command, output, pinned)
+            run = _started(command, output)
             if beside is not None:
                 run = beside(run, command, output)
             code = run.wait()
@@ -155,10 +155,10 @@ class Check:
 Beside = Callable[["subprocess.Popen[bytes]", list[str], Path], "subprocess.Popen[bytes]"]
 
 
-def _started(command: list[str], output: Path, pinned: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
+def _started(command: list[str], output: Path) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with output.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, preexec_fn=pinned)
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
 def written(output: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What a worker on another machine checks before it counts: that it has the same folders, model, version and results."""
+"""What a worker on another machine checks before it counts: that it has the same folders, model and version."""
 
 import os
 import socket
@@ -80,8 +80,8 @@ class CheckedStart:
         computing = Computing.of(station.engine)
         if computing != self.computing:
             raise ValueError(
-                f"node {node} computes with {computing}, and the run with {self.computing}: results would depend on who "
-                "counts; name runtime, runtime.device, runtime.precision and tile, or take machines of one kind"
+                f"node {node} computes with {computing}, and the run with {self.computing}: results would depend on "
+                "who counts; name runtime, runtime.device, runtime.precision and tile, or take machines of one kind"
             )
         return station
 
@@ -104,7 +104,8 @@ class CheckedStart:
             found = self.probe.read_text(encoding="ascii")
         except OSError as error:
             raise ValueError(
-                f"node {node} does not see the output folder of the run: {error.strerror}: {self.probe}; {_share(output)}"
+                f"node {node} does not see the output folder of the run: {error.strerror}: {self.probe}; "
+                f"{_share(output)}"
             ) from error
         if found != self.token:
             raise ValueError(

@@ -95,7 +95,7 @@ class RayHand(Hand[T]):
             raise
         except RayError as error:
             self.gone = _in_a_line(str(error))
-            self.blameless = _lost_node(self._node)
+            self.blameless = getattr(error, "preempted", False) or _lost_node(self._node)
             return
         if isinstance(answer, Greeting):
             self.begun = time.monotonic()

@@ -105,6 +105,6 @@ def test_a_node_has_room_for_as_many_as_its_scarcest_has() -> None:
 
 
 def test_a_cluster_that_is_not_there_is_told_with_the_way_to_one() -> None:
-    with pytest.raises(ValueError, match=r"launcher\.address=127\.0\.0\.1:9: no Ray cluster .*ray start --head"):
-        with connected("127.0.0.1:9"):
-            pass
+    said = r"launcher\.address=127\.0\.0\.1:9: no Ray cluster .*ray start --head"
+    with pytest.raises(ValueError, match=said), connected("127.0.0.1:9"):
+        pass
