@@ -254,6 +254,8 @@ def predict_folder(
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
+    if crew is not None and crew.hiring.lost():
+        sink.remove_parts()
     measured = partial(_measured, pixels, started, crew, bill)
     report = sink.finish(facts, default_embed_limit(), measured)
     log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})

@@ -167,7 +167,8 @@ class RayActors(Hiring):
             ready, _ = ray.wait(list(by_ref), timeout=REMINDED_SECONDS)
             for ref in ready:
                 by_ref[ref].fetch()
-            self._check_places(hands)
+            if not ready:
+                self._check_places(hands)
             by_ref = {hand.pending: hand for hand in self._of_ray(hands) if not hand.told and not hand.gone}
         heard = [hand for hand in self._of_ray(hands) if hand.told or hand.gone]
         for hand in heard:

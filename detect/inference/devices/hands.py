@@ -32,6 +32,7 @@ class Hand(ABC, Generic[T]):
         asks: whether it waits for an answer.
         served: whether it ever had a task.
         unfinished: pixels that it told of, of images that are not done.
+        lost: whether it ended without being told to, perhaps while it wrote.
         blameless: whether it ended by something that its tasks have no part in, such as the loss of its machine.
         begun, ended: when it was there and when it was gone, in seconds of `time.monotonic`; None before.
     """
@@ -43,7 +44,7 @@ class Hand(ABC, Generic[T]):
         self.place = place
         self.device = device
         self.tasks: list[T] = []
-        self.alone = self.ready = self.asks = self.served = self.blameless = False
+        self.alone = self.ready = self.asks = self.served = self.lost = self.blameless = False
         self.unfinished = 0
         self.begun: float | None = None
         self.ended: float | None = None
@@ -51,6 +52,8 @@ class Hand(ABC, Generic[T]):
     def heard(self) -> Event | None:
         """Return what it tells next; None where it has ended."""
         event = self._next()
+        if event is None:
+            self.lost = True
         if isinstance(event, Wanted):
             self.ready = self.asks = True
         if isinstance(event, Rested):
@@ -107,6 +110,10 @@ class Hiring(ABC):
     @abstractmethod
     def wait(self, hands: Sequence[Hand]) -> Sequence[Hand]:
         """Return those that tell something, or have ended, as soon as there is one."""
+
+    def lost(self) -> bool:
+        """Return whether one has ended without being told to."""
+        return any(hand.lost for hand in self._hired)
 
     def seconds(self) -> float:
         """Return how long all that were hired have been there, together."""
