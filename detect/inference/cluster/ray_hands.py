@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+OF_THE_ACTOR = ("class_name:", "actor_id:", "pid:", "name:", "namespace:", "ip:")
+"""Begin lines of Ray's errors that describe the actor."""
+
 THREADS = 3
 """Of an actor: one for what it tells, one for what it is given, one to spare."""
 
@@ -29,8 +32,11 @@ REMINDED_SECONDS = 30.0
 MOST_WAITING_SECONDS = 600.0
 """How long a run waits for the cluster to have a place for any worker, before it ends."""
 
-NODE_SECONDS = 5.0
-"""How long after the loss of a worker the loss of its node may be known."""
+NODE_SECONDS = 1.0
+"""How long after the end of a worker the loss of its node may be known."""
+
+NODE_DIED = "its node has died"
+"""What Ray says of an actor whose node was lost."""
 
 
 @dataclass(eq=False)
@@ -94,8 +100,9 @@ class RayHand(Hand[T]):
         except RayTaskError:
             raise
         except RayError as error:
-            self.gone = _in_a_line(str(error))
-            self.blameless = getattr(error, "preempted", False) or _lost_node(self._node)
+            said = str(error)
+            self.gone = _cause(said)
+            self.blameless = NODE_DIED in said or _lost_node(self._node)
             return
         if isinstance(answer, Greeting):
             self.begun = time.monotonic()
@@ -207,7 +214,8 @@ def _lost_node(node: str) -> bool:
     return False
 
 
-def _in_a_line(said: str) -> str:
-    """Return what Ray says of an end: its first line, and the last, which has the cause."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return "; ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+def _cause(said: str) -> str:
+    """Return what Ray says of an end without what it says of the actor, and without its advice."""
+    lines = [line.strip() for line in said.splitlines()]
+    cause = [line for line in lines[1:] if line and line.split()[0] not in OF_THE_ACTOR] or lines[:1]
+    return " ".join(cause).partition(" Some common causes")[0]
