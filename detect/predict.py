@@ -28,8 +28,7 @@ def run(settings: "PredictSettings") -> int:
     survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
-    from detect.assembly.machine.run_memory import with_memory
-    from detect.assembly.machine.several_devices import crew_of, devices_of, settings_of_one
+    from detect.assembly.machine.workers import workers_of
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import (
         digest,
@@ -45,13 +44,12 @@ def run(settings: "PredictSettings") -> int:
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.layout import CANDIDATES
 
-    devices = devices_of(settings)
     net, _ = load_model(settings.model)
     threshold = run_threshold(settings, card)
-    with lock_folder(paths.folder):
+    with lock_folder(paths.folder), workers_of(settings) as workers:
         check_tables(paths, settings, [name for name, _ in images])
-        settings = with_memory(settings, None if settings.overwrite else paths.settings, devices)
-        one = settings_of_one(settings, devices)
+        settings = workers.with_memory(settings, None if settings.overwrite else paths.settings)
+        one = workers.settings_of_one(settings)
         engine = replace(make_engine(one, net, card, threshold, paths.state), undecided=told_at_end(settings))
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
@@ -66,8 +64,9 @@ def run(settings: "PredictSettings") -> int:
         if sink.without_pictures:
             logger.info("%d images are looked at again for pictures that are not there", sink.without_pictures)
         facts = run_facts(settings, engine, card, results, listing.passed_over)
-        crew = crew_of(one, devices, engine, sink, paths.state)
-        return predict_folder(images, engine, sink, facts, settings.overwrite, crew)
+        crew = workers.crew(one, engine, sink, paths.state)
+        price = settings.launcher.price_per_hour
+        return predict_folder(images, engine, sink, facts, settings.overwrite, crew, price)
 
 
 main = command("predict")(run)

@@ -281,6 +281,16 @@ Batches = Annotated[int | float, _bound("a number of batches, or a share of them
 Devices = Annotated[Any, PlainValidator(_devices)]
 """How many devices, or which."""
 
+ClusterAddress = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value if value is None else _text(value)),
+    _bound(
+        "auto, HOST:PORT or null",
+        lambda value: value in (None, "auto") or re.fullmatch(r"[^\s/:]+:\d+|\[[0-9a-fA-F:]+\]:\d+", value) is not None,
+    ),
+]
+"""Where a cluster is: `auto` for the one that this machine is part of, None for none."""
+
 Precision = Annotated[
     str, BeforeValidator(_text), _bound("one of auto, 32, bf16, 16", ("auto", "32", "bf16", "16").__contains__)
 ]

@@ -18,6 +18,7 @@ from detect.assembly.fields import (
     Batches,
     ByteSize,
     ClassThresholds,
+    ClusterAddress,
     Devices,
     Factors,
     FilePath,
@@ -96,9 +97,33 @@ class InferenceSettings:
 
 
 @dataclass(frozen=True)
+class LocalLauncher:
+    """Settings of `launcher=local`: `conf/launcher/local.yaml`."""
+
+    kind: Literal["local"]
+    price_per_hour: Positive | None
+
+
+@dataclass(frozen=True)
+class RayLauncher:
+    """Settings of `launcher=ray`: `conf/launcher/ray.yaml`."""
+
+    kind: Literal["ray"]
+    address: ClusterAddress
+    workers: AutoOneOrMore
+    devices_per_task: OneOrMore
+    price_per_hour: Positive | None
+
+
+LauncherSettings = Annotated[LocalLauncher | RayLauncher, Field(discriminator="kind")]
+"""Settings of `launcher`, by its `kind`."""
+
+
+@dataclass(frozen=True)
 class PredictSettings(InferenceSettings):
     """Settings of `detect.predict`: `conf/predict.yaml`."""
 
+    launcher: LauncherSettings
     model: FilePath
     images: FilePath
     output: FilePath
@@ -115,6 +140,11 @@ class PredictSettings(InferenceSettings):
 
     def __post_init__(self) -> None:
         check_products(self.write)
+        if self.launcher.kind == "ray" and self.runtime.devices not in (1, "auto"):
+            raise ValueError(
+                f"runtime.devices={self.runtime.devices} are of one machine, and launcher=ray takes the devices of a "
+                "cluster (launcher.workers); leave one of them out"
+            )
         if self.within is None and self.within_layer is not None:
             raise ValueError("within_layer names a layer of the file that within=FILE names; give within too")
         if self.within is not None and self.threshold == SURVEY:

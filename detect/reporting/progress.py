@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -22,9 +23,13 @@ class ImageProgress:
     """A display of images done, megapixels per second and the time left; a context manager.
 
     On a terminal it is a bar on the standard error stream, elsewhere a line in the log now and then.
+
+    Args:
+        more: returns what else is told, such as the cost so far; empty for nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Callable[[], str] = str) -> None:
+        self._more = more
         self.images, self.pixels = 0, 1
         self.images_begun = 0
         self.pixels_done = 0
@@ -68,16 +73,19 @@ class ImageProgress:
     def advance(self, pixels: int) -> None:
         """Add pixels to those that are done."""
         self.pixels_done += pixels
-        self._bar.update(self._task, completed=self.pixels_done, rate=f"{self.rate:.1f} Mpx/s")
+        more = self._more()
+        told = f", {more}" if more else ""
+        self._bar.update(self._task, completed=self.pixels_done, rate=f"{self.rate:.1f} Mpx/s{told}")
         now = time.monotonic()
         if self._bar.disable and now - self.last_line > MIN_SECONDS_BETWEEN_LINES:
             self.last_line = now
             seconds_left = (self.pixels - self.pixels_done) / 1e6 / self.rate
             logger.info(
-                "image %d of %d, %.0f %% of the pixels, %.1f Mpx/s, %.1f min left",
+                "image %d of %d, %.0f %% of the pixels, %.1f Mpx/s, %.1f min left%s",
                 self.images_begun,
                 self.images,
                 100 * self.pixels_done / self.pixels,
                 self.rate,
                 seconds_left / 60,
+                told,
             )

@@ -180,6 +180,27 @@ def test_what_is_wrong_with_a_prediction_is_named(override: str, must: str, valu
 
 @pytest.mark.parametrize(
     ("override", "must", "value"),
+    [
+        ("launcher.address=here", "auto, HOST:PORT or null", "here"),
+        ("launcher.address=ray://head:10001", "auto, HOST:PORT or null", "ray://head:10001"),
+        ("launcher.workers=0", "1 or more, or auto", "0"),
+        ("launcher.devices_per_task=0", "1 or more", "0"),
+        ("launcher.price_per_hour=0", "positive", "0.0"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_named(override: str, must: str, value: str) -> None:
+    name, said, got = wrong("predict", *GIVEN["predict"], "launcher=ray", override)
+    assert (name, got) == (override.partition("=")[0], value) and must in said
+
+
+def test_devices_of_one_machine_do_not_go_with_a_cluster() -> None:
+    settings_of("predict", *GIVEN["predict"], "launcher=ray", "launcher.address=localhost:6379")
+    with pytest.raises(ValueError, match=r"runtime\.devices=2 are of one machine"):
+        settings_of("predict", *GIVEN["predict"], "launcher=ray", "runtime.devices=2")
+
+
+@pytest.mark.parametrize(
+    ("override", "must", "value"),
     [("radius=-3", "positive", "-3.0"), ("iou=2", "(0, 1]", "2.0"), ("batch_size=0", "1 or more", "0")],
 )
 def test_what_is_wrong_with_an_evaluation_is_named(override: str, must: str, value: str) -> None:

@@ -1,7 +1,7 @@
 """What `max_memory=auto` is: a share of the memory, or what an earlier run into the same folder had."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -23,7 +23,12 @@ EARLIER = "max_memory"
 Settings = TypeVar("Settings", bound=InferenceSettings)
 
 
-def with_memory(settings: Settings, earlier: Path | None = None, devices: Sequence[str] = ()) -> Settings:
+def with_memory(
+    settings: Settings,
+    earlier: Path | None = None,
+    devices: Sequence[str] = (),
+    others: Callable[[], int] | None = None,
+) -> Settings:
     """Return settings whose `max_memory` is a number of bytes.
 
     Where the halo is not exact, the last digits of scores depend on the tiles, and so on the memory: a run that goes on
@@ -33,6 +38,7 @@ def with_memory(settings: Settings, earlier: Path | None = None, devices: Sequen
         settings: of a command.
         earlier: the file with the settings of a run that would be gone on with.
         devices: names of those that the run takes; none for the one of the settings.
+        others: returns the bytes of `auto` on other machines than this one, and logs why; None where it is this one.
     """
     if settings.max_memory is not None:
         return settings
@@ -40,6 +46,8 @@ def with_memory(settings: Settings, earlier: Path | None = None, devices: Sequen
     if known is not None:
         logger.info("max_memory=auto: %s, as the run had that is gone on with", known.text)
         return replace(settings, max_memory=known)
+    if others is not None:
+        return replace(settings, max_memory=byte_size(f"{others() >> 20}MiB"))
     return replace(settings, max_memory=_told(host_memory(), _free_on_devices(devices or [settings.runtime.device])))
 
 
@@ -54,7 +62,11 @@ def share_of(memory: HostMemory, device: int | None = None) -> int:
         device: free bytes of the GPU, or of that of several which has least, of which it is half at most; None where
             the network runs on the processor.
     """
-    most = min(memory.total // 3, memory.free // 2, *([] if device is None else [device // 2]))
+    return greatest_step(min(memory.total // 3, memory.free // 2, *([] if device is None else [device // 2])))
+
+
+def greatest_step(most: int) -> int:
+    """Return the greatest of 2, 3, 4, 6, 8, ... GiB that is at most a number of bytes; 2 GiB at least."""
     steps = (step << doubled for doubled in count() for step in (2 << 30, 3 << 30))
     return max(takewhile(lambda step: step <= most, steps), default=LEAST)
 

@@ -118,19 +118,33 @@ def crew_of(
     if len(devices) == 1:
         return None
     number, on_cpu = len(devices), devices[0] == "cpu"
-    scale = engine.meeting.scale if settings.rescale == "survey" and engine.meeting is not None else None
     starts = []
     for device in devices:
         own = replace(settings, runtime=replace(settings.runtime, device=device))
-        start = StationStart(
-            own,
-            engine.threshold,
-            scale if isinstance(scale, float | int) else None,
-            engine.undecided,
-            engine.floor is not None,
-            1 if on_cpu else number,
-            folder,
-            sink.writer,
-        )
-        starts.append((device, start))
+        starts.append((device, station_start(own, engine, sink, folder, 1 if on_cpu else number)))
     return Crew(starts, sink, shared_cores(number) if on_cpu else [None] * number)
+
+
+def station_start(
+    settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path, processes: int = 1
+) -> StationStart:
+    """Return what makes the station of a process.
+
+    Args:
+        settings: of it.
+        engine: of the run.
+        sink: of the run.
+        folder: for maps that are too large for memory.
+        processes: that share its machine's memory for what is read and written.
+    """
+    scale = engine.meeting.scale if settings.rescale == "survey" and engine.meeting is not None else None
+    return StationStart(
+        settings,
+        engine.threshold,
+        scale if isinstance(scale, float | int) else None,
+        engine.undecided,
+        engine.floor is not None,
+        processes,
+        folder,
+        sink.writer,
+    )

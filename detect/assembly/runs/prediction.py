@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
 from detect.nets.machine.peak_memory import peak_memory_mib
+from detect.reporting.bill import Bill
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.progress import ImageProgress
@@ -216,6 +218,7 @@ def predict_folder(
     facts: dict[str, Any],
     overwrite: bool,
     crew: "Crew | None" = None,
+    price_per_hour: float | None = None,
 ) -> int:
     """Count what is in images and write what is found; broken off, the tables of what is done are written.
 
@@ -226,6 +229,7 @@ def predict_folder(
         facts: for `run.json`.
         overwrite: whether the run started afresh, which the same command would do again.
         crew: the processes that count the images; None where this one does.
+        price_per_hour: of each of them; None tells no cost.
 
     Returns:
         The exit code.
@@ -235,8 +239,9 @@ def predict_folder(
 
     started = time.monotonic()
     facts = {**facts, "notes": list(facts["notes"])}
+    bill = Bill(price_per_hour, (lambda: time.monotonic() - started) if crew is None else crew.hiring.seconds)
     try:
-        with ImageProgress() as progress:
+        with ImageProgress(bill.text) as progress:
             side = MAX_PREVIEW_SIDE if sink.previewed else None
             pixels, failures = predict_images(images, engine, sink, progress, side, facts["notes"].append, crew)
     except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
@@ -245,13 +250,16 @@ def predict_folder(
         try:
             if crew is not None:
                 sink.remove_parts()  # of processes that were ended while they wrote
-            sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
+            sink.finish({**facts, **bill.facts(), "notes": [*facts["notes"], note]}, default_embed_limit())
         except (OSError, ValueError) as error:
             logger.warning("the tables of what is done could not be written: %s", error)
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
-    report = sink.finish(facts, default_embed_limit(), lambda: speed(pixels, time.monotonic() - started, crew))
+    if crew is not None and crew.hiring.lost():
+        sink.remove_parts()
+    measured = partial(_measured, pixels, started, crew, bill)
+    report = sink.finish(facts, default_embed_limit(), measured)
     log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})
     for remark in sink.ground.areas_remarks:
         logger.info("%s", remark)
@@ -261,6 +269,13 @@ def predict_folder(
     done = f"{counted}{expected_text(sink)} in {len(sink.found)} images, {len(failures)} failed{different}"
     logger.info("%s; %s: %s", done, where, report)
     return SOME_FAILED if failures else DONE
+
+
+def _measured(pixels: int, started: float, crew: "Crew | None", bill: Bill) -> dict[str, Any]:
+    """Return the speed since a time of `time.monotonic`, the memory and the cost of a run."""
+    if crew is not None and any(crew.peaks.values()):
+        logger.info("most memory held by each worker: %s MiB", ", ".join(map(str, crew.peaks.values())))
+    return {**speed(pixels, time.monotonic() - started, crew), **bill.facts()}
 
 
 def expected_text(sink: "PredictionFolder") -> str:

@@ -4,10 +4,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-from detect.inference.devices.hands import Hand
+from detect.inference.devices.hands import Hand, Hiring, Processes
 from detect.inference.devices.tasks import (
     Advanced,
     Begun,
@@ -57,6 +56,7 @@ class _Open:
         after: those that must be complete before it is given: the strips, of the task that joins them.
         told: what came of its images, or its strip.
         given: how often it was given to a process.
+        deaths: how many processes have ended that had it.
         dropped: whether nobody waits for it any more, as another strip of its image failed.
     """
 
@@ -64,6 +64,7 @@ class _Open:
     after: Sequence["_Open"] = ()
     told: dict[Key, Done | Found | Failed] = field(default_factory=dict)
     given: int = 0
+    deaths: int = 0
     dropped: bool = False
 
     @property
@@ -90,12 +91,14 @@ class Crew:
         keeper: records the images.
         cores: of each process; None leaves all cores to each.
         peaks: most MiB that each process has held, by its place.
+        hiring: how they are had.
     """
 
     starts: Sequence[tuple[str, Start]]
     keeper: Keeper
     cores: Sequence[frozenset[int] | None]
     peaks: dict[int, int] = field(default_factory=dict)
+    hiring: Hiring = field(default_factory=Processes)
 
     @property
     def processes(self) -> int:
@@ -158,16 +161,15 @@ class _Shift:
 
     def _hire(self, place: int) -> "Hand[_Open]":
         device, start = self.crew.starts[place]
-        return Hand(place, device, start, self.crew.cores[place])
+        return self.crew.hiring.hire(place, device, start, self.crew.cores[place])
 
     def work(self) -> None:
         """Give tasks and record what is told, until every task is recorded."""
         while self.open:
             if not self.hands:
                 raise ChildProcessError("every process of the run has ended; the same command goes on")
-            by_pipe = {hand.connection: hand for hand in self.hands}
-            for ready in wait(list(by_pipe)):
-                self._hear(by_pipe[ready])  # type: ignore[index]
+            for hand in self.crew.hiring.wait(self.hands):
+                self._hear(hand)
             self._record()
             for hand in self.hands:
                 if hand.asks:
@@ -228,10 +230,10 @@ class _Shift:
         """Give the tasks of a process that has ended to others, and start another one in its place."""
         how = hand.end(now=True)
         lost = [each for each in hand.tasks if not each.complete and not each.dropped]
-        if not hand.ready:
+        if not hand.ready and not hand.blameless:
             raise ChildProcessError(
-                f"the process of {hand.device} ended while it started ({how}), as without memory; lower max_memory, or "
-                "take fewer runtime.devices: the same command goes on"
+                f"the process of {hand.device} ended while it started ({how}), as without memory; {hand.way_out}: the "
+                "same command goes on"
             )
         self.progress.advance(-hand.unfinished)
         names = [name for each in lost for name, _ in sorted(each.task.expected, key=lambda key: key[0])]
@@ -239,7 +241,8 @@ class _Shift:
             "the process of %s ended (%s) while it counted %d images%s", hand.device, how, len(names), _such_as(names)
         )
         for each in lost:
-            if each.given < MOST_GIVEN:
+            each.deaths += not hand.blameless
+            if each.deaths < MOST_GIVEN:
                 self.progress.advance(-sum(self.sizes[key] for key in each.told))
                 each.told.clear()
                 self.again.append(each)
@@ -251,7 +254,7 @@ class _Shift:
                 each.told[name, strip] = Failed(Failure(name, said, strip))
         place = self.hands.index(hand)
         del self.hands[place]
-        if hand.served and (self.fresh or self.again):
+        if (hand.served or hand.blameless) and (self.fresh or self.again):
             self.hands.insert(place, self._hire(hand.place))
 
     def _answer(self, hand: "Hand[_Open]") -> None:

@@ -8,11 +8,12 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
+from typing import Any
 
-from detect.inference.devices.tasks import Broken, Event, Rested, Task, Told, Wanted
+from detect.inference.devices.tasks import Broken, Event, Rested, Station, Task, Told, Wanted
 from detect.nets.machine.peak_memory import peak_memory_mib
 
 
@@ -29,14 +30,23 @@ def work(connection: "Connection[Event, Task | None]", cores: frozenset[int] | N
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if cores is not None:
         take_cores(cores)
-    teller = Teller(connection)
+    serve(connection.recv, connection.send)
+
+
+def serve(receive: Callable[[], Any], send: Callable[[Event], None]) -> None:
+    """Make a station of the `Start` that comes first, and count the tasks that come after it until no more can come.
+
+    Args:
+        receive: waits for what comes next: the start, tasks, and None where there is none at the moment.
+        send: takes what is told, in one thread at a time.
+    """
+    teller = Teller(send)
     logging.getLogger().handlers[:] = [teller]
     try:
-        start: object = connection.recv()
-        station = start()  # type: ignore[operator]
+        station: Station = receive()()
         teller.forwards = True
         while True:
-            station.run(_tasks(connection, teller), teller.tell)
+            station.run(_tasks(receive, teller), teller.tell)
             teller.tell(Rested(peak_memory_mib()))
     except (EOFError, ConnectionError):
         return
@@ -66,16 +76,16 @@ class Teller(logging.Handler):
     What is logged before, while a station is made, is what the process that started this one logged too.
     """
 
-    def __init__(self, connection: "Connection[Event, Task | None]") -> None:
+    def __init__(self, send: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)
         self.forwards = False
-        self._connection = connection
+        self._send = send
         self._sending = threading.Lock()
 
     def tell(self, event: Event) -> None:
         """Send an event."""
         with self._sending:
-            self._connection.send(event)
+            self._send(event)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send a line of the log."""
@@ -83,11 +93,11 @@ class Teller(logging.Handler):
             self.tell(Told(record.levelno, record.getMessage()))
 
 
-def _tasks(connection: "Connection[Event, Task | None]", teller: Teller) -> Iterator[Task]:
+def _tasks(receive: Callable[[], Task | None], teller: Teller) -> Iterator[Task]:
     """Ask for tasks one by one, until there is none."""
     while True:
         teller.tell(Wanted())
-        task = connection.recv()
+        task = receive()
         if task is None:
             return
         yield task

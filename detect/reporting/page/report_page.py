@@ -14,6 +14,7 @@ import numpy as np
 from detect.imagery.files import check_regular
 from detect.labels.detections import Detections
 from detect.nets.heads.specs import WholeHead
+from detect.reporting.bill import COST, WORKER_HOURS
 from detect.reporting.output.layout import LOTS, REPORT, PredictionPaths, overlay_address
 from detect.reporting.output.predictions import Predictions, SurveyedPart, read_predictions
 from detect.reporting.output.written import WrittenFiles
@@ -30,7 +31,10 @@ HISTOGRAM_BARS = 20
 """Number of equal ranges of score in the histogram."""
 
 
-HIDDEN_RUN_FACTS = ("sources", "notes", "passed_over", "seconds", "megapixels_per_second", "peak_memory_mib")
+HIDDEN_RUN_FACTS = (
+    *("sources", "notes", "passed_over"),
+    *("seconds", "megapixels_per_second", "peak_memory_mib", WORKER_HOURS, COST),
+)
 """Entries of `run.json` that are not listed among the settings: shown elsewhere, or different in every run."""
 
 

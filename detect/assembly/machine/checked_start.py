@@ -1,0 +1,155 @@
+"""What a worker on another machine checks before it counts: that it has the same folders, model and version."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from detect import __version__
+from detect.assembly.machine.several_devices import StationStart
+from detect.imagery.files import part_name
+
+if TYPE_CHECKING:
+    from detect.inference.devices.counting_station import CountingStation
+    from detect.inference.engine import Engine
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How a network is computed, which has to be the same on all machines for the same bytes."""
+
+    runtime: str
+    precision: str
+    device: str
+    tile_pixels: int
+    halo: int
+
+    @classmethod
+    def of(cls, engine: "Engine") -> "Computing":
+        """Return how an engine computes."""
+        runtime: Any = getattr(engine.runtime, "runtime", engine.runtime)
+        return cls(runtime.name, runtime.precision, runtime.device.type, engine.plan.area, engine.plan.halo)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runtime} on {self.device} in {self.precision} bits, tiles of {self.tile_pixels} pixels with a halo "
+            f"of {self.halo}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedStart:
+    """Makes a station on a machine that sees what the run's own sees; sent there.
+
+    Attributes:
+        start: makes the station.
+        here: the working folder of the run, to which paths are relative.
+        probe: a file in the run's own folder, by which the machine knows that it sees the same one.
+        token: that is in it.
+        digest: of the model's file.
+        version: of this package.
+        computing: how the run would compute.
+    """
+
+    start: StationStart
+    here: Path
+    probe: Path
+    token: str
+    digest: str
+    version: str
+    computing: Computing
+
+    def __call__(self) -> "CountingStation":
+        """Make the station.
+
+        Raises:
+            ValueError: the machine has another version or model, does not see the output folder, cannot write there,
+                or would compute otherwise.
+        """
+        node = socket.gethostname()
+        if self.version != __version__:
+            raise ValueError(
+                f"node {node} has detect {__version__}, and the run is of {self.version}; install the same on all nodes"
+            )
+        self._go_to(node)
+        self._check_output(node)
+        self._check_model(node)
+        station = self.start()
+        computing = Computing.of(station.engine)
+        if computing != self.computing:
+            raise ValueError(
+                f"node {node} computes with {computing}, and the run with {self.computing}: results would depend on "
+                "who counts; name runtime, runtime.device, runtime.precision and tile, or take machines of one kind"
+            )
+        return station
+
+    def _go_to(self, node: str) -> None:
+        """Make the working folder of the run this process's, where paths are relative to it."""
+        settings = self.start.settings
+        try:
+            os.chdir(self.here)
+        except OSError as error:
+            given = [path for path in (settings.images, settings.model, settings.output) if not path.is_absolute()]
+            if given:
+                raise ValueError(
+                    f"node {node} has no folder {self.here} ({error.strerror}), to which {given[0]} is relative; give "
+                    "paths from / that all nodes have"
+                ) from error
+
+    def _check_output(self, node: str) -> None:
+        output = self.start.settings.output
+        try:
+            found = self.probe.read_text(encoding="ascii")
+        except OSError as error:
+            raise ValueError(
+                f"node {node} does not see the output folder of the run: {error.strerror}: {self.probe}; "
+                f"{_share(output)}"
+            ) from error
+        if found != self.token:
+            raise ValueError(
+                f"node {node} has another folder by the name output={output} than the run; {_share(output)}"
+            )
+        written = self.probe.with_name(part_name())
+        try:
+            written.write_text(self.token, encoding="ascii")
+            written.unlink()
+        except OSError as error:
+            raise ValueError(
+                f"node {node} cannot write into the output folder: {error.strerror}: {written.parent}; {_share(output)}"
+            ) from error
+
+    def _check_model(self, node: str) -> None:
+        from detect.assembly.runs.prediction import digest
+
+        model = self.start.settings.model
+        try:
+            found = digest(model)
+        except OSError as error:
+            raise ValueError(
+                f"node {node} does not see the model: {error.strerror}: {model}; put it where all nodes have it"
+            ) from error
+        if found != self.digest:
+            raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")
+
+
+def checked_start(start: StationStart, engine: "Engine", folder: Path) -> CheckedStart:
+    """Return what makes a station on other machines, with a file that is to be removed when the run ends.
+
+    Args:
+        start: makes the station.
+        engine: of the run.
+        folder: the run's own, in the output folder; for the file.
+    """
+    from detect.assembly.runs.prediction import digest
+
+    probe, token = folder / part_name(), uuid4().hex
+    probe.write_text(token, encoding="ascii")
+    return CheckedStart(
+        start, Path.cwd(), probe, token, digest(start.settings.model), __version__, Computing.of(engine)
+    )
+
+
+def _share(output: Path) -> str:
+    return f"name a folder that all nodes share, such as one of a network drive, instead of output={output}"

@@ -1,0 +1,81 @@
+"""The actor of a worker on a cluster: a station in a thread, fed and heard by calls of the run's process.
+
+Nothing heavy is imported before the worker knows its cores.
+"""
+
+import os
+import queue
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from detect.inference.devices.tasks import Event, Start, Task
+from detect.inference.devices.worker import serve, take_cores
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Names a machine of Linux until it starts anew, whatever container asks."""
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """Where a worker is.
+
+    Attributes:
+        node: Ray's name of the node.
+        host: the machine's name.
+        machine: what tells machines of the same name apart.
+        cores: that the worker may use before it is told which.
+    """
+
+    node: str
+    host: str
+    machine: str
+    cores: tuple[int, ...]
+
+
+class StationActor:
+    """A worker, each method of which is called in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._given: queue.SimpleQueue[Start | Task | None] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def greet(self) -> Greeting:
+        """Return where this is."""
+        import ray
+
+        named = getattr(os, "sched_getaffinity", None)
+        cores = sorted(named(0)) if named is not None else range(os.cpu_count() or 1)
+        boot = BOOT.read_text(encoding="ascii").strip() if BOOT.exists() else ""
+        host = socket.gethostname()
+        node = ray.get_runtime_context().get_node_id()
+        return Greeting(node, host, boot or host, tuple(cores))
+
+    def begin(self, start: Start, cores: frozenset[int] | None) -> None:
+        """Make the station, in its thread, and let it count what is given.
+
+        Args:
+            start: makes it.
+            cores: that it may use; None leaves all.
+        """
+        self._given.put(start)
+        threading.Thread(target=self._count, args=(cores,), name="station", daemon=True).start()
+
+    def _count(self, cores: frozenset[int] | None) -> None:
+        if cores is not None:
+            take_cores(cores)
+        serve(self._given.get, self._told.put)
+
+    def give(self, task: Task | None) -> None:
+        """Give the station a task, or the word that there is none before it has told of all that it has."""
+        self._given.put(task)
+
+    def listen(self) -> list[Event]:
+        """Return what the station told since the last time, as soon as there is something."""
+        told = [self._told.get()]
+        with suppress(queue.Empty):
+            while True:
+                told.append(self._told.get_nowait())
+        return told
