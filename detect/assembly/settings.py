@@ -32,6 +32,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    PathOrAddress,
     PathOrAuto,
     Port,
     Positive,
@@ -100,8 +101,8 @@ class PredictSettings(InferenceSettings):
     """Settings of `detect.predict`: `conf/predict.yaml`."""
 
     model: FilePath
-    images: FilePath
-    output: FilePath
+    images: PathOrAddress
+    output: PathOrAddress
     vrt: Mosaics
     truncated: Truncated
     threshold: Threshold
