@@ -76,8 +76,9 @@ class Address(_Path):
     listed: Listed | None = None
 
     def __str__(self) -> str:
-        protocol, *rest = self.parts
-        return f"{protocol}//{'/'.join(rest)}"
+        first, *rest = self.parts or ("",)
+        is_one = first.endswith(":") and first[:-1] in SERVICES
+        return f"{first}//{'/'.join(rest)}" if is_one else super().__str__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), self.parts, self.listed)
