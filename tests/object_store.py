@@ -1,6 +1,8 @@
 """An object store for tests: a server of S3 on this machine, with its buckets as dictionaries."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,21 +13,34 @@ import pytest
 ACCESS, SECRET = "AKIATESTTESTTEST", "a-secret-that-nobody-may-read"
 
 
+SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print("http://{}:{}".format(*server.get_host_and_port()), flush=True)
+sys.stdin.read()
+server.stop()
+"""
+"""A server in a process of its own: GDAL waits for it while it keeps the threads of this one from running."""
+
+
 @contextmanager
 def s3_server() -> Iterator[Any]:
     """Yield a client of a server of S3 that runs for the block; the environment has its address and credentials."""
     pytest.importorskip("s3fs")
-    server_of = pytest.importorskip("moto.server")
+    pytest.importorskip("moto.server")
     import boto3
     from s3fs import S3FileSystem
 
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert server.stdin is not None and server.stdout is not None
+    address = server.stdout.readline().strip()
     given = {
         "AWS_ACCESS_KEY_ID": ACCESS,
         "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ENDPOINT_URL": address,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -42,7 +57,8 @@ def s3_server() -> Iterator[Any]:
             yield boto3.client("s3")
         finally:
             S3FileSystem.clear_instance_cache()
-            server.stop()
+            server.stdin.close()
+            server.wait(30)
 
 
 def upload(client: Any, folder: Path, bucket: str, prefix: str) -> None:

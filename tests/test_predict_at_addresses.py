@@ -72,7 +72,7 @@ def wanted(root: Path) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Rasters are read by window, photographs described by their beginnings, and copies go at once."""
     monkeypatch.setattr(copies, "WINDOWED_BYTES", 10_000)
-    monkeypatch.setattr(copies, "SMALL_BYTES", 10_000)
+    monkeypatch.setattr(copies, "SMALL_BYTES", 1_000)
     monkeypatch.setattr(copies.copies(), "most", 100_000)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 

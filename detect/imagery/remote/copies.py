@@ -1,8 +1,9 @@
 """Files on this machine for images at addresses: whole copies, and stand-ins for what is read window by window.
 
 A copy is fetched when an image is opened, kept while it is open, and removed when later ones need its room. A stand-in
-is a file of the image's length that holds its first bytes alone: names, sizes and the files beside it are looked up
-there, its content is read from the store (`reading.open_bytes`, and GDAL's own file systems, `windowed`).
+is a file of the length of a large raster that holds its first bytes alone: names, sizes and the files beside it are
+looked up there, its content is read from the store (`reading`). GDAL does so while it keeps Python's other threads
+waiting, so that photographs are not described so: of a JPEG, a file with a hole where its pixels are does.
 """
 
 import hashlib
@@ -29,24 +30,20 @@ WINDOWED_BYTES = 64 << 20
 """Length of a TIFF, in bytes, above which it is read window by window from the store, not fetched whole."""
 
 SMALL_BYTES = 1 << 18
-"""Length of an image that is fetched to be described; of a longer one only what describes it is read."""
+"""Length of a photograph that is fetched to be described; of a longer JPEG only what describes it is."""
 
-HEAD_BYTES = 16
-"""How much of an image says of what kind it is."""
+BEGINNING_BYTES = 1 << 17
+"""How much of a JPEG is read to describe it; one whose description is longer, as by a large thumbnail, is fetched."""
+
+HEAD_BYTES = 4
+"""How much of an image says that it is a TIFF."""
 
 TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
-STARTS = (
-    *TIFF_STARTS,
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"\x00\x00\x00\x0cjP  ",
-    b"\xff\x4f\xff\x51",
-    b"BM",
-    b"GIF8",
-    b"RIFF",
-)
-"""First bytes of what GDAL reads; anything else, such as a list of defects, is short, and is fetched."""
+JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")
+
+START_OF_SCAN, FILLING = 0xDA, 0xFF
+"""The second byte of the marker in a JPEG after which its pixels come; and what may stand before a marker."""
 
 READ_APART = (".aux.xml", ".prj", ".msk")
 """Endings of the files beside an image that GDAL is not asked to read; with others it is fetched, for GDAL to find."""
@@ -60,6 +57,7 @@ class _Held:
     """A file on this machine, or one that is being made.
 
     Attributes:
+        key: the address, and whether all pixels are there.
         path: the file; those beside the image lie beside it.
         nbytes: that it takes.
         users: who has it open.
@@ -67,6 +65,7 @@ class _Held:
         making: held while it is made.
     """
 
+    key: tuple[Address, bool]
     path: Path
     nbytes: int = 0
     users: int = 0
@@ -90,6 +89,7 @@ class Copies:
         self._lock.acquire()
         self._held: OrderedDict[tuple[Address, bool], _Held] = OrderedDict()
         self._busy = threading.Lock()
+        self._total = 0
         Finalize(None, self.close, exitpriority=10)
 
     def close(self) -> None:
@@ -117,15 +117,17 @@ class Copies:
         finally:
             with self._busy:
                 held.users -= 1
-                self._trim()
+                self._trim(held)
 
     def _taken(self, address: Address, whole: bool) -> _Held:
         """Return the file of an image, marked as in use: a whole copy does for a stand-in too."""
+        facts = address.listed
+        whole = whole or address.suffix.lower() not in JPEG_ENDINGS or (facts is not None and facts.size <= SMALL_BYTES)
         with self._busy:
             key = (address, True) if (address, True) in self._held else (address, whole)
             if key not in self._held:
                 name = hashlib.sha256(f"{address} {whole}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
-                self._held[key] = _Held(self.folder / name / address.name)
+                self._held[key] = _Held(key, self.folder / name / address.name)
             self._held.move_to_end(key)
             self._held[key].users += 1
             return self._held[key]
@@ -138,40 +140,69 @@ class Copies:
         held.path.parent.mkdir(parents=True, exist_ok=True)
         for name, facts in listed.beside:
             fetch(Address(*address.parts[:-1], name).with_facts(facts), held.path.with_name(name))
-        head = read_bytes(address, 0, HEAD_BYTES) if listed.size > SMALL_BYTES else b""
-        if is_stood_for(head, listed, whole):
-            with held.path.open("wb") as file:
-                file.write(head)
-                file.truncate(listed.size)
+        if self._is_stood_for(address, listed):
             self.stood_for[held.path] = address
-        else:
+            _write_parts(held.path, listed.size, read_bytes(address, 0, HEAD_BYTES))
+        elif whole or not _describe_jpeg(address, listed.size, held.path):
             fetch(address, held.path)
-            held.nbytes = listed.size
-        held.made = True
+        with self._busy:
+            held.nbytes = (whole and held.path not in self.stood_for) * listed.size + sum(
+                facts.size for _, facts in listed.beside
+            )
+            self._total += held.nbytes
+            held.made = True
 
-    def _trim(self) -> None:
-        """Remove the copies that nobody has open, those that were used longest ago first, until the rest has room."""
-        total = sum(held.nbytes for held in self._held.values())
-        for key, held in list(self._held.items()):
-            if held.users or (total <= self.most and held.made):
-                continue
-            del self._held[key]
-            self.stood_for.pop(held.path, None)
-            shutil.rmtree(held.path.parent, ignore_errors=True)
-            total -= held.nbytes
+    def _is_stood_for(self, address: Address, listed: Listed) -> bool:
+        """Return whether an image is a raster that is read from the store: a large TIFF."""
+        if listed.size <= WINDOWED_BYTES or not all(name.lower().endswith(READ_APART) for name, _ in listed.beside):
+            return False
+        return read_bytes(address, 0, HEAD_BYTES) in TIFF_STARTS
+
+    def _trim(self, closed: _Held) -> None:
+        """Remove what was closed unless it may be wanted again; and the copies used longest ago that have no room."""
+        if not closed.users and not (closed.made and closed.key[1]):
+            self._remove(closed)
+        for held in list(self._held.values()) if self._total > self.most else ():
+            if not held.users and self._total > self.most:
+                self._remove(held)
+
+    def _remove(self, held: _Held) -> None:
+        del self._held[held.key]
+        self.stood_for.pop(held.path, None)
+        shutil.rmtree(held.path.parent, ignore_errors=True)
+        self._total -= held.nbytes
 
 
-def is_stood_for(head: bytes, listed: Listed, whole: bool) -> bool:
-    """Return whether an image is read from the store and not fetched.
+def _describe_jpeg(address: Address, size: int, path: Path) -> bool:
+    """Write what describes a JPEG, with a hole where its pixels are; return False where it needs more than is read.
 
-    Args:
-        head: its first bytes; none of a short image.
-        listed: its length.
-        whole: whether all its pixels are read.
+    Its segments come first; GDAL's own mask of valid pixels would come last, and its place is the last four bytes.
     """
-    if not all(name.lower().endswith(READ_APART) for name, _ in listed.beside):
+    start, end = read_bytes(address, 0, BEGINNING_BYTES), read_bytes(address, size - 4, size)
+    if not _holds_description(start) or size // 2 <= int.from_bytes(end, "little") <= size:
         return False
-    return head.startswith(TIFF_STARTS if whole else STARTS) and (not whole or listed.size > WINDOWED_BYTES)
+    _write_parts(path, size, start, end)
+    return True
+
+
+def _holds_description(start: bytes) -> bool:
+    """Return whether the beginning of a file is that of a JPEG, up to its pixels."""
+    place = 2
+    while start[:2] == b"\xff\xd8" and start[place : place + 1] == b"\xff" and place + 4 <= len(start):
+        marker = start[place + 1]
+        if marker == START_OF_SCAN:
+            return True
+        place += 1 if marker == FILLING else 2 + int.from_bytes(start[place + 2 : place + 4], "big")
+    return False
+
+
+def _write_parts(path: Path, size: int, start: bytes, end: bytes = b"") -> None:
+    """Write a file of which the beginning and the end are known, with a hole between them."""
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size)
+        file.seek(size - len(end))
+        file.write(end)
 
 
 def _remove_left() -> None:
