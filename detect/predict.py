@@ -8,12 +8,21 @@ from detect.assembly.command import command
 
 if TYPE_CHECKING:
     from detect.assembly.settings import PredictSettings
+    from detect.reporting.publishing.mirror import Mirror
 
 logger = logging.getLogger("detect.predict")
 
 
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures, formats and a report; see `conf/predict.yaml`."""
+    from detect.assembly.runs.published import published
+
+    with published(settings) as (here, mirror):
+        return _count(here, mirror)
+
+
+def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
+    """Count into an output folder on this machine, which may be the mirror of one at an address."""
     from detect.assembly.folders import written_by_runs
     from detect.assembly.runs.ground_settings import ground_survey, survey_settings
     from detect.assembly.runs.prediction import check_tables, prediction_folder
@@ -55,10 +64,10 @@ def run(settings: "PredictSettings") -> int:
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
         if settings.overwrite:
-            start_afresh(paths, images)
+            start_afresh(paths, images, mirror)
         results_of = {"model": digest(settings.model), **results}
         resumed = keep_settings(paths.folder, results_of, remembered(settings))
-        sink = output_sink(settings, engine, card, images, survey)
+        sink = output_sink(settings, engine, card, images, survey, mirror)
         if resumed:
             logger.info("going on in %s, where %d of %d images are done", paths.folder, len(sink.found), len(images))
         if sink.without_pictures:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from detect.imagery.finding.spelling import as_on_disk
+from detect.imagery.remote.address import address_of
 from detect.imagery.resampling import LARGEST_FACTOR
 
 UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "b": 1, "": 1}
@@ -69,8 +70,18 @@ def _path(value: Any) -> Path:
     if value == "":
         raise ValueError("must be a path, got an empty text; give . for the working folder")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if "://" in str(value) and not os.path.lexists(str(value)):
+            raise ValueError(
+                "must be a path on this machine, got an address: images= and output= of detect.predict alone may be "
+                "one; copy it first (aws s3 sync, aws s3 cp)"
+            )
         return as_on_disk(_home(Path(str(value))))
     raise ValueError(f"must be a path, got {_shown(value)}")
+
+
+def _path_or_address(value: Any) -> Path:
+    """Return the address that a text is, with its credentials in the environment; else the path."""
+    return (address_of(value) if isinstance(value, str) else None) or _path(value)
 
 
 def _home(path: Path) -> Path:
@@ -307,6 +318,9 @@ Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 
 FilePath = Annotated[Path, PlainValidator(_path)]
 """A file or folder; `~` is the user's home."""
+
+PathOrAddress = Annotated[Path, PlainValidator(_path_or_address)]
+"""A file or folder, here or at an address such as `s3://bucket/flight`."""
 
 OptionalPath = Annotated[Path | None, PlainValidator(_path_or_none)]
 """A file or folder, or None."""

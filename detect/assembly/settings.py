@@ -33,6 +33,7 @@ from detect.assembly.fields import (
     OptionalPath,
     OptionalPaths,
     PartShare,
+    PathOrAddress,
     PathOrAuto,
     Port,
     Positive,
@@ -125,8 +126,8 @@ class PredictSettings(InferenceSettings):
 
     launcher: LauncherSettings
     model: FilePath
-    images: FilePath
-    output: FilePath
+    images: PathOrAddress
+    output: PathOrAddress
     vrt: Mosaics
     truncated: Truncated
     threshold: Threshold

@@ -10,12 +10,14 @@ and other types. Formats: TIFF 6.0 (section 14: differences of neighbours, the p
 import sys
 import zlib
 from collections import OrderedDict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.remote.reading import open_bytes
 from detect.imagery.windows import Window
 
 PIECE_BYTES = 1 << 20
@@ -64,7 +66,8 @@ class DeflateSums:
         self._good = _checked.setdefault((path.absolute(), facts.st_size, facts.st_mtime_ns), set())
         while len(_checked) > MOST_FILES:
             _checked.popitem(last=False)
-        self._file = path.open("rb", buffering=0)
+        self._opened = ExitStack()
+        self._file = self._opened.enter_context(open_bytes(path))
         self._predictor = structure.get("PREDICTOR", WHOLE)
         self._put_back = dict.fromkeys((False, True), self._is_put_back())  # inside of the image, and across its edges
 
@@ -98,7 +101,7 @@ class DeflateSums:
     def close(self) -> None:
         """Close the file."""
         if self.needed:
-            self._file.close()
+            self._opened.close()
 
     def wrong(self, window: Window, bands: list[int], pixels: NDArray[np.generic] | None = None) -> list[str]:
         """Return a sentence for every block under a window, in the file's pixels, whose sum is not that of its pixels.

@@ -18,6 +18,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from detect.imagery.finding.endings import RAW, way_out
+from detect.imagery.remote.reading import gdal_name
 from detect.imagery.wafers.wafer_files import is_wafer_file
 
 SIGNATURES = (
@@ -61,10 +62,15 @@ class SceneError(OSError):
 
 
 @contextmanager
-def image_errors(path: Path, what: str = "damaged or unreadable") -> Iterator[None]:
+def image_errors(path: Path, what: str = "damaged or unreadable", local: Path | None = None) -> Iterator[None]:
     """Make whatever goes wrong with an image inside the block a `SceneError` that names it.
 
     GDAL, rasterio and numpy raise errors of a dozen kinds for a broken file, no one of which may end a run.
+
+    Args:
+        path: the image.
+        what: is said of it.
+        local: the file on this machine that is read for it; None where that is `path` itself.
     """
     try:
         yield
@@ -73,12 +79,15 @@ def image_errors(path: Path, what: str = "damaged or unreadable") -> Iterator[No
     except MemoryError as error:
         raise SceneError(f"{path}: there is not enough memory to read it ({error})") from error
     except Exception as error:
-        raise SceneError(f"{path}: {what} ({_without_path(path, str(error.__cause__ or error))})") from error
+        said = _without_path(local or path, str(error.__cause__ or error))
+        raise SceneError(f"{path}: {what} ({said})") from error
 
 
 def _without_path(path: Path, said: str) -> str:
     """Return what was said of a file without the path that it begins with: the message that holds it names it."""
-    return said.removeprefix(str(path)).removeprefix(":").removeprefix(",").lstrip() or said
+    for start in (str(gdal_name(path)), str(path), ":", ","):
+        said = said.removeprefix(start) or said
+    return said.lstrip() or said
 
 
 def driver_of(path: Path) -> str:
@@ -175,7 +184,7 @@ def open_with(target: Path | str, driver: str) -> Any:
     """
     opening = _open_in_env if rasterio.env.hasenv() else rasterio.open
     with no_georeference_needed():
-        source = opening(target.absolute() if isinstance(target, Path) else target, driver=driver)
+        source = opening(gdal_name(target) if isinstance(target, Path) else target, driver=driver)
     if driver != MOSAIC and any("OVERVIEW_FILE" in name.upper() for name in source.tags(ns="OVERVIEWS")):
         source.close()
         raise SceneError(f"{target}: names another file as its overviews; write it anew (gdal_translate in out.tif)")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rasterio.windows import Window as RasterWindow
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import decoder_warnings
 from detect.imagery.drivers import image_errors
+from detect.imagery.remote.on_hand import on_hand
 from detect.imagery.resampling import Zoom, resample
 from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
 from detect.imagery.thumbnails import Preview, reduced_shape
@@ -97,23 +98,36 @@ class SceneReader:
         self._masks: Masks | None = None
         self._sums: DeflateSums | None = None
         self._opened = ExitStack()
+        self._local = scene.path
         self.damaged = ""
 
     def __enter__(self) -> "SceneReader":
         if self.resident:
             return self
-        if self.scene.drawing is not None:
-            with image_errors(self.scene.path, "not a readable list of defects"):
-                self._raster, _ = wafer_raster(self.scene.path, self.scene.drawing, self.scene.truncated)
-            return self
-        with image_errors(self.scene.path), gdal_options(trusted=self.scene.trusted), ExitStack() as opened:
-            self._source = opened.enter_context(closing(open_image(self.scene.path, self.scene.rule)))
-            self._check_layout()
-            self._sums = opened.enter_context(closing(DeflateSums(self.scene.path, self._source.stored)))
-            if self.scene.masked:
-                self._masks = Masks(self._source, self.scene.validity, self.bands, opened)
+        with ExitStack() as opened:
+            self._local = opened.enter_context(on_hand(self.scene.path, whole=True))
+            if self.scene.drawing is not None:
+                with self._errors("not a readable list of defects"):
+                    self._raster, _ = wafer_raster(self._local, self.scene.drawing, self.scene.truncated)
+                return self
+            with self._errors(), self._options():
+                self._open(opened)
             self._opened = opened.pop_all()
         return self
+
+    def _open(self, opened: ExitStack) -> None:
+        """Open the file, its sums and its masks, which `opened` closes."""
+        self._source = opened.enter_context(closing(open_image(self._local, self.scene.rule)))
+        self._check_layout()
+        self._sums = opened.enter_context(closing(DeflateSums(self._local, self._source.stored)))
+        if self.scene.masked:
+            self._masks = Masks(self._source, self.scene.validity.beside_file(self._local), self.bands, opened)
+
+    def _errors(self, what: str = "damaged or unreadable") -> AbstractContextManager[None]:
+        return image_errors(self.scene.path, what, self._local)
+
+    def _options(self) -> Any:
+        return gdal_options(trusted=self.scene.trusted, path=self._local)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._opened.close()
@@ -149,7 +163,7 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged, or holds infinite pixels.
         """
-        with image_errors(self.scene.path):
+        with self._errors():
             self._resident, self._resident_valid = self._decode_filled(self.scene.window)
 
     def read(self, window: Window) -> NDArray[np.generic]:
@@ -181,7 +195,7 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged, or holds infinite pixels.
         """
-        with image_errors(self.scene.path):
+        with self._errors():
             pixels, valid = self._read(window, into)
         whole = np.broadcast_to(np.True_, (window.height, window.width))
         return pixels, whole if valid is None else valid
@@ -227,7 +241,7 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged, or holds infinite pixels.
         """
-        with image_errors(self.scene.path):
+        with self._errors():
             if self._resident is None and self.scene.zoom is None:
                 pixels, valid = self._read_file(window.shifted(*self.scene.origin), shape)
             else:
@@ -257,7 +271,7 @@ class SceneReader:
         Raises:
             SceneError: the file is damaged.
         """
-        with image_errors(self.scene.path):
+        with self._errors():
             return self._preview(longest_side)
 
     def _preview(self, longest_side: int) -> NDArray[np.generic]:
@@ -323,7 +337,7 @@ class SceneReader:
         alpha = None if self._masks is None else self._masks.alpha
         bands = self.bands if alpha is None else [*self.bands, alpha]
         reduced = None if shape is None else (len(bands), *shape)
-        with gdal_options(trusted=self.scene.trusted), decoder_warnings() as warned:
+        with self._options(), decoder_warnings() as warned:
             pixels = self._source.read(bands, window=box, out_shape=reduced, resampling=Resampling.average)
             valid = None
             if self._masks is not None:

@@ -28,6 +28,8 @@ from detect.imagery.drivers import (
     open_with,
 )
 from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
+from detect.imagery.remote.on_hand import on_hand
+from detect.imagery.remote.reading import gdal_access
 from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill
@@ -187,7 +189,7 @@ def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
 
 
 @contextmanager
-def gdal_options(beside: bool = False, trusted: bool = False) -> Iterator[None]:
+def gdal_options(beside: bool = False, trusted: bool = False, path: Path | None = None) -> Iterator[None]:
     """Set GDAL to make a damaged JPEG or PNG an error, write no side-car files and bound its cache, in a block.
 
     A block inside of another one with the same options costs nothing: of many small images it is worth a block.
@@ -196,17 +198,20 @@ def gdal_options(beside: bool = False, trusted: bool = False) -> Iterator[None]:
         beside: whether files beside an image may be opened, for its georeference. Its pixels come from the file alone:
             overviews and masks beside it can be of any of GDAL's formats.
         trusted: whether GDAL may go wherever an image, a trusted VRT, leads it.
+        path: the file that is read; where it stands for an object of a store, GDAL may reach that one.
     """
-    before, _options.now = getattr(_options, "now", None), (beside, trusted)
+    reached = gdal_access(path)
+    asked = (beside, trusted, reached)
+    before, _options.now = getattr(_options, "now", None), asked
     try:
-        if before == (beside, trusted) and rasterio.env.hasenv():
+        if before == asked and rasterio.env.hasenv():
             yield
             return
         closed = {
             "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if beside else "EMPTY_DIR",
             "GDAL_VRT_ENABLE_PYTHON": "NO",
             "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-            "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+            **(reached or {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}),
         }
         with rasterio.Env(
             GDAL_ERROR_ON_LIBJPEG_WARNING=True,
@@ -228,13 +233,20 @@ def open_scene(path: Path) -> Scene:
             another space than red, green and blue. It begins with `passed over` where there is something that is no
             file with content.
     """
+    with on_hand(path, whole=False) as local:
+        scene = _described(local)
+    return scene if local is path else replace(scene, path=path)
+
+
+def _described(path: Path) -> Scene:
+    """Return the description of an image file on this machine."""
     rule, driver = current_rule(), driver_of(path)
     if driver == WAFER:
         return _drawn_scene(path, current_drawing(), keeps_truncated())
     beside = georeference_lies_beside(path) and driver != MOSAIC
     with (
         image_errors(path, "not a readable image"),
-        gdal_options(beside=beside, trusted=rule.trusts(driver)),
+        gdal_options(beside=beside, trusted=rule.trusts(driver), path=path),
         closing(open_image(path, rule, driver)) as source,
     ):
         check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
@@ -299,7 +311,7 @@ def _remarks_on_list(told: Sequence[str]) -> tuple[Remark, ...]:
 
 def _alone(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
     """Return what `_within` does of an image with files beside it: opened once more without them, as it is read."""
-    with gdal_options(trusted=rule.trusts(driver)), closing(open_image(path, rule, driver)) as source:
+    with gdal_options(trusted=rule.trusts(driver), path=path), closing(open_image(path, rule, driver)) as source:
         return _within(path, source)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.description.remarks import tell
+from detect.imagery.remote.address import Address
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
@@ -66,6 +67,10 @@ TOO_MANY = (
     "probabilities"
 )
 """What is told of an image of which candidates are not kept."""
+
+
+AT_ADDRESSES = 32
+"""Images in an object store that are described at once: most of the time is spent waiting for it."""
 
 
 class Sink(Protocol):
@@ -480,7 +485,7 @@ def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Sour
         except (SceneError, UnwritableError, UnicodeError) as error:
             return Failure(name, str(error))
 
-    workers = engine.plan.workers
+    workers = max(engine.plan.workers, AT_ADDRESSES if any(isinstance(path, Address) for _, path in images) else 1)
     given = ((copy_context(), name, path) for name, path in images)
     made = list(mapped_ahead(described, given, workers, AHEAD_PER_WORKER * workers, "open"))
     return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]

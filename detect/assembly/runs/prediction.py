@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from detect.inference.engine import Engine
     from detect.nets.card import ModelCard
     from detect.reporting.output.prediction_folder import PredictionFolder
+    from detect.reporting.publishing.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def check_tables(paths: PredictionPaths, settings: PredictSettings, images: Sequ
     written.check(dict.fromkeys([*formats, *earlier]), way_out, replace=replace, adopt=False)
 
 
-def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> None:
+def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]], mirror: "Mirror | None" = None) -> None:
     """Remove what an earlier run wrote into its output folder, and an evaluation of it; anything else in it stays.
 
     So does what a person reviewed, and which windows were drawn for that.
@@ -98,6 +99,7 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
     Args:
         paths: of the output folder.
         images: (name, path) of this run.
+        mirror: of the folder's address, where the same is removed; None of a folder on this machine.
     """
     from detect.imagery.files import check_inside, remove_written
     from detect.inference.strips.shelf import clear_shelf
@@ -131,6 +133,8 @@ def start_afresh(paths: PredictionPaths, images: Sequence[tuple[str, Path]]) -> 
     state = (paths.state / name for name in layout.STATE_FILES if name != layout.WRITTEN)
     for file in (*(paths.folder / name for name in layout.RESULT_FILES), *state):
         file.unlink(missing_ok=True)
+    if mirror is not None:
+        mirror.start_afresh(names)
 
 
 def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelCard") -> dict[str, Any]:

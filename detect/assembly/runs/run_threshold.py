@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from detect.nets.card import ModelCard
     from detect.reporting.output.ground_survey import GroundSurvey
     from detect.reporting.output.prediction_folder import PredictionFolder
+    from detect.reporting.publishing.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ def output_sink(
     card: "ModelCard",
     images: Sequence[tuple[str, Path]],
     survey: "GroundSurvey",
+    mirror: "Mirror | None" = None,
 ) -> "PredictionFolder":
     """Make what takes the results of a run.
 
@@ -82,15 +84,16 @@ def output_sink(
         card: its model's.
         images: (name, path).
         survey: what of the ground is counted.
+        mirror: of the output folder's address; None of a folder on this machine.
     """
     from detect.imagery.maps.map_kinds import KINDS
     from detect.reporting.output.prediction_folder import PredictionFolder
     from detect.reporting.output.survey_folder import SurveyFolder
 
-    kind = KINDS[settings.heatmaps]
+    kind, output = KINDS[settings.heatmaps], mirror or settings.output
     if not told_at_end(settings):
-        return PredictionFolder(settings.output, card, images, settings.write, survey, kind)
-    return SurveyFolder(settings.output, card, images, settings.write, survey, kind, picture=picture_reader(engine))
+        return PredictionFolder(output, card, images, settings.write, survey, kind)
+    return SurveyFolder(output, card, images, settings.write, survey, kind, picture=picture_reader(engine))
 
 
 def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:

@@ -17,6 +17,7 @@ from detect.imagery.description.chunks import exif_place
 from detect.imagery.description.side_files import SideFileError, side_place
 from detect.imagery.description.tiff_directories import directories
 from detect.imagery.drivers import SceneError, georeference_files
+from detect.imagery.remote.reading import open_bytes
 from detect.imagery.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def _stated(path: Path, source: Any) -> int:
         return int(text) if text in "12345678" and len(text) == 1 else 1
     if source.driver not in ("GTiff", "PNG", "WEBP"):
         return 1
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         base = 0 if source.driver == "GTiff" else exif_place(file, source.driver)
         first = None if base is None else next(directories(file, base), None)
     return 1 if first is None else first.orientation

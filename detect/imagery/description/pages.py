@@ -8,6 +8,7 @@ from detect.imagery.description.chunks import animated
 from detect.imagery.description.remarks import Remark
 from detect.imagery.description.tiff_directories import Directory, directories
 from detect.imagery.drivers import SceneError
+from detect.imagery.remote.reading import open_bytes
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def contents_of(path: Path, source: Any) -> Contents:
         SceneError: an animated WebP, of which GDAL reads no frame.
     """
     if source.driver == "GTiff":
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             found = list(directories(file))
         photometric = found[0].photometric if found else None
         return Contents(photometric, _paged(path, [each for each in found if each.page]))
@@ -44,7 +45,7 @@ def contents_of(path: Path, source: Any) -> Contents:
         return Contents(None, _frames(source.count > 1, f"{source.count} frames"))
     if source.driver not in ("PNG", "WEBP"):
         return Contents(None, ())
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         moving = animated(file, source.driver)
     if moving and source.driver == "WEBP":
         raise SceneError(f"{path}: an animation; save the frame that you want counted as an image of its own")

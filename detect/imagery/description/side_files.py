@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
+from detect.imagery.remote.address import Address
+from detect.imagery.remote.copies import copies
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -54,6 +57,8 @@ def beside_digest(path: Path) -> str:
 
     They are the `.aux.xml`, the `.prj`, MapInfo's `.tab` and world files (`.pgw`, `.pngw`, `.wld`).
     """
+    if isinstance(path, Address):
+        return _stored_digest(path)
     whole, ending = str(path), path.suffix
     kind, stem = ending[1:].lower(), whole[: len(whole) - len(ending)]
     worlds = (f".{kind[:1]}{kind[-1:]}w", f".{kind}w", ".wld")
@@ -71,6 +76,14 @@ def beside_digest(path: Path) -> str:
             content.update(f"{name} {len(text)} ".encode("utf-8", "surrogateescape") + text)
             found = True
     return content.hexdigest() if found else ""
+
+
+def _stored_digest(image: Address) -> str:
+    """Return the same of an image at an address: nothing is fetched where nothing lies beside it but a mask."""
+    if image.listed is None or all(name.lower().endswith(".msk") for name, _ in image.listed.beside):
+        return ""
+    with copies().borrowed(image, whole=False) as local:
+        return beside_digest(local)
 
 
 def side_place(path: Path) -> SidePlace | None:

@@ -13,6 +13,8 @@ from detect.imagery.finding.mosaic_tiles import ShownTwice, shown_twice
 from detect.imagery.finding.path_lists import LIST_SUFFIXES, first_line, is_path_list, read_paths
 from detect.imagery.finding.search import Search, Written, examples, holds_image
 from detect.imagery.finding.spelling import folded, meant
+from detect.imagery.finding.stored import OTHER_NAMES, find_stored
+from detect.imagery.remote.address import Address
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ def find_images(images: Path, written: Written = lambda folder: ()) -> Listing:
     images of kinds that are not read, and images that a mosaic among them shows are passed over, and the log says so.
 
     Args:
-        images: a folder, a file or a glob pattern. Links to folders are not followed, but `images` itself may be one.
+        images: a folder, a file or a glob pattern, here or at an address. Links to folders are not followed, but
+            `images` itself may be one.
         written: by which results of earlier runs are known.
 
     Returns:
@@ -57,8 +60,12 @@ def find_images(images: Path, written: Written = lambda folder: ()) -> Listing:
         PermissionError: the folder itself may not be read.
         ValueError: a text file that is neither an image nor a list of paths.
     """
-    search = Search(written)
-    if images.is_dir():
+    search, odd = Search(written), list[str]()
+    paths: Sequence[Path]
+    root: Path
+    if isinstance(images, Address):
+        paths, root, odd = find_stored(images, search)
+    elif images.is_dir():
         paths, root = search.below(images), images
     elif _is_list(images):
         paths = _listed(images, search)
@@ -73,12 +80,12 @@ def find_images(images: Path, written: Written = lambda folder: ()) -> Listing:
         raise FileNotFoundError(
             f"no images at {images}: give a folder, a file or a pattern; endings {SUFFIXES}{meant(images)}"
         )
-    twice = shown_twice(paths)
+    twice = ShownTwice({}, []) if isinstance(images, Address) else shown_twice(paths)
     _log_shown_twice(twice)
     paths = [path for path in paths if path not in twice.instead]
     _log_same_stems(paths)
     named = sorted((_name(path, root), path) for path in paths)
-    return Listing(named, _passed_over(search, twice, root))
+    return Listing(named, {**_passed_over(search, twice, root), **({OTHER_NAMES: sorted(odd)} if odd else {})})
 
 
 def _passed_over(search: Search, twice: ShownTwice, root: Path) -> dict[str, list[str]]:
@@ -93,7 +100,7 @@ def _passed_over(search: Search, twice: ShownTwice, root: Path) -> dict[str, lis
 
 def images_root(images: Path) -> Path:
     """Return the folder that the images named by a folder, a file, a pattern or a list lie below."""
-    if images.is_dir():
+    if isinstance(images, Address) or images.is_dir():
         return images
     if _is_list(images):
         return _common_folder([path / path.name if path.is_dir() else path for path in read_paths(images)])

@@ -50,7 +50,7 @@ class Search:
             self.hidden += [here / name for name in folders if is_hidden(name)]
             self.results += [here / name for name in folders if name in own]
             folders[:] = [name for name in folders if not is_hidden(name) and name not in own]
-            paths += [here / name for name in files if self._is_image(here / name, own)]
+            paths += [here / name for name in files if self.is_image(here / name, own)]
             paths += [path for name in folders if (path := here / name).is_symlink()]
         for error in closed:
             if Path(error.filename) == folder:
@@ -68,7 +68,7 @@ class Search:
                 continue
             if path.is_dir() and not path.is_symlink():
                 self.others += [] if "**" in pattern else [path]
-            elif every or self._is_image(path, ()):
+            elif every or self.is_image(path, ()):
                 paths.append(path)
             elif not way_out(path):
                 self.others.append(path)
@@ -86,7 +86,7 @@ class Search:
             here /= part
         return False
 
-    def _is_image(self, path: Path, own: Collection[str]) -> bool:
+    def is_image(self, path: Path, own: Collection[str]) -> bool:
         """Return whether a file is looked at, by its name; by its first bytes where the name does not say it."""
         name = path.name
         image = has_image_ending(name)

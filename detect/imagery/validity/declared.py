@@ -1,7 +1,7 @@
 """What an image file says of its pixels that are not there: alpha, masks, and values that mean `no data`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Validity:
     def declared(self) -> bool:
         """Whether the file says of any pixel that it may not be valid."""
         return self != ALL_VALID
+
+    def beside_file(self, path: Path) -> "Validity":
+        """Return the same of a file of the image at another place, the mask beside it with it."""
+        return self if self.beside is None else replace(self, beside=path.with_name(self.beside.name))
 
 
 ALL_VALID = Validity()

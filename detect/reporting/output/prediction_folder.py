@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from detect.inference.scene_result import SceneResult
     from detect.inference.strips.shelf import Shelf
     from detect.nets.card import ModelCard
+    from detect.reporting.publishing.mirror import Mirror
 
 
 class PredictionFolder:
@@ -69,7 +70,7 @@ class PredictionFolder:
     it has a record and the pictures that are asked for: tables and formats are made of the records alone.
 
     Args:
-        folder: the output folder.
+        folder: the output folder, or the mirror of one at an address.
         card: the card of the model.
         images: (name, path) of this run; those of an earlier run that are not among them are left out of the tables.
         wanted: what is asked for, of `PRODUCTS`.
@@ -82,7 +83,7 @@ class PredictionFolder:
 
     def __init__(
         self,
-        folder: Path,
+        folder: "Path | Mirror",
         card: "ModelCard",
         images: Sequence[tuple[str, Path]],
         wanted: Collection[str],
@@ -91,7 +92,9 @@ class PredictionFolder:
     ) -> None:
         counts_table({}, card.classes)
         self.wanted = frozenset(wanted)
-        self.folder = folder
+        self.mirror = None if isinstance(folder, Path) else folder
+        self.folder = folder = folder if isinstance(folder, Path) else folder.folder
+        self.sources = dict(images)
         self.paths = PredictionPaths(folder)
         self.card = card
         self.survey = survey
@@ -104,11 +107,14 @@ class PredictionFolder:
         self.failures: list[Failure] = []
         self._gathered: dict[str, Kept] | None = None
         origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
-        self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins)
+        publisher = None if self.mirror is None else self.mirror.publisher
+        self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins, publisher)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
         self.remove_parts()
+        if self.mirror is not None:
+            self.mirror.begin(map_kind if HEATMAPS in self.wanted else None)
 
     @property
     def found(self) -> dict[str, Record]:
@@ -146,10 +152,16 @@ class PredictionFolder:
         if CANDIDATES in self.wanted and not crowded and name not in self.possible.names:
             return False
         if not all(
-            picture.is_file() for picture, _, asked in self.writer.pictures(name) if asked and picture not in none
+            self._is_there(picture) for picture, _, asked in self.writer.pictures(name) if asked and picture not in none
         ):
             return False
-        return HEATMAPS not in self.wanted or read_kind(self.paths.heatmap(name)) == self.map_kind
+        heatmap = self.paths.heatmap(name)
+        if self.mirror is not None and not heatmap.is_file():
+            return HEATMAPS not in self.wanted or self.mirror.map_kind == self.map_kind.dtype
+        return HEATMAPS not in self.wanted or read_kind(heatmap) == self.map_kind
+
+    def _is_there(self, picture: Path) -> bool:
+        return picture.is_file() or (self.mirror is not None and self.mirror.has(picture))
 
     @cached_property
     def shelf(self) -> "Shelf":
@@ -220,9 +232,18 @@ class PredictionFolder:
             clear_classes(self.folder)
         self.journal.add_all({name: each.record for name, each in kept.items()})
         self._complete |= kept.keys()
-        if self.paths.strips.exists():
-            for name in kept:
+        for name, each in kept.items():
+            self._publish(name, each)
+            if self.paths.strips.exists():
                 self.shelf.clear(name)
+
+    def _publish(self, name: str, kept: Kept) -> None:
+        """Tell the mirror that an image is recorded, where there is one."""
+        if self.mirror is not None:
+            none = {self.paths.candidates(name)} if kept.record.crowded else set()
+            self.mirror.recorded(
+                [(picture, asked and picture not in none) for picture, _, asked in self.writer.pictures(name)]
+            )
 
     def fail(self, failure: "Failure") -> None:
         """Add an image that failed."""
@@ -291,11 +312,28 @@ class PredictionFolder:
         if PAGE in self.wanted:
             scores = self.paths.scores if self.paths.scores.exists() else None
             found = {name: record.detections for name, record in self.found.items()}
-            page = write_report(self.folder, scores, embed_limit, found)
+            with self._pictures_here(embed_limit):
+                page = write_report(self.folder, scores, embed_limit, found)
         facts = {**run, **measured()}
         self.written.write({RUN_FACTS: self._run_facts(facts)})
         self._keep(facts)
+        if self.mirror is not None:
+            self.mirror.publish()
         return page
+
+    @contextmanager
+    def _pictures_here(self, embed_limit: int) -> Iterator[None]:
+        """Have the pictures that the report shows, or links to, on this machine while the block runs."""
+        if self.mirror is None:
+            yield
+            return
+        shown = [picture for name in list(self.found)[:embed_limit] for picture in self.paths.pictures(name)[:3]]
+        brought = self.mirror.bring(shown, [self.paths.overlay(name) for name in self.found])
+        try:
+            yield
+        finally:
+            for picture in brought:
+                picture.unlink(missing_ok=True)
 
     def _keep(self, facts: Mapping[str, Any]) -> None:
         """Keep what the run says of itself, with which its tables can be written at another threshold."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detect.imagery.ground.footprints import Footprint
 from detect.imagery.ground.geodesy import Placement
 from detect.imagery.ground.valid_outline import outline_of_text
+from detect.imagery.remote.address import Address
 from detect.imagery.validity.sidecar import beside_of
 from detect.labels.detections import Detections
 from detect.reporting.output.area_parts import AreaPart
@@ -121,6 +122,8 @@ def signature(path: Path) -> tuple[str, int, int]:
 
     A mask beside an image says which of its pixels are counted: its size is added, and the later of the times is taken.
     """
+    if isinstance(path, Address):
+        return str(path), *_listed(path)
     full = os.path.realpath(path)
     try:
         facts = [path.stat()]
@@ -129,6 +132,14 @@ def signature(path: Path) -> tuple[str, int, int]:
     with suppress(OSError):
         facts += [beside.stat() for beside in beside_of(path)]
     return full, sum(each.st_size for each in facts), max(each.st_mtime_ns for each in facts)
+
+
+def _listed(image: Address) -> tuple[int, int]:
+    """Return the size and the time of change of an image at an address, by its listing, with those of its mask."""
+    if image.listed is None:
+        return -1, -1
+    facts = [image.listed, *(each for name, each in image.listed.beside if name.lower().endswith(".msk"))]
+    return sum(each.size for each in facts), max(each.mtime_ns for each in facts)
 
 
 def record_line(name: str, record: Record) -> bytes:

@@ -23,6 +23,7 @@ from detect.reporting.writing import write_picture
 
 if TYPE_CHECKING:
     from detect.nets.card import ModelCard
+    from detect.reporting.publishing.mirror import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class SurveyFolder(PredictionFolder):
 
     def __init__(
         self,
-        folder: Path,
+        folder: "Path | Mirror",
         card: "ModelCard",
         images: Sequence[tuple[str, Path]],
         wanted: Collection[str],
@@ -98,7 +99,7 @@ class SurveyFolder(PredictionFolder):
     def _draw(self, name: str, record: Record) -> None:
         """Write the overlay of an image; one that cannot be read any more keeps none, and is told."""
         try:
-            shown = self._picture(Path(record.path))
+            shown = self._picture(self.sources[name])
         except (SceneError, MemoryError) as error:
             logger.warning("%s: its overlay cannot be drawn: %s", name, error)
             return

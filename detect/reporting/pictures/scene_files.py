@@ -24,6 +24,7 @@ from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
 from detect.reporting.pictures.overlays import overlay
+from detect.reporting.publishing.publisher import Publisher
 from detect.reporting.recount.candidate_records import candidate_record
 from detect.reporting.writing import write_picture
 
@@ -63,6 +64,7 @@ class SceneWriter:
         map_kind: how heatmaps are stored.
         overlaid: whether what is found is drawn on each image.
         origins: of the images, by name, as they were when the run began.
+        publisher: puts the files to an address, where they are kept instead; None keeps them in the folder.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class SceneWriter:
     map_kind: MapKind
     overlaid: bool
     origins: Mapping[str, Origin]
+    publisher: Publisher | None = None
 
     @cached_property
     def paths(self) -> PredictionPaths:
@@ -134,6 +137,8 @@ class SceneWriter:
         kept = None
         if CANDIDATES in self.wanted and possible is not None and result.candidates is not None:
             kept = candidate_record(record, result.candidates, possible)
+        if self.publisher is not None:
+            self.publisher.hand_over(picture for picture, _, asked in self.pictures(name) if asked)
         return Kept(record, kept)
 
     def _possible(self, name: str, scene: Scene, result: "SceneResult") -> Inside | None:

@@ -1,0 +1,263 @@
+"""Predicting with images and results in an object store: the bytes of the same run in folders."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from detect.imagery.remote import copies
+from detect.nets.modelfile import save_model
+from detect.reporting.output.products import PRODUCTS
+from detect.reporting.publishing import segments
+from tests.commands import Called, LostError, call
+from tests.engines import coarse, lively, write
+from tests.laws.test_law_07_resumed_runs import SPEED, files
+from tests.object_store import SECRET, download, keys, s3_server, upload
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Any]:
+    with s3_server() as client:
+        client.create_bucket(Bucket="survey")
+        yield client
+
+
+@pytest.fixture(scope="module")
+def root(store: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model; photographs, one with a world file and one with a mask beside it; a broken one; and a tiled raster."""
+    root = tmp_path_factory.mktemp("root")
+    save_model(root / "model.safetensors", *lively())
+    images = root / "images"
+    (images / "b").mkdir(parents=True)
+    for number in range(4):
+        write(images / f"b/{number}.png", 100, 150, number)
+    write(images / "lit.jpg", 200, 260, 7)
+    (images / "lit.jgw").write_text("0.1\n0\n0\n-0.1\n500000\n5000000\n")
+    mask = np.full((1, 100, 150), 255, np.uint8)
+    mask[:, :, :70] = 0
+    profile = {"driver": "GTiff", "dtype": "uint8", "compress": "deflate"}
+    with rasterio.open(images / "b/1.png.msk", "w", **profile, count=1, height=100, width=150) as target:
+        target.write(mask)
+    tiled = {**profile, "tiled": True, "blockxsize": 128, "blockysize": 128, "count": 3, "height": 500, "width": 600}
+    place = {"crs": "EPSG:32633", "transform": from_origin(4e5, 5e6, 0.1, 0.1)}
+    with rasterio.open(images / "wide.tif", "w", **tiled, **place) as target:
+        target.write(np.moveaxis(coarse(500, 600, 3), 2, 0))
+    write(images / "cut.jpg", 200, 300, 8)
+    (images / "cut.jpg").write_bytes((images / "cut.jpg").read_bytes()[:3000])
+    (images / "notes.txt").write_text("s3://elsewhere/a.jpg\n")
+    upload(store, images, "survey", "flight")
+    return root
+
+
+@pytest.fixture(scope="module")
+def wanted(root: Path) -> Path:
+    """The output of the run in folders."""
+    out = root / "wanted"
+    done = count(root, f"images={root / 'images'}", f"output={out}")
+    assert done.code == 3, done.log
+    return out
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rasters are read by window, photographs described by their beginnings, and copies go at once."""
+    monkeypatch.setattr(copies, "WINDOWED_BYTES", 10_000)
+    monkeypatch.setattr(copies, "SMALL_BYTES", 1_000)
+    monkeypatch.setattr(copies.copies(), "most", 100_000)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def count(root: Path, *more: str) -> Called:
+    given = [
+        f"model={root / 'model.safetensors'}",
+        "runtime=torch",
+        "runtime.device=cpu",
+        "tile=300",
+        "max_memory=1GiB",
+    ]
+    return call("predict", *given, f"write=[{','.join(PRODUCTS)}]", *more)
+
+
+def told(path: Path, root: Path) -> str:
+    """The text of a file, with the images' folder called by its address."""
+    return path.read_text().replace(str(root / "images"), "s3://survey/flight")
+
+
+def assert_same(found: Path, wanted: Path, root: Path) -> None:
+    """Every file has the same bytes but for where the images are, and speed and memory in run.json."""
+    one, two = files(found), files(wanted)
+    assert set(one) == set(two)
+    runs = [json.loads(told(each / "run.json", root)) for each in (found, wanted)]
+    assert {k: v for k, v in runs[0].items() if k not in SPEED} == {k: v for k, v in runs[1].items() if k not in SPEED}
+    assert told(found / "failures.csv", root) == told(wanted / "failures.csv", root)
+    apart = {"run.json", "failures.csv", "report.html", "detections.gpkg"}
+    assert [name for name in one if one[name] != two[name] and name not in apart] == []
+
+
+def test_images_at_an_address_give_the_bytes_of_those_in_a_folder(root: Path, wanted: Path, tmp_path: Path) -> None:
+    done = count(root, "images=s3://survey/flight/", f"output={tmp_path / 'out'}")
+    assert done.code == 3, done.log
+    assert_same(tmp_path / "out", wanted, root)
+    counts = pd.read_csv(wanted / "counts.csv").set_index("image")
+    assert len(counts) == 6 and counts.loc["b/1.png", "surveyed_share"] == pytest.approx(80 / 150)
+
+
+def test_results_at_an_address_are_the_files_of_a_folder_and_a_finished_run_is_known(
+    store: Any, root: Path, wanted: Path, tmp_path: Path
+) -> None:
+    given = ["images=s3://survey/flight", "output=s3://survey/both"]
+    done = count(root, *given)
+    assert done.code == 3, done.log
+    assert "report: s3://survey/both/report.html" in done.log and not any((tmp_path / "cache").rglob("*.csv"))
+    assert_same(gathered(store, "both", tmp_path / "one"), wanted, root)
+    again = count(root, *given)
+    assert again.code == 3 and "6 of 7 images are done" in again.log, again.log
+    assert_same(gathered(store, "both", tmp_path / "two"), wanted, root)
+
+
+def gathered(client: Any, prefix: str, folder: Path) -> Path:
+    """What lies at an address as a run in a folder would have it: pieces of journals are put together."""
+    download(client, "survey", prefix, folder)
+    for journal in ("journal", "candidates"):
+        pieces = sorted((folder / ".run" / journal).glob("*.jsonl"))
+        (folder / f".run/{journal}.jsonl").write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+        shutil.rmtree(folder / ".run" / journal, ignore_errors=True)
+    (folder / ".run/pictures.json").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("machine", ["the same", "another"])
+def test_a_run_that_was_lost_goes_on_from_the_address(
+    store: Any, root: Path, wanted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    """Pieces of 2 images are published; the driver is lost when it has recorded 3: the third is in the mirror alone."""
+    from detect.reporting.output.prediction_folder import PredictionFolder
+
+    given = [f"images={root / 'images'}", f"output=s3://survey/lost-{machine.replace(' ', '-')}"]
+    keep = PredictionFolder.keep
+
+    def kept(self: PredictionFolder, name: str, each: Any) -> None:
+        keep(self, name, each)
+        if len(self.journal.records) == 3:
+            raise LostError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "MOST_RECORDS", 2)
+        patch.setattr(PredictionFolder, "keep", kept)
+        with pytest.raises(LostError):
+            count(root, *given)
+    prefix = f"lost-{machine.replace(' ', '-')}"
+    assert "counts.csv" not in keys(store, "survey", prefix)
+    if machine == "another":
+        shutil.rmtree(tmp_path / "cache")
+    done = count(root, *given)
+    number = 3 if machine == "the same" else 2
+    assert done.code == 3 and f"where {number} of 7 images are done" in done.log, done.log
+    assert_same(gathered(store, prefix, tmp_path / "found"), wanted, root)
+
+
+def test_what_a_person_changed_at_an_address_stays_until_it_is_overwritten(
+    store: Any, root: Path, tmp_path: Path
+) -> None:
+    given = [f"images={root / 'images' / 'b' / '*.png'}", "output=s3://survey/edited"]
+    assert count(root, *given).code == 0
+    store.put_object(Bucket="survey", Key="edited/counts.csv", Body=b"image,total\n")
+    store.put_object(Bucket="survey", Key="edited/mine.txt", Body=b"mine")
+    done = count(root, *given)
+    assert done.code == 2 and "s3://survey/edited/counts.csv was changed" in done.log, done.log
+    other = count(root, *given, "threshold=0.9")
+    assert other.code == 2
+    done = count(root, f"images={root / 'images/b/1.png'}", given[1], "overwrite=true")
+    assert done.code == 0, done.log
+    left = keys(store, "survey", "edited")
+    assert "mine.txt" in left and len(download_table(store, "edited/counts.csv")) == 1
+    assert [key for key in left if key.startswith(("heatmaps/", "overlays/", ".run/thumbnails/"))] == [
+        *(".run/thumbnails/1.png.jpg", "heatmaps/1.png.tif", "overlays/1.png.jpg")
+    ]
+    store.delete_object(Bucket="survey", Key="edited/.run/settings.json")
+    done = count(root, *given)
+    assert done.code == 2 and "output=s3://survey/edited holds run.json already" in done.log, done.log
+
+
+def download_table(client: Any, key: str) -> pd.DataFrame:
+    return pd.read_csv(client.get_object(Bucket="survey", Key=key)["Body"])
+
+
+def test_names_patterns_and_single_images_at_an_address(root: Path, tmp_path: Path) -> None:
+    done = count(root, "images='s3://survey/flight/b/*.png'", f"output={tmp_path / 'some'}", "write=[tables]")
+    assert done.code == 0 and list(pd.read_csv(tmp_path / "some/counts.csv").image) == [f"{i}.png" for i in range(4)]
+    done = count(root, "images=s3://survey/flight/lit.jpg", f"output={tmp_path / 'one'}", "write=[tables]")
+    assert done.code == 0 and list(pd.read_csv(tmp_path / "one/counts.csv").image) == ["lit.jpg"], done.log
+
+
+def test_errors_of_access_name_the_address_and_a_way_out(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, image = f"output={tmp_path / 'out'}", f"images={root / 'images/b'}"
+    for given, said in [
+        (("images=s3://nobody/flight", here), "s3://nobody/flight: no such bucket"),
+        (("images=s3://survey/none", here), "no images at s3://survey/none"),
+        ((image, "output=s3://nobody/counts"), "s3://nobody/counts: no such bucket"),
+        (("images=s3://survey/flight", "output=s3://survey/flight/counts"), "lies inside images=s3://survey/flight"),
+        (("images=s3://me:word@survey/flight", here), "without a password or a query"),
+        (("images=ftp://survey/flight", here), "an address of s3://"),
+    ]:
+        done = count(root, *given)
+        assert done.code == 2 and said in done.log and "word" not in done.log.replace("password", ""), done.log
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+    (tmp_path / "list.txt").write_text("s3://survey/flight/lit.jpg\n")
+    done = count(root, f"images={tmp_path / 'list.txt'}", here)
+    assert done.code == 3 and "no such image file" in done.log, done.log
+    done = call("evaluate", "predictions=s3://survey/both", "annotations=a.csv", "output=x")
+    assert done.code == 2 and "aws s3 sync" in done.log, done.log
+
+
+def test_a_store_that_takes_no_results_ends_the_run_and_nothing_is_lost(
+    store: Any, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from detect.imagery.remote.store import StoreError
+    from detect.reporting.publishing import publisher
+
+    given = [f"images={root / 'images' / 'b' / '*.png'}", "output=s3://survey/full"]
+    put, number = publisher.put, iter(range(1000))
+
+    def refused(content: Any, address: Any) -> None:
+        if next(number) >= 9:
+            raise StoreError(f"{address}: cannot be written (SlowDown)")
+        put(content, address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, "put", refused)
+        done = count(root, *given)
+    assert done.code == 2 and "the same command goes on" in done.log and "SlowDown" in done.log, done.log
+    done = count(root, *given)
+    assert done.code == 0 and "going on in s3://survey/full, where" in done.log, done.log
+
+
+def test_credentials_are_nowhere_in_what_a_run_writes(store: Any, root: Path, tmp_path: Path) -> None:
+    done = count(root, "images=s3://survey/flight/b", "output=s3://survey/open", "runtime.precision=32")
+    assert done.code == 0, done.log
+    secrets = [SECRET, os.environ["AWS_ACCESS_KEY_ID"]]
+    texts = [done.log.encode(), *files(download(store, "survey", "open", tmp_path / "open")).values()]
+    assert not [each for each in secrets if any(each.encode() in text for text in texts)]
+
+
+def test_images_at_an_address_are_counted_by_several_processes(root: Path, wanted: Path, tmp_path: Path) -> None:
+    from unittest import mock
+
+    from detect.inference.devices import device_choice
+
+    with mock.patch.object(device_choice, "usable_cores", lambda: 2):
+        done = count(root, "images=s3://survey/flight", f"output={tmp_path / 'two'}", "runtime.devices=2")
+    assert done.code == 3 and "2 processes count the images" in done.log, done.log
+    assert_same(tmp_path / "two", wanted, root)
