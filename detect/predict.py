@@ -39,7 +39,13 @@ def run(settings: "PredictSettings") -> int:
         run_facts,
         start_afresh,
     )
-    from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
+    from detect.assembly.runs.run_threshold import (
+        output_sink,
+        run_threshold,
+        threshold_settings,
+        thresholds_by_class,
+        told_at_end,
+    )
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
@@ -47,12 +53,13 @@ def run(settings: "PredictSettings") -> int:
 
     devices = devices_of(settings)
     net, _ = load_model(settings.model)
-    threshold = run_threshold(settings, card)
+    threshold, by_class = run_threshold(settings, card), thresholds_by_class(settings, card)
     with lock_folder(paths.folder):
         check_tables(paths, settings, [name for name, _ in images])
         settings = with_memory(settings, None if settings.overwrite else paths.settings, devices)
         one = settings_of_one(settings, devices)
-        engine = replace(make_engine(one, net, card, threshold, paths.state), undecided=told_at_end(settings))
+        engine = make_engine(one, net, card, threshold, paths.state)
+        engine = replace(engine, undecided=told_at_end(settings), by_class=by_class)
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
