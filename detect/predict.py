@@ -47,19 +47,26 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         run_facts,
         start_afresh,
     )
-    from detect.assembly.runs.run_threshold import output_sink, run_threshold, threshold_settings, told_at_end
+    from detect.assembly.runs.run_threshold import (
+        output_sink,
+        run_threshold,
+        threshold_settings,
+        thresholds_by_class,
+        told_at_end,
+    )
     from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.layout import CANDIDATES
 
     net, _ = load_model(settings.model)
-    threshold = run_threshold(settings, card)
+    threshold, by_class = run_threshold(settings, card), thresholds_by_class(settings, card)
     with lock_folder(paths.folder), workers_of(settings) as workers:
         check_tables(paths, settings, [name for name, _ in images])
         settings = workers.with_memory(settings, None if settings.overwrite else paths.settings)
         one = workers.settings_of_one(settings)
-        engine = replace(make_engine(one, net, card, threshold, paths.state), undecided=told_at_end(settings))
+        engine = make_engine(one, net, card, threshold, paths.state)
+        engine = replace(engine, undecided=told_at_end(settings), by_class=by_class)
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}

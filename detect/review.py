@@ -1,4 +1,4 @@
-"""Review: `python -m detect.review predictions=DIR [port=0]` shows what was found, for a person to correct."""
+"""Review: `python -m detect.review predictions=DIR [model=FILE]` shows what was found, for a person to correct."""
 
 import logging
 from typing import TYPE_CHECKING

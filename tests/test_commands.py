@@ -568,7 +568,7 @@ def test_what_was_counted_before_an_interrupt_is_kept(trained, planted, tmp_path
 def test_settings_out_of_bounds_are_named_and_leave_the_folder_free(override, trained, planted, tmp_path):
     done = predict(trained, planted / "images", tmp_path / "out", override)
     assert done.code == 2 and override.split("=")[1] in done.log and "Traceback" not in done.log
-    assert not (tmp_path / "out/.run/settings.json").exists() and not (tmp_path / "out/run.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_resuming_with_other_settings_is_refused(trained, planted):

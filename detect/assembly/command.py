@@ -192,6 +192,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
 
     from detect.assembly.commandline.image_opening import opened_as_set
     from detect.assembly.commandline.net_choice import log_net
+    from detect.assembly.folders import unused_removed
     from detect.assembly.gate import check_hydra, checked
     from detect.assembly.settings import SETTINGS
 
@@ -201,7 +202,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
         check_hydra(HydraConfig.get())
         settings: Any = checked(cfg, SETTINGS[name])
         log_net(HydraConfig.get().runtime.choices)
-        with opened_as_set(settings):
+        with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
             return function(settings)
     except KeyboardInterrupt as stop:
         logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")

@@ -171,11 +171,13 @@ def adaptations(value: Any) -> tuple[str, ...]:
     return tuple(name for name in ADAPTATIONS if name in names)
 
 
-def _threshold(value: Any) -> float | str | None:
+def _threshold(value: Any) -> float | dict[str, float] | str | None:
     if value is None or value == SURVEY:
         return None if value is None else SURVEY
+    if isinstance(value, dict):
+        return _class_thresholds(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"must be a number in [0, 1], {SURVEY} or null, got {_shown(value)}")
+        raise ValueError(f"must be a number in [0, 1], one a class, {SURVEY} or null, got {_shown(value)}")
     return float(value)
 
 
@@ -370,7 +372,7 @@ Factors = Annotated[
 ]
 """Factors of other sizes of an image."""
 
-Threshold = Annotated[float | str | None, PlainValidator(_threshold)]
+Threshold = Annotated[float | dict[str, float] | str | None, PlainValidator(_threshold)]
 """A score in [0, 1], `SURVEY`, or None."""
 
 ClassThresholds = Annotated[float | dict[str, float] | None, PlainValidator(_class_thresholds)]

@@ -4,7 +4,8 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -286,6 +287,29 @@ def output_folder(path: Path, *, results: Sequence[Path], allowed: bool, way_out
     if found and not allowed:
         raise FileExistsError(f"output={path} holds {found[0]} already; {way_out}")
     return path
+
+
+@contextmanager
+def unused_removed(output: object) -> Iterator[None]:
+    """Remove the folders that are made for an output in the block where an error leaves nothing in them.
+
+    The lock of a run is nothing; so wrong settings that are told after it was taken leave no folder either.
+
+    Args:
+        output: the setting of that name; anything but a path is left alone.
+    """
+    missing = [each for each in (output, *output.parents) if not each.exists()] if isinstance(output, Path) else []
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in missing:
+                paths = PredictionPaths(folder)
+                if paths.state.is_dir() and [*folder.iterdir(), *paths.state.iterdir()] == [paths.state, paths.lock]:
+                    paths.lock.unlink()
+                    paths.state.rmdir()
+                folder.rmdir()
+        raise
 
 
 def existing(path: Path, key: str, what: str) -> Path:

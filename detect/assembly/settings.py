@@ -428,6 +428,7 @@ class ReviewSettings:
     """Settings of `detect.review`: `conf/review.yaml`."""
 
     predictions: FilePath
+    model: OptionalPath
     port: Port
     browser: bool
     memory: ByteSize

@@ -1,5 +1,6 @@
 """Which number of a network's map is explained: the raw score of a head in one cell, before softmax or sigmoid."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detect.inference.decoding.grid import LOG_SIZE_BOUNDS, objectness
+from detect.inference.decoding.patch import foreground
 from detect.nets.card import NetSpec
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 
 OBJECTNESS = "objectness"
 """The name of the score of a grid's cell that says whether an object is there."""
+
+HALF = 0.501
+"""Most cells from a peak of a classifier's map to the place that it is refined to, as tables round it."""
 
 ALIKE = 0.25
 """Most cells by which an edge of an object may differ on a tile from where it was found, with another context."""
@@ -75,7 +80,8 @@ def cell_at(
     """Return the row, column and slot of the cell of a map that says what is at a place.
 
     Of a grid it is the one that an object was found by, and where none was, the slot of the highest objectness of the
-    cell that the place lies in.
+    cell that the place lies in. Of a classifier it is the cell whose peak an object is, which lies half a cell from it
+    at most: of those, the one that is the least like the background.
 
     Args:
         spec: of the network.
@@ -93,8 +99,10 @@ def cell_at(
     if not (0 <= row < height and 0 <= col < width):
         raise ValueError(f"x={xy[0]:g}, y={xy[1]:g} is no place of a tile of {height} x {width} cells")
     match spec.head:
-        case PatchHead():
+        case PatchHead() if found is None:
             return row, col, 0
+        case PatchHead():
+            return (*_peak_of(spec, logits, xy), 0)
         case GridHead(slots=slots) if found is None:
             return row, col, int(objectness(logits, slots)[:, row, col].argmax())
         case GridHead():
@@ -103,12 +111,24 @@ def cell_at(
             assert_never(spec.head)
 
 
+def _peak_of(spec: NetSpec, logits: NDArray[np.float32], xy: tuple[float, float]) -> tuple[int, int]:
+    """Return the row and column of the cell whose peak was refined to a place, which lies in the map."""
+    at = [(each - spec.cell_offset) / spec.stride for each in xy]
+    (first_col, first_row), (last_col, last_row) = (
+        [round_(each + step) for each in at] for round_, step in ((math.ceil, -HALF), (math.floor, HALF))
+    )
+    top, left = max(0, first_row), max(0, first_col)
+    heat = foreground(logits[:, top : last_row + 1, left : last_col + 1])
+    row, col = np.unravel_index(int(heat.argmax()), heat.shape)
+    return top + int(row), left + int(col)
+
+
 def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found: Found) -> tuple[int, int, int]:
     """Return the row, column and slot of the cell that an object was found by.
 
-    Boxes and points are cut at the edges of where they were looked for, which moves their centres: by its centre alone
-    a tree at the edge of an image would be taken for that of a cell that found nothing. Of the cells that give the
-    object within `ALIKE` it is that of the highest objectness, as the decoder takes it.
+    Centres are moved to the edges of where objects were looked for, and boxes are cut there, which moves their centres
+    again: by its centre alone a tree at the edge of an image would be taken for that of a cell that found nothing. Of
+    the cells in there that give the object within `ALIKE` it is that of the highest objectness, as the decoder takes it.
     """
     slot, row, col = np.indices((head.slots, *logits.shape[1:])).reshape(3, -1)
     values = logits[: head.slots * CHANNELS_PER_SLOT].reshape(head.slots, CHANNELS_PER_SLOT, *logits.shape[1:])
@@ -116,9 +136,12 @@ def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found:
     centre = spec.cell_offset + spec.stride * np.stack([col + right, row + down])
     size = np.exp(np.clip([wide, high], *LOG_SIZE_BOUNDS))
     half = np.zeros_like(centre) if head.object_size is None else head.object_size / 2 * size
-    low, high_edge = (np.array(edge)[:, None] for edge in (found.edges[:2], found.edges[2:]))
-    box = np.concatenate([np.clip(edge, low, high_edge) for edge in (centre - half, centre + half)])
+    first, last = (np.array(edge)[:, None] for edge in (found.edges[:2], found.edges[2:]))
+    centre = np.clip(centre, first, last)
+    box = np.concatenate([np.clip(edge, first, last) for edge in (centre - half, centre + half)])
     away = np.abs(box - np.array(found.box)[:, None]).max(axis=0) / spec.stride
+    corner = spec.stride * np.stack([col, row])
+    away[((corner + spec.stride <= first) | (corner >= last)).any(axis=0)] = np.inf
     best = int(np.where(away <= max(ALIKE, away.min()), there, -np.inf).argmax())
     return int(row[best]), int(col[best]), int(slot[best])
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detect.explaining.aims import Aim
-from detect.explaining.guided import guided
+from detect.explaining.guided import guided_gradient, unguided
 
 SMOOTHED = 16
 """Noisy copies over which SmoothGrad averages."""
@@ -161,13 +161,14 @@ def _reaching(question: Question, layer: nn.Module) -> Tensor:
 
 def guided_gradcam(question: Question) -> Attribution:
     """Return guided gradients times Grad-CAM, the greatest over the bands (Selvaraju et al. 2017)."""
-    net, activations = guided(question.net)
-    pixels = _asking(question)
-    (gradient,) = torch.autograd.grad(question.aim.of(net(pixels)).sum(), pixels)
+    gradient, any_guided = guided_gradient(question.net, question.pixels, question.aim.of)
     cam = gradcam(question)
     values = _plane(gradient.clamp(min=0).amax(dim=1)) * cam.values
-    notes = () if activations else ("the network has no activation that could be guided: plain gradients",)
-    return Attribution(values, signed=False, notes=notes)
+    notes = [] if any_guided else ["the network has no activation that could be guided: plain gradients"]
+    left = unguided(question.net)
+    if left:
+        notes.append(f"activations that are not guided, through which plain gradients pass: {', '.join(left)}")
+    return Attribution(values, signed=False, notes=tuple(notes))
 
 
 def occlusion(question: Question) -> Attribution:

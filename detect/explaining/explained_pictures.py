@@ -16,6 +16,9 @@ from detect.reporting.pictures.overlays import heat_picture
 BRIGHT_SHARE = 99.7
 """Percentile of a map's values that has the brightest colour: a few pixels hold the greatest."""
 
+MOST_COVER = 0.75
+"""How far the brightest colour covers the photograph that a map is laid on."""
+
 LEAST_SIDE = 384
 """Sides of pictures are this many pixels at least: smaller windows are enlarged by a whole factor."""
 
@@ -69,6 +72,15 @@ def map_picture(attribution: Attribution, pixels: NDArray[np.uint8]) -> Image.Im
     scaled = np.clip(attribution.values / top, -1, 1)
     values = Image.fromarray(scaled.astype(np.float32)).resize(under.shape[1::-1], Image.Resampling.BILINEAR)
     return _diverging(np.asarray(values), under)
+
+
+def clear_picture(attribution: Attribution) -> Image.Image:
+    """Draw an attribution (H, W) that is not signed by itself: bright where it is great, transparent where it is 0."""
+    values = attribution.values
+    top = float(np.percentile(values[values > 0], BRIGHT_SHARE)) if (values > 0).any() else 1.0
+    shade = np.clip(values / top, 0, 1)
+    alpha = np.round(255 * MOST_COVER * np.sqrt(shade)).astype(np.uint8)
+    return Image.fromarray(np.concatenate([probability_colours(shade), alpha[..., None]], axis=2))
 
 
 def _diverging(values: NDArray[np.float32], under: NDArray[np.uint8]) -> Image.Image:

@@ -52,6 +52,7 @@ class Engine:
         judge: says how far such an image is from the training scenes; None where that is not known.
         undecided: whether the threshold is chosen when all images are done: detections then have the network's scores,
             from `threshold` on, which is one of these too.
+        by_class: least score of a detection of each class, whose least is `threshold`; empty where all have that.
     """
 
     spec: NetSpec
@@ -67,6 +68,7 @@ class Engine:
     meter: WindowMeter | None = None
     judge: ShiftJudge | None = None
     undecided: bool = False
+    by_class: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, card: ModelCard, runtime: Runtime, plan: Plan) -> "Engine":
@@ -111,7 +113,8 @@ class Engine:
     def counted(self, found: Detections) -> Detections:
         """Return what counts of objects with the network's scores, with the scores that it is to have."""
         scored = found if self.undecided else self.calibrated(found)
-        return scored[scored.score >= self.threshold]
+        least = np.array(self.by_class)[scored.label] if self.by_class else self.threshold
+        return scored[scored.score >= least]
 
     def heat(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of every class in each cell: (K, h, w) to (C, h, w) in [0, 1]."""

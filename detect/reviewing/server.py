@@ -1,5 +1,6 @@
 """The review server: the page, its tiles, and what a person does, as an application for a web server (Starlette)."""
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detect.reporting.pictures.colours import class_colours
+from detect.reviewing.grad_cam import Explainer, GradCams, Score
 from detect.reviewing.tiles.opened import OpenImages, TileAddress
 from detect.reviewing.tiles.pyramid import TILE_PX
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 STATIC = {
     "app.js": "text/javascript",
     "drawing.js": "text/javascript",
+    "grad_cam.js": "text/javascript",
     "hands.js": "text/javascript",
     "keys.js": "text/javascript",
     "panels.js": "text/javascript",
@@ -48,6 +51,7 @@ class ReviewServer:
         title: what the page is called.
         count_anew: by a threshold that the person chose; None where that cannot be done.
         shown: called when the page is asked for.
+        explain: shows what of the photograph speaks for a detection; None where that cannot be done.
     """
 
     def __init__(
@@ -57,12 +61,14 @@ class ReviewServer:
         title: str,
         count_anew: CountAnew | None = None,
         shown: Callable[[], None] = lambda: None,
+        explain: Explainer | None = None,
     ) -> None:
         self.session = session
         self.opened = opened
         self.title = title
         self.count_anew = count_anew
         self.shown = shown
+        self.grad_cams = None if explain is None else GradCams(explain)
         self._turn = threading.Lock()
         self._names = [image.name for image in session.images]
 
@@ -75,6 +81,7 @@ class ReviewServer:
                 Route("/api/session", self.whole),
                 Route("/api/images/{image:int}", self.objects),
                 Route("/api/images/{image:int}/ready", self.ready),
+                Route("/api/images/{image:int}/grad_cam", self.grad_cam),
                 Route("/api/acts", self.act, methods=["POST"]),
                 Route("/api/threshold", self.threshold, methods=["POST"]),
                 Route("/tiles/{image:int}/{level:int}/{col:int}_{row:int}.jpg", self.tile),
@@ -136,6 +143,7 @@ class ReviewServer:
                 "newest": session.newest,
                 "tile": TILE_PX,
                 "saves_threshold": self.count_anew is not None,
+                "explains": self.grad_cams is not None,
             }
         return _json(data)
 
@@ -162,6 +170,23 @@ class ReviewServer:
             return _json({"ready": ready, "share": share})
         except OSError as error:
             return _said(str(error), 422)
+
+    def grad_cam(self, request: Request) -> Response:
+        """Return Grad-CAM of the detection `id` of an image: the picture, its place in the image, and words."""
+        image, query = request.path_params["image"], request.query_params
+        if image >= len(self._names) or self.grad_cams is None:
+            return _said("there is no such image, or detections are not explained here", 404)
+        score: Score = "class" if query.get("score") == "class" else "object"
+        try:
+            with self._turn:
+                name = self._names[image]
+                self.session.changed(name)
+                found = self.session.detected(name, query.get("id", ""))
+            made = self.grad_cams.of(self.opened.files[image][0], found, score)
+        except (ValueError, OSError, RuntimeError, MemoryError) as error:
+            return _said(str(error) or "there is not enough memory", 422)
+        picture = "data:image/png;base64," + base64.b64encode(made.png).decode("ascii")
+        return _json({"picture": picture, "place": made.place, "words": made.words})
 
     async def act(self, request: Request) -> Response:
         """Keep what the person did, and return the object as it is now and the act's number, by which it is undone."""

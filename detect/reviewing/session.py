@@ -150,6 +150,20 @@ class ReviewSession:
         self._read_on()
         return list(self._standing[image].objects(self._tables(image)))
 
+    def detected(self, image: str, name: str) -> ReviewObject:
+        """Return an object as the run found it, whatever a person said of it since.
+
+        Raises:
+            ValueError: no such image or object, or a person added it.
+        """
+        self._check_image(image)
+        for each in self._tables(image):
+            if each.id == name:
+                return each
+        if name.startswith("a:"):
+            raise ValueError("a person added this object: the network did not find it, so there is nothing to explain")
+        raise ValueError(f"{image} has no detection {name[:80]!r}; load the page anew")
+
     def changed(self, image: str) -> str:
         """Return what has become of an image's file since it was counted, for a person; empty where it is as it was.
 

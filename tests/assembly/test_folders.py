@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from detect.assembly.folders import TrainingPaths, _plain, existing, output_folder, run_folder, written_by_runs
+from detect.assembly.folders import (
+    TrainingPaths,
+    _plain,
+    existing,
+    output_folder,
+    run_folder,
+    unused_removed,
+    written_by_runs,
+)
 from detect.reporting.output.layout import PredictionPaths
 
 
@@ -105,3 +113,29 @@ def test_a_path_in_other_case_is_suggested(tmp_path: Path) -> None:
     if not (tmp_path / "photos").exists():
         with pytest.raises(FileNotFoundError, match=r"is it Photos\?"):
             existing(tmp_path / "photos", "data.root", "folder of images")
+
+
+def test_folders_that_an_error_leaves_empty_are_removed_and_others_stay(tmp_path: Path) -> None:
+    def fail(output: Path, *made: str) -> None:
+        with pytest.raises(ValueError, match="wrong"), unused_removed(output):
+            output.mkdir(parents=True, exist_ok=True)
+            for name in made:
+                (output / name).parent.mkdir(exist_ok=True)
+                (output / name).touch()
+            raise ValueError("wrong")
+
+    fail(tmp_path / "runs" / "a", ".run/lock")
+    assert not (tmp_path / "runs").exists()
+    fail(tmp_path / "b", ".run/lock", ".run/settings.json")
+    fail(tmp_path / "c", "mine.txt")
+    (tmp_path / "d").mkdir()
+    fail(tmp_path / "d", ".run/lock")
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
+        "b/.run/lock",
+        "b/.run/settings.json",
+        "c/mine.txt",
+        "d/.run/lock",
+    }
+    with unused_removed(tmp_path / "e"):
+        (tmp_path / "e").mkdir()
+    assert (tmp_path / "e").is_dir()

@@ -1,11 +1,17 @@
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from timm.layers import activations
+from torch.nn import functional
 
 from detect.explaining.attribution import COMPLETE, METHODS
-from detect.explaining.guided import guided
+from detect.explaining.guided import guided_gradient, unguided
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
+from detect.nets.backbones import build_backbone
+from detect.nets.card import BackboneSpec
 from tests.explaining.questions import SIDE, CornerNet, DeepNet, LinearNet, asked, corner_square, noise
 
 
@@ -65,17 +71,54 @@ def test_guided_gradients_hold_nothing_against_the_score() -> None:
     assert "no activation" in plain.notes[0]
 
 
-def test_a_guided_network_is_a_copy_of_which_timms_activations_are_guided_too() -> None:
+def test_timms_activations_are_guided_in_a_copy() -> None:
     """One weight of -1 behind the activation: the gradient is negative there, and nothing of it is passed on."""
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), activations.GELU(), torch.nn.Conv2d(1, 1, 1))
     torch.nn.init.constant_(net[2].weight, -1.0)
-    made, number = guided(net)
-    plain, cut = (torch.ones(1, 1, 2, 2, requires_grad=True) for _ in range(2))
-    net(plain).sum().backward()
-    made(cut).sum().backward()
-    assert number == 1 and isinstance(net[1], activations.GELU)
-    assert plain.grad is not None and plain.grad.abs().min() > 0
-    assert cut.grad is not None and not cut.grad.any()
+    pixels = torch.ones(1, 1, 2, 2, requires_grad=True)
+    cut, any_guided = guided_gradient(net, pixels, torch.Tensor.sum)
+    net(pixels).sum().backward()
+    assert any_guided and isinstance(net[1], activations.GELU) and not cut.any()
+    assert pixels.grad is not None and pixels.grad.abs().min() > 0
+
+
+class FunctionNet(torch.nn.Module):
+    """x to two channels of x, to 2 x - 3 x + 5; each behind a ReLU that is a function, and in place."""
+
+    def __init__(self, relu: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.first, self.second, self.relu = torch.nn.Conv2d(1, 2, 1), torch.nn.Conv2d(2, 1, 1), relu
+        with torch.no_grad():
+            for layer, weights, bias in ((self.first, [1.0, 1.0], 0.0), (self.second, [2.0, -3.0], 5.0)):
+                layer.weight.copy_(torch.tensor(weights).view_as(layer.weight))
+                torch.nn.init.constant_(layer.bias, bias)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.second(self.relu(self.first(pixels))))
+
+
+@pytest.mark.parametrize(
+    "relu", [torch.relu, torch.Tensor.relu_, partial(functional.relu, inplace=True), torch.nn.ReLU(inplace=True)]
+)
+def test_functions_are_guided_as_layers_are(relu: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """The gradient at 1 is 2 - 3 = -1; guided, -3 is cut, and 2 is left."""
+    gradient, any_guided = guided_gradient(FunctionNet(relu), torch.ones(1, 1, 1, 1), torch.Tensor.sum)
+    assert gradient.item() == 2 and any_guided
+
+
+def test_a_googlenet_is_guided() -> None:
+    """All of its activations are functions; plain gradients are negative in places, and of another size."""
+    net = build_backbone(BackboneSpec("torchvision/googlenet", 8), "none").eval()
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    cut, any_guided = guided_gradient(net, pixels, torch.Tensor.sum)
+    net(pixels).sum().backward()
+    assert any_guided and not torch.allclose(cut, pixels.grad)
+    assert unguided(net) == []
+
+
+def test_activations_that_are_not_guided_are_named() -> None:
+    net = torch.nn.Sequential(torch.nn.Hardtanh(), torch.nn.Sigmoid(), torch.nn.ReLU(), activations.HardSigmoid())
+    assert unguided(net) == ["Hardtanh"]
 
 
 class LinearNetWithFeatures(torch.nn.Module):

@@ -151,7 +151,7 @@ def test_what_is_wrong_is_named_with_the_way_out(
     kept = [each for each in usual if each.partition("=")[0] != given.partition("=")[0]]
     done = call("explain", f"model={model}", f"image={image}", f"output={tmp_path / 'out'}", *kept, given)
     assert done.code == 2 and words in done.log and "runtime." not in done.log
-    assert not (tmp_path / "out" / "explain.html").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_channel_or_folder_that_is_not_there_is_told_before_the_work(grid: tuple[Path, Path], tmp_path: Path) -> None:
@@ -185,6 +185,29 @@ def test_a_folder_with_results_is_replaced_on_demand_alone(grid: tuple[Path, Pat
     assert call("explain", *given, "methods=[saliency]", "overwrite=true").code == 0
     assert {name.partition("_")[0] for name in pictures(out)} == {"photograph.png", "saliency"}
     assert (out / "mine.txt").exists()
+
+
+@pytest.mark.parametrize("side", [40, 61, 400])
+def test_the_command_of_a_picture_makes_it_again_of_objects_cut_at_edges(
+    grid: tuple[Path, Path], tmp_path: Path, side: int
+) -> None:
+    """Of each object that an edge of the photograph cuts: windows about it, smaller than its box too, or of all."""
+    model, image = grid
+    found = Detector.load(model, device="cpu", runtime="torch").count(image).detections
+    boxes = found.boxes_xyxy[np.argsort(-found.score, kind="stable")]
+    cut = np.flatnonzero((boxes[:, :2] <= 0).any(axis=1) | (boxes[:, 2:] >= (200, 160)).any(axis=1))
+    assert len(cut) >= 2
+    for number in (int(cut[0]) + 1, int(cut[-1]) + 1):
+        out = tmp_path / str(number)
+        given = (f"model={model}", f"image={image}", f"output={out}", f"detection={number}", f"side={side}")
+        assert call("explain", *given, "methods=[saliency,gradcam]", "sanity=false").code == 0
+        again = json.loads((out / "explain.json").read_text())["again"]
+        for method in ("saliency", "gradcam"):
+            done = call("explain", *shlex.split(again[method])[3:])
+            assert done.code == 0, done.log
+            made = Path(f"{out}-{method}")
+            for name in pictures(made):
+                assert (made / name).read_bytes() == (out / name).read_bytes(), (number, name)
 
 
 def test_the_strongest_patches_of_a_channel_come_from_the_data(grid: tuple[Path, Path], tmp_path: Path) -> None:

@@ -117,9 +117,23 @@ def test_law_9_a_threshold_a_class_counts_each_class_at_its_own(root: Path, tmp_
     for name, value in limits.items():
         wanted = int((tables[tables["label"] == name]["score"] >= value).sum())
         assert counts[name].sum() == (rows["label"] == name).sum() == wanted
-    assert json.loads((out / "run.json").read_text())["model"]["threshold"] == {
-        name: limits.get(name, 0.5) for name in json.loads((out / "run.json").read_text())["model"]["classes"]
-    }
+    every = {name: limits.get(name, 0.5) for name in json.loads((out / "run.json").read_text())["model"]["classes"]}
+    assert json.loads((out / "run.json").read_text())["model"]["threshold"] == every
+    first, given = tmp_path / "first", ",".join(f"{name}: {value}" for name, value in every.items())
+    predict(root, first, "patch", f"threshold={{{given}}}")
+    same(out, first, but=OTHERS)
+    own = files(first)
+    for threshold in ("0.5", f"{{{given}}}"):
+        done = call("report", f"predictions={first}", f"threshold={threshold}")
+        assert done.code == 0, done.log
+        assert (files(first) == own) is (threshold != "0.5")
+
+
+def test_a_threshold_of_a_class_that_there_is_not_is_told_before_the_work(root: Path, tmp_path: Path) -> None:
+    given = (f"model={root / 'patch.safetensors'}", f"images={root / 'images'}", f"output={tmp_path / 'out'}")
+    done = call("predict", *given, "threshold={nobody: 0.4}")
+    assert done.code == 2 and "there is no class 'nobody'; the classes are a, b" in done.log
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_counted_again_is_refused_with_the_way_out(root: Path, tmp_path: Path) -> None:
@@ -128,7 +142,7 @@ def test_what_cannot_be_counted_again_is_refused_with_the_way_out(root: Path, tm
     before = files(out)
     for given, why in (
         ("0.001", "candidates were kept from a score of 0.02 on"),
-        ("{nobody: 0.4}", "the run has no class 'nobody'"),
+        ("{nobody: 0.4}", "there is no class 'nobody'"),
         ("1.5", "must be a number in [0, 1]"),
     ):
         done = call("report", f"predictions={out}", f"threshold={given}")

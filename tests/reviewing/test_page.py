@@ -1,5 +1,6 @@
 """The page in a real browser: every act by keyboard, by mouse and by touch; hostile names; nothing from elsewhere."""
 
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import uvicorn
 from PIL import Image
 
 from detect.reviewing.doorkeeper import Doorkeeper
+from detect.reviewing.grad_cam import GradCam, GradCams
 from detect.reviewing.listening import listen
 from detect.reviewing.opening import opener
 from detect.reviewing.session import ReviewSession
@@ -346,3 +348,96 @@ def test_a_finger_selects_and_adds_on_a_narrow_screen(page):
     finally:
         page.browser.ask("Emulation.clearDeviceMetricsOverride")
         page.browser.ask("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+MARKED = """(() => {
+  const canvas = document.querySelector('canvas.marks');
+  const ratio = canvas.width / canvas.clientWidth;
+  const box = canvas.getBoundingClientRect();
+  return [...canvas.getContext('2d').getImageData((%s - box.left) * ratio, (%s - box.top) * ratio, 1, 1).data];
+})()"""
+
+
+class Reds:
+    """Explains every detection by a red square of 80 pixels about it, half transparent, when it may."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, str]] = []
+        self.go = threading.Event()
+        self.wrong = ""
+
+    def __call__(self, image, found, score) -> GradCam:
+        self.asked.append((found.x, score))
+        assert self.go.wait(10)
+        if self.wrong:
+            raise ValueError(self.wrong)
+        picture = io.BytesIO()
+        Image.new("RGBA", (8, 8), (255, 0, 0, 128)).save(picture, "PNG")
+        return GradCam(picture.getvalue(), (found.x - 40, found.y - 40, 80, 80), f"Red of {found.label}.")
+
+
+@pytest.fixture
+def reds(server) -> Reds:
+    made = Reds()
+    server.grad_cams = GradCams(made)
+    return made
+
+
+def is_red(page: Page, x: float, y: float) -> bool:
+    """Whether Grad-CAM lies at a place of the photograph."""
+    red, green, _, alpha = page.browser.value(MARKED % page.at(x, y))
+    return red > 200 and green < 50 and 100 < alpha < 160
+
+
+def test_grad_cam_lies_on_the_photograph_at_any_zoom_until_the_key_is_pressed_again(reds, page):
+    """The square about the object at 500, 150 spans 460 to 540 and 110 to 190; the page goes on while it is made."""
+    page.browser.key("j")
+    page.shows("said", "1 of 3")
+    page.browser.key("g")
+    page.shows("said", "Grad-CAM is being computed")
+    page.browser.key("j")
+    page.shows("said", "2 of 3")
+    reds.go.set()
+    page.browser.key("k")
+    page.shows("object", "1 of 3")
+    pressed = "document.querySelector('[data-do=gradcam]').getAttribute('aria-pressed') === '%s'"
+    page.browser.wait(pressed % "true")
+    for _ in range(2):
+        page.settle()
+        assert is_red(page, 465, 115) and is_red(page, 535, 185)
+        assert not is_red(page, 455, 115) and not is_red(page, 535, 195)
+        page.browser.key("+")
+    page.browser.key("g")
+    page.browser.wait(pressed % "false")
+    page.settle()
+    assert not is_red(page, 465, 115)
+    page.browser.key("G", shift=True)
+    page.shows("said", f"Red of {CLASSES[0]}. G or Esc removes it.")
+    page.browser.key("Escape")
+    page.browser.wait(pressed % "false")
+    page.shows("object", "score 0.55")
+    page.browser.key("Escape")
+    page.shows("object", "None selected")
+    assert reds.asked == [(500, "object"), (500, "class")]
+
+
+def test_grad_cam_is_of_the_object_at_the_pointer_where_none_is_selected(reds, page):
+    reds.go.set()
+    x, y = page.at(690, 175)
+    page.browser.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    page.browser.key("g")
+    page.shows("object", "score 0.75")
+    page.browser.wait("document.getElementById('said').textContent.startsWith('Red of')")
+    assert reds.asked == [(700, "object")]
+    page.press("[data-do=gradcam]")
+    page.browser.wait("!document.getElementById('said').textContent")
+
+
+def test_why_there_is_no_grad_cam_is_said(reds, page):
+    reds.go.set()
+    reds.wrong = "the model of this run is gone"
+    page.browser.key("j")
+    page.browser.key("g")
+    page.shows("trouble", "the model of this run is gone")
+    assert not page.browser.value("document.getElementById('trouble').hidden")
+    page.browser.errors.clear()  # the browser's own words of the answer 422

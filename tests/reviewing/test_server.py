@@ -5,6 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from detect.reviewing.grad_cam import GradCam, GradCams
 from detect.reviewing.server import STATIC
 from tests.reviewing.conftest import CLASSES, HOSTILE, ONE, acts_of
 
@@ -121,3 +122,65 @@ def test_corrections_that_cannot_be_written_are_told_with_the_act(client, sessio
     path.write_text(path.read_text() + "\n")
     answer = client.post("/secret/api/acts", json={**done, "window": [50, 0, 50, 50]})
     assert answer.status_code == 200 and "what you did is kept, but corrections.csv" in answer.json()["trouble"]
+
+
+COW = f"d:500.000:150.000:{CLASSES[0]}"
+
+
+def explained(client, server, explain, **query):
+    """The answer to the question why an object of the first image was found."""
+    server.grad_cams = GradCams(explain)
+    return client.get("/secret/api/images/0/grad_cam", params={"id": COW, **query})
+
+
+def test_grad_cam_is_a_picture_with_its_place_and_words(client, server, session):
+    asked = []
+
+    def explain(image, found, score):
+        asked.append((image, found.id, found.x, score))
+        return GradCam(b"PNG", (480.5, 130, 40, 40), "of a cow")
+
+    answer = explained(client, server, explain, score="class")
+    picture = "data:image/png;base64,UE5H"
+    assert answer.json() == {"picture": picture, "place": [480.5, 130, 40, 40], "words": "of a cow"}
+    assert asked == [(session.images[0].path, COW, 500.0, "class")]
+    client.post("/secret/api/acts", json={"act": "move", "image": ONE, "id": COW, "x": 10, "y": 10})
+    assert client.get("/secret/api/images/0/grad_cam", params={"id": COW}).status_code == 200
+    assert asked[-1] == (session.images[0].path, COW, 500.0, "object")  # where the network found it
+
+
+@pytest.mark.parametrize("wrong", [ValueError("the model is gone"), OSError("no such file"), RuntimeError("no memory")])
+def test_why_nothing_is_explained_is_a_sentence(client, server, wrong):
+    def explain(image, found, score):
+        raise wrong
+
+    answer = explained(client, server, explain)
+    assert answer.status_code == 422 and answer.json() == {"error": str(wrong)}
+
+
+def test_what_the_network_did_not_find_is_not_explained(client, server):
+    def explain(image, found, score):
+        raise AssertionError
+
+    act = {"act": "add", "image": ONE, "x": 20, "y": 20, "label": CLASSES[0]}
+    added = client.post("/secret/api/acts", json=act).json()["object"][0]
+    answer = explained(client, server, explain, id=added)
+    assert answer.status_code == 422 and answer.json()["error"].startswith("a person added this object")
+    assert "has no detection 'd:7'" in explained(client, server, explain, id="d:7").json()["error"]
+    assert client.get("/secret/api/images/9/grad_cam").status_code == 404
+    server.grad_cams = None
+    assert client.get("/secret/api/images/0/grad_cam").status_code == 404
+    assert client.get("/secret/api/session").json()["explains"] is False
+
+
+def test_an_image_of_other_sides_is_not_explained(client, server, session):
+    Image.new("RGB", (70, 60)).save(session.images[0].path)
+    answer = explained(client, server, lambda *_: None)
+    assert answer.status_code == 422 and "count it again" in answer.json()["error"]
+
+
+def test_grad_cam_is_for_our_own_page_alone(client, server):
+    server.grad_cams = GradCams(lambda *_: GradCam(b"", (0, 0, 1, 1), ""))
+    other = {"origin": "http://evil.example"}
+    assert client.get("/secret/api/images/0/grad_cam", params={"id": COW}, headers=other).status_code == 403
+    assert client.get("/wrong/api/images/0/grad_cam", params={"id": COW}).status_code == 403

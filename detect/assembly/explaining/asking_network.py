@@ -1,6 +1,7 @@
 """A network asked about a place: the score there, and how much each pixel counts for it, by each method."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detect.assembly.explaining.place_choice import Place
-from detect.explaining.aims import Aim, aims_at
+from detect.explaining.aims import Aim, aims_at, cell_at
 from detect.explaining.attribution import METHODS, Attribution, Question
 from detect.explaining.feature_maps import last_features, layer_of
 from detect.explaining.guided import readable
 from detect.explaining.method_names import WORDS
 from detect.explaining.sanity import LIKE, SHUFFLES, likeness, randomised
-from detect.explaining.seen_tile import SeenTile, map_of, read_tile, tile_about
+from detect.explaining.seen_tile import SeenTile, map_of, read_tile, tile_about, tile_over
 from detect.imagery.windows import Window
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
@@ -144,10 +145,11 @@ def ask(net: Net, card: ModelCard, place: Place, name: str | None, layer: str | 
     Raises:
         ValueError: no such class or layer.
     """
-    window = tile_about(card, place.xy, halo_of(card))
+    x, y = cell_place(net, card, place)
+    window = tile_about(card, (x, y), halo_of(card))
     tile = read_tile(place.source, card.bands, window, next(net.parameters()).device)
     logits = map_of(net, tile)
-    at = (place.xy[0] - window.col, place.xy[1] - window.row)
+    at = (x - window.col, y - window.row)
     found = None if place.found is None else place.found.seen_from(window.col, window.row)
     aims = aims_at(card, logits, at, name if name is not None else _own_class(card, place), found)
     chosen = layer or last_features(net)
@@ -156,6 +158,28 @@ def ask(net: Net, card: ModelCard, place: Place, name: str | None, layer: str | 
     told = ", ".join(f"{aim.name} {score:.3f}" for aim, score in zip(aims, scores, strict=True))
     logger.info("explaining %s: raw score %s", place.words, told)
     return Asked(net, card, place, tile, aims, scores, chosen, seed)
+
+
+def cell_place(net: Net, card: ModelCard, place: Place) -> tuple[float, float]:
+    """Return the place that the tile to be asked about is laid around, in resampled pixels.
+
+    It is the middle of the cell that an object was found by. That of a cut box may lie in another tile than the box's
+    middle, where the cell lacks context; so it is looked for in a tile over all of the box.
+
+    Args:
+        net: readable, on its device.
+        card: of the model.
+        place: in the image.
+    """
+    if place.found is None or not isinstance(card.head, GridHead):
+        return place.xy
+    x1, y1, x2, y2 = place.found.box
+    top, left = math.floor(min(y1, place.xy[1])), math.floor(min(x1, place.xy[0]))
+    over = tile_over(card, Window(top, left, max(1, math.ceil(y2) - top), max(1, math.ceil(x2) - left)), halo_of(card))
+    logits = map_of(net, read_tile(place.source, card.bands, over, next(net.parameters()).device))
+    at = (place.xy[0] - over.col, place.xy[1] - over.row)
+    row, col, _ = cell_at(card, logits, at, place.found.seen_from(over.col, over.row))
+    return over.col + card.cell_offset + card.stride * col, over.row + card.cell_offset + card.stride * row
 
 
 def _own_class(card: ModelCard, place: Place) -> str | None:

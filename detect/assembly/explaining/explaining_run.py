@@ -14,7 +14,7 @@ from detect.assembly.explaining.asking_network import Asked, Explained, ask, exp
 from detect.assembly.explaining.drawn_field import field_pictures
 from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
 from detect.assembly.explaining.layer_list import layer_part
-from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image
+from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image, with_sure_rank
 from detect.assembly.folders import existing, output_folder
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
@@ -84,9 +84,16 @@ def explain_folder(settings: ExplainSettings) -> Path:
     return output_folder(settings.output, results=results, allowed=settings.overwrite, way_out=way_out)
 
 
-def explain_engine(net: Net, card: ModelCard, device: str) -> Engine:
-    """Return the engine of a model, run by torch, as it is looked into."""
-    defaults = inference_defaults()
+def explain_engine(net: Net, card: ModelCard, device: str, met: Mapping[str, Any] | None = None) -> Engine:
+    """Return the engine of a model, run by torch, as it is looked into.
+
+    Args:
+        net: the network.
+        card: its card.
+        device: that it runs on.
+        met: settings by which images are met, other than by default.
+    """
+    defaults = {**inference_defaults(), **(met or {})}
     chosen = {**defaults["runtime"], "device": device, "runtime": "torch"}
     return make_engine(checked_data({**defaults, "runtime": chosen}, InferenceSettings), net, card, card.threshold)
 
@@ -124,9 +131,9 @@ def choose_place(settings: ExplainSettings, engine: Engine, net: Net, card: Mode
     if settings.predictions is not None:
         folder = existing(settings.predictions, "predictions", "folder")
         found = predicted(folder, image, lambda path: dict(read_detections(path)))
-    else:
-        found = counted(source, engine)
-    return whole_image(source, found, settings.detection, settings.side, card)
+        return whole_image(source, found, settings.detection, settings.side, card)
+    place = whole_image(source, counted(source, engine), settings.detection, settings.side, card)
+    return with_sure_rank(place, engine, net, card, halo_of(card))
 
 
 def explain_image(settings: ExplainSettings, net: Net, card: ModelCard, paths: ExplainPaths) -> None:

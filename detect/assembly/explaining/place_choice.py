@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from detect.explaining.aims import Found
-from detect.explaining.seen_tile import map_of, read_tile, tile_over
+from detect.explaining.seen_tile import map_of, read_tile, tile_about, tile_over
 from detect.imagery.scenes import Scene, original
 from detect.imagery.windows import Window
 from detect.inference.decoding.geometry import CellGeometry, to_file_pixels
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 WIDEST = 2048
 """Most resampled pixels along a side of a window: the network's layers over it are in memory at once."""
 
+SAME_PX = 0.01
+"""Most pixels by which an object is another one's place: that of tiles of other sizes (law 4)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -38,7 +41,7 @@ class Place:
         label: name of the class that was found there; None where nothing was.
         detection: number of the object, from 1; None where nothing was found.
         box: x1, y1, x2, y2 of the object in resampled pixels; None of points.
-        rank: number of the object among those of the window, by which it is found there again; None as of detection.
+        rank: number of the object among those of the window, by which it is found there again; None where it is not.
         found: the object as it was found, in resampled pixels; None as of detection.
     """
 
@@ -118,10 +121,11 @@ def in_window(
     shown = _checked(window, scene)
     over = tile_over(card, shown, halo)
     tile = read_tile(source, card.bands, over, next(net.parameters()).device)
-    inner = slice(halo // card.stride, -(halo // card.stride) or None)
-    logits = np.ascontiguousarray(map_of(net, tile)[:, inner, inner])
     top, left = over.row + halo, over.col + halo
-    shape = (over.height - 2 * halo, over.width - 2 * halo)
+    shape = (min(over.row_stop - halo, scene.shape[0]) - top, min(over.col_stop - halo, scene.shape[1]) - left)
+    first = halo // card.stride
+    rows, cols = (slice(first, first - (-side // card.stride)) for side in shape)
+    logits = np.ascontiguousarray(map_of(net, tile)[:, rows, cols])
     geometry = CellGeometry(card.stride, card.cell_offset, shape)
     every = engine.counted(
         engine.decoder.detections(logits, geometry, separation=card.separation, threshold=engine.least_score)
@@ -132,12 +136,41 @@ def in_window(
         return _object(source, shown, near, _numbered(near, number), number, Window(top, left, *shape))
     heat = engine.decoder.heat(logits).sum(axis=0)
     at = card.cell_offset + card.stride * np.indices(heat.shape)
-    rows, cols = at[0] + top, at[1] + left
-    inside = (rows >= shown.row) & (rows < shown.row_stop) & (cols >= shown.col) & (cols < shown.col_stop)
+    y, x = at[0] + top, at[1] + left
+    inside = (y >= shown.row) & (y < shown.row_stop) & (x >= shown.col) & (x < shown.col_stop)
     best = np.unravel_index(int(np.where(inside, heat, -1).argmax()), heat.shape)
-    xy = (float(cols[best]), float(rows[best]))
+    xy = (float(x[best]), float(y[best]))
     logger.info("nothing is found in the window: the place of the highest score is explained, %.3f", float(heat[best]))
     return Place(source, shown, xy, f"nothing was found: the highest score, {heat[best]:.3f}", None, None, None)
+
+
+def with_sure_rank(place: Place, engine: Engine, net: Net, card: ModelCard, halo: int) -> Place:
+    """Return the place of an object, without its rank where it is not found again, to the pixel, by window and rank.
+
+    It is not where an object is cut at an edge of what is looked at for its window, or pixels of the file cannot say
+    the window.
+
+    Args:
+        place: of an object among those of its image.
+        engine: of the model.
+        net: readable, on its device.
+        card: of the model.
+        halo: of context in pixels.
+    """
+    if place.rank is None:
+        return place
+    try:
+        other = in_window(place.source, engine, net, card, place.file_window, place.rank, halo)
+    except ValueError:
+        return replace(place, rank=None)
+    at, again = ((*each.xy, *(each.box or ())) for each in (place, other))
+    same = (
+        other.window == place.window
+        and tile_about(card, other.xy, halo) == tile_about(card, place.xy, halo)
+        and len(at) == len(again)
+        and np.allclose(at, again, rtol=0, atol=SAME_PX)
+    )
+    return place if same else replace(place, rank=None)
 
 
 def counted(source: Source, engine: Engine) -> Detections:

@@ -1,7 +1,7 @@
 """Another threshold for a run that is done: counts, tables, formats and pages anew, without the network."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from detect.assembly.fields import SURVEY
 from detect.assembly.recount.redrawing import redraw_overlays
 from detect.assembly.runs.ground_settings import areas_of_images
 from detect.assembly.runs.prediction import counted_things, digest, total_text
+from detect.assembly.runs.run_threshold import class_thresholds
 from detect.assembly.settings import ReportSettings
 from detect.assembly.surveys.surveying import estimate_again
 from detect.imagery.ground.polygons import Areas, read_areas
@@ -52,32 +53,34 @@ def recount(settings: ReportSettings, folder: Path) -> Path:
     """
     own = read_own_facts(folder)
     card = _card(settings, folder, own)
-    thresholds = class_thresholds(settings, card.classes, own)
+    before = own_thresholds(own, card.classes)
+    thresholds = asked_thresholds(settings, card.classes, before)
     records = _records(folder)
     WrittenFiles(folder).check(
         [*result_files(written_products(folder)), *format_files(written_products(folder), list(records)), ESTIMATE],
         ", so that it is not replaced",
     )
-    back = _is_own(thresholds, own)
+    back = bool((thresholds == before).all())
     if not back or own.run["settings"].get("threshold") == SURVEY:
         records = _cut(folder, records, card, thresholds)
     sink = RecountedFolder(folder, card, records, GroundSurvey(_areas(own, list(records)), own.overlap, own.radius_m))
     if OVERLAYS in sink.wanted:
         redraw_overlays(sink, card)
-    facts = own.run if back else told_again(own.run, dict(zip(card.classes, thresholds.tolist(), strict=True)))
+    now, then = (dict(zip(card.classes, each.tolist(), strict=True)) for each in (thresholds, before))
+    facts = own.run if back else told_again(own.run, now, then)
     _drop_scores(sink.paths)
     clear_lots(folder)
     page = sink.finish(facts, settings.embed_limit)
     counted = total_text([record.detections.counts() for record in sink.found.values()], counted_things(facts))
     logger.info("threshold=%s: %s in %d images, without the network", shown(thresholds, card), counted, len(records))
     if not back:
-        logger.info("threshold=%r brings the run's own counts back", own_threshold(own))
+        logger.info("threshold=%s brings the run's own counts back", shown(before, card, exact=True))
     _estimate(folder)
     return page
 
 
-def class_thresholds(settings: ReportSettings, classes: tuple[str, ...], own: OwnFacts) -> NDArray[np.float64]:
-    """Return the threshold (K,) of each class; one that is not named keeps the run's own.
+def asked_thresholds(settings: ReportSettings, classes: Sequence[str], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the threshold (K,) of each class; one that is not named keeps the run's own (K,).
 
     Raises:
         ValueError: one is of a class that the run does not have.
@@ -85,52 +88,56 @@ def class_thresholds(settings: ReportSettings, classes: tuple[str, ...], own: Ow
     given = settings.threshold
     if not isinstance(given, Mapping):
         return np.full(len(classes), given, np.float64)
-    unknown = [name for name in given if name not in classes]
-    if unknown:
-        raise ValueError(f"threshold: the run has no class {unknown[0]!r}; its classes are {', '.join(classes)}")
-    return np.array([given.get(name, own_threshold(own)) for name in classes], np.float64)
+    return np.array(class_thresholds(given, dict(zip(classes, own.tolist(), strict=True))), np.float64)
 
 
-def own_threshold(own: OwnFacts) -> float:
-    """Return the threshold that a run had.
+def own_thresholds(own: OwnFacts, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return the threshold (K,) that a run had for each class.
 
     Raises:
         ValueError: it is not recorded.
     """
     told = own.run["model"].get("threshold")
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= 1:
+    each = [told.get(name) for name in classes] if isinstance(told, Mapping) else [told] * len(classes)
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1 for one in each):
         raise ValueError(f"the run's own threshold is not recorded; {AGAIN}")
-    return float(told)
+    return np.array(each, np.float64)
 
 
-def told_again(run: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[str, Any]:
+def told_again(run: Mapping[str, Any], now: Mapping[str, float], then: Mapping[str, float]) -> dict[str, Any]:
     """Return what a run says of itself at another threshold.
 
     Args:
         run: what it said at its own.
-        thresholds: of each class.
+        now: of each class.
+        then: of each class, the run's own.
     """
-    values = set(thresholds.values())
-    now: Any = values.pop() if len(values) == 1 else dict(thresholds)
-    each = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
+    value: Any = dict(now) if len({*now.values()}) > 1 else next(iter(now.values()))
     sentence = (
-        f"counted again at a threshold of {each if isinstance(now, dict) else f'{now:g}'} from the candidates that the "
-        f"run kept, without the network; the run's own was {run['model'].get('threshold'):.4g}, and how unlike images "
-        "are is told as it was measured then"
+        f"counted again at a threshold of {_words(now)} from the candidates that the run kept, without the network; "
+        f"the run's own was {_words(then)}, and how unlike images are is told as it was measured then"
     )
     return {
         **run,
-        "model": {**run["model"], "threshold": now},
-        "settings": {**run["settings"], "threshold": now},
+        "model": {**run["model"], "threshold": value},
+        "settings": {**run["settings"], "threshold": value},
         "notes": [*run.get("notes", ()), sentence],
     }
 
 
-def shown(thresholds: NDArray[np.float64], card: ModelCard) -> str:
-    """Return the thresholds as the setting is written."""
-    if len({*thresholds.tolist()}) == 1:
-        return f"{thresholds[0]:g}"
-    return "{" + ", ".join(f"{n}: {t:g}" for n, t in zip(card.classes, thresholds.tolist(), strict=True)) + "}"
+def _words(thresholds: Mapping[str, float]) -> str:
+    """Return thresholds of classes in words: one number where all have it."""
+    if len({*thresholds.values()}) == 1:
+        return f"{next(iter(thresholds.values())):.4g}"
+    return ", ".join(f"{name} {value:.4g}" for name, value in thresholds.items())
+
+
+def shown(thresholds: NDArray[np.float64], card: ModelCard, *, exact: bool = False) -> str:
+    """Return the thresholds as the setting is written, in six digits or exactly."""
+    texts = [repr(each) if exact else f"{each:g}" for each in thresholds.tolist()]
+    if len({*texts}) == 1:
+        return texts[0]
+    return "{" + ", ".join(f"{name}: {text}" for name, text in zip(card.classes, texts, strict=True)) + "}"
 
 
 def _card(settings: ReportSettings, folder: Path, own: OwnFacts) -> ModelCard:
@@ -165,10 +172,6 @@ def _records(folder: Path) -> dict[str, Record]:
     if lost:
         raise ValueError(f"predictions={folder}: nothing is recorded of {lost[0]}; {AGAIN}")
     return {name: records[name] for name in sources}
-
-
-def _is_own(thresholds: NDArray[np.float64], own: OwnFacts) -> bool:
-    return bool((thresholds == own_threshold(own)).all())
 
 
 def _cut(

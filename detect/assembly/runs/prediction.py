@@ -16,7 +16,7 @@ from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.folders import TrainingPaths, output_folder
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.machine.run_memory import EARLIER
-from detect.assembly.runs.run_threshold import notes_on_views
+from detect.assembly.runs.run_threshold import notes_on_views, told_threshold
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings import InferenceSettings, PredictSettings
 from detect.imagery.scenes import AS_SHOWN
@@ -160,7 +160,7 @@ def result_settings(settings: InferenceSettings, engine: "Engine", card: "ModelC
         **scale_settings(settings, engine),
         **tiles,
         **kept,
-        "threshold": engine.threshold,
+        "threshold": told_threshold(engine, card),
         "halo": engine.plan.halo,
         "tta": settings.tta,
         "runtime": runtime.name,
@@ -193,7 +193,7 @@ def run_facts(
     return {
         "version": __version__,
         "versions": {"torch": torch.__version__, "timm": timm.__version__},
-        "model": {"path": str(settings.model), **model_facts(card, engine.threshold)},
+        "model": {"path": str(settings.model), **model_facts(card, told_threshold(engine, card))},
         "settings": {
             "images": str(settings.images),
             **results,
@@ -315,12 +315,12 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def model_facts(card: "ModelCard", threshold: float) -> dict[str, Any]:
+def model_facts(card: "ModelCard", threshold: float | Mapping[str, float]) -> dict[str, Any]:
     """Return what a reader of the report wants to know of a model.
 
     Args:
         card: the model's.
-        threshold: least score of a detection in this run.
+        threshold: least score of a detection in this run, or one a class.
     """
     from detect.assembly.runs.recorded_labels import LABELS, TRAINING_IMAGES, label_facts
     from detect.evaluation.seen import TrainingImages

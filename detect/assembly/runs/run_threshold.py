@@ -1,7 +1,7 @@
 """The threshold of a run: the model's, one that is given, or one that is told by all its scores."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -32,8 +32,10 @@ def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
     """
     if settings.threshold is None:
         return card.threshold
-    if not told_at_end(settings):
-        return float(settings.threshold)
+    if isinstance(settings.threshold, float):
+        return settings.threshold
+    if isinstance(settings.threshold, Mapping):
+        return min(class_thresholds(settings.threshold, dict.fromkeys(card.classes, card.threshold)))
     match card.head:
         case WholeHead():
             raise ValueError(
@@ -44,6 +46,43 @@ def run_threshold(settings: PredictSettings, card: "ModelCard") -> float:
             return min(SURVEY_FLOOR, network_threshold(card.calibration, card.threshold))
         case _:
             assert_never(card.head)
+
+
+def class_thresholds(given: Mapping[str, float], own: Mapping[str, float]) -> tuple[float, ...]:
+    """Return the threshold of each class; one that is not named keeps its own.
+
+    Args:
+        given: some.
+        own: of each class.
+
+    Raises:
+        ValueError: one is of a class that there is not.
+    """
+    unknown = [name for name in given if name not in own]
+    if unknown:
+        raise ValueError(f"threshold: there is no class {unknown[0]!r}; the classes are {', '.join(own)}")
+    return tuple(given.get(name, each) for name, each in own.items())
+
+
+def thresholds_by_class(settings: PredictSettings, card: "ModelCard") -> tuple[float, ...]:
+    """Return the threshold of each class of a run; nothing where all have one.
+
+    Raises:
+        ValueError: one is of a class that the model does not have, or the model tells the pattern of a whole image.
+    """
+    if not isinstance(settings.threshold, Mapping):
+        return ()
+    if isinstance(card.head, WholeHead):
+        raise ValueError(  # noqa: TRY004, a wrong setting
+            "threshold by class is for objects in images, and this model tells the pattern of a whole image; count "
+            "with one, and detect.report threshold={...} counts anew by class"
+        )
+    return class_thresholds(settings.threshold, dict.fromkeys(card.classes, card.threshold))
+
+
+def told_threshold(engine: "Engine", card: "ModelCard") -> float | dict[str, float]:
+    """Return the threshold of a run as it says it of itself: a number, or one a class."""
+    return dict(zip(card.classes, engine.by_class, strict=True)) if engine.by_class else engine.threshold
 
 
 def told_at_end(settings: PredictSettings) -> bool:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from contextlib import closing, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from detect.assembly.folders import existing
@@ -17,8 +17,10 @@ from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.survey.person_columns import read_survey
 from detect.reviewing.acts_file import REVIEW
+from detect.reviewing.grad_cam import Explainer, GradCam, Score
 from detect.reviewing.listening import listen, serve
 from detect.reviewing.opening import Opener, opener
+from detect.reviewing.review_objects import ReviewObject
 from detect.reviewing.server import ReviewServer
 from detect.reviewing.session import ReviewSession
 from detect.reviewing.tiles.opened import OpenImages
@@ -51,7 +53,8 @@ def review(settings: ReviewSettings) -> None:
     ):
         _log(session)
         anew = partial(recounted, settings, folder)
-        server = ReviewServer(session, opened, folder.resolve().name, anew, browser.shown)
+        explain = explainer(folder, settings.model)
+        server = ReviewServer(session, opened, folder.resolve().name, anew, browser.shown, explain)
         with suppress(KeyboardInterrupt):
             serve(server.app(), port, lambda address: _tell(address, browser if settings.browser else None))
     counted_anew = server.session is not session
@@ -61,6 +64,26 @@ def review(settings: ReviewSettings) -> None:
 
 def _session(settings: ReviewSettings, folder: Path) -> ReviewSession:
     return ReviewSession(folder, estimator(folder), settings.classes)
+
+
+def explainer(folder: Path, model: Path | None) -> Explainer:
+    """Return what explains detections of a run; the network is read when it is first asked.
+
+    Args:
+        folder: the output folder of `detect.predict`.
+        model: the file of the model that made the run; None takes the path that the run had.
+    """
+
+    @cache
+    def made() -> Explainer:
+        from detect.assembly.explaining.reviewed_detection import DetectionExplainer
+
+        return DetectionExplainer(folder, model)
+
+    def explain(image: Path, found: ReviewObject, score: Score) -> GradCam:
+        return made()(image, found, score)
+
+    return explain
 
 
 def recounted(settings: ReviewSettings, folder: Path, threshold: float) -> ReviewSession:

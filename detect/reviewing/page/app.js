@@ -1,6 +1,7 @@
 // The page: puts photograph, marks, lists, mouse and keyboard together. What a person does is kept by the server first.
 
 import { Drawing } from "./drawing.js";
+import { GradCam } from "./grad_cam.js";
 import { Hands } from "./hands.js";
 import { Keys } from "./keys.js";
 import { Panels } from "./panels.js";
@@ -252,6 +253,13 @@ const acts = {
       item.imageToViewportRectangle(window.col - rim, window.row - rim, window.width + 2 * rim, window.height + 2 * rim), at_once,
     );
   },
+  gradCam: (score) => gradCam.toggle(score, () => hands.atPointer()),
+  removeCam: () => gradCam.remove(),
+  camChanged(error) {
+    if (error !== undefined) trouble(error);
+    panels.refresh();
+    drawing.ask();
+  },
   keepThreshold: () =>
     inTurn(async () => {
       const { said } = await post("api/threshold", { threshold: review.threshold });
@@ -262,10 +270,11 @@ const acts = {
 };
 
 const panels = new Panels(review, acts);
-new Hands(viewer, review, drawing, acts);
+const gradCam = new GradCam(review, acts);
+const hands = new Hands(viewer, review, drawing, acts);
 const keys = new Keys(viewer, review, drawing, acts);
 
-const buttons = { accept: acts.accept, reject: acts.reject, move: () => keys.begin("move"), undo: acts.undo, done: acts.done, reopen: acts.reopen, next: () => acts.go(1), previous: () => acts.go(-1), fit: () => acts.fit() };
+const buttons = { accept: acts.accept, reject: acts.reject, move: () => keys.begin("move"), undo: acts.undo, done: acts.done, reopen: acts.reopen, next: () => acts.go(1), previous: () => acts.go(-1), fit: () => acts.fit(), gradcam: () => acts.gradCam("object") };
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => buttons[button.dataset.do]());
 for (const button of document.querySelectorAll("[data-mode]")) button.addEventListener("click", () => keys.begin(button.dataset.mode));
 at("relabel").addEventListener("change", (event) => acts.relabel(Number(event.target.value)));

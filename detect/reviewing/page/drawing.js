@@ -71,6 +71,7 @@ export class Drawing {
     if (!view) return;
     const { review } = this;
     this.drawn = 0;
+    this.cam(context, view);
     this.around(context, view, width, height);
     const margin = 40;
     for (const each of review.objects) {
@@ -84,6 +85,12 @@ export class Drawing {
     }
     if (review.draft) this.mark(context, review.draft, view);
     if (review.cross && review.mode !== "select") this.crossHair(context, view);
+  }
+
+  cam(context, view) {
+    if (!this.review.camShown) return;
+    const { picture, place: [left, top, width, height] } = this.review.cam;
+    context.drawImage(picture, left * view.scale + view.left, top * view.scale + view.top, width * view.scale, height * view.scale);
   }
 
   around(context, view, width, height) {

@@ -14,6 +14,12 @@ export class Hands {
     viewer.addHandler("canvas-drag-end", () => this.dragged_end());
     viewer.addHandler("canvas-release", () => this.dragged_end());
     viewer.addHandler("canvas-click", (event) => this.click(event));
+    this.pointer = null; // where it is over the photograph, in pixels of the screen
+    viewer.canvas.addEventListener("pointermove", ({ clientX, clientY }) => {
+      const { left, top } = viewer.canvas.getBoundingClientRect();
+      this.pointer = { x: clientX - left, y: clientY - top };
+    });
+    viewer.canvas.addEventListener("pointerleave", () => (this.pointer = null));
     viewer.addHandler("canvas-key", (event) => {
       event.preventDefaultAction = true; // the keys are ours
     });
@@ -44,6 +50,12 @@ export class Hands {
       (each) => review.shown(each) && each.w !== null && Math.abs(at.x - each.x) <= each.w / 2 && Math.abs(at.y - each.y) <= each.h / 2,
     );
     return around.sort((one, other) => one.w * one.h - other.w * other.h)[0] ?? null;
+  }
+
+  // The object under the pointer, else the nearest one; null where the pointer is elsewhere.
+  atPointer() {
+    if (!this.pointer || !this.drawing.view) return null;
+    return this.under(this.pointer, 14) ?? this.under(this.pointer, Infinity);
   }
 
   press(event) {

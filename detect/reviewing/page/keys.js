@@ -31,13 +31,18 @@ export class Keys {
       a: () => acts.accept(), x: () => acts.reject(), delete: () => acts.reject(), z: () => acts.undo(),
       d: () => acts.done(), o: () => acts.reopen(), n: () => acts.go(event.shiftKey ? -1 : 1), j: () => acts.step(1), k: () => acts.step(-1),
       p: () => this.begin("point"), b: () => this.begin("box"), m: () => this.begin("move"), h: () => acts.help(),
-      "?": () => acts.help(), escape: () => this.begin("select"), enter: () => this.enter(), 0: () => acts.fit(),
+      "?": () => acts.help(), g: () => acts.gradCam(event.shiftKey ? "class" : "object"), escape: () => this.escape(), enter: () => this.enter(), 0: () => acts.fit(),
       "+": () => this.zoom(ZOOM), "=": () => this.zoom(ZOOM), "-": () => this.zoom(1 / ZOOM),
       "<": () => acts.setThreshold(review.threshold - 0.01), ">": () => acts.setThreshold(review.threshold + 0.01),
       ",": () => acts.setThreshold(review.threshold - 0.01), ".": () => acts.setThreshold(review.threshold + 0.01),
     }[event.key.toLowerCase()];
     does?.();
     return does !== undefined;
+  }
+
+  // Leaves what was begun, else removes Grad-CAM, else selects nothing.
+  escape() {
+    if (this.review.mode !== "select" || !this.acts.removeCam()) this.begin("select");
   }
 
   // Begins to add or move with the cross, which stands in the middle of the view; Escape puts all back.

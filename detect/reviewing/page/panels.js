@@ -111,6 +111,9 @@ export class Panels {
     const { chosen } = review;
     at("object").textContent = chosen ? this.words(chosen) : "None selected: click one, or press J.";
     for (const tool of at("object-tools").querySelectorAll("button, select")) tool.disabled = !chosen;
+    const cam = document.querySelector("[data-do=gradcam]");
+    cam.hidden = !review.session.explains;
+    cam.setAttribute("aria-pressed", String(review.camShown));
     if (chosen) at("relabel").value = chosen.label;
   }
 

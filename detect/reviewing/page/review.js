@@ -23,6 +23,7 @@ export class Review {
     this.mode = "select"; // or point, box, move
     this.cross = null; // {x, y} of the cross in pixels of the photograph, for the keyboard
     this.stale = ""; // why the server could not write the corrections anew after an act that it kept
+    this.cam = null; // Grad-CAM of an object: image, id, score, place and picture
     this.draft = null; // a box that is being drawn, or the object that is being moved
   }
 
@@ -38,6 +39,11 @@ export class Review {
 
   get chosen() {
     return this.objects.find((each) => each.id === this.selected) ?? null;
+  }
+
+  // Whether Grad-CAM of the selected object is there to be drawn.
+  get camShown() {
+    return this.cam !== null && this.cam.image === this.image && this.cam.id === this.selected;
   }
 
   // Whether an object is counted at the threshold: by what a person said of it, else by its score.
