@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 DEMO ?= runs/demo
+# Processes that the tests are shared out among, of up to 3 GB; WORKERS=0 runs them in one, as python -m pytest does.
+WORKERS ?= 2
 
 .PHONY: help setup demo test check clean
 
 help:
 	@echo "make setup   a virtual environment in .venv with everything (about 6 GB with PyTorch)"
 	@echo "make demo    train on one photograph of a forest, count the trees in another, write a report"
-	@echo "make test    the tests"
+	@echo "make test    the tests, in two processes (WORKERS=2)"
 	@echo "make check   ruff, mypy and import-linter"
 
 setup: .venv/complete
@@ -31,7 +33,7 @@ demo: .venv/complete
 	@$(RUN) tools/say_demo.py $(DEMO)
 
 test: .venv/complete
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 check: .venv/complete
 	$(BIN)/ruff check .

@@ -1,22 +1,62 @@
-"""What many tests need: planted images, and one small model trained on them."""
+"""What many tests need, made once: planted images, and one small model trained on them.
+
+`make test` shares the files out among worker processes (pytest-xdist), one a core; `python -m pytest tests/...` runs in
+one process, without it. So that both give the same:
+
+- A file's tests run in one worker, in their order: a fixture of `scope="module"` is made once. Tests of several files
+  that must not run at once, or share one server, say `pytestmark = pytest.mark.xdist_group("name")`.
+- What is costly and serves several files is made with `once`, by the worker that asks first: a folder that the others
+  read. Nobody writes into it.
+- Nothing is at a fixed path, port or name that another worker could take: `tmp_path`, and port 0.
+- No test asserts how long something took, nor counts this machine's processes; each worker has one thread for sums.
+- A file that takes long stands in `tests/heavy.py`, so that it does not begin last.
+"""
 
 import gc
+import os
+import shutil
+
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")  # before numpy and torch are there: they look once
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.commands import Called, call
+from tests.heavy import heavy_first
 from tests.kept import made_once
 
 SIDE = 320
 
 settings.register_profile("no times", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no times")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests together, and those of a marked group."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            scope = super()._split_scope(nodeid)
+            return nodeid.partition("::")[0] if scope == nodeid else str(scope)
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, if several workers share the files out."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: heavy_first(item.path))
 
 
 def pytest_collection_finish() -> None:
@@ -45,6 +85,29 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Once:
+    """Make a folder once for all workers: `once("name", make)` calls `make(folder)` for the first that asks."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if hasattr(request.config, "workerinput") else base) / "once"
+    root.mkdir(exist_ok=True)
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
 def plant(path: Path, places: list[tuple[int, int]], seed: int, side: int = SIDE) -> None:
     """Write an image of dim noise with a bright disc of 12 pixels radius at each (x, y)."""
     rng = np.random.default_rng(seed)
@@ -68,9 +131,13 @@ def scatter(seed: int, number: int, side: int = SIDE) -> list[tuple[int, int]]:
 
 
 @pytest.fixture(scope="session")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted(once: Once) -> Path:
     """A data set of four images with 40 discs: `images/*.png` and `points.csv`, the last image for the test."""
-    root = tmp_path_factory.mktemp("planted")
+    return once("planted", write_planted)
+
+
+def write_planted(root: Path) -> None:
+    """Write what `planted` says."""
     rows = []
     for i in range(4):
         places = scatter(i, 10)
@@ -78,7 +145,6 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         split = ("train", "train", "val", "test")[i]
         rows += [{"image": f"{i}.png", "x": x, "y": y, "label": "disc", "split": split} for x, y in places]
     pd.DataFrame(rows).to_csv(root / "points.csv", index=False)
-    return root
 
 
 SMALL = (
@@ -94,14 +160,15 @@ SMALL = (
 
 
 @pytest.fixture(scope="session")
-def trained(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(planted: Path, once: Once) -> Path:
     """The output folder of `detect.train` on the planted discs."""
-    output = tmp_path_factory.mktemp("trained") / "run"
-    done = call(
-        "train", f"data.root={planted}", f"data.annotations={planted / 'points.csv'}", f"output={output}", *SMALL
-    )
-    assert done.code == 0, done.log
-    return output
+
+    def train(folder: Path) -> None:
+        data = (f"data.root={planted}", f"data.annotations={planted / 'points.csv'}")
+        done = call("train", *data, f"output={folder / 'run'}", *SMALL)
+        assert done.code == 0, done.log
+
+    return once("trained", train) / "run"
 
 
 @pytest.fixture

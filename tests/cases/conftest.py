@@ -5,21 +5,24 @@ from pathlib import Path
 import pytest
 
 from tests.cases.discs import GRID_NET, PATCH_NET, train_on, write_photographs
+from tests.conftest import Once
 
 
 @pytest.fixture(scope="session")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photographs(once: Once) -> Path:
     """A folder of four photographs `a.png` to `d.png` of 20 discs each, and `points.csv`."""
-    return write_photographs(tmp_path_factory.mktemp("photographs"))
+    return once("photographs", write_photographs)
 
 
 @pytest.fixture(scope="session")
-def patch_model(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def patch_model(photographs: Path, once: Once) -> Path:
     """A patch classifier that finds the discs."""
-    return train_on(photographs, tmp_path_factory.mktemp("patch_model") / "run", PATCH_NET)
+    made = once("patch_model", lambda folder: train_on(photographs, folder / "run", PATCH_NET))
+    return made / "run" / "model.safetensors"
 
 
 @pytest.fixture(scope="session")
-def grid_model(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def grid_model(photographs: Path, once: Once) -> Path:
     """A grid net that finds the discs."""
-    return train_on(photographs, tmp_path_factory.mktemp("grid_model") / "run", GRID_NET)
+    made = once("grid_model", lambda folder: train_on(photographs, folder / "run", GRID_NET))
+    return made / "run" / "model.safetensors"
