@@ -128,7 +128,7 @@ def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found:
 
     Centres are moved to the edges of where objects were looked for, and boxes are cut there, which moves their centres
     again: by its centre alone a tree at the edge of an image would be taken for that of a cell that found nothing. Of
-    the cells in there that give the object within `ALIKE` it is that of the highest objectness, as the decoder takes it.
+    the cells in there that give the object within `ALIKE` it is that of the highest objectness, as of the decoder.
     """
     slot, row, col = np.indices((head.slots, *logits.shape[1:])).reshape(3, -1)
     values = logits[: head.slots * CHANNELS_PER_SLOT].reshape(head.slots, CHANNELS_PER_SLOT, *logits.shape[1:])

@@ -9,16 +9,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.inference.failures import Failure
 from detect.inference.stitching import Runtime
-from detect.inference.tiles import ImageEnd, TileBatch
+from detect.inference.tiles import Step, TileBatch
 
 Maps = Callable[[], NDArray[np.float32]]
 """Waits for the maps of a batch."""
-
-Step = TileBatch | ImageEnd | Failure
-"""What is read of images."""
-
 
 @runtime_checkable
 class Overlapping(Protocol):
