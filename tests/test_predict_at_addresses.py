@@ -102,8 +102,9 @@ def assert_same(found: Path, wanted: Path, root: Path) -> None:
     assert set(one) == set(two)
     runs = [json.loads(told(each / "run.json", root)) for each in (found, wanted)]
     assert {k: v for k, v in runs[0].items() if k not in SPEED} == {k: v for k, v in runs[1].items() if k not in SPEED}
-    assert told(found / "failures.csv", root) == told(wanted / "failures.csv", root)
-    apart = {"run.json", "failures.csv", "report.html", "detections.gpkg"}
+    for name in ("failures.csv", "report.html"):
+        assert told(found / name, root) == told(wanted / name, root)
+    apart = {"run.json", "failures.csv", "report.html"}
     assert [name for name in one if one[name] != two[name] and name not in apart] == []
 
 
@@ -143,7 +144,10 @@ def gathered(client: Any, prefix: str, folder: Path) -> Path:
 def test_a_run_that_was_lost_goes_on_from_the_address(
     store: Any, root: Path, wanted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str
 ) -> None:
-    """Pieces of 2 images are published; the driver is lost when it has recorded 3: the third is in the mirror alone."""
+    """Pieces of 2 images are published; the driver is lost when it has recorded 3: the third is in the mirror alone.
+
+    What another machine did is not undone by the first, whose mirror is older.
+    """
     given = [f"images={root / 'images'}", f"output=s3://survey/lost-{machine.replace(' ', '-')}"]
     keep = PredictionFolder.keep
 
@@ -159,11 +163,17 @@ def test_a_run_that_was_lost_goes_on_from_the_address(
             count(root, *given)
     prefix = f"lost-{machine.replace(' ', '-')}"
     assert "counts.csv" not in keys(store, "survey", prefix)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix in (".tif", ".jpg")]
     if machine == "another":
-        shutil.rmtree(tmp_path / "cache")
+        (tmp_path / "cache").rename(tmp_path / "first")
     done = count(root, *given)
     number = 3 if machine == "the same" else 2
     assert done.code == 3 and f"where {number} of 7 images are done" in done.log, done.log
+    if machine == "another":
+        shutil.rmtree(tmp_path / "cache")
+        (tmp_path / "first").rename(tmp_path / "cache")
+        again = count(root, *given)
+        assert again.code == 3 and "where 6 of 7 images are done" in again.log, again.log
     assert_same(gathered(store, prefix, tmp_path / "found"), wanted, root)
 
 

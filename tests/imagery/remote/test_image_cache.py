@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +17,14 @@ from detect.imagery.remote import image_cache
 from detect.imagery.remote.address import Address, Listed
 from detect.imagery.remote.image_cache import PREFIX, ImageCache
 from detect.imagery.remote.on_hand import on_hand
+from detect.imagery.remote.store import StoreError
 from detect.imagery.scenes import SceneError, open_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
 @pytest.fixture
-def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Address]:
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Returns the address of a file in a folder that stands for a bucket; what is fetched whole is in `whole`."""
     bucket, whole = tmp_path / "bucket", list[str]()
     bucket.mkdir()
@@ -39,7 +40,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], A
     def address(name: str) -> Address:
         return Address("s3:", "bucket", name).with_facts(Listed((bucket / name).stat().st_size, 0))
 
-    address.bucket, address.whole = bucket, whole  # type: ignore[attr-defined]
+    address.bucket, address.whole = bucket, whole
     return address
 
 
@@ -47,7 +48,7 @@ def noise(height: int = 300, width: int = 400) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def test_a_jpeg_is_described_by_its_beginning_as_the_file_is(stored, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jpeg_is_described_by_its_beginning_as_the_file_is(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Turned by its EXIF; and one with a profile of colours longer than what is read, which is fetched."""
     monkeypatch.setattr(image_cache, "BEGINNING_BYTES", 5_000)
     exif = Image.Exif()
@@ -62,7 +63,7 @@ def test_a_jpeg_is_described_by_its_beginning_as_the_file_is(stored, monkeypatch
     assert here.shape == (300, 400) and open_scene(stored("turned.jpg")).shape == (400, 300)
 
 
-def test_a_jpeg_with_a_mask_at_its_end_is_fetched(stored) -> None:
+def test_a_jpeg_with_a_mask_at_its_end_is_fetched(stored: Any) -> None:
     """GDAL writes the mask after the picture, and its place into the last four bytes."""
     path = stored.bucket / "masked.jpg"
     pixels = np.full((3, 64, 64), 90, np.uint8)
@@ -77,7 +78,7 @@ def test_a_jpeg_with_a_mask_at_its_end_is_fetched(stored) -> None:
     assert stored.whole == ["masked.jpg"]
 
 
-def test_no_more_is_kept_than_the_bound_but_for_what_is_open(stored) -> None:
+def test_no_more_is_kept_than_the_bound_but_for_what_is_open(stored: Any) -> None:
     for name in "abc":
         (stored.bucket / f"{name}.png").write_bytes(bytes(1_000))
     cache = ImageCache(most=2_000)
@@ -105,13 +106,25 @@ def test_copies_of_a_killed_process_go_when_the_next_one_begins(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_vrt_at_an_address_is_not_read(stored) -> None:
+def test_what_the_network_does_to_one_image_is_a_failure_of_that_image(
+    stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(address: Address, target: Path) -> None:
+        raise StoreError(f"{address}: cannot be read (ConnectTimeoutError)")
+
+    monkeypatch.setattr(image_cache, "fetch", lost)
+    (stored.bucket / "a.png").write_bytes(bytes(1_000))
+    with pytest.raises(SceneError, match=r"s3://bucket/a.png: cannot be read \(ConnectTimeoutError\)"):
+        open_scene(stored("a.png"))
+
+
+def test_a_vrt_at_an_address_is_not_read(stored: Any) -> None:
     (stored.bucket / "all.vrt").write_text("<VRTDataset/>")
     with pytest.raises(SceneError, match=r"s3://bucket/all.vrt: a VRT at an address is not read"):
         open_scene(stored("all.vrt"))
 
 
-def test_errors_name_the_address_and_not_the_copy(stored) -> None:
+def test_errors_name_the_address_and_not_the_copy(stored: Any) -> None:
     (stored.bucket / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
     with pytest.raises(SceneError) as error:
         open_scene(stored("cut.png"))
