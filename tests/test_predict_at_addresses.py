@@ -278,3 +278,13 @@ def test_several_processes_read_from_an_address_and_write_to_one(
     done = count(root, "images=s3://survey/flight", "output=s3://survey/two", "runtime.devices=2")
     assert done.code == 3 and "2 processes count the images" in done.log, done.log
     assert_same(gathered(store, "two", tmp_path / "found"), wanted, root)
+
+
+def test_a_raster_at_an_address_that_names_another_object_is_refused(store: Any, root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.tif"
+    shutil.copy(root / "images/wide.tif", path)
+    with rasterio.open(path, "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE="/vsis3/survey/flight/wide.tif")
+    store.upload_file(str(path), "survey", "hostile/hostile.tif")
+    done = count(root, "images=s3://survey/hostile", f"output={tmp_path / 'out'}")
+    assert done.code == 3 and "s3://survey/hostile/hostile.tif: names another file as its overviews" in done.log
