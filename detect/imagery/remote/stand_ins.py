@@ -16,12 +16,17 @@ READ_AHEAD_BYTES = 1 << 16
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Open a file of an image for reading, or the object for which it stands."""
+def open_bytes(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
+    """Open a file of an image for reading, or the object for which it stands.
+
+    Args:
+        path: the file.
+        buffering: of a file on this machine, as of `open`.
+    """
     address = stood_for(path)
     if address is None:
-        with path.open("rb") as here:
-            yield here
+        with path.open("rb", buffering) as here:
+            yield cast("BinaryIO", here)
         return
     with store_errors(address, "read"):
         opened = file_system(address).open(
