@@ -26,7 +26,7 @@ def open_bytes(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     address = stood_for(path)
     if address is None:
         with path.open("rb", buffering) as here:
-            yield cast("BinaryIO", here)
+            yield here
         return
     with store_errors(address, "read"):
         opened = file_system(address).open(
