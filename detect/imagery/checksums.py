@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.remote.reading import open_bytes
+from detect.imagery.remote.stand_ins import open_bytes
 from detect.imagery.windows import Window
 
 PIECE_BYTES = 1 << 20

@@ -18,7 +18,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from detect.imagery.finding.endings import RAW, way_out
-from detect.imagery.remote.reading import gdal_name
+from detect.imagery.remote.stand_ins import gdal_name
 from detect.imagery.wafers.wafer_files import is_wafer_file
 
 SIGNATURES = (

@@ -29,7 +29,7 @@ from detect.imagery.drivers import (
 )
 from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
 from detect.imagery.remote.on_hand import on_hand
-from detect.imagery.remote.reading import gdal_access
+from detect.imagery.remote.stand_ins import gdal_access
 from detect.imagery.resampling import Zoom
 from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
 from detect.imagery.validity.filling import Fill

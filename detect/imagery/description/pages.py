@@ -8,7 +8,7 @@ from detect.imagery.description.chunks import animated
 from detect.imagery.description.remarks import Remark
 from detect.imagery.description.tiff_directories import Directory, directories
 from detect.imagery.drivers import SceneError
-from detect.imagery.remote.reading import open_bytes
+from detect.imagery.remote.stand_ins import open_bytes
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
 from detect.imagery.remote.address import Address
-from detect.imagery.remote.copies import copies
+from detect.imagery.remote.image_cache import image_cache
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -82,7 +82,7 @@ def _stored_digest(image: Address) -> str:
     """Return the same of an image at an address: nothing is fetched where nothing lies beside it but a mask."""
     if image.listed is None or all(name.lower().endswith(".msk") for name, _ in image.listed.beside):
         return ""
-    with copies().borrowed(image, whole=False) as local:
+    with image_cache().borrowed(image, whole=False) as local:
         return beside_digest(local)
 
 

@@ -67,7 +67,7 @@ else:
 class Address(_Path):
     """A path by its parts, of which the first is `s3:`, the second the bucket; as a text it is the address.
 
-    On this machine nothing lies under it: `copies.on_hand` gives a file that does.
+    On this machine nothing lies under it: `on_hand` gives a file that does.
 
     Attributes:
         listed: what a listing says of it; None where it was not listed.

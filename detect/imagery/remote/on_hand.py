@@ -6,8 +6,8 @@ from pathlib import Path
 
 from detect.imagery.drivers import SceneError
 from detect.imagery.remote.address import Address
-from detect.imagery.remote.copies import copies
-from detect.imagery.remote.reading import gdal_name
+from detect.imagery.remote.image_cache import image_cache
+from detect.imagery.remote.stand_ins import gdal_name
 
 MOSAICS_APART = (
     "a VRT at an address is not read: it names other files; name its rasters as images, or copy them all to a folder"
@@ -33,7 +33,7 @@ def on_hand(path: Path, whole: bool) -> Iterator[Path]:
     if path.suffix.lower() == ".vrt":
         raise SceneError(f"{path}: {MOSAICS_APART}")
     try:
-        with copies().borrowed(path, whole) as local:
+        with image_cache().borrowed(path, whole) as local:
             try:
                 yield local
             except SceneError as error:

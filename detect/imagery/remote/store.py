@@ -13,6 +13,12 @@ from detect.imagery.remote.address import Address, Listed, without_secrets
 MOST_ATTEMPTS = 5
 """How often a request is made that fails by the network or by a store that is busy, with growing pauses."""
 
+CONNECT_SECONDS = 20
+"""How long an attempt waits for a store to answer at all."""
+
+CONNECTIONS = 64
+"""Requests of a process that are under way at once."""
+
 
 class StoreError(OSError):
     """An object, or a store, that cannot be reached; its `errno` is one of those that end a run's writing."""
@@ -38,7 +44,11 @@ def file_system(address: Address) -> Any:
     protocol, service = address.parts[0].removesuffix(":"), address.service
     options: dict[str, Any] = {"use_listings_cache": False}
     if protocol == "s3":
-        options["config_kwargs"] = {"retries": {"max_attempts": MOST_ATTEMPTS, "mode": "standard"}}
+        options["config_kwargs"] = {
+            "retries": {"max_attempts": MOST_ATTEMPTS, "mode": "standard"},
+            "connect_timeout": CONNECT_SECONDS,
+            "max_pool_connections": CONNECTIONS,
+        }
     try:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:

@@ -73,7 +73,7 @@ class _Held:
     making: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Copies:
+class ImageCache:
     """The copies of a process, in a folder of its own, which goes with it.
 
     Args:
@@ -215,20 +215,20 @@ def _remove_left() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-_copies: dict[int, Copies] = {}
+_caches: dict[int, ImageCache] = {}
 _starting = threading.Lock()
 
 
-def copies() -> Copies:
+def image_cache() -> ImageCache:
     """Return the copies of this process."""
     with _starting:
-        if os.getpid() not in _copies:
-            _copies.clear()
-            _copies[os.getpid()] = Copies()
-        return _copies[os.getpid()]
+        if os.getpid() not in _caches:
+            _caches.clear()
+            _caches[os.getpid()] = ImageCache()
+        return _caches[os.getpid()]
 
 
 def stood_for(path: Path) -> Address | None:
     """Return the address of the image that a file stands for; None of any other file."""
-    held = _copies.get(os.getpid())
+    held = _caches.get(os.getpid())
     return None if held is None else held.stood_for.get(path)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from detect.imagery.remote.address import Address
-from detect.imagery.remote.copies import stood_for
+from detect.imagery.remote.image_cache import stood_for
 from detect.imagery.remote.store import file_system, key_of, store_errors
 
 READ_AHEAD_BYTES = 1 << 16
@@ -16,19 +16,24 @@ READ_AHEAD_BYTES = 1 << 16
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file of an image for reading, or the object for which it stands."""
+def open_bytes(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
+    """Open a file of an image for reading, or the object for which it stands.
+
+    Args:
+        path: the file.
+        buffering: of a file on this machine, as of `open`.
+    """
     address = stood_for(path)
     if address is None:
-        with path.open("rb", buffering=0) as file:
-            yield file
+        with path.open("rb", buffering) as here:
+            yield here
         return
     with store_errors(address, "read"):
         opened = file_system(address).open(
             key_of(address), "rb", block_size=READ_AHEAD_BYTES, cache_type="readahead", size=_size(address)
         )
     with opened as file:
-        yield file
+        yield cast("BinaryIO", file)
 
 
 def _size(address: Address) -> int:
