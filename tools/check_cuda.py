@@ -2,9 +2,9 @@
 
     python tools/check_cuda.py [--folder DIR] [--json FILE] [--only right|speed] [--device cuda|cpu]
 
-Right: the same objects as the CPU, bf16, training, too little memory, a wrong name. Made scenes (discs of 10 pixels on
-grainy ground), two small trainings on the device, one for each head, and the commands as a user runs them. It ends with
-exit code 1 where one is broken.
+Right: the same objects as the CPU, bf16, training, batches under each other, too little memory, a wrong name. Made
+scenes (discs of 10 pixels on grainy ground), two small trainings on the device, one for each head, and the commands as
+a user runs them. It ends with exit code 1 where one is broken.
 
 Fast: the bare network, decoding, from file to counts, several devices, crops of a training (`device_speed.py`). A goal
 that is missed is "not reached", and no error. `--device cpu` runs that part alone, in a tiny size: its rates say
@@ -24,12 +24,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from device_speed import SAME_BYTES, TINY, Rate, Size, rates
 from PIL import Image
+
+if TYPE_CHECKING:
+    from detect.inference.runtimes.torch_runtime import TorchRuntime
 
 SIDE = 1024
 DISCS = 60
@@ -183,6 +187,60 @@ def check_device_names(folder: Path) -> Iterator[Check]:
         yield Check(f"training with runtime.device={device}", found, "exit code 2 before training", early)
 
 
+def check_overlap(folder: Path) -> Iterator[Check]:
+    """Yield that a batch that is begun while another one is computed has the maps that it has alone, to the last bit.
+
+    With half of the memory that both need the second is run when it is waited for.
+    """
+    runtime = float32_runtime(folder)
+    tiles = np.random.default_rng(1).integers(0, 256, (8, MANY_TILES // 4, 3, 512, 512), dtype=np.uint8)
+    alone = [runtime(batch) for batch in tiles]
+    torch.cuda.synchronize()
+    started = time.monotonic()
+    for batch in tiles:
+        runtime(batch)
+    one_by_one = time.monotonic() - started
+    started = time.monotonic()
+    found = overlapped(runtime, tiles)
+    seconds = time.monotonic() - started
+    same = all(np.array_equal(one, other) for one, other in zip(found, alone, strict=True))
+    told = "the same bits" if same else "OTHER bits"
+    name = f"the next batch begun under the last one's network ({len(tiles)} of {tiles.shape[1]} tiles)"
+    yield Check(name, f"{told}, {seconds / one_by_one:.2f} of the time", "the same bits", same)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    overlapped(runtime, tiles)
+    peak, total = torch.cuda.max_memory_allocated(), torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(0.5 * peak / total)
+    try:
+        change = max(
+            float(np.abs(one - other).max()) for one, other in zip(overlapped(runtime, tiles), alone, strict=True)
+        )
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    yield Check(f"{name}, half of the memory", f"logits differ by {change:.1e} at most", "", change < MOST_CHANGE)
+
+
+def overlapped(runtime: "TorchRuntime", batches: np.ndarray) -> list[np.ndarray]:
+    """Return the maps of batches, each of which is begun before the last one is waited for."""
+    found: list[np.ndarray] = []
+    waits = [runtime.begin(batches[0])]
+    for batch in batches[1:]:
+        waits.append(runtime.begin(batch))
+        found.append(np.array(waits.pop(0)()))
+    return [*found, np.array(waits.pop()())]
+
+
+def float32_runtime(folder: Path) -> "TorchRuntime":
+    """Return what runs the trained grid network on the device in float32."""
+    from detect.inference.runtimes.torch_runtime import TorchRuntime
+    from detect.nets.modelfile import load_model
+
+    net, _ = load_model(folder / "grid/model.safetensors")
+    return TorchRuntime(net, torch.device("cuda"), "32")
+
+
 def check_little_memory(folder: Path) -> Iterator[Check]:
     """Yield that batches which do not fit into the device's memory are halved, and count the same."""
     from detect.assembly.gate import checked_data, inference_defaults
@@ -228,6 +286,7 @@ def checks(folder: Path) -> Iterator[Check]:
         yield from check_head(folder, head)
     yield check_resume(folder)
     yield from check_device_names(folder)
+    yield from check_overlap(folder)
     yield from check_little_memory(folder)
 
 

@@ -105,13 +105,10 @@ class TargetEncoder:
         """Write slot 0 around every centre: soft objectness, and the nearest object's box and class."""
         height, width = found["label"].shape
         at = objects.xy / self.stride
-        dx = at[:, 0, None, None] - (np.arange(width) + 0.5)[None, None, :]
-        dy = at[:, 1, None, None] - (np.arange(height) + 0.5)[None, :, None]
-        square = dx**2 + dy**2
-        nearest = square.argmin(axis=0)
-        rows, cols = np.indices((height, width))
-        soft = np.exp(-square[nearest, rows, cols] / (2 * self.spread**2))
-        offset = np.stack([dx[nearest, 0, cols], dy[nearest, rows, 0]], axis=-1)
+        dx, dy = at[:, :1] - (np.arange(width) + 0.5), at[:, 1:] - (np.arange(height) + 0.5)
+        nearest, square = _nearest(dx**2, dy**2)
+        soft = np.exp(-square / (2 * self.spread**2))
+        offset = np.stack([dx[nearest, np.arange(width)], dy[nearest, np.arange(height)[:, None]]], axis=-1)
         near = np.abs(offset).max(axis=-1) < MAX_CENTRE_OFFSET
         found["objectness"][0] = np.minimum(soft, MAX_SOFT_OBJECTNESS)
         found["weight"][0] = np.where(near, soft, 0)
@@ -150,6 +147,22 @@ class TargetEncoder:
         if objects.wh is not None and self.grid.object_size is not None:
             size = np.log(np.maximum(objects.wh[which], 1.0) / self.grid.object_size)
         return np.moveaxis(np.concatenate([offset, size], axis=-1), -1, 0).astype(np.float32)
+
+
+def _nearest(across: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the nearest object of each cell (h, w), the first of equally near ones, and its squared distance.
+
+    Args:
+        across: (N, w) squared distances of the objects from the cells' middles along x.
+        down: (N, h) the same along y.
+    """
+    least = across[0] + down[0, :, None]
+    nearest = np.zeros(least.shape, np.intp)
+    for number in range(1, len(across)):
+        square = across[number] + down[number, :, None]
+        np.copyto(nearest, number, where=square < least)
+        np.minimum(least, square, out=least)
+    return nearest, least
 
 
 def _covered(valid: NDArray[np.bool_], side: int) -> NDArray[np.int64]:

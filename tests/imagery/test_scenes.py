@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rasterio._env import get_gdal_config
 
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene, SceneError, display_bands, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, display_bands, gdal_options, open_scene, view
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, whole, write, write_tiff
 
@@ -84,3 +85,29 @@ def test_bands_that_the_image_does_not_have(tmp_path: Path, bands: tuple[int, ..
 @pytest.mark.parametrize(("number", "bands"), [(1, (1,)), (2, (1,)), (3, (1, 2, 3)), (8, (1, 2, 3))])
 def test_the_bands_to_show_are_the_first_three_or_one(number: int, bands: tuple[int, ...]) -> None:
     assert display_bands(number) == bands
+
+
+def test_gdal_has_the_options_of_the_innermost_block_and_those_before_it_afterwards() -> None:
+    """A block inside of one with the same options changes nothing, also not when it ends by an error."""
+
+    def now() -> list[object]:
+        names = ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_VRT_ENABLE_PYTHON", "GDAL_ERROR_ON_LIBJPEG_WARNING")
+        return [get_gdal_config(name) for name in names]
+
+    outside = now()
+    with gdal_options():
+        closed = now()
+        with gdal_options(beside=True):
+            assert now()[0] != closed[0]
+            with gdal_options():
+                assert now() == closed
+            assert now()[0] != closed[0]
+        assert now() == closed
+        with pytest.raises(KeyError), gdal_options():
+            assert now() == closed
+            raise KeyError
+        assert now() == closed and closed != outside
+    assert now() == outside
+    with gdal_options():
+        assert now() == closed
+    assert now() == outside

@@ -1,6 +1,7 @@
 """Which batch is begun when, and that nothing else depends on it."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from detect.inference.run import predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import ModelCard
+from detect.nets.machine.device_memory import InParts
 from tests.engines import coarse, engine, lively, write
 from tests.imagery.rasters import write_tiff
 from tests.inference.test_run import Kept
@@ -72,7 +74,7 @@ def test_the_next_batch_is_begun_before_the_last_one_is_waited_for_and_the_resul
     runtime, card = model
     near, far, away = Kept(), Kept(), FarAway(runtime)
     predict_images(images, engine(card, runtime, 512), near, near)
-    predict_images(images, engine(card, away, 512), far, far)  # type: ignore[arg-type]
+    predict_images(images, engine(card, away, 512), far, far)
     assert sorted(far.events) == sorted(near.events)
     assert [each for each in far.events if each[0] == "done"] == [each for each in near.events if each[0] == "done"]
     assert far.pixels == near.pixels and far.begun == near.begun
@@ -92,7 +94,7 @@ def test_a_batch_that_fails_on_the_device_takes_no_earlier_one_with_it(
     runtime, card = model
     kept, away = Kept(), FarAway(runtime, broken=2)
     with pytest.raises(MemoryError, match="no room"):
-        predict_images(images, engine(card, away, 512), kept, kept)  # type: ignore[arg-type]
+        predict_images(images, engine(card, away, 512), kept, kept)
     assert away.events[:3] == ["begin 1", "begin 2", "wait 1"] and away.events[-1] == "wait 2"
     assert kept.begun == ["0.png", "1.png"] and kept.pixels == 2 * 100 * 150
 
@@ -105,3 +107,73 @@ def test_on_the_processor_a_batch_is_mapped_when_it_is_begun(model: tuple[TorchR
     pixels[:] = 0
     assert not runtime.overlaps
     np.testing.assert_array_equal(wait(), wanted)
+
+
+class Queue:
+    """A queue of a device that stands for CUDA's streams and events: it keeps what is asked of it."""
+
+    def __init__(self, name: str, told: list[str]) -> None:
+        self.name, self.told = name, told
+
+    def wait_stream(self, other: "Queue") -> None:
+        self.told.append(f"{self.name} waits for {other.name}")
+
+    def record(self, queue: "Queue") -> None:
+        self.told.append(f"{self.name} after {queue.name}")
+
+    def synchronize(self) -> None:
+        self.told.append(f"until {self.name}")
+
+
+def on_cuda(monkeypatch: pytest.MonkeyPatch, runtime: TorchRuntime) -> list[str]:
+    """Have a runtime on the processor do as on CUDA; return what it asks of the device."""
+    told: list[str] = []
+    empty = torch.empty
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Queue("transfers", told))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Queue("network", told))
+    monkeypatch.setattr(torch.cuda, "Event", lambda: Queue("done", told))
+    monkeypatch.setattr(torch.cuda, "stream", lambda queue: nullcontext(told.append(f"to {queue.name}")))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, queue: told.append(f"kept for {queue.name}"))
+    monkeypatch.setattr(torch, "empty", lambda *sides, dtype, pin_memory: empty(*sides, dtype=dtype))
+    monkeypatch.setattr(runtime, "overlaps", True)
+    return told
+
+
+def test_on_cuda_tiles_go_to_the_device_on_a_queue_of_their_own(
+    model: tuple[TorchRuntime, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, _ = model
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 64, 96), dtype=np.uint8)
+    wanted = runtime(pixels)
+    told = on_cuda(monkeypatch, runtime)
+    wait = runtime.begin(pixels)
+    begun = ["to transfers", "network waits for transfers", "kept for network", "done after network"]
+    assert told == begun
+    np.testing.assert_array_equal(wait(), wanted)
+    assert told == [*begun, "until done"]
+
+
+def test_a_batch_without_room_beside_the_last_one_is_run_when_it_is_waited_for(
+    model: tuple[TorchRuntime, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device has room for one tile: the second batch is known to be too large before it is tried."""
+    runtime, _ = model
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 64, 96), dtype=np.uint8)
+    wanted, tried, real = runtime(pixels), [], runtime._mapped
+    on_cuda(monkeypatch, runtime)
+
+    def mapped(tiles: torch.Tensor) -> torch.Tensor:
+        tried.append(len(tiles))
+        if len(tiles) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(tiles)
+
+    monkeypatch.setattr(runtime, "_mapped", mapped)
+    monkeypatch.setattr(runtime, "_in_parts", InParts("cuda"))
+    wait = runtime.begin(pixels)
+    assert tried == [2]
+    np.testing.assert_allclose(wait(), wanted, atol=1e-5)
+    assert tried == [2, 2, 1, 1]
+    np.testing.assert_allclose(runtime.begin(pixels)(), wanted, atol=1e-5)
+    assert tried == [2, 2, 1, 1, 1, 1]

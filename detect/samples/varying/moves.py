@@ -94,7 +94,16 @@ class Move:
             made = cv2.warpPerspective(stacked, matrix, size, **how)  # type: ignore[call-overload]
         else:
             made = cv2.warpAffine(stacked, matrix[:2], size, **how)  # type: ignore[call-overload]
-        return made[None] if number == 1 else np.stack(cv2.split(made)[:number])
+        return made[None] if number == 1 else planes_of(made, number)
+
+
+def planes_of(image: NDArray[Any], number: int) -> NDArray[Any]:
+    """Return the first bands (number, H, W) of an image (H, W, C), several, in one copy."""
+    import cv2
+
+    planes = np.empty((number, *image.shape[:2]), image.dtype)
+    cv2.mixChannels([image], list(planes), [place for band in range(number) for place in (band, band)])
+    return planes
 
 
 def merged(moves: Sequence[Move]) -> list[Move]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.samples.varying.moves import planes_of
 from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, check_number, drawn
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def _shifted(transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[n
         np.rint(values + shift[f"{name}_shift"]).clip(0, 255).astype(np.uint8) for name in ("sat", "val")
     )
     saturation[0] = 0
-    parts = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
-    shifted = [cv2.LUT(part, table) for part, table in zip(parts, (hue, saturation, value), strict=True)]
-    return np.asarray(cv2.cvtColor(cv2.merge(shifted), cv2.COLOR_HSV2RGB), np.uint8)
+    tables = np.stack([hue, saturation, value], axis=1)[None]
+    shifted = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), tables)
+    return np.asarray(cv2.cvtColor(shifted, cv2.COLOR_HSV2RGB), np.uint8)
 
 
 def _varied(name: str, transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -112,7 +113,5 @@ def _interleaved(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the bands (C, H, W) of an image (H, W, C)."""
-    import cv2
-
-    return np.stack(cv2.split(image))
+    """Return the bands (C, H, W) of an image (H, W, C), one or three."""
+    return image.transpose(2, 0, 1) if image.shape[2] == 1 else planes_of(image, image.shape[2])
