@@ -67,7 +67,7 @@ class DeflateSums:
         while len(_checked) > MOST_FILES:
             _checked.popitem(last=False)
         self._opened = ExitStack()
-        self._file = self._opened.enter_context(open_bytes(path))
+        self._file = self._opened.enter_context(open_bytes(path, buffering=0))
         self._predictor = structure.get("PREDICTOR", WHOLE)
         self._put_back = dict.fromkeys((False, True), self._is_put_back())  # inside of the image, and across its edges
 

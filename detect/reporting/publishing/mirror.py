@@ -24,6 +24,7 @@ from detect.reporting.output.layout import (
     SETTINGS,
     STATE,
     STATE_FILES,
+    STRIPS,
     WRITTEN,
     WRITTEN_LOCK,
     PredictionPaths,
@@ -45,6 +46,9 @@ STANDING = f"{STATE}/published.json"
 
 _OWN = {f"{STATE}/{name}" for name in (LOCK, WRITTEN_LOCK, *JOURNALS)} | {STANDING}
 """Files of a mirror that are not published as they are."""
+
+_STRIPS = f"{STATE}/{STRIPS}/"
+"""What is found of strips of large rasters stays on the machine that found it, and is gone when they are joined."""
 
 
 class Mirror:
@@ -230,7 +234,7 @@ class Mirror:
         for place, _, names in os.walk(self.folder):
             for each in names:
                 name = self.publisher.name(Path(place, each))
-                if name not in _OWN and not PART_NAME.fullmatch(each):
+                if name not in _OWN and not name.startswith(_STRIPS) and not PART_NAME.fullmatch(each):
                     yield name
 
     def _put_changed(self, names: Iterable[str]) -> None:
