@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from detect.imagery.description.remarks import tell
 from detect.imagery.remote.address import Address
 from detect.imagery.scenes import Scene, SceneError, open_scene
-from detect.imagery.validity.gathered import ValidPixels
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
@@ -24,15 +23,11 @@ from detect.inference.begun import Maps, begun
 from detect.inference.decoding.geometry import to_file_pixels
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE, Failure
-from detect.inference.plan import Plan
 from detect.inference.scene_result import SceneResult
-from detect.inference.shift.measuring import Measured
-from detect.inference.stitching import Stitcher
 from detect.inference.strips.joining import joined
 from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.splitting import in_strips
 from detect.inference.strips.strip import Strip
-from detect.inference.strips.strip_file import StripWriter
 from detect.inference.tiles import (
     ImageEnd,
     Source,
@@ -42,18 +37,12 @@ from detect.inference.tiles import (
     grouped,
     read_tiles,
 )
+from detect.inference.unfinished import Stitched, Unfinished
 from detect.inference.writes import Writes
 from detect.labels.detections import Detections
 from detect.labels.sheets import UnwritableError, writable
-from detect.nets.facts.looks import Looks
 
 logger = logging.getLogger(__name__)
-
-NOT_FINITE = (
-    "the network's outputs are not finite: pixels hold a huge value that means no data and is not declared "
-    "(gdal_edit.py -a_nodata VALUE declares it), or the precision is too small (runtime.precision=32)"
-)
-
 
 OLDER = (
     "the model was made by a version that read images as they are stored: if its training images had an EXIF "
@@ -126,24 +115,6 @@ class Counting(Protocol):
 
     def __call__(self, units: Sequence[Sequence[Source]], progress: Progress, fail: Callable[[Failure], None]) -> int:
         """Have all images of the units recorded or failed, in their order; return the pixels done, of the files."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stitched:
-    """The whole map (K, h, w) of an image, its preview where one was asked for, and what its decoder warned of.
-
-    `valid` has the valid pixels, None where all are; `looks` and `windows` are as of `ImageEnd`. `others` has what
-    is found in other sizes of the image, in pixels of the source's scene.
-    """
-
-    source: Source
-    logits: NDArray[np.float32]
-    preview: NDArray[np.generic] | None
-    damaged: str = ""
-    valid: ValidPixels | None = None
-    looks: Looks | None = None
-    windows: Measured | None = None
-    others: tuple[Detections, ...] = ()
 
 
 def predict_images(
@@ -325,116 +296,24 @@ def _stitched(
 ) -> Generator[Stitched | Source | Failure]:
     """Yield the stitched map of every image, or its failure, of units whose tiles share batches; see `stitched`."""
     with (
-        closing(_Started(engine, progress)) as started,
+        closing(Unfinished(engine, progress)) as unfinished,
         closing(read_tiles(units, engine.spec.bands, engine.plan, preview_side, engine.meter)) as steps,
     ):
         for step, wait in begun(steps, engine.runtime):
             if isinstance(step, Source):
                 yield step
             elif isinstance(step, Failure):
-                if started.fail((step.name, step.strip)):
+                if unfinished.fail((step.name, step.strip)):
                     yield step
             elif isinstance(step, ImageEnd | StripEnd):
-                made = started.end(step)
+                made = unfinished.end(step)
                 if made is not None:
                     yield made
             else:
                 for tile, tile_map, valid in _mapped(step, wait):
-                    failure = started.put(tile, tile_map, valid)
+                    failure = unfinished.put(tile, tile_map, valid)
                     if failure is not None:
                         yield failure
-
-
-class _Started:
-    """The images and strips of which some tiles are mapped, and those that are given up."""
-
-    def __init__(self, engine: Engine, progress: Progress) -> None:
-        self._engine = engine
-        self._progress = progress
-        self._parts: dict[tuple[str, int | None], _Parts | StripWriter] = {}
-        self._broken: set[tuple[str, int | None]] = set()
-        self._last = ""
-
-    def put(
-        self,
-        tile: tuple[Source, Tiling, Window],
-        tile_map: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_] | None,
-    ) -> Failure | None:
-        """Add a tile: its map, None where nothing of it is valid, and the valid pixels of its core."""
-        source, tiling, core = tile
-        if source.key in self._broken:
-            return None
-        if tile_map is not None and not np.isfinite(tile_map).all():
-            self.fail(source.key)
-            return Failure(source.name, f"{source.scene.path}: {NOT_FINITE}", source.key[1])
-        if source.key not in self._parts:
-            self._begin(source, tiling, tile_map)
-        self._parts[source.key].put(core, tile_map, valid)
-        self._progress.advance(core.height * core.width)
-        return None
-
-    def _begin(self, source: Source, tiling: Tiling, tile_map: NDArray[np.float32] | None) -> None:
-        if source.part is None or source.name != self._last:
-            self._progress.start(source.name)
-            self._last = source.name
-        if isinstance(source.part, Strip):
-            self._parts[source.key] = StripWriter(source.part, tiling)
-        else:
-            channels = self._engine.decoder.channels if tile_map is None else len(tile_map)
-            self._parts[source.key] = _Parts.of(source, tiling, self._engine.plan, channels)
-
-    def end(self, step: ImageEnd | StripEnd) -> Stitched | Source | None:
-        """Return what a whole image, or a strip, is; None of one that was given up."""
-        if step.source.key in self._broken:
-            return None
-        parts = self._parts[step.source.key]
-        if isinstance(step, StripEnd):
-            assert isinstance(parts, StripWriter)
-            parts.finish(step)
-            del self._parts[step.source.key]
-            return step.source
-        assert isinstance(parts, _Parts)
-        del self._parts[step.source.key]
-        seen = None if parts.valid is None or parts.valid.whole else parts.valid
-        made = parts.map.finished()
-        return Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
-
-    def fail(self, key: tuple[str, int | None]) -> bool:
-        """Give an image or a strip up; return whether it was not before."""
-        parts = self._parts.pop(key, None)
-        if isinstance(parts, StripWriter):
-            parts.discard()
-        new = key not in self._broken
-        self._broken.add(key)
-        return new
-
-    def close(self) -> None:
-        """Give up all that has not ended."""
-        for key in list(self._parts):
-            self.fail(key)
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """What is put together of an image: its map, and its valid pixels unless all are."""
-
-    map: Stitcher
-    valid: ValidPixels | None
-
-    @classmethod
-    def of(cls, source: Source, tiling: Tiling, plan: Plan, channels: int) -> "_Parts":
-        """Begin with an image, whose map has some channels."""
-        return cls(plan.stitcher(tiling, channels, source.name), plan.valid_pixels(source.scene, source.name))
-
-    def put(self, core: Window, tile_map: NDArray[np.float32] | None, valid: NDArray[np.bool_] | None) -> None:
-        """Add a tile: its map, None where nothing of it is valid, and the valid pixels of its core."""
-        if tile_map is None:
-            self.map.leave_out(core)
-        else:
-            self.map.put(core, tile_map)
-        if self.valid is not None and valid is not None:
-            self.valid.put(core, valid)
 
 
 def _mapped(

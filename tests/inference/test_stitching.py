@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Tiling, Window
-from detect.inference.run import Stitched, stitched
+from detect.inference.run import stitched
 from detect.inference.stitching import Stitcher, make_tiling
 from detect.inference.tiles import Source
+from detect.inference.unfinished import Stitched
 from tests.maps import tiled_engine
 
 TILING = Tiling((20, 25), 16, 8, 8)

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 MOST_AHEAD = 256
 """Most images a process, of tasks that are given or told of and not recorded yet; the task that all wait for is."""
 
+MOST_LAST_STRIPS = 2
+"""Strips that a process has at once when few are left: one that it counts, and one that it reads."""
+
 MOST_GIVEN = 2
 """How often a task is given: where the second process ends too, its images fail."""
 
@@ -236,7 +239,7 @@ class _Shift:
                 "same command goes on"
             )
         self.progress.advance(-hand.unfinished)
-        names = [name for each in lost for name, _ in sorted(each.task.expected, key=lambda key: key[0])]
+        names = list(dict.fromkeys(name for each in lost for name, _ in sorted(each.task.expected, key=str)))
         logger.warning(
             "the process of %s ended (%s) while it counted %d images%s", hand.device, how, len(names), _such_as(names)
         )
@@ -260,7 +263,7 @@ class _Shift:
     def _answer(self, hand: "Hand[_Open]") -> None:
         """Give a process that asks a task, or the word that there is none before it has told all that it has."""
         hand.tasks = [each for each in hand.tasks if not each.complete]
-        if hand.tasks and (hand.alone or not self._may_give()):
+        if hand.tasks and (hand.alone or not self._may_give() or self._has_its_share(hand)):
             hand.give(None)
         elif self._may_give():
             self._give(hand, self._take_next(), alone=False)
@@ -274,6 +277,12 @@ class _Shift:
             return False
         ahead = self.ahead + len(first.task.unit)
         return first is self.open[0] or ahead <= MOST_AHEAD * len(self.hands)
+
+    def _has_its_share(self, hand: "Hand[_Open]") -> bool:
+        """Return whether the last strips are left to others, as a process has some that it has not begun."""
+        first = self._next()
+        strip = first is not None and isinstance(first.task.unit[0].part, Strip)
+        return strip and len(hand.tasks) >= MOST_LAST_STRIPS and len(self.fresh) <= 2 * len(self.hands)
 
     def _next(self) -> _Open | None:
         """Return the next task that no process had; strips that are waited for let those behind their joining pass."""

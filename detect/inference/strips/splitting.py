@@ -57,6 +57,8 @@ def in_strips(
 
 def is_large(source: Source, engine: Engine, processes: int) -> bool:
     """Return whether an image is worth to be counted in strips by so many processes."""
+    if source.pixels <= engine.plan.area:
+        return False  # as of most of a million photographs, whose tiles are not looked at here
     tiling = engine.plan.tiling(source.scene.shape)
     number = _batches(tiling, engine.plan.batch(tiling))
     shared = processes > 1 and number >= BATCHES_A_PROCESS * processes

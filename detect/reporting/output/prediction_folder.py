@@ -165,10 +165,10 @@ class PredictionFolder:
 
     @cached_property
     def shelf(self) -> "Shelf":
-        """Where strips of large rasters are kept until they are joined."""
+        """Where strips of large rasters are kept until they are joined; a full path, as workers may be elsewhere."""
         from detect.inference.strips.shelf import Shelf
 
-        return Shelf(self.paths.strips, self.writer.origins)
+        return Shelf(self.paths.strips.absolute(), self.writer.origins)
 
     @property
     def overlaid(self) -> bool:

@@ -17,6 +17,7 @@ import pytest
 import rasterio
 from PIL import Image
 
+from detect.assembly.runs.prediction import start_afresh
 from detect.imagery.maps import map_writing as rasters
 from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.resolution import Resolution
@@ -312,6 +313,23 @@ def test_an_image_that_was_done_and_is_broken_now_is_a_failure_alone(images: Pat
     sink.finish({}, 200)
     assert counts(out) == {}
     assert list(pd.read_csv(out / "failures.csv")["image"]) == ["a.png", "d.png"]
+
+
+def test_strips_go_with_an_image_that_is_done_or_failed_and_stay_of_one_that_is_neither(
+    images: Path, out: Path
+) -> None:
+    """Of three images the first is recorded, the second failed, and the third is what a killed run was counting."""
+    sink = PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    places = [sink.shelf.place(name, {}) for name in NAMES]
+    for place in places:
+        place.mkdir(parents=True)
+        (place / "0-1.npz").touch()
+    keep(sink, images, "a.png", 2)
+    sink.fail(Failure("b/c.png", "b/c.png: damaged"))
+    sink.finish({}, 200)
+    assert [place.exists() for place in places] == [False, False, True]
+    start_afresh(PredictionPaths(out), named(images))
+    assert not (out / ".run/strips").exists()
 
 
 def test_half_written_files_are_removed_and_nothing_else_is(images: Path, out: Path, tmp_path: Path) -> None:
