@@ -44,7 +44,7 @@ MARK = "DETECT_CHECK_CLUSTER"
 SAMPLED_SECONDS = 0.1
 MOST_OVERHEAD, LEAST_GAIN, GAIN_CORES = 0.10, 1.8, 3
 SCENARIOS = ("local", "one", "two", "lost_node", "killed_driver")
-NODE = {"object_store_memory": 80 << 20, "memory": 8 << 30}
+NODE: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 8 << 30}
 ACTOR = b"ray::StationActor"
 
 

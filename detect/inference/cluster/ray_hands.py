@@ -145,7 +145,8 @@ class RayActors(Hiring):
         import ray
 
         super().__init__()
-        self._actors: Any = ray.remote(max_concurrency=THREADS, scheduling_strategy="SPREAD", **needs)(StationActor)
+        actors: Any = ray.remote(StationActor)
+        self._actors = actors.options(max_concurrency=THREADS, scheduling_strategy="SPREAD", **needs)
         self._cores = MachineCores(cores)
         self._kept: dict[int, tuple[Start, Any]] = {}
         self._unplaced_since: float | None = None

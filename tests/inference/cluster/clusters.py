@@ -7,7 +7,7 @@ from typing import Any
 
 from detect.inference.cluster.ray_cluster import QUIET
 
-NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "memory": 4 << 30}
+NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20, "memory": 4 << 30}
 """What a node is started with: one core, which is one worker's."""
 
 
