@@ -32,6 +32,9 @@ REMINDED_SECONDS = 30.0
 MOST_WAITING_SECONDS = 600.0
 """How long a run waits for the cluster to have a place for any worker, before it ends."""
 
+ANSWER_SECONDS = 5.0
+"""How long a worker that is to end may take to tell its memory."""
+
 NODE_SECONDS = 1.0
 """How long after the end of a worker the loss of its node may be known."""
 
@@ -121,8 +124,12 @@ class RayHand(Hand[T]):
     def leave(self, now: bool) -> None:
         """Have Ray end the actor: it has told all that it had, or is not to."""
         import ray
+        from ray.exceptions import RayError
 
-        with suppress(ray.exceptions.RayError):
+        with suppress(RayError):
+            if not now and self.begun is not None:
+                self.peak_mib = ray.get(self.actor.peak_mib.remote(), timeout=ANSWER_SECONDS)
+        with suppress(RayError):
             ray.kill(self.actor)
 
     def end(self, now: bool) -> str:

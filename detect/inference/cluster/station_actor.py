@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detect.inference.devices.tasks import Event, Start, Task
 from detect.inference.devices.worker import serve, take_cores
+from detect.nets.machine.peak_memory import peak_memory_mib
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Names a machine of Linux until it starts anew, whatever container asks."""
@@ -71,6 +72,10 @@ class StationActor:
     def give(self, task: Task | None) -> None:
         """Give the station a task, or the word that there is none before it has told of all that it has."""
         self._given.put(task)
+
+    def peak_mib(self) -> int | None:
+        """Return the most memory that the worker has held, in MiB; None where that is not known."""
+        return peak_memory_mib()
 
     def listen(self) -> list[Event]:
         """Return what the station told since the last time, as soon as there is something."""

@@ -97,6 +97,8 @@ class Crew:
             shift.end(now=True)
             raise
         shift.end(now=False)
+        for place, peak in self.hiring.peaks().items():
+            self.peaks[place] = max(self.peaks.get(place, 0), peak)
         return shift.pixels
 
 
