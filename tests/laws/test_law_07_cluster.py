@@ -6,8 +6,10 @@ The cluster is of two nodes of this machine; what is lost but does not count nee
 import json
 import logging
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,3 +184,13 @@ def test_an_error_of_the_run_ends_it(connection: Any, tmp_path: Path) -> None:
 def test_a_worker_that_cannot_work_says_why(connection: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no such device"):
         counted(tmp_path / "unusable", Kept(), ("a",), workers=1)
+
+
+def test_a_node_with_another_version_of_what_is_sent_says_so(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start of a module that this process alone has, as one of a newer version would be."""
+    newer = types.ModuleType("newer")
+    newer.Start = type("Start", (), {"__module__": "newer", "__qualname__": "Start"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "newer", newer)
+    crew = Crew([("worker 1", newer.Start())], Kept(), [None], hiring=RayActors({"num_cpus": 1}, 1))  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match=r"cannot read what the run sends .*newer.*install the same detect"):
+        crew([[Image("a")]], Kept(), Kept().fail)  # type: ignore[list-item]

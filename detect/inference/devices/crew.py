@@ -195,8 +195,7 @@ class _Shift:
         lost = [each for each in hand.tasks if not each.complete]
         if not hand.ready and not hand.blameless:
             raise ChildProcessError(
-                f"the process of {hand.device} ended while it started ({how}), as without memory; {hand.way_out}: the "
-                "same command goes on"
+                f"the process of {hand.device} ended while it started ({how}), {hand.way_out}: the same command goes on"
             )
         self.progress.advance(-hand.unfinished)
         names = [name for each in lost for name in sorted(each.task.expected)]

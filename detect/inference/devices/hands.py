@@ -38,7 +38,7 @@ class Hand(ABC, Generic[T]):
         begun, ended: when it was there and when it was gone, in seconds of `time.monotonic`; None before.
     """
 
-    way_out = "lower max_memory, or take fewer runtime.devices"
+    way_out = "as without memory; lower max_memory, or take fewer runtime.devices"
     """What may help where it ends while it starts."""
 
     def __init__(self, place: int, device: str) -> None:
