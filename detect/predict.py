@@ -37,7 +37,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
     survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
-    from detect.assembly.machine.workers import workers_of
+    from detect.assembly.machine.run_workers import workers_of
     from detect.assembly.ready_engine import make_engine
     from detect.assembly.runs.prediction import (
         digest,

@@ -36,6 +36,9 @@ def test_every_choice_composes(path: Path):
         if path.parent.name == "inference":
             assert "halo" in compose("predict", [f"inference={path.stem}"])
             return
+        if path.parent.name == "launcher":
+            assert compose("predict", [f"launcher={path.stem}"]).launcher.kind == path.stem
+            return
         chosen = f"{'net' if path.parent.name == 'head_defaults' else path.parent.name}={path.stem}"
         cfg = compose("train", [chosen, "data.root=x"])
     assert path.parent.name in cfg or path.parent.name == "head_defaults"

@@ -39,7 +39,7 @@ GOOD = ("0.png", "1.png", "2.png", "deep/3.tif", "deep/4.png")
 TABLES = ("counts.csv", "detections.csv", "failures.csv", "run.json", "report.html")
 SLOW = 0.05
 """Seconds that a run which is killed takes longer for each of its six batches, so that it is not over at once."""
-SPEED = ("seconds", "megapixels_per_second", "peak_memory_mib")
+SPEED = ("seconds", "megapixels_per_second", "peak_memory_mib", "worker_hours", "cost")
 
 
 @pytest.fixture(scope="module")

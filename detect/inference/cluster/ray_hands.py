@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from detect.inference.cluster.station_actor import Greeting, StationActor
+from detect.inference.cluster.station_actor import Greeting, StationActor, sent
 from detect.inference.devices.hands import Hand, Hiring
 from detect.inference.devices.tasks import Event, Start, Task
 
@@ -31,6 +31,9 @@ REMINDED_SECONDS = 30.0
 
 MOST_WAITING_SECONDS = 600.0
 """How long a run waits for the cluster to have a place for any worker, before it ends."""
+
+ANSWER_SECONDS = 5.0
+"""How long a worker that is to end may take to tell its memory."""
 
 NODE_SECONDS = 1.0
 """How long after the end of a worker the loss of its node may be known."""
@@ -80,7 +83,7 @@ class RayHand(Hand[T]):
         gone: how it ended; empty before.
     """
 
-    way_out = "see Ray's log of it, and lower max_memory"
+    way_out = "as without memory (lower max_memory), or as detect is not installed on its node as on this one"
 
     def __init__(self, place: int, device: str, actor: Any, begin: "Callable[[RayHand[T], Greeting], None]") -> None:
         super().__init__(place, device)
@@ -116,13 +119,17 @@ class RayHand(Hand[T]):
         return self.told.popleft() if self.told else None
 
     def _send(self, task: Task | None) -> None:
-        self.actor.give.remote(task)
+        self.actor.give.remote(sent(task))
 
     def leave(self, now: bool) -> None:
         """Have Ray end the actor: it has told all that it had, or is not to."""
         import ray
+        from ray.exceptions import RayError
 
-        with suppress(ray.exceptions.RayError):
+        with suppress(RayError):
+            if not now and self.begun is not None:
+                self.peak_mib = ray.get(self.actor.peak_mib.remote(), timeout=ANSWER_SECONDS)
+        with suppress(RayError):
             ray.kill(self.actor)
 
     def end(self, now: bool) -> str:
@@ -145,7 +152,8 @@ class RayActors(Hiring):
         import ray
 
         super().__init__()
-        self._actors: Any = ray.remote(max_concurrency=THREADS, scheduling_strategy="SPREAD", **needs)(StationActor)
+        actors: Any = ray.remote(StationActor)
+        self._actors = actors.options(max_concurrency=THREADS, scheduling_strategy="SPREAD", **needs)
         self._cores = MachineCores(cores)
         self._kept: dict[int, tuple[Start, Any]] = {}
         self._unplaced_since: float | None = None
@@ -154,7 +162,7 @@ class RayActors(Hiring):
         import ray
 
         if id(start) not in self._kept:
-            self._kept[id(start)] = start, ray.put(start)
+            self._kept[id(start)] = start, ray.put(sent(start))
 
         def begin(hand: RayHand[Any], greeting: Greeting) -> None:
             hand.actor.begin.remote(self._kept[id(start)][1], self._cores.take(hand, greeting))
@@ -215,7 +223,12 @@ def _lost_node(node: str) -> bool:
 
 
 def _cause(said: str) -> str:
-    """Return what Ray says of an end without what it says of the actor, and without its advice."""
-    lines = [line.strip() for line in said.splitlines()]
+    """Return what Ray says of an end without what it says of the actor, and without its advice.
+
+    Of an actor that could not be made it is the last line of its error.
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if "creation task" in lines[0]:
+        return lines[-1]
     cause = [line for line in lines[1:] if line and line.split()[0] not in OF_THE_ACTOR] or lines[:1]
     return " ".join(cause).partition(" Some common causes")[0]

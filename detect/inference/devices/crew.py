@@ -128,6 +128,8 @@ class Crew:
             shift.end(now=True)
             raise
         shift.end(now=False)
+        for place, peak in self.hiring.peaks().items():
+            self.peaks[place] = max(self.peaks.get(place, 0), peak)
         return shift.pixels
 
 
@@ -235,8 +237,7 @@ class _Shift:
         lost = [each for each in hand.tasks if not each.complete and not each.dropped]
         if not hand.ready and not hand.blameless:
             raise ChildProcessError(
-                f"the process of {hand.device} ended while it started ({how}), as without memory; {hand.way_out}: the "
-                "same command goes on"
+                f"the process of {hand.device} ended while it started ({how}), {hand.way_out}: the same command goes on"
             )
         self.progress.advance(-hand.unfinished)
         names = list(dict.fromkeys(name for each in lost for name, _ in sorted(each.task.expected, key=str)))

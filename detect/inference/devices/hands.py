@@ -34,10 +34,11 @@ class Hand(ABC, Generic[T]):
         unfinished: pixels that it told of, of images that are not done.
         lost: whether it ended without being told to, perhaps while it wrote.
         blameless: whether it ended by something that its tasks have no part in, such as the loss of its machine.
+        peak_mib: most memory that it held, where it told so when it ended.
         begun, ended: when it was there and when it was gone, in seconds of `time.monotonic`; None before.
     """
 
-    way_out = "lower max_memory, or take fewer runtime.devices"
+    way_out = "as without memory; lower max_memory, or take fewer runtime.devices"
     """What may help where it ends while it starts."""
 
     def __init__(self, place: int, device: str) -> None:
@@ -46,6 +47,7 @@ class Hand(ABC, Generic[T]):
         self.tasks: list[T] = []
         self.alone = self.ready = self.asks = self.served = self.lost = self.blameless = False
         self.unfinished = 0
+        self.peak_mib: int | None = None
         self.begun: float | None = None
         self.ended: float | None = None
 
@@ -110,6 +112,10 @@ class Hiring(ABC):
     @abstractmethod
     def wait(self, hands: Sequence[Hand]) -> Sequence[Hand]:
         """Return those that tell something, or have ended, as soon as there is one."""
+
+    def peaks(self) -> dict[int, int]:
+        """Return the most MiB of each place, of those that told it when they ended."""
+        return {hand.place: hand.peak_mib for hand in self._hired if hand.peak_mib is not None}
 
     def lost(self) -> bool:
         """Return whether one has ended without being told to."""

@@ -7,25 +7,19 @@ from typing import Any
 
 from detect.inference.cluster.ray_cluster import QUIET
 
-SMALL = {"object_store_memory": 80 << 20, "memory": 4 << 30}
-"""Of a node."""
-
-
-def one_worker_node() -> dict[str, Any]:
-    """Return what a node with one core is started with."""
-    return {"num_cpus": 1, **SMALL}
+NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20, "memory": 4 << 30}
+"""What a node is started with: one core, which is one worker's."""
 
 
 @contextmanager
 def two_nodes() -> Iterator[Any]:
-    """Yield a cluster of a node that has no workers, for the run's own process, and two with one core each."""
+    """Yield a cluster of a node for the run's own process and a worker, and one for another worker."""
     os.environ.update(QUIET)
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **SMALL})
+    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **NODE})
     try:
-        for _ in range(2):
-            cluster.add_node(**one_worker_node())
+        cluster.add_node(**NODE)
         yield cluster
     finally:
         cluster.shutdown()

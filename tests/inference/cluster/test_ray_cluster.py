@@ -1,0 +1,52 @@
+"""A cluster, and the machines of its workers, without one: what is asked for, what is told, who has which cores."""
+
+import re
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from detect.inference.cluster.ray_cluster import Needs, connected, nodes_of
+from detect.inference.cluster.ray_hands import MachineCores
+from detect.inference.cluster.station_actor import Greeting
+
+
+def test_workers_of_a_machine_have_cores_of_their_own_whatever_node_they_are_on() -> None:
+    """Of cores 4 to 8, two workers with two each have four; a third has all, and a freed place is taken again."""
+    cores, one, two = MachineCores(2), object(), object()
+    here = Greeting("node 1", "host", "boot", (4, 5, 6, 7, 8))
+    there = Greeting("node 2", "host", "boot", (4, 5, 6, 7, 8))
+    assert cores.take(one, here) == {4, 5} and cores.take(two, there) == {6, 7}
+    assert cores.take(object(), here) is None
+    assert cores.take(object(), Greeting("node 3", "host", "another boot", (4, 5))) == {4, 5}
+    cores.give_back(one)
+    assert cores.take(object(), there) == {4, 5}
+
+
+def test_a_node_has_room_for_as_many_as_its_scarcest_has() -> None:
+    """8 CPUs of 2 are four places, 6 GiB of 2 are three; a node without GPUs has none for a GPU's worker."""
+    living = {"CPU": 8.0, "memory": float(6 << 30)}
+    (node,) = nodes_of(
+        [
+            {"NodeManagerAddress": "a", "Alive": True, "Resources": living},
+            {"NodeManagerAddress": "b", "Alive": False, "Resources": living},
+        ]
+    )
+    assert Needs(2, 0).room(node) == 4 and Needs(2, 0, 2 << 30).room(node) == 3 and Needs(1, 1).room(node) == 0
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "auto"])
+def test_a_cluster_that_is_not_there_is_told_at_once_with_the_way_to_one(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    said = rf"launcher\.address={re.escape(address)}: no Ray cluster .*Connection refused.*ray start --head"
+    with pytest.raises(ValueError, match=said), connected(address):
+        pass
+
+
+def test_without_ray_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"pip install 'detect\[ray\]'"), connected(None):
+        pass
