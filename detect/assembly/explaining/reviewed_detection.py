@@ -181,7 +181,7 @@ def found_place(source: Source, found: ReviewObject, card: ModelCard) -> Place:
     near = one.scaled(*source.scene.factor_xy)
     x, y = (min(float(at), math.nextafter(side, 0)) for at, side in zip(near.xy[0], (width, height), strict=True))
     box = (x, y, x, y) if near.wh is None else tuple(float(each) for each in near.boxes_xyxy[0])
-    own = Found(box, (0, 0, width, height))  # type: ignore[arg-type]
+    own = Found(box, (0, 0, width, height), card.classes.index(found.label))  # type: ignore[arg-type]
     every = Window(0, 0, height, width)
     return Place(source, every, (x, y), words, found.label, None, own.box if boxed else None, found=own)
 
