@@ -130,7 +130,7 @@ def check_same(path: Path, wanted: str | None) -> None:
     """
     way_out = "start detect.review again with model=FILE, the one that made this run"
     if not path.is_file():
-        raise ValueError(f"the model of this run is gone: {path}; {way_out}")
+        raise ValueError(f"the model of this run is gone: {path.absolute()}; {way_out}")
     if wanted is not None and digest(path) != wanted:
         raise ValueError(f"{path} is not the model that made this run, or was changed since; {way_out}")
 
