@@ -132,7 +132,7 @@ def test_a_model_that_is_gone_or_another_is_told_and_one_at_another_place_is_tak
     own.unlink()
     assert explain(image, each, "object") == made  # it is in memory
     own.write_bytes(data)
-    with pytest.raises(ValueError, match="gone: .*nowhere;"):
+    with pytest.raises(ValueError, match=r"gone: .*nowhere;"):
         explainer(grid_run, Path("nowhere"))(image, each, "object")
 
 
