@@ -124,3 +124,19 @@ def test_counting_imports_nothing_of_learning(imported_to_predict: list[str]) ->
     light = {"detect.learning", "detect.learning.hyperparameters"}  # numbers alone, which settings are checked by
     found = {name for name in imported_to_predict if name in learning or name.startswith("detect.learning")}
     assert found - light == set()
+
+
+REVIEW = """
+import json, sys
+from pathlib import Path
+from detect.assembly.surveys.reviewing import explainer
+
+explainer(Path("run"), None)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_a_review_imports_no_network_before_it_is_asked_to_explain() -> None:
+    found = told(REVIEW)
+    assert isinstance(found, list)
+    assert {"torch", "timm", "torchvision", "captum", "openvino"} & set(found) == set()

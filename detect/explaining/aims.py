@@ -22,8 +22,8 @@ OBJECTNESS = "objectness"
 HALF = 0.501
 """Most cells from a peak of a classifier's map to the place that it is refined to, as tables round it."""
 
-ALIKE = 0.25
-"""Most cells by which an edge of an object may differ on a tile from where it was found, with another context."""
+ALIKE = 0.02
+"""Most cells by which cells that give the same object may differ in its edges: cut at an edge, several give one box."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,18 @@ class Found:
     Attributes:
         box: x1, y1, x2, y2; of a point, its place twice.
         edges: x1, y1, x2, y2 of the part of the image in which it was found, at which objects are cut.
+        label: number of its class; None where that is not known.
     """
 
     box: tuple[float, float, float, float]
     edges: tuple[float, float, float, float]
+    label: int | None = None
 
     def seen_from(self, left: int, top: int) -> "Found":
         """Return the object in pixels of a tile that begins at a column and a row of these."""
         (x1, y1, x2, y2), (west, north, east, south) = self.box, self.edges
         box = (x1 - left, y1 - top, x2 - left, y2 - top)
-        return Found(box, (west - left, north - top, east - left, south - top))
+        return Found(box, (west - left, north - top, east - left, south - top), self.label)
 
 
 def cell_at(
@@ -128,7 +130,8 @@ def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found:
 
     Centres are moved to the edges of where objects were looked for, and boxes are cut there, which moves their centres
     again: by its centre alone a tree at the edge of an image would be taken for that of a cell that found nothing. Of
-    the cells in there that give the object within `ALIKE` it is that of the highest objectness, as of the decoder.
+    the cells in there that give the object, or what is nearest to it, within `ALIKE`, it is that of the highest
+    objectness, as the decoder takes it: of those of its class, since objects of several may be at one place.
     """
     slot, row, col = np.indices((head.slots, *logits.shape[1:])).reshape(3, -1)
     values = logits[: head.slots * CHANNELS_PER_SLOT].reshape(head.slots, CHANNELS_PER_SLOT, *logits.shape[1:])
@@ -142,7 +145,9 @@ def _found_by(spec: NetSpec, head: GridHead, logits: NDArray[np.float32], found:
     away = np.abs(box - np.array(found.box)[:, None]).max(axis=0) / spec.stride
     corner = spec.stride * np.stack([col, row])
     away[((corner + spec.stride <= first) | (corner >= last)).any(axis=0)] = np.inf
-    best = int(np.where(away <= max(ALIKE, away.min()), there, -np.inf).argmax())
+    near = away <= away.min() + ALIKE
+    own = near & (logits[head.slots * CHANNELS_PER_SLOT :].argmax(axis=0)[row, col] == found.label)
+    best = int(np.where(own if own.any() else near, there, -np.inf).argmax())
     return int(row[best]), int(col[best]), int(slot[best])
 
 

@@ -81,3 +81,38 @@ def test_a_place_beyond_the_tile_is_refused() -> None:
 )
 def test_names_become_parts_of_file_names(name: str, stem: str) -> None:
     assert Aim(name, 4, (0, 0)).stem == stem
+
+
+def test_an_object_whose_middle_lies_beyond_the_edge_has_the_cell_it_was_found_by() -> None:
+    """A middle at 33 of a scene of 32 pixels is moved to the edge, and the box of 24 about it is cut to 20 to 32.
+
+    The next cell gives about the same box; one beyond the scene, which the decoder never sees, gives it just so.
+    """
+    card = grid_card(24.0, stride=8, separation=0.5)
+    logits = np.full((7, 4, 6), -9.0, np.float32)
+    logits[1:5] = 0.0
+    logits[:2, 2, 3] = 2.0, (33 - 28) / 8
+    logits[:2, 2, 5] = 5.0, (33 - 44) / 8
+    logits[:2, 2, 2] = 1.5, (26.5 - 20) / 8
+    found = decode(logits[:, :, :4], card, (32, 32))
+    box = tuple(found.boxes_xyxy[int(found.score.argmax())].tolist())
+    assert box == pytest.approx((20, 8, 32, 32))
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    assert cell_at(card, logits, (x, y), Found(box, (0, 0, 32, 32), 0)) == (2, 3, 0)  # type: ignore[arg-type]
+
+
+def test_a_peak_that_is_refined_by_half_a_cell_is_explained_by_its_own_cell() -> None:
+    """Two cells of the same height in a row: the first is the peak, and its place lies between them."""
+    card = patch_card(BackboneSpec("test_resnet", 16), ("a",), patch_size=16, separation=16.0)
+    logits = np.zeros((2, 5, 6), np.float32)
+    logits[1] = -6.0
+    logits[1, 2, 1:5] = 3.0, 4.0, 4.0, 0.0
+    logits[1, 2, 3] -= 1e-5
+    found = decode(logits, card, (80, 96))
+    (x, y), score = found.xy[0].tolist(), found.score[0]
+    assert x == pytest.approx(16 * 2.5 + card.cell_offset, abs=2)
+    for shift in (-0.008, 0.008):  # as tables round it
+        row, col, _ = cell_at(
+            card, logits, (16 * 2.5 + card.cell_offset + shift, y), Found((x, y, x, y), (0, 0, 96, 80))
+        )
+        assert (row, col) == (2, 2) and 1 / (1 + np.exp(-logits[1, row, col])) == pytest.approx(score)

@@ -40,7 +40,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def count(root: Path, out: Path, *more: str) -> Called:
     given = [f"model={root / 'model.safetensors'}", f"images={root / 'images'}", f"output={out}", "runtime=torch"]
-    return call("predict", *given, "runtime.device=cpu", "tile=300", f"write=[{','.join(PRODUCTS)}]", *more)
+    few = ("tile=300", "threshold={a: 0.4, b: 0.6}")
+    return call("predict", *given, "runtime.device=cpu", *few, f"write=[{','.join(PRODUCTS)}]", *more)
 
 
 def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(root: Path, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def _object(source: Source, window: Window, found: Detections, place: int, numbe
     box = None if found.wh is None else tuple(float(each) for each in found.boxes_xyxy[place])
     rank = int((found.score[window.contains_xy(found.xy)] > found.score[place]).sum()) + 1
     edges = (looked_at.col, looked_at.row, looked_at.col_stop, looked_at.row_stop)
-    own = Found((x, y, x, y) if box is None else box, edges)  # type: ignore[arg-type]
+    own = Found((x, y, x, y) if box is None else box, edges, int(found.label[place]))  # type: ignore[arg-type]
     return Place(source, window, (x, y), words, name, number, box, rank, own)  # type: ignore[arg-type]
 
 

@@ -130,7 +130,7 @@ def check_same(path: Path, wanted: str | None) -> None:
     """
     way_out = "start detect.review again with model=FILE, the one that made this run"
     if not path.is_file():
-        raise ValueError(f"the model of this run is gone: {path}; {way_out}")
+        raise ValueError(f"the model of this run is gone: {path.absolute()}; {way_out}")
     if wanted is not None and digest(path) != wanted:
         raise ValueError(f"{path} is not the model that made this run, or was changed since; {way_out}")
 
@@ -181,7 +181,7 @@ def found_place(source: Source, found: ReviewObject, card: ModelCard) -> Place:
     near = one.scaled(*source.scene.factor_xy)
     x, y = (min(float(at), math.nextafter(side, 0)) for at, side in zip(near.xy[0], (width, height), strict=True))
     box = (x, y, x, y) if near.wh is None else tuple(float(each) for each in near.boxes_xyxy[0])
-    own = Found(box, (0, 0, width, height))  # type: ignore[arg-type]
+    own = Found(box, (0, 0, width, height), card.classes.index(found.label))  # type: ignore[arg-type]
     every = Window(0, 0, height, width)
     return Place(source, every, (x, y), words, found.label, None, own.box if boxed else None, found=own)
 

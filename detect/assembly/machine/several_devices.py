@@ -25,7 +25,6 @@ class StationStart:
     Attributes:
         settings: of this process.
         threshold: least score that is looked for.
-        by_class: as of the engine of the run.
         scale: at which all images are read, where the run chose one; None leaves it to the settings.
         undecided, candidates: as of the engine of the run.
         processes: that share this machine's memory for what is read and written.
@@ -35,7 +34,6 @@ class StationStart:
 
     settings: PredictSettings
     threshold: float
-    by_class: tuple[float, ...]
     scale: float | None
     undecided: bool
     candidates: bool
@@ -51,6 +49,7 @@ class StationStart:
         """
         from detect.assembly.command import keep_freed_memory
         from detect.assembly.ready_engine import make_engine
+        from detect.assembly.runs.run_threshold import thresholds_by_class
         from detect.inference.devices.counting_station import CountingStation
         from detect.inference.failures import MAX_PREVIEW_SIDE
         from detect.nets.modelfile import load_model
@@ -58,8 +57,8 @@ class StationStart:
         keep_freed_memory()
         net, card = load_model(self.settings.model)
         engine = make_engine(self.settings, net, card, self.threshold, self.folder)
-        plan = engine.plan.shared(self.processes)
-        engine = replace(engine, undecided=self.undecided, by_class=self.by_class, plan=plan)
+        engine = replace(engine, undecided=self.undecided, plan=engine.plan.shared(self.processes))
+        engine = replace(engine, by_class=thresholds_by_class(self.settings, card))
         engine = engine.with_candidates() if self.candidates else engine
         if self.scale is not None and engine.meeting is not None:
             engine = replace(engine, meeting=replace(engine.meeting, scale=self.scale))
@@ -144,7 +143,6 @@ def station_start(
     return StationStart(
         settings,
         engine.threshold,
-        engine.by_class,
         scale if isinstance(scale, float | int) else None,
         engine.undecided,
         engine.floor is not None,

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.special import expit
 
 from detect.assembly.explaining.asking_network import ask
-from detect.assembly.explaining.reviewed_detection import DetectionExplainer, found_place
+from detect.assembly.explaining.reviewed_detection import DetectionExplainer, found_place, met_as
 from detect.assembly.surveys.reviewing import explainer
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import open_scene
@@ -132,7 +132,7 @@ def test_a_model_that_is_gone_or_another_is_told_and_one_at_another_place_is_tak
     own.unlink()
     assert explain(image, each, "object") == made  # it is in memory
     own.write_bytes(data)
-    with pytest.raises(ValueError, match="gone: nowhere"):
+    with pytest.raises(ValueError, match=r"gone: .*nowhere;"):
         explainer(grid_run, Path("nowhere"))(image, each, "object")
 
 
@@ -150,3 +150,11 @@ def test_what_is_missing_is_told_in_a_sentence(grid_run: Path, tmp_path: Path, m
     monkeypatch.setattr("detect.assembly.explaining.reviewed_detection.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'detect\[explain\]'"):
         explain(grid_run.parent / "a.png", each, "object")
+
+
+def test_images_are_met_as_the_run_met_them() -> None:
+    """One scale of a run is its factor; light is brought in before the network, its own layers' statistics are not."""
+    assert met_as({}) == {}
+    assert met_as({"rescale": "survey", "rescale_factor": 1.5}) == {"rescale": 1.5}
+    adapted = {"rescale": "auto", "adapt": ["light", "batchnorm"], "adapt_share": 0.4}
+    assert met_as(adapted) == {"rescale": "auto", "adapt": ["light"], "adapt_share": 0.4}
