@@ -30,9 +30,9 @@ PATCH_NET = (
     "net.patch_size=20",
     "net.margin=24",
     "data.sampling.crop=64",
-    "data.sampling.samples=320",
+    "data.sampling.samples=112",
     "data.loading.batch_size=8",
-    "trainer.max_epochs=2",
+    "trainer.max_epochs=3",
 )
 GRID_NET = (
     *SMALL_NET,
@@ -40,9 +40,10 @@ GRID_NET = (
     "finetune=scratch",
     "net.stride=4",
     "net.deepest=4",
-    "data.sampling.crop=128",
-    "data.sampling.samples=160",
-    "trainer.max_epochs=8",
+    "data.sampling.crop=96",
+    "data.sampling.samples=96",
+    "finetune.lr=5e-3",
+    "trainer.max_epochs=4",
 )
 
 
