@@ -20,7 +20,6 @@ SMALL_NET = (
     "net.weights=none",
     "augment=none",
     "data.matching.radius=8",
-    "data.loading.batch_size=16",
     "data.split.val=[d.png]",
 )
 PATCH_NET = (
@@ -42,8 +41,9 @@ GRID_NET = (
     "net.deepest=4",
     "data.sampling.crop=96",
     "data.sampling.samples=96",
+    "data.loading.batch_size=4",
     "finetune.lr=5e-3",
-    "trainer.max_epochs=4",
+    "trainer.max_epochs=3",
 )
 
 
