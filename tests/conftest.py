@@ -16,8 +16,8 @@ import gc
 import os
 import shutil
 
-for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_threads, "1")  # before numpy and torch are there: they look once
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are there: they look once
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

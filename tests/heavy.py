@@ -5,9 +5,21 @@ from pathlib import Path
 HEAVY = (
     "tests/test_commands.py",
     "tests/test_fuzz.py",
+    "tests/test_several_devices.py",
+    "tests/reviewing/test_page.py",
     "tests/laws/test_law_07_resumed_runs.py",
+    "tests/cases/test_01_exif.py",
+    "tests/cases/test_19_many_bands.py",
+    "tests/cases/test_06_bands.py",
+    "tests/explaining/test_explain_command.py",
+    "tests/test_export.py",
+    "tests/cases/test_02_training.py",
+    "tests/cases/test_bench_orthomosaic.py",
+    "tests/test_whole_commands.py",
+    "tests/test_folds.py",
+    "tests/test_imports.py",
 )
-"""By CPU time, from `pytest --durations`; those of less than ten seconds need not be here."""
+"""By CPU time (`pytest --durations=50`); a file of less than fifteen seconds need not be here."""
 
 
 def heavy_first(path: Path) -> int:

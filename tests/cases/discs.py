@@ -20,7 +20,6 @@ SMALL_NET = (
     "net.weights=none",
     "augment=none",
     "data.matching.radius=8",
-    "data.loading.batch_size=16",
     "data.split.val=[d.png]",
 )
 PATCH_NET = (
@@ -30,9 +29,9 @@ PATCH_NET = (
     "net.patch_size=20",
     "net.margin=24",
     "data.sampling.crop=64",
-    "data.sampling.samples=320",
+    "data.sampling.samples=112",
     "data.loading.batch_size=8",
-    "trainer.max_epochs=2",
+    "trainer.max_epochs=3",
 )
 GRID_NET = (
     *SMALL_NET,
@@ -40,9 +39,11 @@ GRID_NET = (
     "finetune=scratch",
     "net.stride=4",
     "net.deepest=4",
-    "data.sampling.crop=128",
-    "data.sampling.samples=160",
-    "trainer.max_epochs=8",
+    "data.sampling.crop=96",
+    "data.sampling.samples=96",
+    "data.loading.batch_size=4",
+    "finetune.lr=5e-3",
+    "trainer.max_epochs=3",
 )
 
 
