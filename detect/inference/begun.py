@@ -15,6 +15,7 @@ from detect.inference.tiles import Step, TileBatch
 Maps = Callable[[], NDArray[np.float32]]
 """Waits for the maps of a batch."""
 
+
 @runtime_checkable
 class Overlapping(Protocol):
     """A runtime whose device may work by itself, as a GPU does.
