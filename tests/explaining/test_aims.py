@@ -84,15 +84,15 @@ def test_names_become_parts_of_file_names(name: str, stem: str) -> None:
 
 
 def test_an_object_whose_middle_lies_beyond_the_edge_has_the_cell_it_was_found_by() -> None:
-    """A middle at 33 of a scene of 32 pixels is moved to the edge, and the box of 24 about it is cut to 20 to 32.
+    """A middle at 45 of a scene of 32 pixels is moved to the edge, and the box of 24 about it is cut to 20 to 32.
 
     The next cell gives about the same box; one beyond the scene, which the decoder never sees, gives it just so.
     """
     card = grid_card(24.0, stride=8, separation=0.5)
     logits = np.full((7, 4, 6), -9.0, np.float32)
     logits[1:5] = 0.0
-    logits[:2, 2, 3] = 2.0, (33 - 28) / 8
-    logits[:2, 2, 5] = 5.0, (33 - 44) / 8
+    logits[:2, 2, 3] = 2.0, (45 - 28) / 8
+    logits[:2, 2, 5] = 5.0, (45 - 44) / 8
     logits[:2, 2, 2] = 1.5, (26.5 - 20) / 8
     found = decode(logits[:, :, :4], card, (32, 32))
     box = tuple(found.boxes_xyxy[int(found.score.argmax())].tolist())

@@ -147,7 +147,7 @@ def test_a_threshold_of_the_page_is_counted_anew_and_acts_stay(tmp_path):
     label = session.classes[0]
     session.act({"act": "add", "image": "1.png", "x": 3, "y": 4, "label": label})
     threshold = round(sorted(each.score for each in candidates)[len(candidates) // 2], 4)
-    settings = ReviewSettings(predictions=out, port=0, browser=False, memory=byte_size("1GiB"), classes=())
+    settings = ReviewSettings(out, None, port=0, browser=False, memory=byte_size("1GiB"), classes=())
     after = recounted(settings, out, threshold)
     assert after.threshold == threshold
     assert after.images[0].count == sum(each.score >= threshold for each in candidates) != session.images[0].count
