@@ -78,7 +78,7 @@ class Zygote:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(300)
 
     def ask(self, **request: Any) -> Any:
         """Send a request and give the answer."""

@@ -172,13 +172,13 @@ def test_scores_that_differ_in_the_last_bit_are_separated() -> None:
     assert (found.score >= chosen.threshold).tolist() == [True, False]
 
 
-def test_thousands_of_detections_take_seconds_at_most() -> None:
+def test_thousands_of_detections_take_seconds_of_work_at_most() -> None:
     rng = np.random.default_rng(0)
     found = {f"{i}": scored(np.stack([rng.uniform(0, 5000, 1000), rng.uniform(size=1000)], 1)) for i in range(3)}
     truth = {name: true(*rng.uniform(0, 5000, 200)) for name in found}
-    start = time.perf_counter()
+    start = time.process_time()
     select_threshold(dict.fromkeys((1.0, 2.0, 3.0, 4.0, 5.0), found), truth, Criterion(10), "f1")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_an_impossible_choice_is_refused() -> None:

@@ -67,7 +67,7 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 20) -> Any:
+    def wait(self, script: str, seconds: float = 120) -> Any:
         """Return what a script gives once it is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -141,6 +141,6 @@ def browser(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Brow
         yield Browser(write, read)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         os.close(write)
         os.close(read)

@@ -47,7 +47,7 @@ class Page:
 
     def acted(self, number: int) -> dict:
         """Wait until a number of acts are on the disk; the last one."""
-        for _ in range(200):
+        for _ in range(2400):
             if len(acts_of(self.folder)) >= number:
                 break
             self.browser.value("new Promise((done) => setTimeout(done, 50))")

@@ -37,21 +37,21 @@ class Started:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stderr=log,
             )
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", self.log.read_text())):
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
             time.sleep(0.1)
         self.address = found[0]
 
     def get(self, path: str) -> dict:
-        return dict(httpx.get(self.address + path, timeout=60).raise_for_status().json())
+        return dict(httpx.get(self.address + path, timeout=300).raise_for_status().json())
 
     def act(self, **act: object) -> dict:
-        return dict(httpx.post(f"{self.address}api/acts", json=act, timeout=60).raise_for_status().json())
+        return dict(httpx.post(f"{self.address}api/acts", json=act, timeout=300).raise_for_status().json())
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        return self.process.wait(60)
+        return self.process.wait(300)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def write_tiff(path: Path, pixels: np.ndarray, **profile) -> Path:
 
 
 def until_ready(tiles: SceneTiles) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not tiles.ready:
         assert time.monotonic() < end
         time.sleep(0.02)
