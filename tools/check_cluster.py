@@ -155,7 +155,8 @@ class Check:
         spent = {pid: now - before.get(pid, 0.0) for pid, now in self.watched.seconds.items()}
         rays = sum(seconds for pid, seconds in spent.items() if pid not in self.watched.ours | {os.getpid()})
         held = [most for pid, most in self.watched.peaks.items() if pid not in peaks]
-        same = tiny or scenario == "local" or written(output) == written(self.folder / "local")
+        local = self.folder / "local"
+        same = tiny or not local.exists() or written(output) == written(local)
         return Told(scenario, wall, sum(spent.values()) - spent.get(os.getpid(), 0.0), rays, held, same)
 
 
