@@ -59,6 +59,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: heavy_first(item.path))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[Any]:
+    """Write names that are no text in what a worker sends of a test, as in its captured log, with backslashes."""
+    return sendable((yield))
+
+
+def sendable(value: Any) -> Any:
+    """Return a value of texts, lists and mappings whose texts are UTF-8."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {sendable(key): sendable(each) for key, each in value.items()}
+        case list() | tuple():
+            return type(value)(map(sendable, value))
+    return value
+
+
 def pytest_collection_finish() -> None:
     """Take what was imported out of the garbage collector's rounds: libraries stay, and each round looks at all."""
     gc.collect()
