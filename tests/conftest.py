@@ -72,8 +72,10 @@ def sendable(value: Any) -> Any:
             return value.encode("utf-8", "backslashreplace").decode()
         case dict():
             return {sendable(key): sendable(each) for key, each in value.items()}
-        case list() | tuple():
-            return type(value)(map(sendable, value))
+        case list():
+            return [sendable(each) for each in value]
+        case tuple():
+            return tuple(sendable(each) for each in value)
     return value
 
 
