@@ -5,11 +5,11 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from detect import __version__
+from detect.assembly.machine.output_probe import OutputProbe
 from detect.assembly.machine.several_devices import StationStart
-from detect.imagery.files import part_name
+from detect.imagery.remote.address import Address
 
 if TYPE_CHECKING:
     from detect.inference.devices.counting_station import CountingStation
@@ -46,8 +46,7 @@ class CheckedStart:
     Attributes:
         start: makes the station.
         here: the working folder of the run, to which paths are relative.
-        probe: a file in the run's own folder, by which the machine knows that it sees the same one.
-        token: that is in it.
+        probe: by which the machine knows that it reaches the same output.
         digest: of the model's file.
         version: of this package.
         computing: how the run would compute.
@@ -55,8 +54,7 @@ class CheckedStart:
 
     start: StationStart
     here: Path
-    probe: Path
-    token: str
+    probe: OutputProbe
     digest: str
     version: str
     computing: Computing
@@ -65,8 +63,8 @@ class CheckedStart:
         """Make the station.
 
         Raises:
-            ValueError: the machine has another version or model, does not see the output folder, cannot write there,
-                or would compute otherwise.
+            ValueError: the machine has another version or model, does not reach the output, cannot write there, or
+                would compute otherwise.
         """
         node = socket.gethostname()
         if self.version != __version__:
@@ -74,9 +72,9 @@ class CheckedStart:
                 f"node {node} has detect {__version__}, and the run is of {self.version}; install the same on all nodes"
             )
         self._go_to(node)
-        self._check_output(node)
+        self.probe.check(node)
         self._check_model(node)
-        station = self.start()
+        station = self.probe.at_worker(self.start)()
         computing = Computing.of(station.engine)
         if computing != self.computing:
             raise ValueError(
@@ -91,34 +89,13 @@ class CheckedStart:
         try:
             os.chdir(self.here)
         except OSError as error:
-            given = [path for path in (settings.images, settings.model, settings.output) if not path.is_absolute()]
+            paths = (settings.images, settings.model, settings.output)
+            given = [path for path in paths if not (path.is_absolute() or isinstance(path, Address))]
             if given:
                 raise ValueError(
                     f"node {node} has no folder {self.here} ({error.strerror}), to which {given[0]} is relative; give "
                     "paths from / that all nodes have"
                 ) from error
-
-    def _check_output(self, node: str) -> None:
-        output = self.start.settings.output
-        try:
-            found = self.probe.read_text(encoding="ascii")
-        except OSError as error:
-            raise ValueError(
-                f"node {node} does not see the output folder of the run: {error.strerror}: {self.probe}; "
-                f"{_share(output)}"
-            ) from error
-        if found != self.token:
-            raise ValueError(
-                f"node {node} has another folder by the name output={output} than the run; {_share(output)}"
-            )
-        written = self.probe.with_name(part_name())
-        try:
-            written.write_text(self.token, encoding="ascii")
-            written.unlink()
-        except OSError as error:
-            raise ValueError(
-                f"node {node} cannot write into the output folder: {error.strerror}: {written.parent}; {_share(output)}"
-            ) from error
 
     def _check_model(self, node: str) -> None:
         from detect.assembly.runs.prediction import digest
@@ -134,22 +111,14 @@ class CheckedStart:
             raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")
 
 
-def checked_start(start: StationStart, engine: "Engine", folder: Path) -> CheckedStart:
-    """Return what makes a station on other machines, with a file that is to be removed when the run ends.
+def checked_start(start: StationStart, engine: "Engine", probe: OutputProbe) -> CheckedStart:
+    """Return what makes a station on other machines.
 
     Args:
         start: makes the station.
         engine: of the run.
-        folder: the run's own, in the output folder; for the file.
+        probe: put where its output is.
     """
     from detect.assembly.runs.prediction import digest
 
-    probe, token = folder / part_name(), uuid4().hex
-    probe.write_text(token, encoding="ascii")
-    return CheckedStart(
-        start, Path.cwd(), probe, token, digest(start.settings.model), __version__, Computing.of(engine)
-    )
-
-
-def _share(output: Path) -> str:
-    return f"name a folder that all nodes share, such as one of a network drive, instead of output={output}"
+    return CheckedStart(start, Path.cwd(), probe, digest(start.settings.model), __version__, Computing.of(engine))

@@ -77,6 +77,9 @@ class PredictionFolder:
         survey: what of the ground is counted; every run in this folder has the same areas.
         map_kind: how heatmaps are stored. An image whose heatmap is of the other kind is done again.
 
+    Attributes:
+        apart: whether those who count the images have no folder in common, and publish what they write.
+
     Raises:
         ValueError: a class has the name of another column of the counts.
     """
@@ -101,6 +104,7 @@ class PredictionFolder:
         self.map_kind = map_kind
         self.ground = GroundCounts(survey, {}, card)
         self._check_places([name for name, _ in images])
+        self.apart = False
         self.journal = Journal(folder)
         self.possible = CandidateRecords(folder)
         self.written = WrittenFiles(folder)
@@ -163,9 +167,14 @@ class PredictionFolder:
     def _is_there(self, picture: Path) -> bool:
         return picture.is_file() or (self.mirror is not None and self.mirror.has(picture))
 
+    @property
+    def shelf(self) -> "Shelf | None":
+        """Where strips of large rasters are kept until they are joined; None where not all who count them see it."""
+        return None if self.apart else self._shelf
+
     @cached_property
-    def shelf(self) -> "Shelf":
-        """Where strips of large rasters are kept until they are joined; a full path, as workers may be elsewhere."""
+    def _shelf(self) -> "Shelf":
+        """The place of strips in this folder; a full path, as workers may be elsewhere."""
         from detect.inference.strips.shelf import Shelf
 
         return Shelf(self.paths.strips.absolute(), self.writer.origins)
@@ -235,7 +244,7 @@ class PredictionFolder:
         for name, each in kept.items():
             self._publish(name, each)
             if self.paths.strips.exists():
-                self.shelf.clear(name)
+                self._shelf.clear(name)
 
     def _publish(self, name: str, kept: Kept) -> None:
         """Tell the mirror that an image is recorded, where there is one."""
@@ -305,7 +314,7 @@ class PredictionFolder:
             The path of the report, or of the folder where none is asked for.
         """
         for failure in self.failures if self.paths.strips.exists() else ():
-            self.shelf.clear(failure.name)
+            self._shelf.clear(failure.name)
         self.write_tables(run)
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder
