@@ -13,8 +13,11 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.remote import image_cache
+from detect.imagery.remote.address import Address
 from detect.imagery.remote.store import StoreError
+from detect.imagery.scenes import gdal_options, open_scene
 from detect.inference.devices import device_choice
 from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder
@@ -288,3 +291,19 @@ def test_a_raster_at_an_address_that_names_another_object_is_refused(store: Any,
     store.upload_file(str(path), "survey", "hostile/hostile.tif")
     done = count(root, "images=s3://survey/hostile", f"output={tmp_path / 'out'}")
     assert done.code == 3 and "s3://survey/hostile/hostile.tif: names another file as its overviews" in done.log
+
+
+def test_a_raster_is_read_from_the_store_in_a_block_of_others_and_leads_to_no_other(root: Path) -> None:
+    """As in a unit of small images, for which GDAL's options are set once: it may reach nothing, but for the object."""
+    address = Address("s3:", "survey", "flight", "wide.tif")
+    scene = open_scene(address)
+    with gdal_options(), SceneReader(scene, (1, 2, 3)) as reader:
+        found = reader.read(scene.window)
+        with gdal_options(path=reader._local):
+            assert rasterio.open("/vsis3/survey/flight/wide.tif").shape == scene.shape
+            with pytest.raises(rasterio.RasterioIOError):
+                rasterio.open("/vsis3/survey/flight/lit.jpg")
+        with pytest.raises(rasterio.RasterioIOError):
+            rasterio.open("/vsis3/survey/flight/wide.tif")
+    wanted = open_scene(root / "images/wide.tif")
+    np.testing.assert_array_equal(found, read_window(wanted, wanted.window, (1, 2, 3)))
