@@ -26,8 +26,9 @@ from detect.inference.cluster.ray_hands import RayActors
 from detect.inference.cluster.station_actor import StationActor
 from detect.inference.devices.crew import Crew
 from detect.nets.modelfile import save_model
+from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
-from tests.commands import call
+from tests.commands import LostError, call
 from tests.engines import coarse, lively, write
 from tests.imagery.rasters import write_tiff
 from tests.inference.cluster.clusters import NODE, two_nodes
@@ -124,40 +125,71 @@ def test_law_7_a_run_on_a_cluster_goes_on_after_its_own_process_was_killed(
     assert_same_run(out, root / "one")
 
 
-def test_law_7_workers_share_a_raster_in_strips(root: Path, tmp_path: Path, cluster: Any) -> None:
-    """Of 5 x 5 tiles, with a corner that is not there: 6.9 MiB, beyond the 6.25 that a worker would hold whole."""
-    (tmp_path / "images").mkdir()
+@pytest.fixture(scope="module")
+def wide(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raster, a photograph and a broken one, and what one process writes of them, which has the raster at once.
+
+    The raster is of 5 x 5 tiles, with a corner that is not there: 6.9 MiB, beyond the 6.25 that would be held whole.
+    """
+    wide = tmp_path_factory.mktemp("wide")
+    (wide / "images").mkdir()
     pixels = np.moveaxis(coarse(1500, 1600, 3, 40), 2, 0).copy()
     pixels[:, :500, 1100:] = 0
     shape = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate"}
-    write_tiff(tmp_path / "images/large.tif", pixels, nodata=0, **shape)
-    less = [f"images={tmp_path / 'images'}", "tile=450", "max_memory=100MiB"]
-    here, shared = tmp_path / "here", tmp_path / "shared"
-    assert call("predict", *given(root, here), *less).code == 0
-    done = call("predict", *on_cluster(root, shared, cluster), *less)
-    assert done.code == 0 and "large.tif is counted in 25 strips" in done.log, done.log
+    write_tiff(wide / "images/large.tif", pixels, nodata=0, **shape)
+    write(wide / "images/a.png", 300, 190, 1)
+    (wide / "images/broken.jpg").write_bytes(b"no picture")
+    done = call("predict", *given(root, wide / "one"), *less(wide))
+    assert done.code == 3 and "strips" not in done.log, done.log
+    return wide
+
+
+def less(wide: Path) -> list[str]:
+    return [f"images={wide / 'images'}", "tile=450", "max_memory=100MiB"]
+
+
+def test_law_7_workers_share_a_raster_in_strips(root: Path, wide: Path, tmp_path: Path, cluster: Any) -> None:
+    done = call("predict", *on_cluster(root, tmp_path / "shared", cluster), *less(wide))
+    assert done.code == 3 and "large.tif is counted in 25 strips" in done.log, done.log
     assert "2 processes count the images" in done.log
-    assert_same_run(shared, here)
-    assert not (shared / ".run/strips").exists()
+    assert_same_run(tmp_path / "shared", wide / "one")
+    assert not (tmp_path / "shared/.run/strips").exists()
 
 
 def test_law_7_workers_with_no_folder_in_common_read_from_an_address_and_write_to_one(
-    root: Path, tmp_path: Path, cluster: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+    root: Path, wide: Path, tmp_path: Path, cluster: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mirror of the output has a name that this process alone can follow, as on a machine of its own."""
-    upload(store, root / "images", "survey", "flight")
+    """The mirror of the output has a name that this process alone can follow, as on a machine of its own.
+
+    It is lost when the strips are found; the same command goes on with those.
+    """
+    upload(store, wide / "images", "survey", "flight")
     opened = os.open(tmp_path, os.O_RDONLY)
     own = fcntl.fcntl(opened, fcntl.F_DUPFD, 500)
     monkeypatch.setenv("XDG_CACHE_HOME", f"/proc/self/fd/{own}/cache")
-    try:
-        where = ["images=s3://survey/flight", "output=s3://survey/counts", "launcher.workers=1"]
-        done = call("predict", *on_cluster(root, tmp_path, cluster), *where)
-    finally:
-        os.close(own)
-        os.close(opened)
-    assert done.code == 3, done.log
-    assert ".run/probe" not in keys(store, "survey", "counts")
-    assert_same(gathered(store, "counts", tmp_path / "found"), root / "one", root)
+    where = [
+        *on_cluster(root, tmp_path, cluster),
+        *less(wide),
+        "images=s3://survey/flight",
+        "output=s3://survey/counts",
+    ]
+
+    def lost(*given: object) -> None:
+        raise LostError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PredictionFolder, "keep", lambda self, name, kept: lost() if name == "large.tif" else None)
+        with pytest.raises(LostError):
+            call("predict", *where)
+    strips = [key for key in keys(store, "survey", "counts") if key.startswith(".run/strips/")]
+    assert len(strips) == 25
+    store.delete_object(Bucket="survey", Key=f"counts/{strips[7]}")
+    done = call("predict", *where)
+    os.close(own)
+    os.close(opened)
+    assert done.code == 3 and "counted in 25 strips, of which 24 are there" in done.log, done.log
+    assert not [key for key in keys(store, "survey", "counts") if key.startswith((".run/strips", ".run/probe"))]
+    assert_same(gathered(store, "counts", tmp_path / "found"), wide / "one", wide)
 
 
 @pytest.fixture(scope="module")

@@ -97,8 +97,6 @@ class ClusterWorkers:
         needs = self.needs(int(settings.max_memory))
         number = self._number(needs)
         sink.apart = sink.mirror is not None
-        if sink.apart:
-            logger.info("workers publish what they write: a large raster is counted by one of them, not in strips")
         station = station_start(settings, engine, sink, folder)
         start = checked_start(station, engine, self.leaving.enter_context(output_probe(folder, station)))
         starts = [(f"worker {place + 1}", start) for place in range(number)]

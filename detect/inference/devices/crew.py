@@ -320,8 +320,9 @@ class _Shift:
                     self._record_task(self.open.popleft(), kept)
 
         failed = alone("", record)
-        for name in kept if isinstance(failed, Failure) else ():
-            self.fail(Failure(name, failed.error))
+        if isinstance(failed, Failure):
+            for name in kept:
+                self.fail(Failure(name, failed.error))
 
     def _record_task(self, each: _Open, kept: list[str]) -> None:
         """Record a task, in a block in which several are; add the names of the images that it gives to keep."""

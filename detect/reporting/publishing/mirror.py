@@ -48,7 +48,10 @@ _OWN = {f"{STATE}/{name}" for name in (LOCK, WRITTEN_LOCK, *JOURNALS)} | {STANDI
 """Files of a mirror that are not published as they are."""
 
 _STRIPS = f"{STATE}/{STRIPS}/"
-"""What is found of strips of large rasters stays on the machine that found it, and is gone when they are joined."""
+"""Strips of large rasters in a mirror stay there; workers without a folder in common put theirs to the address.
+
+Both are gone when they are joined.
+"""
 
 
 class Mirror:
@@ -134,6 +137,15 @@ class Mirror:
         return self.publisher.name(picture) in self._pictures
 
     @property
+    def strips(self) -> Address:
+        """The address of strips of large rasters, for workers that do not see the mirror."""
+        return self.publisher.at(_STRIPS.removesuffix("/"))
+
+    def stored_strips(self) -> set[str]:
+        """Return the names below the address of strips that were there when the mirror was made."""
+        return {name.removeprefix(_STRIPS) for name in self.objects if name.startswith(_STRIPS)}
+
+    @property
     def map_kind(self) -> str | None:
         """How the heatmaps at the address are stored, None where none are."""
         with suppress(OSError, ValueError, AttributeError):
@@ -178,7 +190,8 @@ class Mirror:
         paths = PredictionPaths(self.folder)
         pictures = {self.publisher.name(picture) for name in images for picture in paths.pictures(name)}
         gone = [name for name in self._known if not (self.folder / name).exists()]
-        self.forget([*(pictures & self._pictures), *gone])
+        strips = [name for name in self.objects if name.startswith(_STRIPS)]
+        self.forget([*(pictures & self._pictures), *gone, *strips])
         self._stand()
 
     def recorded(self, pictures: Collection[tuple[Path, bool]]) -> None:
