@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,7 @@ def test_a_run_that_was_lost_goes_on_from_the_address(
     with monkeypatch.context() as patch:
         patch.setattr(segments, "MOST_RECORDS", 2)
         patch.setattr(PredictionFolder, "keep", kept)
+        patch.setattr(PredictionFolder, "together", lambda self: nullcontext())  # each image is recorded alone
         with pytest.raises(LostError):
             count(root, *given)
     prefix = f"lost-{machine.replace(' ', '-')}"
