@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from detect import __version__
 from detect.assembly.machine.output_probe import OutputProbe
 from detect.assembly.machine.several_devices import StationStart
 from detect.imagery.remote.address import Address
+from detect.imagery.remote.store import facts_of
 
 if TYPE_CHECKING:
     from detect.inference.devices.counting_station import CountingStation
@@ -47,6 +49,7 @@ class CheckedStart:
         start: makes the station.
         here: the working folder of the run, to which paths are relative.
         probe: by which the machine knows that it reaches the same output.
+        image: one of the run's, which the machine must reach as well; None where the run itself has none.
         digest: of the model's file.
         version: of this package.
         computing: how the run would compute.
@@ -55,6 +58,7 @@ class CheckedStart:
     start: StationStart
     here: Path
     probe: OutputProbe
+    image: Path | None
     digest: str
     version: str
     computing: Computing
@@ -63,8 +67,8 @@ class CheckedStart:
         """Make the station.
 
         Raises:
-            ValueError: the machine has another version or model, does not reach the output, cannot write there, or
-                would compute otherwise.
+            ValueError: the machine has another version or model, does not reach the images or the output, cannot write
+                there, or would compute otherwise.
         """
         node = socket.gethostname()
         if self.version != __version__:
@@ -73,6 +77,7 @@ class CheckedStart:
             )
         self._go_to(node)
         self.probe.check(node)
+        self._check_images(node)
         self._check_model(node)
         station = self.probe.at_worker(self.start)()
         computing = Computing.of(station.engine)
@@ -97,6 +102,21 @@ class CheckedStart:
                     "paths from / that all nodes have"
                 ) from error
 
+    def _check_images(self, node: str) -> None:
+        """Check that images are seen: else each would be one that failed."""
+        image, said = self.image, "no such file"
+        if image is None:
+            return
+        try:
+            if image.is_file() if not isinstance(image, Address) else facts_of(image) is not None:
+                return
+        except (OSError, ValueError) as error:
+            said = str(error)
+        raise ValueError(
+            f"node {node} does not see the images of the run, such as {image} ({said}); put them where all nodes have "
+            "them, or in a store (images=s3://...) for which all nodes have the credentials"
+        )
+
     def _check_model(self, node: str) -> None:
         from detect.assembly.runs.prediction import digest
 
@@ -111,14 +131,18 @@ class CheckedStart:
             raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")
 
 
-def checked_start(start: StationStart, engine: "Engine", probe: OutputProbe) -> CheckedStart:
+def checked_start(
+    start: StationStart, engine: "Engine", probe: OutputProbe, images: Iterable[Path] = ()
+) -> CheckedStart:
     """Return what makes a station on other machines.
 
     Args:
         start: makes the station.
         engine: of the run.
         probe: put where its output is.
+        images: of the run.
     """
     from detect.assembly.runs.prediction import digest
 
-    return CheckedStart(start, Path.cwd(), probe, digest(start.settings.model), __version__, Computing.of(engine))
+    seen = next((path for path in images if isinstance(path, Address) or path.is_file()), None)
+    return CheckedStart(start, Path.cwd(), probe, seen, digest(start.settings.model), __version__, Computing.of(engine))

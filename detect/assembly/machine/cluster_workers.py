@@ -98,7 +98,8 @@ class ClusterWorkers:
         number = self._number(needs)
         sink.apart = sink.mirror is not None
         station = station_start(settings, engine, sink, folder)
-        start = checked_start(station, engine, self.leaving.enter_context(output_probe(folder, station)))
+        probe = self.leaving.enter_context(output_probe(folder, station))
+        start = checked_start(station, engine, probe, sink.sources.values())
         starts = [(f"worker {place + 1}", start) for place in range(number)]
         return Crew(starts, sink, [None] * number, hiring=RayActors(needs.of_ray(), needs.cpus))
 

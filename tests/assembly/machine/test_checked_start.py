@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from detect.assembly.machine import checked_start as checked_start_module
 from detect.assembly.machine import output_probe as probing
 from detect.assembly.machine.checked_start import CheckedStart, checked_start
 from detect.assembly.machine.output_probe import AddressProbe, FolderProbe, output_probe
@@ -37,12 +38,13 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckedSt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out/.run").mkdir(parents=True)
     (tmp_path / "model").write_bytes(b"weights")
+    (tmp_path / "a.png").touch()
     settings = SimpleNamespace(output=Path("out"), model=Path("model"), images=Path("images"))
     net, card = lively()
     made = engine(card, TorchRuntime(net, torch.device("cpu"), "32"), tile=300)
     station: Any = Start(settings, made)
     with output_probe(Path("out/.run"), station) as probe:
-        yield checked_start(station, made, probe)
+        yield checked_start(station, made, probe, [Path("gone"), Path("a.png")])
         os.chdir(tmp_path)
     assert not list(Path("out/.run").iterdir())
     os.chdir("/")
@@ -71,6 +73,9 @@ def test_one_that_does_not_see_the_output_folder_or_the_model_names_node_and_pat
         here=Path("/gone")
     )
     assert "in bf16 bits" in said(computing=replace(start.computing, precision="bf16"))
+    assert "does not see the images of the run, such as elsewhere.png (no such file)" in said(
+        image=Path("elsewhere.png")
+    )
     Path("model").unlink()
     assert "does not see the model: No such file or directory: model" in said()
 
@@ -107,3 +112,16 @@ def test_one_that_does_not_reach_the_address_of_the_output_says_so(
     monkeypatch.setattr(probing, "read_bytes", unreached)
     with pytest.raises(ValueError, match=r"s3://survey/counts/\.run/probe: cannot be read \(NoCredentialsError\)"):
         replace(start, probe=probe)()
+
+
+def test_one_that_does_not_reach_images_in_a_store_says_so(
+    start: CheckedStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(address: Any) -> None:
+        raise PermissionError(f"{address}: the store does not let it be read")
+
+    monkeypatch.setattr(checked_start_module, "facts_of", refused)
+    with pytest.raises(
+        ValueError, match=r"such as s3://survey/a\.png \(.*not let it be read\); .*all nodes have the cred"
+    ):
+        replace(start, image=Address("s3:", "survey", "a.png"))()
