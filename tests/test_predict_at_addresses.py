@@ -24,6 +24,7 @@ from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
 from detect.reporting.publishing import publisher, segments
+from detect.reporting.publishing.mirror import Mirror
 from tests.commands import Called, LostError, call
 from tests.engines import coarse, lively, write
 from tests.laws.test_law_07_resumed_runs import SPEED, files
@@ -180,6 +181,25 @@ def test_a_run_that_was_lost_goes_on_from_the_address(
         again = count(root, *given)
         assert again.code == 3 and "where 6 of 7 images are done" in again.log, again.log
     assert_same(gathered(store, prefix, tmp_path / "found"), wanted, root)
+
+
+def test_a_run_that_was_lost_before_it_published_its_tables_goes_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes formats that an earlier run at the address, which it went on with, did not."""
+    given = [f"images={root / 'images/b'}", "output=s3://survey/late"]
+    assert count(root, *given, "write=[tables]").code == 0
+
+    def lost(self: Mirror) -> None:
+        raise LostError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "publish", lost)
+        with pytest.raises(LostError):
+            count(root, *given, "write=[tables,yolo,coco]")
+    assert list((tmp_path / "cache").rglob("coco.json"))
+    done = count(root, *given, "write=[tables,yolo,coco]")
+    assert done.code == 0 and "4 of 4 images are done" in done.log, done.log
 
 
 def test_what_a_person_changed_at_an_address_stays_until_it_is_overwritten(

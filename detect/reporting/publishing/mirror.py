@@ -95,6 +95,7 @@ class Mirror:
         """
         if self._goes_on():
             self.segments.lengths = self._published()
+            self._remove_unpublished()
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.segments.fetch()
@@ -102,6 +103,15 @@ class Mirror:
         _at_once(self._fetch, names)
         self._known = {name: _digest(self.folder / name) for name in names}
         self._stand()
+
+    def _remove_unpublished(self) -> None:
+        """Remove tables and formats that a killed run had not published: of what is at the address none is known.
+
+        They are made anew of the journals.
+        """
+        for name in list(self._files()):
+            if name not in self.objects and self._is_fetched(name) and not name.startswith(f"{STATE}/"):
+                (self.folder / name).unlink()
 
     def _fetch(self, name: str) -> None:
         facts = self.objects.get(name)
