@@ -14,13 +14,17 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.remote import image_cache
+from detect.imagery.remote.address import Address
 from detect.imagery.remote.store import StoreError
+from detect.imagery.scenes import gdal_options, open_scene
 from detect.inference.devices import device_choice
 from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
 from detect.reporting.publishing import publisher, segments
+from detect.reporting.publishing.mirror import Mirror
 from tests.commands import Called, LostError, call
 from tests.engines import coarse, lively, write
 from tests.laws.test_law_07_resumed_runs import SPEED, files
@@ -179,6 +183,25 @@ def test_a_run_that_was_lost_goes_on_from_the_address(
     assert_same(gathered(store, prefix, tmp_path / "found"), wanted, root)
 
 
+def test_a_run_that_was_lost_before_it_published_its_tables_goes_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes formats that an earlier run at the address, which it went on with, did not."""
+    given = [f"images={root / 'images/b'}", "output=s3://survey/late"]
+    assert count(root, *given, "write=[tables]").code == 0
+
+    def lost(self: Mirror) -> None:
+        raise LostError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "publish", lost)
+        with pytest.raises(LostError):
+            count(root, *given, "write=[tables,yolo,coco]")
+    assert list((tmp_path / "cache").rglob("coco.json"))
+    done = count(root, *given, "write=[tables,yolo,coco]")
+    assert done.code == 0 and "4 of 4 images are done" in done.log, done.log
+
+
 def test_what_a_person_changed_at_an_address_stays_until_it_is_overwritten(
     store: Any, root: Path, tmp_path: Path
 ) -> None:
@@ -290,3 +313,19 @@ def test_a_raster_at_an_address_that_names_another_object_is_refused(store: Any,
     store.upload_file(str(path), "survey", "hostile/hostile.tif")
     done = count(root, "images=s3://survey/hostile", f"output={tmp_path / 'out'}")
     assert done.code == 3 and "s3://survey/hostile/hostile.tif: names another file as its overviews" in done.log
+
+
+def test_a_raster_is_read_from_the_store_in_a_block_of_others_and_leads_to_no_other(root: Path) -> None:
+    """As in a unit of small images, for which GDAL's options are set once: it may reach nothing, but for the object."""
+    address = Address("s3:", "survey", "flight", "wide.tif")
+    scene = open_scene(address)
+    with gdal_options(), SceneReader(scene, (1, 2, 3)) as reader:
+        found = reader.read(scene.window)
+        with gdal_options(path=reader._local):
+            assert rasterio.open("/vsis3/survey/flight/wide.tif").shape == scene.shape
+            with pytest.raises(rasterio.RasterioIOError):
+                rasterio.open("/vsis3/survey/flight/lit.jpg")
+        with pytest.raises(rasterio.RasterioIOError):
+            rasterio.open("/vsis3/survey/flight/wide.tif")
+    wanted = open_scene(root / "images/wide.tif")
+    np.testing.assert_array_equal(found, read_window(wanted, wanted.window, (1, 2, 3)))

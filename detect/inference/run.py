@@ -27,6 +27,7 @@ from detect.inference.scene_result import SceneResult
 from detect.inference.strips.joining import joined
 from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.splitting import in_strips
+from detect.inference.strips.stored_shelf import StoredShelf
 from detect.inference.strips.strip import Strip
 from detect.inference.tiles import (
     ImageEnd,
@@ -70,7 +71,7 @@ class Sink(Protocol):
     """
 
     @property
-    def shelf(self) -> Shelf | None:
+    def shelf(self) -> Shelf | StoredShelf | None:
         """Where strips are kept."""
 
     def has(self, name: str, path: Path) -> bool:

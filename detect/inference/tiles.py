@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -313,7 +313,7 @@ def _tiles_of_small(
     ends: list[ImageEnd] = []
     failures: list[Failure] = []
     together, kept = _room_for(unit, bands, plan), 0
-    with gdal_options():
+    with nullcontext() if any(source.scene.trusted for source in unit) else gdal_options():
         for source in unit:
             try:
                 with source.open(source.scene, bands) as reader:

@@ -1,6 +1,8 @@
 import errno
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,15 +14,18 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from detect.imagery import reading
+from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.scenes import Scene, SceneError, open_scene
 from detect.imagery.windows import Window
 from detect.inference import run
 from detect.inference.engine import Engine
 from detect.inference.failures import Failure
+from detect.inference.plan import make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.scene_result import SceneResult
 from detect.inference.strips.shelf import Shelf
+from detect.inference.tiles import Source, TileBatch, read_tiles
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
 from tests.engines import assert_same_objects, coarse, engine, lively, write
@@ -403,3 +408,34 @@ def test_what_an_image_looks_like_does_not_depend_on_the_pictures_that_are_asked
     shown, bare = (run.map_scene(source, engine(card, runtime, 512), side) for side in (64, None))
     assert shown.preview is not None and bare.preview is None
     assert bare.looks == shown.looks is not None
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The address of a folder on a server of its own process: GDAL keeps the threads of this one waiting."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().split(' port ')[1].split()[0]}"
+        server.terminate()
+
+
+def test_vrts_that_are_trusted_lead_where_they_do_in_a_unit_of_small_images_too(tmp_path: Path, served: str) -> None:
+    """To a server, as no other VRT may: two of one size share a batch."""
+    pixels = np.moveaxis(coarse(100, 150), 2, 0)
+    write_tiff(tmp_path / "served/a.tif", pixels)
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><SimpleSource>'
+        f"<SourceFilename>/vsicurl/{served}/a.tif</SourceFilename><SourceBand>{band}</SourceBand>"
+        "</SimpleSource></VRTRasterBand>"
+        for band in (1, 2, 3)
+    )
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.vrt").write_text(f'<VRTDataset rasterXSize="150" rasterYSize="100">{bands}</VRTDataset>')
+    with mosaics_by(MosaicRule(trusted=True)):
+        unit = [Source(name, open_scene(tmp_path / f"{name}.vrt")) for name in ("a", "b")]
+    steps = list(read_tiles([unit], (1, 2, 3), make_plan(1 << 30, 200.0, 0, 16)))
+    (batch,) = (step for step in steps if isinstance(step, TileBatch))
+    np.testing.assert_array_equal(batch.pixels[1][:, :100, :150], pixels)

@@ -3,8 +3,10 @@
 The cluster is of two nodes of this machine; what is lost but does not count needs no network, and so takes stands.
 """
 
+import fcntl
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ray")
@@ -23,13 +26,17 @@ from detect.inference.cluster.ray_hands import RayActors
 from detect.inference.cluster.station_actor import StationActor
 from detect.inference.devices.crew import Crew
 from detect.nets.modelfile import save_model
+from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
-from tests.commands import call
-from tests.engines import lively, write
+from tests.commands import LostError, call
+from tests.engines import coarse, lively, write
+from tests.imagery.rasters import write_tiff
 from tests.inference.cluster.clusters import NODE, two_nodes
 from tests.inference.devices.stands import Image, Stand
 from tests.inference.devices.test_crew import Kept
 from tests.laws.test_law_07_resumed_runs import assert_same_run, ended, recorded, until
+from tests.object_store import keys, s3_server, upload
+from tests.test_predict_at_addresses import assert_same, gathered
 from tests.zygote import Zygote
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -38,7 +45,15 @@ PRICE = 36.0
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def store() -> Iterator[Any]:
+    """An object store, which the environment of all nodes names."""
+    with s3_server() as client:
+        client.create_bucket(Bucket="survey")
+        yield client
+
+
+@pytest.fixture(scope="module")
+def cluster(store: Any) -> Iterator[Any]:
     """A cluster of two nodes with a worker each."""
     with two_nodes() as started:
         yield started
@@ -108,6 +123,73 @@ def test_law_7_a_run_on_a_cluster_goes_on_after_its_own_process_was_killed(
     done = ended(zygote, out, [*on_cluster(root, out, cluster), "launcher.workers=1"])
     assert done.code == 3 and "going on in" in done.log, done.log
     assert_same_run(out, root / "one")
+
+
+@pytest.fixture(scope="module")
+def wide(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raster, a photograph and a broken one, and what one process writes of them, which has the raster at once.
+
+    The raster is of 5 x 5 tiles, with a corner that is not there: 6.9 MiB, beyond the 6.25 that would be held whole.
+    """
+    wide = tmp_path_factory.mktemp("wide")
+    (wide / "images").mkdir()
+    pixels = np.moveaxis(coarse(1500, 1600, 3, 40), 2, 0).copy()
+    pixels[:, :500, 1100:] = 0
+    shape = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate"}
+    write_tiff(wide / "images/large.tif", pixels, nodata=0, **shape)
+    write(wide / "images/a.png", 300, 190, 1)
+    (wide / "images/broken.jpg").write_bytes(b"no picture")
+    done = call("predict", *given(root, wide / "one"), *less(wide))
+    assert done.code == 3 and "strips" not in done.log, done.log
+    return wide
+
+
+def less(wide: Path) -> list[str]:
+    return [f"images={wide / 'images'}", "tile=450", "max_memory=100MiB"]
+
+
+def test_law_7_workers_share_a_raster_in_strips(root: Path, wide: Path, tmp_path: Path, cluster: Any) -> None:
+    done = call("predict", *on_cluster(root, tmp_path / "shared", cluster), *less(wide))
+    assert done.code == 3 and "large.tif is counted in 25 strips" in done.log, done.log
+    assert "2 processes count the images" in done.log
+    assert_same_run(tmp_path / "shared", wide / "one")
+    assert not (tmp_path / "shared/.run/strips").exists()
+
+
+def test_law_7_workers_with_no_folder_in_common_read_from_an_address_and_write_to_one(
+    root: Path, wide: Path, tmp_path: Path, cluster: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mirror of the output has a name that this process alone can follow, as on a machine of its own.
+
+    It is lost when the strips are found; the same command goes on with those.
+    """
+    upload(store, wide / "images", "survey", "flight")
+    opened = os.open(tmp_path, os.O_RDONLY)
+    own = fcntl.fcntl(opened, fcntl.F_DUPFD, 500)
+    monkeypatch.setenv("XDG_CACHE_HOME", f"/proc/self/fd/{own}/cache")
+    where = [
+        *on_cluster(root, tmp_path, cluster),
+        *less(wide),
+        "images=s3://survey/flight",
+        "output=s3://survey/counts",
+    ]
+
+    def lost(*given: object) -> None:
+        raise LostError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PredictionFolder, "keep", lambda self, name, kept: lost() if name == "large.tif" else None)
+        with pytest.raises(LostError):
+            call("predict", *where)
+    strips = [key for key in keys(store, "survey", "counts") if key.startswith(".run/strips/")]
+    assert len(strips) == 25
+    store.delete_object(Bucket="survey", Key=f"counts/{strips[7]}")
+    done = call("predict", *where)
+    os.close(own)
+    os.close(opened)
+    assert done.code == 3 and "counted in 25 strips, of which 24 are there" in done.log, done.log
+    assert not [key for key in keys(store, "survey", "counts") if key.startswith((".run/strips", ".run/probe"))]
+    assert_same(gathered(store, "counts", tmp_path / "found"), wide / "one", wide)
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,16 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from detect import __version__
+from detect.assembly.machine.output_probe import OutputProbe
 from detect.assembly.machine.several_devices import StationStart
-from detect.imagery.files import part_name
+from detect.imagery.remote.address import Address
+from detect.imagery.remote.store import facts_of
 
 if TYPE_CHECKING:
     from detect.inference.devices.counting_station import CountingStation
@@ -46,8 +48,8 @@ class CheckedStart:
     Attributes:
         start: makes the station.
         here: the working folder of the run, to which paths are relative.
-        probe: a file in the run's own folder, by which the machine knows that it sees the same one.
-        token: that is in it.
+        probe: by which the machine knows that it reaches the same output.
+        image: one of the run's, which the machine must reach as well; None where the run itself has none.
         digest: of the model's file.
         version: of this package.
         computing: how the run would compute.
@@ -55,8 +57,8 @@ class CheckedStart:
 
     start: StationStart
     here: Path
-    probe: Path
-    token: str
+    probe: OutputProbe
+    image: Path | None
     digest: str
     version: str
     computing: Computing
@@ -65,8 +67,8 @@ class CheckedStart:
         """Make the station.
 
         Raises:
-            ValueError: the machine has another version or model, does not see the output folder, cannot write there,
-                or would compute otherwise.
+            ValueError: the machine has another version or model, does not reach the images or the output, cannot write
+                there, or would compute otherwise.
         """
         node = socket.gethostname()
         if self.version != __version__:
@@ -74,9 +76,10 @@ class CheckedStart:
                 f"node {node} has detect {__version__}, and the run is of {self.version}; install the same on all nodes"
             )
         self._go_to(node)
-        self._check_output(node)
+        self.probe.check(node)
+        self._check_images(node)
         self._check_model(node)
-        station = self.start()
+        station = self.probe.at_worker(self.start)()
         computing = Computing.of(station.engine)
         if computing != self.computing:
             raise ValueError(
@@ -91,34 +94,28 @@ class CheckedStart:
         try:
             os.chdir(self.here)
         except OSError as error:
-            given = [path for path in (settings.images, settings.model, settings.output) if not path.is_absolute()]
+            paths = (settings.images, settings.model, settings.output)
+            given = [path for path in paths if not (path.is_absolute() or isinstance(path, Address))]
             if given:
                 raise ValueError(
                     f"node {node} has no folder {self.here} ({error.strerror}), to which {given[0]} is relative; give "
                     "paths from / that all nodes have"
                 ) from error
 
-    def _check_output(self, node: str) -> None:
-        output = self.start.settings.output
+    def _check_images(self, node: str) -> None:
+        """Check that images are seen: else each would be one that failed."""
+        image, said = self.image, "no such file"
+        if image is None:
+            return
         try:
-            found = self.probe.read_text(encoding="ascii")
-        except OSError as error:
-            raise ValueError(
-                f"node {node} does not see the output folder of the run: {error.strerror}: {self.probe}; "
-                f"{_share(output)}"
-            ) from error
-        if found != self.token:
-            raise ValueError(
-                f"node {node} has another folder by the name output={output} than the run; {_share(output)}"
-            )
-        written = self.probe.with_name(part_name())
-        try:
-            written.write_text(self.token, encoding="ascii")
-            written.unlink()
-        except OSError as error:
-            raise ValueError(
-                f"node {node} cannot write into the output folder: {error.strerror}: {written.parent}; {_share(output)}"
-            ) from error
+            if image.is_file() if not isinstance(image, Address) else facts_of(image) is not None:
+                return
+        except (OSError, ValueError) as error:
+            said = str(error)
+        raise ValueError(
+            f"node {node} does not see the images of the run, such as {image} ({said}); put them where all nodes have "
+            "them, or in a store (images=s3://...) for which all nodes have the credentials"
+        )
 
     def _check_model(self, node: str) -> None:
         from detect.assembly.runs.prediction import digest
@@ -134,22 +131,18 @@ class CheckedStart:
             raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")
 
 
-def checked_start(start: StationStart, engine: "Engine", folder: Path) -> CheckedStart:
-    """Return what makes a station on other machines, with a file that is to be removed when the run ends.
+def checked_start(
+    start: StationStart, engine: "Engine", probe: OutputProbe, images: Iterable[Path] = ()
+) -> CheckedStart:
+    """Return what makes a station on other machines.
 
     Args:
         start: makes the station.
         engine: of the run.
-        folder: the run's own, in the output folder; for the file.
+        probe: put where its output is.
+        images: of the run.
     """
     from detect.assembly.runs.prediction import digest
 
-    probe, token = folder / part_name(), uuid4().hex
-    probe.write_text(token, encoding="ascii")
-    return CheckedStart(
-        start, Path.cwd(), probe, token, digest(start.settings.model), __version__, Computing.of(engine)
-    )
-
-
-def _share(output: Path) -> str:
-    return f"name a folder that all nodes share, such as one of a network drive, instead of output={output}"
+    seen = next((path for path in images if isinstance(path, Address) or path.is_file()), None)
+    return CheckedStart(start, Path.cwd(), probe, seen, digest(start.settings.model), __version__, Computing.of(engine))

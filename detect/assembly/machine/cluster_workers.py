@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.assembly.machine.checked_start import checked_start
+from detect.assembly.machine.output_probe import output_probe
 from detect.assembly.machine.run_memory import greatest_step, with_memory
 from detect.assembly.machine.several_devices import station_start
 from detect.assembly.settings import PredictSettings, RayLauncher
@@ -95,8 +96,10 @@ class ClusterWorkers:
         assert settings.max_memory is not None
         needs = self.needs(int(settings.max_memory))
         number = self._number(needs)
-        start = checked_start(station_start(settings, engine, sink, folder), engine, folder)
-        self.leaving.callback(start.probe.unlink, missing_ok=True)
+        sink.apart = sink.mirror is not None
+        station = station_start(settings, engine, sink, folder)
+        probe = self.leaving.enter_context(output_probe(folder, station))
+        start = checked_start(station, engine, probe, sink.sources.values())
         starts = [(f"worker {place + 1}", start) for place in range(number)]
         return Crew(starts, sink, [None] * number, hiring=RayActors(needs.of_ray(), needs.cpus))
 

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,6 +49,9 @@ class Keeper(Protocol):
 
     def keep(self, name: str, kept: Any) -> None:
         """Record an image with what was kept of it."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """Return a block in which images are recorded together: they are recorded when it ends."""
 
 
 @dataclass(eq=False)
@@ -303,18 +307,37 @@ class _Shift:
         hand.give(each.task)
 
     def _record(self) -> None:
-        """Record the tasks that are complete, as far as all before them are."""
-        while self.open and self.open[0].complete:
-            each = self.open.popleft()
-            self.ahead -= len(each.task.unit)
-            for key, event in each.told.items():
-                failure = event.failure if isinstance(event, Failed) else self._kept(event)
-                if failure is not None:
-                    self.fail(failure)
-                if isinstance(event, Failed) and key[1] is not None:
-                    self._drop(key[0])
-            failed = {e.failure.name for e in each.told.values() if isinstance(e, Failed)}
-            self.pixels += sum(self.file_pixels.get(s.key, 0) for s in each.task.unit if s.name not in failed)
+        """Record the tasks that are complete, as far as all before them are; the disk is waited for once."""
+        if not (self.open and self.open[0].complete):
+            return
+        from detect.inference.writes import alone
+
+        kept: list[str] = []
+
+        def record() -> None:
+            with self.crew.keeper.together():
+                while self.open and self.open[0].complete:
+                    self._record_task(self.open.popleft(), kept)
+
+        failed = alone("", record)
+        if isinstance(failed, Failure):
+            for name in kept:
+                self.fail(Failure(name, failed.error))
+
+    def _record_task(self, each: _Open, kept: list[str]) -> None:
+        """Record a task, in a block in which several are; add the names of the images that it gives to keep."""
+        self.ahead -= len(each.task.unit)
+        failed = set()
+        for (name, strip), event in each.told.items():
+            if isinstance(event, Failed):
+                failed.add(name)
+                self.fail(event.failure)
+                if strip is not None:
+                    self._drop(name)
+            elif isinstance(event, Done):
+                kept.append(name)
+                self.crew.keeper.keep(name, event.kept)
+        self.pixels += sum(self.file_pixels.get(s.key, 0) for s in each.task.unit if s.name not in failed)
 
     def _drop(self, name: str) -> None:
         """Wait no more for the strips of an image that failed, of which the first that failed is recorded."""
@@ -324,14 +347,6 @@ class _Shift:
             self.ahead -= len(each.task.unit) if each.given else 0
         self.fresh = deque(each for each in self.fresh if not each.dropped)
         self.again = deque(each for each in self.again if not each.dropped)
-
-    def _kept(self, event: Done | Found) -> Failure | None:
-        if isinstance(event, Found):
-            return None
-        from detect.inference.writes import alone
-
-        failure = alone(event.name, lambda: self.crew.keeper.keep(event.name, event.kept))
-        return failure if isinstance(failure, Failure) else None
 
     def end(self, now: bool) -> None:
         """End the processes: at once, or when they have seen that there is nothing more."""

@@ -8,7 +8,8 @@ over.
 
 A raster that is too large for one process is a task for each of its strips, in the order of its tiles, and one behind
 them that joins them, given when all strips are found. What is found of a strip lies in a file in the state folder of
-the output, which all processes must reach; nothing of it is in a task or an event.
+the output, or in the object store of an output at an address, which all processes must reach; nothing of it is in a
+task or an event.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -49,9 +49,7 @@ class Shelf:
             made: all that decides what a strip holds beside settings and content; plain values.
         """
         image = self._image(name)
-        content = self.contents[name]
-        text = json.dumps([*content.signature, content.beside, made], sort_keys=True)
-        place = image / _digest(text)
+        place = image / way_folder(self.contents[name], made)
         for other in image.iterdir() if image.is_dir() else ():
             if other != place:
                 _remove(other)
@@ -65,9 +63,19 @@ class Shelf:
                 self.folder.rmdir()
 
     def _image(self, name: str) -> Path:
-        image = self.folder / _digest(name)
+        image = self.folder / image_folder(name)
         check_inside(image, self.folder.parent)
         return image
+
+
+def image_folder(name: str) -> str:
+    """Return the name of the folder of an image."""
+    return _digest(name)
+
+
+def way_folder(content: Content, made: Mapping[str, Any]) -> str:
+    """Return the name of the folder of strips that are made in some way of some content."""
+    return _digest(json.dumps([*content.signature, content.beside, made], sort_keys=True))
 
 
 def clear_shelf(folder: Path) -> None:

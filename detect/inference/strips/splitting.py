@@ -8,6 +8,7 @@ from detect.imagery.reading import SceneReader
 from detect.imagery.windows import Tiling
 from detect.inference.engine import Engine
 from detect.inference.strips.shelf import Shelf
+from detect.inference.strips.stored_shelf import StoredShelf
 from detect.inference.strips.strip import Joint, Part, Strip
 from detect.inference.strips.strip_file import is_whole
 from detect.inference.tiles import Source, is_held_whole
@@ -29,7 +30,11 @@ FORMAT = 1
 
 
 def in_strips(
-    units: Sequence[Sequence[Source]], engine: Engine, shelf: Shelf, processes: int, preview_side: int | None
+    units: Sequence[Sequence[Source]],
+    engine: Engine,
+    shelf: Shelf | StoredShelf,
+    processes: int,
+    preview_side: int | None,
 ) -> list[Sequence[Source]]:
     """Return units of which those of one large raster are strips, as far as these are not there yet, and their joint.
 
@@ -78,7 +83,7 @@ def kept_whole(source: Source, engine: Engine) -> str:
     return ""
 
 
-def _parts(source: Source, engine: Engine, shelf: Shelf, preview_side: int | None) -> Iterator[Source]:
+def _parts(source: Source, engine: Engine, shelf: Shelf | StoredShelf, preview_side: int | None) -> Iterator[Source]:
     """Yield an image's strips that are not there, and their joint."""
     tiling = engine.plan.tiling(source.scene.shape)
     size = engine.plan.batch(tiling)
@@ -97,7 +102,8 @@ def _parts(source: Source, engine: Engine, shelf: Shelf, preview_side: int | Non
         Strip(folder, first, min(first + step, number), sum(pixels[first * size : (first + step) * size]))
         for first in range(0, number, step)
     )
-    left = [strip for strip in strips if not is_whole(strip.file)]
+    is_there = shelf.has if isinstance(shelf, StoredShelf) else is_whole
+    left = [strip for strip in strips if not is_there(strip.file)]
     there = len(strips) - len(left)
     logger.info(
         "%s is counted in %d strips%s", source.name, len(strips), f", of which {there} are there" if there else ""

@@ -14,10 +14,10 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.files import replace_file
 from detect.imagery.windows import Tiling, Window
 from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import kept_cells
+from detect.inference.strips.stored_shelf import file_to_read, file_to_write
 from detect.inference.strips.strip import Strip
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class StripWriter:
         self._tiles = 0
         self._opened = ExitStack()
         with ExitStack() as opened:
-            path = opened.enter_context(replace_file(strip.file))
+            path = opened.enter_context(file_to_write(strip.file))
             self._archive = opened.enter_context(ZipFile(path, "w"))
             self._opened = opened.pop_all()
 
@@ -60,6 +60,7 @@ class StripWriter:
 
         Raises:
             NoRoomError: the disk is full.
+            OSError: the store, where it is to lie in one, does not take it.
         """
         for number, piece in enumerate(end.pixels.pieces):
             for name, sums in zip(("shown", "hidden"), piece or (), strict=False):
@@ -97,15 +98,18 @@ class StripReader:
         self.path = path
 
     def __enter__(self) -> Self:
-        try:
-            self._archive = ZipFile(self.path)
-        except BadZipFile as error:
-            raise self._damaged(error) from error
-        self._names = set(self._archive.namelist())
+        with ExitStack() as opened:
+            path = opened.enter_context(file_to_read(self.path))
+            try:
+                self._archive = opened.enter_context(ZipFile(path))
+            except BadZipFile as error:
+                raise self._damaged(error) from error
+            self._names = set(self._archive.namelist())
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._archive.close()
+        self._opened.close()
 
     def tile_map(self, number: int) -> NDArray[np.float32] | None:
         """Return the map (K, h, w) of a tile's core; None where nothing of the tile is valid."""

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from detect.inference.failures import Failure
     from detect.inference.scene_result import SceneResult
     from detect.inference.strips.shelf import Shelf
+    from detect.inference.strips.stored_shelf import StoredShelf
     from detect.nets.card import ModelCard
     from detect.reporting.publishing.mirror import Mirror
 
@@ -76,6 +77,9 @@ class PredictionFolder:
         wanted: what is asked for, of `PRODUCTS`.
         survey: what of the ground is counted; every run in this folder has the same areas.
         map_kind: how heatmaps are stored. An image whose heatmap is of the other kind is done again.
+
+    Attributes:
+        apart: whether those who count the images have no folder in common, and publish what they write.
 
     Raises:
         ValueError: a class has the name of another column of the counts.
@@ -101,6 +105,7 @@ class PredictionFolder:
         self.map_kind = map_kind
         self.ground = GroundCounts(survey, {}, card)
         self._check_places([name for name, _ in images])
+        self.apart = False
         self.journal = Journal(folder)
         self.possible = CandidateRecords(folder)
         self.written = WrittenFiles(folder)
@@ -163,9 +168,29 @@ class PredictionFolder:
     def _is_there(self, picture: Path) -> bool:
         return picture.is_file() or (self.mirror is not None and self.mirror.has(picture))
 
+    @property
+    def shelf(self) -> "Shelf | StoredShelf":
+        """Where strips of large rasters are kept until they are joined: a place that all see who count them."""
+        return self._stored_shelf if self.apart else self._shelf
+
     @cached_property
-    def shelf(self) -> "Shelf":
-        """Where strips of large rasters are kept until they are joined; a full path, as workers may be elsewhere."""
+    def _stored_shelf(self) -> "StoredShelf":
+        """The place of strips at the address of this folder."""
+        from detect.inference.strips.stored_shelf import StoredShelf
+
+        assert self.mirror is not None
+        return StoredShelf(self.mirror.strips, self.writer.origins, self.mirror.stored_strips())
+
+    def _clear_strips(self, name: str) -> None:
+        """Remove the strips of an image that is recorded, or failed, wherever a run put them."""
+        if self.paths.strips.exists():
+            self._shelf.clear(name)
+        if self.mirror is not None:
+            self._stored_shelf.clear(name)
+
+    @cached_property
+    def _shelf(self) -> "Shelf":
+        """The place of strips in this folder; a full path, as workers may be elsewhere."""
         from detect.inference.strips.shelf import Shelf
 
         return Shelf(self.paths.strips.absolute(), self.writer.origins)
@@ -234,8 +259,7 @@ class PredictionFolder:
         self._complete |= kept.keys()
         for name, each in kept.items():
             self._publish(name, each)
-            if self.paths.strips.exists():
-                self.shelf.clear(name)
+            self._clear_strips(name)
 
     def _publish(self, name: str, kept: Kept) -> None:
         """Tell the mirror that an image is recorded, where there is one."""
@@ -304,8 +328,8 @@ class PredictionFolder:
         Returns:
             The path of the report, or of the folder where none is asked for.
         """
-        for failure in self.failures if self.paths.strips.exists() else ():
-            self.shelf.clear(failure.name)
+        for failure in self.failures:
+            self._clear_strips(failure.name)
         self.write_tables(run)
         write_formats(self.written, self.wanted, self.found, self.card.classes)
         page = self.folder

@@ -1,7 +1,7 @@
 """The files of one image in a predictions folder, and the record that is kept of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +75,11 @@ class SceneWriter:
     overlaid: bool
     origins: Mapping[str, Origin]
     publisher: Publisher | None = None
+
+    def working_in(self, folder: Path) -> "SceneWriter":
+        """Return the same writer in another folder, of a machine from which the files are published."""
+        assert self.publisher is not None
+        return replace(self, folder=folder, publisher=replace(self.publisher, folder=folder))
 
     @cached_property
     def paths(self) -> PredictionPaths:

@@ -48,7 +48,10 @@ _OWN = {f"{STATE}/{name}" for name in (LOCK, WRITTEN_LOCK, *JOURNALS)} | {STANDI
 """Files of a mirror that are not published as they are."""
 
 _STRIPS = f"{STATE}/{STRIPS}/"
-"""What is found of strips of large rasters stays on the machine that found it, and is gone when they are joined."""
+"""Strips of large rasters in a mirror stay there; workers without a folder in common put theirs to the address.
+
+Both are gone when they are joined.
+"""
 
 
 class Mirror:
@@ -92,6 +95,7 @@ class Mirror:
         """
         if self._goes_on():
             self.segments.lengths = self._published()
+            self._remove_unpublished()
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.segments.fetch()
@@ -99,6 +103,15 @@ class Mirror:
         _at_once(self._fetch, names)
         self._known = {name: _digest(self.folder / name) for name in names}
         self._stand()
+
+    def _remove_unpublished(self) -> None:
+        """Remove tables and formats that a killed run had not published: of what is at the address none is known.
+
+        They are made anew of the journals.
+        """
+        for name in list(self._files()):
+            if name not in self.objects and self._is_fetched(name) and not name.startswith(f"{STATE}/"):
+                (self.folder / name).unlink()
 
     def _fetch(self, name: str) -> None:
         facts = self.objects.get(name)
@@ -132,6 +145,15 @@ class Mirror:
     def has(self, picture: Path) -> bool:
         """Return whether a picture is at the address."""
         return self.publisher.name(picture) in self._pictures
+
+    @property
+    def strips(self) -> Address:
+        """The address of strips of large rasters, for workers that do not see the mirror."""
+        return self.publisher.at(_STRIPS.removesuffix("/"))
+
+    def stored_strips(self) -> set[str]:
+        """Return the names below the address of strips that were there when the mirror was made."""
+        return {name.removeprefix(_STRIPS) for name in self.objects if name.startswith(_STRIPS)}
 
     @property
     def map_kind(self) -> str | None:
@@ -178,7 +200,8 @@ class Mirror:
         paths = PredictionPaths(self.folder)
         pictures = {self.publisher.name(picture) for name in images for picture in paths.pictures(name)}
         gone = [name for name in self._known if not (self.folder / name).exists()]
-        self.forget([*(pictures & self._pictures), *gone])
+        strips = [name for name in self.objects if name.startswith(_STRIPS)]
+        self.forget([*(pictures & self._pictures), *gone, *strips])
         self._stand()
 
     def recorded(self, pictures: Collection[tuple[Path, bool]]) -> None:

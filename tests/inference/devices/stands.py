@@ -125,5 +125,5 @@ class Stand:
 
 
 def _end() -> None:
-    time.sleep(0.05)  # what was told before is on its way
+    time.sleep(0.2)  # what was told before is on its way
     os.kill(os.getpid(), signal.SIGKILL)

@@ -4,6 +4,8 @@ import logging
 import multiprocessing
 import pickle
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ class Kept:
     def __init__(self, *done: str) -> None:
         self.done, self.names, self.failed, self.pixels = set(done), [], [], 0
         self.values: list[str] = []
+        self.blocks: list[list[str]] = []
+        self.refused = ""
 
     def has(self, name: str, path: Path) -> bool:
         return name in self.done
@@ -30,6 +34,14 @@ class Kept:
     def keep(self, name: str, kept: str) -> None:
         self.names.append(name)
         self.values.append(kept)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        before = len(self.names)
+        yield
+        self.blocks.append(self.names[before:])
+        if self.refused in self.blocks[-1]:
+            raise ValueError("it is refused")
 
     def fail(self, failure: Failure) -> None:
         self.failed.append(failure)
@@ -73,6 +85,17 @@ def test_every_image_is_recorded_in_its_order_whatever_is_killed(
     assert kept.pixels == 900, "an image that failed by its process was never done"
     deaths = caplog.text.count("ended (signal 9) while it counted")
     assert deaths in (2, 3), "two, where one process had both units before it: the first death is then one of both"
+
+
+def test_images_that_are_done_are_recorded_together_and_fail_together(tmp_path: Path) -> None:
+    """Two images are of one task, and so of one block; `bad` is none that was to be kept."""
+    kept = Kept()
+    kept.refused = "b"
+    counted(tmp_path, kept, ("a",), ("b", "bad", "c"), ("d",), processes=1)
+    (together,) = (block for block in kept.blocks if "b" in block)
+    assert "c" in together and all(kept.blocks) and kept.names == ["a", "b", "c", "d"]
+    told = {failure.name: failure.error for failure in kept.failed}
+    assert told == {"bad": "it is bad", **dict.fromkeys(together, "it is refused")}
 
 
 def test_an_error_of_the_run_ends_it_and_every_process(tmp_path: Path) -> None:
