@@ -313,7 +313,7 @@ def _tiles_of_small(
     ends: list[ImageEnd] = []
     failures: list[Failure] = []
     together, kept = _room_for(unit, bands, plan), 0
-    with gdal_options():
+    with gdal_options(trusted=any(source.scene.trusted for source in unit)):
         for source in unit:
             try:
                 with source.open(source.scene, bands) as reader:
