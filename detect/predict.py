@@ -48,6 +48,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         start_afresh,
     )
     from detect.assembly.runs.run_threshold import (
+        log_by_class,
         output_sink,
         run_threshold,
         threshold_settings,
@@ -67,6 +68,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         one = workers.settings_of_one(settings)
         engine = make_engine(one, net, card, threshold, paths.state)
         engine = replace(engine, undecided=told_at_end(settings), by_class=by_class)
+        log_by_class(engine, card)
         engine = engine.with_candidates() if CANDIDATES in settings.write else engine
         engine = with_survey_scale(settings, engine, [path for _, path in images])
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}

@@ -40,6 +40,12 @@ settings.register_profile("no times", deadline=None, suppress_health_check=[Heal
 settings.load_profile("no times")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the summary say what was skipped, and why: without a browser nothing looks at the review page."""
+    if not {"s", "a", "A", "N"} & set(config.option.reportchars):
+        config.option.reportchars += "s"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a file's tests together, and those of a marked group."""

@@ -23,6 +23,6 @@ HEAVY = (
 
 
 def heavy_first(path: Path) -> int:
-    """Return the place of a file in the order: that in `HEAVY`, or behind them all."""
-    name = path.relative_to(Path(__file__).parents[1]).as_posix()
-    return HEAVY.index(name) if name in HEAVY else len(HEAVY)
+    """Return the place of a file, of any folder, in the order: that in `HEAVY`, or behind them all."""
+    files = [Path(__file__).parents[1] / name for name in HEAVY]
+    return files.index(path) if path in files else len(files)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.heavy import HEAVY, heavy_first
 from tools.house_facts import read_modules, repeated_defaults, settings_of
 
 ROOT = Path(__file__).parents[1]
@@ -146,3 +147,9 @@ def parameters(node: Function) -> int:
 
 def test_no_function_has_more_than_eight_parameters() -> None:
     assert [name for name, node in functions() if parameters(node) > MOST_PARAMETERS] == []
+
+
+def test_files_of_tests_that_take_long_are_there_and_any_other_comes_behind_them(tmp_path: Path) -> None:
+    """A file that was renamed would begin last, and one of another folder may be run beside them."""
+    assert [heavy_first(ROOT / name) for name in HEAVY if (ROOT / name).is_file()] == list(range(len(HEAVY)))
+    assert heavy_first(tmp_path / "test_a.py") == heavy_first(Path(__file__)) == len(HEAVY)

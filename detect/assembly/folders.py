@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from detect.imagery.files import check_inside, part_name, remove_parts, remove_written
 from detect.imagery.finding.spelling import meant
 from detect.reporting.output.layout import BY_CLASS, CLASSES, ERRORS, SCORES, PredictionPaths
@@ -293,7 +295,8 @@ def output_folder(path: Path, *, results: Sequence[Path], allowed: bool, way_out
 def unused_removed(output: object) -> Iterator[None]:
     """Remove the folders that are made for an output in the block where an error leaves nothing in them.
 
-    The lock of a run is nothing; so wrong settings that are told after it was taken leave no folder either.
+    The lock of a run is nothing; so wrong settings that are told after it was taken leave no folder either. One that
+    another run holds is left, with its folder.
 
     Args:
         output: the setting of that name; anything but a path is left alone.
@@ -302,11 +305,13 @@ def unused_removed(output: object) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(OSError):
+        with suppress(OSError):  # which a lock that is held is, too
             for folder in missing:
                 paths = PredictionPaths(folder)
                 if paths.state.is_dir() and [*folder.iterdir(), *paths.state.iterdir()] == [paths.state, paths.lock]:
-                    paths.lock.unlink()
+                    with FileLock(paths.lock, timeout=0):
+                        pass
+                    paths.lock.unlink(missing_ok=True)
                     paths.state.rmdir()
                 folder.rmdir()
         raise

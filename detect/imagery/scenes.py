@@ -192,7 +192,8 @@ def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
 def gdal_options(beside: bool = False, trusted: bool = False, path: Path | None = None) -> Iterator[None]:
     """Set GDAL to make a damaged JPEG or PNG an error, write no side-car files and bound its cache, in a block.
 
-    A block inside of another one with the same options costs nothing: of many small images it is worth a block.
+    A block inside of another one with the same options costs nothing: of many small images it is worth a block. What
+    is closed around a trusted image stays closed for it.
 
     Args:
         beside: whether files beside an image may be opened, for its georeference. Its pixels come from the file alone:

@@ -1,5 +1,6 @@
 """Output folders."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from detect.assembly.folders import (
     unused_removed,
     written_by_runs,
 )
+from detect.reporting.output.journal import lock_folder
 from detect.reporting.output.layout import PredictionPaths
 
 
@@ -139,3 +141,15 @@ def test_folders_that_an_error_leaves_empty_are_removed_and_others_stay(tmp_path
     with unused_removed(tmp_path / "e"):
         (tmp_path / "e").mkdir()
     assert (tmp_path / "e").is_dir()
+
+
+def test_the_lock_of_another_run_stays_where_it_began_meanwhile(tmp_path: Path) -> None:
+    """Two runs into one new folder: the second is refused, and a third is, too, while the first one runs."""
+    output = tmp_path / "run"
+    with ExitStack() as first:
+        with pytest.raises(ValueError, match="another run"), unused_removed(output):
+            first.enter_context(lock_folder(output))
+            with lock_folder(output):
+                pass
+        with pytest.raises(ValueError, match="another run"), lock_folder(output):
+            pass

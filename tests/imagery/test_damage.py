@@ -1,4 +1,5 @@
 import logging
+import struct
 import threading
 import zlib
 from pathlib import Path
@@ -149,12 +150,40 @@ def test_whole_blocks_are_checked_by_their_pixels_and_not_decoded_twice(
 def test_blocks_across_the_edges_of_an_image_are_not_decoded_twice_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, predictor: int, kind: dict
 ) -> None:
-    """Tiles of 70 x 50 pixels are filled up with zeros by GDAL; the last strip has 10 rows."""
-    pixels = np.random.default_rng(0).integers(1, 256, (3, 70, 50)).astype("uint8")
+    """Tiles of 70 rows are filled up with zeros by GDAL, and of 50 columns unless differences are stored.
+
+    The last strip has 10 rows.
+    """
+    width = 64 if predictor == 2 else 50
+    pixels = np.random.default_rng(0).integers(1, 256, (3, 70, width)).astype("uint8")
     path = write_tiff(tmp_path / "a.tif", pixels, compress="deflate", predictor=predictor, **kind)
     monkeypatch.setattr(DeflateSums, "_wrong_stream", lambda *_: pytest.fail("decoded twice"))
     with SceneReader(open_scene(path), (1, 2, 3)) as reader:
         assert (reader.read(reader.scene.window) == pixels).all() and reader.damaged == ""
+
+
+def test_changes_that_the_way_back_to_zeros_would_undo_are_found(tmp_path: Path) -> None:
+    """A tile of 16 x 16 stores differences, of which the image's row has 10: a row is 3 brighter, and the next darker.
+
+    Put back, with zeros beyond the image, its sums are those that it had: +3 and -3 stand seven pixels apart, and -3 and
+    +3 in the next row. What is stored beyond the image did not change, so that the stream has another sum.
+    """
+    pixels = np.full((3, 16, 10), 110, np.uint8)
+    pixels[:, :, :3] = 100
+    kind = {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate", "predictor": 2}
+    path = write_tiff(tmp_path / "a.tif", pixels, **kind)
+    stored = np.zeros((16, 16, 3), np.uint8)
+    stored[:, 0], stored[:, 3], stored[:, 10] = 100, 10, 256 - 110
+    right = zlib.adler32(stored.tobytes())
+    stored[5, 3], stored[6, 3] = 13, 7
+    stream = zlib.compress(stored.tobytes())[:-4] + right.to_bytes(4, "big")
+    whole = bytearray(path.read_bytes())
+    for tag, value in ((324, len(whole)), (325, len(stream))):  # where the tile begins, and its bytes
+        at = max(whole.find(struct.pack("<HHI", tag, kind, 1)) for kind in (3, 4)) + 8  # a short or a long
+        assert at > 8
+        whole[at : at + 4] = struct.pack("<I", value)
+    path.write_bytes(whole + stream)
+    assert noticed(path)
 
 
 def test_tiles_that_another_program_fills_up_otherwise_are_no_damage(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from detect.assembly.explaining.asking_network import Asked, ask, on_device
 from detect.assembly.explaining.explaining_run import explain_engine
 from detect.assembly.explaining.place_choice import Place
 from detect.assembly.runs.prediction import digest
-from detect.explaining.aims import Found
+from detect.explaining.aims import OBJECTNESS, Found
 from detect.explaining.attribution import gradcam
 from detect.explaining.explained_pictures import clear_picture, png
 from detect.imagery.scenes import open_scene
@@ -145,9 +145,15 @@ def met_as(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings by which a run met its images, of which a network by itself knows."""
     rescale = settings.get("rescale_factor", settings.get("rescale"))
     met: dict[str, Any] = {} if rescale is None else {"rescale": rescale}
-    if "light" in settings.get("adapt", ()):
+    if "light" in _adapted(settings):
         met |= {"adapt": ["light"], "adapt_share": settings.get("adapt_share")}
     return met
+
+
+def _adapted(settings: Mapping[str, Any]) -> set[str]:
+    """Return to what of each image a run adapted; nothing where its settings, a file, have no list of names."""
+    adapt = settings.get("adapt")
+    return {each for each in adapt if isinstance(each, str)} if isinstance(adapt, list | tuple) else set()
 
 
 def _notes(settings: Mapping[str, Any]) -> str:
@@ -155,7 +161,7 @@ def _notes(settings: Mapping[str, Any]) -> str:
     notes = ""
     if settings.get("tta", "none") != "none":
         notes += " The run looked at several views of the image, and this is of the image as it is."
-    if set(settings.get("adapt", ())) - {"light"}:
+    if _adapted(settings) - {"light"}:
         notes += " The run adapted the network to each image, and this is of the network as it was trained."
     return notes
 
@@ -205,5 +211,6 @@ def _drawn(asked: Asked, found: ReviewObject, score: Score, notes: str) -> GradC
     x, y = asked.place.source.scene.factor_xy
     place = (window.col / x, window.row / y, window.width / x, window.height / y)
     empty = "" if made.values.any() else " No feature speaks for it, so that nothing is coloured."
-    words = f"Grad-CAM of {found.label}, score {found.score:.2f}: where the network saw what speaks for its {aim.name}"
+    what = aim.name if aim.name == OBJECTNESS else f"class {aim.name}"
+    words = f"Grad-CAM of {found.label}, score {found.score:.2f}: where the network saw what speaks for its {what}"
     return GradCam(png(clear_picture(made)), place, f"{words} (raw score {raw:.2f}).{empty}{notes}")

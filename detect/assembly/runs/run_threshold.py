@@ -85,6 +85,13 @@ def told_threshold(engine: "Engine", card: "ModelCard") -> float | dict[str, flo
     return dict(zip(card.classes, engine.by_class, strict=True)) if engine.by_class else engine.threshold
 
 
+def log_by_class(engine: "Engine", card: "ModelCard") -> None:
+    """Log the threshold of each class, where they have their own: what the engine logs is the least of them."""
+    if engine.by_class:
+        each = (f"{name} {value:.3f}" for name, value in zip(card.classes, engine.by_class, strict=True))
+        logger.info("threshold by class: %s", ", ".join(each))
+
+
 def told_at_end(settings: PredictSettings) -> bool:
     """Return whether the threshold is told by all scores of the run, when its images are done."""
     return settings.threshold == SURVEY

@@ -158,3 +158,5 @@ def test_images_are_met_as_the_run_met_them() -> None:
     assert met_as({"rescale": "survey", "rescale_factor": 1.5}) == {"rescale": 1.5}
     adapted = {"rescale": "auto", "adapt": ["light", "batchnorm"], "adapt_share": 0.4}
     assert met_as(adapted) == {"rescale": "auto", "adapt": ["light"], "adapt_share": 0.4}
+    for wrong in (5, None, "light", [["light"]]):  # the file is from others
+        assert met_as({"adapt": wrong}) == {}
