@@ -138,8 +138,8 @@ class DeflateSums:
     def _part(self, pixels: NDArray[np.generic], block: Window, window: Window) -> NDArray[np.generic] | None:
         """Return the pixels of a block of those of a window; None where they are not all there.
 
-        Tiles are filled up with zeros beyond the image, as GDAL writes them; the last strip ends with it. Of differences
-        that go back to zeros in each row, the sum would be that of the pixels, which says little: none are given.
+        Tiles are filled up with zeros beyond the image, as GDAL writes them; the last strip ends with it. Differences
+        that go back to zeros in each row have a sum that says little more than that of the pixels: none are given.
         """
         seen = block.within(self._source.shape)
         across = window.col <= seen.col and seen.col_stop <= window.col_stop

@@ -165,8 +165,8 @@ def test_blocks_across_the_edges_of_an_image_are_not_decoded_twice_either(
 def test_changes_that_the_way_back_to_zeros_would_undo_are_found(tmp_path: Path) -> None:
     """A tile of 16 x 16 stores differences, of which the image's row has 10: a row is 3 brighter, and the next darker.
 
-    Put back, with zeros beyond the image, its sums are those that it had: +3 and -3 stand seven pixels apart, and -3 and
-    +3 in the next row. What is stored beyond the image did not change, so that the stream has another sum.
+    Put back, with zeros beyond the image, it has the sum that it had: +3 and -3 stand seven pixels apart, and -3 and +3
+    in the next row. What is stored beyond the image did not change, and a byte more hides the sum from the decoder.
     """
     pixels = np.full((3, 16, 10), 110, np.uint8)
     pixels[:, :, :3] = 100
@@ -176,7 +176,7 @@ def test_changes_that_the_way_back_to_zeros_would_undo_are_found(tmp_path: Path)
     stored[:, 0], stored[:, 3], stored[:, 10] = 100, 10, 256 - 110
     right = zlib.adler32(stored.tobytes())
     stored[5, 3], stored[6, 3] = 13, 7
-    stream = zlib.compress(stored.tobytes())[:-4] + right.to_bytes(4, "big")
+    stream = zlib.compress(stored.tobytes() + b"\0")[:-4] + right.to_bytes(4, "big")
     whole = bytearray(path.read_bytes())
     for tag, value in ((324, len(whole)), (325, len(stream))):  # where the tile begins, and its bytes
         at = max(whole.find(struct.pack("<HHI", tag, kind, 1)) for kind in (3, 4)) + 8  # a short or a long

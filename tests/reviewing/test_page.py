@@ -18,7 +18,8 @@ from detect.reviewing.session import ReviewSession
 from tests.reviewing.browser import CHROMIUM, Browser, browser
 from tests.reviewing.conftest import CLASSES, HOSTILE, ONE, acts_of
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the review page is not tested without Chromium or Chrome (apt-get install chromium)")
+WITHOUT = "the review page is not tested without Chromium or Chrome (apt-get install chromium)"
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
 
 SCREEN = """(() => {
   const item = OpenSeadragon.getViewer(document.getElementById('viewer')).world.getItemAt(0);
