@@ -38,8 +38,13 @@ class Given(SceneReader):
         super().__init__(scene, bands, np.empty(0))
         self.given = read
 
-    def read_valid(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        return self.given(window), np.ones((window.height, window.width), np.bool_)
+    def read_valid(
+        self, window: Window, into: NDArray[np.generic] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        pixels = self.given(window)
+        if into is not None:
+            into[:] = pixels
+        return pixels if into is None else into, np.ones((window.height, window.width), np.bool_)
 
 
 def tiled_engine(bands: tuple[int, ...], runtime: Runtime, tiling: Tiling) -> Engine:

@@ -126,7 +126,7 @@ def test_more_epochs_go_on_say_what_they_do_to_the_schedule_and_are_recorded(
     train: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finished training of 3 epochs is given a fourth; the same, lost and resumed, ends with the same bytes."""
-    folders = [tmp_path / "at once", tmp_path / "lost"]
+    folders = [tmp_path / "once", tmp_path / "lost"]
     for folder in folders:
         shutil.copytree(whole, folder)
     more = ("resume=true", "trainer.max_epochs=5")
