@@ -9,8 +9,10 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from detect.inference.devices.tasks import Broken, Event, Rested, Station, Task, Told, Wanted
@@ -55,9 +57,15 @@ def serve(receive: Callable[[], Any], send: Callable[[Event], None]) -> None:
 
 
 def take_cores(cores: frozenset[int]) -> None:
-    """Keep this process to some cores, where the system has a way; libraries to their number elsewhere."""
+    """Keep this process to some cores, where the system has a way; libraries to their number elsewhere.
+
+    So are the threads that it has: in one of Ray's this runs beside others, and OpenVINO looks at the first thread's.
+    """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+        for thread in Path("/proc/self/task").glob("[0-9]*"):
+            with suppress(ProcessLookupError):  # it has ended since
+                os.sched_setaffinity(int(thread.name), cores)
     os.environ.setdefault("OMP_NUM_THREADS", str(len(cores)))
 
 
