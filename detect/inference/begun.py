@@ -1,4 +1,4 @@
-"""Batches that are begun before the maps of the last one are waited for, on a device that works by itself."""
+"""Batches that are begun before the maps of the last one are waited for, where something else maps them meanwhile."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +18,10 @@ Maps = Callable[[], NDArray[np.float32]]
 
 @runtime_checkable
 class Overlapping(Protocol):
-    """A runtime whose device may work by itself, as a GPU does.
+    """A runtime that may map a batch while this thread does something else, as a GPU or a thread of its own does.
 
     Attributes:
-        overlaps: whether it does; else a batch is mapped when it is begun.
+        overlaps: whether it does so; else a batch is mapped when it is begun.
     """
 
     overlaps: bool
@@ -33,8 +33,8 @@ class Overlapping(Protocol):
 def begun(steps: Iterable[Step], runtime: Runtime) -> Iterator[tuple[Step, Maps]]:
     """Yield steps in their order, batches with what waits for their maps.
 
-    Where the device works by itself, a batch, and what comes after it, is yielded when the next batch is begun: that
-    one's transfer runs under this one's network.
+    Where batches are mapped meanwhile, one, and what comes after it, is yielded when the next one is begun: that one's
+    transfer runs under this one's network, or its network while this one's maps are stitched.
     """
     device = runtime if isinstance(runtime, Overlapping) and runtime.overlaps else None
     held: deque[tuple[Step, Maps]] = deque()

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remembered
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,7 @@ class OpenVinoRuntime:
     """
 
     name = "openvino"
+    overlaps = True
     memory_factor = 0.75
     """Peak memory as a multiple of the largest layer's input and output: layers are fused, memory is reused."""
 
@@ -86,6 +88,7 @@ class OpenVinoRuntime:
         self._compiled: OrderedDict[tuple[int, ...], Callable[[Any], Any]] = OrderedDict()
         self.precision = "32"
         self._in_parts = InParts("the CPU")
+        self._thread = ThreadPoolExecutor(1, "network")
         stored = None if cache is None else cache / f"{_fingerprint(net, bands, stride, self._dtype)}.xml"
         self._model = None if stored is None else _read_converted(self._core, stored)
         if self._model is None or not self._difference(net, bands, stride) <= MAX_RELATIVE_DIFFERENCE:
@@ -117,6 +120,13 @@ class OpenVinoRuntime:
             MemoryError: there is no memory for a single tile; a batch that is too large is run in parts.
         """
         return self._in_parts(self._run, pixels)
+
+    def begin(self, pixels: NDArray[np.generic]) -> Callable[[], NDArray[np.float32]]:
+        """Begin to map a batch, as a call would, and return what waits for its maps.
+
+        One batch is mapped at a time, in a thread, so that the cores have work while the last one's maps are stitched.
+        """
+        return self._thread.submit(self, pixels).result
 
     def _run(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         run = self._compiled.get(pixels.shape)

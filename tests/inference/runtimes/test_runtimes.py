@@ -90,6 +90,19 @@ def test_openvino_gives_results_of_their_own() -> None:
     np.testing.assert_array_equal(runtime(tiles[0][:, :, ::-1][:, :, ::-1]), before)
 
 
+def test_openvino_maps_batches_one_by_one_while_nobody_waits() -> None:
+    """What is begun is as a call's, whatever is waited for first; an error is raised where it is waited for."""
+    net, _ = lively()
+    runtime = OpenVinoRuntime(net, 3, 16, "uint8", "32")
+    tiles = np.random.default_rng(0).integers(0, 256, (4, 2, 3, 64, 96), dtype=np.uint8)
+    waits = [runtime.begin(tile) for tile in tiles[:3]]
+    broken = runtime.begin(tiles[3][:, :2])
+    for tile, wait in reversed(list(zip(tiles, waits, strict=False))):
+        np.testing.assert_array_equal(wait(), runtime(tile))
+    with pytest.raises(RuntimeError):
+        broken()
+
+
 def test_a_network_is_converted_once_and_then_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name is a hash of weights, layers and type, so another net is not taken for it."""
     net, _ = lively()
