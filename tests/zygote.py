@@ -29,7 +29,7 @@ IMPORTED_FIRST = (
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
     "detect.predict",
-    "detect.assembly.settings",
+    "detect.assembly.settings.command_settings",
     "detect.assembly.ready_engine",
     "detect.assembly.runs.prediction",
     "detect.imagery.finding.listing",

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.fields import adaptations, rescaling
+from detect.assembly.fields.run_choices import adaptations, rescaling
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine.run_memory import with_memory
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.imagery.description.remarks import tell
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
