@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import ConvertSettings
+    from detect.assembly.settings.convert_settings import ConvertSettings
 
 logger = logging.getLogger("detect.convert")
 

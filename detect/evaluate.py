@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import EvaluateSettings
+    from detect.assembly.settings.evaluate_settings import EvaluateSettings
 
 
 def run(settings: "EvaluateSettings") -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import ExplainSettings
+    from detect.assembly.settings.explain_settings import ExplainSettings
 
 logger = logging.getLogger("detect.explain")
 

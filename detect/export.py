@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import ExportSettings
+    from detect.assembly.settings.export_settings import ExportSettings
 
 
 def run(settings: "ExportSettings") -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, SOME_FAILED, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import FindLrSettings
+    from detect.assembly.settings.train_settings import FindLrSettings
 
 logger = logging.getLogger("detect.find_lr")
 

@@ -8,7 +8,7 @@ from detect.assembly.command import DONE, command
 if TYPE_CHECKING:
     import pandas as pd
 
-    from detect.assembly.settings import FoldsSettings
+    from detect.assembly.settings.evaluate_settings import FoldsSettings
 
 logger = logging.getLogger("detect.folds")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import PredictSettings
+    from detect.assembly.settings.predict_settings import PredictSettings
     from detect.reporting.publishing.mirror import Mirror
 
 logger = logging.getLogger("detect.predict")

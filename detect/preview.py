@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import PreviewSettings
+    from detect.assembly.settings.train_settings import PreviewSettings
 
 logger = logging.getLogger("detect.preview")
 

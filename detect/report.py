@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import ReportSettings
+    from detect.assembly.settings.report_settings import ReportSettings
 
 logger = logging.getLogger("detect.report")
 

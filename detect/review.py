@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import ReviewSettings
+    from detect.assembly.settings.survey_settings import ReviewSettings
 
 logger = logging.getLogger("detect.review")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import SurveySettings
+    from detect.assembly.settings.survey_settings import SurveySettings
 
 logger = logging.getLogger("detect.survey")
 

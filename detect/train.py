@@ -9,7 +9,7 @@ from detect.assembly.command import DONE, command
 
 if TYPE_CHECKING:
     from detect.assembly.folders import TrainingPaths
-    from detect.assembly.settings import TrainSettings
+    from detect.assembly.settings.train_settings import TrainSettings
 
 logger = logging.getLogger("detect.train")
 

@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are ther
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from multiprocessing import context, forkserver, get_context, set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from PIL import Image
 from tests.commands import Called, call
 from tests.heavy import heavy_first
 from tests.kept import made_once
+from tests.object_store import empty_store, s3_server
 
 SIDE = 320
 
@@ -171,6 +173,39 @@ def write_planted(root: Path) -> None:
         split = ("train", "train", "val", "test")[i]
         rows += [{"image": f"{i}.png", "x": x, "y": y, "label": "disc", "split": split} for x, y in places]
     pd.DataFrame(rows).to_csv(root / "points.csv", index=False)
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Iterator[str]:
+    """The address of a server of S3, for all files of tests that one worker runs."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def store(store_server: str) -> Iterator[Any]:
+    """A client of an object store with an empty bucket `survey`; a file of tests has its own, in its environment."""
+    with empty_store(store_server) as client:
+        client.create_bucket(Bucket="survey")
+        yield client
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> None:
+    """Start Python's server of forks with what counting imports, one for all files that one worker runs."""
+    set_forkserver_preload(["tests.preloaded"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        forkserver.ensure_running()
+
+
+@pytest.fixture
+def forked(fork_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes that are to be spawned forked by a server: all that they know comes by pickle, but for imports.
+
+    A start of Python with torch takes ten times as long as what the tests have such a process do.
+    """
+    monkeypatch.setitem(context._concrete_contexts, "spawn", get_context("forkserver"))  # type: ignore[attr-defined]
 
 
 SMALL = (

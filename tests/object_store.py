@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -27,16 +28,25 @@ server.stop()
 
 
 @contextmanager
-def s3_server() -> Iterator[Any]:
-    """Yield a client of a server of S3 that runs for the block; the environment has its address and credentials."""
+def s3_server() -> Iterator[str]:
+    """Yield the address of a server of S3 that runs for the block."""
     pytest.importorskip("s3fs")
     pytest.importorskip("moto.server")
+    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert server.stdin is not None and server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.stdin.close()
+        server.wait(30)
+
+
+@contextmanager
+def empty_store(address: str) -> Iterator[Any]:
+    """Yield a client of a server without buckets; the environment has its address and credentials for the block."""
     import boto3
     from s3fs import S3FileSystem
 
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdin is not None and server.stdout is not None
-    address = server.stdout.readline().strip()
     given = {
         "AWS_ACCESS_KEY_ID": ACCESS,
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -54,11 +64,10 @@ def s3_server() -> Iterator[Any]:
             patch.delenv(name, raising=False)
         S3FileSystem.clear_instance_cache()
         try:
+            urlopen(Request(f"{address}/moto-api/reset", method="POST")).close()
             yield boto3.client("s3")
         finally:
             S3FileSystem.clear_instance_cache()
-            server.stdin.close()
-            server.wait(30)
 
 
 def upload(client: Any, folder: Path, bucket: str, prefix: str) -> None:

@@ -29,12 +29,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"), filename=str(path))
 
 
-def functions() -> Iterator[tuple[str, Function]]:
+@cache
+def functions() -> list[tuple[str, Function]]:
     """Every function and method of the package, with its file and name."""
-    for path in PATHS:
-        for node in ast.walk(tree(path)):
-            if isinstance(node, Function):
-                yield f"{path}:{node.name}", node
+    every = ((path, node) for path in PATHS for node in ast.walk(tree(path)))
+    return [(f"{path}:{node.name}", node) for path, node in every if isinstance(node, Function)]
 
 
 def bound(module: ast.Module) -> set[str]:
@@ -113,7 +112,7 @@ def public(module: ast.Module) -> Iterator[Documented]:
 @pytest.mark.parametrize("word", ["Give", "Say", "Tell", "Let", "Decide", "Lay", "Put", "Take"])
 def test_no_docstring_of_a_function_begins_with(word: str) -> None:
     """Docstrings begin with the plain verbs of programs: Return, Read, Write, Check, Make, Yield."""
-    found = [name for name, node in functions() if re.match(rf"{word}s?\\b", ast.get_docstring(node) or "")]
+    found = [name for name, node in functions() if re.match(rf"{word}s?\b", ast.get_docstring(node) or "")]
     assert found == []
 
 

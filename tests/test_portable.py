@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -44,7 +44,8 @@ UNIX_ONLY: dict[ModuleType, tuple[str, ...]] = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def places(path: Path) -> Iterator[tuple[ast.AST, str]]:
+@cache
+def places(path: Path) -> list[tuple[ast.AST, str]]:
     """Every node of a module, with the text of the function that it stands in; of the module where it is in none."""
     text = (PACKAGE / path).read_text(encoding="utf-8")
     tree = ast.parse(text)
@@ -54,8 +55,7 @@ def places(path: Path) -> Iterator[tuple[ast.AST, str]]:
         if isinstance(function, Function):
             own = "\n".join(lines[function.lineno - 1 : function.end_lineno])
             inside.update((id(node), own) for node in ast.walk(function))
-    for node in ast.walk(tree):
-        yield node, inside.get(id(node), "")
+    return [(node, inside.get(id(node), "")) for node in ast.walk(tree)]
 
 
 def imported(node: ast.AST) -> set[str]:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,16 +27,9 @@ from detect.reporting.publishing.mirror import Mirror
 from tests.commands import Called, LostError, call
 from tests.engines import coarse, lively, write
 from tests.laws.test_law_07_resumed_runs import SPEED, files
-from tests.object_store import SECRET, download, keys, s3_server, upload
+from tests.object_store import SECRET, download, keys, upload
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Any]:
-    with s3_server() as client:
-        client.create_bucket(Bucket="survey")
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from hydra import compose, initialize_config_dir
 
 from detect.assembly.command import conf_folder
 from detect.assembly.gate import checked
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.labels.detections import Detections
 from tools.shift_tables import OPTIONS, SETS, LeftOut, rates, row

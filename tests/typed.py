@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 
 from detect.assembly.command import conf_folder
 from detect.assembly.gate import checked
-from detect.assembly.settings import SETTINGS
+from detect.assembly.settings.command_settings import SETTINGS
 
 
 def settings_of(command: str, *overrides: str) -> Any:

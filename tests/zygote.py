@@ -5,6 +5,7 @@ A cold start of Python with torch takes ten times as long as the runs that the t
 `detect.predict` too.
 """
 
+import gc
 import json
 import os
 import signal
@@ -13,33 +14,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tests.commands import call
 from tests.kept import made_once
-
-IMPORTED_FIRST = (
-    "hydra",
-    "jinja2",
-    "matplotlib.cm",
-    "pydantic.dataclasses",
-    "timm",
-    "PIL.JpegImagePlugin",
-    "PIL.PngImagePlugin",
-    "detect.predict",
-    "detect.assembly.settings",
-    "detect.assembly.ready_engine",
-    "detect.assembly.runs.prediction",
-    "detect.imagery.finding.listing",
-    "detect.inference.run",
-    "detect.nets.modelfile",
-    "detect.reporting.output.journal",
-    "detect.reporting.output.prediction_folder",
-    "detect.reporting.page.report_page",
-)
-"""What `detect.predict` imports while it runs: a child that had to would spend most of its time on it."""
 
 
 @dataclass(frozen=True)
@@ -151,14 +130,13 @@ def _child(request: dict[str, Any]) -> int:
 
 
 def _serve() -> None:
-    import torch
+    import tests.preloaded  # noqa: F401, a fork has it then
 
-    for name in IMPORTED_FIRST:
-        import_module(name)
-    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with made_once():
         assert call("predict", "model=nowhere", "images=nowhere", "output=nowhere", "runtime=torch").code == 2
+        gc.collect()
+        gc.freeze()
         _answer()
 
 

@@ -46,7 +46,7 @@ from PIL import Image
 from rasterio.windows import Window as RasterWindow
 
 from detect.assembly.command import keep_freed_memory
-from detect.assembly.fields import byte_size
+from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.machine.run_memory import LEAST, share_of
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resolution import Resolution

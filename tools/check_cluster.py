@@ -330,7 +330,7 @@ def judged(told: Sequence[Told], max_memory: int) -> list[tuple[str, str, bool]]
 
 def main() -> int:
     """Run the scenarios and print a table."""
-    from detect.assembly.fields import byte_size
+    from detect.assembly.fields.byte_sizes import byte_size
     from detect.inference.cluster.ray_cluster import QUIET
 
     options = _options()

@@ -29,7 +29,7 @@ from hydra import compose, initialize_config_dir
 from detect.assembly.command import conf_folder
 from detect.assembly.gate import checked
 from detect.assembly.given_labels import read_labels
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.labels.annotations import Annotations
 from detect.labels.detections import Detections

@@ -34,7 +34,8 @@ from hydra import compose, initialize_config_dir
 
 from detect.assembly.command import conf_folder
 from detect.assembly.gate import checked
-from detect.assembly.settings import EvaluateSettings, TrainSettings
+from detect.assembly.settings.evaluate_settings import EvaluateSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.evaluate import run as evaluate
 from detect.imagery.files import replace_file
 from detect.train import run

@@ -36,7 +36,7 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
     """Make a command of a function that takes typed settings and returns an exit code.
 
     Args:
-        name: of the root configuration, and of the settings in `detect.assembly.settings.SETTINGS`.
+        name: of the root configuration, and of the settings in `detect.assembly.settings.command_settings.SETTINGS`.
     """
 
     def decorate(function: Callable[[Any], int]) -> Callable[[], None]:
@@ -59,13 +59,14 @@ def command(name: str) -> Callable[[Callable[[Any], int]], Callable[[], None]]:
 
 def _quote_texts(name: str) -> None:
     from detect.assembly.commandline.quoting import in_hydras_grammar
-    from detect.assembly.settings import SETTINGS
+    from detect.assembly.settings.command_settings import SETTINGS
 
     sys.argv[1:] = in_hydras_grammar(SETTINGS[name], sys.argv[1:])
 
 
 def _choose_net(name: str) -> None:
-    from detect.assembly.settings import SETTINGS, LearningSettings
+    from detect.assembly.settings.command_settings import SETTINGS
+    from detect.assembly.settings.train_settings import LearningSettings
 
     if issubclass(SETTINGS[name], LearningSettings):
         from detect.assembly.commandline.net_choice import with_net
@@ -194,7 +195,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
     from detect.assembly.commandline.net_choice import log_net
     from detect.assembly.folders import unused_removed
     from detect.assembly.gate import check_hydra, checked
-    from detect.assembly.settings import SETTINGS
+    from detect.assembly.settings.command_settings import SETTINGS
 
     start_log()
     keep_freed_memory()

@@ -17,7 +17,7 @@ from detect.imagery.finding.spelling import meant
 from detect.reporting.output.layout import BY_CLASS, CLASSES, ERRORS, SCORES, PredictionPaths
 
 if TYPE_CHECKING:
-    from detect.assembly.settings import TrainerSettings
+    from detect.assembly.settings.train_settings import TrainerSettings
 
 NAME_LENGTH = 40
 """Characters of a setting in the name of a folder, at most."""

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from detect.assembly.command import conf_folder
 from detect.assembly.commandline.quoting import setting_name
-from detect.assembly.fields import sentence
+from detect.assembly.fields.sentences import sentence
 from detect.assembly.renamed import unknown_setting
 from detect.nets.heads.specs import HEADS
 

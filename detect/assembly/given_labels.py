@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.assembly.folders import existing
-from detect.assembly.settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
+from detect.assembly.settings.label_settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
 from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations, with_ignored
 from detect.labels.formats.corrections_csv import is_corrections

@@ -13,7 +13,8 @@ import yaml
 
 from detect.assembly.command import conf_folder
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.settings import LearningSettings, MatchingSettings, TrainerSettings
+from detect.assembly.settings.data_settings import MatchingSettings
+from detect.assembly.settings.train_settings import LearningSettings, TrainerSettings
 from detect.assembly.sides import check_patches, split_images
 from detect.assembly.variation import exchanging, fitted_to, make_augment
 from detect.evaluation.radius import LabelSpacing, MatchRadius, label_spacing, match_radius

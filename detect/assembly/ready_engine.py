@@ -11,7 +11,7 @@ from typing import assert_never
 import numpy as np
 
 from detect.assembly.machine.run_memory import with_memory
-from detect.assembly.settings import InferenceSettings, RuntimeSettings
+from detect.assembly.settings.inference_settings import InferenceSettings, RuntimeSettings
 from detect.imagery.resolution import Resolution
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine

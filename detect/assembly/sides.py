@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from detect.assembly.settings import NamedSides, SplitSettings
+from detect.assembly.settings.label_settings import NamedSides, SplitSettings
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.samples.bare_patches import FolderDataset

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial, devices_here, weights_of
 from detect.assembly.runs.resuming import EARLIER, Resumed
-from detect.assembly.settings import LearningSettings, TrainerSettings, TrainSettings
+from detect.assembly.settings.train_settings import LearningSettings, TrainerSettings, TrainSettings
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit, ValidationCost
 from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit, read_best, read_best_weights

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import Scenes, TrainingMaterial, weights_of
-from detect.assembly.settings import LearningSettings
+from detect.assembly.settings.train_settings import LearningSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_validation import TRAINING_TOLERANCE, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from detect.assembly.command import conf_folder
 from detect.assembly.help import help_text
 from detect.assembly.renamed import GONE, RENAMED, settings_first
-from detect.assembly.settings import SETTINGS
+from detect.assembly.settings.command_settings import SETTINGS
 from tests.commands import call
 from tests.typed import settings_of
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 import detect
 from detect import Detections, Detector, Scene
-from detect.assembly.detector import CountedImage
+from detect.assembly.face.counted_image import CountedImage
 from detect.imagery.resolution import Resolution
 from detect.nets.modelfile import build_net, save_model
 from tests.commands import call

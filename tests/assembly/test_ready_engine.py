@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from detect.assembly import ready_engine
 from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
 from detect.assembly.runs.prediction import result_settings
-from detect.assembly.settings import PredictSettings
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.meeting.scale_choice import ScaleChoice
 from detect.inference.meeting.scale_views import ScaleViews

@@ -12,12 +12,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
-from detect.assembly.fields import byte_size
+from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.heads.grid import GridNet
 from detect.assembly.heads.patch import PatchNet
 from detect.assembly.heads.whole import WholeNet
-from detect.assembly.settings import SETTINGS, InferenceSettings
+from detect.assembly.settings.command_settings import SETTINGS
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.trainer import NOT_LIGHTNINGS
 from tests.commands import call
 from tests.typed import settings_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from detect.assembly.given_labels import read_labels
-from detect.assembly.settings import NamedSides
+from detect.assembly.settings.label_settings import NamedSides
 from detect.assembly.sides import LEFT_OUT, sides_of_model
 from detect.labels.annotations import Annotations
 from tests.assembly.runs_of import grid_settings

@@ -12,7 +12,7 @@ import torch
 from detect.assembly.detector import Detector
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.imagery.scenes import open_scene
 from detect.inference.engine import Engine
 from detect.inference.meeting.scale_views import ScaleViews

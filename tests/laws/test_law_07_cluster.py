@@ -35,21 +35,13 @@ from tests.inference.cluster.clusters import NODE, two_nodes
 from tests.inference.devices.stands import Image, Stand
 from tests.inference.devices.test_crew import Kept
 from tests.laws.test_law_07_resumed_runs import assert_same_run, ended, recorded, until
-from tests.object_store import keys, s3_server, upload
+from tests.object_store import keys, upload
 from tests.test_predict_at_addresses import assert_same, gathered
 from tests.zygote import Zygote
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 PRICE = 36.0
 """Of a worker's hour: a hundredth a second."""
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Any]:
-    """An object store, which the environment of all nodes names."""
-    with s3_server() as client:
-        client.create_bucket(Bucket="survey")
-        yield client
 
 
 @pytest.fixture(scope="module")

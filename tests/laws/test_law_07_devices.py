@@ -44,7 +44,9 @@ def count(root: Path, out: Path, *more: str) -> Called:
     return call("predict", *given, "runtime.device=cpu", *few, f"write=[{','.join(PRODUCTS)}]", *more)
 
 
-def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(root: Path, tmp_path: Path) -> None:
+def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(
+    root: Path, tmp_path: Path, forked: None
+) -> None:
     """7 of 9 images are done; then 3 lines of the journal of two processes are taken away, and one counts these."""
     one, two, rest = tmp_path / "one", tmp_path / "two", tmp_path / "rest"
     assert count(root, one, "max_memory=1GiB").code == 3

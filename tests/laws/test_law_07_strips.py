@@ -50,7 +50,7 @@ def interrupted(*given: object) -> None:
 
 
 def test_law_7_two_processes_share_a_raster_and_go_on_with_strips_of_one_that_was_killed(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked: None
 ) -> None:
     """One process counts it at once; another in strips, until it is killed before they are joined.
 

@@ -1,6 +1,7 @@
 """The small models and folders that inputs are made from, made by the product's own commands."""
 
 import csv
+import gc
 import importlib
 import os
 import sys
@@ -60,7 +61,10 @@ LENET = (
 
 
 def warm_up(cache: Path) -> None:
-    """Import everything, on one thread, with the caches of libraries in a folder of our own."""
+    """Import everything, on one thread, with the caches of libraries in a folder of our own.
+
+    What is there then is left to itself by the garbage collector, in each fork too: its rounds would copy all of it.
+    """
     for name, folder in {"XDG_CACHE_HOME": "xdg", "MPLCONFIGDIR": "mpl", "TORCH_HOME": "torch"}.items():
         (cache / folder).mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(cache / folder)
@@ -71,6 +75,8 @@ def warm_up(cache: Path) -> None:
     torch.set_num_threads(1)
     for name in IMPORTED_FIRST:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def run_commands(commands: tuple[tuple[str, ...], ...], tell: Tell) -> None:

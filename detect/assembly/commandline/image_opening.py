@@ -14,7 +14,9 @@ KEEP = "keep"
 @contextmanager
 def opened_as_set(settings: Any) -> Iterator[None]:
     """Open the images of the block as a command's settings say: which VRTs, and how lists of defects are drawn."""
-    from detect.assembly.settings import EvaluateSettings, LearningSettings, PredictSettings
+    from detect.assembly.settings.evaluate_settings import EvaluateSettings
+    from detect.assembly.settings.predict_settings import PredictSettings
+    from detect.assembly.settings.train_settings import LearningSettings
     from detect.imagery.finding.listing import images_root
     from detect.imagery.mosaics import MosaicRule, mosaics_by
     from detect.imagery.wafers.drawn.drawing import drawn_by
@@ -36,7 +38,7 @@ def _lists(settings: Any) -> "tuple[Drawing | None, bool]":
     Both are as set in training, else as the model and the settings have them, or the run that a command is about. What
     is wrong with a model or a run is left to the command, which reads it too.
     """
-    from detect.assembly.settings import LearningSettings
+    from detect.assembly.settings.train_settings import LearningSettings
 
     if isinstance(settings, LearningSettings):
         return settings.data.wafers, settings.data.truncated == KEEP

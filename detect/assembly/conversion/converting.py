@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.assembly.folders import existing
-from detect.assembly.settings import ConvertSettings
+from detect.assembly.settings.convert_settings import ConvertSettings
 from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.scenes import Scene, open_scene
 from detect.labels.annotation_files import format_of, read_annotations, read_unchecked, write_annotations, write_set

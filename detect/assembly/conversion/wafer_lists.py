@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from detect.assembly.conversion.converting import check_free
-from detect.assembly.settings import ConvertSettings
+from detect.assembly.settings.convert_settings import ConvertSettings
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.wafer import Wafer
 from detect.imagery.wafers.wafer_files import is_wafer_file, read_parts

@@ -18,7 +18,8 @@ from detect.assembly.explaining.place_choice import Place, counted, in_window, p
 from detect.assembly.folders import existing, output_folder
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.settings import ExplainSettings, InferenceSettings
+from detect.assembly.settings.explain_settings import ExplainSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
 from detect.explaining.explained_pictures import BRIGHT_SHARE, map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS

@@ -12,7 +12,8 @@ from detect.assembly.exports.model_export import runner
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.ready_engine import make_engine
-from detect.assembly.settings import ExportSettings, InferenceSettings
+from detect.assembly.settings.export_settings import ExportSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.sides import sides_of_model
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import recorded_radius

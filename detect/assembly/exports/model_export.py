@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from detect.assembly.settings import ExportSettings
+from detect.assembly.settings.export_settings import ExportSettings
 from detect.imagery.files import replace_file
 from detect.nets.header import read_card
 

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from detect.assembly.fields import AutoNumber, OneOrMore, PartShare, Text
+from detect.assembly.fields.numbers import AutoNumber, OneOrMore, PartShare
+from detect.assembly.fields.words import Text
 from detect.learning.hyperparameters import LossWeights
 from detect.nets.heads.specs import GridHead
 from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
     from detect.assembly.material import Scenes, TrainingMaterial
-    from detect.assembly.settings import LearningSettings, SamplingSettings
+    from detect.assembly.settings.data_settings import SamplingSettings
+    from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.card import BackboneSpec, NetSpec

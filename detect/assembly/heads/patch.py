@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from detect.assembly.fields import AutoWholePixels, NotNegative, OneOrMore, PartShare, Text, ZeroOrMore
+from detect.assembly.fields.numbers import AutoWholePixels, NotNegative, OneOrMore, PartShare, ZeroOrMore
+from detect.assembly.fields.words import Text
 from detect.learning.hyperparameters import ClassBalance
 from detect.nets.heads.specs import PatchHead
 from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
     from detect.assembly.material import Scenes, TrainingMaterial
-    from detect.assembly.settings import LearningSettings, SamplingSettings
+    from detect.assembly.settings.data_settings import SamplingSettings
+    from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.card import BackboneSpec, NetSpec

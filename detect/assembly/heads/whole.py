@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from detect.assembly.fields import OneOrMore, PartShare, Text
+from detect.assembly.fields.numbers import OneOrMore, PartShare
+from detect.assembly.fields.words import Text
 from detect.learning.hyperparameters import ClassBalance
 from detect.nets.heads.specs import WholeHead
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detect.assembly.material import Scenes, TrainingMaterial
-    from detect.assembly.settings import DataSettings, LearningSettings, SamplingSettings
+    from detect.assembly.settings.data_settings import DataSettings, SamplingSettings
+    from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.card import BackboneSpec, NetSpec

@@ -11,7 +11,8 @@ from detect.assembly.machine.checked_start import checked_start
 from detect.assembly.machine.output_probe import output_probe
 from detect.assembly.machine.run_memory import greatest_step, with_memory
 from detect.assembly.machine.several_devices import station_start
-from detect.assembly.settings import PredictSettings, RayLauncher
+from detect.assembly.settings.launcher_settings import RayLauncher
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.inference.cluster.ray_cluster import Needs, Node, connected
 
 if TYPE_CHECKING:

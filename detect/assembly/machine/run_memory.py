@@ -7,8 +7,8 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
-from detect.assembly.fields import Bytes, byte_size
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.fields.byte_sizes import Bytes, byte_size
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.labels.json_files import read_json_object
 from detect.nets.machine.host_memory import HostMemory, host_memory
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from detect.assembly.machine.run_memory import with_memory
 from detect.assembly.machine.several_devices import crew_of, devices_of, settings_of_one
-from detect.assembly.settings import LocalLauncher, PredictSettings, RayLauncher
+from detect.assembly.settings.launcher_settings import LocalLauncher, RayLauncher
+from detect.assembly.settings.predict_settings import PredictSettings
 
 if TYPE_CHECKING:
     from detect.inference.devices.crew import Crew

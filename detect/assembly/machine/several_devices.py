@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.assembly.fields import byte_size
-from detect.assembly.settings import PredictSettings
+from detect.assembly.fields.byte_sizes import byte_size
+from detect.assembly.settings.predict_settings import PredictSettings
 
 if TYPE_CHECKING:
     from detect.inference.devices.counting_station import CountingStation

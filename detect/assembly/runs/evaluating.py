@@ -14,7 +14,7 @@ from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
-from detect.assembly.settings import EvaluateSettings
+from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_unknown

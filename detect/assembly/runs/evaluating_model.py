@@ -12,7 +12,10 @@ from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
 from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
 from detect.assembly.runs.unseen_objects import seen_truth
-from detect.assembly.settings import EvaluateSettings, InferenceSettings, LabelledSettings, NamedSides, TrainSettings
+from detect.assembly.settings.evaluate_settings import EvaluateSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
+from detect.assembly.settings.label_settings import LabelledSettings, NamedSides
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.evaluation.matching import Criterion
 from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, recorded_radius
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown

@@ -12,7 +12,7 @@ from detect import __version__
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial
 from detect.assembly.ready_engine import separation_text
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
 from detect.evaluation.classification import Showing, classify, scores_of_patches

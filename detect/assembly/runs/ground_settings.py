@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from detect.assembly.settings import PredictSettings
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.imagery.ground.polygons import Areas, read_areas
 from detect.imagery.scenes import SceneError, open_scene
 from detect.labels.image_names import match_names

@@ -18,7 +18,8 @@ from detect.assembly.gate import default_embed_limit
 from detect.assembly.machine.run_memory import EARLIER
 from detect.assembly.runs.run_threshold import notes_on_views, told_threshold
 from detect.assembly.runs.survey_scale import scale_settings
-from detect.assembly.settings import InferenceSettings, PredictSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
 from detect.nets.machine.peak_memory import peak_memory_mib

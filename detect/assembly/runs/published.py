@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.assembly.settings import PredictSettings
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.imagery.remote.address import Address
 
 if TYPE_CHECKING:

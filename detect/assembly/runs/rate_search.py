@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import training_material
-from detect.assembly.settings import FindLrSettings
+from detect.assembly.settings.train_settings import FindLrSettings
 from detect.assembly.starting.first_net import first_net
 from detect.assembly.trainer import tool_trainer
 from detect.assembly.validation import exact_halo

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.assembly.folders import existing
-from detect.assembly.settings import EvaluateSettings
+from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.imagery.files import check_regular
 from detect.labels.annotation_files import read_unchecked
 from detect.labels.annotations import Annotations, with_ignored

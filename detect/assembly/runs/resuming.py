@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from detect.learning.run_file import AFRESH, RunFileError, read_run_facts
 from detect.learning.run_state import GREATEST, Number, checked_state
 from detect.samples.hard_negatives import Mining

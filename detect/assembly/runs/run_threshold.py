@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.fields import SURVEY
-from detect.assembly.settings import PredictSettings
+from detect.assembly.fields.run_choices import SURVEY
+from detect.assembly.settings.predict_settings import PredictSettings
 from detect.evaluation.score_mixture import SURVEY_FLOOR
 from detect.nets.facts.probabilities import network_threshold
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead

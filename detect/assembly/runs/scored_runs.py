@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field, TypeAdapter, ValidationError
 
-from detect.assembly.fields import Seed
+from detect.assembly.fields.numbers import Seed
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.renamed import RENAMED
 from detect.evaluation.runs import IMAGES, SCORE_NAMES, ScoredRun

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.imagery.scenes import SceneError, open_scene
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial, weights_of
-from detect.assembly.settings import LearningSettings
+from detect.assembly.settings.train_settings import LearningSettings
 from detect.assembly.validation import set_normalisation
 from detect.evaluation.whole.sureness import GREATEST_TEMPERATURE, LEAST_TEMPERATURE
 from detect.nets.card import ModelCard, NetSpec

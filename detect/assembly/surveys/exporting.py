@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.imagery.files import check_inside
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.reporting.output.journal import read_records

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.assembly.folders import existing
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.imagery.windows import Window
 from detect.reporting.survey.surveyed_run import read_surveyed_run
 from detect.reviewing.session import ReviewSession

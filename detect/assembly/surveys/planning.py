@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.assembly.runs.ground_settings import areas_of_images
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.imagery.ground.polygons import Areas, read_areas
 from detect.labels.annotations import AnnotationError
 from detect.labels.corrections import Corrections, ReviewedWindow, read_corrections

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.assembly.surveys.planning import FIRST_WINDOWS, automatic_side, known_windows, survey_areas
 from detect.assembly.surveys.surveying import drawn_survey
 from detect.evaluation.survey.partition import survey_windows

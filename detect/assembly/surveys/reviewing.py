@@ -9,7 +9,8 @@ from pathlib import Path
 
 from detect.assembly.folders import existing
 from detect.assembly.gate import checked_data, report_defaults
-from detect.assembly.settings import ReportSettings, ReviewSettings
+from detect.assembly.settings.report_settings import ReportSettings
+from detect.assembly.settings.survey_settings import ReviewSettings
 from detect.assembly.surveys.surveying import estimator, write_corrected
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.labels.corrections import corrections_bytes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.assembly.gate import default_embed_limit
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.assembly.surveys.planning import known_windows, survey_areas, survey_plan
 from detect.assembly.surveys.telling import tell_again, tell_drawn
 from detect.labels.corrections import Corrections, corrections_bytes

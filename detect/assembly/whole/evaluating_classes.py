@@ -11,7 +11,8 @@ from detect.assembly.folders import existing
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.runs.evaluating import evaluation_folder, write_scores
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
-from detect.assembly.settings import EvaluateSettings, LabelledSettings
+from detect.assembly.settings.evaluate_settings import EvaluateSettings
+from detect.assembly.settings.label_settings import LabelledSettings
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.evaluation.whole.found_classes import score_found
 from detect.labels.formats.patch_folder import PatchFolder

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from detect.assembly.command import conf_folder
 from detect.assembly.commandline.quoting import TextKind, in_hydras_grammar, quoted, text_settings
-from detect.assembly.settings import SETTINGS
+from detect.assembly.settings.command_settings import SETTINGS
 from tests.commands import call
 from tests.typed import settings_of
 

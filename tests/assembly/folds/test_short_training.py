@@ -7,7 +7,7 @@ from PIL import Image
 
 from detect.assembly.folds.short_training import part_of_time, short_settings
 from detect.assembly.material import TrainingMaterial, learned_values, material_of_fold
-from detect.assembly.settings import TrainSettings
+from detect.assembly.settings.train_settings import TrainSettings
 from tests.assembly.runs_of import grid_settings, material_of
 
 

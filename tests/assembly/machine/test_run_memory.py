@@ -9,7 +9,7 @@ import torch
 
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine import run_memory
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.inference.runtimes import torch_runtime
 from detect.nets.machine.host_memory import HostMemory
 from detect.nets.modelfile import save_model

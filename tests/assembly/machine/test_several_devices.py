@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from detect.assembly.fields import byte_size
+from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine.several_devices import settings_of_one
 from detect.assembly.ready_engine import check_one_device
-from detect.assembly.settings import InferenceSettings
+from detect.assembly.settings.inference_settings import InferenceSettings
 
 
 def given(**more: object) -> InferenceSettings:

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from detect.assembly.fields import byte_size
-from detect.assembly.settings import ReviewSettings
+from detect.assembly.fields.byte_sizes import byte_size
+from detect.assembly.settings.survey_settings import ReviewSettings
 from detect.assembly.surveys.reviewing import recounted
 from detect.nets.modelfile import save_model
 from detect.reviewing.session import ReviewSession

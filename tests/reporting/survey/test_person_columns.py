@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from detect.assembly.settings import SurveySettings
+from detect.assembly.settings.survey_settings import SurveySettings
 from detect.assembly.surveys.surveying import drawn_survey, survey
 from detect.reporting.survey.person_columns import person_cells, said_cells
 from detect.reporting.tables import read_facts

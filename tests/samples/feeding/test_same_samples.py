@@ -144,7 +144,7 @@ def test_any_number_of_processes_makes_the_same_samples(kind: str, tmp_path: Pat
             np.testing.assert_array_equal(one, two)
 
 
-def test_spawned_processes_make_them_too_of_the_same_pixels(tmp_path: Path) -> None:
+def test_spawned_processes_make_them_too_of_the_same_pixels(tmp_path: Path, forked: None) -> None:
     samples = samples_of("grid", tmp_path)
     seen = []
     for workers, method in ((0, None), (2, "spawn")):

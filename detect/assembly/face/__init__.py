@@ -1,0 +1,1 @@
+"""The Python face: what it takes, and what it gives."""
