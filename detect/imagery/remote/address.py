@@ -17,18 +17,31 @@ class Service:
         package: that `fsspec` needs for it.
         install: the command that installs it.
         vsi: how GDAL's names of its objects begin.
+        credentials: variables of the environment that both take them from.
+        listing: the command that shows what is in the store.
+        elsewhere: what to look at where the service is not the usual one; empty where there is no such.
     """
 
     package: str
     install: str
     vsi: str
+    credentials: str
+    listing: str
+    elsewhere: str = ""
 
 
-_AZURE = Service("adlfs", "pip install adlfs", "/vsiaz/")
+_AZURE = Service("adlfs", "pip install adlfs", "/vsiaz/", "AZURE_STORAGE_CONNECTION_STRING", "az storage blob list")
 
 SERVICES = {
-    "s3": Service("s3fs", "pip install 'detect[s3]'", "/vsis3/"),
-    "gs": Service("gcsfs", "pip install gcsfs", "/vsigs/"),
+    "s3": Service(
+        "s3fs",
+        "pip install 'detect[s3]'",
+        "/vsis3/",
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+        "aws s3 ls",
+        "AWS_ENDPOINT_URL for another service than Amazon's",
+    ),
+    "gs": Service("gcsfs", "pip install gcsfs", "/vsigs/", "GOOGLE_APPLICATION_CREDENTIALS", "gcloud storage ls"),
     "az": _AZURE,
     "abfs": _AZURE,
 }
@@ -117,7 +130,7 @@ def address_of(text: str) -> Address | None:
     if _SECRET.search(f"//{rest}") or "?" in rest:
         raise ValueError(
             f"must be an address without a password or a query, got {protocol}://...; give credentials by the "
-            "environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...)"
+            f"environment ({SERVICES[protocol].credentials})"
         )
     parts = rest.rstrip("/").split("/")
     if not parts[0] or any(part in ("", ".", "..") for part in parts):

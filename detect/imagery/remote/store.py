@@ -56,7 +56,7 @@ def file_system(address: Address) -> Any:
 
 
 @contextmanager
-def store_errors(address: Path, doing: str) -> Iterator[None]:
+def store_errors(address: Address, doing: str) -> Iterator[None]:
     """Make what goes wrong with a store inside the block an error that names the address and the way out.
 
     Args:
@@ -72,29 +72,32 @@ def store_errors(address: Path, doing: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{address}: no such bucket or object; look at the spelling (aws s3 ls), and at AWS_ENDPOINT_URL for "
-            "another service than Amazon's"
+            f"{address}: no such bucket or object; look at the spelling ({address.service.listing}){_and_at(address)}"
         ) from error
     except PermissionError as error:
         raise PermissionError(
             f"{address}: the store does not let it be {doing} ({_said(error)}); look at the credentials "
-            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE) and at the rights of their user"
+            f"({address.service.credentials}) and at the rights of their user"
         ) from error
     except (StoreError, FileExistsError, ValueError):
         raise
     except Exception as error:  # botocore's, aiohttp's and the system's own are of a dozen kinds
-        raise StoreError(f"{address}: cannot be {doing} ({_said(error)}){_way_out(error)}") from error
+        raise StoreError(f"{address}: cannot be {doing} ({_said(error)}){_way_out(error, address)}") from error
 
 
 def _said(error: BaseException) -> str:
     return without_secrets(f"{type(error).__name__}: {error}"[:400])
 
 
-def _way_out(error: BaseException) -> str:
+def _way_out(error: BaseException, address: Address) -> str:
     kind = type(error).__name__
     if "Credentials" in kind or "Token" in kind:
-        return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-    return "; look at the network, and at AWS_ENDPOINT_URL for another service than Amazon's"
+        return f"; set {address.service.credentials}"
+    return f"; look at the network{_and_at(address)}"
+
+
+def _and_at(address: Address) -> str:
+    return f", and at {address.service.elsewhere}" if address.service.elsewhere else ""
 
 
 def key_of(address: Address) -> str:

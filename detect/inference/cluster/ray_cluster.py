@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
+from detect.inference.cluster.orderly_end import sigterm_as_ctrl_c
 from detect.nets.machine.processors import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -77,15 +78,19 @@ class Needs:
 def connected(address: str | None) -> Iterator[list[Node]]:
     """Connect to a cluster for a block, and yield its nodes; None starts one of this machine, for the block.
 
+    Its processes go when the block ends, by SIGTERM too; where this process is killed, Ray has the system kill them.
+
     Raises:
         ValueError: Ray is not installed, or there is no such cluster.
+        KeyboardInterrupt: SIGTERM has come.
     """
-    with _environment({**QUIET, **({} if address is not None else {**LOOPBACK, **_token()})}):
+    variables = {**QUIET, **({} if address is not None else {**LOOPBACK, **_token()})}
+    with _environment(variables), sigterm_as_ctrl_c() as take_sigterm:
         ray = _imported()
         try:
             if address is None:
                 own = {"num_cpus": usable_cores(), "object_store_memory": OBJECT_STORE, "include_dashboard": False}
-                ray.init(**own, **OURS)
+                ray.init(address="local", **own, **OURS)
             else:
                 ray.init(address=_answering(address), **OURS)
         except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
@@ -94,6 +99,7 @@ def connected(address: str | None) -> Iterator[list[Node]]:
                 f"launcher.address={address or 'null'}: no Ray cluster could be reached ({said}); {WAYS}"
             ) from error
         try:
+            take_sigterm()
             yield nodes_of(ray.nodes())
         finally:
             ray.shutdown()

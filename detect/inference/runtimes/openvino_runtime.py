@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from detect import __version__ as detect_version
+from detect.inference.runtimes.signal_stack import signal_stack_kept
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.machine.device_memory import InParts
 
@@ -242,12 +243,16 @@ def shared_core() -> Any:
 
     A core's CPU plugin takes over the thread's alternate signal stack and, when it goes, puts back the one that it
     found: with two cores that go in the order in which they came, that is the first one's, which is gone, and the next
-    signal (Ctrl-C, a worker's end) kills the process.
+    signal (Ctrl-C, a worker's end) kills the process. While it is there, its own is too small for Ray's handlers, whose
+    overflow is a signal again, for ever. So the thread is given back the one that it had.
 
     Raises:
         ImportError: OpenVINO is not installed.
     """
-    return import_openvino().Core()
+    with signal_stack_kept():
+        core = import_openvino().Core()
+        core.get_property("CPU", "FULL_DEVICE_NAME")
+    return core
 
 
 def compile_cache() -> Path | None:

@@ -1,11 +1,15 @@
 """Addresses: what the user writes, and nothing else; paths by their parts."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
+from fsspec.registry import _registry, known_implementations
 
-from detect.imagery.remote.address import Address, Listed, address_of, without_secrets
+from detect.imagery.finding.listing import find_images
+from detect.imagery.remote.address import SERVICES, Address, Listed, address_of, without_secrets
+from detect.imagery.remote.store import store_errors
 
 
 def test_an_address_is_a_path_by_its_parts_and_a_text_as_it_was_written() -> None:
@@ -42,6 +46,35 @@ def test_others_are_errors_that_repeat_no_secret(text: str, said: str) -> None:
     with pytest.raises(ValueError) as error:
         address_of(text)
     assert said in str(error.value) and "word" not in str(error.value).replace("password", "")
+
+
+@pytest.mark.parametrize("protocol", SERVICES)
+def test_the_package_of_a_store_is_the_one_that_fsspec_takes(protocol: str) -> None:
+    assert known_implementations[protocol]["class"].partition(".")[0] == SERVICES[protocol].package
+
+
+@pytest.mark.parametrize(("protocol", "package"), [("gs", "gcsfs"), ("az", "adlfs"), ("abfs", "adlfs")])
+def test_a_store_whose_package_is_not_installed_says_how_to_install_it(
+    protocol: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(_registry, protocol, raising=False)
+    images = address_of(f"{protocol}://bucket/x")
+    assert images is not None
+    with pytest.raises(ValueError) as error:
+        find_images(images)
+    assert str(error.value) == f"{images}: {protocol}:// needs the package {package}; pip install {package}"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [("s3", "AWS_PROFILE"), ("gs", "GOOGLE_APPLICATION_CREDENTIALS"), ("az", "AZURE_STORAGE_CONNECTION_STRING")],
+)
+def test_a_store_that_refuses_names_its_own_credentials(protocol: str, words: str) -> None:
+    address = Address(f"{protocol}:", "bucket", "a.jpg")
+    with pytest.raises(PermissionError) as error, store_errors(address, "read"):
+        raise PermissionError("forbidden")
+    assert words in str(error.value) and (protocol == "s3") == ("AWS" in str(error.value))
 
 
 def test_secrets_go_from_texts() -> None:

@@ -1,4 +1,8 @@
-"""Stations without a network, which are quick to start: they tell the name of each image, or end as they are told."""
+"""Stations without a network, which are quick to start: they tell the name of each image, or end as they are told.
+
+One that ends its process waits until the run has heard all that it told before, as `heard` marks it: what a process
+tells is on its way when it ends, and of a cluster's it is lost with it.
+"""
 
 import os
 import signal
@@ -38,6 +42,15 @@ class Image:
     def pixels(self) -> int:
         """Those of a strip are the joint's: a hundred all together."""
         return self.part.pixels if isinstance(self.part, Strip) else 0 if self.part else 100
+
+
+MOST_WAITING_SECONDS = 60.0
+"""How long a station waits to be heard, before it raises what the test fails by."""
+
+
+def heard(folder: Path, name: str) -> Path:
+    """Return the marker of an image of which the run has heard that it begins, and so all that was told before."""
+    return folder / f"heard {name}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,7 @@ class Stand:
         if name.startswith("error"):
             raise OSError(28, "No space left on device")
         if name.startswith("killer"):
-            _end()
+            self._end(name)
         if name.startswith("once"):
             self._end_once(name)
 
@@ -121,9 +134,13 @@ class Stand:
         marker = self.folder / name
         if not marker.exists():
             marker.touch()
-            _end()
+            self._end(name)
 
-
-def _end() -> None:
-    time.sleep(0.2)  # what was told before is on its way
-    os.kill(os.getpid(), signal.SIGKILL)
+    def _end(self, name: str) -> None:
+        """End the process of an image that it has begun."""
+        until = time.monotonic() + MOST_WAITING_SECONDS
+        while not heard(self.folder, name).exists():
+            if time.monotonic() > until:
+                raise RuntimeError(f"the run has not heard of {name}")
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)

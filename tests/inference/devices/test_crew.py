@@ -14,13 +14,19 @@ from detect.inference.devices import crew as crew_module
 from detect.inference.devices.crew import Crew
 from detect.inference.failures import Failure
 from detect.inference.strips.strip import Joint, Strip
-from tests.inference.devices.stands import Image, Stand
+from tests.inference.devices.stands import Image, Stand, heard
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals")
 
 
 class Kept:
-    """Keeps what is told, as an output folder does; the progress too."""
+    """Keeps what is told, as an output folder does; the progress too, with the marks that stations wait for.
+
+    Attributes:
+        folder: of the marks; None makes none.
+    """
+
+    folder: Path | None = None
 
     def __init__(self, *done: str) -> None:
         self.done, self.names, self.failed, self.pixels = set(done), [], [], 0
@@ -50,13 +56,16 @@ class Kept:
         raise AssertionError
 
     def start(self, name: str) -> None:
-        pass
+        if self.folder is not None:
+            heard(self.folder, name).touch()
 
     def advance(self, pixels: int) -> None:
         self.pixels += pixels
 
 
 def counted(folder: Path, kept: Kept, *units: tuple[str, ...], processes: int = 2) -> int:
+    folder.mkdir(exist_ok=True)
+    kept.folder = folder
     crew = Crew([(f"cpu {each}", Stand(folder)) for each in range(processes)], kept, [None] * processes)
     return crew([[Image(name) for name in unit] for unit in units], kept, kept.fail)
 
@@ -166,6 +175,7 @@ def in_strips(folder: Path, name: str, number: int = 6) -> list[list[Image]]:
 def test_strips_are_joined_when_all_are_found_whatever_is_killed(tmp_path: Path) -> None:
     """Strip 3 of `once` kills its process the first time; units before and behind are recorded in their order."""
     kept = Kept()
+    kept.folder = tmp_path
     units = [[Image("x0")], *in_strips(tmp_path, "once1"), [Image("x2")]]
     crew = Crew([(f"cpu {each}", Stand(tmp_path)) for each in range(2)], kept, [None] * 2)
     assert crew(units, kept, kept.fail) == 300

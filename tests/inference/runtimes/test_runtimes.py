@@ -3,6 +3,7 @@ import ctypes
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, import_openvino
+from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, import_openvino, shared_core
+from detect.inference.runtimes.signal_stack import SS_DISABLE, Stack, signal_stack
 from detect.inference.runtimes.torch_runtime import TorchRuntime, pick_device
 from tests.engines import lively
 from tests.grids import lively_grid
@@ -185,10 +187,25 @@ def test_half_the_digits_are_close_and_given_back_in_float32() -> None:
         assert found.dtype == np.float32 and found.ravel().tolist() == wanted
 
 
-class SignalStack(ctypes.Structure):
-    """The C library's `stack_t` on Linux: where a thread's signal handlers keep what they need."""
+@pytest.mark.skipif(sys.platform != "linux", reason="the stack's layout is Linux's")
+@pytest.mark.parametrize("size", [1 << 16, 0])
+def test_a_thread_keeps_its_signal_stack_when_openvino_is_made(size: int) -> None:
+    """OpenVINO's own is of 12 KiB, and Ray's handlers need more: they were called again and again, for ever."""
+    room, found = ctypes.create_string_buffer(max(size, 1)), list[Stack | None]()
 
-    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+    def make() -> None:
+        given = Stack(ctypes.addressof(room), 0 if size else SS_DISABLE, size)
+        assert ctypes.CDLL(None).sigaltstack(ctypes.byref(given), None) == 0
+        core = shared_core.__wrapped__()
+        found.append(signal_stack())
+        del core
+        found.append(signal_stack())
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    wanted = (ctypes.addressof(room), 0, size) if size else (None, SS_DISABLE, 0)
+    assert [(each.ss_sp, each.ss_flags, each.ss_size) for each in found if each is not None] == [wanted] * 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the stack's layout is Linux's")
@@ -200,12 +217,13 @@ def test_networks_that_came_and_went_leave_signal_handlers_a_stack() -> None:
     gc.collect()
     del second
     gc.collect()
-    library, stack = ctypes.CDLL(None), SignalStack()
-    assert library.sigaltstack(None, ctypes.byref(stack)) == 0
-    if stack.start:
+    stack = signal_stack()
+    assert stack is not None
+    if stack.ss_sp:
         taken, given = os.pipe()
         try:
-            assert library.write(given, ctypes.c_void_p(stack.start), stack.size) == stack.size
+            written = ctypes.CDLL(None).write(given, ctypes.c_void_p(stack.ss_sp), stack.ss_size)
+            assert written == stack.ss_size
         finally:
             os.close(taken)
             os.close(given)
