@@ -43,7 +43,7 @@ class SimulatedHand(Hand[Any]):
         self.world = world
         self.agenda: list[tuple[float, int, Event | None]] = []
         self.order = count()
-        self.busy = self.begun = world.clock.now
+        self.busy = self.told = self.begun = world.clock.now
         self.gone = False
         self.stir()
         error = world.starts(place)
@@ -58,14 +58,14 @@ class SimulatedHand(Hand[Any]):
 
     def _send(self, task: Task | None) -> None:
         if task is None:
-            self.plan(self.busy, Rested(None))
-            self.plan(self.busy, Wanted())
+            self.plan(self.told, Rested(None))
+            self.plan(self.told, Wanted())
             return
         before = self.busy = max(self.busy, self.world.clock.now)
         for source in task.unit:
             if source.name not in task.done and not self.counts(source):
                 return
-        self.plan(before, Wanted())
+        self.plan(before if self.world.ahead else self.busy, Wanted())
 
     def counts(self, source: Any) -> bool:
         """Plan what is told of an image; return whether it ends, before which nothing else is told."""
@@ -82,7 +82,8 @@ class SimulatedHand(Hand[Any]):
         self.busy += seconds
         self.plan(self.busy, Advanced(source.pixels - half))
         strip = isinstance(source.part, Strip)
-        self.plan(self.busy, Found(*source.key) if strip else Done(source.name, kept(source)))
+        self.told = max(self.told, self.busy + self.world.writes(self.place))
+        self.plan(self.told, Found(*source.key) if strip else Done(source.name, kept(source)))
         return True
 
     def leave(self, now: bool) -> None:
@@ -108,6 +109,8 @@ class World(Hiring):
         clock: that they go by.
         takes: seconds for an image, by the place, its name and the worker.
         starts: by which error the next worker at a place does not start; None of one that does.
+        writes: seconds from the last pixel of an image until it is told of, by the place.
+        ahead: whether a worker asks for the next task when it begins with one.
         copies: as of `Hiring`.
         hired: all workers.
         avoided: those that could not start.
@@ -116,6 +119,8 @@ class World(Hiring):
     clock: Clock
     takes: Callable[[int, str, Any], float]
     starts: Callable[[int], Any] = lambda place: None
+    writes: Callable[[int], float] = lambda place: 0.0
+    ahead: bool = True
     copies: bool = False
     hired: list[SimulatedHand] = field(default_factory=list)
     avoided: list[Hand] = field(default_factory=list)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from detect.inference.devices.crew import Crew
+from detect.inference.devices.open_tasks import OpenTasks
+from detect.inference.devices.tasks import Task
 from detect.inference.strips.strip import Joint, Strip
 from tests.inference.devices.simulated import DIES, HANGS, Clock, World
 from tests.inference.devices.stands import Image
@@ -91,10 +93,10 @@ def test_an_image_by_which_two_workers_hang_fails(clock: Clock) -> None:
 def test_silence_counts_from_what_was_last_told_or_given(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """Worker 1 takes 50 minutes for a strip, half of which it tells of; worker 2 has nothing to do for 49, then 20."""
     kept, minutes = Watched(20), iter([1.0, 20.0])
-    world = World(clock, lambda place, name, hand: MINUTE * (next(minutes) if place else 50))
+    world = World(clock, lambda place, name, hand: MINUTE * (next(minutes) if place else 50), ahead=False)
     counted(world, kept, in_strips("large", 2))
     assert kept.values == ["large joined"] and not kept.failed and len(world.hired) == 2
-    assert next(minutes, None) is None and "silence" not in caplog.text
+    assert next(minutes, None) is None and "ended (silence" not in caplog.text
 
 
 def test_without_a_bound_a_silent_worker_is_waited_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -139,6 +141,50 @@ def test_the_first_of_two_ends_the_other_one_whoever_it_is(clock: Clock) -> None
     assert held[-1] == set()
 
 
+def test_a_copy_goes_on_where_the_first_worker_ends(clock: Clock) -> None:
+    """Worker 1 ends 15 seconds after it was given `last`, 5 after worker 2 was; nobody is given it a third time."""
+    given: list[int] = []
+
+    def takes(place: int, name: str, hand: Any) -> float:
+        if name != "last":
+            return 1.0
+        given.append(place)
+        if place == given[0]:
+            hand.plan(clock.now + 15, None)
+            return HANGS
+        return 20.0
+
+    kept, began = Watched(200), clock.now
+    counted(World(clock, takes, copies=True), kept, [("a",), ("last",)])
+    assert kept.names == ["a", "last"] and sorted(given) == [0, 1] and clock.now - began < 40 and kept.pixels == 200
+
+
+def test_what_one_of_two_has_told_is_not_shown_as_under_way_at_the_other_one(clock: Clock) -> None:
+    """Worker 1 has all pixels of its two images after 20 seconds, and writes them for 100; the copy tells of one first.
+
+    `Watched` holds the progress to what there is.
+    """
+    kept = Watched(300)
+    world = World(clock, lambda place, name, hand: 10.0, writes=lambda place: 0.0 if place else 100.0, copies=True)
+    counted(world, kept, [("a", "b"), ("c",)])
+    assert kept.names == ["a", "b", "c"] and kept.pixels == 300
+
+
+def test_a_task_that_is_given_again_may_be_copied_again(clock: Clock) -> None:
+    tasks = OpenTasks([Task(0, [Image("a")])])  # type: ignore[list-item]
+    each = tasks.next(1)
+    assert each is not None
+    for _ in range(2):
+        tasks.give(each)
+        assert tasks.slow() is None
+        clock.now += 11
+        assert tasks.slow() is each
+        tasks.give(each)
+        assert each.copied and tasks.slow() is None
+        tasks.give_back(each)
+        assert tasks.next_again() is each and not each.copied
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_each_image_is_recorded_once_in_its_order_whatever_happens(clock: Clock, seed: int) -> None:
     """Workers are of any speed; each image may end or hang one worker, and `deadly` ones do so each time."""
@@ -161,7 +207,7 @@ def test_each_image_is_recorded_once_in_its_order_whatever_happens(clock: Clock,
         return rng.choice([0.5, 5.0, 5.0, 100.0])
 
     kept = Watched(sum(source.pixels for unit in units for source in unit), *done)
-    world = World(clock, takes, copies=rng.random() < 0.7)
+    world = World(clock, takes, writes=lambda place: rng.choice([0.0, 0.0, 50.0]), copies=rng.random() < 0.7)
     counted(world, kept, units, workers=rng.randint(1, 4))
     names = list(dict.fromkeys(source.name for unit in units for source in unit if source.name not in done))
     failed = [each.name for each in kept.failed]
