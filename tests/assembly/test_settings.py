@@ -186,6 +186,7 @@ def test_what_is_wrong_with_a_prediction_is_named(override: str, must: str, valu
         ("launcher.address=ray://head:10001", "auto, HOST:PORT or null", "ray://head:10001"),
         ("launcher.workers=0", "1 or more, or auto", "0"),
         ("launcher.devices_per_task=0", "1 or more", "0"),
+        ("launcher.silent_minutes=0", "positive", "0.0"),
         ("launcher.price_per_hour=0", "positive", "0.0"),
     ],
 )

@@ -24,6 +24,7 @@ pytest.importorskip("ray")
 from detect.inference.cluster.ray_cluster import connected
 from detect.inference.cluster.ray_hands import RayActors
 from detect.inference.cluster.station_actor import StationActor
+from detect.inference.devices import open_tasks, shift, silence
 from detect.inference.devices.crew import Crew
 from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder
@@ -191,10 +192,13 @@ def connection(cluster: Any) -> Iterator[Any]:
         yield cluster
 
 
-def counted(folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2) -> int:
+def counted(
+    folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2, silent_seconds: float | None = None
+) -> int:
     stand = Stand(folder)
     starts = [(f"worker {each + 1}", stand) for each in range(workers)]
-    crew = Crew(starts, kept, [None] * workers, hiring=RayActors({"num_cpus": 1}, 1))
+    hiring = RayActors({"num_cpus": 1}, 1)
+    crew = Crew(starts, kept, [None] * workers, hiring=hiring, silent_seconds=silent_seconds)
     return crew([[Image(name) for name in unit] for unit in units], kept, kept.fail)
 
 
@@ -208,7 +212,7 @@ def test_every_image_is_recorded_in_its_order_whatever_is_killed(
     assert counted(tmp_path, kept, *units) == 800
     assert kept.names == ["slow0", "once1", "x1", "x2", "y3", "z4", "z5"]
     assert [failure.name for failure in kept.failed] == ["bad2", "killer3"]
-    assert "ended, twice" in kept.failed[1].error and kept.pixels == 800, kept.failed
+    assert "ended, twice" in kept.failed[1].error and kept.pixels == 900, kept.failed
     assert "2 processes count the images: worker 1, worker 2" in caplog.text
 
 
@@ -236,6 +240,48 @@ def test_the_tasks_of_a_node_that_is_lost_are_given_again_without_blame(
     losing.join()
     connection.add_node(**NODE)
     assert kept.names == names and not kept.failed and "its node has died" in caplog.text
+
+
+def test_a_worker_that_hangs_is_ended_and_its_task_given_again(
+    connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The only worker hangs with `stuck`, by a clock that is an hour ahead then; the one in its place does not."""
+
+    def an_hour_ahead() -> float:
+        hangs = (tmp_path / "stuck1").exists() and "ended (silence" not in caplog.text
+        return time.monotonic() + (3600 if hangs else 0)
+
+    monkeypatch.setattr(silence, "time", types.SimpleNamespace(monotonic=an_hour_ahead))
+    monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
+    kept = Kept()
+    assert counted(tmp_path, kept, ("a",), ("stuck1",), ("c",), workers=1, silent_seconds=1800) == 300
+    assert kept.names == ["a", "stuck1", "c"] and not kept.failed and kept.pixels == 300
+    assert "ended (silence for 30 minutes, launcher.silent_minutes) while it counted" in caplog.text
+    until(lambda: not workers())
+
+
+def test_nobody_waits_for_a_worker_that_is_slow_with_its_last_task(
+    connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would take an hour; another one, which has nothing to do, is done with a copy at once, and it is ended."""
+    monkeypatch.setattr(open_tasks, "COPIED_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
+    caplog.set_level(logging.INFO)
+    kept = Kept()
+    assert counted(tmp_path, kept, ("a",), ("stuck1",), ("c",), ("d",)) == 400
+    assert kept.names == ["a", "stuck1", "c", "d"] and not kept.failed and kept.pixels == 400
+    assert "is ended: another one was faster with stuck1" in caplog.text
+    until(lambda: not workers())
+
+
+def test_a_node_on_which_no_worker_can_start_is_left_out_while_others_count(
+    connection: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second worker cannot start; it is not tried again on its node, and there is no other one."""
+    (tmp_path / "single").mkdir()
+    kept, names = Kept(), [f"slow{each}" for each in range(20)]
+    assert counted(tmp_path / "single", kept, *((name,) for name in names)) == 2000
+    assert kept.names == names and caplog.text.count("another one has started before") == 1
 
 
 def test_ctrl_c_leaves_no_worker(connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

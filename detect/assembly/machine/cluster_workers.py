@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from detect.assembly.machine.checked_start import checked_start
 from detect.assembly.machine.output_probe import output_probe
 from detect.assembly.machine.run_memory import greatest_step, with_memory
-from detect.assembly.machine.several_devices import station_start
+from detect.assembly.machine.several_devices import silent_seconds, station_start
 from detect.assembly.settings.launcher_settings import RayLauncher
 from detect.assembly.settings.predict_settings import PredictSettings
 from detect.inference.cluster.ray_cluster import Needs, Node, connected
@@ -102,7 +102,8 @@ class ClusterWorkers:
         probe = self.leaving.enter_context(output_probe(folder, station))
         start = checked_start(station, engine, probe, sink.sources.values())
         starts = [(f"worker {place + 1}", start) for place in range(number)]
-        return Crew(starts, sink, [None] * number, hiring=RayActors(needs.of_ray(), needs.cpus))
+        hiring, silent = RayActors(needs.of_ray(), needs.cpus), silent_seconds(self.launcher)
+        return Crew(starts, sink, [None] * number, hiring=hiring, silent_seconds=silent)
 
     def _number(self, needs: Needs) -> int:
         room = sum(needs.room(node) for node in self.nodes)

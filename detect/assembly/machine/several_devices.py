@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.assembly.fields.byte_sizes import byte_size
+from detect.assembly.settings.launcher_settings import LauncherSettings
 from detect.assembly.settings.predict_settings import PredictSettings
 
 if TYPE_CHECKING:
@@ -124,7 +125,13 @@ def crew_of(
     for device in devices:
         own = replace(settings, runtime=replace(settings.runtime, device=device))
         starts.append((device, station_start(own, engine, sink, folder, 1 if on_cpu else number)))
-    return Crew(starts, sink, shared_cores(number) if on_cpu else [None] * number)
+    cores = shared_cores(number) if on_cpu else [None] * number
+    return Crew(starts, sink, cores, silent_seconds=silent_seconds(settings.launcher))
+
+
+def silent_seconds(launcher: LauncherSettings) -> float | None:
+    """Return after how many seconds a process that tells nothing is ended; None waits for it."""
+    return None if launcher.silent_minutes is None else 60 * launcher.silent_minutes
 
 
 def station_start(

@@ -14,6 +14,7 @@ class LocalLauncher:
     """Settings of `launcher=local`: `conf/launcher/local.yaml`."""
 
     kind: Literal["local"]
+    silent_minutes: Positive | None
     price_per_hour: Positive | None
 
 
@@ -25,6 +26,7 @@ class RayLauncher:
     address: ClusterAddress
     workers: AutoOneOrMore
     devices_per_task: OneOrMore
+    silent_minutes: Positive | None
     price_per_hour: Positive | None
 
 

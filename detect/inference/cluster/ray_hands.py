@@ -9,9 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from detect.inference.cluster.machine_cores import MachineCores
 from detect.inference.cluster.station_actor import Greeting, StationActor, sent
 from detect.inference.devices.hands import Hand, Hiring
 from detect.inference.devices.tasks import Event, Start, Task
@@ -38,34 +38,11 @@ ANSWER_SECONDS = 5.0
 NODE_SECONDS = 1.0
 """How long after the end of a worker the loss of its node may be known."""
 
+NODE_LABEL = "ray.io/node-id"
+"""Ray's own label of each node."""
+
 NODE_DIED = "its node has died"
 """What Ray says of an actor whose node was lost."""
-
-
-@dataclass(eq=False)
-class MachineCores:
-    """Which cores of machines are taken, by whom: workers of one machine have their own, whatever node they are on.
-
-    Attributes:
-        each: cores of a worker.
-    """
-
-    each: int
-    _taken: dict[str, dict[int, object]] = field(default_factory=dict)
-
-    def take(self, owner: object, greeting: Greeting) -> frozenset[int] | None:
-        """Return the cores of a worker; None leaves all, where a machine has fewer than it promises to its workers."""
-        taken = self._taken.setdefault(greeting.machine, {})
-        free = [core for core in greeting.cores if core not in taken][: self.each]
-        if len(free) < self.each:
-            return None
-        taken.update(dict.fromkeys(free, owner))
-        return frozenset(free)
-
-    def give_back(self, owner: object) -> None:
-        """Free the cores of a worker that has ended."""
-        for machine, taken in self._taken.items():
-            self._taken[machine] = {core: other for core, other in taken.items() if other is not owner}
 
 
 class RayHand(Hand[T]):
@@ -81,17 +58,26 @@ class RayHand(Hand[T]):
         pending: the reference to what it tells next.
         told: what it has told and nobody has heard yet.
         gone: how it ended; empty before.
+        node: Ray's name of its node; empty before it is there.
     """
 
     way_out = "as without memory (lower max_memory), or as detect is not installed on its node as on this one"
 
-    def __init__(self, place: int, device: str, actor: Any, begin: "Callable[[RayHand[T], Greeting], None]") -> None:
+    def __init__(
+        self,
+        place: int,
+        device: str,
+        actor: Any,
+        begin: "Callable[[RayHand[T], Greeting], None]",
+        freed: "Callable[[RayHand[T]], None]",
+    ) -> None:
         super().__init__(place, device)
         self.actor = actor
         self.told: deque[Event] = deque()
-        self.gone = self._node = ""
+        self.gone = self.node = ""
         self.pending: Any = actor.greet.remote()
         self._begin = begin
+        self._freed = freed
 
     def fetch(self) -> None:
         """Take what the reference holds that is pending, and ask for the next."""
@@ -105,11 +91,12 @@ class RayHand(Hand[T]):
         except RayError as error:
             said = str(error)
             self.gone = _cause(said)
-            self.blameless = NODE_DIED in said or _lost_node(self._node)
+            self.blameless = NODE_DIED in said or _lost_node(self.node)
             return
         if isinstance(answer, Greeting):
             self.begun = time.monotonic()
-            self.device, self._node = f"{self.device} on {answer.host}", answer.node
+            self.stir()
+            self.device, self.node = f"{self.device} on {answer.host}", answer.node
             self._begin(self, answer)
         else:
             self.told.extend(answer)
@@ -127,17 +114,30 @@ class RayHand(Hand[T]):
         from ray.exceptions import RayError
 
         with suppress(RayError):
-            if not now and self.begun is not None:
+            if not (now or self.lost or self.begun is None):
                 self.peak_mib = ray.get(self.actor.peak_mib.remote(), timeout=ANSWER_SECONDS)
         with suppress(RayError):
             ray.kill(self.actor)
 
     def end(self, now: bool) -> str:
-        """Say how it ended."""
-        if now:
+        """Say how it ended, when it has, or Ray has had the time to end it."""
+        if now and not self.gone:
             self.leave(now)
+            self._wait_for_end()
+        self._freed(self)
         self.ended = self.ended or time.monotonic()
         return self.gone or "as it was told to"
+
+    def _wait_for_end(self) -> None:
+        """Wait until an actor that was killed is gone, as what it still writes would come too late."""
+        import ray
+        from ray.exceptions import RayError
+
+        until = time.monotonic() + ANSWER_SECONDS
+        with suppress(RayError):
+            while (left := until - time.monotonic()) > 0:
+                ray.get(self.pending, timeout=left)
+                self.pending = self.actor.listen.remote()
 
 
 class RayActors(Hiring):
@@ -148,15 +148,24 @@ class RayActors(Hiring):
         cores: of a machine, that each keeps to.
     """
 
+    copies = True
+
     def __init__(self, needs: Mapping[str, float], cores: int) -> None:
         import ray
 
         super().__init__()
-        actors: Any = ray.remote(StationActor)
-        self._actors = actors.options(max_concurrency=THREADS, scheduling_strategy="SPREAD", **needs)
+        self._actors: Any = ray.remote(StationActor)
+        self._needs = {"max_concurrency": THREADS, "scheduling_strategy": "SPREAD", **needs}
         self._cores = MachineCores(cores)
         self._kept: dict[int, tuple[Start, Any]] = {}
+        self._avoided: set[str] = set()
         self._unplaced_since: float | None = None
+        self._reminded = 0.0
+
+    def avoid(self, hand: Hand) -> None:
+        """Hire no other one on the node of this one."""
+        if isinstance(hand, RayHand) and hand.node:
+            self._avoided.add(hand.node)
 
     def _made(self, place: int, device: str, start: Start, cores: frozenset[int] | None) -> RayHand[Any]:
         import ray
@@ -167,10 +176,18 @@ class RayActors(Hiring):
         def begin(hand: RayHand[Any], greeting: Greeting) -> None:
             hand.actor.begin.remote(self._kept[id(start)][1], self._cores.take(hand, greeting))
 
-        return RayHand(place, device, self._actors.remote(), begin)
+        return RayHand(place, device, self._actor(), begin, self._cores.give_back)
 
-    def wait(self, hands: Sequence[Hand]) -> Sequence[Hand]:
-        """Return those that have told something, or are gone, as soon as there is one.
+    def _actor(self) -> Any:
+        """Return a new actor; versions of Ray that do not know labels may have it on a node that is to be avoided."""
+        if self._avoided:
+            others = {"label_selector": {NODE_LABEL: f"!in({','.join(sorted(self._avoided))})"}}
+            with suppress(TypeError, ValueError):
+                return self._actors.options(**self._needs, **others).remote()
+        return self._actors.options(**self._needs).remote()
+
+    def wait(self, hands: Sequence[Hand], seconds: float) -> Sequence[Hand]:
+        """Return those that have told something, or are gone, as soon as there is one; none after some seconds.
 
         Raises:
             ChildProcessError: the cluster has had no place for any of them for long.
@@ -178,18 +195,12 @@ class RayActors(Hiring):
         import ray
 
         by_ref = {hand.pending: hand for hand in self._of_ray(hands) if not hand.told and not hand.gone}
-        while len(by_ref) == len(hands):
-            ready, _ = ray.wait(list(by_ref), timeout=REMINDED_SECONDS)
+        if len(by_ref) == len(hands):
+            ready, _ = ray.wait(list(by_ref), timeout=seconds)
             for ref in ready:
                 by_ref[ref].fetch()
-            if not ready:
-                self._check_places(hands)
-            by_ref = {hand.pending: hand for hand in self._of_ray(hands) if not hand.told and not hand.gone}
-        heard = [hand for hand in self._of_ray(hands) if hand.told or hand.gone]
-        for hand in heard:
-            if hand.gone:
-                self._cores.give_back(hand)
-        return heard
+        self._check_places(hands)
+        return [hand for hand in self._of_ray(hands) if hand.told or hand.gone]
 
     def _of_ray(self, hands: Sequence[Hand]) -> list[RayHand[Any]]:
         return [hand for hand in hands if isinstance(hand, RayHand)]
@@ -202,6 +213,9 @@ class RayActors(Hiring):
             return
         self._unplaced_since = self._unplaced_since or now
         waited = now - self._unplaced_since
+        if now - max(self._unplaced_since, self._reminded) < REMINDED_SECONDS:
+            return
+        self._reminded = now
         if waited > MOST_WAITING_SECONDS:
             raise ChildProcessError(
                 f"the cluster has had no place for a worker for {waited / 60:.0f} minutes (`ray status` shows what it "

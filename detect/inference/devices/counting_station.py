@@ -18,8 +18,15 @@ from detect.inference.tiles import Source
 class Writer(Protocol):
     """Writes the files of images."""
 
-    def write(self, name: str, scene: Scene, result: SceneResult) -> Any:
-        """Write the files of an image, in any thread, and return what is kept of it; it can be pickled."""
+    def write(self, name: str, scene: Scene, result: SceneResult, origin: Any) -> Any:
+        """Write the files of an image, in any thread, and return what is kept of it; it can be pickled.
+
+        Args:
+            name: of the image.
+            scene: the image as the model reads it.
+            result: what is found.
+            origin: of the image, as its task has it.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +49,7 @@ class CountingStation:
 
         def units() -> Iterator[Sequence[Source]]:
             for task in tasks:
-                sink.done |= task.done
+                sink.take(task)
                 yield task.unit
 
         count_units(
@@ -62,8 +69,14 @@ class _TellingSink:
     def __init__(self, writer: Writer, tell: Callable[[Event], None]) -> None:
         self.done: set[str] = set()
         self.shelf = None
+        self._origins: dict[str, Any] = {}
         self._writer = writer
         self._tell = tell
+
+    def take(self, task: Task) -> None:
+        """Take what a task says of its images."""
+        self.done |= task.done
+        self._origins |= {source.name: origin for source, origin in zip(task.unit, task.origins, strict=True)}
 
     def has(self, name: str, path: Path) -> bool:
         """Return whether an earlier run has the image."""
@@ -71,7 +84,8 @@ class _TellingSink:
 
     def prepared(self, name: str, scene: Scene, result: SceneResult) -> Callable[[], None]:
         """Write the files of an image, and return what tells so."""
-        return partial(self._tell, Done(name, self._writer.write(name, scene, result)))
+        kept = self._writer.write(name, scene, result, self._origins.pop(name))
+        return partial(self._tell, Done(name, kept))
 
     def together(self) -> nullcontext[None]:
         """Return a block in which each image is told of at once: what is told is recorded elsewhere."""

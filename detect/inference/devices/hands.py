@@ -1,21 +1,13 @@
 """Those that count for a run elsewhere, as the run sees them: the tasks that each has, and its end."""
 
-import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from multiprocessing import get_context
-from multiprocessing.connection import wait
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from detect.inference.devices.tasks import Event, Rested, Start, Task, Wanted
-from detect.inference.devices.worker import work
 
 T = TypeVar("T")
-
-END_SECONDS = 10.0
-"""How long a process that was told to end may take before it is killed."""
 
 
 class Hand(ABC, Generic[T]):
@@ -32,10 +24,13 @@ class Hand(ABC, Generic[T]):
         asks: whether it waits for an answer.
         served: whether it ever had a task.
         unfinished: pixels that it told of, of images that are not done.
+        owed: pixels of the images that it has and that nobody has told of, but for those of copies.
         lost: whether it ended without being told to, perhaps while it wrote.
         blameless: whether it ended by something that its tasks have no part in, such as the loss of its machine.
         peak_mib: most memory that it held, where it told so when it ended.
         begun, ended: when it was there and when it was gone, in seconds of `time.monotonic`; None before.
+        stirred: when it last told something or was given something; None before it is there.
+        warned: whether it was told of that it is silent.
     """
 
     way_out = "as without memory; lower max_memory, or take fewer runtime.devices"
@@ -45,15 +40,17 @@ class Hand(ABC, Generic[T]):
         self.place = place
         self.device = device
         self.tasks: list[T] = []
-        self.alone = self.ready = self.asks = self.served = self.lost = self.blameless = False
-        self.unfinished = 0
+        self.alone = self.ready = self.asks = self.served = self.lost = self.blameless = self.warned = False
+        self.unfinished = self.owed = 0
         self.peak_mib: int | None = None
         self.begun: float | None = None
         self.ended: float | None = None
+        self.stirred: float | None = None
 
     def heard(self) -> Event | None:
         """Return what it tells next; None where it has ended."""
         event = self._next()
+        self.stir()
         if event is None:
             self.lost = True
         if isinstance(event, Wanted):
@@ -66,7 +63,18 @@ class Hand(ABC, Generic[T]):
         """Answer it; one that has ended is heard of later."""
         self.asks = False
         self.served = self.served or task is not None
+        self.stir()
         self._send(task)
+
+    def stir(self) -> None:
+        """Take note that it is there, or that something passes between it and the run."""
+        self.stirred = time.monotonic()
+        self.warned = False
+
+    def rest(self) -> None:
+        """Take note that all that it had is told of."""
+        self.tasks.clear()
+        self.unfinished = self.owed = 0
 
     @abstractmethod
     def _next(self) -> Event | None: ...
@@ -88,7 +96,13 @@ class Hand(ABC, Generic[T]):
 
 
 class Hiring(ABC):
-    """How those that count are had, and heard."""
+    """How those that count are had, and heard.
+
+    Attributes:
+        copies: whether one that has nothing else to do counts a task that another one is slow with.
+    """
+
+    copies = False
 
     def __init__(self) -> None:
         self._hired: list[Hand] = []
@@ -110,8 +124,12 @@ class Hiring(ABC):
     def _made(self, place: int, device: str, start: Start, cores: frozenset[int] | None) -> Hand: ...
 
     @abstractmethod
-    def wait(self, hands: Sequence[Hand]) -> Sequence[Hand]:
-        """Return those that tell something, or have ended, as soon as there is one."""
+    def wait(self, hands: Sequence[Hand], seconds: float) -> Sequence[Hand]:
+        """Return those that tell something, or have ended, as soon as there is one; none after some seconds."""
+
+    @abstractmethod
+    def avoid(self, hand: Hand) -> None:
+        """Hire no other one where this one could not make its station, as far as there is a choice."""
 
     def peaks(self) -> dict[int, int]:
         """Return the most MiB of each place, of those that told it when they ended."""
@@ -124,88 +142,3 @@ class Hiring(ABC):
     def seconds(self) -> float:
         """Return how long all that were hired have been there, together."""
         return sum(hand.seconds() for hand in self._hired)
-
-
-class ProcessHand(Hand[T]):
-    """A process of this machine with a pipe, started when this is made.
-
-    Args:
-        place, device: as of `Hand`.
-        start: makes the station.
-        cores: that it may use; None leaves all.
-
-    Attributes:
-        connection: the pipe to it.
-    """
-
-    def __init__(self, place: int, device: str, start: Start, cores: frozenset[int] | None) -> None:
-        super().__init__(place, device)
-        context = get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, cores), name=f"count on {device}", daemon=True)
-        with _without_interrupts():
-            self._process.start()
-        self.begun = time.monotonic()
-        theirs.close()
-        try:
-            with suppress(ConnectionError):
-                self.connection.send(start)
-        except BaseException:
-            self.leave(now=True)
-            self.end(now=False)
-            raise
-
-    def _next(self) -> Event | None:
-        try:
-            event: Event = self.connection.recv()
-        except (EOFError, OSError):
-            return None
-        return event
-
-    def _send(self, task: Task | None) -> None:
-        with suppress(ConnectionError):
-            self.connection.send(task)
-
-    def leave(self, now: bool) -> None:
-        """Tell it to end: by closing the pipe, or at once."""
-        if now:
-            self._process.terminate()
-        self.connection.close()
-
-    def end(self, now: bool) -> str:
-        """Wait for its end, and say how it ended."""
-        if now:
-            self._process.join(1.0)
-            self.leave(now)
-        self._process.join(END_SECONDS)
-        if self._process.exitcode is None:
-            self._process.kill()
-            self._process.join()
-        self.ended = self.ended or time.monotonic()
-        code = self._process.exitcode or 0
-        return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-class Processes(Hiring):
-    """Processes of this machine."""
-
-    def _made(self, place: int, device: str, start: Start, cores: frozenset[int] | None) -> ProcessHand:
-        return ProcessHand(place, device, start, cores)
-
-    def wait(self, hands: Sequence[Hand]) -> Sequence[Hand]:
-        """Return those whose pipes hold something, or are closed, as soon as there is one."""
-        by_pipe = {hand.connection: hand for hand in hands if isinstance(hand, ProcessHand)}
-        return [by_pipe[ready] for ready in wait(list(by_pipe))]  # type: ignore[index]
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Let a process that is started in this block inherit that Ctrl-C is not for it; ours waits for the block's end."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

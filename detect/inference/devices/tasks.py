@@ -1,10 +1,10 @@
 """What a run and its processes tell each other; plain data over a pipe, that any launcher may carry.
 
 A task is a unit of images, as `tiles.grouped` makes it of all images of a run: their tiles share batches, so that it is
-counted with the same bytes wherever that is done, and as often as it is done. Who counts it (`Station.run`) writes the
-pictures of its images itself and tells of each what is kept, or its failure; who gave it records that in the order of
-the tasks. A task that was lost is given again as a whole: what was told of it is thrown away, its pictures are written
-over.
+counted with the same bytes wherever that is done, and as often as it is done, by two at once too. Who counts it
+(`Station.run`) writes the pictures of its images itself and tells of each what is kept, or its failure; who gave it
+records that in the order of the tasks. A task that was lost is given again as a whole: what was told of it is thrown
+away, its pictures are written over.
 
 A raster that is too large for one process is a task for each of its strips, in the order of its tiles, and one behind
 them that joins them, given when all strips are found. What is found of a strip lies in a file in the state folder of
@@ -33,11 +33,13 @@ class Task:
         number: of the unit in the run, from 0.
         unit: the images, at the network's resolution.
         done: names of those that an earlier run has: their tiles are in the batches, and nothing is told of them.
+        origins: what the writer of its files is to know of each image of the unit, None of those that are done.
     """
 
     number: int
     unit: "Sequence[Source]"
     done: frozenset[str] = frozenset()
+    origins: "Sequence[Any]" = ()
 
     @property
     def expected(self) -> "set[Key]":

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,18 @@ class Shelf:
         return place
 
     def clear(self, name: str) -> None:
-        """Remove all strips of an image."""
+        """Remove all strips of an image; one that is just being written stays, for `clear_left`."""
         if self.folder.is_dir():
-            _remove(self._image(name))
             with suppress(OSError):
+                _remove(self._image(name))
                 self.folder.rmdir()
+
+    def clear_left(self, names: Collection[str]) -> None:
+        """Remove what is there of some images: strips that came when the images were recorded."""
+        there = {each.name for each in self.folder.iterdir()} if self.folder.is_dir() else set()
+        for name in names if there else ():
+            if image_folder(name) in there:
+                self.clear(name)
 
     def _image(self, name: str) -> Path:
         image = self.folder / image_folder(name)

@@ -1,6 +1,6 @@
 """The shelf of a run whose workers have no folder in common: strips lie in the object store of the output."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
@@ -62,6 +62,18 @@ class StoredShelf:
         image = image_folder(name)
         if self._there.pop(image, None) is not None:
             self._remove(image, listing(Address(*self.address.parts, image)))
+
+    def clear_left(self, names: Collection[str]) -> None:
+        """Remove what is there of some images: strips that came when the images were recorded.
+
+        Raises:
+            OSError: the store cannot be asked, or they cannot be removed.
+        """
+        there = {each.partition("/")[0] for each in listing(self.address)}
+        for name in names if there else ():
+            if image_folder(name) in there:
+                self._there[image_folder(name)] = set()
+                self.clear(name)
 
     def _remove(self, image: str, names: Iterable[str]) -> None:
         remove([Address(*self.address.parts, image, *each.split("/")) for each in sorted(names)])

@@ -111,9 +111,9 @@ class PredictionFolder:
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._gathered: dict[str, Kept] | None = None
-        origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
+        self._origins = {name: Origin(signature(path), beside_digest(path)) for name, path in images}
         publisher = None if self.mirror is None else self.mirror.publisher
-        self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, origins, publisher)
+        self.writer = SceneWriter(folder, card, self.wanted, survey, map_kind, self.overlaid, publisher)
         recorded = {name for name, path in images if self._is_recorded(name, path)}
         self._complete = {name for name in recorded if self._is_drawn(name)}
         self.without_pictures = len(recorded) - len(self._complete)
@@ -131,6 +131,10 @@ class PredictionFolder:
         """Return whether an image was done before, and has not changed since."""
         return name in self._complete
 
+    def origin(self, name: str) -> Origin:
+        """Return what the writer of an image's files is to know of it."""
+        return self._origins[name]
+
     def _check_places(self, names: Sequence[str]) -> None:
         """Check that no link leads out of the output folder where this run will write."""
         pictures = (picture.parent for name in names for picture in self.paths.pictures(name))
@@ -142,7 +146,7 @@ class PredictionFolder:
         record = self.journal.records.get(name)
         if record is None or not record.describes(path) or record.detections.classes != self.card.classes:
             return False
-        if record.beside != self.writer.origins[name].beside:
+        if record.beside != self._origins[name].beside:
             return False
         number = 0 if self.survey.areas is None else len(self.survey.areas.areas)
         return all(part.area < number for part in record.areas)
@@ -179,7 +183,7 @@ class PredictionFolder:
         from detect.inference.strips.stored_shelf import StoredShelf
 
         assert self.mirror is not None
-        return StoredShelf(self.mirror.strips, self.writer.origins, self.mirror.stored_strips())
+        return StoredShelf(self.mirror.strips, self._origins, self.mirror.stored_strips())
 
     def _clear_strips(self, name: str) -> None:
         """Remove the strips of an image that is recorded, or failed, wherever a run put them."""
@@ -193,7 +197,7 @@ class PredictionFolder:
         """The place of strips in this folder; a full path, as workers may be elsewhere."""
         from detect.inference.strips.shelf import Shelf
 
-        return Shelf(self.paths.strips.absolute(), self.writer.origins)
+        return Shelf(self.paths.strips.absolute(), self._origins)
 
     @property
     def overlaid(self) -> bool:
@@ -206,7 +210,13 @@ class PredictionFolder:
         return self.writer.previewed
 
     def remove_parts(self) -> None:
-        """Remove the files that a killed run, or process of a run, was writing."""
+        """Remove the files that a killed run, or process of a run, was writing, and strips that came late.
+
+        These are of images that are recorded: of two workers with a strip, the slower one may end while it writes.
+
+        Raises:
+            OSError: the store, where strips are in one, cannot be asked.
+        """
         remove_parts(self.folder)
         remove_parts(self.paths.state)
         for below in (
@@ -215,6 +225,9 @@ class PredictionFolder:
             *(self.folder / place for place in format_folders()),
         ):
             remove_parts(below, below=True)
+        self._shelf.clear_left(self._complete)
+        if self.apart:
+            self._stored_shelf.clear_left(self._complete)
 
     def prepared(self, name: str, scene: Scene, result: "SceneResult") -> Callable[[], None]:
         """Write an image's heatmap, pictures and candidates, and return what records it as done.
@@ -229,7 +242,7 @@ class PredictionFolder:
         Raises:
             ValueError: areas are on a map, and the image has no place on it.
         """
-        return partial(self.keep, name, self.writer.write(name, scene, result))
+        return partial(self.keep, name, self.writer.write(name, scene, result, self._origins[name]))
 
     @contextmanager
     def together(self) -> Iterator[None]:

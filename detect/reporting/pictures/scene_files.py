@@ -1,6 +1,6 @@
 """The files of one image in a predictions folder, and the record that is kept of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +63,6 @@ class SceneWriter:
         survey: what of the ground is counted.
         map_kind: how heatmaps are stored.
         overlaid: whether what is found is drawn on each image.
-        origins: of the images, by name, as they were when the run began.
         publisher: puts the files to an address, where they are kept instead; None keeps them in the folder.
     """
 
@@ -73,7 +72,6 @@ class SceneWriter:
     survey: GroundSurvey
     map_kind: MapKind
     overlaid: bool
-    origins: Mapping[str, Origin]
     publisher: Publisher | None = None
 
     def working_in(self, folder: Path) -> "SceneWriter":
@@ -101,16 +99,18 @@ class SceneWriter:
         asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted, CANDIDATES in self.wanted)
         yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
 
-    def write(self, name: str, scene: Scene, result: "SceneResult") -> Kept:
+    def write(self, name: str, scene: Scene, result: "SceneResult", origin: Origin) -> Kept:
         """Write an image's heatmap, pictures and candidates, and return what is kept of it.
 
-        Several threads and processes may do so at once, for one image each. Pictures of an earlier run that this one is
+        Several threads and processes may do so at once, two of them for the same image too: each file is replaced as a
+        whole, by the same bytes. Pictures of an earlier run that this one is
         not asked for are removed: they may show other detections.
 
         Args:
             name: of the image.
             scene: the image as the model reads it.
             result: its detections in file pixels, its map and its preview.
+            origin: of the image, as it was when the run began.
 
         Raises:
             ValueError: areas are on a map, and the image has no place on it.
@@ -118,7 +118,7 @@ class SceneWriter:
         inside = inside_areas(self.survey.areas, name, scene, result.detections, result.geometry.valid)
         possible = self._possible(name, scene, result)
         candidates = None if possible is None else possible.detections
-        record = self._record(name, scene, result, inside, candidates)
+        record = self._record(origin, scene, result, inside, candidates)
         for picture, folder, asked in self.pictures(name):
             if not asked:
                 if folder in self._earlier:
@@ -153,11 +153,11 @@ class SceneWriter:
         return inside_areas(self.survey.areas, name, scene, result.candidates, None)
 
     def _record(
-        self, name: str, scene: Scene, result: "SceneResult", inside: Inside, candidates: Detections | None
+        self, origin: Origin, scene: Scene, result: "SceneResult", inside: Inside, candidates: Detections | None
     ) -> Record:
         """Return what is kept of an image: with it every table and format can be written without the image."""
         probable = None if self.card.calibration is None else candidates
-        path, size, mtime_ns = self.origins[name].signature
+        path, size, mtime_ns = origin.signature
         typical = self.card.head.typical_size
         part = inside.part or result.surveyed or surveyed(scene, result.geometry.valid)
         return Record(
@@ -178,7 +178,7 @@ class SceneWriter:
             shown=inside.shown,
             areas=inside.parts,
             outside=inside.outside,
-            beside=self.origins[name].beside,
+            beside=origin.beside,
             expected=None if probable is None else float(probable.score.sum()),
             crowded=result.crowded,
             sureness=result.sureness,

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from detect.inference.cluster.machine_cores import MachineCores
 from detect.inference.cluster.ray_cluster import Needs, connected, nodes_of
-from detect.inference.cluster.ray_hands import MachineCores
 from detect.inference.cluster.station_actor import Greeting
 
 

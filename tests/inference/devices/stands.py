@@ -57,9 +57,9 @@ def heard(folder: Path, name: str) -> Path:
 class Stand:
     """A station that takes three tasks before it tells of the first, and has a marker in its folder for each death.
 
-    An image `killer...` kills its process each time, `once...` the first time; `slow...` takes its time; `bad...`
-    fails, `error...` is an error of the run, `silent...` is not told of; `last...` kills its process the first time it
-    is told of, and `gone...` is done and cannot be read any more.
+    An image `killer...` kills its process each time, `once...` the first time; `slow...` takes its time, `stuck...` for
+    ever the first time; `bad...` fails, `error...` is an error of the run, `silent...` is not told of; `last...` kills
+    its process the first time it is told of, and `gone...` is done and cannot be read any more.
     """
 
     folder: Path
@@ -69,7 +69,18 @@ class Stand:
             raise ValueError("there is no such device")
         if self.folder.name == "deadly":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.folder.name == "single" and not self._first("started"):
+            raise ValueError("another one has started before")
         return self
+
+    def _first(self, name: str) -> bool:
+        """Return whether this is the first time for a name, and leave a marker."""
+        marker = self.folder / name
+        try:
+            marker.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def run(self, tasks: Iterable[Task], tell: Callable[[Event], None]) -> None:
         begun: list[Task] = []
@@ -86,6 +97,7 @@ class Stand:
             return
         for name in (source.name for source in task.unit):
             if name in task.done:
+                tell(Advanced(100))
                 if name.startswith("gone"):
                     tell(Failed(Failure(name, "it is gone")))
                 continue
@@ -123,6 +135,8 @@ class Stand:
     def _perhaps_end(self, name: str) -> None:
         if name.startswith("slow"):
             time.sleep(0.3)
+        if name.startswith("stuck") and self._first(name):
+            time.sleep(3600)
         if name.startswith("error"):
             raise OSError(28, "No space left on device")
         if name.startswith("killer"):
@@ -131,9 +145,7 @@ class Stand:
             self._end_once(name)
 
     def _end_once(self, name: str) -> None:
-        marker = self.folder / name
-        if not marker.exists():
-            marker.touch()
+        if self._first(name):
             self._end(name)
 
     def _end(self, name: str) -> None:

@@ -47,3 +47,23 @@ def test_a_shelf_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
         Shelf(state / "strips", {"a.tif": Content()}).place("a.tif", {})
     with pytest.raises(ValueError, match="leads out of"):
         clear_shelf(state / "strips")
+
+
+def test_strips_that_came_too_late_are_cleared_and_those_of_other_images_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a slow worker still writes stays when its image is recorded, and is cleared when the worker is gone."""
+    shelf = Shelf(tmp_path / "strips", {"a.tif": Content(), "b.tif": Content()})
+    shelf.clear_left(["a.tif"])
+    for name in ("a.tif", "b.tif"):
+        shelf.place(name, {}).mkdir(parents=True)
+
+    def busy(path: Path) -> None:
+        raise OSError(39, "Directory not empty", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", busy)
+        shelf.clear("a.tif")
+    assert shelf.place("a.tif", {}).exists()
+    shelf.clear_left(["a.tif", "c.tif"])
+    assert [each.parent for each in (tmp_path / "strips").glob("*/*")] == [shelf.place("b.tif", {}).parent]

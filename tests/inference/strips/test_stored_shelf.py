@@ -18,7 +18,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     def listing(folder: Address) -> list[str]:
         held.add("listed")
-        start = f"{folder.relative_to(STRIPS).as_posix()}/"
+        start = "" if folder == STRIPS else f"{folder.relative_to(STRIPS).as_posix()}/"
         return [each.removeprefix(start) for each in held if each.startswith(start)]
 
     def remove(gone: list[Address]) -> None:
@@ -48,4 +48,13 @@ def test_what_workers_put_is_cleared_and_an_image_without_strips_asks_nothing_of
     place = shelf.place("a.tif", {})
     held |= {(place / "0-1.npz").relative_to(STRIPS).as_posix(), "b/0/0-1.npz"}
     shelf.clear("a.tif")
+    assert held == {"b/0/0-1.npz", "listed"}
+
+
+def test_strips_that_came_too_late_are_cleared_and_those_of_other_images_stay(held: set[str]) -> None:
+    shelf = StoredShelf(STRIPS, {"a.tif": Content()}, set())
+    late = (shelf.place("a.tif", {}) / "0-1.npz").relative_to(STRIPS).as_posix()
+    shelf.clear("a.tif")
+    held |= {late, "b/0/0-1.npz"}
+    shelf.clear_left(["a.tif", "c.tif"])
     assert held == {"b/0/0-1.npz", "listed"}

@@ -1,0 +1,175 @@
+"""The tasks of a run that are not recorded yet: which may be given next, which again, and which is slow."""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from detect.inference.devices.tasks import Done, Failed, Found, Key, Task
+from detect.inference.strips.strip import Joint, Strip
+
+MOST_AHEAD = 256
+"""Most images a worker, of tasks that are given or told of and not recorded yet; the task that all wait for is."""
+
+COPIED_AFTER_SECONDS = 10.0
+"""How long a worker has a task before one that has nothing to do counts it too."""
+
+
+@dataclass(eq=False)
+class OpenTask:
+    """A task that is not recorded yet.
+
+    Attributes:
+        task: the task.
+        after: those that must be complete before it is given: the strips, of the task that joins them.
+        told: what came of its images, or its strip.
+        given: whether it was given to a worker.
+        copied: whether a second one was given it beside the first.
+        deaths: how many workers have ended that had it.
+        dropped: whether nobody waits for it any more, as another strip of its image failed.
+    """
+
+    task: Task
+    after: Sequence["OpenTask"] = ()
+    told: dict[Key, Done | Found | Failed] = field(default_factory=dict)
+    given: bool = False
+    copied: bool = False
+    deaths: int = 0
+    dropped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its images are told of."""
+        return self.told.keys() >= self.task.expected
+
+    @property
+    def wanted(self) -> bool:
+        """Whether something of it is waited for."""
+        return not (self.complete or self.dropped)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given."""
+        return all(each.complete for each in self.after)
+
+    @property
+    def is_strip(self) -> bool:
+        """Whether it is a strip of a raster."""
+        return isinstance(self.task.unit[0].part, Strip)
+
+
+class OpenTasks:
+    """The open tasks of a run, in their order.
+
+    Attributes:
+        of: the task of each image or strip, recorded ones too.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._open = deque(_opened(tasks))
+        self._fresh = deque(self._open)
+        self._again: deque[OpenTask] = deque()
+        self._held: dict[OpenTask, float] = {}
+        self._ahead = 0
+        self.of = {key: each for each in self._open for key in each.task.expected}
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    @property
+    def unheld(self) -> int:
+        """How many of them nobody has."""
+        return len(self._fresh) + len(self._again)
+
+    def next(self, workers: int) -> OpenTask | None:
+        """Return the next task that no worker had, unless it is too far ahead of the one that all wait for.
+
+        Strips that are waited for let those behind their joining pass.
+
+        Args:
+            workers: their number.
+        """
+        first = self._first()
+        if first is None or first is self._open[0]:
+            return first
+        return first if self._ahead + len(first.task.unit) <= MOST_AHEAD * workers else None
+
+    def _first(self) -> OpenTask | None:
+        return next((each for each in self._fresh if each.ready), None)
+
+    def next_again(self) -> OpenTask | None:
+        """Return the next task of a worker that has ended."""
+        return self._again[0] if self._again else None
+
+    def slow(self) -> OpenTask | None:
+        """Return the task that one worker has had the longest, if that is long; each is copied once."""
+        longest = next(((each, since) for each, since in self._held.items() if each.wanted and not each.copied), None)
+        if longest is None or time.monotonic() - longest[1] < COPIED_AFTER_SECONDS:
+            return None
+        return longest[0]
+
+    def few_strips(self, workers: int) -> bool:
+        """Return whether the next task is one of the last strips, for so many workers."""
+        first = self._first()
+        return first is not None and first.is_strip and len(self._fresh) <= 2 * workers
+
+    def give(self, each: OpenTask) -> None:
+        """Take note that a worker has a task, or a copy of it."""
+        if each in self._held:
+            each.copied = True
+            return
+        (self._again if each in self._again else self._fresh).remove(each)
+        self._ahead += 0 if each.given else len(each.task.unit)
+        each.given = True
+        self._held[each] = time.monotonic()
+
+    def give_back(self, each: OpenTask) -> None:
+        """Take note that nobody has a task any more, of which nothing is told now."""
+        self._held.pop(each, None)
+        each.told.clear()
+        each.copied = False
+        self._again.append(each)
+
+    def tell(self, key: Key, event: Done | Found | Failed) -> OpenTask:
+        """Keep what is told of an image or a strip, and return its task."""
+        each = self.of[key]
+        each.told[key] = event
+        if each.complete:
+            self._held.pop(each, None)
+        return each
+
+    def recordable(self) -> bool:
+        """Return whether the first of them is complete."""
+        return bool(self._open) and self._open[0].complete
+
+    def taken(self) -> OpenTask:
+        """Take the first out."""
+        each = self._open.popleft()
+        self._ahead -= len(each.task.unit) if each.given else 0
+        return each
+
+    def drop(self, name: str) -> None:
+        """Wait no more for the strips of an image that failed, of which the first that failed is taken out."""
+        for each in [each for each in self._open if each.task.unit[0].name == name]:
+            each.dropped = True
+            self._open.remove(each)
+            self._held.pop(each, None)
+            self._ahead -= len(each.task.unit) if each.given else 0
+        self._fresh = deque(each for each in self._fresh if not each.dropped)
+        self._again = deque(each for each in self._again if not each.dropped)
+
+
+def image_names(tasks: Iterable[OpenTask]) -> list[str]:
+    """Return the images of which something is expected of tasks, each once."""
+    named = (source.name for each in tasks for source in each.task.unit if source.name not in each.task.done)
+    return list(dict.fromkeys(named))
+
+
+def _opened(tasks: Iterable[Task]) -> Iterator[OpenTask]:
+    """Yield tasks with those that they must wait for: the strips before the joining of an image, of this run."""
+    strips: list[OpenTask] = []
+    for task in tasks:
+        part = task.unit[0].part
+        each = OpenTask(task, tuple(strips) if isinstance(part, Joint) else ())
+        strips = [*strips, each] if isinstance(part, Strip) else []
+        yield each
