@@ -93,6 +93,8 @@ def _of_objects(labels: Annotations, net: Net, card: ModelCard, settings: Export
         )
     sides = sides_of_model(settings.data.split, labels, card.training)
     train, val = ([image for image in labels.images if sides[image.name] == side] for side in SIDES)
+    if not any(len(outside(image.objects, image.ignored)) for image in val):
+        val = []  # of images without any object there is no F1
     defaults = checked_data(inference_defaults(), InferenceSettings)
     in_torch = replace(defaults, runtime=replace(defaults.runtime, runtime="torch", device="cpu"))
     engine = make_engine(in_torch, net, card, card.threshold, settings.output.parent)
