@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from detect.assembly.exports.model_export import ENDINGS, runner, write_checked
 from detect.inference.exports import parity
 from detect.nets.card import BackboneSpec, ModelCard
 from detect.nets.heads.grid import GridDetector
+from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.receptive import receptive_halo
 from tests.cards import card_of, patch_card
 from tests.commands import call
 from tests.conftest import plant, scatter
 from tests.grids import grid_card
+from tests.imagery.rasters import write_tiff
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "tools" / "count_with_onnx.py"
@@ -78,7 +82,7 @@ def photograph(tmp_path: Path) -> Path:
 
 def test_the_example_has_thirty_lines() -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    program = lines[lines.index("from PIL import Image") + 1 :]
+    program = lines[lines.index("from PIL import Image, ImageOps") + 1 :]
     assert sum(bool(line.strip()) for line in program) <= 30
     assert "detect" not in {word.split(".")[0] for line in lines if "import" in line for word in line.split()}
 
@@ -114,6 +118,37 @@ def test_a_grid_counts_the_same_without_this_package(size: float | None, photogr
     found = counts_of_predict(tmp_path / "model.safetensors", photograph, tmp_path / "counts")
     assert len(found) == 2 and sum(found.values()) > 30
     assert counts_alone(tmp_path / "net.onnx", photograph) == found
+
+
+def test_many_bands_of_sixteen_bits_count_the_same_without_this_package(tmp_path: Path) -> None:
+    """Five of six bands, in an order of their own; one cell in eight is as likely as the threshold."""
+    pytest.importorskip("onnxruntime")
+    pixels = np.random.default_rng(0).integers(0, 1 << 14, (6, 203, 331)).astype(np.uint16)
+    write_tiff(tmp_path / "photo.tif", pixels)
+    np.save(tmp_path / "photo.npy", pixels.transpose(1, 2, 0))
+    card = patch_card(
+        BackboneSpec("lenet5", 4),
+        **{"bands": (6, 1, 4, 2, 5), "dtype": "uint16", "patch_size": 16, "halo": 24, "separation": 8.0},
+        offset=(8000.0,) * 5,
+        scale=(3000.0,) * 5,
+    )
+    torch.manual_seed(0)
+    net = build_net(card).eval()
+    assert isinstance(net, PatchClassifier) and net.head.bias is not None
+    assert card.halo == receptive_halo(net, 4, 5, 4)
+    with torch.no_grad():
+        cells = net(torch.from_numpy(pixels[[5, 0, 3, 1, 4], :200, :328].astype(np.float32))[None])[0]
+        net.head.bias -= cells.mean(dim=(1, 2))
+    cells = cells - cells.mean(dim=(1, 2), keepdim=True)
+    odds = torch.logsumexp(cells[1:], 0) - cells[0]
+    card = replace(card, threshold=float(torch.sigmoid(torch.quantile(odds, 7 / 8))))
+    save_model(tmp_path / "model.safetensors", net, card)
+    write_checked("onnx", net, card, tmp_path / "net.onnx")
+    found = counts_of_predict(tmp_path / "model.safetensors", tmp_path / "photo.tif", tmp_path / "counts")
+    assert len(found) == 2 and sum(found.values()) > 30
+    assert counts_alone(tmp_path / "net.onnx", tmp_path / "photo.npy") == found
+    run, tiles = runner("onnx", tmp_path / "net.onnx"), np.stack([pixels[:5, :40, :72], pixels[1:, -40:, -72:]])
+    np.testing.assert_allclose(run(tiles), np.concatenate([run(tile[None]) for tile in tiles]), atol=1e-5)
 
 
 def photograph_pixels(path: Path) -> torch.Tensor:

@@ -138,6 +138,24 @@ def classification_of(
             f"a model of net={spec.head.name} finds objects in images; it cannot classify a folder of patches"
         )
     truth, logits = _logits(net, spec, patches, showing)
+    return classified_by(truth, logits, spec, names, least)
+
+
+def classified_by(
+    truth: NDArray[Any], logits: NDArray[np.float32], spec: NetSpec, names: Sequence[str] = (), least: float = 0.0
+) -> Classification:
+    """Return samples as the channels of a network, or of an exported one, classify them.
+
+    Args:
+        truth: (N,) true outputs, -1 of none of them; or (N, C) 1 for each class of samples that may have any number.
+        logits: (N, K) of all channels.
+        spec: the outputs.
+        names: of the samples.
+        least: probability from which on a class is found.
+
+    Raises:
+        ValueError: a probability is none.
+    """
     probabilities, last = _probabilities(logits[:, : len(spec.outputs)], many=truth.ndim > 1), logits.shape[1] - 1
     if truth.ndim > 1:
         return of_many_classes(truth, probabilities, spec.outputs, names, least)

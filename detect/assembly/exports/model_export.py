@@ -43,17 +43,18 @@ def export_model(settings: ExportSettings) -> None:
     from detect.nets.modelfile import load_model
 
     net, _ = load_model(settings.model)
-    images = None
+    trial = None
     if settings.precision == "int8":
-        from detect.assembly.exports.eight_bits import labelled_images, quantise_checked
+        from detect.assembly.exports.eight_bits import quantise_checked
+        from detect.assembly.exports.trials import trial_of
 
-        images = labelled_images(settings, card)
+        trial = trial_of(settings, net, card)
     settings.output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".detect-", dir=settings.output.parent) as folder:
         made = Path(folder) / files[-1].name
         write_checked(settings.format, net, card, made)
-        if images is not None:
-            quantise_checked(settings, net, card, made, images)
+        if trial is not None:
+            quantise_checked(settings, card, made, trial)
         for file in files:  # OpenVINO's weights before what names them
             with replace_file(file) as part:
                 made.with_suffix(file.suffix).replace(part)

@@ -32,7 +32,8 @@ def export_record(card: ModelCard, input_dtype: str, precision: str) -> dict[str
     `stride` (pixels per cell), `cell_offset` (pixel position of cell 0), `halo` (context in pixels of tiles of
     `detect.predict`) and `halo_exact`, `threshold` and `calibration` (as on the model's card), `log_odds` (the
     threshold as log odds of the network), `separation` (pixels, or the IoU of boxes), `scale` and `gsd` (the size that
-    images are resampled to).
+    images are resampled to), `fill` (what pixels without data are read as, by band; empty for no such value) and
+    `drawing` (how lists of wafers' defects are drawn; null of images).
 
     Args:
         card: of the model.
@@ -64,6 +65,8 @@ def export_record(card: ModelCard, input_dtype: str, precision: str) -> dict[str
         "separation": card.separation,
         "scale": card.resolution.scale,
         "gsd": card.resolution.gsd,
+        "fill": list(card.offset),
+        "drawing": None if card.drawing is None else card.drawing.record(),
     }
 
 

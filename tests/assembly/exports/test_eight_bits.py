@@ -1,20 +1,26 @@
 """Exports of 8 bits: calibrated on training images, and refused where the validation images say that they lose much."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from detect.assembly.exports import eight_bits, model_export
+from detect.assembly.exports import eight_bits, model_export, object_trial, trials
 from detect.assembly.exports.model_export import runner
-from detect.nets.card import BackboneSpec
+from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.heads.specs import WholeHead
+from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import build_net, save_model
-from tests.cards import patch_card
+from tests.cards import card_of, grid_head, patch_card
 from tests.commands import Called, call
 
 
@@ -23,7 +29,7 @@ def export(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     """Export a small classifier with new weights in 8 bits, with the planted discs as its labelled images."""
     if find_spec("nncf") is None:
         pytest.skip("NNCF is not installed: pip install 'detect[export]'")
-    monkeypatch.setattr(eight_bits, "TILE_SIDE", 64)
+    monkeypatch.setattr(object_trial, "TILE_SIDE", 64)
     card = patch_card(BackboneSpec("lenet5", 4), ("disc",), patch_size=16, halo=16, threshold=0.99, separation=16.0)
     torch.manual_seed(0)
     save_model(tmp_path / "model.safetensors", build_net(card).eval(), card)
@@ -63,9 +69,9 @@ def test_a_loss_beyond_the_bound_writes_nothing(
 ) -> None:
     """0.90 before and 0.85 after lose 0.05, more than 0.02 and less than 0.06."""
     scores = iter([0.90, 0.85, 0.90, 0.85])
-    monkeypatch.setattr(eight_bits, "_f1", lambda images, engine, card: next(scores))
+    trial = SimpleNamespace(score="F1", train=[1], val=[1], tiles=lambda number: [], tried=lambda run: next(scores))
+    monkeypatch.setattr(trials, "trial_of", lambda settings, net, card: trial)
     monkeypatch.setattr(eight_bits, "quantise_openvino", lambda path, tiles, record: None)
-    monkeypatch.setattr(eight_bits, "calibration_tiles", lambda images, engine, number: [])
     monkeypatch.setattr(eight_bits, "runner", lambda kind, path: None)
     monkeypatch.setattr(model_export, "write_checked", written)
     given = "format=openvino", f"output={tmp_path / 'out' / 'net.xml'}"
@@ -84,3 +90,59 @@ def test_images_that_validate_must_be_there(export: Callable[..., Called], tmp_p
     assert (
         "openvino and torch" not in done.log and not (tmp_path / "out").exists()
     )  # told before the network is written
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Callable[..., Called]:
+    """Export a small classifier of whole images in 8 bits, of which a dark and a light one are in each side."""
+    if find_spec("nncf") is None:
+        pytest.skip("NNCF is not installed: pip install 'detect[export]'")
+    head = WholeHead(32, "one", None, known=3)
+    card = card_of(head, BackboneSpec("lenet5", 4), ("dark", "light"), (1,), halo=0, offset=(100.0,), scale=(50.0,))
+    torch.manual_seed(0)
+    net = build_net(card).eval()
+    assert isinstance(net, WholeClassifier) and net.familiarity is not None
+    net.familiarity.limit.fill_(9.0)
+    save_model(tmp_path / "model.safetensors", net, card)
+    rows = ["image,label,split"]
+    for i, (label, side) in enumerate(product(("dark", "light"), ("train", "val"))):
+        noise = np.random.default_rng(i).integers(0, 60, (40, 40)) + (150 if label == "light" else 20)
+        Image.fromarray(noise.astype(np.uint8)).save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png,{label},{side}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    given = (f"model={tmp_path / 'model.safetensors'}", "precision=int8", f"data.root={tmp_path}")
+    labels = f"data.annotations={tmp_path / 'labels.csv'}"
+    return lambda *more: call("export", *given, labels, *more)
+
+
+def test_a_classifier_of_whole_images_is_tried_by_its_macro_f1(whole: Callable[..., Called], tmp_path: Path) -> None:
+    made = tmp_path / "out" / "net.onnx"
+    done = whole("format=onnx", f"output={made}", "max_loss=1")
+    assert done.code == 0, done.log
+    assert re.search(r"on 2 tiles of 2 images: macro F1 [\d.]+ on 2 validation images, [\d.]+ in float32", done.log)
+    import onnx
+
+    model = onnx.load(made)
+    record = json.loads(model.metadata_props[0].value)
+    assert (record["head"], record["precision"], record["side"]) == ("whole", "int8", 32)
+    assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def untrained(path: Path, card: ModelCard) -> str:
+    """A model with new weights, as a setting."""
+    save_model(path, build_net(card), card)
+    return f"model={path}"
+
+
+def test_labels_of_another_kind_are_told(whole: Callable[..., Called], tmp_path: Path, planted: Path) -> None:
+    out = ("format=onnx", f"output={tmp_path / 'out' / 'net.onnx'}")
+    places = (f"data.annotations={planted / 'points.csv'}", f"data.root={planted / 'images'}")
+    done = whole(*out, *places)
+    assert done.code == 2 and "give a table of image,label" in done.log
+    grid = untrained(tmp_path / "grid.safetensors", card_of(grid_head(), BackboneSpec("test_resnet", 8)))
+    done = whole(*out, grid)
+    assert done.code == 2 and "this model does not classify whole images" in done.log
+    patches = patch_card(BackboneSpec("lenet5", 4), ("disc", "dot"), None, patch_size=16)
+    done = whole(*out, *places, untrained(tmp_path / "patches.safetensors", patches))
+    assert done.code == 2 and "give the folder of the patches as data.root" in done.log
+    assert not (tmp_path / "out").exists()

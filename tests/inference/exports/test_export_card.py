@@ -10,7 +10,9 @@ from tests.cards import card_of, grid_head, patch_card
 
 def test_it_is_what_decoding_needs_and_nothing_of_the_training() -> None:
     """The threshold 0.8 is log odds of ln 4; a patch of 32 pixels at 16 is centred on a corner of cells, at 0."""
-    card = patch_card(threshold=0.8, separation=24.0, halo=64, halo_auto=32, training={"train": ["/home/me/photo.jpg"]})
+    normalised = {"offset": (1.0, 2.0, 3.0), "scale": (4.0, 5.0, 6.0)}
+    training = {"train": ["/home/me/photo.jpg"]}
+    card = patch_card(threshold=0.8, separation=24.0, halo=64, halo_auto=32, training=training, **normalised)
     record = json.loads(record_text(card, "uint8", "float32"))
     assert record == export_record(card, "uint8", "float32")
     assert (record["head"], record["patch_size"], record["background"]) == ("patch", 32, "ground")
@@ -18,6 +20,7 @@ def test_it_is_what_decoding_needs_and_nothing_of_the_training() -> None:
     assert (record["halo"], record["halo_exact"], record["separation"]) == (32, 64, 24.0)
     assert abs(record["log_odds"] - 1.3862944) < 1e-6
     assert (record["bands"], record["dtype"], record["input_dtype"]) == ([1, 2, 3], "uint8", "uint8")
+    assert (record["fill"], record["drawing"]) == ([1.0, 2.0, 3.0], None)
     assert record["precision"] == "float32" and "/home" not in str(record) and "train" not in record
 
 
