@@ -173,7 +173,7 @@ class DeflateSums:
         return found
 
     def _wrong_block(self, name: str, band: int, known: int | None, cut: bool) -> str:
-        """Return what is wrong with one block, empty for nothing; the sum of its pixels, if known, is looked at first."""
+        """Return what is wrong with one block, empty for nothing; of a known sum of its pixels that one is compared."""
         place, left = self._place(name, band)
         if not left:
             return ""

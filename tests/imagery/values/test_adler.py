@@ -18,7 +18,7 @@ def stored_bytes(block: np.ndarray, differences: bool) -> bytes:
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
 @pytest.mark.parametrize("differences", [False, True])
 @pytest.mark.parametrize(("bands", "apart"), [(1, False), (3, False), (5, False), (3, True)])
-@pytest.mark.parametrize("at_once", [1, 700, 1 << 19])
+@pytest.mark.parametrize("at_once", [1, 700, 1 << 22])
 def test_the_sums_of_blocks_are_those_of_zlib(
     monkeypatch: pytest.MonkeyPatch, dtype: str, differences: bool, bands: int, apart: bool, at_once: int
 ) -> None:
