@@ -14,9 +14,12 @@ page), SAHI to its list of objects.
   write.
 - `dense_torch`, `dense_openvino`: what `detect.predict` does with a folder of `COPIES` of the photograph, by which the
   reading of the next and the writing of the last go on beside the network.
+- `dense_openvino_tables`: the same with `write=[tables]`: from file to counts, and no picture.
 - `network`: OpenVINO on the same tiles, held in memory, nothing read, stitched or written. Its megapixels are those of
   the tiles; `halo_overhead` is tile pixels over core pixels, so that `dense_openvino * halo_overhead / network` is the
   share of the bare network's speed that is left.
+- `decoding`: the photographs decoded, on all cores, and nothing else. The share that is possible at all is the bare
+  network's time of the processor over that and decoding's.
 - `sahi`: SAHI with YOLO11n of random weights, slices of 640, overlap 0.2. `pip install sahi ultralytics` (AGPL) for it;
   it is no part of this package.
 
@@ -32,8 +35,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -41,6 +44,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
+from network_share import decode_copies, shares
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.windows import Window as RasterWindow
@@ -53,6 +57,7 @@ from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
+from detect.inference.failures import MAX_PREVIEW_SIDE
 from detect.inference.plan import layer_bytes, make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
@@ -65,7 +70,7 @@ from detect.nets.modelfile import build_pretrained, save_model
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
-from detect.reporting.output.products import PRODUCTS
+from detect.reporting.output.products import PRODUCTS, TABLES
 from detect.reporting.writing import write_json
 
 PHOTOGRAPH_HW = (3328, 4992)
@@ -73,6 +78,8 @@ WINDOWS = 512
 WINDOWS_IN_BATCH = 64
 WRITTEN_SIDE = 112
 SLIDING = ("sliding_48", "sliding_16", "sliding")
+FROM_FILES = ("dense_openvino", "dense_openvino_tables")
+PARTS = (*SLIDING, "dense_torch", *FROM_FILES, "network", "decoding", "sahi")
 OBJECTS = 500
 COPIES = 4
 GIGAPIXEL_SIDE = 31_744
@@ -169,14 +176,14 @@ def engine(card: ModelCard, net: PatchClassifier, runtime: Any, memory: int) -> 
     return Engine.of(card, runtime, make_plan(memory, runtime.memory_factor * layer_bytes(net, 3), halo, net.stride))
 
 
-def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path) -> None:
+def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path, wanted: Sequence[str] = PRODUCTS[:4]) -> None:
     """Run `COPIES` of an image as `detect.predict` does, up to the tables, into a folder that is removed."""
     images = [(f"{number}{photograph.suffix}", photograph) for number in range(COPIES)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / STATE).mkdir()
-        sink = PredictionFolder(folder, card, images, PRODUCTS[:4])
-        predict_images(images, made, sink, Silent())
+        sink = PredictionFolder(folder, card, images, wanted)
+        predict_images(images, made, sink, Silent(), MAX_PREVIEW_SIDE if sink.previewed else None)
         sink.write_tables({})
         if len(sink.found) < len(images):
             raise RuntimeError(f"{photograph} was not counted: {sink.failures}")
@@ -246,10 +253,28 @@ def seconds(run: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def measure_speed(
-    photograph: Path, without: set[str], repeats: int, memory: int, precision: str
-) -> tuple[dict[str, float | None], float]:
-    """Time every part; return megapixels per second, None for parts left out, and the halo's overhead."""
+@dataclass(frozen=True)
+class Speeds:
+    """What was timed.
+
+    Attributes:
+        rates: megapixels a second by part, None of one that was left out.
+        overhead: tile pixels over the photograph's.
+        cpu: the processor's seconds a megapixel of the photograph, by part.
+    """
+
+    rates: dict[str, float | None]
+    overhead: float
+    cpu: dict[str, float]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares of the bare network's rate from file to counts, and the one that is possible."""
+        return shares(self.rates, self.overhead, self.cpu, FROM_FILES)
+
+
+def measure_speed(photograph: Path, without: set[str], repeats: int, memory: int, precision: str) -> Speeds:
+    """Time every part."""
     scene = open_scene(photograph)
     net, card = make_model(scene, memory)
     openvino = OpenVinoRuntime(net, 3, net.stride, card.dtype, precision, compile_cache())
@@ -262,8 +287,8 @@ def measure_speed(
         tiles = [np.ascontiguousarray(reader.read(tiling.tile(core)))[None] for core in tiling]
     pixels, tile_pixels = scene.shape[0] * scene.shape[1], len(tiling) * tiling.tile_hw[0] * tiling.tile_hw[1]
 
-    def dense(made: Engine) -> float:
-        return seconds(lambda: from_file_to_counts(made, card, photograph))
+    def dense(made: Engine, wanted: Sequence[str] = PRODUCTS[:4]) -> float:
+        return seconds(lambda: from_file_to_counts(made, card, photograph, wanted))
 
     parts: dict[str, tuple[int, Callable[[], float]]] = {
         "sliding": (pixels, lambda: slide(net, card, scene, net.stride, net.patch_size + 2 * halo)),
@@ -271,23 +296,30 @@ def measure_speed(
         "sliding_48": (pixels, lambda: slide(net, card, scene, 48, WRITTEN_SIDE)),
         "dense_torch": (COPIES * pixels, lambda: dense(torch_engine)),
         "dense_openvino": (COPIES * pixels, lambda: dense(openvino_engine)),
+        "dense_openvino_tables": (COPIES * pixels, lambda: dense(openvino_engine, (TABLES,))),
         "network": (tile_pixels, lambda: seconds(lambda: bare(openvino, tiles))),
+        "decoding": (COPIES * pixels, lambda: seconds(lambda: decode_copies(photograph, COPIES))),
     }
     sahi = None if "sahi" in without else sahi_run(photograph)
     if sahi is not None:
         parts["sahi"] = (pixels, lambda: seconds(sahi))
-    rates: dict[str, float | None] = dict.fromkeys((*SLIDING, "dense_torch", "dense_openvino", "network", "sahi"))
+    rates: dict[str, float | None] = dict.fromkeys(PARTS)
     wanted = {name: part for name, part in parts.items() if name not in without}
     times: dict[str, list[float]] = {name: [] for name in wanted}
+    worked: dict[str, list[float]] = {name: [] for name in wanted}
     for turn in range(repeats + 1):
         for name, (_, run) in wanted.items():
+            before = time.process_time()
             took = run()
             if turn:
                 times[name].append(took)
+                worked[name].append(time.process_time() - before)
         print(f"round {turn} of {repeats}{'' if turn else ' (not counted)'} done", flush=True)
     for name, (size, _) in wanted.items():
         rates[name] = round(size / 1e6 / median(times[name]), 4)
-    return rates, tile_pixels / pixels
+    megapixels = {name: (pixels if name == "network" else size) / 1e6 for name, (size, _) in wanted.items()}
+    cpu = {name: median(each) / megapixels[name] for name, each in worked.items()}
+    return Speeds(rates, tile_pixels / pixels, cpu)
 
 
 def measure_memory(photograph: Path, without: set[str], folder: Path, memory: int) -> dict[str, float | None]:
@@ -317,22 +349,23 @@ def measure_memory(photograph: Path, without: set[str], folder: Path, memory: in
     return peaks
 
 
-def show(speeds: dict[str, float | None], overhead: float, peaks: dict[str, float | None]) -> None:
+def show(speeds: Speeds, peaks: dict[str, float | None]) -> None:
     """Print the table."""
     unit = {"network": "megapixels of tiles/s"}
-    for name, rate in speeds.items():
-        shown = "left out" if rate is None else f"{rate:9.3f} {unit.get(name, 'megapixels/s')}"
-        print(f"{name:>15}  {shown}")
-    print(f"{'halo overhead':>15}  {overhead:9.3f} tile pixels per core pixel")
+    for name, rate in speeds.rates.items():
+        worked = f", {1000 * speeds.cpu[name]:.1f} ms of the processor" if name in speeds.cpu else ""
+        shown = "left out" if rate is None else f"{rate:9.3f} {unit.get(name, 'megapixels/s')}{worked}"
+        print(f"{name:>21}  {shown}")
+    print(f"{'halo overhead':>21}  {speeds.overhead:9.3f} tile pixels per core pixel")
     for name, peak in peaks.items():
-        print(f"{name:>15}  {'left out' if peak is None else f'{peak:9.0f} MiB at most'}")
-    fast, bare_rate = speeds["dense_openvino"], speeds["network"]
+        print(f"{name:>21}  {'left out' if peak is None else f'{peak:9.0f} MiB at most'}")
+    fast = speeds.rates["dense_openvino"]
     for other in (*SLIDING, "sahi"):
-        slow = speeds[other]
+        slow = speeds.rates[other]
         if fast and slow:
             print(f"dense_openvino is {fast / slow:.1f} times as fast as {other}")
-    if fast and bare_rate:
-        print(f"from file to counts at {fast * overhead / bare_rate:.2f} of the bare network's rate on the same tiles")
+    for name, share in speeds.shares.items():
+        print(f"{name}: {share:.2f} of the bare network's rate on the same tiles")
     first, second = peaks["photograph"], peaks["gigapixel"]
     if first and second:
         print(f"the gigapixel takes {second / first:.2f} times the photograph's memory")
@@ -360,20 +393,22 @@ def main() -> None:
     memory = memory_of(options.memory)
     print(f"max_memory={memory / 2**30:g}GiB", flush=True)
     without = {name for name in options.without.split(",") if name}
-    known = {*SLIDING, "dense_torch", "dense_openvino", "network", "sahi", "photograph", "gigapixel"}
+    known = {*PARTS, "photograph", "gigapixel"}
     if without - known:
         parser.error(f"--without knows {sorted(known)}, got {sorted(without - known)}")
     with tempfile.TemporaryDirectory() as name:
         photograph = options.images or Path(name) / "photograph.jpg"
         if options.images is None:
             make_photograph(photograph)
-        speeds, overhead = measure_speed(photograph, without, options.repeats, memory, options.precision)
+        speeds = measure_speed(photograph, without, options.repeats, memory, options.precision)
         peaks = measure_memory(photograph, without, Path(name), memory)
-        show(speeds, overhead, peaks)
+        show(speeds, peaks)
         if options.json:
             found = {
-                "megapixels_per_second": speeds,
-                "halo_overhead": round(overhead, 4),
+                "megapixels_per_second": speeds.rates,
+                "halo_overhead": round(speeds.overhead, 4),
+                "cpu_seconds_per_megapixel": speeds.cpu,
+                "share_of_network": speeds.shares,
                 "peak_rss_mib": peaks,
                 "max_memory": memory,
                 "precision": options.precision,

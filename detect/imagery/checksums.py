@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.remote.stand_ins import open_bytes
+from detect.imagery.values.adler import StoredBlock, block_sums
 from detect.imagery.windows import Window
 
 PIECE_BYTES = 1 << 20
@@ -34,9 +35,6 @@ MOST_PUT_BACK = 8 << 20
 
 WHOLE, DIFFERENCES = "1", "2"
 """Predictors of TIFF whose values can be put back: none, and differences of neighbours in a row."""
-
-SUM_BASE = 65_521
-"""The greatest prime below 2^16, the modulus of Adler-32."""
 
 MOST_FILES = 64
 """Files whose checked blocks are remembered, so that a block is checked once however often it is read."""
@@ -59,6 +57,7 @@ class DeflateSums:
         if not self.needed:
             return
         self._apart = structure.get("INTERLEAVE") == "BAND"
+        self._shape: tuple[int, int] = source.shape
         rows, cols = self._block = self._stored_block()
         item = max(16 if name.startswith("complex") else 8 for name in source.dtypes)
         self._most = rows * cols * item * (1 if self._apart else source.count)
@@ -98,6 +97,15 @@ class DeflateSums:
         )
         return int(start or 0), int(length or 0) if start else 0
 
+    @property
+    def rows(self) -> int:
+        """The rows of a block."""
+        return self._block[0]
+
+    def told_by(self, bands: list[int]) -> list[int]:
+        """Return the bands whose pixels tell the sums of the blocks in which some bands are: those, or all."""
+        return bands if self._apart or not any(self._put_back.values()) else list(self._source.indexes)
+
     def close(self) -> None:
         """Close the file."""
         if self.needed:
@@ -116,60 +124,63 @@ class DeflateSums:
         if not self.needed:
             return []
         (rows, cols), found = self._block, []
+        streams = bands if self._apart else [1]
         for row in range(window.row // rows, (window.row_stop - 1) // rows + 1):
-            for col in range(window.col // cols, (window.col_stop - 1) // cols + 1):
-                block = Window(row * rows, col * cols, rows, cols)
-                part = None if pixels is None else self._part(pixels, block, window)
-                for band in bands if self._apart else [1]:
+            every = range(window.col // cols, (window.col_stop - 1) // cols + 1)
+            left = [col for col in every if any((band, row, col) not in self._good for band in streams)]
+            sums = {} if pixels is None or not left else self._sums_of_row(pixels, window, bands, row, left)
+            for col in left:
+                for band, known in zip(streams, sums.get(col, [None] * len(streams)), strict=True):
                     if (band, row, col) in self._good:
                         continue
-                    stored = self._stored(part, bands, band)
-                    reason = self._wrong_block(f"{col}_{row}", band, stored, self._is_cut(block))
+                    reason = self._wrong_block(f"{col}_{row}", band, known, self._is_cut(row, col))
                     if reason:
                         found.append(f"block {row}, {col}: {reason}")
                     else:
                         self._good.add((band, row, col))
         return found
 
-    def _is_cut(self, block: Window) -> bool:
+    def _is_cut(self, row: int, col: int) -> bool:
         """Return whether a block reaches beyond the image."""
-        return block.row_stop > self._source.height or block.col_stop > self._source.width
+        return (row + 1) * self._block[0] > self._shape[0] or (col + 1) * self._block[1] > self._shape[1]
 
-    def _part(self, pixels: NDArray[np.generic], block: Window, window: Window) -> NDArray[np.generic] | None:
-        """Return the pixels of a block of those of a window; None where they are not all there.
+    def _sums_of_row(
+        self, pixels: NDArray[np.generic], window: Window, bands: list[int], row: int, columns: list[int]
+    ) -> dict[int, list[int]]:
+        """Return the sums of blocks of one row, by column, of each stream; those that the pixels do not tell are left.
 
         Tiles are filled up with zeros beyond the image, as GDAL writes them; the last strip ends with it. Differences
-        that go back to zeros in each row have a sum that says little more than that of the pixels: none are given.
+        that go back to zeros in each row have a sum that says little more than that of the pixels: it is not told.
         """
-        seen = block.within(self._source.shape)
-        across = window.col <= seen.col and seen.col_stop <= window.col_stop
-        undone = self._predictor == DIFFERENCES and seen.width < block.width
-        if not self._put_back[seen != block] or not across or undone:
-            return None
-        if seen.row < window.row or seen.row_stop > window.row_stop:
-            return None
-        top, left = seen.row - window.row, seen.col - window.col
-        part = pixels[:, top : top + seen.height, left : left + seen.width]
-        if seen == block or block.width == self._source.width:
-            return part
-        return np.pad(part, ((0, 0), (0, block.height - seen.height), (0, block.width - seen.width)))
+        (rows, cols), (height, width) = self._block, self._shape
+        top, bottom = row * rows, min((row + 1) * rows, height)
+        known = self._apart or bands == list(self._source.indexes)
+        if not known or top < window.row or bottom > window.row_stop:
+            return {}
+        inside = [
+            col for col in columns if col * cols >= window.col and (col + 1) * cols <= min(window.col_stop, width)
+        ]
+        edge = [col for col in columns if col * cols >= window.col and (col + 1) * cols > width == window.col_stop]
+        differences, found = self._predictor == DIFFERENCES, {}
+        stored = StoredBlock(bottom - top if cols == width else rows, cols, differences, self._apart)
+        for chosen in (inside, edge if not differences else []):
+            if not chosen or not self._put_back[self._is_cut(row, chosen[-1])]:
+                continue
+            number = chosen[-1] + 1 - chosen[0]
+            part = slice(chosen[0] * cols - window.col, min((chosen[-1] + 1) * cols, width) - window.col)
+            sums = block_sums(pixels[:, top - window.row : bottom - window.row, part], number, stored)
+            found |= {chosen[0] + i: sums[:, i].tolist() for i in range(number)}
+        return found
 
-    def _stored(self, block: NDArray[np.generic] | None, bands: list[int], band: int) -> NDArray[np.generic] | None:
-        """Return the values of a block (bands, h, w) as they are deflated, (h, w, bands); None if that is not known."""
-        if block is None or not (self._apart or bands == list(self._source.indexes)):
-            return None
-        values = _interleaved(block[bands.index(band)][None] if self._apart else block)
-        return _differences(values) if self._predictor == DIFFERENCES else values
-
-    def _wrong_block(self, name: str, band: int, stored: NDArray[np.generic] | None, cut: bool) -> str:
-        """Return what is wrong with one block, empty for nothing; of `stored` values its sum is looked at first."""
+    def _wrong_block(self, name: str, band: int, known: int | None, cut: bool) -> str:
+        """Return what is wrong with one block, empty for nothing; of a known sum of its pixels that one is compared."""
         place, left = self._place(name, band)
         if not left:
             return ""
-        if stored is not None and self._sum(place + left) == sum_of(stored):
+        if known is not None and self._sum(place + left) == known:
             return ""
         reason = self._wrong_stream(place, left)
-        self._put_back[cut] &= stored is None or bool(reason)  # else this file stores such blocks otherwise
+        self._put_back[cut] &= known is None or bool(reason)  # else this file stores such blocks otherwise
         return reason
 
     def _sum(self, end: int) -> int:
@@ -194,36 +205,3 @@ class DeflateSums:
         except zlib.error as error:
             return f"its deflated pixels are not those that were written ({error})"
         return "" if stream.eof else "its deflated pixels are more than the block has"
-
-
-def sum_of(values: NDArray[np.generic]) -> int:
-    """Return the Adler-32 of values (h, ...) in their order, as `zlib.adler32` does, from sums of rows and of columns.
-
-    A byte counts as often as there are bytes from it to the end. OpenCV adds four times as fast as zlib.
-    """
-    import cv2
-
-    table = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-    (height, width), number = table.shape, table.size
-    by_row = cv2.reduce(table, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
-    by_col = cv2.reduce(table, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
-    every = int(by_row.sum())
-    before = width * int(np.arange(height) @ by_row) + int(np.arange(width) @ by_col)
-    return ((number + number * every - before) % SUM_BASE) << 16 | (1 + every) % SUM_BASE
-
-
-def _differences(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return values (h, w, bands) less those of the pixel before, in each row; the first of a row stays."""
-    changes, step = np.empty_like(values), values.shape[2]
-    np.subtract(values.reshape(-1)[step:], values.reshape(-1)[:-step], out=changes.reshape(-1)[step:])
-    changes[:, 0] = values[:, 0]
-    return changes
-
-
-def _interleaved(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return values (bands, h, w) pixel by pixel, (h, w, bands), in the order of memory."""
-    if len(values) not in (2, 3, 4):
-        return np.ascontiguousarray(np.moveaxis(values, 0, -1))
-    import cv2
-
-    return np.asarray(cv2.merge(list(values)))

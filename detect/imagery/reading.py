@@ -12,6 +12,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterWindow
 
+from detect.imagery.checked_reading import read_checked
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import decoder_warnings
 from detect.imagery.drivers import image_errors
@@ -157,14 +158,17 @@ class SceneReader:
         pixels = max(self.scene.shape[0] * self.scene.shape[1], self.scene.file_pixels)
         return (len(self.bands) * np.dtype(self.scene.dtype).itemsize + self.scene.masked) * pixels
 
-    def hold(self) -> None:
+    def hold(self, into: NDArray[np.generic] | None = None) -> None:
         """Decode the whole scene and keep it in memory, for JPEG and PNG, which are decoded from the top every time.
+
+        Args:
+            into: (bands, height, width) in which it is kept; None takes other memory.
 
         Raises:
             SceneError: the file is damaged, or holds infinite pixels.
         """
         with self._errors():
-            self._resident, self._resident_valid = self._decode_filled(self.scene.window)
+            self._resident, self._resident_valid = self._decode_filled(self.scene.window, into)
 
     def read(self, window: Window) -> NDArray[np.generic]:
         """Read a window; where it reaches beyond the scene's edges, the scene is mirrored.
@@ -207,9 +211,17 @@ class SceneReader:
         cols = reflect(window.col, window.col_stop, self.scene.shape[1])
         top, left = int(rows.min()), int(cols.min())
         inner = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
-        pixels, valid = self._decode_filled(inner) if self._resident is None else self._of_resident(inner)
-        if window.inside(self.scene.shape):
+        inside = window.inside(self.scene.shape)
+        if self._resident is not None:
+            pixels, valid = self._of_resident(inner)
+        elif inside:
+            pixels, valid = self._decode_filled(inner, into)
+        else:
             if into is None:
+                into = np.empty((len(self.bands), window.height, window.width), self.scene.dtype)
+            pixels, valid = self._decode_filled(inner, _shown(into, window, inner))
+        if inside:
+            if into is None or pixels is into:
                 return pixels, valid
             into[:] = pixels
             return into, valid
@@ -223,10 +235,21 @@ class SceneReader:
         part = slice(window.row, window.row_stop), slice(window.col, window.col_stop)
         return self._resident[:, *part], None if self._resident_valid is None else self._resident_valid[part]
 
-    def _decode_filled(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
-        """Read a window inside the scene, with what is not valid filled."""
-        pixels, valid = self._decode(window)
-        return pixels if valid is None else filled(pixels, valid, self._asked, self.scene.fill), valid
+    def _decode_filled(
+        self, window: Window, into: NDArray[np.generic] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Read a window inside the scene, with what is not valid filled, into some memory where it is given."""
+        shifted = window.shifted(*self.scene.origin)
+        if self.scene.zoom is None:
+            pixels, valid = self._read_file(shifted, into=into)
+        else:
+            pixels, valid = self._read_resampled(self.scene.zoom, shifted)
+        if valid is not None:
+            pixels = filled(pixels, valid, self._asked, self.scene.fill)
+        if into is None or pixels is into:
+            return pixels, valid
+        into[:] = pixels
+        return into, valid
 
     def reduced(self, window: Window, shape: tuple[int, int]) -> NDArray[np.generic]:
         """Read a window reduced to a shape, for a picture: through the overviews in the file where there are some.
@@ -293,11 +316,6 @@ class SceneReader:
         whole = original(self.scene)
         return self._read_file(whole.window.shifted(*whole.origin), (height, width))[0]
 
-    def _decode(self, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
-        """Read a window inside the scene, (bands, h, w), and which of its pixels are valid, None where all are."""
-        shifted = window.shifted(*self.scene.origin)
-        return self._read_file(shifted) if self.scene.zoom is None else self._read_resampled(self.scene.zoom, shifted)
-
     def _drawn(
         self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
@@ -326,29 +344,44 @@ class SceneReader:
         return result, marked
 
     def _read_file(
-        self, window: Window, shape: tuple[int, int] | None = None
+        self, window: Window, shape: tuple[int, int] | None = None, into: NDArray[np.generic] | None = None
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
-        """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given."""
+        """Read a window in the file's own pixels, reduced to `shape` (height, width) where one is given.
+
+        They are read `into` an array of their shape where that is given and can be; it is returned then.
+        """
         if self._raster is not None:
             if shape is None:
                 return self._drawn(self._raster.draw(window), self._raster.valid(window))
             return self._drawn(*self._raster.reduced(Zoom(window, shape), Window(0, 0, *shape)))
-        box = RasterWindow(window.col, window.row, window.width, window.height)
         alpha = None if self._masks is None else self._masks.alpha
         bands = self.bands if alpha is None else [*self.bands, alpha]
-        reduced = None if shape is None else (len(bands), *shape)
         with self._options(), decoder_warnings() as warned:
-            pixels = self._source.read(bands, window=box, out_shape=reduced, resampling=Resampling.average)
+            pixels, wrong = self._stored_pixels(bands, window, shape, into if alpha is None else None)
             valid = None
             if self._masks is not None:
                 opacity = None if alpha is None else pixels[-1]
                 valid = self._valid(pixels[: len(self.bands)], opacity, window, shape)
-        if shape is None and self._sums is not None:
-            stored = pixels if self._source.as_stored else None
-            warned += self._sums.wrong(self._source.stored_window(window), self._source.stored_bands(bands), stored)
+        warned += wrong
         if warned:
             self.damaged = min(warned + [self.damaged] * bool(self.damaged))
-        return np.asarray(pixels[: len(self.bands)]), valid
+        return pixels if alpha is None else pixels[:-1], valid
+
+    def _stored_pixels(
+        self, bands: list[int], window: Window, shape: tuple[int, int] | None, into: NDArray[np.generic] | None
+    ) -> tuple[NDArray[np.generic], list[str]]:
+        """Read bands of a window of the file, and check the sums of its blocks, unless they are reduced."""
+        box = RasterWindow(window.col, window.row, window.width, window.height)
+        source, sums = self._source, self._sums
+        if shape is not None:
+            reduced = (len(bands), *shape)
+            return np.asarray(source.read(bands, box, reduced, Resampling.average)), []
+        if sums is None or not sums.needed:
+            return np.asarray(source.read(bands, box, into=into)), []
+        if source.as_stored:
+            return read_checked(source, sums, bands, window, into)
+        pixels = np.asarray(source.read(bands, box, into=into))
+        return pixels, sums.wrong(source.stored_window(window), source.stored_bands(bands))
 
     def _valid(
         self,
@@ -364,6 +397,14 @@ class SceneReader:
             return self._masks.valid(pixels, alpha, box, shape)
         except ValueError as error:
             raise SceneError(f"{self.scene.path}: near {window}: {error}") from error
+
+
+def _shown(tile: NDArray[np.generic], window: Window, inner: Window) -> NDArray[np.generic] | None:
+    """Return the part of a tile's memory that shows a window's `inner` part as it is; None where not all of it does."""
+    top, left = inner.row - window.row, inner.col - window.col
+    if min(top, left) < 0 or inner.row_stop > window.row_stop or inner.col_stop > window.col_stop:
+        return None
+    return tile[:, top : top + inner.height, left : left + inner.width]
 
 
 def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:

@@ -244,12 +244,13 @@ def _tiles_of_large(
 ) -> Iterator[TileBatch | ImageEnd | StripEnd | Failure]:
     try:
         with source.open(source.scene, bands) as reader:
-            resident = load_whole(reader, plan)
+            room = _room_for([source], bands, plan) if _is_one_tile_held(reader, plan) else None
+            resident = load_whole(reader, plan, None if room is None else room[0])
             strip = source.part if isinstance(source.part, Strip) else None
             windows = None if meter is None or (strip is not None and strip.first) else meter(reader)
             side = None if resident and strip is None else preview_side
             gathered = Gathering(source.scene, len(bands), side, apart=strip is not None)
-            with closing(_batches_of(source, bands, reader, plan)) as batches:
+            with closing(_batches_of(source, bands, reader, plan, None if room is None else room[0])) as batches:
                 for tiles in batches:
                     for tile in tiles:
                         gathered.add(tile.core, tile.of_core(tile.pixels), tile.valid_core)
@@ -272,8 +273,17 @@ def _number_of_batches(source: Source, plan: Plan) -> int:
     return -(-len(tiling) // plan.batch(tiling))
 
 
-def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan: Plan) -> Generator[list[ReadTile]]:
-    """Yield the tiles of an image batch by batch; of one that is not in memory, threads read the next batches."""
+def _batches_of(
+    source: Source,
+    bands: Sequence[int],
+    reader: SceneReader,
+    plan: Plan,
+    into: NDArray[np.generic] | None = None,
+) -> Generator[list[ReadTile]]:
+    """Yield the tiles of an image batch by batch; of one that is not in memory, threads read the next batches.
+
+    The one tile of an image is read `into` the room that is given for it.
+    """
     tiling = plan.tiling(source.scene.shape)
     size = plan.batch(tiling)
     first, stop = (source.part.first, source.part.stop) if isinstance(source.part, Strip) else (0, len(tiling))
@@ -282,7 +292,7 @@ def _batches_of(source: Source, bands: Sequence[int], reader: SceneReader, plan:
     batch = min(len(tiling), size) * plan.tile_bytes(source.scene, bands, source.light is not None)
     number = min(plan.readers(batch), _number_of_batches(source, plan))
     if reader.resident or number == 1:
-        yield from ([_read_tile(source, tiling, core, reader) for core in chosen] for chosen in batches)
+        yield from ([_read_tile(source, tiling, core, reader, into) for core in chosen] for chosen in batches)
         return
     own, readers = threading.local(), []
     with ExitStack() as opened:
@@ -317,10 +327,11 @@ def _tiles_of_small(
         for source in unit:
             try:
                 with source.open(source.scene, bands) as reader:
-                    load_whole(reader, plan)
+                    room = None if together is None else together[kept]
+                    load_whole(reader, plan, room)
                     tiling = plan.tiling(source.scene.shape)
                     (core,) = tiling
-                    tile = _read_tile(source, tiling, core, reader, None if together is None else together[kept])
+                    tile = _read_tile(source, tiling, core, reader, room)
                     preview = _preview(reader, preview_side)
                     sparse = SparsePixels(len(bands), source.scene.shape)
                     sparse.add(core, tile.of_core(tile.pixels), tile.valid_core)
@@ -353,17 +364,31 @@ def _preview(reader: SceneReader, side: int | None) -> NDArray[np.generic] | Non
     return None if side is None else reader.preview(side)
 
 
-def load_whole(reader: SceneReader, plan: Plan) -> bool:
-    """Decode an image whole where its format needs that, or it is small; return whether it is in memory."""
+def load_whole(reader: SceneReader, plan: Plan, tile: NDArray[np.generic] | None = None) -> bool:
+    """Decode an image whole where its format needs that, or it is small; return whether it is in memory.
+
+    Args:
+        reader: of the image.
+        plan: of the memory.
+        tile: (bands, height, width), room for the one tile of the image, in which it is decoded; None takes other
+            memory.
+    """
     if reader.resident:
         return True
     plan.check(reader.scene, reader.nbytes)
     whole = is_held_whole(reader, plan)
     if whole:
-        reader.hold()
+        height, width = reader.scene.shape
+        inner = slice(plan.halo, plan.halo + height), slice(plan.halo, plan.halo + width)
+        reader.hold(None if tile is None else tile[:, *inner])
     return whole
 
 
 def is_held_whole(reader: SceneReader, plan: Plan) -> bool:
     """Return whether an image is decoded whole before its tiles are cut: its format needs that, or it is small."""
     return reader.resident or not reader.scene.windowed or reader.nbytes <= min(plan.photograph // 4, MOST_HELD)
+
+
+def _is_one_tile_held(reader: SceneReader, plan: Plan) -> bool:
+    """Return whether an image is one tile that is decoded whole, into the tile itself."""
+    return not reader.resident and is_held_whole(reader, plan) and len(plan.tiling(reader.scene.shape)) == 1

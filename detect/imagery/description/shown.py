@@ -102,6 +102,7 @@ class ShownImage:
         window: RasterWindow | None = None,
         out_shape: tuple[int, ...] | None = None,
         resampling: Resampling = Resampling.nearest,
+        into: NDArray[np.generic] | None = None,
     ) -> NDArray[np.generic]:
         """Read pixels as rasterio does: (bands, h, w), or (h, w) of a single band number.
 
@@ -110,11 +111,17 @@ class ShownImage:
             window: of the shown image, with whole numbers, inside it; None for all.
             out_shape: of the result, where it is reduced or enlarged.
             resampling: how, where it is.
+            into: (bands, h, w) that is filled and returned; None takes new memory.
         """
+        if into is not None and not self.as_stored:
+            into[:] = self.read(bands, window, out_shape, resampling)
+            return into
         box = self._window(window)
         if self.table is None:
             if out_shape is None and self._line_by_line(bands, box):
-                return self.turn.turned(read_by_pixel(self.stored))
+                return self.turn.turned(read_by_pixel(self.stored, into))
+            if into is not None:
+                return np.asarray(self.stored.read(bands, window=box, out=into, resampling=resampling))
             pixels = self.stored.read(bands, window=box, out_shape=self._out(out_shape), resampling=resampling)
             return self.turn.turned(pixels)
         shape = None if out_shape is None else self._out(out_shape[-2:])
@@ -188,12 +195,17 @@ class ShownImage:
         return None if shape is None else (*shape[:-2], *self.turn.shape((shape[-2], shape[-1])))
 
 
-def read_by_pixel(source: Any) -> NDArray[np.generic]:
-    """Read all of a rasterio dataset of three bands pixel by pixel, and return it band by band: (3, h, w)."""
+def read_by_pixel(source: Any, into: NDArray[np.generic] | None = None) -> NDArray[np.generic]:
+    """Read all of a rasterio dataset of three bands pixel by pixel, and return it band by band: (3, h, w).
+
+    Args:
+        source: the dataset.
+        into: that is filled and returned; None takes new memory.
+    """
     import cv2
 
     pixels = np.empty((source.height, source.width, 3), source.dtypes[0])
     source.read([1, 2, 3], out=pixels.transpose(2, 0, 1))
-    planes = np.empty((3, *pixels.shape[:2]), pixels.dtype)
+    planes = np.empty((3, *pixels.shape[:2]), pixels.dtype) if into is None else into
     cv2.mixChannels([pixels], list(planes), [0, 0, 1, 1, 2, 2])
     return planes

@@ -40,7 +40,8 @@ def mirrored(
         inner: a window inside the scene that holds all `rows` and `cols`.
         rows: (h,) the scene's row of each row of the window, by `reflect`.
         cols: (w,) the scene's column of each column of the window, by `reflect`.
-        into: (bands, h, w) that is filled; None takes new memory.
+        into: (bands, h, w) that is filled; None takes new memory. Where `pixels` are the part of it that shows them
+            as they are, only the others are filled.
 
     Returns:
         What was filled.
@@ -51,6 +52,8 @@ def mirrored(
         for over in across:
             source = pixels[:, down.first : down.last + 1, over.first : over.last + 1]
             target = result[:, down.start : down.stop, over.start : over.stop]
+            if _same(source, target):
+                continue
             if over.turned:
                 _flip(source, target, down.turned)
             else:
@@ -62,12 +65,19 @@ def _flip(source: NDArray[np.generic], target: NDArray[np.generic], rows: bool) 
     """Copy (bands, h, w) with the columns turned round, and the rows too where that is asked for."""
     import cv2
 
+    if np.may_share_memory(source, target):
+        source = source.copy()
     kind = COPIED_AS.get(source.dtype.itemsize)
     if kind is None or source.strides[2] != source.itemsize:
         target[:] = source[:, ::-1, ::-1] if rows else source[..., ::-1]
         return
     for one, other in zip(source.view(kind), target.view(kind), strict=True):
         cv2.flip(one, -1 if rows else 1, dst=other)
+
+
+def _same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
+    """Return whether two arrays of one shape are the same memory."""
+    return one.ctypes.data == other.ctypes.data and one.strides == other.strides
 
 
 def _runs(places: NDArray[np.intp]) -> tuple[_Run, ...]:

@@ -1,0 +1,61 @@
+"""Reading windows of deflated TIFFs in rows of blocks, each checked while its pixels are in the processor's cache."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+
+from detect.imagery.checksums import DeflateSums
+from detect.imagery.description.shown import ShownImage
+from detect.imagery.windows import Window
+
+STRIP_BYTES = 1 << 20
+"""How many bytes are read before they are checked, or those of one row of blocks where that is more."""
+
+
+def read_checked(
+    source: ShownImage,
+    sums: DeflateSums,
+    bands: list[int],
+    window: Window,
+    into: NDArray[np.generic] | None = None,
+) -> tuple[NDArray[np.generic], list[str]]:
+    """Read a window and check its blocks.
+
+    Of a file whose bands stand side by side all are read, as they are decoded together, and their sum is of all.
+
+    Args:
+        source: an image whose pixels are shown as they are stored.
+        sums: of the same file.
+        bands: band numbers from 1, in the order wanted.
+        window: of the file, inside it.
+        into: (bands, window.height, window.width) that is filled; None takes new memory.
+
+    Returns:
+        (bands, window.height, window.width), and a sentence for every block that is not what was written.
+    """
+    every, wrong = sums.told_by(bands), []
+    dtype = np.dtype(source.dtypes[bands[0] - 1])
+    pixels = np.empty((len(bands), window.height, window.width), dtype) if into is None else into
+    for part in _strips(window, sums.rows, len(every) * dtype.itemsize * window.width):
+        rows = slice(part.row - window.row, part.row_stop - window.row)
+        box = RasterWindow(part.col, part.row, part.width, part.height)
+        if every == bands:
+            strip = source.read(bands, window=box, into=pixels[:, rows])
+        else:
+            strip = source.read(every, window=box)
+            for band, plane in zip(bands, pixels[:, rows], strict=True):
+                plane[:] = strip[every.index(band)]
+        wrong += sums.wrong(part, every, strip)
+    return pixels, wrong
+
+
+def _strips(window: Window, rows: int, row_bytes: int) -> Iterator[Window]:
+    """Yield a window in strips that end where blocks of some rows do."""
+    step = max(1, STRIP_BYTES // (rows * row_bytes)) * rows
+    top = window.row
+    while top < window.row_stop:
+        stop = min((top // step + 1) * step, window.row_stop)
+        yield Window(top, window.col, stop - top, window.width)
+        top = stop
