@@ -148,7 +148,7 @@ class Augment:
         varied: NDArray[Any] = pixels if pixels.dtype in (np.uint8, np.float32) else pixels.astype(np.float32)
         for move in moves:
             varied = move.planes(varied)
-        varied = np.ascontiguousarray(varied).astype(pixels.dtype, copy=False)
+        varied = varied.astype(pixels.dtype, copy=False)
         if is_photograph(pixels.dtype, len(pixels)):
             varied = self._photometry[len(pixels)](np.asarray(varied, np.uint8), seed)
         elif self.light is not None:

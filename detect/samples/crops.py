@@ -30,6 +30,7 @@ from detect.samples.pixel_cache import PixelSource
 from detect.samples.sizes import close_objects_note
 from detect.samples.targets import Objects
 from detect.samples.values.coverage import LEAST_VALID, area_weights
+from detect.samples.varying.interleaved import interleaved
 
 if TYPE_CHECKING:
     from detect.samples.loading import PatchSet  # imports lightning, which processes that cut crops do not need
@@ -207,7 +208,7 @@ class CropDataset(Dataset[tuple[Tensor, dict[str, Tensor]]]):
     def made(self, part: tuple[Crop, int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the sample of a crop and a seed, of any epoch."""
         pixels, objects, valid = self._sample(*part)
-        return torch.from_numpy(np.ascontiguousarray(pixels)), self.encoder(objects, valid)
+        return torch.from_numpy(interleaved(pixels)).permute(2, 0, 1), self.encoder(objects, valid)
 
     def preload(self) -> None:
         """Decode the photographs that are not decoded yet, for all processes to share."""

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from detect.nets.machine.device_memory import naming_memory
 from detect.nets.machine.processors import usable_cores
 from detect.samples.epochs import Loading
+from detect.samples.feeding.batches import batched
 from detect.samples.feeding.parts import InParts, MadeOfParts, PartBatches, Share
 from detect.samples.feeding.workers import SLOW_SAMPLES, Machine, SampleClock, is_measured, workers_for
 
@@ -95,6 +96,7 @@ class PatchData(pl.LightningDataModule):
         workers = min(self._number_of_workers(patches), len(batches))
         common: dict[str, Any] = {
             "num_workers": workers,
+            "collate_fn": batched,
             "generator": torch.Generator(),
             "pin_memory": self._machine().device == "cuda",
             "worker_init_fn": start_worker if workers else None,

@@ -16,6 +16,7 @@ from detect.imagery.validity.filling import Fill, filled
 from detect.imagery.wafers.drawn.drawing import drawn_by
 from detect.imagery.windows import Window, reflect
 from detect.samples.feeding.shared_arrays import SharedArray
+from detect.samples.varying.interleaved import interleaved, planes_of
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -28,7 +29,7 @@ RANDOM_ACCESS = (".tif", ".tiff", ".vrt")
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """The pixels (bands, H, W) of a photograph, and which of them (H, W) are valid; None for all."""
+    """The pixels (bands, H, W) of a photograph, side by side, and which of them (H, W) are valid; None for all."""
 
     pixels: NDArray[np.generic]
     valid: NDArray[np.bool_] | None
@@ -83,14 +84,14 @@ class PixelSource:
         """Return the state for a process that is spawned, which shares the decoded images."""
         for key, decoded in self._images.items():
             if key not in self._shared:
-                arrays = (decoded.pixels, decoded.valid)
+                arrays = (interleaved(decoded.pixels), decoded.valid)
                 self._shared[key] = [None if each is None else SharedArray(each, self.folder) for each in arrays]
         return {**vars(self), "_images": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         for key, (pixels, valid) in self._shared.items():
-            self._images[key] = Decoded(pixels.array, None if valid is None else valid.array)
+            self._images[key] = Decoded(planes_of(pixels.array), None if valid is None else valid.array)
 
     def fill_with(self, values: Sequence[float]) -> None:
         """Set what pixels that are not valid are read as from now on, in each of the source's bands."""
@@ -154,10 +155,10 @@ class PixelSource:
             with SceneReader(whole, self.bands) as reader:
                 pixels, marked = reader.read_valid(whole.window)
             valid = None if marked.all() else np.array(marked)
-            decoded = Decoded(pixels, valid)
+            decoded = Decoded(planes_of(interleaved(pixels)), valid)
             if self.resident + decoded.nbytes > self.budget:
                 spilled = None if valid is None else self._spill(valid, scene.path)
-                decoded = Decoded(self._spill(pixels, scene.path), spilled)
+                decoded = Decoded(planes_of(self._spill(interleaved(decoded.pixels), scene.path)), spilled)
             else:
                 self.resident += decoded.nbytes
             self._images[key] = decoded

@@ -19,6 +19,10 @@ MAX_SOFT_OBJECTNESS = 0.99
 """Greatest target objectness of a cell that holds no centre."""
 
 
+FARTHEST_SOFT = 8.0
+"""Spreads from which on a centre is not looked at: its soft objectness is below 1e-13."""
+
+
 LEAST_SEEN = 0.25
 """Share of a patch that must lie on the image: that of one around a corner of it."""
 
@@ -102,18 +106,25 @@ class TargetEncoder:
         return {name: torch.from_numpy(array) for name, array in found.items()} | {"lost": torch.tensor(float(lost))}
 
     def _write_soft(self, objects: Objects, found: dict[str, Cells]) -> None:
-        """Write slot 0 around every centre: soft objectness, and the nearest object's box and class."""
+        """Write slot 0 around every centre: soft objectness, and where it counts the nearest object's box and class."""
         height, width = found["label"].shape
-        at = objects.xy / self.stride
-        dx, dy = at[:, :1] - (np.arange(width) + 0.5), at[:, 1:] - (np.arange(height) + 0.5)
+        at, label = objects.xy / self.stride, objects.label
+        beyond = np.maximum(-at, at - (width, height)).max(axis=1)
+        within = np.flatnonzero(beyond < max(MAX_CENTRE_OFFSET, FARTHEST_SOFT * self.spread))
+        if not len(within):
+            return
+        dx, dy = at[within, :1] - (np.arange(width) + 0.5), at[within, 1:] - (np.arange(height) + 0.5)
         nearest, square = _nearest(dx**2, dy**2)
-        soft = np.exp(-square / (2 * self.spread**2))
-        offset = np.stack([dx[nearest, np.arange(width)], dy[nearest, np.arange(height)[:, None]]], axis=-1)
-        near = np.abs(offset).max(axis=-1) < MAX_CENTRE_OFFSET
-        found["objectness"][0] = np.minimum(soft, MAX_SOFT_OBJECTNESS)
-        found["weight"][0] = np.where(near, soft, 0)
-        found["box"][0] = self._boxes(objects, nearest, offset)
-        found["label"][:] = objects.label[nearest]
+        soft = np.exp(square.astype(np.float32) / np.float32(-2 * self.spread**2))
+        rows, cols = np.nonzero(square < 2 * MAX_CENTRE_OFFSET**2)
+        which = nearest[rows, cols]
+        offset = np.stack([dx[which, cols], dy[which, rows]], axis=-1)
+        near = (np.abs(offset) < MAX_CENTRE_OFFSET).all(axis=-1)
+        rows, cols = rows[near], cols[near]
+        np.minimum(soft, MAX_SOFT_OBJECTNESS, out=found["objectness"][0])
+        found["weight"][0, rows, cols] = soft[rows, cols]
+        found["box"][0][:, rows, cols] = self._boxes(objects, within[which[near]], offset[near])
+        np.take(label[within], nearest, out=found["label"])
 
     def _write_positives(self, objects: Objects, found: dict[str, Cells]) -> int:
         """Write the positive cells, slot by slot, and return the number of objects without a slot."""

@@ -153,7 +153,7 @@ class PatchBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of a folder of bare patches, whose side is that of the files."""
-        from detect.assembly.material import TrainingMaterial, middle_of
+        from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
         from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
@@ -170,7 +170,7 @@ class PatchBuilder:
         spec = folder_spec(folder, negative, self.net.backbone_spec, data.bands, resolution)
         values = folder_values(folder, spec, data.normalisation, settings.seed)
         offset = middle_of(settings, values, spec.backbone)
-        cache = data.loading.cache
+        cache = data.loading.cache // devices_here(settings.trainer)
         samples = folder_samples_of(folder, spec, fitted_to(augment, values), draw, settings.seed, offset, cache)
         return TrainingMaterial(
             spec, samples, data.loading, values, scenes=None, radius=None, alarm_distance_file_px=None

@@ -95,7 +95,7 @@ class WholeBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of whole images, each of which is seen as a square of `net.side` pixels."""
-        from detect.assembly.material import TrainingMaterial, middle_of
+        from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
         from detect.samples.bare_patches import PatchFiles, folder_values
         from detect.samples.copies import SplitFile, check_copies
@@ -113,7 +113,8 @@ class WholeBuilder:
         check_shade(spec)
         targets = whole_targets(divided.images, spec, negative)
         values = folder_values(divided.images, spec, data.normalisation, settings.seed)
-        files = PatchFiles(spec, middle_of(settings, values, spec.backbone), data.loading.cache)
+        cache = data.loading.cache // devices_here(settings.trainer)
+        files = PatchFiles(spec, middle_of(settings, values, spec.backbone), cache)
         varied = fitted_to(augment, values)
         patterns, balance = settings.augment.patterns, data.sampling.balance
         samples = whole_samples_of(divided, targets, files, varied, patterns, balance, settings.seed)

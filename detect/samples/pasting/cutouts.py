@@ -93,7 +93,7 @@ class CutOut:
         if pixels.dtype.kind in "iu":
             limits = np.iinfo(pixels.dtype)
             mixed = np.clip(np.rint(mixed), limits.min, limits.max)
-        pasted = pixels.copy()
+        pasted = pixels.copy(order="K")
         pasted[:, place[0] : place[0] + self.hw[0], place[1] : place[1] + self.hw[1]] = mixed
         return pasted
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.samples.varying.interleaved import interleaved, planes_of
+
 AT_ONCE = 4
 """Bands that OpenCV warps at once; three are warped as four, which takes half of the time."""
 
@@ -66,14 +68,20 @@ class Move:
 
     def mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return a moved mask (H, W), of the nearest pixels; False beyond the image."""
+        if self.sampling is not None and mask.all():
+            inside = _inside(self.matrix, mask.shape, self.hw)
+            if inside is not None:
+                return inside
+        bytes_of = np.ascontiguousarray(mask).view(np.uint8)[None]
         if self.sampling is None:
-            return self._replaced(mask[None])[0]
-        outside = Sampling(NEAREST, CONSTANT, 0.0)
-        return self._warped(np.ascontiguousarray(mask).view(np.uint8)[None], 0, outside)[0].view(bool)
+            return self._replaced(bytes_of)[0].view(bool)
+        return self._warped(bytes_of, 0, Sampling(NEAREST, CONSTANT, 0.0))[0].view(bool)
 
     def _replaced(self, planes: NDArray[Any]) -> NDArray[Any]:
         """Return pixels (C, H, W) in their new places."""
         across, down = self.matrix[0, :2], self.matrix[1, :2]
+        if planes.transpose(1, 2, 0).flags.c_contiguous and len(planes) <= AT_ONCE:
+            return _turned(planes, swap=not across[0], mirrored=(down.sum() < 0, across.sum() < 0))
         turned = planes if across[0] else planes.swapaxes(1, 2)
         return np.ascontiguousarray(turned[:, :: round(down.sum()), :: round(across.sum())])
 
@@ -83,27 +91,34 @@ class Move:
 
         values = sampling.beyond(first)
         number, matrix, border = len(planes), self.matrix, sampling.border
-        stacked = planes[0] if number == 1 else cv2.merge([*planes, *planes[2:3]] if number == 3 else list(planes))
+        stacked = interleaved(planes)
         if border != CONSTANT:
             above, left, below, right = _beyond(matrix, planes.shape[1:], self.hw)
             if max(above, left, below, right) <= MOST_PADDED * max(planes.shape[1:]):
                 stacked = cv2.copyMakeBorder(stacked, above, below, left, right, border)
                 matrix, border = matrix @ [[1, 0, -left], [0, 1, -above], [0, 0, 1]], CONSTANT
+        if number == 3:
+            stacked = cv2.cvtColor(stacked, cv2.COLOR_RGB2RGBA)
         size, how = self.hw[::-1], {"flags": sampling.interpolation, "borderMode": border, "borderValue": values}
         if matrix[2, :2].any():
             made = cv2.warpPerspective(stacked, matrix, size, **how)  # type: ignore[call-overload]
         else:
             made = cv2.warpAffine(stacked, matrix[:2], size, **how)  # type: ignore[call-overload]
-        return made[None] if number == 1 else planes_of(made, number)
+        if number == 3:
+            made = cv2.cvtColor(made, cv2.COLOR_RGBA2RGB)
+        return planes_of(np.asarray(made).reshape(*self.hw, number))
 
 
-def planes_of(image: NDArray[Any], number: int) -> NDArray[Any]:
-    """Return the first bands (number, H, W) of an image (H, W, C), several, in one copy."""
+def _turned(planes: NDArray[Any], *, swap: bool, mirrored: tuple[bool, bool]) -> NDArray[Any]:
+    """Return bands that lie side by side with rows and columns exchanged, then rows and columns mirrored."""
     import cv2
 
-    planes = np.empty((number, *image.shape[:2]), image.dtype)
-    cv2.mixChannels([image], list(planes), [place for band in range(number) for place in (band, band)])
-    return planes
+    image = planes.transpose(1, 2, 0)
+    number = image.shape[2]
+    image = np.asarray(cv2.transpose(image)) if swap else image
+    if any(mirrored):
+        image = np.asarray(cv2.flip(image, -1 if all(mirrored) else int(mirrored[1])))
+    return planes_of(image.reshape(*image.shape[:2], number))
 
 
 def merged(moves: Sequence[Move]) -> list[Move]:
@@ -131,3 +146,35 @@ def _beyond(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int])
     left, above = np.maximum(0, np.ceil(-xy.min(axis=0)) + 2).astype(int).tolist()
     right, below = np.maximum(0, np.ceil(xy.max(axis=0) - (hw[1] - 1, hw[0] - 1)) + 2).astype(int).tolist()
     return above, left, below, right
+
+
+def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int]) -> NDArray[np.bool_] | None:
+    """Return which pixels (h, w) of what a map makes have their nearest one in the image; None where a horizon is.
+
+    A row of them begins and ends where it meets the image's edges, which are half a pixel beyond the outer middles.
+
+    Args:
+        matrix: (3, 3), of a `Move`.
+        hw: height and width of the image.
+        made: height and width of what is made.
+    """
+    across, down, depth = np.linalg.inv(matrix)
+    corners = np.column_stack([_corners(made), np.ones(4)]) @ depth
+    if corners.min() <= 0:
+        return None
+    right, bottom = hw[1] - 0.5, hw[0] - 0.5
+    edges = np.stack([across + depth / 2, right * depth - across, down + depth / 2, bottom * depth - down])
+    rest = edges[:, 1:2] * np.arange(made[0]) + edges[:, 2:]
+    first, last = np.zeros(made[0]), np.full(made[0], made[1] - 1.0)
+    for slope, over in zip(edges[:, 0].tolist(), rest, strict=True):
+        if slope > 0:
+            np.maximum(first, np.ceil(-over / slope), out=first)
+        elif slope < 0:
+            np.minimum(last, np.floor(-over / slope), out=last)
+        else:
+            last[over < 0] = -1
+    if not first.any() and (last == made[1] - 1).all():
+        return np.ones((made[0], made[1]), bool)
+    cols = np.arange(made[1], dtype=np.int32)
+    starts, ends = (each.clip(-1, made[1]).astype(np.int32)[:, None] for each in (first, last))
+    return (cols >= starts) & (cols <= ends)

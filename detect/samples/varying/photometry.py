@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.samples.varying.moves import planes_of
+from detect.samples.varying.interleaved import interleaved, planes_of
 from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, check_number, drawn
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ class Photometry:
                 become = _table_of(transform)
                 table = become if table is None else become[table]
                 continue
-            image = _interleaved(planes) if image is None else image
+            image = interleaved(planes) if image is None else image
             image = image if table is None else looked_up(image, table)
             shift = name == "HueSaturationValue" and len(planes) == 3
             table, image = None, _shifted(transform, image) if shift else _varied(name, transform, image)
-        planes = planes if image is None else _planes(image)
-        return planes if table is None else looked_up(planes, table)
+        if table is not None:
+            image = looked_up(interleaved(planes) if image is None else image, table)
+        return planes if image is None else planes_of(image)
 
 
 def looked_up(pixels: NDArray[np.uint8], table: Table) -> NDArray[np.uint8]:
@@ -103,15 +104,3 @@ def _varied(name: str, transform: "BasicTransform", image: NDArray[np.uint8]) ->
             f"{varied.shape[:2]} from {image.dtype} of {image.shape[:2]}; change its arguments or remove it"
         )
     return varied.reshape(image.shape)
-
-
-def _interleaved(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an image (H, W, C) of its bands (C, H, W), one or three."""
-    import cv2
-
-    return planes[0][:, :, None] if len(planes) == 1 else np.asarray(cv2.merge(list(planes)), np.uint8)
-
-
-def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the bands (C, H, W) of an image (H, W, C), one or three."""
-    return image.transpose(2, 0, 1) if image.shape[2] == 1 else planes_of(image, image.shape[2])

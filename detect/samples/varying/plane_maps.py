@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 IN_PLACE = frozenset(("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", "Transpose", "RandomRotate90"))
 """Transforms after which every pixel has a value that is in the image."""
 
+BY_MATRIX = frozenset(("Affine", "ShiftScaleRotate"))
+"""Transforms that draw the map itself."""
+
 SEEDS_PER_SAMPLE = 64
 """Longest chain whose transforms' seeds differ from those of the next sample."""
 
@@ -39,6 +42,7 @@ class Geometry:
     def __init__(self, transforms: Iterable[tuple[str, "DualTransform", "BasicTransform"]]) -> None:
         self._transforms = [(name, plain, _sampling(name, whole)) for name, plain, whole in transforms]
         check_number([name for name, _, _ in self._transforms])
+        self._known: dict[tuple[Any, ...], NDArray[np.float64]] = {}
 
     def moves(self, hw: tuple[int, ...], seed: int) -> list[Move]:
         """Draw the maps, as few as there can be, for an image of a height and width."""
@@ -49,13 +53,23 @@ class Geometry:
             seen = {"image": np.broadcast_to(np.uint8(0), (*hw, 1))}
             params = transform.update_transform_params(transform.get_params(), seen)
             params.update(transform.get_params_dependent_on_data(params, seen))
-            moved = transform.apply_to_keypoints(np.column_stack([SQUARE, np.zeros((4, 3))]), **params)[:, :2]
-            matrix = _map_of(np.asarray(moved, np.float64))
+            matrix = self._matrix(position, hw, params)
             if sampling is None:
-                matrix = np.rint(matrix)
                 hw = hw if matrix[0, 0] else hw[::-1]
             moves.append(Move(matrix, (hw[0], hw[1]), sampling))
         return merged(moves)
+
+    def _matrix(self, position: int, hw: tuple[int, ...], params: dict[str, Any]) -> NDArray[np.float64]:
+        """Return the map (3, 3) of a transform that has drawn, for an image of a height and width."""
+        name, transform, _ = self._transforms[position]
+        if name in BY_MATRIX:
+            return np.asarray(params["matrix"], np.float64)
+        if name not in IN_PLACE:
+            return _map_by_places(transform, params)
+        key = (position, hw, *sorted((name, value) for name, value in params.items() if name != "shape"))
+        if key not in self._known:
+            self._known[key] = np.rint(_map_by_places(transform, params))
+        return self._known[key]
 
 
 def check_number(names: Sequence[str]) -> None:
@@ -78,6 +92,12 @@ def drawn(transform: "BasicTransform", seed: int) -> bool:
         return False
     transform.random_generator = np.random.default_rng(seed)
     return True
+
+
+def _map_by_places(transform: "DualTransform", params: dict[str, Any]) -> NDArray[np.float64]:
+    """Return the map (3, 3) of a transform that has drawn, by where places go."""
+    moved = transform.apply_to_keypoints(np.column_stack([SQUARE, np.zeros((4, 3))]), **params)[:, :2]
+    return _map_of(np.asarray(moved, np.float64))
 
 
 def _map_of(moved: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from detect.samples.varying.interleaved import interleaved, planes_of
 from detect.samples.varying.moves import CONSTANT, Move, Sampling, merged
 
 LINEAR, MIRRORED = 1, 4
@@ -74,3 +77,49 @@ def test_two_moves_are_merged_into_the_one_that_does_both() -> None:
     np.testing.assert_allclose(both.points(np.array([[2.5, 6.5]])), [[7.5, 2.5]])
     nearest = Move(np.eye(3), (10, 12), Sampling(0, CONSTANT, 0.0))
     assert len(merged([one, nearest, nearest])) == 2
+
+
+@pytest.mark.parametrize("mirrored", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_bands_side_by_side_take_the_same_places(swap: bool, mirrored: tuple[int, int], dtype: str) -> None:
+    """The eight symmetries of 10 rows and 12 columns; one pixel more to the right, and half of one, are a warp."""
+    hw, (across, down) = ((12, 10) if swap else (10, 12)), mirrored
+    turn = [[0, across], [down, 0]] if swap else [[across, 0], [0, down]]
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = turn, [(hw[1] - 1) * (across < 0), (hw[0] - 1) * (down < 0)]
+    planes = np.random.default_rng(0).integers(0, 255, (3, 10, 12)).astype(dtype)
+    beside = planes_of(interleaved(planes))
+    wanted = planes.swapaxes(1, 2) if swap else planes
+    wanted = wanted[:, ::down, ::across]
+    for lies in (planes, beside):
+        np.testing.assert_array_equal(Move(matrix, hw, None).planes(lies), wanted)
+    shift = np.array([[1, 0, 1.0], [0, 1, 0], [0, 0, 1]])
+    moved = [Move(shift @ matrix, hw, Sampling(LINEAR, CONSTANT, 0.0)).planes(lies) for lies in (planes, beside)]
+    np.testing.assert_array_equal(moved[0], moved[1])
+    np.testing.assert_array_equal(moved[0][:, :, 1:], wanted[:, :, :-1])
+
+
+@given(
+    turned=st.floats(-np.pi, np.pi),
+    scale=st.floats(0.3, 3.0),
+    shift=st.tuples(st.floats(-30, 30), st.floats(-30, 30)),
+    tilt=st.sampled_from([(0.0, 0.0), (0.004, 0.0), (-0.003, 0.005), (0.05, 0.05)]),
+)
+@settings(deadline=None, max_examples=60)
+def test_what_comes_from_outside_is_marked_as_places_say(
+    turned: float, scale: float, shift: tuple[float, float], tilt: tuple[float, float]
+) -> None:
+    """The middle of a pixel that is made, taken back, lies in one of the image's 20 x 30 pixels or not.
+
+    On its edges, to a hundredth of a pixel, it may be either.
+    """
+    cos, sin = scale * np.cos(turned), scale * np.sin(turned)
+    matrix = np.array([[cos, -sin, 15 + shift[0]], [sin, cos, 10 + shift[1]], [*tilt, 1]])
+    matrix = matrix @ [[1, 0, -15], [0, 1, -10], [0, 0, 1]]
+    found = Move(matrix, (24, 32), Sampling(LINEAR, MIRRORED, 0.0)).mask(np.ones((20, 30), bool))
+    rows, cols = np.mgrid[:24, :32]
+    x, y, depth = np.tensordot(np.linalg.inv(matrix), np.stack([cols, rows, np.ones_like(rows)]), 1)
+    beyond = np.maximum.reduce([-0.5 - x / depth, x / depth - 29.5, -0.5 - y / depth, y / depth - 19.5])
+    sure = (depth > 0.01) & (np.abs(beyond) > 0.01)
+    np.testing.assert_array_equal(found[sure], (beyond < 0)[sure])
