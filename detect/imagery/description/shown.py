@@ -195,5 +195,5 @@ def read_by_pixel(source: Any) -> NDArray[np.generic]:
     pixels = np.empty((source.height, source.width, 3), source.dtypes[0])
     source.read([1, 2, 3], out=pixels.transpose(2, 0, 1))
     planes = np.empty((3, *pixels.shape[:2]), pixels.dtype)
-    cv2.mixChannels([pixels], list(planes), [0, 0, 1, 1, 2, 2])
+    cv2.split(pixels, list(planes))
     return planes
