@@ -10,7 +10,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,6 @@ READABLE = (
 )
 """The formats, for messages."""
 
-
-_filters_of_warnings = threading.Lock()
 
 _open_in_env = inspect.unwrap(rasterio.open)
 """`rasterio.open` inside of a `rasterio.Env`, without one of its own around it, which costs as much as the opening."""
@@ -161,15 +159,38 @@ def _no_file(path: Path, facts: os.stat_result) -> str:
     return "" if facts.st_size else f"passed over: {path} is an empty file"
 
 
-@contextmanager
-def no_georeference_needed() -> Iterator[None]:
-    """Open an image in the block without rasterio's warning that it has no georeference.
+class _Quiet(AbstractContextManager[None]):
+    """A block in which rasterio does not warn that an image has no georeference, entered by several threads at once.
 
-    Filters of warnings belong to the process, so that one thread at a time may set them for a while.
+    Filters of warnings belong to the process: the first thread sets them, and the last one puts them back.
     """
-    with _filters_of_warnings, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._turn:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._turn:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+def no_georeference_needed() -> AbstractContextManager[None]:
+    """Return the block in which images are opened without rasterio's warning that they have no georeference."""
+    return _quiet
 
 
 def open_with(target: Path | str, driver: str) -> Any:

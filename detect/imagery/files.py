@@ -48,8 +48,9 @@ def replace_file(path: Path) -> Iterator[Path]:
             raise
         check_room(path)
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_parts(folder: Path, *, below: bool = False) -> None:

@@ -408,7 +408,12 @@ def _shown(tile: NDArray[np.generic], window: Window, inner: Window) -> NDArray[
 
 
 def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:
-    """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast by whole factors."""
+    """Return bytes (bands, H, W), all valid, reduced to a shape (height, width) by averages: fast by whole factors.
+
+    Of the same shape it is the bytes themselves.
+    """
+    if shape == pixels.shape[1:]:
+        return pixels
     factor = -(-max(pixels.shape[1:]) // max(shape))
     if shape == tuple(-(-side // factor) for side in pixels.shape[1:]):
         return np.stack([np.asarray(Image.fromarray(band).reduce(factor)) for band in pixels])

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from detect.imagery.description.remarks import Remark
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.drivers import (
     MOSAIC,
+    MOSAIC_SUFFIX,
     WAFER,
     SceneError,
     driver_of,
@@ -224,6 +225,14 @@ def gdal_options(beside: bool = False, trusted: bool = False, path: Path | None 
             yield
     finally:
         _options.now = before
+
+
+def described_together(paths: Sequence[Path]) -> AbstractContextManager[None]:
+    """Return a block in which images are described for less, as GDAL's options are set once for all of them.
+
+    Where one of them may be a trusted VRT, to which other files must stay open, they are set for each.
+    """
+    return nullcontext() if any(path.suffix.lower() == MOSAIC_SUFFIX for path in paths) else gdal_options()
 
 
 def open_scene(path: Path) -> Scene:

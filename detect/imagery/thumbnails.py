@@ -27,6 +27,17 @@ def reduced_shape(shape: tuple[int, int], longest_side: int) -> tuple[int, int]:
     return max(1, round(shape[0] / shrink)), max(1, round(shape[1] / shrink))
 
 
+def thumbnail(picture: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
+    """Return a picture (H, W, 3) reduced by averages to a longest side in pixels; a smaller one as it is."""
+    import cv2
+
+    longest = max(picture.shape[:2])
+    if longest <= longest_side:
+        return picture
+    height, width = (max(1, round(side * longest_side / longest)) for side in picture.shape[:2])
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 class Preview:
     """A scene reduced by a whole factor; each pixel is the average of a square of the scene's pixels.
 

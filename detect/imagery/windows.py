@@ -5,9 +5,14 @@ Windows are (row, col), points are (x, y); all are half-open, in pixels; pixel i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+REMEMBERED = 16
+"""Sides of windows of which the mirrored positions are remembered."""
 
 
 @dataclass(frozen=True, order=True)
@@ -139,16 +144,21 @@ class Tiling:
         return Window(core.row, core.col, *self.core_hw).grown(self.halo)
 
 
+@lru_cache(REMEMBERED)
 def reflect(start: int, stop: int, length: int) -> NDArray[np.intp]:
     """Map the positions start..stop-1 into [0, length) by mirroring at the ends without repeating the edge.
 
-    The pattern repeats for any distance (numpy's `reflect` padding); a length of 1 repeats its one pixel.
+    The pattern repeats for any distance (numpy's `reflect` padding); a length of 1 repeats its one pixel. The result
+    cannot be written to: images of one size share it.
     """
     if length == 1:
-        return np.zeros(stop - start, dtype=np.intp)
-    period = 2 * (length - 1)
-    position = np.abs(np.arange(start, stop)) % period
-    return np.where(position < length, position, period - position).astype(np.intp)
+        places = np.zeros(stop - start, dtype=np.intp)
+    else:
+        period = 2 * (length - 1)
+        position = np.abs(np.arange(start, stop)) % period
+        places = np.where(position < length, position, period - position).astype(np.intp)
+    places.flags.writeable = False
+    return places
 
 
 def clamp_far_edges(xy: NDArray[np.floating], shape: tuple[float, float]) -> NDArray[np.float64]:

@@ -25,10 +25,12 @@ class Work(Generic[T]):
     Attributes:
         make: makes the parts, in a thread of its own.
         nbytes: of memory that it takes until its parts are taken.
+        at_once: whether the first part is there when all are: its thread then waits for nobody to take them.
     """
 
     make: Callable[[], Iterator[T]]
     nbytes: int
+    at_once: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ def made_ahead(works: Iterable[Work[T]], workers: int, room: int, depth: int) ->
         works: asked for one by one, when there is room for the next.
         workers: threads.
         room: most bytes that the works which are begun may take together; a single one is begun in any case.
-        depth: parts of each that are kept until they are asked for.
+        depth: parts of each that are kept until they are asked for, of one that is not made at once.
     """
     coming = iter(works)
     following = next(coming, None)
@@ -99,7 +101,7 @@ def made_ahead(works: Iterable[Work[T]], workers: int, room: int, depth: int) ->
                     and sum(each.work.nbytes for each in begun) + following.nbytes <= room
                 )
             ):
-                begun.append(_Begun(following, queue.Queue(depth)))
+                begun.append(_Begun(following, queue.Queue(0 if following.at_once else depth)))
                 pool.submit(begun[-1].run)
                 following = next(coming, None)
             if not begun:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detect.imagery.description.remarks import tell
 from detect.imagery.remote.address import Address
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError, described_together, open_scene
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead
@@ -61,6 +61,10 @@ TOO_MANY = (
 
 AT_ADDRESSES = 32
 """Images in an object store that are described at once: most of the time is spent waiting for it."""
+
+
+DESCRIBED_TOGETHER = 16
+"""Images on this machine that a thread describes one after the other: GDAL's options are set once for all of them."""
 
 
 class Sink(Protocol):
@@ -357,18 +361,24 @@ def decoded(item: Stitched, engine: Engine) -> SceneResult:
 def _open(images: Sequence[tuple[str, Path]], engine: Engine) -> tuple[list[Source], list[Failure]]:
     """Describe the images, several at a time, by the rules that hold here; return them and what failed, in order."""
 
-    def described(image: tuple[Context, str, Path]) -> Source | Failure:
-        rules, name, path = image
+    def described(name: str, path: Path) -> Source | Failure:
         try:
             writable(name, "image name")
-            return Source(name, engine.prepared(rules.run(open_scene, path)))
+            return Source(name, engine.prepared(open_scene(path)))
         except (SceneError, UnwritableError, UnicodeError) as error:
             return Failure(name, str(error))
 
-    workers = max(engine.plan.workers, AT_ADDRESSES if any(isinstance(path, Address) for _, path in images) else 1)
-    given = ((copy_context(), name, path) for name, path in images)
-    made = list(mapped_ahead(described, given, workers, AHEAD_PER_WORKER * workers, "open"))
-    return [m for m in made if isinstance(m, Source)], [m for m in made if isinstance(m, Failure)]
+    def together(rules: Context, given: Sequence[tuple[str, Path]]) -> list[Source | Failure]:
+        with described_together([path for _, path in given]):
+            return [rules.run(described, *image) for image in given]
+
+    away = any(isinstance(path, Address) for _, path in images)
+    workers = max(engine.plan.workers, AT_ADDRESSES if away else 1)
+    size = 1 if away else DESCRIBED_TOGETHER
+    parts = ((copy_context(), images[i : i + size]) for i in range(0, len(images), size))
+    made = mapped_ahead(lambda part: together(*part), parts, workers, AHEAD_PER_WORKER * workers, "open")
+    every = list(chain.from_iterable(made))
+    return [m for m in every if isinstance(m, Source)], [m for m in every if isinstance(m, Failure)]
 
 
 def _prepared(

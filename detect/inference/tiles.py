@@ -223,7 +223,7 @@ def read_tiles(
             return _tiles_of_large(unit[0], bands, plan, preview_side, meter)
         return iter(_tiles_of_small(unit, bands, plan, preview_side, meter))
 
-    works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan)) for unit in units)
+    works = (Work(partial(steps, unit), unit_bytes(unit, bands, plan), at_once=len(unit) > 1) for unit in units)
     return made_ahead(works, plan.workers, plan.read_ahead, PREFETCHED_BATCHES)
 
 

@@ -15,6 +15,10 @@ MIN_SECONDS_BETWEEN_LINES = 20.0
 """Without a terminal, the progress is logged at most this often."""
 
 
+SECONDS_BETWEEN_BARS = 0.1
+"""On a terminal, the bar is drawn anew at most this often: of small images there are hundreds a second."""
+
+
 MAX_DESCRIPTION_LENGTH = 60
 """Characters of the image's number and name beside the bar; a longer text is cut."""
 
@@ -34,6 +38,8 @@ class ImageProgress:
         self.images_begun = 0
         self.pixels_done = 0
         self.started = self.last_line = time.monotonic()
+        self._last_bar = 0.0
+        self._name = ""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -51,6 +57,7 @@ class ImageProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._show()
         self._bar.stop()
 
     @property
@@ -67,18 +74,17 @@ class ImageProgress:
     def start(self, name: str) -> None:
         """Begin an image, and show its name."""
         self.images_begun += 1
-        text = f"{self.images_begun}/{self.images} {name}"[:MAX_DESCRIPTION_LENGTH]
-        self._bar.update(self._task, description=text.replace("[", "\\["))
+        self._name = name
+        self._show_again(time.monotonic())
 
     def advance(self, pixels: int) -> None:
         """Add pixels to those that are done."""
         self.pixels_done += pixels
-        more = self._more()
-        told = f", {more}" if more else ""
-        self._bar.update(self._task, completed=self.pixels_done, rate=f"{self.rate:.1f} Mpx/s{told}")
         now = time.monotonic()
+        self._show_again(now)
         if self._bar.disable and now - self.last_line > MIN_SECONDS_BETWEEN_LINES:
             self.last_line = now
+            more = self._more()
             seconds_left = (self.pixels - self.pixels_done) / 1e6 / self.rate
             logger.info(
                 "image %d of %d, %.0f %% of the pixels, %.1f Mpx/s, %.1f min left%s",
@@ -87,5 +93,22 @@ class ImageProgress:
                 100 * self.pixels_done / self.pixels,
                 self.rate,
                 seconds_left / 60,
-                told,
+                f", {more}" if more else "",
             )
+
+    def _show_again(self, now: float) -> None:
+        """Draw the bar anew where it is drawn at all, and was not just now."""
+        if not self._bar.disable and now - self._last_bar > SECONDS_BETWEEN_BARS:
+            self._last_bar = now
+            self._show()
+
+    def _show(self) -> None:
+        """Draw the bar as things are now."""
+        text = f"{self.images_begun}/{self.images} {self._name}"[:MAX_DESCRIPTION_LENGTH]
+        more = self._more()
+        self._bar.update(
+            self._task,
+            description=text.replace("[", "\\[") if self._name else "images",
+            completed=self.pixels_done,
+            rate=f"{self.rate:.1f} Mpx/s{f', {more}' if more else ''}" if self.pixels_done else "",
+        )

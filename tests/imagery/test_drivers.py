@@ -10,6 +10,8 @@ import pytest
 import rasterio
 from PIL import Image
 
+from rasterio.errors import NotGeoreferencedWarning
+
 from detect.imagery.drivers import driver_of, no_georeference_needed, open_with
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window
@@ -160,19 +162,27 @@ def test_a_file_that_changes_after_it_was_listed_is_an_error_of_that_image(tmp_p
 
 
 def test_threads_that_open_images_leave_the_filters_of_warnings_as_they_were() -> None:
-    """The second to begin would keep what the first one set, and put it back after both."""
-    entered = threading.Event()
+    """The second begins inside of the first's block and leaves it later: nobody waits, and the last puts them back."""
+    entered, left = threading.Event(), threading.Event()
 
     def second() -> None:
         with no_georeference_needed():
             entered.set()
+            assert left.wait(10)
+            warnings.warn("there is none", NotGeoreferencedWarning, stacklevel=1)
 
     before = list(warnings.filters)
     thread = threading.Thread(target=second)
-    with no_georeference_needed():
-        thread.start()
-        assert not entered.wait(0.05)
-    thread.join()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with no_georeference_needed():
+            thread.start()
+            assert entered.wait(10)
+        left.set()
+        thread.join()
+        assert not told
+        warnings.warn("there is none", NotGeoreferencedWarning, stacklevel=1)
+        assert len(told) == 1
     assert list(warnings.filters) == before
 
 

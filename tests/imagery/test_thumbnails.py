@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detect.imagery.thumbnails import Preview, reduced_shape
+from detect.imagery.thumbnails import Preview, reduced_shape, thumbnail
 from detect.imagery.windows import Tiling, Window
 
 
@@ -94,3 +94,21 @@ def test_a_preview_is_as_long_as_is_asked_and_not_much_shorter(height: int, widt
     small = reduced_shape((height, width), longest)
     assert min(small) >= 1 and max(small) <= max(longest, 1)
     assert max(small) >= 0.8 * min(longest, max(height, width))
+
+
+@pytest.mark.parametrize("hw", [(640, 320), (1000, 2048), (4097, 3)])
+def test_a_thumbnail_has_the_averages_of_what_it_stands_for(hw: tuple[int, int]) -> None:
+    """Every row is 2 brighter than the last, round and round: reduced by averages, its mean stays; 320 at the most."""
+    rows = (np.arange(hw[0]) * 2 % 200).astype(np.uint8)
+    picture = np.broadcast_to(rows[:, None, None], (*hw, 3)).copy()
+    small = thumbnail(picture, 320)
+    assert max(small.shape) == 320
+    assert small.shape[:2] == tuple(max(1, round(side * 320 / max(hw))) for side in hw)
+    assert small.mean() == pytest.approx(picture.mean(), abs=1)
+    assert thumbnail(small, 320) is small
+
+
+def test_a_thumbnail_by_a_half_is_of_means_of_four() -> None:
+    """0, 100, 200 and 100 are 100 on average."""
+    picture = np.tile(np.array([[0, 100], [200, 100]], np.uint8)[..., None], (320, 320, 3))
+    assert np.unique(thumbnail(picture, 320)).tolist() == [100]

@@ -79,3 +79,24 @@ def test_a_picture_is_a_jpeg_whatever_its_name(tmp_path):
     write_picture(Image.new("RGB", (4, 3)), tmp_path / "sub" / "a.tif.jpg")
     with Image.open(tmp_path / "sub" / "a.tif.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (4, 3))
+
+
+@pytest.mark.parametrize("colour", [(200, 40, 90), 120])
+def test_a_picture_keeps_its_colours(tmp_path, colour):
+    """Of one colour a JPEG has hardly any loss: red stays red and blue blue."""
+    image = Image.new("L" if isinstance(colour, int) else "RGB", (64, 48), colour)
+    write_picture(image, tmp_path / "a.jpg")
+    write_picture(np.asarray(image), tmp_path / "b.jpg")
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert picture.mode == image.mode
+        assert np.abs(np.asarray(picture, int) - colour).max() <= 2
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((2, 65_501), np.uint8)]
+)
+def test_what_is_no_picture_of_a_jpeg_is_refused(tmp_path, pixels):
+    with pytest.raises(ValueError, match=r"a\.jpg.*(bytes|side)"):
+        write_picture(pixels, tmp_path / "a.jpg")
+    assert not list(tmp_path.iterdir())

@@ -17,6 +17,7 @@ from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.files import part_name, replace_file
 from detect.imagery.maps.map_kinds import BYTES, MapKind
+from detect.imagery.maps.map_start import describe_map, map_start
 from detect.imagery.scenes import Scene, gdal_options, open_dataset
 
 BLOCK_SIDE_PX, MIN_BLOCK_SIDE_PX = 256, 16
@@ -84,7 +85,7 @@ def write_map(
     shape = (len(names), height, width)
     map_file = _MapFile(path, shape, _map_profile(shape, scene, stride, offset, kind), kind)
     tags = _tags(scene, stride, offset, names)
-    with replace_file(path) as part, gdal_options():
+    with replace_file(path) as part:
         if _one_block(shape):
             map_file.write_block(part, pieces, tags, names)
         else:
@@ -110,11 +111,20 @@ class _MapFile:
     def write_block(
         self, part: Path, pieces: Iterable[NDArray[np.float32]], tags: Mapping[str, str], names: Sequence[str]
     ) -> None:
-        """Write a map of one block at once; the directory is complete before the block, and so comes first."""
+        """Write a map of one block at once; the directory is complete before the block, and so comes first.
+
+        Of maps without a place on the ground, as those of many photographs of one size, it is the same: GDAL makes it
+        once (`MapStart`).
+        """
         whole = np.empty(self.shape, self.kind.dtype)
         for piece, top, left in self._placed(pieces):
             whole[:, top : top + piece.shape[1], left : left + piece.shape[2]] = self.kind.stored(piece)
-        with open_dataset(part, "w", **self.profile) as target:
+        placed = "transform" in self.profile
+        start = None if placed or self.kind != BYTES else map_start(self.profile, tags, names, self.kind.scale)
+        if start is not None:
+            part.write_bytes(start.with_block(whole))
+            return
+        with gdal_options(), open_dataset(part, "w", **self.profile) as target:
             self._describe(target, tags, names)
             target.write(whole)
 
@@ -126,7 +136,7 @@ class _MapFile:
         plainly = {**self.profile, "zlevel": PLAIN_LEVEL}
         if not large:
             plainly = {name: value for name, value in plainly.items() if name not in PACKING_OPTIONS}
-        with _beside(self.path) as plain:
+        with gdal_options(), _beside(self.path) as plain:
             with open_dataset(plain, "w", **plainly) as target:
                 self._describe(target, tags, names)
                 for piece, top, left in self._placed(pieces):
@@ -154,10 +164,7 @@ class _MapFile:
 
     def _describe(self, target: Any, tags: Mapping[str, str], names: Sequence[str]) -> None:
         """Say in an open file, before its pixels are written, what they are."""
-        target.update_tags(**tags)
-        target.descriptions = tuple(names)
-        if self.kind.scale != 1:
-            target.scales = (self.kind.scale,) * len(names)
+        describe_map(target, tags, names, self.kind.scale)
 
 
 def _tags(scene: Scene, stride: int, offset: float, names: Sequence[str]) -> dict[str, str]:

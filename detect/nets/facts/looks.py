@@ -11,6 +11,9 @@ from detect.nets.bounds import GREATEST, MOST_BANDS, check_number, check_whole, 
 LOW, MIDDLE, HIGH = 1, 50, 99
 """Percentiles of pixels that describe a band: a few glints, or a few black pixels, change none of them."""
 
+DESCRIBED = (0, LOW, MIDDLE, HIGH, 100)
+"""Percentiles that are kept of a band, its extremes too."""
+
 COLOUR_BANDS = 3
 """Bands, the first of an image, in which colour is measured, where it has as many."""
 
@@ -102,17 +105,13 @@ class Looks:
         """Measure pixels (bands, n); None where there are none."""
         if not values.size:
             return None
-        ordered = _numbers(_ordered(values))  # a sum depends on the order of its terms
-        percentiles = (ordered[:, place] for place in _places(ordered.shape[1], 0, LOW, MIDDLE, HIGH, 100))
-        with np.errstate(over="ignore"):
-            spread = np.minimum(ordered.std(axis=1), GREATEST)
-        columns = (*percentiles, ordered.mean(axis=1), spread)
+        columns = _columns_of_bytes(values) if values.dtype == np.uint8 else _columns(values)
         bands = tuple(BandLooks(*map(float, each)) for each in zip(*columns, strict=True))
         colour = None
         if len(values) >= COLOUR_BANDS:
             colours = values[:COLOUR_BANDS]
-            extents = _ordered(np.ptp(colours if values.dtype.kind == "u" else _numbers(colours), axis=0))
-            low, high = (float(extents[place]) for place in _places(len(extents), MIDDLE, HIGH))
+            extents = np.ptp(colours if values.dtype.kind == "u" else _numbers(colours), axis=0)
+            low, high = (float(each[0]) for each in _percentiles(extents[None], MIDDLE, HIGH))
             colour = low, high
         return cls(bands, values.shape[1], colour)
 
@@ -144,14 +143,46 @@ def _numbers(values: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.clip(values.astype(np.float64), -GREATEST, GREATEST)
 
 
+def _columns(values: NDArray[np.generic]) -> list[NDArray[np.float64]]:
+    """Return the percentiles, the mean and the spread of each band of pixels (bands, n): columns of (bands,)."""
+    ordered = _numbers(_ordered(values))  # a sum depends on the order of its terms
+    percentiles = (ordered[:, place] for place in _places(ordered.shape[1], *DESCRIBED))
+    with np.errstate(over="ignore"):
+        spread = np.minimum(ordered.std(axis=1), GREATEST)
+    return [*percentiles, ordered.mean(axis=1), spread]
+
+
+def _columns_of_bytes(values: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """Return what `_columns` does of bytes, which are counted: many times as fast."""
+    counts, number = _counts(values), values.shape[1]
+    levels = np.arange(256, dtype=np.float64)
+    mean = counts @ levels / number
+    spread = np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(axis=1) / number)
+    return [*_levels(counts, number, *DESCRIBED), mean, spread]
+
+
+def _counts(values: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return how often each byte is in rows (rows, n): (rows, 256)."""
+    return np.stack([np.bincount(row, minlength=256) for row in values])
+
+
+def _levels(counts: NDArray[np.intp], number: int, *percentiles: float) -> list[NDArray[np.float64]]:
+    """Return percentiles of rows of so many bytes, which are counted (rows, 256): (rows,) each."""
+    ends = counts.cumsum(axis=1)
+    return [(ends <= place).sum(axis=1).astype(np.float64) for place in _places(number, *percentiles)]
+
+
+def _percentiles(values: NDArray[np.generic], *percentiles: float) -> list[NDArray[np.float64]]:
+    """Return percentiles of rows (rows, n): (rows,) each."""
+    if values.dtype == np.uint8:
+        return _levels(_counts(values), values.shape[1], *percentiles)
+    ordered = _ordered(values)
+    return [ordered[:, place].astype(np.float64) for place in _places(values.shape[1], *percentiles)]
+
+
 def _ordered(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return values (..., n) sorted along the last axis; those of 8 bits are counted, which is many times as fast."""
-    if values.dtype != np.uint8:
-        return np.sort(np.ascontiguousarray(values), kind="stable" if values.dtype.itemsize == 2 else None)
-    rows = values.reshape(-1, values.shape[-1])
-    levels = np.arange(256, dtype=np.uint8)
-    ordered = [np.repeat(levels, np.bincount(row, minlength=256)) for row in rows]
-    return np.stack(ordered).reshape(values.shape)
+    """Return values (..., n) sorted along the last axis."""
+    return np.sort(np.ascontiguousarray(values), kind="stable" if values.dtype.itemsize == 2 else None)
 
 
 def _places(number: int, *percentiles: float) -> list[int]:

@@ -137,7 +137,8 @@ class PredictionFolder:
 
     def _check_places(self, names: Sequence[str]) -> None:
         """Check that no link leads out of the output folder where this run will write."""
-        pictures = (picture.parent for name in names for picture in self.paths.pictures(name))
+        one_a_folder = {name.rpartition("/")[0]: name for name in names}.values()
+        pictures = (picture.parent for name in one_a_folder for picture in self.paths.pictures(name))
         for folder in {self.paths.state, self.paths.strips, *self.paths.picture_folders, *pictures}:
             check_inside(folder, self.folder)
 

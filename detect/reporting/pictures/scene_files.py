@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from detect.imagery.files import remove_written
 from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.maps.map_kinds import MapKind
 from detect.imagery.maps.map_writing import write_map
 from detect.imagery.scenes import Scene, original
+from detect.imagery.thumbnails import thumbnail
 from detect.imagery.validity.surveyed import surveyed
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import write_detections
@@ -197,6 +196,4 @@ class SceneWriter:
             write_picture(picture, self.paths.overlay(name))
         if PAGE not in self.wanted:
             return
-        small = Image.fromarray(preview)
-        small.thumbnail((MAX_THUMBNAIL_SIDE, MAX_THUMBNAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-        write_picture(small, self.paths.thumbnail(name), quality=95)
+        write_picture(thumbnail(preview, MAX_THUMBNAIL_SIDE), self.paths.thumbnail(name), quality=95)
