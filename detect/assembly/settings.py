@@ -125,7 +125,7 @@ class PredictSettings(InferenceSettings):
     """Settings of `detect.predict`: `conf/predict.yaml`."""
 
     launcher: LauncherSettings
-    model: FilePath
+    model: PathOrAddress
     images: PathOrAddress
     output: PathOrAddress
     vrt: Mosaics
