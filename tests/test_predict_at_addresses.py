@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -89,8 +90,9 @@ def count(root: Path, *more: str) -> Called:
 
 
 def told(path: Path, root: Path) -> str:
-    """The text of a file, with the images' folder called by its address."""
-    return path.read_text().replace(str(root / "images"), "s3://survey/flight")
+    """The text of a file, with the images' folder called by its address, and the model by its name alone."""
+    text = path.read_text().replace(str(root / "images"), "s3://survey/flight")
+    return re.sub(r"(?<=[\s\">])[^\s\"<>]{1,300}/model\.safetensors", "model.safetensors", text)
 
 
 def assert_same(found: Path, wanted: Path, root: Path) -> None:
@@ -116,11 +118,14 @@ def test_images_at_an_address_give_the_bytes_of_those_in_a_folder(root: Path, wa
 def test_results_at_an_address_are_the_files_of_a_folder_and_a_finished_run_is_known(
     store: Any, root: Path, wanted: Path, tmp_path: Path
 ) -> None:
-    given = ["images=s3://survey/flight", "output=s3://survey/both"]
+    store.upload_file(str(root / "model.safetensors"), "survey", "models/model.safetensors")
+    where = ["model=s3://survey/models/model.safetensors", "images=s3://survey/flight"]
+    given = [*where, "output=s3://survey/both"]
     done = count(root, *given)
     assert done.code == 3, done.log
     assert "report: s3://survey/both/report.html" in done.log and not any((tmp_path / "cache").rglob("*.csv"))
     assert_same(gathered(store, "both", tmp_path / "one"), wanted, root)
+    assert json.loads((tmp_path / "one/run.json").read_text())["model"]["path"] == where[0].removeprefix("model=")
     again = count(root, *given)
     assert again.code == 3 and "6 of 7 images are done" in again.log, again.log
     assert_same(gathered(store, "both", tmp_path / "two"), wanted, root)
@@ -241,6 +246,8 @@ def test_errors_of_access_name_the_address_and_a_way_out(
         (("images=s3://survey/flight", "output=s3://survey/flight/counts"), "lies inside images=s3://survey/flight"),
         (("images=s3://me:word@survey/flight", here), "without a password or a query"),
         (("images=ftp://survey/flight", here), "an address of s3://"),
+        (("model=s3://survey/none.safetensors", image, here), "s3://survey/none.safetensors: no such model file"),
+        (("model=s3://survey/flight/lit.jpg", image, here), "s3://survey/flight/lit.jpg: not a model file"),
     ]:
         done = count(root, *given)
         assert done.code == 2 and said in done.log and "word" not in done.log.replace("password", ""), done.log

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from detect.imagery.remote.model_copies import file_of
 from detect.nets.card import ModelCard, ModelFileError
 
 LARGEST = 32 << 20
@@ -11,21 +12,23 @@ LARGEST = 32 << 20
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read the card of a model file.
+    """Read the card of a model file, here or at an address.
 
     Raises:
         ModelFileError: missing, not a safetensors file, or of another program or version.
+        OSError: it is at an address, and cannot be fetched.
     """
-    if not path.is_file():
+    here = file_of(path)
+    if not here.is_file():
         raise ModelFileError(f"{path}: no such model file; it is the model.safetensors that detect.train writes")
     try:
-        with path.open("rb") as file:
+        with here.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
         if size > LARGEST:
             raise ModelFileError(
                 f"{path}: not a model file (its header would be of {size:,} bytes, of {LARGEST:,} at most)"
             )
-        with safe_open(path, framework="numpy") as source:
+        with safe_open(here, framework="numpy") as source:
             header = (source.metadata() or {}).get("detect")
     except (SafetensorError, OSError) as error:
         raise ModelFileError(

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from detect.imagery.files import replace_file
+from detect.imagery.remote.model_copies import file_of
 from detect.nets.backbones import build_backbone, build_pyramid
 from detect.nets.card import LONGEST, ModelCard, ModelFileError, NetSpec
 from detect.nets.header import read_card
@@ -93,6 +94,9 @@ def _header(card: ModelCard) -> str:
 def load_model(path: Path) -> tuple[Net, ModelCard]:
     """Read a model file; memory is taken when the header's network and the file's tensors are known to be alike.
 
+    Args:
+        path: of the file, here or at an address.
+
     Returns:
         The network, in evaluation mode on the CPU, and its card.
 
@@ -102,7 +106,7 @@ def load_model(path: Path) -> tuple[Net, ModelCard]:
     """
     card = read_card(path)
     try:
-        with safe_open(path, framework="pt") as source:
+        with safe_open(file_of(path), framework="pt") as source:
             with torch.device("meta"):  # the shapes alone: a header may claim any size
                 wanted = forms_of(build_net(card))
             check_forms(forms_in_file(source, wanted), wanted)

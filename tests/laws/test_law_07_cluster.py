@@ -7,12 +7,14 @@ import fcntl
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from tests.inference.devices.test_crew import Kept
 from tests.laws.test_law_07_resumed_runs import assert_same_run, ended, recorded, until
 from tests.object_store import keys, upload
 from tests.test_predict_at_addresses import assert_same, gathered
-from tests.zygote import Zygote
+from tests.zygote import Child, Zygote
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 PRICE = 36.0
@@ -118,6 +120,35 @@ def test_law_7_a_run_on_a_cluster_goes_on_after_its_own_process_was_killed(
     assert_same_run(out, root / "one")
 
 
+def of_own_cluster(child: Child) -> list[str]:
+    """Processes of the cluster that a run has started: they write logs below a folder that is named by its number."""
+    mark, found = re.compile(rf"/session_[^/]*_{child.pid}/"), set()
+    for opened in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if mark.search(str(opened.readlink())):
+                found.add(opened.parts[2])
+    return sorted(found - {str(child.pid)})
+
+
+def test_law_7_a_run_with_a_cluster_of_its_own_that_a_scheduler_ends_leaves_no_process_and_the_next_one_goes_on(
+    root: Path, tmp_path: Path, zygote: Zygote
+) -> None:
+    """By SIGTERM it ends as by Ctrl-C, with the tables of what is done; a cluster that is there is not asked."""
+    out = tmp_path / "out"
+    own = [*given(root, out), "launcher=ray", "launcher.address=null", "launcher.workers=1"]
+    child = zygote.start(tmp_path / "log", *own)
+    until(lambda: recorded(out) >= 1)
+    assert len(of_own_cluster(child)) >= 3, "a server of the cluster, one of the node, and a worker"
+    child.send(signal.SIGTERM)
+    assert child.wait() == 130, child.log.read_text()
+    assert "the same command goes on" in child.log.read_text() and "by the signal SIGTERM" in child.log.read_text()
+    until(lambda: not of_own_cluster(child))
+    assert recorded(out) < 40 and (out / "counts.csv").exists()
+    done = ended(zygote, out, own)
+    assert done.code == 3 and "going on in" in done.log, done.log
+    assert_same_run(out, root / "one")
+
+
 @pytest.fixture(scope="module")
 def wide(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A raster, a photograph and a broken one, and what one process writes of them, which has the raster at once.
@@ -163,6 +194,7 @@ def test_law_7_workers_with_no_folder_in_common_read_from_an_address_and_write_t
     where = [
         *on_cluster(root, tmp_path, cluster),
         *less(wide),
+        "model=s3://survey/model.safetensors",
         "images=s3://survey/flight",
         "output=s3://survey/counts",
     ]
@@ -170,6 +202,7 @@ def test_law_7_workers_with_no_folder_in_common_read_from_an_address_and_write_t
     def lost(*given: object) -> None:
         raise LostError
 
+    store.upload_file(str(root / "model.safetensors"), "survey", "model.safetensors")
     with monkeypatch.context() as patch:
         patch.setattr(PredictionFolder, "keep", lambda self, name, kept: lost() if name == "large.tif" else None)
         with pytest.raises(LostError):
@@ -195,6 +228,8 @@ def connection(cluster: Any) -> Iterator[Any]:
 def counted(
     folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2, silent_seconds: float | None = None
 ) -> int:
+    folder.mkdir(exist_ok=True)
+    kept.folder = folder
     stand = Stand(folder)
     starts = [(f"worker {each + 1}", stand) for each in range(workers)]
     hiring = RayActors({"num_cpus": 1}, 1)

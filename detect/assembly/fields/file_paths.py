@@ -17,8 +17,8 @@ def _path(value: Any) -> Path:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         if "://" in str(value) and not os.path.lexists(str(value)):
             raise ValueError(
-                "must be a path on this machine, got an address: images= and output= of detect.predict alone may be "
-                "one; copy it first (aws s3 sync, aws s3 cp)"
+                "must be a path on this machine, got an address: model=, images= and output= of detect.predict alone "
+                "may be one; copy it first (aws s3 sync, aws s3 cp)"
             )
         return as_on_disk(_home(Path(str(value))))
     raise ValueError(f"must be a path, got {shown(value)}")

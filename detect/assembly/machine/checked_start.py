@@ -123,9 +123,11 @@ class CheckedStart:
         model = self.start.settings.model
         try:
             found = digest(model)
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            said = f"{error.strerror}: {model}" if isinstance(error, OSError) and error.filename else str(error)
             raise ValueError(
-                f"node {node} does not see the model: {error.strerror}: {model}; put it where all nodes have it"
+                f"node {node} does not see the model: {said}; put it where all nodes have it, or in a store "
+                "(model=s3://...)"
             ) from error
         if found != self.digest:
             raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")

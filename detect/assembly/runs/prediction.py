@@ -20,6 +20,7 @@ from detect.assembly.runs.run_threshold import notes_on_views, told_threshold
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.settings.predict_settings import PredictSettings
+from detect.imagery.remote.model_copies import file_of
 from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
 from detect.nets.machine.peak_memory import peak_memory_mib
@@ -311,8 +312,8 @@ def log_unlike(unlike: Mapping[str, str]) -> None:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a model's file, here or at an address."""
+    with file_of(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from detect.assembly.fields.file_paths import FilePath, OptionalPath, PathOrAddress
+from detect.assembly.fields.file_paths import OptionalPath, PathOrAddress
 from detect.assembly.fields.numbers import AutoPositive
 from detect.assembly.fields.run_choices import SURVEY, Threshold
 from detect.assembly.fields.words import Names
@@ -18,7 +18,7 @@ class PredictSettings(InferenceSettings):
     """Settings of `detect.predict`: `conf/predict.yaml`."""
 
     launcher: LauncherSettings
-    model: FilePath
+    model: PathOrAddress
     images: PathOrAddress
     output: PathOrAddress
     vrt: Mosaics

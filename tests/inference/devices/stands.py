@@ -150,9 +150,10 @@ class Stand:
 
     def _end(self, name: str) -> None:
         """End the process of an image that it has begun."""
-        until = time.monotonic() + MOST_WAITING_SECONDS
-        while not heard(self.folder, name).exists():
+        until, marker = time.monotonic() + MOST_WAITING_SECONDS, heard(self.folder, name)
+        while not marker.exists():
             if time.monotonic() > until:
                 raise RuntimeError(f"the run has not heard of {name}")
             time.sleep(0.01)
+        marker.unlink()  # the next process that begins it waits too
         os.kill(os.getpid(), signal.SIGKILL)
