@@ -132,7 +132,9 @@ class Stand:
             self._end_once(name)
 
     def _end_once(self, name: str) -> None:
-        if self._first(name):
+        marker = self.folder / name
+        if not marker.exists():
+            marker.touch()
             _end()
 
 
