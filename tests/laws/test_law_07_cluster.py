@@ -219,13 +219,10 @@ def connection(cluster: Any) -> Iterator[Any]:
         yield cluster
 
 
-def counted(
-    folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2, silent_seconds: float | None = None
-) -> int:
+def counted(folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2) -> int:
     stand = Stand(folder)
     starts = [(f"worker {each + 1}", stand) for each in range(workers)]
-    hiring = RayActors({"num_cpus": 1}, 1)
-    crew = Crew(starts, kept, [None] * workers, hiring=hiring, silent_seconds=silent_seconds)
+    crew = Crew(starts, kept, [None] * workers, hiring=RayActors({"num_cpus": 1}, 1))
     return crew([[Image(name) for name in unit] for unit in units], kept, kept.fail)
 
 
@@ -281,7 +278,9 @@ def test_a_worker_that_hangs_is_ended_and_its_task_given_again(
     monkeypatch.setattr(silence, "time", types.SimpleNamespace(monotonic=an_hour_ahead))
     monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
     kept = Kept()
-    assert counted(tmp_path, kept, ("a",), ("stuck1",), ("c",), workers=1, silent_seconds=1800) == 300
+    hiring = RayActors({"num_cpus": 1}, 1)
+    crew = Crew([("worker 1", Stand(tmp_path))], kept, [None], hiring=hiring, silent_seconds=1800)
+    assert crew([[Image(name)] for name in ("a", "stuck1", "c")], kept, kept.fail) == 300
     assert kept.names == ["a", "stuck1", "c"] and not kept.failed and kept.pixels == 300
     assert "ended (silence for 30 minutes, launcher.silent_minutes) while it counted" in caplog.text
     until(lambda: not workers())
