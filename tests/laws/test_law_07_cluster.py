@@ -28,6 +28,8 @@ from detect.inference.cluster.ray_hands import RayActors
 from detect.inference.cluster.station_actor import StationActor
 from detect.inference.devices import open_tasks, shift, silence
 from detect.inference.devices.crew import Crew
+from detect.inference.devices.shift import Shift
+from detect.inference.devices.tasks import Found
 from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS
@@ -172,12 +174,29 @@ def less(wide: Path) -> list[str]:
     return [f"images={wide / 'images'}", "tile=450", "max_memory=100MiB"]
 
 
-def test_law_7_workers_share_a_raster_in_strips(root: Path, wide: Path, tmp_path: Path, cluster: Any) -> None:
+def test_law_7_workers_share_a_raster_in_strips_though_one_stands_still(
+    root: Path, wide: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker that has found a strip is stopped with the next ones, which the other one counts too."""
+    monkeypatch.setattr(open_tasks, "COPIED_AFTER_SECONDS", 0.5)
+    monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
+    tell, stopped = Shift._tell, list[int]()
+
+    def tell_and_stop(at_work: Shift, hand: Any, key: Any, event: Any) -> None:
+        tell(at_work, hand, key, event)
+        if isinstance(event, Found) and not stopped:
+            import ray
+
+            stopped.append(ray.get(hand.actor.__ray_call__.remote(lambda actor: os.getpid())))
+            os.kill(stopped[0], signal.SIGSTOP)
+
+    monkeypatch.setattr(Shift, "_tell", tell_and_stop)
     done = call("predict", *on_cluster(root, tmp_path / "shared", cluster), *less(wide))
     assert done.code == 3 and "large.tif is counted in 25 strips" in done.log, done.log
-    assert "2 processes count the images" in done.log
+    assert "2 processes count the images" in done.log and "another one was faster with large.tif" in done.log, done.log
     assert_same_run(tmp_path / "shared", wide / "one")
     assert not (tmp_path / "shared/.run/strips").exists()
+    until(lambda: not workers())
 
 
 def test_law_7_workers_with_no_folder_in_common_read_from_an_address_and_write_to_one(
@@ -225,15 +244,12 @@ def connection(cluster: Any) -> Iterator[Any]:
         yield cluster
 
 
-def counted(
-    folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2, silent_seconds: float | None = None
-) -> int:
+def counted(folder: Path, kept: Kept, *units: tuple[str, ...], workers: int = 2) -> int:
     folder.mkdir(exist_ok=True)
     kept.folder = folder
     stand = Stand(folder)
     starts = [(f"worker {each + 1}", stand) for each in range(workers)]
-    hiring = RayActors({"num_cpus": 1}, 1)
-    crew = Crew(starts, kept, [None] * workers, hiring=hiring, silent_seconds=silent_seconds)
+    crew = Crew(starts, kept, [None] * workers, hiring=RayActors({"num_cpus": 1}, 1))
     return crew([[Image(name) for name in unit] for unit in units], kept, kept.fail)
 
 
@@ -289,23 +305,11 @@ def test_a_worker_that_hangs_is_ended_and_its_task_given_again(
     monkeypatch.setattr(silence, "time", types.SimpleNamespace(monotonic=an_hour_ahead))
     monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
     kept = Kept()
-    assert counted(tmp_path, kept, ("a",), ("stuck1",), ("c",), workers=1, silent_seconds=1800) == 300
+    hiring = RayActors({"num_cpus": 1}, 1)
+    crew = Crew([("worker 1", Stand(tmp_path))], kept, [None], hiring=hiring, silent_seconds=1800)
+    assert crew([[Image(name)] for name in ("a", "stuck1", "c")], kept, kept.fail) == 300
     assert kept.names == ["a", "stuck1", "c"] and not kept.failed and kept.pixels == 300
     assert "ended (silence for 30 minutes, launcher.silent_minutes) while it counted" in caplog.text
-    until(lambda: not workers())
-
-
-def test_nobody_waits_for_a_worker_that_is_slow_with_its_last_task(
-    connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It would take an hour; another one, which has nothing to do, is done with a copy at once, and it is ended."""
-    monkeypatch.setattr(open_tasks, "COPIED_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
-    caplog.set_level(logging.INFO)
-    kept = Kept()
-    assert counted(tmp_path, kept, ("a",), ("stuck1",), ("c",), ("d",)) == 400
-    assert kept.names == ["a", "stuck1", "c", "d"] and not kept.failed and kept.pixels == 400
-    assert "is ended: another one was faster with stuck1" in caplog.text
     until(lambda: not workers())
 
 

@@ -216,12 +216,14 @@ class RayActors(Hiring):
         if now - max(self._unplaced_since, self._reminded) < REMINDED_SECONDS:
             return
         self._reminded = now
+        avoided = f"; on {len(self._avoided)} nodes none can start, as was told" if self._avoided else ""
         if waited > MOST_WAITING_SECONDS:
             raise ChildProcessError(
                 f"the cluster has had no place for a worker for {waited / 60:.0f} minutes (`ray status` shows what it "
-                "has and what takes it); the same command goes on"
+                f"has and what takes it{avoided}); the same command goes on"
             )
-        logger.warning("no worker has a place in the cluster yet; `ray status` shows what it has and what takes it")
+        shows = "`ray status` shows what it has and what takes it"
+        logger.warning("no worker has a place in the cluster yet; %s%s", shows, avoided)
 
 
 def _lost_node(node: str) -> bool:

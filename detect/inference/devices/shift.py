@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from detect.inference.devices.crew_places import Places
 from detect.inference.devices.hands import Hand
 from detect.inference.devices.open_tasks import OpenTask, OpenTasks, image_names
-from detect.inference.devices.places import Places
-from detect.inference.devices.recording import Recording
 from detect.inference.devices.shown_pixels import ShownPixels
 from detect.inference.devices.silence import Silence
+from detect.inference.devices.task_recording import Recording
 from detect.inference.devices.tasks import (
     Advanced,
     Begun,

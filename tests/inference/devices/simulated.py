@@ -77,7 +77,7 @@ class SimulatedHand(Hand[Any]):
             self.busy = HANGS
             return False
         half = source.pixels // 2
-        self.plan(self.busy, Begun(source.name))
+        self.plan(self.busy + seconds / 2, Begun(source.name))
         self.plan(self.busy + seconds / 2, Advanced(half))
         self.busy += seconds
         self.plan(self.busy, Advanced(source.pixels - half))

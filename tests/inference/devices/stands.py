@@ -145,7 +145,9 @@ class Stand:
             self._end_once(name)
 
     def _end_once(self, name: str) -> None:
-        if self._first(name):
+        marker = self.folder / name
+        if not marker.exists():
+            marker.touch()
             self._end(name)
 
     def _end(self, name: str) -> None:

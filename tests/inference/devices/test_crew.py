@@ -4,13 +4,15 @@ import logging
 import multiprocessing
 import pickle
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from detect.inference.devices import open_tasks
+from detect.inference.devices import open_tasks, shift, silence
 from detect.inference.devices.crew import Crew
 from detect.inference.failures import Failure
 from detect.inference.strips.strip import Joint, Strip
@@ -98,6 +100,23 @@ def test_every_image_is_recorded_in_its_order_whatever_is_killed(
     assert kept.pixels == 1000, "an image that failed by its process was never done"
     deaths = caplog.text.count("ended (signal 9) while it counted")
     assert deaths in (2, 3), "two, where one process had both units before it: the first death is then one of both"
+
+
+def test_a_process_that_hangs_is_ended_and_its_tasks_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The only process hangs with `stuck`, by a clock that is an hour ahead then; the one in its place does not."""
+
+    def an_hour_ahead() -> float:
+        hangs = (tmp_path / "stuck1").exists() and "ended (silence" not in caplog.text
+        return time.monotonic() + (3600 if hangs else 0)
+
+    monkeypatch.setattr(silence, "time", SimpleNamespace(monotonic=an_hour_ahead))
+    monkeypatch.setattr(shift, "WAKE_SECONDS", 0.1)
+    kept = Kept()
+    crew = Crew([("cpu", Stand(tmp_path))], kept, [None], silent_seconds=1800)
+    assert crew([[Image(name)] for name in ("a", "stuck1", "c")], kept, kept.fail) == 300
+    assert kept.names == ["a", "stuck1", "c"] and not kept.failed and kept.pixels == 300
 
 
 def test_images_that_are_done_are_recorded_together_and_fail_together(tmp_path: Path) -> None:

@@ -328,6 +328,10 @@ def test_strips_go_with_an_image_that_is_done_or_failed_and_stay_of_one_that_is_
     sink.fail(Failure("b/c.png", "b/c.png: damaged"))
     sink.finish({}, 200)
     assert [place.exists() for place in places] == [False, False, True]
+    for place in places[:2]:
+        place.mkdir(parents=True)  # as a worker writes it that was slower than another one
+    PredictionFolder(out, CARD, named(images), PRODUCTS[:4])
+    assert [place.exists() for place in places] == [False, True, True], "of a failed image there may be more to come"
     start_afresh(PredictionPaths(out), named(images))
     assert not (out / ".run/strips").exists()
 
