@@ -147,8 +147,7 @@ def with_lively_layers(net: Net) -> Net:
     """
     for name, value in net.named_parameters():
         if value.ndim == 1:
-            value.uniform_(0.2, 0.8)
-            value.mul_(-1 if name.endswith("bias") else 1)
+            value.uniform_(*((-0.2, 0.2) if name.endswith("bias") else (0.5, 1.0)))
     for name, value in net.named_buffers():
         if name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
