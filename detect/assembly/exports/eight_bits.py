@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.exports.model_export import runner
+from detect.assembly.exports.model_export import WEIGHTS, runner
 from detect.assembly.exports.trials import Trial
 from detect.assembly.settings.export_settings import ExportSettings
 from detect.inference.exports.export_card import record_text
@@ -21,6 +21,8 @@ logger = logging.getLogger("detect.export")
 def quantise_checked(settings: ExportSettings, card: ModelCard, path: Path, trial: Trial) -> None:
     """Replace an exported file by one of 8 bits, if it finds as much in the validation images.
 
+    Biases are corrected first; where too much is lost so, they are left as they are.
+
     Args:
         settings: how many tiles, and how much may be lost.
         card: of the model.
@@ -30,24 +32,40 @@ def quantise_checked(settings: ExportSettings, card: ModelCard, path: Path, tria
     Raises:
         ValueError: NNCF cannot quantise the network, or the loss of its score is beyond `max_loss`.
     """
-    dtype = openvino_dtype(card.dtype) if settings.format == "openvino" else card.dtype
+    openvino = settings.format == "openvino"
+    dtype = openvino_dtype(card.dtype) if openvino else card.dtype
     tiles = [tile.astype(dtype) for tile in trial.tiles(settings.tiles)]
     before = trial.tried(_running(settings.format, path, dtype))
-    record = record_text(card, dtype, "int8")
-    try:
-        (quantise_openvino if settings.format == "openvino" else quantise_onnx)(path, tiles, record)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    after = trial.tried(_running(settings.format, path, dtype))
-    logger.info(
-        "int8, calibrated on %d tiles of %d images: %s %.4f on %d validation images, %.4f in float32 (a loss of %.4f)",
-        *(len(tiles), len(trial.train), trial.score, after, len(trial.val), before, before - after),
-    )
-    if not before - after <= settings.max_loss:
-        raise ValueError(
-            f"int8 loses {before - after:.4f} of {trial.score}, and max_loss={settings.max_loss:g} is allowed; nothing "
-            "was written: take precision=float32, more tiles, or a greater max_loss"
+    source, record = _set_aside(path), record_text(card, dtype, "int8")
+    losses = []
+    for corrected in (True, False):
+        try:
+            (quantise_openvino if openvino else quantise_onnx)(source, path, tiles, record, corrected=corrected)
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        after = trial.tried(_running(settings.format, path, dtype))
+        losses.append(before - after)
+        logger.info(
+            "int8, calibrated on %d tiles of %d images, biases %s: %s %.4f on %d validation images, %.4f in float32 "
+            "(a loss of %.4f)",
+            *(len(tiles), len(trial.train), "corrected" if corrected else "as they are"),
+            *(trial.score, after, len(trial.val), before, before - after),
         )
+        if before - after <= settings.max_loss:
+            return
+    raise ValueError(
+        f"int8 loses {min(losses):.4f} of {trial.score}, and max_loss={settings.max_loss:g} is allowed; nothing was "
+        "written: take precision=float32, more tiles, or a greater max_loss"
+    )
+
+
+def _set_aside(path: Path) -> Path:
+    """Give an exported file another name, what lies beside it too, and return it."""
+    aside = path.with_name(f"float32-{path.name}")
+    for each in (path, path.with_suffix(WEIGHTS)):
+        if each.exists():
+            each.replace(aside.with_suffix(each.suffix))
+    return aside
 
 
 def _running(kind: str, path: Path, dtype: str) -> Run:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from detect.inference.exports.export_card import INPUT_NAME, OUTPUT_NAME, RECORD_NAME
+from detect.inference.exports.fixed_padding import with_fixed_padding
 from detect.inference.exports.program import EXAMPLE_CELLS, quiet
 from detect.nets.card import ModelCard
+from detect.nets.heads.specs import WholeHead
 
 OPSET = 17
 """Version of ONNX's operators: old enough for runtimes of 2022 and later."""
@@ -28,8 +30,9 @@ MOST_BYTES = (2 << 30) - 1
 def onnx_model(net: nn.Module, card: ModelCard, record: str) -> Any:
     """Return a network as an ONNX model with its record, without notes of the code that it was made of.
 
-    It is traced: by torch's other exporter (`dynamo`), the same networks took 15 to 60 times as long, with the same
-    maps. That the trace holds for tiles of other sizes is what `parity` is for.
+    It is traced, which torch calls the older way: its other exporter (`dynamo`, which needs onnxscript) took 12 to 40
+    times as long for the same networks, with the same maps at the same speed. That the trace holds for tiles of other
+    sizes is what `parity` is for.
 
     Raises:
         RuntimeError: torch cannot write it.
@@ -38,11 +41,12 @@ def onnx_model(net: nn.Module, card: ModelCard, record: str) -> Any:
 
     height, width = (card.align * cells for cells in EXAMPLE_CELLS)
     example = torch.zeros((2, len(card.bands), height, width))
+    fixed = net if isinstance(card.head, WholeHead) else with_fixed_padding(net)  # squares have one size
     try:
         with TemporaryDirectory() as folder, quiet(), torch.inference_mode():
             made = Path(folder) / "net.onnx"
             torch.onnx.export(
-                net,
+                fixed,
                 (example,),
                 made,
                 dynamo=False,

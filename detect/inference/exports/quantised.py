@@ -10,14 +10,20 @@ from numpy.typing import NDArray
 from detect.inference.exports.export_card import INPUT_NAME, RECORD_NAME
 from detect.inference.exports.program import quiet
 
+Tiles = Sequence[NDArray[np.generic]]
+"""Raw pixels (1, bands, H, W) each, in the dtype of a file's input, all of one size."""
 
-def quantise_onnx(path: Path, tiles: Sequence[NDArray[np.generic]], record: str) -> None:
-    """Replace an ONNX file by its quantised form.
+
+def quantise_onnx(source: Path, path: Path, tiles: Tiles, record: str, *, corrected: bool) -> None:
+    """Write the quantised form of an ONNX file.
 
     Args:
-        path: of the file.
-        tiles: (1, bands, H, W) raw pixels each, in the dtype of its input, all of one size.
+        source: the file.
+        path: of what is written.
+        tiles: that it is shown.
         record: of the quantised network.
+        corrected: whether layers' biases make up for what rounding adds to the mean of each channel. It helps most
+            networks; of some, whose layers see few places, it is wrong (of whole images, mostly).
 
     Raises:
         RuntimeError: NNCF cannot.
@@ -26,24 +32,21 @@ def quantise_onnx(path: Path, tiles: Sequence[NDArray[np.generic]], record: str)
 
     from detect.inference.exports.onnx_file import save_onnx, with_record
 
-    model = onnx.load(path)
-    save_onnx(with_record(_quantised(model, [{INPUT_NAME: tile} for tile in tiles]), record), path)
+    made = _quantised(onnx.load(source), [{INPUT_NAME: tile} for tile in tiles], corrected)
+    save_onnx(with_record(made, record), path)
 
 
-def quantise_openvino(path: Path, tiles: Sequence[NDArray[np.generic]], record: str) -> None:
-    """Replace OpenVINO's pair of files by its quantised form; arguments and errors as of `quantise_onnx`."""
+def quantise_openvino(source: Path, path: Path, tiles: Tiles, record: str, *, corrected: bool) -> None:
+    """Write the quantised form of OpenVINO's pair of files; arguments and errors as of `quantise_onnx`."""
     from detect.inference.exports.openvino_file import save_openvino
     from detect.inference.runtimes.openvino_runtime import shared_core
 
-    source = path.with_name(f"float32-{path.name}")
-    for ending in (path.suffix, ".bin"):
-        path.with_suffix(ending).replace(source.with_suffix(ending))
-    model = _quantised(shared_core().read_model(source, source.with_suffix(".bin")), tiles)
+    model = _quantised(shared_core().read_model(source, source.with_suffix(".bin")), tiles, corrected)
     model.set_rt_info(record, [RECORD_NAME])
     save_openvino(model, path)
 
 
-def _quantised(model: Any, samples: Sequence[Any]) -> Any:
+def _quantised(model: Any, samples: Sequence[Any], corrected: bool) -> Any:
     from detect.inference.runtimes.openvino_runtime import import_openvino
 
     try:
@@ -52,7 +55,11 @@ def _quantised(model: Any, samples: Sequence[Any]) -> Any:
             import nncf
 
             return nncf.quantize(
-                model, nncf.Dataset(samples), target_device=nncf.TargetDevice.CPU, subset_size=len(samples)
+                model,
+                nncf.Dataset(samples),
+                target_device=nncf.TargetDevice.CPU,
+                subset_size=len(samples),
+                advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=not corrected),
             )
     except Exception as error:  # NNCF raises many kinds
         raise RuntimeError(f"NNCF cannot quantise this network: {error}") from error

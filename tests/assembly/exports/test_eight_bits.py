@@ -46,7 +46,10 @@ def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_p
     made = tmp_path / "out" / "net.xml"
     done = export("format=openvino", f"output={made}")
     assert done.code == 0, done.log
-    assert "calibrated on 2 tiles of 2 images: F1 0.0000 on 1 validation images, 0.0000 in float32" in done.log
+    assert (
+        "calibrated on 2 tiles of 2 images, biases corrected: F1 0.0000 on 1 validation images, 0.0000 in float32"
+        in done.log
+    )
     assert sorted(path.name for path in made.parent.iterdir()) == ["net.bin", "net.xml"]
     from detect.inference.runtimes.openvino_runtime import shared_core
 
@@ -64,14 +67,21 @@ def written(kind: str, net: object, card: object, path: Path) -> None:
         path.with_suffix(ending).touch()
 
 
+def quantised(source: Path, path: Path, tiles: object, record: str, *, corrected: bool) -> None:
+    """Write files that stand for quantised ones and say how they were made."""
+    assert source.exists() and source != path
+    path.write_text("corrected" if corrected else "as they are")
+    path.with_suffix(".bin").touch()
+
+
 def test_a_loss_beyond_the_bound_writes_nothing(
     export: Callable[..., Called], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """0.90 before and 0.85 after lose 0.05, more than 0.02 and less than 0.06."""
-    scores = iter([0.90, 0.85, 0.90, 0.85])
+    """0.90 before and 0.85 after lose 0.05, more than 0.02 and less than 0.06; other biases lose 0.07, or 0.01."""
+    scores = iter([0.90, 0.85, 0.83, 0.90, 0.85, 0.90, 0.80, 0.89])
     trial = SimpleNamespace(score="F1", train=[1], val=[1], tiles=lambda number: [], tried=lambda run: next(scores))
     monkeypatch.setattr(trials, "trial_of", lambda settings, net, card: trial)
-    monkeypatch.setattr(eight_bits, "quantise_openvino", lambda path, tiles, record: None)
+    monkeypatch.setattr(eight_bits, "quantise_openvino", quantised)
     monkeypatch.setattr(eight_bits, "runner", lambda kind, path: None)
     monkeypatch.setattr(model_export, "write_checked", written)
     given = "format=openvino", f"output={tmp_path / 'out' / 'net.xml'}"
@@ -79,6 +89,10 @@ def test_a_loss_beyond_the_bound_writes_nothing(
     assert done.code == 2 and "int8 loses 0.0500 of F1, and max_loss=0.02 is allowed; nothing was written" in done.log
     assert list((tmp_path / "out").iterdir()) == []
     assert export(*given, "max_loss=0.06").code == 0
+    assert (tmp_path / "out" / "net.xml").read_text() == "corrected"
+    done = export(*given, "overwrite=true")
+    assert done.code == 0 and "biases as they are: F1 0.8900 on 1 validation images" in done.log
+    assert (tmp_path / "out" / "net.xml").read_text() == "as they are"
 
 
 def test_images_that_validate_must_be_there(export: Callable[..., Called], tmp_path: Path, planted: Path) -> None:
@@ -119,7 +133,7 @@ def test_a_classifier_of_whole_images_is_tried_by_its_macro_f1(whole: Callable[.
     made = tmp_path / "out" / "net.onnx"
     done = whole("format=onnx", f"output={made}", "max_loss=1")
     assert done.code == 0, done.log
-    assert re.search(r"on 2 tiles of 2 images: macro F1 [\d.]+ on 2 validation images, [\d.]+ in float32", done.log)
+    assert re.search(r"2 images, biases corrected: macro F1 [\d.]+ on 2 validation images, [\d.]+ in", done.log)
     import onnx
 
     model = onnx.load(made)
