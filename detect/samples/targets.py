@@ -125,8 +125,8 @@ class TargetEncoder:
             return
         at = at[within]
         dx, dy = at[:, :1] - _middles(width), at[:, 1:] - _middles(height)
-        nearest, square = _nearest(dx**2, dy**2)
-        soft = np.exp(square.astype(np.float32) * np.float32(-0.5 / self.spread**2))
+        nearest, square = _nearest((dx**2).astype(np.float32), (dy**2).astype(np.float32))
+        soft = np.exp(square * np.float32(-0.5 / self.spread**2))
         rows, cols = (square < 2 * MAX_CENTRE_OFFSET**2).nonzero()
         which = nearest[rows, cols]
         across, down = dx[which, cols], dy[which, rows]
@@ -180,7 +180,7 @@ def _middles(number: int) -> NDArray[np.float64]:
     return middles
 
 
-def _nearest(across: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _nearest(across: NDArray[np.float32], down: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the nearest object of each cell (h, w), the first of equally near ones, and its squared distance.
 
     Args:
@@ -202,7 +202,10 @@ def _covered(valid: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
     if valid.all():
         return np.full((height, width), side**2)
     by_row = valid.view(np.uint8).reshape(height, side, width * side).sum(axis=1, dtype=np.uint16)
-    return by_row.reshape(height, width, side).sum(axis=2, dtype=np.int64)
+    number = np.zeros((height, width), np.int64)
+    for first in range(side):
+        number += by_row[:, first::side]
+    return number
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,9 @@ def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int])
             np.maximum(first, np.ceil(rows * (-by_row / slope) - rest / slope), out=first)
         else:
             np.minimum(last, np.floor(rows * (-by_row / slope) - rest / slope), out=last)
-    cols = np.arange(made[1], dtype=np.int32)
-    starts, ends = (each.clip(-1, made[1]).astype(np.int32)[:, None] for each in (first, last))
-    return (cols >= starts) & (cols <= ends)
+    kind = np.int16 if max(made) < np.iinfo(np.int16).max else np.int32
+    cols = np.arange(made[1], dtype=kind)
+    starts, ends = (each.clip(-1, made[1]).astype(kind)[:, None] for each in (first, last))
+    inside = cols >= starts
+    inside &= cols <= ends
+    return inside
