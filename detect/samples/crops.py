@@ -241,13 +241,16 @@ def _inside(window: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 def objects_in_window(labelled: LabelledScene, window: Window) -> Objects:
     """Return the objects, and ignored boxes, in a window or up to half its side outside, in pixels of the window."""
-    around = window.grown(window.width // 2)
-    near = labelled.objects[around.contains_xy(labelled.objects.xy)]
-    xy = clamp_far_edges(near.xy, labelled.scene.shape) - (window.col, window.row)
-    frame = np.array([around.col, around.row, around.col_stop, around.row_stop], np.float64)
-    meets = (labelled.ignored[:, :2] < frame[2:]).all(axis=1) & (labelled.ignored[:, 2:] > frame[:2]).all(axis=1)
-    ignored = in_pieces(labelled.ignored[meets], frame, window.width / PIECES)
-    return Objects(xy, near.wh, near.label, ignored - np.array([window.col, window.row] * 2, np.float64))
+    around, known = window.grown(window.width // 2), labelled.objects
+    near = around.contains_xy(known.xy).nonzero()[0]
+    corner = np.array([window.col, window.row], np.float64)
+    xy = clamp_far_edges(known.xy[near], labelled.scene.shape) - corner
+    wh, ignored = None if known.wh is None else known.wh[near], labelled.ignored
+    if len(ignored):
+        frame = np.array([around.col, around.row, around.col_stop, around.row_stop], np.float64)
+        meets = (ignored[:, :2] < frame[2:]).all(axis=1) & (ignored[:, 2:] > frame[:2]).all(axis=1)
+        ignored = in_pieces(ignored[meets], frame, window.width / PIECES) - np.tile(corner, 2)
+    return Objects(xy, wh, known.label[near], ignored)
 
 
 def crop_samples_of(

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -26,9 +26,6 @@ FARTHEST_SOFT = 8.0
 LEAST_SEEN = 0.25
 """Share of a patch that must lie on the image: that of one around a corner of it."""
 
-Cells = NDArray[Any]
-
-
 @dataclass(frozen=True, eq=False)
 class Objects:
     """The objects of a crop, including those whose centre is just outside it.
@@ -44,6 +41,16 @@ class Objects:
     wh: NDArray[np.float64] | None
     label: NDArray[np.int64]
     ignored: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The targets of a grid head, while they are written: as `TargetEncoder` returns them."""
+
+    objectness: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    box: NDArray[np.float32]
+    label: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -88,79 +95,92 @@ class TargetEncoder:
             `lost`, the number of objects without a slot; int64 `label` (h, w) class numbers.
         """
         side, slots = self.stride, self.grid.slots
-        height, width = valid.shape[0] // side, valid.shape[1] // side
-        covered = _covered(valid, side)
-        found: dict[str, Cells] = {
-            "objectness": np.zeros((slots, height, width), np.float32),
-            "box": np.zeros((slots, 4, height, width), np.float32),
-            "weight": np.zeros((slots, height, width), np.float32),
-            "label": np.zeros((height, width), np.int64),
-            "learned": (2 * covered > side**2).astype(np.float32),
-        }
+        hw = valid.shape[0] // side, valid.shape[1] // side
+        cells, label = np.zeros((6 * slots + 1, *hw), np.float32), np.zeros(hw, np.int64)
+        found = Found(cells[:slots], cells[slots : 2 * slots], cells[2 * slots : -1].reshape(slots, 4, *hw), label)
+        np.greater(2 * _covered(valid, side), side**2, out=cells[-1])
         lost = 0
         if len(objects.xy):
             self._write_soft(objects, found)
             lost = self._write_positives(objects, found)
         for x1, y1, x2, y2 in objects.ignored / side:
-            found["learned"][max(0, int(y1)) : max(0, int(np.ceil(y2))), max(0, int(x1)) : max(0, int(np.ceil(x2)))] = 0
-        return {name: torch.from_numpy(array) for name, array in found.items()} | {"lost": torch.tensor(float(lost))}
+            cells[-1, max(0, int(y1)) : max(0, int(np.ceil(y2))), max(0, int(x1)) : max(0, int(np.ceil(x2)))] = 0
+        made = torch.from_numpy(cells)
+        return {
+            "objectness": made[:slots],
+            "box": made[2 * slots : -1].view(slots, 4, *hw),
+            "weight": made[slots : 2 * slots],
+            "label": torch.from_numpy(label),
+            "learned": made[-1],
+            "lost": torch.from_numpy(np.array(lost, np.float32)),
+        }
 
-    def _write_soft(self, objects: Objects, found: dict[str, Cells]) -> None:
+    def _write_soft(self, objects: Objects, found: Found) -> None:
         """Write slot 0 around every centre: soft objectness, and where it counts the nearest object's box and class."""
-        height, width = found["label"].shape
-        at, label = objects.xy / self.stride, objects.label
-        beyond = np.maximum(-at, at - (width, height)).max(axis=1)
-        within = np.flatnonzero(beyond < max(MAX_CENTRE_OFFSET, FARTHEST_SOFT * self.spread))
+        height, width = found.label.shape
+        at = objects.xy / self.stride
+        reach = max(MAX_CENTRE_OFFSET, FARTHEST_SOFT * self.spread)
+        within = ((at > -reach) & (at < (width + reach, height + reach))).all(axis=1).nonzero()[0]
         if not len(within):
             return
-        dx, dy = at[within, :1] - (np.arange(width) + 0.5), at[within, 1:] - (np.arange(height) + 0.5)
-        nearest, square = _nearest(dx**2, dy**2)
-        soft = np.exp(square.astype(np.float32) / np.float32(-2 * self.spread**2))
-        rows, cols = np.nonzero(square < 2 * MAX_CENTRE_OFFSET**2)
+        at = at[within]
+        dx, dy = at[:, :1] - _middles(width), at[:, 1:] - _middles(height)
+        nearest, square = _nearest((dx**2).astype(np.float32), (dy**2).astype(np.float32))
+        soft = np.exp(square * np.float32(-0.5 / self.spread**2))
+        rows, cols = (square < 2 * MAX_CENTRE_OFFSET**2).nonzero()
         which = nearest[rows, cols]
-        offset = np.stack([dx[which, cols], dy[which, rows]], axis=-1)
-        near = (np.abs(offset) < MAX_CENTRE_OFFSET).all(axis=-1)
+        across, down = dx[which, cols], dy[which, rows]
+        near = np.maximum(np.abs(across), np.abs(down)) < MAX_CENTRE_OFFSET
         rows, cols = rows[near], cols[near]
-        np.minimum(soft, MAX_SOFT_OBJECTNESS, out=found["objectness"][0])
-        found["weight"][0, rows, cols] = soft[rows, cols]
-        found["box"][0][:, rows, cols] = self._boxes(objects, within[which[near]], offset[near])
-        np.take(label[within], nearest, out=found["label"])
+        np.minimum(soft, MAX_SOFT_OBJECTNESS, out=found.objectness[0])
+        found.weight[0, rows, cols] = soft[rows, cols]
+        found.box[0, :2, rows, cols] = np.stack([across[near], down[near]], axis=1)
+        if objects.wh is not None and self.grid.object_size is not None:
+            found.box[0, 2:, rows, cols] = self._log_sizes(objects.wh[within])[which[near]]
+        found.label[:] = objects.label[within].take(nearest)
 
-    def _write_positives(self, objects: Objects, found: dict[str, Cells]) -> int:
+    def _write_positives(self, objects: Objects, found: Found) -> int:
         """Write the positive cells, slot by slot, and return the number of objects without a slot."""
+        height, width = found.label.shape
         centres = objects.xy / self.stride
+        inside = ((centres >= 0) & (centres < (width, height))).all(axis=1).nonzero()[0]
+        centres = centres[inside]
         cells = np.floor(centres).astype(np.int64)
         offset = centres - cells - 0.5
-        inside = set(np.flatnonzero(((cells >= 0) & (cells < found["label"].shape[::-1])).all(axis=1)).tolist())
-        order = np.argsort((offset**2).sum(axis=1), kind="stable")
+        size = None
+        if objects.wh is not None and self.grid.object_size is not None:
+            size = self._log_sizes(objects.wh[inside])
         used: dict[tuple[int, int], int] = {}
-        boxes = self._boxes(objects, np.arange(len(centres)), offset)
         lost = 0
-        for i in order.tolist():
-            if i not in inside:
-                continue
+        for i in np.argsort((offset**2).sum(axis=1), kind="stable").tolist():
             col, row = cells[i].tolist()
             slot = used.get((row, col), 0)
             used[row, col] = slot + 1
             if slot >= self.grid.slots:
                 lost += 1
                 continue
-            found["objectness"][slot, row, col] = 1
-            found["weight"][slot, row, col] = 1
-            found["box"][slot, :, row, col] = boxes[:, i]
+            found.objectness[slot, row, col] = found.weight[slot, row, col] = 1
+            found.box[slot, :2, row, col] = offset[i]
+            if size is not None:
+                found.box[slot, 2:, row, col] = size[i]
             if slot == 0:
-                found["label"][row, col] = objects.label[i]
+                found.label[row, col] = objects.label[inside[i]]
         return lost
 
-    def _boxes(self, objects: Objects, which: NDArray[np.intp], offset: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return offsets and log sizes (4, ...) of the objects numbered `which` (...), float32."""
-        size = np.zeros((*which.shape, 2))
-        if objects.wh is not None and self.grid.object_size is not None:
-            size = np.log(np.maximum(objects.wh[which], 1.0) / self.grid.object_size)
-        return np.moveaxis(np.concatenate([offset, size], axis=-1), -1, 0).astype(np.float32)
+    def _log_sizes(self, wh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithms (N, 2) of sizes in pixels, of one at least, over the typical one."""
+        return np.asarray(np.log(np.maximum(wh, 1.0) / self.grid.object_size))
 
 
-def _nearest(across: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+@lru_cache(maxsize=64)
+def _middles(number: int) -> NDArray[np.float64]:
+    """Return the middles (number,) of cells in a row, in cells."""
+    middles = np.arange(number) + 0.5
+    middles.flags.writeable = False
+    return middles
+
+
+def _nearest(across: NDArray[np.float32], down: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the nearest object of each cell (h, w), the first of equally near ones, and its squared distance.
 
     Args:
@@ -182,7 +202,10 @@ def _covered(valid: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
     if valid.all():
         return np.full((height, width), side**2)
     by_row = valid.view(np.uint8).reshape(height, side, width * side).sum(axis=1, dtype=np.uint16)
-    return by_row.reshape(height, width, side).sum(axis=2, dtype=np.int64)
+    number = np.zeros((height, width), np.int64)
+    for first in range(side):
+        number += by_row[:, first::side]
+    return number
 
 
 @dataclass(frozen=True)

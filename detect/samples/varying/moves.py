@@ -1,5 +1,6 @@
 """Where pixels go: the geometric transforms of a sample as one map of the plane, and the warp of pixels by it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ AT_ONCE = 4
 
 MOST_PADDED = 1.0
 """Greatest border that is made before a warp, as a part of the longer side; beyond, the warp finds each pixel's."""
+
+LEAST_SLOPE = 1e-9
+"""Of an edge that meets a row somewhere; less than that it does not across any image."""
 
 NEAREST, CONSTANT = 0, 0
 """OpenCV's nearest pixel, and a border of one value."""
@@ -133,19 +137,40 @@ def merged(moves: Sequence[Move]) -> list[Move]:
     return few
 
 
-def _corners(hw: Sequence[int]) -> NDArray[np.float64]:
-    """Return the middles (4, 2) of an image's corner pixels, (x, y)."""
-    right, bottom = hw[1] - 1.0, hw[0] - 1.0
-    return np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float64)
+def _back(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    """Return the rows of a map's inverse, up to a factor: of what is made to the image.
+
+    The arithmetic of nine numbers takes numpy ten times as long as Python.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    rows = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    scale = 1 / (a * rows[0][0] + b * rows[1][0] + c * rows[2][0])
+    return tuple(tuple(value * scale for value in row) for row in rows)
+
+
+def _seen(back: tuple[tuple[float, ...], ...], made: Sequence[int]) -> list[tuple[float, float, float]]:
+    """Return the places x, y in the image of the middles of a made one's corners, and their depth.
+
+    Args:
+        back: of `_back`.
+        made: height and width of what is made.
+    """
+    right, bottom = made[1] - 1.0, made[0] - 1.0
+    corners = ((0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom))
+    at = [[p * x + q * y + r for p, q, r in back] for x, y in corners]
+    return [(x / (depth or 1e-300), y / (depth or 1e-300), depth) for x, y, depth in at]
 
 
 def _beyond(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int]) -> tuple[int, int, int, int]:
     """Return how many pixels above, left, below and right of an image a warp looks for."""
-    seen = np.column_stack([_corners(made), np.ones(4)]) @ np.linalg.inv(matrix).T
-    xy = seen[:, :2] / seen[:, 2:]
-    left, above = np.maximum(0, np.ceil(-xy.min(axis=0)) + 2).astype(int).tolist()
-    right, below = np.maximum(0, np.ceil(xy.max(axis=0) - (hw[1] - 1, hw[0] - 1)) + 2).astype(int).tolist()
-    return above, left, below, right
+    across, down, _ = zip(*_seen(_back(matrix), made), strict=True)
+    before = (max(0, math.ceil(-min(along)) + 2) for along in (down, across))
+    after = (max(0, math.ceil(max(along) - (length - 1)) + 2) for along, length in zip((down, across), hw, strict=True))
+    return (*before, *after)  # type: ignore[return-value]
 
 
 def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int]) -> NDArray[np.bool_] | None:
@@ -158,23 +183,29 @@ def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int])
         hw: height and width of the image.
         made: height and width of what is made.
     """
-    across, down, depth = np.linalg.inv(matrix)
-    corners = np.column_stack([_corners(made), np.ones(4)]) @ depth
-    if corners.min() <= 0:
+    back = _back(matrix)
+    seen, right, bottom = _seen(back, made), hw[1] - 0.5, hw[0] - 0.5
+    if min(depth for _, _, depth in seen) <= 0:
         return None
-    right, bottom = hw[1] - 0.5, hw[0] - 0.5
-    edges = np.stack([across + depth / 2, right * depth - across, down + depth / 2, bottom * depth - down])
-    rest = edges[:, 1:2] * np.arange(made[0]) + edges[:, 2:]
-    first, last = np.zeros(made[0]), np.full(made[0], made[1] - 1.0)
-    for slope, over in zip(edges[:, 0].tolist(), rest, strict=True):
-        if slope > 0:
-            np.maximum(first, np.ceil(-over / slope), out=first)
-        elif slope < 0:
-            np.minimum(last, np.floor(-over / slope), out=last)
-        else:
-            last[over < 0] = -1
-    if not first.any() and (last == made[1] - 1).all():
+    if all(-0.5 < x < right and -0.5 < y < bottom for x, y, _ in seen):
         return np.ones((made[0], made[1]), bool)
-    cols = np.arange(made[1], dtype=np.int32)
-    starts, ends = (each.clip(-1, made[1]).astype(np.int32)[:, None] for each in (first, last))
-    return (cols >= starts) & (cols <= ends)
+    across, down, depth = back
+    edges = [[u + w / 2 for u, w in zip(axis, depth, strict=True)] for axis in (across, down)]
+    edges += [
+        [end * w - u for u, w in zip(axis, depth, strict=True)]
+        for axis, end in zip((across, down), (right, bottom), strict=True)
+    ]
+    rows, first, last = np.arange(made[0]), np.zeros(made[0]), np.full(made[0], made[1] - 1.0)
+    for slope, by_row, rest in edges:
+        if abs(slope) < LEAST_SLOPE:
+            last[by_row * rows + rest < 0] = -1
+        elif slope > 0:
+            np.maximum(first, np.ceil(rows * (-by_row / slope) - rest / slope), out=first)
+        else:
+            np.minimum(last, np.floor(rows * (-by_row / slope) - rest / slope), out=last)
+    kind = np.int16 if max(made) < np.iinfo(np.int16).max else np.int32
+    cols = np.arange(made[1], dtype=kind)
+    starts, ends = (each.clip(-1, made[1]).astype(kind)[:, None] for each in (first, last))
+    inside = cols >= starts
+    inside &= cols <= ends
+    return inside

@@ -1,25 +1,32 @@
 """The photometric transforms of photographs of 8 bits; what changes values alone becomes one table of values."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.samples.varying.draws import Draws
 from detect.samples.varying.interleaved import interleaved, planes_of
-from detect.samples.varying.plane_maps import SEEDS_PER_SAMPLE, check_number, drawn
 
 if TYPE_CHECKING:
     from albumentations import BasicTransform
 
-BY_VALUE = frozenset(("RandomBrightnessContrast", "RandomGamma", "InvertImg"))
-"""Transforms that make one value of another, whatever its place and its band."""
+VALUES = np.arange(256, dtype=np.uint8)
+"""All values of 8 bits."""
+
+RAMP = VALUES.reshape(16, 16, 1)
+"""An image of them."""
+
+BY_VALUE: dict[str, Callable[[dict[str, Any]], NDArray[np.floating]]] = {
+    "RandomBrightnessContrast": lambda drawn: VALUES.astype(np.float32) * float(drawn["alpha"]) + float(drawn["beta"]),
+    "RandomGamma": lambda drawn: np.arange(0, 256.0 / 255, 1.0 / 255) ** drawn["gamma"] * 255,
+    "InvertImg": lambda _: 255.0 - VALUES,
+}
+"""What transforms that see neither a value's place nor its band make of each, before it is a whole number again."""
 
 SEEDS_APART = 1 << 48
 """Added to a sample's seed, so that these transforms draw independently of the geometric ones."""
-
-VALUES = np.arange(256, dtype=np.uint8)
-"""All values of 8 bits."""
 
 Table = NDArray[np.uint8]
 """What each value of 8 bits becomes, (256,)."""
@@ -30,13 +37,9 @@ class Photometry:
 
     Args:
         transforms: with their names.
-
-    Raises:
-        ValueError: more of them than a sample has seeds.
     """
 
     def __init__(self, transforms: Sequence[tuple[str, "BasicTransform"]]) -> None:
-        check_number([name for name, _ in transforms])
         self._transforms = list(transforms)
 
     def __call__(self, planes: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -47,11 +50,12 @@ class Photometry:
         """
         table: Table | None = None
         image: NDArray[np.uint8] | None = None
-        for position, (name, transform) in enumerate(self._transforms):
-            if not drawn(transform, (seed + SEEDS_APART) * SEEDS_PER_SAMPLE + position):
+        draws = Draws(seed + SEEDS_APART)
+        for name, transform in self._transforms:
+            if not draws.applies(transform):
                 continue
             if name in BY_VALUE and getattr(transform, "brightness_by_max", True):
-                become = _table_of(transform)
+                become = _table_of(name, transform)
                 table = become if table is None else become[table]
                 continue
             image = interleaved(planes) if image is None else image
@@ -64,19 +68,20 @@ class Photometry:
 
 
 def looked_up(pixels: NDArray[np.uint8], table: Table) -> NDArray[np.uint8]:
-    """Return pixels with every value replaced by that in a table (256,)."""
-    import cv2
+    """Return pixels with every value replaced by that in a table (256,), several times as fast as by OpenCV.
 
-    flat = np.ascontiguousarray(pixels).reshape(1, -1)
-    return np.asarray(cv2.LUT(flat, table), np.uint8).reshape(pixels.shape)
+    (StringZilla's, which comes with albumentations.)
+    """
+    from albucore.functions import sz_lut
+
+    return np.asarray(sz_lut(np.ascontiguousarray(pixels), np.ascontiguousarray(table), inplace=False))
 
 
-def _table_of(transform: "BasicTransform") -> Table:
+def _table_of(name: str, transform: "BasicTransform") -> Table:
     """Return what a transform that was drawn makes of every value."""
-    ramp = VALUES.reshape(16, 16, 1)
-    params = transform.update_transform_params(transform.get_params(), {"image": ramp})
-    params.update(transform.get_params_dependent_on_data(params, {"image": ramp}))
-    return np.asarray(transform.apply(ramp, **params), np.uint8).reshape(256)
+    params = transform.update_transform_params(transform.get_params(), {"image": RAMP})
+    params.update(transform.get_params_dependent_on_data(params, {"image": RAMP}))
+    return BY_VALUE[name](params).clip(0, 255).astype(np.uint8)
 
 
 def _shifted(transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -90,8 +95,9 @@ def _shifted(transform: "BasicTransform", image: NDArray[np.uint8]) -> NDArray[n
         np.rint(values + shift[f"{name}_shift"]).clip(0, 255).astype(np.uint8) for name in ("sat", "val")
     )
     saturation[0] = 0
-    tables = np.stack([hue, saturation, value], axis=1)[None]
-    shifted = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), tables)
+    planes = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
+    tables = (hue, saturation, value)
+    shifted = cv2.merge([looked_up(np.asarray(each), table) for each, table in zip(planes, tables, strict=True)])
     return np.asarray(cv2.cvtColor(shifted, cv2.COLOR_HSV2RGB), np.uint8)
 
 

@@ -1,12 +1,12 @@
 """The geometric transforms of a sample, drawn one by one and made one map of the plane."""
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.samples.varying.draws import Draws
 from detect.samples.varying.moves import CONSTANT, NEAREST, Move, Sampling, merged
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ IN_PLACE = frozenset(("D4", "SquareSymmetry", "HorizontalFlip", "VerticalFlip", 
 
 BY_MATRIX = frozenset(("Affine", "ShiftScaleRotate"))
 """Transforms that draw the map itself."""
-
-SEEDS_PER_SAMPLE = 64
-"""Longest chain whose transforms' seeds differ from those of the next sample."""
 
 SQUARE = np.array([[0, 0], [256, 0], [256, 256], [0, 256]], np.float64)
 """Four places (x, y); where they go tells the map."""
@@ -34,23 +31,22 @@ class Geometry:
 
     Args:
         transforms: name, the transform without its border, and the transform as it samples pixels.
-
-    Raises:
-        ValueError: more of them than a sample has seeds.
     """
 
     def __init__(self, transforms: Iterable[tuple[str, "DualTransform", "BasicTransform"]]) -> None:
         self._transforms = [(name, plain, _sampling(name, whole)) for name, plain, whole in transforms]
-        check_number([name for name, _, _ in self._transforms])
         self._known: dict[tuple[Any, ...], NDArray[np.float64]] = {}
+        self._seen: dict[tuple[int, ...], dict[str, NDArray[np.uint8]]] = {}
 
     def moves(self, hw: tuple[int, ...], seed: int) -> list[Move]:
         """Draw the maps, as few as there can be, for an image of a height and width."""
-        moves = []
+        moves, draws = [], Draws(seed)
         for position, (_, transform, sampling) in enumerate(self._transforms):
-            if not drawn(transform, seed * SEEDS_PER_SAMPLE + position):
+            if not draws.applies(transform):
                 continue
-            seen = {"image": np.broadcast_to(np.uint8(0), (*hw, 1))}
+            if hw not in self._seen:
+                self._seen[hw] = {"image": np.broadcast_to(np.uint8(0), (*hw, 1))}
+            seen = self._seen[hw]
             params = transform.update_transform_params(transform.get_params(), seen)
             params.update(transform.get_params_dependent_on_data(params, seen))
             matrix = self._matrix(position, hw, params)
@@ -70,28 +66,6 @@ class Geometry:
         if key not in self._known:
             self._known[key] = np.rint(_map_by_places(transform, params))
         return self._known[key]
-
-
-def check_number(names: Sequence[str]) -> None:
-    """Check that a chain is short enough for each of its transforms to have seeds that no other sample has.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if len(names) > SEEDS_PER_SAMPLE:
-        raise ValueError(
-            f"augment.transforms names {len(names)} transforms of one kind, {SEEDS_PER_SAMPLE} at most: leave out "
-            f"those from {names[SEEDS_PER_SAMPLE]} on, or others"
-        )
-
-
-def drawn(transform: "BasicTransform", seed: int) -> bool:
-    """Draw whether a transform is applied, and let it draw from the seed on."""
-    transform.set_random_state(None, random.Random(seed))
-    if not transform.should_apply():
-        return False
-    transform.random_generator = np.random.default_rng(seed)
-    return True
 
 
 def _map_by_places(transform: "DualTransform", params: dict[str, Any]) -> NDArray[np.float64]:
