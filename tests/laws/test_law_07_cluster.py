@@ -143,7 +143,7 @@ def test_law_7_a_run_with_a_cluster_of_its_own_that_a_scheduler_ends_leaves_no_p
     assert len(of_own_cluster(child)) >= 3, "a server of the cluster, one of the node, and a worker"
     child.send(signal.SIGTERM)
     assert child.wait() == 130, child.log.read_text()
-    assert "the same command goes on" in child.log.read_text() and "by the signal SIGTERM" in child.log.read_text()
+    assert "the same command goes on" in child.log.read_text() and "with the signal SIGTERM" in child.log.read_text()
     until(lambda: not of_own_cluster(child))
     assert recorded(out) < 40 and (out / "counts.csv").exists()
     done = ended(zygote, out, own)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-TOLD = f"by the signal {signal.SIGTERM.name}, as a scheduler sends it"
+TOLD = f"or by a scheduler, with the signal {signal.SIGTERM.name}"
 
 
 @contextmanager
