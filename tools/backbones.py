@@ -148,9 +148,9 @@ def with_lively_layers(net: Net) -> Net:
     for name, value in net.named_parameters():
         if value.ndim == 1:
             value.uniform_(*((-0.2, 0.2) if name.endswith("bias") else (0.5, 1.0)))
-    for name, value in net.named_buffers():
+    for name, variance in net.named_buffers():
         if name.endswith("running_var"):
-            value.uniform_(0.5, 1.5)
+            variance.uniform_(0.5, 1.5)
     return net
 
 
