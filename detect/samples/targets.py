@@ -26,6 +26,7 @@ FARTHEST_SOFT = 8.0
 LEAST_SEEN = 0.25
 """Share of a patch that must lie on the image: that of one around a corner of it."""
 
+
 @dataclass(frozen=True, eq=False)
 class Objects:
     """The objects of a crop, including those whose centre is just outside it.
