@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,6 +24,10 @@ FARTHEST_SOFT = 8.0
 
 LEAST_SEEN = 0.25
 """Share of a patch that must lie on the image: that of one around a corner of it."""
+
+
+Squares = NDArray[np.floating]
+"""Squared distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +184,7 @@ def _middles(number: int) -> NDArray[np.float64]:
     return middles
 
 
-def _nearest(across: NDArray[np.float32], down: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def _nearest(across: Squares, down: Squares) -> tuple[NDArray[np.intp], Squares]:
     """Return the nearest object of each cell (h, w), the first of equally near ones, and its squared distance.
 
     Args:
@@ -276,11 +279,15 @@ class PatchEncoder:
 
     def _nearest(self, objects: Objects, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the outputs (h, w) by the distance of the nearest object from the cells' centres."""
-        if not len(objects.xy):
+        low, high = (x[0] - self.exclusion, y[0] - self.exclusion), (x[-1] + self.exclusion, y[-1] + self.exclusion)
+        near = ((objects.xy >= low) & (objects.xy <= high)).all(axis=1)
+        if not near.any():
             return np.zeros((len(y), len(x)), np.int64)
-        distance, nearest = cKDTree(objects.xy).query(np.stack(np.meshgrid(x, y), axis=-1))
+        xy, label = objects.xy[near], objects.label[near]
+        nearest, square = _nearest((xy[:, :1] - x) ** 2, (xy[:, 1:] - y) ** 2)
+        distance = np.sqrt(square)
         empty = np.where(distance >= self.exclusion, 0, NOT_COUNTED)
-        return np.where(distance <= self.reach, objects.label[nearest] + 1, empty).astype(np.int64)
+        return np.where(distance <= self.reach, label[nearest] + 1, empty).astype(np.int64)
 
     def _inside(self, at: NDArray[np.float64], length: int) -> NDArray[np.bool_]:
         """Mark the centres along an axis that lie within the context."""
@@ -288,8 +295,8 @@ class PatchEncoder:
 
     def _seen(self, valid: NDArray[np.bool_], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the cells (h, w) whose centre is on the image, and `LEAST_SEEN` of whose patch."""
-        pixels = torch.from_numpy(valid).float()[None]
-        share = F.avg_pool2d(F.avg_pool2d(pixels, self.stride), self.cells, 1, padding=self.cells // 2)[0]
+        cells = torch.from_numpy(_covered(valid, self.stride)).float()[None] / self.stride**2
+        share = F.avg_pool2d(cells, self.cells, 1, padding=self.cells // 2)[0]
         middle = valid[np.ix_(y.astype(int), x.astype(int))]
         return (share.numpy()[: len(y), : len(x)] >= LEAST_SEEN) & middle
 
