@@ -85,7 +85,7 @@ class CropSampler:
         label = np.concatenate([s.objects.label for s in scenes])
         weight = class_weights(label, recipe.balance)
         self._weight = weight / weight.sum()
-        self._area = area_weights(scenes)
+        self._area = np.cumsum(area_weights(scenes))
 
     def draw(self, epoch: int) -> list[Crop]:
         """Draw the crops of an epoch, from 0, shuffled."""
@@ -124,7 +124,7 @@ class CropSampler:
         """
         emptiest: tuple[tuple[bool, int], Crop] | None = None
         for _ in range(MAX_EMPTY_CROP_TRIES):
-            scene = int(rng.choice(len(self.scenes), p=self._area))
+            scene = int(self._area.searchsorted(rng.random() * self._area[-1], side="right"))
             (height, width), coverage = self.scenes[scene].scene.shape, self.scenes[scene].coverage
             x, y = rng.uniform(0, width), rng.uniform(0, height)
             crop = self._at(scene, *((x, y) if coverage is None else coverage.place(x / width, y / height)))
@@ -141,7 +141,7 @@ class CropSampler:
         """Return the crop around a point, moved into its scene."""
         side = self.recipe.side
         row, col = (
-            int(np.clip(round(at - side / 2), 0, length - side)) if length >= side else (length - side) // 2
+            min(max(round(at - side / 2), 0), length - side) if length >= side else (length - side) // 2
             for at, length in zip((y, x), self.scenes[scene].scene.shape, strict=True)
         )
         return Crop(scene, Window(row, col, side, side))

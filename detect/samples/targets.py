@@ -2,18 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
 from detect.nets.heads.grid import MAX_CENTRE_OFFSET
 from detect.nets.heads.patch import NOT_COUNTED, patch_centre
 from detect.nets.heads.specs import GridHead
+from detect.samples.values.cells import middles, nearest_of, valid_pixels
 
 MAX_SOFT_OBJECTNESS = 0.99
 """Greatest target objectness of a cell that holds no centre."""
@@ -25,6 +24,7 @@ FARTHEST_SOFT = 8.0
 
 LEAST_SEEN = 0.25
 """Share of a patch that must lie on the image: that of one around a corner of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Objects:
@@ -98,7 +98,7 @@ class TargetEncoder:
         hw = valid.shape[0] // side, valid.shape[1] // side
         cells, label = np.zeros((6 * slots + 1, *hw), np.float32), np.zeros(hw, np.int64)
         found = Found(cells[:slots], cells[slots : 2 * slots], cells[2 * slots : -1].reshape(slots, 4, *hw), label)
-        np.greater(2 * _covered(valid, side), side**2, out=cells[-1])
+        np.greater(2 * valid_pixels(valid, side), side**2, out=cells[-1])
         lost = 0
         if len(objects.xy):
             self._write_soft(objects, found)
@@ -120,12 +120,12 @@ class TargetEncoder:
         height, width = found.label.shape
         at = objects.xy / self.stride
         reach = max(MAX_CENTRE_OFFSET, FARTHEST_SOFT * self.spread)
-        within = ((at > -reach) & (at < (width + reach, height + reach))).all(axis=1).nonzero()[0]
+        within = np.flatnonzero(((at > -reach) & (at < (width + reach, height + reach))).all(axis=1))
         if not len(within):
             return
         at = at[within]
-        dx, dy = at[:, :1] - _middles(width), at[:, 1:] - _middles(height)
-        nearest, square = _nearest((dx**2).astype(np.float32), (dy**2).astype(np.float32))
+        dx, dy = at[:, :1] - middles(width), at[:, 1:] - middles(height)
+        nearest, square = nearest_of((dx**2).astype(np.float32), (dy**2).astype(np.float32))
         soft = np.exp(square * np.float32(-0.5 / self.spread**2))
         rows, cols = (square < 2 * MAX_CENTRE_OFFSET**2).nonzero()
         which = nearest[rows, cols]
@@ -143,7 +143,7 @@ class TargetEncoder:
         """Write the positive cells, slot by slot, and return the number of objects without a slot."""
         height, width = found.label.shape
         centres = objects.xy / self.stride
-        inside = ((centres >= 0) & (centres < (width, height))).all(axis=1).nonzero()[0]
+        inside = np.flatnonzero(((centres >= 0) & (centres < (width, height))).all(axis=1))
         centres = centres[inside]
         cells = np.floor(centres).astype(np.int64)
         offset = centres - cells - 0.5
@@ -169,43 +169,7 @@ class TargetEncoder:
 
     def _log_sizes(self, wh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms (N, 2) of sizes in pixels, of one at least, over the typical one."""
-        return np.asarray(np.log(np.maximum(wh, 1.0) / self.grid.object_size))
-
-
-@lru_cache(maxsize=64)
-def _middles(number: int) -> NDArray[np.float64]:
-    """Return the middles (number,) of cells in a row, in cells."""
-    middles = np.arange(number) + 0.5
-    middles.flags.writeable = False
-    return middles
-
-
-def _nearest(across: NDArray[np.float32], down: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the nearest object of each cell (h, w), the first of equally near ones, and its squared distance.
-
-    Args:
-        across: (N, w) squared distances of the objects from the cells' middles along x.
-        down: (N, h) the same along y.
-    """
-    least = across[0] + down[0, :, None]
-    nearest = np.zeros(least.shape, np.intp)
-    for number in range(1, len(across)):
-        square = across[number] + down[number, :, None]
-        np.copyto(nearest, number, where=square < least)
-        np.minimum(least, square, out=least)
-    return nearest, least
-
-
-def _covered(valid: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
-    """Return how many of the pixels (H, W) of each cell (h, w) of a side are valid."""
-    height, width = valid.shape[0] // side, valid.shape[1] // side
-    if valid.all():
-        return np.full((height, width), side**2)
-    by_row = valid.view(np.uint8).reshape(height, side, width * side).sum(axis=1, dtype=np.uint16)
-    number = np.zeros((height, width), np.int64)
-    for first in range(side):
-        number += by_row[:, first::side]
-    return number
+        return np.asarray(np.log(np.maximum(wh, 1.0) / self.grid.object_size), np.float64)
 
 
 @dataclass(frozen=True)
@@ -275,11 +239,15 @@ class PatchEncoder:
 
     def _nearest(self, objects: Objects, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the outputs (h, w) by the distance of the nearest object from the cells' centres."""
-        if not len(objects.xy):
+        low, high = (x[0] - self.exclusion, y[0] - self.exclusion), (x[-1] + self.exclusion, y[-1] + self.exclusion)
+        near = ((objects.xy >= low) & (objects.xy <= high)).all(axis=1)
+        if not near.any():
             return np.zeros((len(y), len(x)), np.int64)
-        distance, nearest = cKDTree(objects.xy).query(np.stack(np.meshgrid(x, y), axis=-1))
+        xy, label = objects.xy[near], objects.label[near]
+        nearest, square = nearest_of((xy[:, :1] - x) ** 2, (xy[:, 1:] - y) ** 2)
+        distance = np.sqrt(square)
         empty = np.where(distance >= self.exclusion, 0, NOT_COUNTED)
-        return np.where(distance <= self.reach, objects.label[nearest] + 1, empty).astype(np.int64)
+        return np.where(distance <= self.reach, label[nearest] + 1, empty).astype(np.int64)
 
     def _inside(self, at: NDArray[np.float64], length: int) -> NDArray[np.bool_]:
         """Mark the centres along an axis that lie within the context."""
@@ -287,8 +255,8 @@ class PatchEncoder:
 
     def _seen(self, valid: NDArray[np.bool_], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the cells (h, w) whose centre is on the image, and `LEAST_SEEN` of whose patch."""
-        pixels = torch.from_numpy(valid).float()[None]
-        share = F.avg_pool2d(F.avg_pool2d(pixels, self.stride), self.cells, 1, padding=self.cells // 2)[0]
+        cells = torch.from_numpy(valid_pixels(valid, self.stride)).float()[None] / self.stride**2
+        share = F.avg_pool2d(cells, self.cells, 1, padding=self.cells // 2)[0]
         middle = valid[np.ix_(y.astype(int), x.astype(int))]
         return (share.numpy()[: len(y), : len(x)] >= LEAST_SEEN) & middle
 

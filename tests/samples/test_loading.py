@@ -7,6 +7,7 @@ from torch.utils.data import Dataset
 
 from detect.samples import loading
 from detect.samples.epochs import Loading
+from detect.samples.feeding.workers import Machine
 from detect.samples.loading import PatchData, check_shared_memory, memory_told
 
 SAMPLE = (torch.zeros(3, 100, 100), {"objectness": np.zeros((25, 25), np.float32), "label": 3})
@@ -74,3 +75,10 @@ def test_a_lack_of_memory_in_a_training_names_the_settings() -> None:
         raise killed
     with pytest.raises(RuntimeError, match="DataLoader"), memory_told(Loading(16, 0, 0)):
         raise killed
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cuda", True), ("cpu", False)])
+def test_batches_are_pinned_for_a_gpu_alone(device: str, pinned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatchData, "_machine", lambda _: Machine(4, device, 1))
+    data = PatchData(lambda epoch: Samples(), Samples(), Loading(4, 0, 0))
+    assert data.train_dataloader().pin_memory is data.val_dataloader().pin_memory is pinned

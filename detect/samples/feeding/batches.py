@@ -37,7 +37,7 @@ def _by_name(targets: Sequence[Target]) -> dict[str, list[Tensor]]:
     """Return the tensors of a batch's targets, by their names."""
     first = targets[0]
     if isinstance(first, Mapping):
-        return {name: [target[name] for target in targets] for name in first}  # type: ignore[index, call-overload]
+        return {name: [target[name] for target in targets] for name in first}  # type: ignore[index]
     return {TARGET: [torch.as_tensor(target) for target in targets]}
 
 

@@ -19,6 +19,9 @@ MOST_PADDED = 1.0
 LEAST_SLOPE = 1e-9
 """Of an edge that meets a row somewhere; less than that it does not across any image."""
 
+SHORT = 1 << 15
+"""Sides below which places are numbers of 16 bits, which are compared twice as fast."""
+
 NEAREST, CONSTANT = 0, 0
 """OpenCV's nearest pixel, and a border of one value."""
 
@@ -170,7 +173,7 @@ def _beyond(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int])
     across, down, _ = zip(*_seen(_back(matrix), made), strict=True)
     before = (max(0, math.ceil(-min(along)) + 2) for along in (down, across))
     after = (max(0, math.ceil(max(along) - (length - 1)) + 2) for along, length in zip((down, across), hw, strict=True))
-    return (*before, *after)  # type: ignore[return-value]
+    return (*before, *after)
 
 
 def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int]) -> NDArray[np.bool_] | None:
@@ -203,9 +206,9 @@ def _inside(matrix: NDArray[np.float64], hw: Sequence[int], made: Sequence[int])
             np.maximum(first, np.ceil(rows * (-by_row / slope) - rest / slope), out=first)
         else:
             np.minimum(last, np.floor(rows * (-by_row / slope) - rest / slope), out=last)
-    kind = np.int16 if max(made) < np.iinfo(np.int16).max else np.int32
-    cols = np.arange(made[1], dtype=kind)
+    kind = np.dtype(np.int16 if max(made) < SHORT else np.int32)
+    cols: NDArray[Any] = np.arange(made[1], dtype=kind)
     starts, ends = (each.clip(-1, made[1]).astype(kind)[:, None] for each in (first, last))
-    inside = cols >= starts
+    inside: NDArray[np.bool_] = cols >= starts
     inside &= cols <= ends
     return inside

@@ -120,6 +120,7 @@ def test_what_comes_from_outside_is_marked_as_places_say(
     found = Move(matrix, (24, 32), Sampling(LINEAR, MIRRORED, 0.0)).mask(np.ones((20, 30), bool))
     rows, cols = np.mgrid[:24, :32]
     x, y, depth = np.tensordot(np.linalg.inv(matrix), np.stack([cols, rows, np.ones_like(rows)]), 1)
-    beyond = np.maximum.reduce([-0.5 - x / depth, x / depth - 29.5, -0.5 - y / depth, y / depth - 19.5])
+    x, y = (along / np.where(depth > 0.01, depth, 1) for along in (x, y))
+    beyond = np.maximum.reduce([-0.5 - x, x - 29.5, -0.5 - y, y - 19.5])
     sure = (depth > 0.01) & (np.abs(beyond) > 0.01)
     np.testing.assert_array_equal(found[sure], (beyond < 0)[sure])
