@@ -153,7 +153,7 @@ class _MapFile:
             )
 
     def _describe(self, target: Any, tags: Mapping[str, str], names: Sequence[str]) -> None:
-        """Say in an open file, before its pixels are written, what they are."""
+        """Write into an open file, before its pixels, what they are."""
         target.update_tags(**tags)
         target.descriptions = tuple(names)
         if self.kind.scale != 1:

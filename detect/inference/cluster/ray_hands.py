@@ -94,7 +94,7 @@ class RayHand(Hand[T]):
         self._begin = begin
 
     def fetch(self) -> None:
-        """Take what the reference holds that is pending, and ask for the next."""
+        """Read what the reference holds that is pending, and ask for the next."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
@@ -133,7 +133,7 @@ class RayHand(Hand[T]):
             ray.kill(self.actor)
 
     def end(self, now: bool) -> str:
-        """Say how it ended."""
+        """Return how it ended."""
         if now:
             self.leave(now)
         self.ended = self.ended or time.monotonic()
@@ -195,7 +195,7 @@ class RayActors(Hiring):
         return [hand for hand in hands if isinstance(hand, RayHand)]
 
     def _check_places(self, hands: Sequence[Hand]) -> None:
-        """Tell, now and then, that no worker has a place in the cluster."""
+        """Log, now and then, that no worker has a place in the cluster."""
         now = time.monotonic()
         if any(hand.begun is not None for hand in hands):
             self._unplaced_since = None

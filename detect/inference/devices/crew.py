@@ -173,7 +173,7 @@ class _Shift:
         return self.crew.hiring.hire(place, device, start, self.crew.cores[place])
 
     def work(self) -> None:
-        """Give tasks and record what is told, until every task is recorded."""
+        """Hand out tasks and record what is told, until every task is recorded."""
         while self.open:
             if not self.hands:
                 raise ChildProcessError("every process of the run has ended; the same command goes on")
@@ -230,13 +230,13 @@ class _Shift:
         hand.unfinished = max(0, hand.unfinished - self.sizes[key])
 
     def _fail_again(self, failure: Failure) -> None:
-        """Tell that an image that an earlier run has cannot be read any more; once, however often its task is given."""
+        """Report that an image of an earlier run cannot be read any more; once, however often its task is given."""
         if failure.name not in self.failed_again:
             self.failed_again.add(failure.name)
             self.fail(failure)
 
     def _lose(self, hand: "Hand[_Open]") -> None:
-        """Give the tasks of a process that has ended to others, and start another one in its place."""
+        """Hand the tasks of a process that has ended to others, and start another one in its place."""
         how = hand.end(now=True)
         lost = [each for each in hand.tasks if not each.complete and not each.dropped]
         if not hand.ready and not hand.blameless:
@@ -266,7 +266,7 @@ class _Shift:
             self.hands.insert(place, self._hire(hand.place))
 
     def _answer(self, hand: "Hand[_Open]") -> None:
-        """Give a process that asks a task, or the word that there is none before it has told all that it has."""
+        """Hand a process that asks a task, or the word that there is none before it has told all that it has."""
         hand.tasks = [each for each in hand.tasks if not each.complete]
         if hand.tasks and (hand.alone or not self._may_give() or self._has_its_share(hand)):
             hand.give(None)

@@ -76,7 +76,7 @@ class Hand(ABC, Generic[T]):
 
     @abstractmethod
     def leave(self, now: bool) -> None:
-        """Tell it to end: when it has seen that there is nothing more, or at once."""
+        """Ask it to end: when it has seen that there is nothing more, or at once."""
 
     @abstractmethod
     def end(self, now: bool) -> str:
@@ -167,7 +167,7 @@ class ProcessHand(Hand[T]):
             self.connection.send(task)
 
     def leave(self, now: bool) -> None:
-        """Tell it to end: by closing the pipe, or at once."""
+        """Ask it to end: by closing the pipe, or at once."""
         if now:
             self._process.terminate()
         self.connection.close()
@@ -200,7 +200,7 @@ class Processes(Hiring):
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Let a process that is started in this block inherit that Ctrl-C is not for it; ours waits for the block's end."""
+    """Keep Ctrl-C from a process that is started in this block; ours waits for the block's end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
