@@ -5,6 +5,8 @@ RUN := $(BIN)/python
 DEMO ?= runs/demo
 # Processes that the tests are shared out among, of up to 3 GB; WORKERS=0 runs them in one, as python -m pytest does.
 WORKERS ?= 2
+# Python may write bytecode beside the files: without it each of the tests' processes compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check clean
 

@@ -61,10 +61,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, if several workers share the files out."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: heavy_first(item.path))
+    """Begin with what takes longest, if several workers share the files out; one has all that fork off one server."""
+    if not hasattr(config, "workerinput"):
+        return
+    items.sort(key=lambda item: heavy_first(item.path))
+    forking = {item.path for item in items if "fork_server" in getattr(item, "fixturenames", ())}
+    for item in items:
+        if item.path in forking:
+            item.add_marker(pytest.mark.xdist_group("forked"))
 
 
 @pytest.hookimpl(wrapper=True)

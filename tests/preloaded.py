@@ -1,12 +1,17 @@
-"""What a process imports that counts images, imported first: forks of the process that has it have it too.
+"""What a process has that counts images, made first: forks of the process that imports this have it too.
 
-The garbage collector leaves it to itself, as its rounds would copy all of it for each fork.
+These are libraries and the composed settings of `detect.predict`. The garbage collector leaves all of it to itself, as
+its rounds would copy it for each fork.
 """
 
 import gc
+from contextlib import ExitStack
 from importlib import import_module
 
 import torch
+
+from tests.commands import call
+from tests.kept import made_once
 
 IMPORTED_FIRST = (
     "hydra",
@@ -31,5 +36,8 @@ IMPORTED_FIRST = (
 for name in IMPORTED_FIRST:
     import_module(name)
 torch.set_num_threads(1)
+opened = ExitStack()
+opened.enter_context(made_once())
+assert call("predict", "model=nowhere", "images=nowhere", "output=nowhere", "runtime=torch").code == 2
 gc.collect()
 gc.freeze()

@@ -1,70 +1,42 @@
-"""Runs commands in forked children of a process that has imported everything, so that a run can be killed often.
+"""Runs `detect.predict` in forks of a process that has imported everything, so that a run can be killed often.
 
-A cold start of Python with torch takes ten times as long as the runs that the tests kill. `Zygote` starts the process
-(`python -m tests.zygote`), which reads a line of JSON a request and answers with one. It has composed the settings of
-`detect.predict` too.
+A cold start of Python with torch takes ten times as long as the runs that the tests kill. The forks are those of
+Python's server of forks, which `tests.preloaded` makes ready; it has composed the settings of `detect.predict` too.
 """
 
-import gc
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-
-from tests.commands import call
-from tests.kept import made_once
 
 
 @dataclass(frozen=True)
 class Child:
     """A command that runs, or has ended."""
 
-    zygote: "Zygote"
-    pid: int
+    process: Any
     log: Path
 
     def send(self, number: int) -> None:
-        """Send a signal; to a child that has ended it does nothing, until it is waited for."""
-        os.kill(self.pid, number)
+        """Send a signal; to a child that has ended it does nothing."""
+        with suppress(ProcessLookupError):
+            if self.process.exitcode is None:
+                os.kill(self.process.pid, number)
 
     def wait(self) -> int:
         """Wait for the end and give the exit code, or minus the signal that ended it."""
-        return int(self.zygote.ask(do="wait", pid=self.pid)["code"])
+        self.process.join()
+        return int(self.process.exitcode)
 
 
 class Zygote:
-    """The process whose children the commands are; a context manager."""
-
-    def __enter__(self) -> "Zygote":
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-            cwd=Path(__file__).parents[1],
-        )
-        self.ask(do="nothing")
-        return self
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(300)
-
-    def ask(self, **request: Any) -> Any:
-        """Send a request and give the answer."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+    """What starts them, where the server of forks is running."""
 
     def start(self, log: Path, *overrides: str, slow: float = 0.0, die_at: int | None = None) -> Child:
         """Start `detect.predict`.
@@ -75,8 +47,10 @@ class Zygote:
             slow: seconds that the network takes longer for each batch.
             die_at: the child kills itself before it moves a finished file into place for this time, from 1.
         """
-        pid = self.ask(do="start", log=str(log), overrides=overrides, slow=slow, die_at=die_at)["pid"]
-        return Child(self, pid, log)
+        request = {"log": str(log), "overrides": overrides, "slow": slow, "die_at": die_at}
+        process = get_context("forkserver").Process(target=_end, args=(request,))
+        process.start()
+        return Child(process, log)
 
 
 def _predict(request: dict[str, Any]) -> None:
@@ -115,8 +89,15 @@ def _dying(real: Callable[..., Any], number: int) -> Callable[..., Any]:
     return die
 
 
-def _child(request: dict[str, Any]) -> int:
-    """Run a request in this process, a fork, and give its exit code as Python would."""
+def _end(request: dict[str, Any]) -> None:
+    """Run a request in this process, a fork, and end it with the exit code that Python would give."""
+    code = _code(request)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _code(request: dict[str, Any]) -> int:
     try:
         _predict(request)
     except SystemExit as stop:
@@ -127,37 +108,3 @@ def _child(request: dict[str, Any]) -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-def _serve() -> None:
-    import tests.preloaded  # noqa: F401, a fork has it then
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with made_once():
-        assert call("predict", "model=nowhere", "images=nowhere", "output=nowhere", "runtime=torch").code == 2
-        gc.collect()
-        gc.freeze()
-        _answer()
-
-
-def _answer() -> None:
-    for line in iter(sys.stdin.readline, ""):
-        request = json.loads(line)
-        if request["do"] == "start":
-            pid = os.fork()
-            if pid == 0:
-                code = _child(request)
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-            answer = {"pid": pid}
-        elif request["do"] == "nothing":
-            answer = {}
-        else:
-            answer = {"code": os.waitstatus_to_exitcode(os.waitpid(request["pid"], 0)[1])}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _serve()

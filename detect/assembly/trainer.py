@@ -182,7 +182,7 @@ def best_by(head: Head) -> str:
 
 
 def end_after(made: pl.Trainer, epochs: int) -> None:
-    """Let a trainer that was made without a score to watch end after a number of epochs."""
+    """Make a trainer that has no score to watch end after a number of epochs."""
     for each in made.callbacks:  # type: ignore[attr-defined]
         if isinstance(each, EndAfter):
             each.epochs = epochs

@@ -58,7 +58,7 @@ def scratch_array(shape: tuple[int, ...], dtype: DTypeLike, folder: Path | None,
 
 
 def reserve(file: IO[bytes], nbytes: int) -> None:
-    """Give an empty file a size in bytes, with blocks on the disk for all of it.
+    """Reserve blocks on the disk for an empty file of a size in bytes.
 
     Systems without `posix_fallocate` (macOS, Windows), and file systems that refuse it, get zeros.
 

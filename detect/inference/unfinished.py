@@ -131,7 +131,7 @@ class Unfinished:
         return Stitched(step.source, made, step.preview, step.damaged, seen, step.looks, step.windows)
 
     def fail(self, key: tuple[str, int | None]) -> bool:
-        """Give an image or a strip up; return whether it was not before."""
+        """Drop an image or a strip; return whether it was not before."""
         parts = self._parts.pop(key, None)
         if isinstance(parts, StripWriter):
             parts.discard()
@@ -140,6 +140,6 @@ class Unfinished:
         return new
 
     def close(self) -> None:
-        """Give up all that has not ended."""
+        """Drop all that has not ended."""
         for key in list(self._parts):
             self.fail(key)

@@ -129,7 +129,7 @@ class Writes:
             self._record(group)
 
     def _taken(self) -> list[_Result]:
-        """Take the results that are next to be recorded; where there are none, another thread may record later ones."""
+        """Return the results that are next to be recorded; where there are none, another thread may record more."""
         with self._turn:
             group = list(takewhile(lambda each: each.is_written, self._unrecorded))
             for _ in group:

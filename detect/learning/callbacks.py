@@ -164,7 +164,7 @@ class AveragedWeights(WeightAveraging):
         self._latest_update_step = checked_state(int, state_dict.get("latest_update_step"), "averaged weights")
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the average in place."""
+        """Swap the average in."""
         super().on_validation_epoch_start(trainer, pl_module)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

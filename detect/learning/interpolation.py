@@ -58,7 +58,7 @@ class InterpolatedWeights(pl.Callback):
         self._first = {name: value.detach().clone() for name, value in net.backbone.named_parameters()}
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the interpolated weights in place, after those that are averaged."""
+        """Swap the interpolated weights in, after those that are averaged."""
         self._put(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -78,7 +78,7 @@ class InterpolatedWeights(pl.Callback):
             each.on_validation_end(trainer, pl_module)
 
     def _put(self, trainer: pl.Trainer, module: Any) -> None:
-        """Put the interpolated weights in place, if the backbone has learned."""
+        """Swap the interpolated weights in, if the backbone has learned."""
         learner: CountingModule = module
         epoch, self._epoch = trainer.current_epoch, trainer.current_epoch
         self.kept, self._trained = None, None
@@ -122,7 +122,7 @@ def measure_statistics(net: "Net", layers: Sequence[_BatchNorm], batches: Iterat
 
 @contextmanager
 def _measuring(net: "Net", layers: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Let some layers alone of a network measure, each batch with the same weight."""
+    """Have some layers alone of a network measure, each batch with the same weight."""
     training, momenta = net.training, [layer.momentum for layer in layers]
     net.eval()
     for layer in layers:

@@ -57,7 +57,7 @@ def of_all(done: Mapping[str, Item], order: Sequence[str]) -> dict[str, Item]:
 
 
 def share_buffers(module: nn.Module) -> None:
-    """Give all processes the buffers of the first: statistics of batch normalisation, measured on each one's samples.
+    """Send all processes the buffers of the first: statistics of batch normalisation, measured on each one's samples.
 
     What they find with the network is the same afterwards, and what the checkpoint keeps.
     """

@@ -274,7 +274,7 @@ class ReviewSession:
         return tuple({**others, **found}.values())
 
     def _read_on(self) -> None:
-        """Take into account what other sessions did since."""
+        """Read what other sessions did since."""
         for act in self._acts.read_on():
             if act.image not in self._standing:
                 logger.warning("%s: act %d is on %s, which is no image of the run", self.folder, act.number, act.image)

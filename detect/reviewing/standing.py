@@ -44,7 +44,7 @@ class Standing:
     _known_of: Sequence[ReviewObject] = ()
 
     def apply(self, act: Act) -> None:
-        """Take an act into account; one that undoes another makes all of it anew."""
+        """Apply an act; one that undoes another makes all of it anew."""
         if act.kind == "undo" or act.window is not None:
             self.forget()
         elif self._known is not None and act.after is not None:

@@ -132,7 +132,7 @@ class PatchData(pl.LightningDataModule):
         return self._workers or 0
 
     def _judge(self) -> None:
-        """Let one process make samples from now on, if they took long in an epoch that was measured."""
+        """Have one process make samples from now on, if they took long in an epoch that was measured."""
         share = None if self._clock is None else self._clock.share
         if share is None:
             return

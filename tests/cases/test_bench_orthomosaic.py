@@ -1,5 +1,6 @@
 """The program that counts a made orthomosaic in plots: what it makes, and its checks on a small one."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import rasterio
 import shapely
 from scipy.spatial import cKDTree
 
+from tests.commands import call
 from tools import bench_orthomosaic as bench
 
 
@@ -43,7 +45,18 @@ def test_plots_lie_side_by_side_and_no_disc_is_near_an_edge(mosaic: bench.Mosaic
     assert cKDTree(every).query(every, k=2)[0][:, 1].min() >= 2 * 12
 
 
-def test_the_program_finds_the_known_answer(patch_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_finds_the_known_answer(
+    patch_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands are run in this process: a start of Python takes longer than what they do here."""
+
+    def here(command: list[str], check: bool) -> None:
+        python, option, module, *settings = command
+        assert (python, option, check) == (sys.executable, "-m", True)
+        done = call(module.removeprefix("detect."), *settings)
+        assert done.code == 0, done.log
+
+    monkeypatch.setattr(bench.subprocess, "run", here)
     code = bench.main(["--megapixels", "1", "--model", str(patch_model), "--write", "--write-bare"])
     said = capsys.readouterr().out
     assert code == 0 and "BROKEN" not in said and "plots: error of a count" in said

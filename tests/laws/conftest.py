@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -9,7 +7,6 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    """The process whose children the runs are that laws kill."""
-    with Zygote() as started:
-        yield started
+def zygote(fork_server: None) -> Zygote:
+    """What starts the runs that laws kill."""
+    return Zygote()

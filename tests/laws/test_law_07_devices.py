@@ -20,6 +20,9 @@ from tests.laws.test_law_07_resumed_runs import assert_same_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
+LOW, HIGH = 0.7, 0.98
+"""Thresholds of the two classes: a process that looked by the lower one alone would find more of the other."""
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def count(root: Path, out: Path, *more: str) -> Called:
     given = [f"model={root / 'model.safetensors'}", f"images={root / 'images'}", f"output={out}", "runtime=torch"]
-    few = ("tile=300", "threshold={a: 0.4, b: 0.6}")
+    few = ("tile=300", f"threshold={{a: {LOW}, b: {HIGH}}}")
     return call("predict", *given, "runtime.device=cpu", *few, f"write=[{','.join(PRODUCTS)}]", *more)
 
 
@@ -55,6 +58,9 @@ def test_law_7_two_processes_write_the_files_of_one_and_one_goes_on_with_theirs(
     assert done.code == 3 and "2 processes count the images: cpu, cpu" in done.log, done.log
     assert done.log.count("failed and is skipped") == 2 and "each process on the CPU has 512 MiB" in done.log
     assert len(pd.read_csv(one / "detections.csv")) > 20 and len(pd.read_csv(one / "counts.csv")) == 7
+    assert count(root, tmp_path / "low", "max_memory=1GiB", f"threshold={LOW}", "write=[tables]").code == 3
+    weaker, found = (pd.read_csv(folder / "detections.csv").query("label == 'b'") for folder in (tmp_path / "low", one))
+    assert weaker["score"].min() < HIGH <= found["score"].min() and len(weaker) > len(found) > 5
     shutil.copytree(two, rest)
     journal = rest / ".run/journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)

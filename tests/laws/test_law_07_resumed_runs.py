@@ -202,9 +202,14 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
 def test_law_7_killed_while_several_threads_write_pictures(
     zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
-    """Whichever images are recorded by then, what is there in the end is the same."""
+    """Whichever images are recorded by then, what is there in the end is the same.
+
+    On a busy machine nine pictures may be there before an image is recorded: it is killed until there is one.
+    """
     out = tmp_path / "out"
     done = die(zygote, out, command(out, "workers=4"), [4, 9, 9])
+    while not done[-1] and len(done) < 20:
+        done += die(zygote, out, command(out, "workers=4"), [9])
     assert done == sorted(done) and done[-1] > 0
     assert ended(zygote, out, command(out)).code == 3
     assert_same_run(out, whole)
@@ -403,7 +408,13 @@ def test_law_7_more_workers_train_the_same_model(planted: Path, tmp_path: Path) 
             f"data.annotations={planted / 'points.csv'}",
             f"output={tmp_path / str(workers)}",
         ]
-        loading = [f"data.loading.workers={workers}", "augment=heavy", *SMALL, "trainer.max_epochs=1"]
+        loading = [
+            f"data.loading.workers={workers}",
+            "augment=heavy",
+            *SMALL,
+            "data.sampling.samples=32",
+            "trainer.max_epochs=1",
+        ]
         done = call("train", *given, *loading)
         assert done.code == 0, done.log
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("0", "2"))

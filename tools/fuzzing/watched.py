@@ -123,7 +123,7 @@ def _wait(pid: int, bounds: Bounds, found: Watched, listener: Listener | None) -
             found.wrong.append(beyond)
             _end(pid)
             return
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def _beyond(found: Watched, waiting: float, bounds: Bounds) -> str | None:

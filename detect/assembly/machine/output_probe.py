@@ -128,7 +128,7 @@ class AddressProbe:
 
 @contextmanager
 def output_probe(folder: Path, start: "StationStart") -> Iterator[OutputProbe]:
-    """Put a probe where a run's output is, for as long as a block lasts.
+    """Write a probe where a run's output is, for as long as a block lasts.
 
     Args:
         folder: the run's own, in the output folder on this machine; for the file.

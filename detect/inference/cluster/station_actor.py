@@ -88,7 +88,7 @@ class StationActor:
             ) from error
 
     def give(self, task: bytes) -> None:
-        """Give the station a task, or None, the word that there is none before it has told of all that it has."""
+        """Hand the station a task, or None, the word that there is none before it has told of all that it has."""
         self._given.put(task)
 
     def peak_mib(self) -> int | None:

@@ -92,16 +92,16 @@ class _TellingSink:
         return nullcontext()
 
     def fail(self, failure: Any) -> None:
-        """Tell that an image failed."""
+        """Report that an image failed."""
         self._tell(Failed(failure))
 
     def expect(self, images: int, pixels: int) -> None:
-        """Tell nothing: the run knows."""
+        """Do nothing: the run knows."""
 
     def start(self, name: str) -> None:
-        """Tell that an image begins."""
+        """Report that an image begins."""
         self._tell(Begun(name))
 
     def advance(self, pixels: int) -> None:
-        """Tell that pixels are done."""
+        """Report that pixels are done."""
         self._tell(Advanced(pixels))

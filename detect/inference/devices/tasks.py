@@ -128,7 +128,7 @@ class Station(Protocol):
     """Counts the images of tasks: a model on a device."""
 
     def run(self, tasks: Iterable[Task], tell: Callable[[Event], None]) -> None:
-        """Tell what is kept of each image of the tasks, or its failure; the next task is asked for ahead of that.
+        """Report what is kept of each image of the tasks, or its failure; the next task is asked for ahead of that.
 
         Args:
             tasks: asking for one may wait.

@@ -20,7 +20,7 @@ from detect.nets.machine.peak_memory import peak_memory_mib
 
 
 def work(connection: "Connection[Event, Task | None]", cores: frozenset[int] | None) -> None:
-    """Take a `Start` from a pipe, make its station, and count what tasks come until the pipe is closed.
+    """Read a `Start` from a pipe, make its station, and count what tasks come until the pipe is closed.
 
     Ctrl-C is left to the process that gives the tasks; where that ends, however it ends, so does this one.
 

@@ -226,7 +226,7 @@ def _without_shared_edges(found: Located, raster: Raster, placed: NDArray[np.boo
 
 
 def _tell_unplaced(features: Features, placed: NDArray[np.bool_], rasters: Rasters, problems: Problems) -> None:
-    """Tell how many features are on no image; that none is on any is a problem."""
+    """Log how many features are on no image; that none is on any is a problem."""
     layer = features.layer
     if placed.all():
         return

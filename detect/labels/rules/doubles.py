@@ -33,7 +33,7 @@ def without_repeats(entries: Sequence[Entry], problems: Problems) -> list[Entry]
 
 
 def tell_near(entries: Sequence[Entry], problems: Problems) -> None:
-    """Tell of two objects of an image at one place: double clicks of one class, or one object under two classes.
+    """Log two objects of an image at one place: double clicks of one class, or one object under two classes.
 
     Both are kept: which of them is right only a person knows.
     """
@@ -50,7 +50,7 @@ def tell_near(entries: Sequence[Entry], problems: Problems) -> None:
 
 
 def tell_spellings(labels: Iterable[str], problems: Problems) -> None:
-    """Tell of class names that differ by case or blanks alone; they stay different classes."""
+    """Log class names that differ by case or blanks alone; they stay different classes."""
     spellings: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for label in labels:
         spellings["".join(label.casefold().split())][label] += 1

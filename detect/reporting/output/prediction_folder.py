@@ -276,7 +276,7 @@ class PredictionFolder:
             self._clear_strips(name)
 
     def _publish(self, name: str, kept: Kept) -> None:
-        """Tell the mirror that an image is recorded, where there is one."""
+        """Report to the mirror that an image is recorded, where there is one."""
         if self.mirror is not None:
             none = {self.paths.candidates(name)} if kept.record.crowded else set()
             self.mirror.recorded(

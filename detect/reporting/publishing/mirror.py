@@ -205,7 +205,7 @@ class Mirror:
         self._stand()
 
     def recorded(self, pictures: Collection[tuple[Path, bool]]) -> None:
-        """Take note of the pictures of an image that is recorded, each with whether it was written.
+        """Note the pictures of an image that is recorded, each with whether it was written.
 
         Raises:
             OSError: the journal cannot be published.
@@ -261,7 +261,7 @@ class Mirror:
                     yield name
 
     def _put_changed(self, names: Iterable[str]) -> None:
-        """Put those files that are there and are not the same at the address."""
+        """Write those files to the address that are here and are not the same there."""
         now = {name: _digest(self.folder / name) for name in names if (self.folder / name).is_file()}
         changed = [name for name, digest in now.items() if self._known.get(name) != digest]
         _at_once(self.publisher.put, changed)

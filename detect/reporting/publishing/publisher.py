@@ -29,7 +29,7 @@ class Publisher:
         return Address(*self.address.parts, *name.split("/"))
 
     def put(self, name: str) -> None:
-        """Put a file to its address, whole or not at all.
+        """Write a file to its address, whole or not at all.
 
         Raises:
             OSError: it cannot be written there.
@@ -37,7 +37,7 @@ class Publisher:
         put(self.folder / name, self.at(name))
 
     def hand_over(self, pictures: Iterable[Path]) -> None:
-        """Put pictures to their addresses, and remove them here; one that is not there is none.
+        """Write pictures to their addresses, and remove them here; one that is not there is none.
 
         Folders stay: another thread may be about to write into them.
 

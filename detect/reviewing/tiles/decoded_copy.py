@@ -70,7 +70,7 @@ class DecodedCopy:
             self._news.notify_all()
 
     def end(self) -> None:
-        """Let those that wait go on: nothing more is filled."""
+        """Wake those that wait: nothing more is filled."""
         with self._news:
             self._ended = True
             self._news.notify_all()

@@ -56,7 +56,7 @@ class Divided:
 
 
 def divide_images(folder: PatchFolder, split: WholeSplit, source: Path) -> Divided:
-    """Give every image a side: as named, as its table or folder says, or drawn for validation, whole groups at a time.
+    """Return the side of every image: as named, as its table or folder says, or drawn to validate, a group at a time.
 
     Args:
         folder: the images.

@@ -44,16 +44,20 @@ def until_ready(tiles: SceneTiles) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An image of 2,600 x 2,100 pixels as a TIFF and as a PNG, each alone in its folder."""
+    pixels = ramp(2100, 2600)
+    png = tmp_path_factory.mktemp("png") / "a.png"
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(png, compress_level=1)
+    return {"png": png, "tif": write_tiff(tmp_path_factory.mktemp("tif") / "a.tif", pixels, photometric="RGB")}
+
+
 @pytest.mark.parametrize("kind", ["tif", "png"])
 @pytest.mark.parametrize("level", [9, 11, 12])
-def test_a_tile_shows_its_part_of_the_image(tmp_path, kind, level):
+def test_a_tile_shows_its_part_of_the_image(large, kind, level):
     """2,600 pixels: level 12 is the image, 11 half of it, 9 an eighth, which is cut from the overview."""
-    pixels = ramp(2100, 2600)
-    path = tmp_path / f"a.{kind}"
-    if kind == "tif":
-        write_tiff(path, pixels, photometric="RGB")
-    else:
-        Image.fromarray(pixels.transpose(1, 2, 0)).save(path, compress_level=1)
+    pixels, path = ramp(2100, 2600), large[kind]
     tiles = SceneTiles(path, MEMORY)
     try:
         until_ready(tiles)
@@ -66,13 +70,13 @@ def test_a_tile_shows_its_part_of_the_image(tmp_path, kind, level):
         assert np.abs(shown[:height, :width] - inner[:height, :width]).max() <= 6
     finally:
         tiles.close()
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-def test_the_coarsest_tiles_show_the_whole_image(tmp_path):
+def test_the_coarsest_tiles_show_the_whole_image(large):
     """2,600 x 2,100 pixels: level 6 is a 64th, 41 x 33 pixels, which are cut from the overview's own overview."""
     pixels = ramp(2100, 2600)
-    tiles = SceneTiles(write_tiff(tmp_path / "a.tif", pixels, photometric="RGB"), MEMORY)
+    tiles = SceneTiles(large["tif"], MEMORY)
     until_ready(tiles)
     shown = pixels_of(tiles.tile(6, 0, 0).jpeg)
     inner = pixels[:, 32::64, 32::64].transpose(1, 2, 0)

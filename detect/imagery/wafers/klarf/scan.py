@@ -65,7 +65,7 @@ class _Fields(ABC):
         self._begins: list[Begin] = []
 
     def take(self, event: Event) -> None:
-        """Take what was read, and pass over defects."""
+        """Keep what was read, and pass over defects."""
         match event:
             case Begin():
                 if event.kind == WAFER:
