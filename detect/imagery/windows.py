@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-
 REMEMBERED = 16
 """Sides of windows of which the mirrored positions are remembered."""
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
-
 from rasterio.errors import NotGeoreferencedWarning
 
 from detect.imagery.drivers import driver_of, no_georeference_needed, open_with

@@ -53,7 +53,9 @@ class MapStart:
         return self.content[: self.length_place] + struct.pack("<I", len(packed)) + self.content[after:] + packed
 
 
-def map_start(profile: Mapping[str, Any], tags: Mapping[str, str], names: Sequence[str], scale: float) -> MapStart | None:
+def map_start(
+    profile: Mapping[str, Any], tags: Mapping[str, str], names: Sequence[str], scale: float
+) -> MapStart | None:
     """Return what the files of maps begin with; None where GDAL lays them out in another way than this knows.
 
     Args:

@@ -21,12 +21,18 @@ def written(path: Path, values: np.ndarray, stride: int = 16) -> bytes:
 
 def facts(path: Path) -> dict[str, Any]:
     with rasterio.open(path) as source:
-        described = {"names": source.descriptions, "scales": source.scales, "structure": source.tags(ns="IMAGE_STRUCTURE")}
+        described = {
+            "names": source.descriptions,
+            "scales": source.scales,
+            "structure": source.tags(ns="IMAGE_STRUCTURE"),
+        }
         return {**source.profile, **described, "tags": read_tags(path), "pixels": source.read().tolist()}
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 40, 40), (5, 33, 512)])
-def test_a_small_map_is_as_gdal_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
+def test_a_small_map_is_as_gdal_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
     """All that a reader sees of the file is the same: values, names, scales, nodata, tags, blocks, packing."""
     values = np.random.default_rng(0).random(shape, np.float32)
     values[:, 0, :1] = np.nan
@@ -49,7 +55,9 @@ def test_a_map_does_not_depend_on_those_before_it(tmp_path: Path) -> None:
     assert int.from_bytes(first[4:8], "little") == 8
 
 
-def test_a_start_that_is_laid_out_in_another_way_is_left_to_gdal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_is_laid_out_in_another_way_is_left_to_gdal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     values = np.random.default_rng(0).random((1, 12, 9), np.float32)
     map_start._made.cache_clear()
     monkeypatch.setattr(map_start, "_entries", lambda content: {})
