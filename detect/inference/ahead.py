@@ -25,7 +25,8 @@ class Work(Generic[T]):
     Attributes:
         make: makes the parts, in a thread of its own.
         nbytes: of memory that it takes until its parts are taken.
-        at_once: whether the first part is there when all are: its thread then waits for nobody to take them.
+        at_once: whether the first part is there when all are: its thread then waits for nobody to take them, and one
+            more than there are threads is begun at most.
     """
 
     make: Callable[[], Iterator[T]]
@@ -97,7 +98,7 @@ def made_ahead(works: Iterable[Work[T]], workers: int, room: int, depth: int) ->
             while following is not None and (
                 not begun
                 or (
-                    len(begun) < AHEAD_PER_WORKER * workers
+                    len(begun) < (workers + 1 if following.at_once else AHEAD_PER_WORKER * workers)
                     and sum(each.work.nbytes for each in begun) + following.nbytes <= room
                 )
             ):

@@ -47,6 +47,27 @@ def test_works_that_are_begun_fit_into_the_room_and_one_larger_than_it_goes_alon
         assert made.most <= most
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_made_at_once_waits_for_nobody_and_one_more_than_the_threads_is_begun(workers: int) -> None:
+    """While one part alone was taken of 100, other works are finished: one more than there are threads, of nine."""
+    begun, made = threading.Semaphore(0), threading.Semaphore(0)
+
+    def make(number: int) -> Iterator[int]:
+        begun.release()
+        yield from [number] * 100
+        made.release()
+
+    works = [Work(partial(make, number), 1, at_once=True) for number in range(9)]
+    parts = made_ahead(works, workers, room=100, depth=1)
+    assert next(parts) == 0
+    for _ in range(workers + 1):
+        assert made.acquire(timeout=10)
+    for _ in range(workers + 1):
+        assert begun.acquire(timeout=10)
+    assert not begun.acquire(timeout=0.05)
+    assert list(parts) == [0] * 99 + [number for number in range(1, 9) for _ in range(100)]
+
+
 def test_an_error_comes_when_its_turn_does() -> None:
     def broken() -> Iterator[str]:
         yield "b"

@@ -125,7 +125,7 @@ class _MapFile:
             part.write_bytes(start.with_block(whole))
             return
         with gdal_options(), open_dataset(part, "w", **self.profile) as target:
-            self._describe(target, tags, names)
+            describe_map(target, tags, names, self.kind.scale)
             target.write(whole)
 
     def write_ordered(
@@ -138,7 +138,7 @@ class _MapFile:
             plainly = {name: value for name, value in plainly.items() if name not in PACKING_OPTIONS}
         with gdal_options(), _beside(self.path) as plain:
             with open_dataset(plain, "w", **plainly) as target:
-                self._describe(target, tags, names)
+                describe_map(target, tags, names, self.kind.scale)
                 for piece, top, left in self._placed(pieces):
                     target.write(self.kind.stored(piece), window=RasterWindow(left, top, *piece.shape[:0:-1]))
             _add_overviews(plain, max(self.shape[1:]), block_side(len(names)))
@@ -161,10 +161,6 @@ class _MapFile:
             raise ValueError(
                 f"the pieces of the map {self.path} end at row {row} and column {col}, not at row {height}"
             )
-
-    def _describe(self, target: Any, tags: Mapping[str, str], names: Sequence[str]) -> None:
-        """Say in an open file, before its pixels are written, what they are."""
-        describe_map(target, tags, names, self.kind.scale)
 
 
 def _tags(scene: Scene, stride: int, offset: float, names: Sequence[str]) -> dict[str, str]:

@@ -86,7 +86,12 @@ class SceneWriter:
     @cached_property
     def _earlier(self) -> frozenset[Path]:
         """The folders of pictures that were there when the first image was written, as of an earlier run."""
-        return frozenset(folder for folder in self.paths.picture_folders if folder.exists())
+        return frozenset(folder for folder in self._folders if folder.exists())
+
+    @cached_property
+    def _folders(self) -> tuple[Path, ...]:
+        """The folders of pictures."""
+        return self.paths.picture_folders
 
     @property
     def previewed(self) -> bool:
@@ -96,7 +101,7 @@ class SceneWriter:
     def pictures(self, name: str) -> Iterator[tuple[Path, Path, bool]]:
         """Yield each picture of an image that there may be, the folder of its kind, and whether it is asked for."""
         asked = (HEATMAPS in self.wanted, self.overlaid, PAGE in self.wanted, CANDIDATES in self.wanted)
-        yield from zip(self.paths.pictures(name), self.paths.picture_folders, asked, strict=True)
+        yield from zip(self.paths.pictures(name), self._folders, asked, strict=True)
 
     def write(self, name: str, scene: Scene, result: "SceneResult", origin: Origin) -> Kept:
         """Write an image's heatmap, pictures and candidates, and return what is kept of it.
