@@ -60,7 +60,7 @@ def quantise_checked(settings: ExportSettings, card: ModelCard, path: Path, tria
 
 
 def _set_aside(path: Path) -> Path:
-    """Give an exported file another name, what lies beside it too, and return it."""
+    """Rename an exported file, and what lies beside it; return its new name."""
     aside = path.with_name(f"float32-{path.name}")
     for each in (path, path.with_suffix(WEIGHTS)):
         if each.exists():

@@ -104,7 +104,7 @@ def _entries(content: bytes) -> dict[int, int]:
 
 
 def describe_map(target: Any, tags: Mapping[str, str], names: Sequence[str], scale: float) -> None:
-    """Say in an open file, before its pixels are written, what they are.
+    """Write into an open file, before its pixels, what they are.
 
     Args:
         target: the rasterio dataset.

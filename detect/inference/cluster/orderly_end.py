@@ -14,7 +14,7 @@ TOLD = f"or by a scheduler, with the signal {signal.SIGTERM.name}"
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[Callable[[], None]]:
-    """Take SIGTERM for Ctrl-C while a block lasts, once; later ones do not disturb what is done for the first.
+    """Make SIGTERM do what Ctrl-C does while a block lasts, once; later ones do not disturb what is done for the first.
 
     In another thread than the first, where no signal is heard, it does nothing.
 

@@ -80,7 +80,7 @@ class RayHand(Hand[T]):
         self._freed = freed
 
     def fetch(self) -> None:
-        """Take what the reference holds that is pending, and ask for the next."""
+        """Read what the reference holds that is pending, and ask for the next."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
@@ -120,7 +120,7 @@ class RayHand(Hand[T]):
             ray.kill(self.actor)
 
     def end(self, now: bool) -> str:
-        """Say how it ended, when it has, or Ray has had the time to end it."""
+        """Return how it ended, when it has, or Ray has had the time to end it."""
         if now and not self.gone:
             self.leave(now)
             self._wait_for_end()
@@ -206,7 +206,7 @@ class RayActors(Hiring):
         return [hand for hand in hands if isinstance(hand, RayHand)]
 
     def _check_places(self, hands: Sequence[Hand]) -> None:
-        """Tell, now and then, that no worker has a place in the cluster."""
+        """Warn, now and then, that no worker has a place in the cluster."""
         now = time.monotonic()
         if any(hand.begun is not None for hand in hands):
             self._unplaced_since = None

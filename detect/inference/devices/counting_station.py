@@ -74,7 +74,7 @@ class _TellingSink:
         self._tell = tell
 
     def take(self, task: Task) -> None:
-        """Take what a task says of its images."""
+        """Keep what a task says of its images."""
         self.done |= task.done
         self._origins |= {source.name: origin for source, origin in zip(task.unit, task.origins, strict=True)}
 

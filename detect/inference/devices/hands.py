@@ -67,12 +67,12 @@ class Hand(ABC, Generic[T]):
         self._send(task)
 
     def stir(self) -> None:
-        """Take note that it is there, or that something passes between it and the run."""
+        """Note that it is there, or that something passes between it and the run."""
         self.stirred = time.monotonic()
         self.warned = False
 
     def rest(self) -> None:
-        """Take note that all that it had is told of."""
+        """Note that all that it had is told of."""
         self.tasks.clear()
         self.unfinished = self.owed = 0
 
@@ -84,7 +84,7 @@ class Hand(ABC, Generic[T]):
 
     @abstractmethod
     def leave(self, now: bool) -> None:
-        """Tell it to end: when it has seen that there is nothing more, or at once."""
+        """End it: when it has seen that there is nothing more, or at once."""
 
     @abstractmethod
     def end(self, now: bool) -> str:

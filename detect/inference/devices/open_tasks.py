@@ -114,7 +114,7 @@ class OpenTasks:
         return first is not None and first.is_strip and len(self._fresh) <= 2 * workers
 
     def give(self, each: OpenTask) -> None:
-        """Take note that a worker has a task, or a copy of it."""
+        """Note that a worker has a task, or a copy of it."""
         if each in self._held:
             each.copied = True
             return
@@ -124,7 +124,7 @@ class OpenTasks:
         self._held[each] = time.monotonic()
 
     def give_back(self, each: OpenTask) -> None:
-        """Take note that nobody has a task any more, of which nothing is told now."""
+        """Note that nobody has a task any more, of which nothing is told now."""
         self._held.pop(each, None)
         each.told.clear()
         each.copied = False
@@ -143,7 +143,7 @@ class OpenTasks:
         return bool(self._open) and self._open[0].complete
 
     def taken(self) -> OpenTask:
-        """Take the first out."""
+        """Remove the first and return it."""
         each = self._open.popleft()
         self._ahead -= len(each.task.unit) if each.given else 0
         return each

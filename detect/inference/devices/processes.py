@@ -60,7 +60,7 @@ class ProcessHand(Hand[T]):
             self.connection.send(task)
 
     def leave(self, now: bool) -> None:
-        """Tell it to end: by closing the pipe, or at once."""
+        """End it: by closing the pipe, or at once."""
         if now:
             self._process.terminate()
         self.connection.close()
@@ -96,7 +96,7 @@ class Processes(Hiring):
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Let a process that is started in this block inherit that Ctrl-C is not for it; ours waits for the block's end."""
+    """Keep Ctrl-C from a process that is started in this block, which inherits that; ours waits for the block's end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -78,7 +78,7 @@ class Shift:
         self._begun_strips: set[str] = set()
 
     def work(self) -> None:
-        """Give tasks and record what is told, until every task is recorded.
+        """Hand out tasks and record what is told, until every task is recorded.
 
         Raises:
             ChildProcessError: every worker has ended; or the error by which the last ones could not start.
@@ -144,7 +144,7 @@ class Shift:
         self._progress.start(name)
 
     def _tell(self, hand: Hand[OpenTask], key: Key, event: Done | Found | Failed) -> None:
-        """Take what a worker tells of an image or a strip, unless another one was first."""
+        """Keep what a worker tells of an image or a strip, unless another one was first."""
         self._pixels.end(hand, key)
         if key in self.tasks.of[key].told:
             return
@@ -169,7 +169,7 @@ class Shift:
             self.places.fill(hand.place)
 
     def _lose(self, hand: Hand[OpenTask], ending: Ending) -> None:
-        """Give the tasks of a worker that has ended to others, and start another one in its place."""
+        """Hand the tasks of a worker that has ended to others, and start another one in its place."""
         if not hand.ready and not ending.blameless:
             said = f"the process of {hand.device} ended while it started ({ending.how})"
             way_out = f", {hand.way_out}" if ending.way_out else ""
@@ -202,7 +202,7 @@ class Shift:
                 self.tasks.tell((name, strip), Failed(failure))
 
     def _answer(self, hand: Hand[OpenTask]) -> None:
-        """Give a worker that asks a task, or the word that there is none before it has told all that it has."""
+        """Answer a worker that asks: a task, or the word that there is none before it has told all that it has."""
         hand.tasks = [each for each in hand.tasks if not each.complete]
         fresh = self.tasks.next(len(self.places.hands))
         if hand.tasks and (hand.alone or fresh is None or self._has_its_share(hand)):

@@ -26,19 +26,19 @@ class ShownPixels:
         self._told = self._shown = 0
 
     def give(self, hand: Hand, each: OpenTask) -> None:
-        """Take note that a worker has a task, as the only one."""
+        """Note that a worker has a task, as the only one."""
         hand.owed += sum(self._sizes[source.key] for source in each.task.unit)
 
     def advance(self, hand: Hand, pixels: int) -> None:
-        """Take note of pixels that a worker has done."""
+        """Note pixels that a worker has done."""
         hand.unfinished += pixels
 
     def end(self, hand: Hand, key: Key) -> None:
-        """Take note that a worker has told of an image or a strip."""
+        """Note that a worker has told of an image or a strip."""
         hand.unfinished = max(0, hand.unfinished - self._sizes[key])
 
     def tell(self, each: OpenTask, key: Key, holders: Iterable[Hand]) -> None:
-        """Take note that an image or a strip of a task is told of for the first time.
+        """Note that an image or a strip of a task is told of for the first time.
 
         Args:
             each: the task; with its last image go those that an earlier run has.
@@ -53,7 +53,7 @@ class ShownPixels:
             holder.owed = max(0, holder.owed - size)
 
     def take_back(self, each: OpenTask) -> None:
-        """Take note that what was told of a task is thrown away."""
+        """Note that what was told of a task is thrown away."""
         self._told -= sum(self._sizes[key] for key in each.told)
 
     def show(self, hands: Iterable[Hand]) -> None:

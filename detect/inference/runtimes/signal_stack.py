@@ -32,7 +32,7 @@ def signal_stack() -> Stack | None:
 
 @contextmanager
 def signal_stack_kept() -> Iterator[None]:
-    """Give this thread back, after a block, the stack that it had before, or none, if what it got is smaller."""
+    """Restore this thread's stack after a block: the one that it had before, or none, if what it got is smaller."""
     before = signal_stack()
     yield
     after = signal_stack()
