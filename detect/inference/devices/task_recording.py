@@ -32,7 +32,7 @@ class Recording:
         self._failed_again: set[str] = set()
 
     def fail_again(self, failure: Failure) -> None:
-        """Record that an image that an earlier run has cannot be read any more; once, though its task may be given again."""
+        """Record that an image of an earlier run cannot be read any more; once, though its task may be given again."""
         if failure.name not in self._failed_again:
             self._failed_again.add(failure.name)
             self._fail(failure)
