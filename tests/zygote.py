@@ -23,11 +23,16 @@ class Child:
     process: Any
     log: Path
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return int(self.process.pid)
+
     def send(self, number: int) -> None:
         """Send a signal; to a child that has ended it does nothing."""
         with suppress(ProcessLookupError):
             if self.process.exitcode is None:
-                os.kill(self.process.pid, number)
+                os.kill(self.pid, number)
 
     def wait(self) -> int:
         """Wait for the end and give the exit code, or minus the signal that ended it."""

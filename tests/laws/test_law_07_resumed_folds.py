@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*treespec"),
 ]
 
-QUICK = ("data.sampling.samples=32", "trainer.max_epochs=4", "data.mining.at=[0.3]", "data.split.folds=3")
+QUICK = ("data.sampling.samples=16", "trainer.max_epochs=4", "data.mining.at=[0.3]", "data.split.folds=3")
 EAGER = ("trainer.ema=0.2", "finetune.lr=0.02", "finetune.score_every=2")
 
 Train = Callable[..., Called]
