@@ -18,7 +18,7 @@ if card["head"] == "whole" or not card.get("background", 1) or card["gsd"] or {c
     sys.exit("this counts one object a cell at most, in images that are not resampled: use detect.predict for others")
 picture = np.load(path) if path.endswith(".npy") else ImageOps.exif_transpose(Image.open(path))
 picture = picture if getattr(picture, "mode", "F")[0] in "IF" else picture.convert("RGB")  # grey of 16 bits stays
-image = np.atleast_3d(picture)[:, :, np.array(card["bands"]) - 1].transpose(2, 0, 1)
+image = np.atleast_3d(np.asarray(picture))[:, :, np.array(card["bands"]) - 1].transpose(2, 0, 1)
 size, stride, halo, gap = np.array(image.shape[1:]), card["stride"], card["halo"], card["separation"]
 tile = np.pad(image, [(0, 0), *((halo, halo + -side % card["align"]) for side in size)], mode="reflect")
 rows, cols = np.ceil((size - patch * card["cell_offset"]) / stride).astype(int)

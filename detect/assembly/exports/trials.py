@@ -116,7 +116,7 @@ def _of_files(folder: PatchFolder, card: ModelCard, data: LabelledSettings) -> C
     known = np.ones(len(truth), bool) if truth.ndim > 1 else truth >= 0
     if strange:
         logger.warning("the model knows no class %s: it is not tried with that", ", ".join(strange))
-    train, val = ([int(i) for i in np.flatnonzero(known) if sides[i] == side] for side in SIDES)
+    train, val = ([i for i in np.flatnonzero(known).tolist() if sides[i] == side] for side in SIDES)
     if truth.ndim > 1 and not truth[val].any():
         val = []  # of images without any class there is no F1
     return ClassTrial([folder.paths[i] for i in train], [folder.paths[i] for i in val], truth[val], card)

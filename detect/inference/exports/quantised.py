@@ -70,7 +70,7 @@ def _quantised(model: Any, samples: Sequence[Any], kept: Sequence[str], correcte
         with quiet():
             import_openvino()  # before NNCF, which sends usage statistics by the same package
             import nncf
-
+        with quiet():  # once more, as its import makes it tell of its progress
             return nncf.quantize(
                 model,
                 nncf.Dataset(samples),
