@@ -202,10 +202,13 @@ def test_law_7_killed_before_a_picture_is_put_into_place(
 def test_law_7_killed_while_several_threads_write_pictures(
     zygote: Zygote, command: Command, whole: Path, tmp_path: Path
 ) -> None:
-    """Whichever images are recorded by then, what is there in the end is the same."""
+    """Whichever images are recorded by then, what is there in the end is the same.
+
+    It may be none: four threads that take turns have moved two files of each image when the ninth is about to be.
+    """
     out = tmp_path / "out"
     done = die(zygote, out, command(out, "workers=4"), [4, 9, 9])
-    assert done == sorted(done) and done[-1] > 0
+    assert done == sorted(done)
     assert ended(zygote, out, command(out)).code == 3
     assert_same_run(out, whole)
     assert not list(out.rglob("*.part"))
