@@ -48,7 +48,7 @@ class MapStart:
         """Return the file of a map (C, h, w) of bytes."""
         whole = np.zeros((*self.block, len(values)), np.uint8)
         whole[: values.shape[1], : values.shape[2]] = values.transpose(1, 2, 0)
-        packed = zlib.compress(whole, self.level)
+        packed = zlib.compress(whole.data, self.level)
         after = self.length_place + 4
         return self.content[: self.length_place] + struct.pack("<I", len(packed)) + self.content[after:] + packed
 
