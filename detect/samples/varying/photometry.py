@@ -72,7 +72,7 @@ def looked_up(pixels: NDArray[np.uint8], table: Table) -> NDArray[np.uint8]:
 
     (StringZilla's, which comes with albumentations.)
     """
-    from albucore.functions import sz_lut  # type: ignore[import-untyped]
+    from albucore.functions import sz_lut
 
     return np.asarray(sz_lut(np.ascontiguousarray(pixels), np.ascontiguousarray(table), inplace=False))
 
