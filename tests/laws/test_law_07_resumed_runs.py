@@ -204,8 +204,8 @@ def test_law_7_killed_while_several_threads_write_pictures(
 ) -> None:
     """Whichever images are recorded by then, what is there in the end is the same.
 
-    Nine pictures may be there before an image is recorded, as four threads take turns: it is killed later and later, until
-    there is one.
+    Nine pictures may be there before an image is recorded, as four threads take turns: it is killed later and later,
+    until there is one.
     """
     out = tmp_path / "out"
     done = die(zygote, out, command(out, "workers=4"), [4, 9, 9])
