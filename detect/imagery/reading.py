@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 STRIP_PIXELS = 1 << 21
 """Most pixels that are resampled at once, of the file and of the resampled image; at least one row is."""
 
+COPIED_BYTES = 1 << 19
+"""About how many bytes are copied at once on the way to another library, so that they stay in the cache."""
+
 _told: set[Path] = set()
 """Damaged images that the log has named, each once in a process."""
 
@@ -416,5 +419,12 @@ def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.ge
         return pixels
     factor = -(-max(pixels.shape[1:]) // max(shape))
     if shape == tuple(-(-side // factor) for side in pixels.shape[1:]):
-        return np.stack([np.asarray(Image.fromarray(band).reduce(factor)) for band in pixels])
+        return np.stack([_reduced(band, factor) for band in pixels])
     return np.stack([np.asarray(Image.fromarray(band).resize(shape[::-1], Image.Resampling.BOX)) for band in pixels])
+
+
+def _reduced(band: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
+    """Return bytes (H, W) reduced by a whole factor, in strips where they lie in a larger array: Pillow copies those."""
+    step = len(band) if band.flags.c_contiguous else max(1, COPIED_BYTES // (factor * band.shape[1])) * factor
+    strips = [Image.fromarray(band[top : top + step]).reduce(factor) for top in range(0, len(band), step)]
+    return np.concatenate([np.asarray(strip) for strip in strips])

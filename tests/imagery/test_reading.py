@@ -212,13 +212,22 @@ def test_a_part_of_a_resampled_scene_and_a_resampled_part(tmp_path: Path) -> Non
     assert original(scene) is scene
 
 
-def test_the_picture_of_a_photograph_is_averages_of_its_squares(tmp_path: Path) -> None:
-    """50 x 61 pixels at a longest side of 16 are squares of 4 (61 / 16 = 3.8): 13 x 16, the last ones cut."""
+def test_the_picture_of_a_photograph_is_averages_of_its_squares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 x 61 pixels at a longest side of 16 are squares of 4 (61 / 16 = 3.8): 13 x 16, the last ones cut.
+
+    It is the same of pixels in a larger array, as those of a tile are.
+    """
     pixels = np.random.default_rng(0).integers(0, 256, (3, 50, 61), np.uint8)
     Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
     with SceneReader(open_scene(tmp_path / "a.png"), (1, 2, 3)) as reader:
         reader.hold()
         shown = reader.preview(16)
+        apart = np.zeros((3, 70, 90), np.uint8)[:, 9:59, 11:72]
+        reader.hold(into=apart)
+        monkeypatch.setattr(reading, "COPIED_BYTES", 500)
+        assert (apart == pixels).all() and (reader.preview(16) == shown).all()
     assert shown.shape == (3, 13, 16) and shown.dtype == np.uint8
     means = [[pixels[:, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean(axis=(1, 2)) for j in range(16)] for i in range(13)]
     np.testing.assert_allclose(shown, np.array(means).transpose(2, 0, 1), rtol=0, atol=0.51)
