@@ -424,7 +424,7 @@ def _boxed(pixels: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.ge
 
 
 def _reduced(band: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
-    """Return bytes (H, W) reduced by a whole factor, in strips where they lie in a larger array: Pillow copies those."""
+    """Return bytes (H, W) reduced by a whole factor, strip by strip in a larger array, of which Pillow makes copies."""
     step = len(band) if band.flags.c_contiguous else max(1, COPIED_BYTES // (factor * band.shape[1])) * factor
     strips = [Image.fromarray(band[top : top + step]).reduce(factor) for top in range(0, len(band), step)]
     return np.concatenate([np.asarray(strip) for strip in strips])
