@@ -242,11 +242,7 @@ class SceneReader:
         self, window: Window, into: NDArray[np.generic] | None = None
     ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
         """Read a window inside the scene, with what is not valid filled, into some memory where it is given."""
-        shifted = window.shifted(*self.scene.origin)
-        if self.scene.zoom is None:
-            pixels, valid = self._read_file(shifted, into=into)
-        else:
-            pixels, valid = self._read_resampled(self.scene.zoom, shifted)
+        pixels, valid = self._decode(window, into)
         if valid is not None:
             pixels = filled(pixels, valid, self._asked, self.scene.fill)
         if into is None or pixels is into:
@@ -318,6 +314,19 @@ class SceneReader:
             return _boxed(self._resident, (height, width))
         whole = original(self.scene)
         return self._read_file(whole.window.shifted(*whole.origin), (height, width))[0]
+
+    def _decode(
+        self, window: Window, into: NDArray[np.generic] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_] | None]:
+        """Read a window inside the scene, (bands, h, w), `into` memory where it is given and that can be done.
+
+        Returns:
+            The pixels, and which of them are valid, None where all are.
+        """
+        shifted = window.shifted(*self.scene.origin)
+        if self.scene.zoom is None:
+            return self._read_file(shifted, into=into)
+        return self._read_resampled(self.scene.zoom, shifted)
 
     def _drawn(
         self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]

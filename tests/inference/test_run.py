@@ -286,10 +286,10 @@ def test_of_a_damaged_image_the_log_says_what_the_result_does_whichever_thread_c
     model = replace(model, plan=replace(model.plan, workers=2, photograph=2_500_000))
     both, real = threading.Barrier(2, timeout=10), reading.SceneReader._decode
 
-    def decode(self: reading.SceneReader, window: Window) -> np.ndarray:
+    def decode(self: reading.SceneReader, window: Window, *into: np.ndarray | None) -> np.ndarray:
         if not self.damaged:
             self.damaged = f"warning {both.wait()}"
-        return real(self, window)
+        return real(self, window, *into)
 
     monkeypatch.setattr(reading.SceneReader, "_decode", decode)
     kept = Kept()
@@ -378,10 +378,10 @@ def test_any_error_of_reading_one_image_is_a_failure_of_that_image(
         write(tmp_path / f"{number}.png", 60, 80)
     real = reading.SceneReader._decode
 
-    def decode(self: reading.SceneReader, window: Window) -> np.ndarray:
+    def decode(self: reading.SceneReader, window: Window, *into: np.ndarray | None) -> np.ndarray:
         if self.scene.path.name == "1.png":
             raise error
-        return real(self, window)
+        return real(self, window, *into)
 
     monkeypatch.setattr(reading.SceneReader, "_decode", decode)
     kept = Kept()

@@ -105,9 +105,9 @@ def decode_as(monkeypatch: pytest.MonkeyPatch, happens: Callable[[SceneReader, W
     """Have something happen before a window of a file is decoded."""
     real = SceneReader._decode
 
-    def decode(self: SceneReader, window: Window) -> object:
+    def decode(self: SceneReader, window: Window, *into: np.ndarray | None) -> object:
         happens(self, window)
-        return real(self, window)
+        return real(self, window, *into)
 
     monkeypatch.setattr(SceneReader, "_decode", decode)
 
