@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*treespec"),
 ]
 QUICK = ("data.sampling.samples=32", "data.mining.at=[]", "trainer.max_epochs=2")
-FIRST = ("trainer.max_epochs=2", "trainer.ema=0.2", "finetune.lr=0.02")
+FIRST = ("trainer.max_epochs=4", "trainer.ema=0.2", "finetune.lr=0.02")
 AGAIN = ("finetune.keep=0", "finetune.freeze_bn=false")
 """The small network has learned from the first layer on, and goes on so."""
 
