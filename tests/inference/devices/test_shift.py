@@ -85,7 +85,8 @@ def test_an_image_by_which_two_workers_hang_fails(clock: Clock) -> None:
     assert [(each.name, each.error) for each in kept.failed] == [
         (
             "hang",
-            "the processes that counted it ended, twice (the last by silence for 30 minutes, launcher.silent_minutes)",
+            "the processes that counted it ended, twice (the last by silence for 30 minutes, launcher.silent_minutes), "
+            "if it was at work, a greater launcher.silent_minutes gives it the time",
         )
     ]
 
@@ -265,4 +266,7 @@ def test_a_worker_that_hangs_while_it_starts_is_left_out(clock: Clock, caplog: p
     counted(world, kept, [("a",), ("b",)])
     assert kept.names == ["a", "b"] and not kept.failed
     assert "worker 2 makes its network ready, and has told nothing for 5 minutes" in caplog.text
-    assert "the process of worker 2 ended while it started (silence for 30 minutes" in caplog.text
+    assert (
+        "the process of worker 2 ended while it started (silence for 30 minutes, launcher.silent_minutes), if it was "
+        "at work, a greater launcher.silent_minutes gives it the time: the same command goes on"
+    ) in caplog.text
