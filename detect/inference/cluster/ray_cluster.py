@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from detect.inference.cluster.orderly_end import sigterm_as_ctrl_c
+from detect.inference.cluster.orderly_end import TOLD, sigterm_as_ctrl_c
 from detect.nets.machine.processors import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -101,6 +101,8 @@ def connected(address: str | None) -> Iterator[list[Node]]:
             if address is None:
                 raise ValueError(f"launcher.address=null: no Ray cluster could be started ({said}); {LOGS}") from error
             raise ValueError(f"launcher.address={address}: no Ray cluster could be reached ({said}); {WAYS}") from error
+        except SystemExit as stop:  # by Ray's own way of SIGTERM, which it takes while it begins
+            raise KeyboardInterrupt(TOLD) from stop
         try:
             take_sigterm()
             yield nodes_of(ray.nodes())

@@ -104,6 +104,14 @@ def test_a_cluster_of_its_own_that_does_not_start_is_told_with_where_to_look(mon
         pass
 
 
+def test_sigterm_while_a_cluster_begins_is_told_as_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes the signal then, and exits."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "init", lambda **given: sys.exit(15))
+    with pytest.raises(KeyboardInterrupt, match="with the signal SIGTERM"), connected(None):
+        pass
+
+
 def test_without_ray_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r"pip install 'detect\[ray\]'"), connected(None):
