@@ -1,6 +1,7 @@
 """A crew at work: who has which task, what is told of it, and who is lost, too slow or silent."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,6 +44,9 @@ MOST_GIVEN = 2
 WAKE_SECONDS = 5.0
 """How often is looked for what is slow or silent, where nobody tells anything."""
 
+STOOD_SECONDS = 60.0
+"""After which this process stood still, if it has not looked for so long."""
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -84,11 +88,13 @@ class Shift:
         Raises:
             ChildProcessError: every worker has ended; or the error by which the last ones could not start.
         """
+        looked = time.monotonic()
         while self.tasks:
             self.places.check()
             for hand in self._crew.hiring.wait(self.places.hands, WAKE_SECONDS):
                 if hand in self.places.hands:  # not one that was ended a moment ago, as the slower of two
                     self._hear(hand)
+            looked = self._back_after(looked)
             for hand in list(self._silence.broken_by(self.places.hands)):
                 if not self._crew.hiring.wait([hand], 0.0):  # what it told may have had to wait for this process
                     self.places.end_lost(hand)
@@ -98,6 +104,18 @@ class Shift:
             for hand in self.places.hands:
                 if hand.asks:
                     self._answer(hand)
+
+    def _back_after(self, looked: float) -> float:
+        """Return the time, after which workers are not silent for as long as this process stood still, as by Ctrl-Z.
+
+        Args:
+            looked: when it was looked for those that are silent the last time.
+        """
+        now = time.monotonic()
+        if now - looked > STOOD_SECONDS:
+            for hand in self.places.hands:
+                hand.stirred = None if hand.stirred is None else min(now, hand.stirred + now - looked)
+        return now
 
     def _hear(self, hand: Hand[OpenTask]) -> None:
         event = hand.heard()
