@@ -36,6 +36,12 @@ def quantise_checked(settings: ExportSettings, card: ModelCard, path: Path, tria
     dtype = openvino_dtype(card.dtype) if openvino else card.dtype
     tiles = [tile.astype(dtype) for tile in trial.tiles(settings.tiles)]
     before = trial.tried(_running(settings.format, path, dtype))
+    if not before > 0:
+        logger.warning(
+            "%s is 0 in float32 already: these images cannot show what int8 loses; look at data.root and "
+            "data.annotations, which are to be those that the model learned from",
+            trial.score,
+        )
     source, record = _set_aside(path), record_text(card, dtype, "int8")
     losses = []
     for corrected in (True, False):

@@ -23,7 +23,7 @@ def file_of(path: Path) -> Path:
     """
     if not isinstance(path, Address):
         return path
-    copy = image_cache().folder.joinpath(FOLDER, *path.parts[1:])
+    copy = image_cache().folder.joinpath(FOLDER, path.parts[0].removesuffix(":"), *path.parts[1:])
     with _fetching:
         if not copy.is_file():
             listed = facts_of(path)

@@ -7,9 +7,10 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 
-from detect.inference.cluster.orderly_end import sigterm_as_ctrl_c
+from detect.inference.cluster.orderly_end import TOLD, sigterm_as_ctrl_c
 from detect.nets.machine.processors import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ WAYS = (
     "`ray start --head --disable-usage-stats` starts one, `ray start --address=HOST:PORT` adds this machine to it, and "
     "launcher.address=null starts one of this machine for the run"
 )
+
+LOGS = "its logs, in /tmp/ray or RAY_TMPDIR, say more; launcher=local needs none"
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,11 @@ def connected(address: str | None) -> Iterator[list[Node]]:
                 ray.init(address=_answering(address), **OURS)
         except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
             said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ValueError(
-                f"launcher.address={address or 'null'}: no Ray cluster could be reached ({said}); {WAYS}"
-            ) from error
+            if address is None:
+                raise ValueError(f"launcher.address=null: no Ray cluster could be started ({said}); {LOGS}") from error
+            raise ValueError(f"launcher.address={address}: no Ray cluster could be reached ({said}); {WAYS}") from error
+        except SystemExit as stop:  # by Ray's own way of SIGTERM, which it takes while it begins
+            raise KeyboardInterrupt(TOLD) from stop
         try:
             take_sigterm()
             yield nodes_of(ray.nodes())
@@ -105,8 +110,12 @@ def connected(address: str | None) -> Iterator[list[Node]]:
             ray.shutdown()
 
 
+@cache
 def _token() -> dict[str, str]:
-    """Return by what no other user of this machine can use a cluster of its own; Ray would keep it in a file."""
+    """Return by what no other user of this machine can use a cluster of its own; Ray would keep it in a file.
+
+    All clusters of a process have the same, one after the other, as Ray reads it once a process.
+    """
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 

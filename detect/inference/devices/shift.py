@@ -1,10 +1,12 @@
 """A crew at work: who has which task, what is told of it, and who is lost, too slow or silent."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from detect.inference.devices import silence
 from detect.inference.devices.crew_places import Places
 from detect.inference.devices.hands import Hand
 from detect.inference.devices.open_tasks import OpenTask, OpenTasks, image_names
@@ -42,6 +44,9 @@ MOST_GIVEN = 2
 WAKE_SECONDS = 5.0
 """How often is looked for what is slow or silent, where nobody tells anything."""
 
+STOOD_SECONDS = 60.0
+"""After which this process stood still, if it has not looked for so long."""
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -50,7 +55,7 @@ class Ending:
     Attributes:
         how: in words.
         blameless: whether its tasks have no part in it.
-        way_out: what may help, where it ends workers each time.
+        way_out: what may help, where it ends workers while they start, or each time.
     """
 
     how: str
@@ -83,27 +88,42 @@ class Shift:
         Raises:
             ChildProcessError: every worker has ended; or the error by which the last ones could not start.
         """
+        looked = time.monotonic()
         while self.tasks:
             self.places.check()
             for hand in self._crew.hiring.wait(self.places.hands, WAKE_SECONDS):
                 if hand in self.places.hands:  # not one that was ended a moment ago, as the slower of two
                     self._hear(hand)
+            looked = self._back_after(looked)
             for hand in list(self._silence.broken_by(self.places.hands)):
                 if not self._crew.hiring.wait([hand], 0.0):  # what it told may have had to wait for this process
                     self.places.end_lost(hand)
-                    self._lose(hand, Ending(str(self._silence), blameless=False))
+                    self._lose(hand, Ending(str(self._silence), blameless=False, way_out=silence.WAY_OUT))
             self._pixels.show(self.places.hands)
             self.recording.record()
             for hand in self.places.hands:
                 if hand.asks:
                     self._answer(hand)
 
+    def _back_after(self, looked: float) -> float:
+        """Return the time, after which workers are not silent for as long as this process stood still, as by Ctrl-Z.
+
+        Args:
+            looked: when it was looked for those that are silent the last time.
+        """
+        now = time.monotonic()
+        if now - looked > STOOD_SECONDS:
+            for hand in self.places.hands:
+                hand.stirred = None if hand.stirred is None else min(now, hand.stirred + now - looked)
+        return now
+
     def _hear(self, hand: Hand[OpenTask]) -> None:
         event = hand.heard()
         self.places.counting |= hand.ready
         if event is None:
             how = hand.end(now=True)
-            self._lose(hand, Ending(how, hand.blameless, "as without memory; lower max_memory"))
+            way_out = "as without memory; lower max_memory" if hand.ready else hand.way_out
+            self._lose(hand, Ending(how, hand.blameless, way_out))
         else:
             self._take(hand, event)
 
@@ -171,10 +191,8 @@ class Shift:
     def _lose(self, hand: Hand[OpenTask], ending: Ending) -> None:
         """Hand the tasks of a worker that has ended to others, and start another one in its place."""
         if not hand.ready and not ending.blameless:
-            said = f"the process of {hand.device} ended while it started ({ending.how})"
-            way_out = f", {hand.way_out}" if ending.way_out else ""
-            error = ChildProcessError(f"{said}{way_out}: the same command goes on")
-            self.places.fail(hand, error, self.tasks.unheld > 0)
+            said = f"the process of {hand.device} ended while it started ({ending.how}), {ending.way_out}"
+            self.places.fail(hand, ChildProcessError(f"{said}: the same command goes on"), self.tasks.unheld > 0)
             return
         names = image_names(each for each in hand.tasks if each.wanted)
         such_as = f", such as {names[0]}" if names else ""

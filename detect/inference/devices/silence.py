@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 WARNED_SECONDS = 300.0
 """After which a worker that tells nothing is warned of."""
 
+WAY_OUT = "if it was at work, a greater launcher.silent_minutes gives it the time"
+"""What may help where one is ended that tells nothing."""
+
 MOST_NAMED = 3
 """Images that are named of those that a worker has."""
 

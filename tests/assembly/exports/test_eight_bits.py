@@ -42,7 +42,7 @@ def export(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_path: Path) -> None:
-    """The network finds nothing with either arithmetic, so that nothing is lost; weights are a quarter of the bytes."""
+    """The network finds nothing with either arithmetic, which is told; weights are a quarter of the bytes."""
     made = tmp_path / "out" / "net.xml"
     done = export("format=openvino", f"output={made}")
     assert done.code == 0, done.log
@@ -50,6 +50,7 @@ def test_it_is_calibrated_tried_and_written(export: Callable[..., Called], tmp_p
         "calibrated on 2 tiles of 2 images, biases corrected: F1 0.0000 on 1 validation images, 0.0000 in float32"
         in done.log
     )
+    assert "F1 is 0 in float32 already: these images cannot show what int8 loses" in done.log
     assert sorted(path.name for path in made.parent.iterdir()) == ["net.bin", "net.xml"]
     from detect.inference.runtimes.openvino_runtime import shared_core
 
@@ -90,6 +91,7 @@ def test_a_loss_beyond_the_bound_writes_nothing(
     assert list((tmp_path / "out").iterdir()) == []
     assert export(*given, "max_loss=0.06").code == 0
     assert (tmp_path / "out" / "net.xml").read_text() == "corrected"
+    assert "in float32 already" not in done.log
     done = export(*given, "overwrite=true")
     assert done.code == 0 and "biases as they are: F1 0.8900 on 1 validation images" in done.log
     assert (tmp_path / "out" / "net.xml").read_text() == "as they are"

@@ -1,6 +1,8 @@
 """A cluster, and the machines of its workers, without one: what is asked for, what is told, who has which cores."""
 
+import json
 import re
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -43,6 +45,70 @@ def test_a_cluster_that_is_not_there_is_told_at_once_with_the_way_to_one(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     said = rf"launcher\.address={re.escape(address)}: no Ray cluster .*Connection refused.*ray start --head"
     with pytest.raises(ValueError, match=said), connected(address):
+        pass
+
+
+TWICE = """
+import json, os
+from contextlib import suppress
+from pathlib import Path
+
+from detect.inference.cluster.ray_cluster import connected
+
+
+def listening() -> set[str]:
+    tables = (Path(f"/proc/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6"))
+    lines = [line.split() for table in tables for line in table]
+    ours = sockets()
+    return {line[1].partition(":")[0] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in ours}
+
+
+def sockets() -> set[str]:
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if MARK in (process / "environ").read_bytes():
+                found |= {os.readlink(opened) for opened in (process / "fd").iterdir()}
+    return found
+
+
+MARK = f"OF_PROCESS={os.getpid()}".encode()
+os.environ["OF_PROCESS"] = str(os.getpid())
+told = []
+for _ in range(2):
+    with connected(None) as nodes:
+        told.append([len(nodes), sorted(listening())])
+print(json.dumps(told))
+"""
+"""Starts two clusters of its own, one after the other; prints the nodes of each and the addresses of its sockets."""
+
+
+@pytest.mark.skipif(find_spec("ray") is None or sys.platform != "linux", reason="ray, or /proc, is not there")
+def test_a_process_may_have_clusters_of_its_own_one_after_the_other_which_listen_to_this_machine_alone() -> None:
+    """As a sweep of `detect.predict` has; 7F000001 is 127.0.0.1 by its bytes in turn."""
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for nodes, addresses in json.loads(done.stdout.splitlines()[-1]):
+        assert nodes == 1 and addresses and all(each.endswith("0100007F") for each in addresses), addresses
+
+
+def test_a_cluster_of_its_own_that_does_not_start_is_told_with_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def not_started(**given: object) -> None:
+        raise RuntimeError("Failed to start GCS.\nLast 0 lines")
+
+    monkeypatch.setattr(ray, "init", not_started)
+    said = r"launcher\.address=null: no Ray cluster could be started \(Failed to start GCS\.\); its logs.*=local"
+    with pytest.raises(ValueError, match=said), connected(None):
+        pass
+
+
+def test_sigterm_while_a_cluster_begins_is_told_as_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes the signal then, and exits."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "init", lambda **given: sys.exit(15))
+    with pytest.raises(KeyboardInterrupt, match="with the signal SIGTERM"), connected(None):
         pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detect.inference.devices import hands, open_tasks, silence
+from detect.inference.devices import hands, open_tasks, shift, silence
 from detect.inference.devices.hands import Hand, Hiring
 from detect.inference.devices.tasks import Advanced, Begun, Broken, Done, Event, Found, Rested, Start, Task, Wanted
 from detect.inference.strips.strip import Joint, Strip
@@ -30,7 +30,7 @@ class Clock:
     def ticking(cls, monkeypatch: pytest.MonkeyPatch) -> "Clock":
         """A clock that workers, tasks and silences go by."""
         clock = cls()
-        for module in (hands, open_tasks, silence):
+        for module in (hands, open_tasks, shift, silence):
             monkeypatch.setattr(module, "time", clock)
         return clock
 

@@ -1,12 +1,14 @@
 """Simulated workers that hang, are slow, end or cannot start: what is recorded is the same, each image once."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from detect.inference.devices.crew import Crew
+from detect.inference.devices.hands import Hand
 from detect.inference.devices.open_tasks import OpenTasks
 from detect.inference.devices.tasks import Task
 from detect.inference.strips.strip import Joint, Strip
@@ -85,7 +87,8 @@ def test_an_image_by_which_two_workers_hang_fails(clock: Clock) -> None:
     assert [(each.name, each.error) for each in kept.failed] == [
         (
             "hang",
-            "the processes that counted it ended, twice (the last by silence for 30 minutes, launcher.silent_minutes)",
+            "the processes that counted it ended, twice (the last by silence for 30 minutes, launcher.silent_minutes), "
+            "if it was at work, a greater launcher.silent_minutes gives it the time",
         )
     ]
 
@@ -97,6 +100,31 @@ def test_silence_counts_from_what_was_last_told_or_given(clock: Clock, caplog: p
     counted(world, kept, in_strips("large", 2))
     assert kept.values == ["large joined"] and not kept.failed and len(world.hired) == 2
     assert next(minutes, None) is None and "ended (silence" not in caplog.text
+
+
+class Stopped(World):
+    """Workers that stand still for an hour, with the run's own process, as by Ctrl-Z."""
+
+    stood = False
+
+    def wait(self, hands: Sequence[Hand], seconds: float) -> Sequence[Hand]:
+        counting = all(hand.tasks and hand.agenda and hand.agenda[0][0] > self.clock.now for hand in self.hired)
+        if counting and not self.stood:
+            self.stood = True
+            self.clock.now += 60 * MINUTE
+            for hand in self.hired:
+                hand.agenda = [(when + 60 * MINUTE, order, event) for when, order, event in hand.agenda]
+                hand.busy, hand.told = hand.busy + 60 * MINUTE, hand.told + 60 * MINUTE
+        return super().wait(hands, seconds)
+
+
+def test_the_time_in_which_the_run_itself_stood_still_is_no_silence(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, world = Watched(400), Stopped(clock, lambda place, name, hand: 40.0 if place else 7.0)
+    counted(world, kept, [("a",), ("b",), ("c",), ("d",)])
+    assert kept.names == [*"abcd"] and world.stood and len(world.hired) == 2
+    assert "has told nothing" not in caplog.text and "ended (silence" not in caplog.text
 
 
 def test_without_a_bound_a_silent_worker_is_waited_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -265,4 +293,7 @@ def test_a_worker_that_hangs_while_it_starts_is_left_out(clock: Clock, caplog: p
     counted(world, kept, [("a",), ("b",)])
     assert kept.names == ["a", "b"] and not kept.failed
     assert "worker 2 makes its network ready, and has told nothing for 5 minutes" in caplog.text
-    assert "the process of worker 2 ended while it started (silence for 30 minutes" in caplog.text
+    assert (
+        "the process of worker 2 ended while it started (silence for 30 minutes, launcher.silent_minutes), if it was "
+        "at work, a greater launcher.silent_minutes gives it the time: the same command goes on"
+    ) in caplog.text
