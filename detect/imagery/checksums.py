@@ -161,7 +161,8 @@ class DeflateSums:
             col for col in columns if col * cols >= window.col and (col + 1) * cols <= min(window.col_stop, width)
         ]
         edge = [col for col in columns if col * cols >= window.col and (col + 1) * cols > width == window.col_stop]
-        differences, found = self._predictor == DIFFERENCES, {}
+        differences = self._predictor == DIFFERENCES
+        found: dict[int, list[int]] = {}
         stored = StoredBlock(bottom - top if cols == width else rows, cols, differences, self._apart)
         for chosen in (inside, edge if not differences else []):
             if not chosen or not self._put_back[self._is_cut(row, chosen[-1])]:
