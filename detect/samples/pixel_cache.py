@@ -152,13 +152,14 @@ class PixelSource:
             whole = replace(opened, bands=scene.bands, picked=scene.picked, fill=self.fill)
             if scene.zoom is not None:
                 whole = replace(whole, shape=scene.zoom.shape, zoom=scene.zoom)
+            image = np.empty((*whole.shape, len(self.bands)), whole.dtype)
             with SceneReader(whole, self.bands) as reader:
-                pixels, marked = reader.read_valid(whole.window)
+                _, marked = reader.read_valid(whole.window, planes_of(image))
             valid = None if marked.all() else np.array(marked)
-            decoded = Decoded(planes_of(interleaved(pixels)), valid)
+            decoded = Decoded(planes_of(image), valid)
             if self.resident + decoded.nbytes > self.budget:
                 spilled = None if valid is None else self._spill(valid, scene.path)
-                decoded = Decoded(planes_of(self._spill(interleaved(decoded.pixels), scene.path)), spilled)
+                decoded = Decoded(planes_of(self._spill(image, scene.path)), spilled)
             else:
                 self.resident += decoded.nbytes
             self._images[key] = decoded

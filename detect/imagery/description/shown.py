@@ -200,10 +200,12 @@ def read_by_pixel(source: Any, into: NDArray[np.generic] | None = None) -> NDArr
 
     Args:
         source: the dataset.
-        into: that is filled and returned; None takes new memory.
+        into: that is filled and returned; None takes new memory. Where its bands lie side by side, it is read at once.
     """
     import cv2
 
+    if into is not None and into.transpose(1, 2, 0).flags.c_contiguous:
+        return np.asarray(source.read([1, 2, 3], out=into))
     pixels = np.empty((source.height, source.width, 3), source.dtypes[0])
     source.read([1, 2, 3], out=pixels.transpose(2, 0, 1))
     planes = np.empty((3, *pixels.shape[:2]), pixels.dtype) if into is None else into

@@ -65,7 +65,7 @@ class Move:
         return np.asarray(moved[:, :2] / moved[:, 2:] + 0.5)
 
     def planes(self, planes: NDArray[Any]) -> NDArray[Any]:
-        """Return moved pixels (C, H, W) of uint8, uint16, int16 or float32."""
+        """Return moved pixels (C, H, W) of uint8, uint16 or float32."""
         if self.sampling is None:
             return self._replaced(planes)
         if len(planes) <= AT_ONCE:

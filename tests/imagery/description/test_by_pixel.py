@@ -38,9 +38,7 @@ def test_by_pixel_as_by_band(
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     asked: list[int] = []
     by_pixel = shown.read_by_pixel
-    monkeypatch.setattr(
-        shown, "read_by_pixel", lambda source, *into: (asked.append(source.count), by_pixel(source, *into))[1]
-    )
+    monkeypatch.setattr(shown, "read_by_pixel", lambda *given: (asked.append(given[0].count), by_pixel(*given))[1])
     found = read(path)
     assert asked == ([3] if mode == "RGB" else [])
     monkeypatch.setattr(shown, "MOST_TWICE", 0)
