@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.assembly.trainer import metrics_logger, strategy_of, tool_trainer
+from detect.assembly.trainer import metrics_logger, precision, strategy_of, tool_trainer
 from tests.typed import settings_of
 
 
@@ -28,6 +28,11 @@ def test_lightnings_settings_reach_its_trainer(tmp_path: Path) -> None:
     made = tool_trainer(settings_of("train", "data.root=x", "trainer.accelerator=cpu", *given), tmp_path)
     assert (made.accumulate_grad_batches, made.limit_train_batches, made.num_devices) == (3, 2, 1)
     assert made.gradient_clip_val == 1.0 and made.precision == "32-true" and made.limit_val_batches == 0
+
+
+def test_a_cpu_trains_in_32_bits_even_where_it_computes_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.ops.mkldnn._is_mkldnn_bf16_supported", lambda: True)
+    assert precision("auto", "cpu") == "32-true" and precision("bf16-mixed", "cpu") == "bf16-mixed"
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.7, True), (1.0, False)])

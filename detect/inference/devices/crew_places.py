@@ -68,7 +68,10 @@ class Places:
         self.hands.sort(key=lambda hand: hand.place)
 
     def fail(self, hand: Hand[OpenTask], error: BaseException, more: bool) -> None:
-        """Go on without a worker that could not start, or with another one, where one has ever been ready.
+        """Go on without a worker that could not start.
+
+        Another one takes its place where one has ever been ready. Before that the others that start are waited for, and
+        where they all fail, the first error is the run's.
 
         Args:
             hand: the worker.
@@ -76,15 +79,16 @@ class Places:
             more: whether there are tasks for another one.
 
         Raises:
-            BaseException: none has ever been ready.
+            BaseException: none has ever been ready, and this was the last one.
         """
-        if not self.counting:
-            raise error
+        if self.counting or self._error is None:
+            self._error = error
+        if not self.counting and self.hands == [hand]:
+            raise self._error
         self.end_lost(hand)
         self.remove(hand)
-        self._error = error
         self._failed[hand.place] += 1
-        again = more and self._failed[hand.place] < MOST_STARTS
+        again = more and self.counting and self._failed[hand.place] < MOST_STARTS
         then = "another one is started in its place" if again else "its place stays empty"
         logger.warning("%s cannot count, and the run goes on without it (%s): %s", hand.device, then, error)
         if again:

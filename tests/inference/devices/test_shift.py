@@ -266,6 +266,34 @@ def test_a_worker_that_cannot_start_while_others_count_is_left_out(
     )
 
 
+def test_a_worker_that_cannot_start_before_another_one_is_ready_is_left_out(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Worker 1 tells that it cannot start before worker 2 has begun; it is not tried again meanwhile."""
+    tried: list[int] = []
+
+    def starts(place: int) -> Exception | None:
+        tried.append(place)
+        return None if place else ValueError("node a does not see the model")
+
+    kept = Watched(2000)
+    counted(World(clock, lambda place, name, hand: 1.0, starts), kept, [(f"{each:02}",) for each in range(20)])
+    assert kept.names == [f"{each:02}" for each in range(20)] and not kept.failed
+    assert tried == [0, 1] and caplog.text.count("node a does not see the model") == 1
+
+
+def test_what_keeps_all_workers_from_starting_ends_the_run_without_another_try(clock: Clock) -> None:
+    tried: list[int] = []
+
+    def starts(place: int) -> Exception:
+        tried.append(place)
+        return ValueError(f"no model at {place}")
+
+    with pytest.raises(ValueError, match="no model at"):
+        counted(World(clock, lambda place, name, hand: 1.0, starts), Watched(200), [("a",), ("b",)])
+    assert tried == [0, 1]
+
+
 def test_the_error_of_workers_that_cannot_start_is_the_run_s_when_none_is_left(clock: Clock) -> None:
     """Worker 1 counts one image and ends; whoever comes in its place cannot start."""
     tried: list[int] = []
@@ -281,6 +309,7 @@ def test_the_error_of_workers_that_cannot_start_is_the_run_s_when_none_is_left(c
 
 
 def test_where_none_has_ever_been_ready_the_first_error_is_the_run_s(clock: Clock) -> None:
+    """Worker 1 hangs, and is waited for."""
     world = World(clock, lambda place, name, hand: 1.0, lambda place: ValueError("no model") if place else HANGS)
     with pytest.raises(ValueError, match="no model"):
         counted(world, Watched(200), [("a",), ("b",)])
