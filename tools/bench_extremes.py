@@ -33,12 +33,13 @@ import pandas as pd
 import rasterio
 import torch
 from bench_inference import Silent, engine, make_model, memory_of
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene, predict_images

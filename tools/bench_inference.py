@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from network_share import decode_copies, shares
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,7 +55,7 @@ from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.machine.run_memory import LEAST, share_of
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE

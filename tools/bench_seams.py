@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
@@ -32,7 +33,6 @@ from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-i
 
 from detect.imagery.files import replace_file
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene

@@ -14,9 +14,10 @@ from torch.utils.data import Dataset, get_worker_info
 
 from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.validity.filling import Fill
 from detect.imagery.wafers.drawn.drawing import drawn_by, keeps_truncated
 from detect.labels.formats.patch_folder import PatchFolder

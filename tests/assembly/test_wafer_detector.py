@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detect.imagery.description.scene_opening import open_scene
 
 from detect import Detector
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.wafer import Wafer

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from torch import nn
 
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene

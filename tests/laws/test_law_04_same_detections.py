@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from affine import Affine
+from detect.imagery.description.scene_opening import open_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +15,7 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window
 from detect.inference.decoding.grid import turned_channels
 from detect.inference.run import count_scene

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime

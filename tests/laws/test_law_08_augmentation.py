@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detect.imagery.description.scene_opening import open_scene
 from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from scipy import ndimage
 
 from detect.assembly.command import conf_folder
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.decoding.grid import turned_channels
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder

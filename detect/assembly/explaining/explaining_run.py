@@ -23,8 +23,8 @@ from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
 from detect.explaining.explained_pictures import BRIGHT_SHARE, map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import remove_written
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.runtimes.torch_runtime import pick_device

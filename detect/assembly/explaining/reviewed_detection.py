@@ -17,7 +17,7 @@ from detect.assembly.runs.prediction import digest
 from detect.explaining.aims import OBJECTNESS, Found
 from detect.explaining.attribution import gradcam
 from detect.explaining.explained_pictures import clear_picture, png
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.runtimes.torch_runtime import pick_device

@@ -21,8 +21,10 @@ from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_u
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.description.shown import AS_SHOWN
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene, original
+from detect.imagery.scenes import Scene, SceneError, original
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections

@@ -21,7 +21,8 @@ from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, r
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.remarks import tell
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import PatchFolder

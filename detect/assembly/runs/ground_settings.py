@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from detect.assembly.settings.predict_settings import PredictSettings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.polygons import Areas, read_areas
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.labels.image_names import match_names
 from detect.reporting.output.ground_survey import GroundSurvey
 

@@ -20,8 +20,8 @@ from detect.assembly.runs.run_threshold import notes_on_views, told_threshold
 from detect.assembly.runs.survey_scale import scale_settings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.settings.predict_settings import PredictSettings
+from detect.imagery.description.shown import AS_SHOWN
 from detect.imagery.remote.model_copies import file_of
-from detect.imagery.scenes import AS_SHOWN
 from detect.nets.heads.specs import WholeHead
 from detect.nets.machine.peak_memory import peak_memory_mib
 from detect.reporting.bill import Bill

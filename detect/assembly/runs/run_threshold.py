@@ -144,8 +144,8 @@ def output_sink(
 
 def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:
     """Return what reads an image as the small picture (H, W, 3) of its bands that a run makes."""
+    from detect.imagery.description.scene_opening import open_scene
     from detect.imagery.reading import SceneReader
-    from detect.imagery.scenes import open_scene
     from detect.inference.failures import MAX_PREVIEW_SIDE
     from detect.inference.tiles import load_whole
     from detect.reporting.pictures.colours import to_display

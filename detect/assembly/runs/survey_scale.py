@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.assembly.settings.inference_settings import InferenceSettings
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 
 if TYPE_CHECKING:
     from detect.inference.engine import Engine

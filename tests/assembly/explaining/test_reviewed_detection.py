@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from scipy.special import expit
 
@@ -15,7 +16,6 @@ from detect.assembly.explaining.asking_network import ask
 from detect.assembly.explaining.reviewed_detection import DetectionExplainer, found_place, met_as
 from detect.assembly.surveys.reviewing import explainer
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.inference.decoding.patch import foreground
 from detect.inference.tiles import Source
 from detect.nets.card import BackboneSpec, ModelCard

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.description import shown
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 
 MODES = ("RGB", "L", "CMYK")
 

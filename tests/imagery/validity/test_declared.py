@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write_tiff
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detect.imagery.description.scene_opening import open_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene, view
+from detect.imagery.scenes import view
 from detect.imagery.validity.filling import filled
 from detect.imagery.windows import Window
 from tests.imagery.rasters import write_tiff

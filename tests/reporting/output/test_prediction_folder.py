@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.assembly.runs.prediction import start_afresh
 from detect.imagery.maps import map_writing as rasters
 from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import posteriors
 from detect.inference.failures import Failure

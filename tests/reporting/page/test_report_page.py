@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from detect.imagery.description.scene_opening import open_scene
 
 from detect.imagery.maps.map_writing import write_map
-from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.page.report_page import flatten, format_value, write_report
 from detect.reporting.tables import UNKNOWN, counts_table, write_table

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec
