@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.assembly import ready_engine
+from detect.assembly.prediction.run_record import result_settings
 from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
-from detect.assembly.runs.prediction import result_settings
 from detect.assembly.settings.predict_settings import PredictSettings
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.meeting.scale_choice import ScaleChoice
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import layer_bytes

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from affine import Affine
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.spatial import cKDTree
 from torch import nn
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window
@@ -46,7 +46,7 @@ from tests.grids import (
     turned_objects,
     views,
 )
-from tests.imagery.test_scenes import write_tiff
+from tests.imagery.rasters import write_tiff
 from tests.laws.nets import run
 from tests.laws.planted import cut_at_the_edge, planted_objects, stitched_map, touching
 

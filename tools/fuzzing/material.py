@@ -34,7 +34,7 @@ IMPORTED_FIRST = (
     "detect.assembly.conversion.converting",
     "detect.assembly.runs.evaluating",
     "detect.assembly.runs.finishing",
-    "detect.assembly.runs.prediction",
+    "detect.assembly.prediction.image_loop",
     "detect.assembly.runs.sample_sheet",
     "detect.assembly.trainer",
     "detect.inference.run",

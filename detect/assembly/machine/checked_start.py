@@ -118,7 +118,7 @@ class CheckedStart:
         )
 
     def _check_model(self, node: str) -> None:
-        from detect.assembly.runs.prediction import digest
+        from detect.imagery.remote.model_copies import digest
 
         model = self.start.settings.model
         try:
@@ -144,7 +144,7 @@ def checked_start(
         probe: put where its output is.
         images: of the run.
     """
-    from detect.assembly.runs.prediction import digest
+    from detect.imagery.remote.model_copies import digest
 
     seen = next((path for path in images if isinstance(path, Address) or path.is_file()), None)
     return CheckedStart(start, Path.cwd(), probe, seen, digest(start.settings.model), __version__, Computing.of(engine))

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
-from detect.assembly.runs.prediction import start_afresh
+from detect.assembly.prediction.run_output import start_afresh
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps import map_writing as rasters
 from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.resolution import Resolution

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from detect.assembly.runs.run_threshold import notes_on_views
+from detect.assembly.prediction.run_threshold import notes_on_views
 
 
 def settings_of(**values: Any) -> Any:
