@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from detect.assembly.command import conf_folder
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene
 from detect.inference.decoding.grid import turned_channels
@@ -22,7 +22,9 @@ from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
 from detect.nets.card import BackboneSpec
 from detect.samples.augment import GEOMETRIC, Augment
-from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_samples_of, folder_spec
+from detect.samples.bare.folder_dataset import FolderDataset
+from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+from detect.samples.bare.folder_spec import folder_spec
 from detect.samples.crops import Crop, CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit

@@ -156,7 +156,8 @@ class PatchBuilder:
         from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
-        from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
+        from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+        from detect.samples.bare.folder_spec import folder_spec, folder_values
 
         data = settings.data
         if data.annotations is not None:

@@ -97,7 +97,8 @@ class WholeBuilder:
         """Make the material of whole images, each of which is seen as a square of `net.side` pixels."""
         from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
-        from detect.samples.bare_patches import PatchFiles, folder_values
+        from detect.samples.bare.folder_spec import folder_values
+        from detect.samples.bare.patch_files import PatchFiles
         from detect.samples.copies import SplitFile, check_copies
         from detect.samples.whole.whole_images import whole_samples_of, whole_spec, whole_targets
         from detect.samples.whole.whole_sides import divide_images

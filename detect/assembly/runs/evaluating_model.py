@@ -151,7 +151,9 @@ def _classify_patches(
 ) -> "Classification":
     from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs, tell_truncated
+    from detect.samples.bare.folder_dataset import FolderDataset
+    from detect.samples.bare.folder_spec import folder_outputs
+    from detect.samples.bare.patch_files import PatchFiles, tell_truncated
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):

@@ -114,7 +114,7 @@ def classify_whole(
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import PatchFiles, tell_truncated
+    from detect.samples.bare.patch_files import PatchFiles, tell_truncated
     from detect.samples.whole.whole_images import WholeDataset, whole_targets
 
     source = Path((data.annotations or data.root or (Path(),))[0])

@@ -18,7 +18,9 @@ from detect.labels.formats.patch_folder import PatchFolder
 from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import WholeHead
 from detect.samples.augment import Augment
-from detect.samples.bare_patches import PatchFiles, augmented, folder_outputs, looked_at
+from detect.samples.bare.folder_dataset import augmented
+from detect.samples.bare.folder_spec import folder_outputs, looked_at
+from detect.samples.bare.patch_files import PatchFiles
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet
