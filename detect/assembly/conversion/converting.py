@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.convert_settings import ConvertSettings
 from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.geodesy import placement_of

@@ -15,8 +15,9 @@ from detect.assembly.explaining.drawn_field import field_pictures
 from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
 from detect.assembly.explaining.layer_list import layer_part
 from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image, with_sure_rank
-from detect.assembly.folders import existing, output_folder
 from detect.assembly.gate import checked_data, inference_defaults
+from detect.assembly.given_paths import existing
+from detect.assembly.output_folders import output_folder
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.explain_settings import ExplainSettings
 from detect.assembly.settings.inference_settings import InferenceSettings

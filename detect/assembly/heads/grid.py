@@ -143,7 +143,7 @@ class GridBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.learning.grid import GridLoss, GridModule
         from detect.learning.imbalance import ClassLoss
 

@@ -185,7 +185,7 @@ class PatchBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.assembly.variation import make_mixer
         from detect.learning.imbalance import ClassLoss
         from detect.learning.patch import ClassifierModule, DenseModule

@@ -132,7 +132,7 @@ class WholeBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.assembly.variation import make_mixer
         from detect.learning.imbalance import ClassLoss
         from detect.learning.whole import ManyLoss, WholeModule

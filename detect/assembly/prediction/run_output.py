@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.assembly.folders import TrainingPaths, output_folder
+from detect.assembly.folders import TrainingPaths
+from detect.assembly.output_folders import output_folder
 from detect.assembly.settings.predict_settings import PredictSettings
 from detect.reporting.output import layout
 from detect.reporting.output.layout import PredictionPaths

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
+from detect.assembly.folders import EvaluationPaths, TrainingPaths
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
+from detect.assembly.given_paths import existing
+from detect.assembly.output_folders import output_folder
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings.evaluate_settings import EvaluateSettings

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.imagery.files import check_regular
 from detect.labels.annotation_files import read_unchecked

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import existing
 from detect.assembly.gate import default_embed_limit
+from detect.assembly.given_paths import existing
 from detect.assembly.runs.evaluating import evaluation_folder, write_scores
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
 from detect.assembly.settings.evaluate_settings import EvaluateSettings

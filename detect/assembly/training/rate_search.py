@@ -9,7 +9,7 @@ from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import training_material
 from detect.assembly.settings.train_settings import FindLrSettings
 from detect.assembly.starting.first_net import first_net
-from detect.assembly.trainer import tool_trainer
+from detect.assembly.training.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.settings.train_settings import TrainSettings
 from detect.learning.run_file import AFRESH, RunFileError, read_run_facts
 from detect.learning.run_state import GREATEST, Number, checked_state
+from detect.reporting.settings_files import PlainDumper
+from detect.reporting.writing import write_text
 from detect.samples.hard_negatives import Mining
 
 logger = logging.getLogger(__name__)
@@ -198,3 +202,10 @@ def _log_schedule(settings: TrainSettings, changed: Mapping[str, Difference], ep
         f"; the backbone rests until epoch {start + 1}" if start > epochs else "",
         f"; false alarms are looked for after epoch {', '.join(mined)}" if mined else "",
     )
+
+
+def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed | None) -> None:
+    """Write `config.yaml`: the settings that the model is made with, and those of earlier epochs that had others."""
+    earlier = {EARLIER: resumed.earlier} if resumed is not None and resumed.earlier else {}
+    config = {**settings.config, "output": str(paths.folder), "resume": False, "overwrite": False, **earlier}
+    write_text(yaml.dump(config, Dumper=PlainDumper, sort_keys=False, allow_unicode=True), paths.config)

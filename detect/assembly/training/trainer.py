@@ -1,33 +1,26 @@
-"""From settings to Lightning's trainer, and from its best epoch to the network; each decision logged."""
+"""From settings to Lightning's trainer; each decision logged."""
 
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import yaml
 from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.material import TrainingMaterial, devices_here, weights_of
-from detect.assembly.runs.resuming import EARLIER, Resumed
+from detect.assembly.material import TrainingMaterial, devices_here
 from detect.assembly.settings.train_settings import LearningSettings, TrainerSettings, TrainSettings
-from detect.inference.runtimes.torch_runtime import pick_device
+from detect.assembly.training.metrics_loggers import metrics_logger
+from detect.assembly.training.resuming import Resumed
 from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit, ValidationCost
-from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit, read_best, read_best_weights
-from detect.learning.hyperparameters import Schedule
+from detect.learning.checkpoints import Checkpoints, EndAfter, Patience, TimeLimit
 from detect.learning.interpolation import InterpolatedWeights
-from detect.learning.module import CountingModule
 from detect.learning.run_file import RunFile
-from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
-from detect.reporting.settings_files import PlainDumper
-from detect.reporting.writing import write_text
-from detect.samples.loading import PatchData, memory_told
 
 logger = logging.getLogger(__name__)
 
@@ -46,49 +39,6 @@ NOT_LIGHTNINGS = (
     "use_distributed_sampler",
 )
 """Settings of `trainer` that are not handed to Lightning as they are."""
-
-
-PHOTOGRAPH_BANDS = (1, 3)
-"""Numbers of bands for which pretrained first layers are what they were, or their sum."""
-
-
-def schedule_of(settings: LearningSettings, bands: int) -> Schedule:
-    """Return the schedule; a network with new weights learns from the first layer on.
-
-    Args:
-        settings: of the run.
-        bands: of the images.
-
-    Raises:
-        ValueError: settings that hold new weights where they are.
-    """
-    schedule = settings.finetune
-    if weights_of(settings) != "none" or settings.init is not None:
-        if schedule.keep and bands not in PHOTOGRAPH_BANDS:
-            logger.info(
-                "finetune.keep=%d keeps the first layers, made from those of three bands, as they are for %d bands: "
-                "with finetune.keep=0 they learn, slower",
-                schedule.keep,
-                bands,
-            )
-        return schedule
-    if schedule.backbone_lr == 0:
-        raise ValueError(
-            "finetune.backbone_lr=0 keeps new weights as they are; use finetune=scratch or pretrained ones"
-        )
-    if schedule.interpolate != 1:
-        raise ValueError(
-            f"finetune.interpolate={schedule.interpolate:g} is between trained and pretrained weights, and these are "
-            "new: use pretrained ones (net.weights), or leave it out"
-        )
-    unused = [
-        f"{n}={getattr(schedule, n)}" for n in ("keep", "freeze_bn", "top", "unfreeze_at") if getattr(schedule, n)
-    ]
-    if unused:
-        logger.info(
-            "new weights: all layers learn from the start, finetune.%s not followed", ", finetune.".join(unused)
-        )
-    return replace(schedule, keep=0, freeze_bn=False, top=None, unfreeze_at=0.0)
 
 
 def precision(name: str, accelerator: str) -> str:
@@ -172,17 +122,6 @@ def strategy_of(settings: LearningSettings) -> str:
     return trainer.strategy
 
 
-def best_by(head: Head) -> str:
-    """Return by which score of classified samples the best epoch of a head is chosen."""
-    match head:
-        case PatchHead() | GridHead():
-            return "val/balanced_accuracy"
-        case WholeHead():
-            return "val/macro_f1"
-        case _:
-            assert_never(head)
-
-
 def end_after(made: pl.Trainer, epochs: int) -> None:
     """Make a trainer that has no score to watch end after a number of epochs."""
     for each in made.callbacks:  # type: ignore[attr-defined]
@@ -263,77 +202,3 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
             **own,
         }
     )
-
-
-def metrics_logger(name: str, folder: Path) -> Any:
-    """Return what logs beside `metrics.csv`, which every run writes: nothing (`csv`), or one of Lightning's loggers.
-
-    TensorBoard's files, and those of W&B, go into the run's folder; MLflow's too, unless MLFLOW_TRACKING_URI is set.
-
-    Raises:
-        ValueError: its package is not installed.
-    """
-    from pytorch_lightning import loggers
-
-    try:
-        match name:
-            case "tensorboard":
-                return loggers.TensorBoardLogger(folder, name="tensorboard", version="")
-            case "mlflow":
-                return loggers.MLFlowLogger("detect", run_name=folder.name, save_dir=str(folder / "mlruns"))
-            case "wandb":
-                return loggers.WandbLogger(name=folder.name, save_dir=folder, project="detect")
-            case _:
-                return False
-    except ModuleNotFoundError as error:
-        raise ValueError(f"trainer.logger={name} needs the package {name}: pip install {name}") from error
-
-
-def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed | None) -> None:
-    """Write `config.yaml`: the settings that the model is made with, and those of earlier epochs that had others."""
-    earlier = {EARLIER: resumed.earlier} if resumed is not None and resumed.earlier else {}
-    config = {**settings.config, "output": str(paths.folder), "resume": False, "overwrite": False, **earlier}
-    write_text(yaml.dump(config, Dumper=PlainDumper, sort_keys=False, allow_unicode=True), paths.config)
-
-
-def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
-    """Train, from the state in `checkpoint` on.
-
-    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume. The processes that
-    make samples end with the training, however it ends.
-    """
-    try:
-        with memory_told(data.loading):
-            made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        if not made.interrupted:
-            raise
-        raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
-    finally:
-        data.teardown("fit")
-
-
-def load_best(module: CountingModule, path: Path, device: str, *, scored: bool) -> None:
-    """Load the weights of the best epoch, or the last, on the device that runs networks.
-
-    Args:
-        module: to load them into.
-        path: their file.
-        device: that runs networks.
-        scored: whether the epoch was the best by its score.
-
-    Raises:
-        ValueError: no epoch was scored.
-    """
-    if not path.exists():
-        raise ValueError(
-            "the training ended before an epoch was scored; raise trainer.max_steps, trainer.max_time or "
-            "trainer.max_epochs, or lower finetune.score_every"
-        )
-    best = read_best(path)
-    if scored:
-        logger.info("the best epoch was %d, with %.3f", best.epoch + 1, best.score)
-    else:
-        logger.info("the weights are those after epoch %d, as the folds chose", best.epoch + 1)
-    module.load_state_dict(read_best_weights(path, module))
-    module.eval().to(pick_device(device))
