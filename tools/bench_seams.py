@@ -25,19 +25,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
 from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-ignore]
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import replace_file
 from detect.imagery.resolution import Resolution
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
+from detect.nets.net_spec import BackboneSpec, NetSpec
 
 Floats = NDArray[np.float64]
 

@@ -23,9 +23,9 @@ from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.views import Views
-from detect.nets.card import BackboneSpec
 from detect.nets.facts.looks import Looks
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import grid_head, patch_card
 from tests.engines import assert_same_objects, lively, write

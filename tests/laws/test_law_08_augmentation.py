@@ -20,7 +20,7 @@ from detect.imagery.scenes import Scene
 from detect.inference.decoding.grid import turned_channels
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.augment import GEOMETRIC, Augment
 from detect.samples.bare.folder_dataset import FolderDataset
 from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
-    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.whole import WholeClassifier
+    from detect.nets.net_spec import BackboneSpec, NetSpec
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
     from detect.samples.whole.whole_sides import WholeSplit
@@ -59,7 +59,7 @@ class WholeNet:
 
     def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
-        from detect.nets.card import BackboneSpec
+        from detect.nets.net_spec import BackboneSpec
 
         return BackboneSpec(self.backbone, self.stride, self.stages, bands)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import NetSpec
+from detect.nets.net_spec import NetSpec
 from detect.samples.augment import Augment
 from detect.samples.bare.folder_dataset import FolderDataset
 from detect.samples.bare.folder_spec import folder_outputs

@@ -13,8 +13,8 @@ from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene
 from detect.imagery.wafers.drawn.drawing import keeps_truncated
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from detect.samples.bare.patch_files import PatchFiles
 from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.values.measured import patch_values

@@ -16,8 +16,8 @@ from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.validity.filling import Fill
 from detect.imagery.wafers.drawn.drawing import drawn_by, keeps_truncated
-from detect.nets.card import NetSpec
 from detect.nets.machine.processors import usable_cores
+from detect.nets.net_spec import NetSpec
 
 READ_AT_ONCE = 64
 """Files that are read ahead of those that are kept."""

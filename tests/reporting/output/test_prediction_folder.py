@@ -29,8 +29,9 @@ from detect.inference.failures import Failure
 from detect.inference.plan import make_plan
 from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections, concatenate
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
+from detect.nets.net_spec import BackboneSpec
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions

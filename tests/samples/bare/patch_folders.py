@@ -7,7 +7,7 @@ from PIL import Image
 
 from detect.imagery.resolution import Resolution
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from detect.samples.bare.folder_spec import folder_spec
 
 AS_THEY_ARE = Resolution()

@@ -15,8 +15,8 @@ from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.augment import Augment
 from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
 from detect.samples.bare.folder_spec import folder_spec

@@ -9,7 +9,7 @@ from PIL import Image
 
 from detect.imagery.resolution import Resolution
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
-from detect.nets.card import BackboneSpec, NetSpec
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from detect.samples.bare.folder_dataset import FolderDataset
 from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
 from detect.samples.bare.folder_spec import folder_spec
