@@ -3,15 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
 
 TRANSFORM = (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)
 
