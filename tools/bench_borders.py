@@ -20,12 +20,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from detect.imagery.description.scene_opening import open_scene
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from detect import Detector
 from detect.evaluation.matching import near_pairs
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import Scene
 from detect.imagery.validity.declared import Validity

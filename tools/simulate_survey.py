@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detect.imagery.description.scene_opening import open_scene
 from survey_worlds import CASES, make_world, simulate, summarise
 
 from detect.evaluation.survey.design import size_measure
 from detect.evaluation.survey.partition import survey_windows
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import replace_file
 from detect.labels.annotation_files import read_unchecked
 from detect.labels.detections import Detections
