@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 
 from detect.assembly.detector import Detector
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.gate import checked_data, inference_defaults
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.inference_settings import InferenceSettings
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.engine import Engine
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.run import count_scene

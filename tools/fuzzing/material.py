@@ -30,7 +30,7 @@ IMPORTED_FIRST = (
     "detect.report",
     "detect.convert",
     "detect.assembly.heads.choice",
-    "detect.assembly.ready_engine",
+    "detect.assembly.engine.ready_engine",
     "detect.assembly.conversion.converting",
     "detect.assembly.evaluation.evaluating",
     "detect.assembly.training.finishing",

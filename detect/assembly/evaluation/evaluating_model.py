@@ -180,9 +180,9 @@ def _score_images(
     Returns:
         The scores, what was compared, and the images at the model's resolution.
     """
+    from detect.assembly.engine.ready_engine import make_engine
     from detect.assembly.prediction.survey_scale import with_survey_scale
     from detect.assembly.prediction.told_counts import log_unlike
-    from detect.assembly.ready_engine import make_engine
     from detect.assembly.sides import sides_of_model
     from detect.inference.run import count_scene
 
