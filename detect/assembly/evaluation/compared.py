@@ -1,6 +1,6 @@
 """What was found and what is there, image by image, as an evaluation compares them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +12,7 @@ from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections
 from detect.labels.regions import outside
-from detect.reporting.output.layout import PredictionPaths
-from detect.reporting.output.predictions import read_candidates
+from detect.reporting.output.predictions import Predictions, read_candidates
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +34,7 @@ def _sized(image: AnnotatedImage, scene: Scene | None) -> AnnotatedImage:
 
 def paired(
     settings: EvaluateSettings,
-    paths: PredictionPaths,
-    classes: Sequence[str],
+    predictions: Predictions,
     annotations: Annotations,
     pairs: Mapping[str, str],
     scenes: Mapping[str, Scene],
@@ -48,8 +46,8 @@ def paired(
     """
     truth = annotations.truth
     annotated = {name for key in pairs.values() for name in truth[key].names}
-    every = sorted({*classes, *annotated})
-    read = read_detections(paths.detections, every)
+    every = sorted({*predictions.classes, *annotated})
+    read = read_detections(predictions.paths.detections, every)
     empty = Detections.empty(every)
     found = {image: read.get(image, empty) for image in pairs}
     wanted = {image: truth[key].with_classes(every) for image, key in pairs.items()}
@@ -57,7 +55,7 @@ def paired(
     own = {name: image.ignored for name, image in known.items()}
     sized = {image: _sized(known[key], scenes.get(image)) for image, key in pairs.items()}
     given = ignored_regions(settings.data.labels, sized)
-    candidates = read_candidates(paths.folder, list(pairs), every)
+    candidates = read_candidates(predictions.folder, list(pairs), every)
     for image, key in pairs.items():
         regions = np.concatenate([own[key], given.get(image, np.empty((0, 4)))])
         found[image], wanted[image] = outside(found[image], regions), outside(wanted[image], regions)

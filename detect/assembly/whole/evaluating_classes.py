@@ -8,15 +8,14 @@ import numpy as np
 
 from detect.assembly.command import DONE
 from detect.assembly.evaluation.evaluation_output import evaluation_folder, write_scores
-from detect.assembly.evaluation.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
+from detect.assembly.evaluation.matched_images import MatchedImages
+from detect.assembly.evaluation.recorded_labels import model_of_run, with_recorded
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_paths import existing
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.assembly.settings.label_settings import LabelledSettings
-from detect.evaluation.seen import TrainingImages, with_seen
 from detect.evaluation.whole.found_classes import score_found
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.labels.image_names import match_names
 from detect.labels.reading.image_classes import as_annotations, read_image_classes
 from detect.nets.card import ModelCard
 from detect.reporting.output.layout import REPORT
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("detect.evaluate")
 
-MAX_NAMED = 5
-"""Images that are named in the log, at most."""
-
 
 def evaluate_classes(settings: EvaluateSettings) -> int:
     """Score the classes that a run found in whole images; those that were not both predicted and labelled are named."""
@@ -45,35 +41,22 @@ def evaluate_classes(settings: EvaluateSettings) -> int:
     settings = with_recorded(settings, model)
     labels = settings.data.labels
     known = read_image_classes(table, None, labels.names, settings.data.group_column)
-    done = [str(name) for name in predictions.counts[IMAGE]]
-    pairs = match_names(done, list(known.names))
-    if not pairs:
-        raise ValueError(
-            f"no image of {folder} is labelled in {settings.annotations}; {done[:3]} against {list(known.names)[:3]}"
-        )
+    matched = MatchedImages.of(predictions, known.names, settings.annotations, "labelled")
     output = evaluation_folder(settings)
     WrittenFiles(folder).check([REPORT])
     background = labels.negative[0] if labels.negative else None
     truth_of = {name: _classes_of(known, row, labels.negative) for row, name in enumerate(known.names)}
-    truth = {image: truth_of[name] for image, name in pairs.items()}
-    found, unknown = _found(predictions, pairs.keys(), background)
+    truth = {image: truth_of[name] for image, name in matched.pairs.items()}
+    found, unknown = _found(predictions, matched.pairs.keys(), background)
     classes = [*predictions.classes, *([background] if background else [])]
     strange = sorted({name for each in truth.values() for name in each} - {*classes})
     if strange:
         logger.warning("the model knows no class %s: what is labelled so counts as missed", ", ".join(strange))
     scores = score_found(found, truth, [*classes, *strange], unknown)
     groups = dict(zip(known.names, known.group or (None,) * len(known), strict=True))
-    training = TrainingImages.from_record(model.get(TRAINING_IMAGES) or {})
-    scores = with_seen(scores, training, {image: groups[name] for image, name in pairs.items()})
-    left = {
-        "not_annotated": sorted(set(done) - set(pairs)),
-        "not_predicted": sorted(set(known.names) - set(pairs.values())),
-    }
-    for what, images in left.items():
-        if images:
-            named = ", ".join(images[:MAX_NAMED])
-            logger.warning("%d images are %s and not scored: %s", len(images), what.replace("_", " "), named)
-    write_scores(output, {**scores, **left})
+    scores = matched.with_seen(scores, model, groups)
+    matched.tell_left()
+    write_scores(output, {**scores, **matched.left})
     logger.info("report: %s", write_report(folder, output.scores, default_embed_limit()))
     logger.info("wrote %s", output.scores)
     return DONE
