@@ -54,11 +54,21 @@ def unused_removed(output: object) -> Iterator[None]:
     except BaseException:
         with suppress(OSError):  # which a lock that is held is, too
             for folder in missing:
-                paths = PredictionPaths(folder)
-                if paths.state.is_dir() and [*folder.iterdir(), *paths.state.iterdir()] == [paths.state, paths.lock]:
-                    with FileLock(paths.lock, timeout=0):
-                        pass
-                    paths.lock.unlink(missing_ok=True)
-                    paths.state.rmdir()
+                _remove_lone_lock(folder)
                 folder.rmdir()
         raise
+
+
+def _remove_lone_lock(folder: Path) -> None:
+    """Remove the lock of a run, and its folder, where nothing else is in an output folder.
+
+    Raises:
+        OSError: another run holds it.
+    """
+    paths = PredictionPaths(folder)
+    if not paths.state.is_dir() or [*folder.iterdir(), *paths.state.iterdir()] != [paths.state, paths.lock]:
+        return
+    with FileLock(paths.lock, timeout=0):
+        pass
+    paths.lock.unlink(missing_ok=True)
+    paths.state.rmdir()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,30 +56,46 @@ def predict_folder(
             side = MAX_PREVIEW_SIDE if sink.previewed else None
             pixels, failures = predict_images(images, engine, sink, progress, side, facts["notes"].append, crew)
     except (KeyboardInterrupt, OSError, RuntimeError, MemoryError):
-        left = len(images) - len(sink.found) - len(sink.failures)
-        note = f"the run was broken off: {left} of {len(images)} images were not looked at"
-        try:
-            if crew is not None:
-                sink.remove_parts()  # of processes that were ended while they wrote
-            sink.finish({**facts, **bill.facts(), "notes": [*facts["notes"], note]}, default_embed_limit())
-        except (OSError, ValueError) as error:
-            logger.warning("the tables of what is done could not be written: %s", error)
+        _write_what_is_done(sink, {**facts, **bill.facts()}, len(images), parts=crew is not None)
         way = "without overwrite=true the" if overwrite else "the"
         logger.info("%d of %d images are done; %s same command goes on", len(sink.found), len(images), way)
         raise
     if crew is not None and crew.hiring.lost():
         sink.remove_parts()
-    measured = partial(_measured, pixels, started, crew, bill)
-    report = sink.finish(facts, default_embed_limit(), measured)
+    report = sink.finish(facts, default_embed_limit(), partial(_measured, pixels, started, crew, bill))
+    _log_found(sink, facts, len(failures), report)
+    return SOME_FAILED if failures else DONE
+
+
+def _write_what_is_done(sink: "PredictionFolder", facts: dict[str, Any], images: int, *, parts: bool) -> None:
+    """Write the tables of a run that is broken off; where that fails, it is logged.
+
+    Args:
+        sink: the output folder.
+        facts: for `run.json`.
+        images: of the run.
+        parts: whether there may be parts of files, of processes that were ended while they wrote.
+    """
+    left = images - len(sink.found) - len(sink.failures)
+    note = f"the run was broken off: {left} of {images} images were not looked at"
+    try:
+        if parts:
+            sink.remove_parts()
+        sink.finish({**facts, "notes": [*facts["notes"], note]}, default_embed_limit())
+    except (OSError, ValueError) as error:
+        logger.warning("the tables of what is done could not be written: %s", error)
+
+
+def _log_found(sink: "PredictionFolder", facts: Mapping[str, Any], failed: int, report: Path) -> None:
+    """Log which images are unlike the training scenes, what is remarked of areas, and what was found in all."""
     log_unlike({name: record.unlike_in for name, record in sink.found.items() if record.unlike_in})
     for remark in sink.ground.areas_remarks:
         logger.info("%s", remark)
     counted = total_text([record.detections.counts() for record in sink.found.values()], counted_things(facts))
     where = "report" if report != sink.folder else "written to"
     different = "" if sink.ground.seen is None else f"; {sink.ground.seen.sentence()}"
-    done = f"{counted}{expected_text(sink)} in {len(sink.found)} images, {len(failures)} failed{different}"
+    done = f"{counted}{expected_text(sink)} in {len(sink.found)} images, {failed} failed{different}"
     logger.info("%s; %s: %s", done, where, report)
-    return SOME_FAILED if failures else DONE
 
 
 def _measured(pixels: int, started: float, crew: "Crew | None", bill: Bill) -> dict[str, Any]:

@@ -74,18 +74,8 @@ def features_of(layer: VectorLayer, problems: Problems) -> Features:
     import shapely
 
     kinds = shapely.get_type_id(layer.geometries)
-    empty = shapely.is_missing(layer.geometries) | shapely.is_empty(layer.geometries)
-    usable = ~empty & np.isin(kinds, (_POINT, _MULTIPOINT, *_POLYGONS))
     labels = _labels(layer, problems)
-    for i in np.flatnonzero(~usable).tolist():
-        problems.skip(
-            f"{layer.path} feature {i + 1}",
-            "has no geometry" if empty[i] else f"is {_KINDS[kinds[i]]}, and points and polygons are read",
-        )
-    unnamed = usable & (labels == "")
-    for i in np.flatnonzero(unnamed).tolist():
-        problems.skip(f"{layer.path} feature {i + 1}", "has no class")
-    usable &= ~unnamed
+    usable = _usable(layer, kinds, labels, problems)
     areas = int((usable & np.isin(kinds, _POLYGONS)).sum())
     points = int(usable.sum()) - areas
     if areas and points:
@@ -109,6 +99,32 @@ def features_of(layer: VectorLayer, problems: Problems) -> Features:
         _texts(layer, ALIASES["group"])[at],
         areas > 0,
     )
+
+
+def _usable(
+    layer: VectorLayer, kinds: NDArray[np.integer], labels: NDArray[np.object_], problems: Problems
+) -> NDArray[np.bool_]:
+    """Return which features are points or polygons with a class; the others are told.
+
+    Args:
+        layer: the layer.
+        kinds: shapely's number of each feature's kind.
+        labels: the class of each, empty where it has none.
+        problems: collects what is left out.
+    """
+    import shapely
+
+    empty = shapely.is_missing(layer.geometries) | shapely.is_empty(layer.geometries)
+    drawn = ~empty & np.isin(kinds, (_POINT, _MULTIPOINT, *_POLYGONS))
+    for i in np.flatnonzero(~drawn).tolist():
+        problems.skip(
+            f"{layer.path} feature {i + 1}",
+            "has no geometry" if empty[i] else f"is {_KINDS[kinds[i]]}, and points and polygons are read",
+        )
+    named = labels != ""
+    for i in np.flatnonzero(drawn & ~named).tolist():
+        problems.skip(f"{layer.path} feature {i + 1}", "has no class")
+    return drawn & named
 
 
 def _labels(layer: VectorLayer, problems: Problems) -> NDArray[np.object_]:

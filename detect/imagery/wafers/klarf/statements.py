@@ -134,27 +134,28 @@ def walk_statements(text: TextBlocks) -> Iterator[Event]:
     inside, tiff = False, ""
     while True:
         name, line = _statement(text)
-        if name == "ENDOFFILE":
-            break
-        if name == "DEFECTLIST":
-            yield StatementRows(text, _known(text, columns, "DEFECTRECORDSPEC"), line, tiff)
-        elif name == "WAFERID":
-            if inside:
-                yield End(WAFER, line)
-            yield Begin(WAFER, _words(text, name)[0], line)
-            inside = True
-        elif name in ("DEFECTRECORDSPEC", "SUMMARYSPEC"):
-            columns[name] = _columns(text, name)
-        elif name == "SUMMARYLIST":
-            yield _table(text, name, _known(text, columns, "SUMMARYSPEC"), _words(text, name))
-        elif name in _TABLES:
-            yield _TABLES[name](text)
-        elif name == "TIFFFILENAME":
-            tiff = _tiff(text)
-        elif name in FIELDS:
-            yield Field(name, tuple(_words(text, name)), line)
-        else:
-            text.skip_past(b";", f"in the statement {name} of line {line}")
+        match name:
+            case "ENDOFFILE":
+                break
+            case "DEFECTLIST":
+                yield StatementRows(text, _known(text, columns, "DEFECTRECORDSPEC"), line, tiff)
+            case "WAFERID":
+                if inside:
+                    yield End(WAFER, line)
+                yield Begin(WAFER, _words(text, name)[0], line)
+                inside = True
+            case "DEFECTRECORDSPEC" | "SUMMARYSPEC":
+                columns[name] = _columns(text, name)
+            case "SUMMARYLIST":
+                yield _table(text, name, _known(text, columns, "SUMMARYSPEC"), _words(text, name))
+            case "TIFFFILENAME":
+                tiff = _tiff(text)
+            case _ if name in _TABLES:
+                yield _TABLES[name](text)
+            case _ if name in FIELDS:
+                yield Field(name, tuple(_words(text, name)), line)
+            case _:
+                text.skip_past(b";", f"in the statement {name} of line {line}")
     check_over(text)
     if inside:
         yield End(WAFER, line)
