@@ -19,7 +19,7 @@ def run(settings: "PreviewSettings") -> int:
     path = _sheet_path(settings.output, settings.overwrite)
     labels = read_labels(settings.data)
 
-    from detect.assembly.material import training_material
+    from detect.assembly.training.material import training_material
     from detect.assembly.training.sample_sheet import draw_samples
     from detect.reporting.writing import write_picture
 

@@ -59,10 +59,10 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     from detect.assembly.evaluation.evaluating_model import score_test
     from detect.assembly.folds.choosing import choose_on_folds
     from detect.assembly.folds.learner import make_learner
-    from detect.assembly.material import training_material
     from detect.assembly.starting.first_net import labels_and_start, with_start
     from detect.assembly.training.finishing import check_test_images, finish
     from detect.assembly.training.fitting import best_by, fit, load_best
+    from detect.assembly.training.material import training_material
     from detect.assembly.training.resuming import keep_config, resumed_run
     from detect.assembly.training.trainer import end_after, make_trainer
     from detect.samples.loading import PatchData

@@ -22,7 +22,7 @@ from bench_training import settings_of
 
 from detect.assembly.command import keep_freed_memory
 from detect.assembly.given_labels import read_labels
-from detect.assembly.material import TrainingMaterial, training_material
+from detect.assembly.training.material import TrainingMaterial, training_material
 from detect.reporting.writing import write_json
 from detect.samples.loading import PatchData
 

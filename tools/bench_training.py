@@ -30,8 +30,9 @@ from detect.assembly.command import conf_folder, keep_freed_memory
 from detect.assembly.gate import checked
 from detect.assembly.given_labels import read_labels
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import TrainingMaterial, training_material, weights_of
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.learned_scenes import weights_of
+from detect.assembly.training.material import TrainingMaterial, training_material
 from detect.assembly.training.trainer import tool_trainer
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_pretrained

@@ -207,7 +207,7 @@ def print_training_rate(crops: int, workers: int, device: str) -> None:
     from bench_training import loop_rate, settings_of
 
     from detect.assembly.given_labels import read_labels
-    from detect.assembly.material import training_material
+    from detect.assembly.training.material import training_material
 
     accelerator = "gpu" if torch.device(device).type == "cuda" else "cpu"
     wanted = [

@@ -175,9 +175,9 @@ def main() -> int:
     import torch
 
     import detect.assembly.evaluation.evaluating_model
-    import detect.assembly.material
     import detect.assembly.training.finishing
     import detect.assembly.training.fitting
+    import detect.assembly.training.material
     import detect.assembly.training.trainer
     import detect.train  # noqa: F401
 

@@ -11,8 +11,9 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import Scenes, TrainingMaterial, weights_of
 from detect.assembly.settings.train_settings import LearningSettings
+from detect.assembly.training.learned_scenes import Scenes, weights_of
+from detect.assembly.training.material import TrainingMaterial
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_validation import TRAINING_TOLERANCE, CountSettings, SceneDetector, SceneValidator
 from detect.imagery.windows import Window

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from detect.assembly.heads.choice import HeadBuilder
-    from detect.assembly.material import Scenes
     from detect.assembly.settings.train_settings import AugmentSettings, LearningSettings
+    from detect.assembly.training.learned_scenes import Scenes
     from detect.learning.mixing import BatchMixer
     from detect.samples.labelled_scenes import LabelledScene
     from detect.samples.pixel_cache import PixelSource

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from detect.assembly.given_labels import read_labels
-from detect.assembly.material import TrainingMaterial, training_material
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.material import TrainingMaterial, training_material
 from tests.typed import settings_of
 
 NO_WEIGHTS = ("net.backbone=test_resnet", "net.weights=none")

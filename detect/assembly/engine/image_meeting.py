@@ -15,7 +15,6 @@ from detect.nets.modelfile import Net
 
 logger = logging.getLogger(__name__)
 
-
 SAMPLE_PIXELS = max(NORM_GRID.number * NORM_GRID.side**2, int((max(FACTORS) * SCALE_GRID.side) ** 2))
 """Most pixels of an image's sample that a network maps at once."""
 

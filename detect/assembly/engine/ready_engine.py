@@ -37,7 +37,6 @@ TILES_WAITING = 5
 MEASURED_SIDE = 256
 """Side in pixels, or a little more, of the tile by which the memory of layers is measured."""
 
-
 PYRAMID_PIXELS = int(sum((factor * SCALE_GRID.side) ** 2 for factor in FACTORS))
 """Pixels of a window of the sample in all scales, each of which a network is compiled for."""
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytorch_lightning as pl
 
 from detect.assembly.folds.learner import make_learner
-from detect.assembly.material import TrainingMaterial, material_of_fold
 from detect.assembly.settings.train_settings import TrainSettings
 from detect.assembly.training.fitting import fit
+from detect.assembly.training.material import TrainingMaterial, material_of_fold
 from detect.assembly.training.trainer import short_trainer
 from detect.evaluation.out_of_fold import FoldFound
 from detect.evaluation.scene_validation import (

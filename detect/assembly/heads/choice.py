@@ -11,8 +11,9 @@ from detect.assembly.heads.whole import WholeBuilder, WholeNet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from detect.assembly.material import Scenes, TrainingMaterial
     from detect.assembly.settings.train_settings import LearningSettings
+    from detect.assembly.training.learned_scenes import Scenes
+    from detect.assembly.training.material import TrainingMaterial
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.net_spec import NetSpec

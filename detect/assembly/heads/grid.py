@@ -12,9 +12,10 @@ from detect.nets.heads.specs import GridHead
 from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
-    from detect.assembly.material import Scenes, TrainingMaterial
     from detect.assembly.settings.data_settings import SamplingSettings
     from detect.assembly.settings.train_settings import LearningSettings
+    from detect.assembly.training.learned_scenes import Scenes
+    from detect.assembly.training.material import TrainingMaterial
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.heads.grid import GridDetector
@@ -87,7 +88,7 @@ class GridBuilder:
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Choose boxes or points, and the crops."""
-        from detect.assembly.material import TrainingMaterial, size_note
+        from detect.assembly.training.material import material_of_scenes
         from detect.assembly.variation import make_paste
         from detect.samples.crops import crop_samples_of
         from detect.samples.sizes import grid_warnings, object_sizes
@@ -109,18 +110,7 @@ class GridBuilder:
         if size is None and net.object_size is not None and paste is None:
             logger.info("net.object_size is for boxes, and for points that are superimposed: not used here")
         samples = crop_samples_of(scenes.split, scenes.source, encoder, draw, augment, settings.seed, paste)
-        matching = settings.data.matching
-        radius = scenes.match_radius(matching, head)
-        notes = (radius.sentence(matching.iou), size_note(sizes, scenes.resolution))
-        return TrainingMaterial(
-            spec=scenes.spec(head, net.backbone_spec),
-            samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
-            loading=settings.data.loading,
-            values=scenes.values,
-            scenes=scenes,
-            radius=radius,
-            alarm_distance_file_px=radius.file_px,
-        )
+        return material_of_scenes(settings, scenes, scenes.spec(head, net.backbone_spec), samples, sizes, warnings)
 
     def folder_material(
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"

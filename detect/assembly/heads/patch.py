@@ -14,9 +14,10 @@ from detect.nets.heads.specs import PatchHead
 from detect.samples.epochs import CropDraw
 
 if TYPE_CHECKING:
-    from detect.assembly.material import Scenes, TrainingMaterial
     from detect.assembly.settings.data_settings import SamplingSettings
     from detect.assembly.settings.train_settings import LearningSettings
+    from detect.assembly.training.learned_scenes import Scenes
+    from detect.assembly.training.material import TrainingMaterial
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.heads.patch import PatchClassifier
@@ -87,7 +88,7 @@ class PatchBuilder:
         self, settings: "LearningSettings", scenes: "Scenes", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Choose the patch, its context, and the crops."""
-        from detect.assembly.material import TrainingMaterial, size_note
+        from detect.assembly.training.material import material_of_scenes
         from detect.assembly.variation import make_paste
         from detect.samples.crops import crop_samples_of
         from detect.samples.sizes import fitted_patch, object_sizes, patch_warnings
@@ -105,33 +106,14 @@ class PatchBuilder:
             sampling.balance,
             encoder.context,
         )
-        logger.info(
-            "patches of %d pixels at every cell of crops of %d pixels (%d with their context); a cell finds objects "
-            "within %.3g pixels, backgrounds are %.3g away or more",
-            side,
-            sampling.crop,
-            sampling.crop + 2 * encoder.context,
-            encoder.reach,
-            encoder.exclusion,
-        )
+        _log_crops(side, sampling.crop, encoder)
         paste = make_paste(settings, scenes, None, side, encoder.context)
         samples = crop_samples_of(scenes.split, scenes.source, encoder, draw, augment, settings.seed, paste)
         hard = self.net.loss.hard or EMPTY_CELLS
         samples = replace(samples, drawn=np.array([hard * samples.drawn.sum(), *samples.drawn]))
         warnings = patch_warnings(sizes, stride, side, scenes.resolution)
         spec = scenes.spec(PatchHead(side, BACKGROUND), self.net.backbone_spec)
-        matching = settings.data.matching
-        radius = scenes.match_radius(matching, spec.head)
-        notes = (radius.sentence(matching.iou), size_note(sizes, scenes.resolution))
-        return TrainingMaterial(
-            spec=spec,
-            samples=samples.with_notes(sizes, notes, (*warnings, *radius.warnings(matching.iou))),
-            loading=settings.data.loading,
-            values=scenes.values,
-            scenes=scenes,
-            radius=radius,
-            alarm_distance_file_px=max(radius.file_px, scenes.in_file_px(encoder.exclusion)),
-        )
+        return material_of_scenes(settings, scenes, spec, samples, sizes, warnings, encoder.exclusion)
 
     def _encoder(self, side: int, sampling: "SamplingSettings") -> "PatchEncoder":
         """Return what makes the targets of crops, for a patch of a side in pixels.
@@ -153,7 +135,8 @@ class PatchBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of a folder of bare patches, whose side is that of the files."""
-        from detect.assembly.material import TrainingMaterial, devices_here, middle_of
+        from detect.assembly.training.learned_scenes import devices_here, middle_of
+        from detect.assembly.training.material import TrainingMaterial
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
         from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
@@ -204,3 +187,22 @@ class PatchBuilder:
         from detect.samples.sizes import nearest_others
 
         return nearest_others(scenes, along_axis=True)
+
+
+def _log_crops(side: int, crop: int, encoder: "PatchEncoder") -> None:
+    """Log how large patches and crops are, and which cells are of objects and which of backgrounds.
+
+    Args:
+        side: of a patch in pixels.
+        crop: side of a crop in pixels, without its context.
+        encoder: makes the targets.
+    """
+    logger.info(
+        "patches of %d pixels at every cell of crops of %d pixels (%d with their context); a cell finds objects "
+        "within %.3g pixels, backgrounds are %.3g away or more",
+        side,
+        crop,
+        crop + 2 * encoder.context,
+        encoder.reach,
+        encoder.exclusion,
+    )

@@ -14,9 +14,10 @@ from detect.nets.heads.specs import WholeHead
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from detect.assembly.material import Scenes, TrainingMaterial
     from detect.assembly.settings.data_settings import DataSettings, SamplingSettings
     from detect.assembly.settings.train_settings import LearningSettings
+    from detect.assembly.training.learned_scenes import Scenes
+    from detect.assembly.training.material import TrainingMaterial
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
     from detect.nets.heads.whole import WholeClassifier
@@ -95,7 +96,8 @@ class WholeBuilder:
         self, settings: "LearningSettings", folder: "PatchFolder", augment: "Augment | None"
     ) -> "TrainingMaterial":
         """Make the material of whole images, each of which is seen as a square of `net.side` pixels."""
-        from detect.assembly.material import TrainingMaterial, devices_here, middle_of
+        from detect.assembly.training.learned_scenes import devices_here, middle_of
+        from detect.assembly.training.material import TrainingMaterial
         from detect.assembly.variation import fitted_to
         from detect.samples.bare.folder_spec import folder_values
         from detect.samples.bare.patch_files import PatchFiles

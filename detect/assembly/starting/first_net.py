@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings.train_settings import LearningSettings
+from detect.assembly.training.learned_scenes import weights_of
+from detect.assembly.training.material import TrainingMaterial
 from detect.assembly.validation import set_normalisation
 from detect.evaluation.whole.sureness import GREATEST_TEMPERATURE, LEAST_TEMPERATURE
 from detect.nets.card import ModelCard

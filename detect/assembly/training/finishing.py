@@ -11,8 +11,8 @@ import numpy as np
 from detect import __version__
 from detect.assembly.engine.ready_engine import separation_text
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.material import TrainingMaterial
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure
 from detect.evaluation.classification import Showing, classify, scores_of_patches

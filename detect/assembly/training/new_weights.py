@@ -3,8 +3,8 @@
 import logging
 from dataclasses import replace
 
-from detect.assembly.material import weights_of
 from detect.assembly.settings.train_settings import LearningSettings
+from detect.assembly.training.learned_scenes import weights_of
 from detect.learning.hyperparameters import Schedule
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 
 from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import training_material
 from detect.assembly.settings.train_settings import AugmentSettings, TrainSettings
 from detect.assembly.starting.first_net import first_net
+from detect.assembly.training.material import training_material
 from detect.assembly.training.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.material import training_material
 from detect.assembly.settings.train_settings import FindLrSettings
 from detect.assembly.starting.first_net import first_net
+from detect.assembly.training.material import training_material
 from detect.assembly.training.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
 from detect.labels.annotations import Annotations

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings.train_settings import PreviewSettings
+from detect.assembly.training.material import TrainingMaterial
 from detect.assembly.variation import make_mixer
 from detect.labels.detections import Detections
 from detect.learning.module import epoch_seed

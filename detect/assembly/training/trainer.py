@@ -13,8 +13,9 @@ from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
-from detect.assembly.material import TrainingMaterial, devices_here
 from detect.assembly.settings.train_settings import LearningSettings, TrainerSettings, TrainSettings
+from detect.assembly.training.learned_scenes import devices_here
+from detect.assembly.training.material import TrainingMaterial
 from detect.assembly.training.metrics_loggers import metrics_logger
 from detect.assembly.training.resuming import Resumed
 from detect.learning.callbacks import AveragedWeights, EpochLog, StepLimit, ValidationCost

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from detect.assembly.heads.whole import WholeNet
-from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.material import TrainingMaterial
 from detect.evaluation.classification import Classified, Showing, classify, distances, features_of
 from detect.evaluation.whole.sureness import at_temperature, familiar_within, temperature_of, there_from
 from detect.inference.runtimes.torch_runtime import pick_device

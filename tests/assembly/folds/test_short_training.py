@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from detect.assembly.folds.short_training import part_of_time, short_settings
-from detect.assembly.material import TrainingMaterial, learned_values, material_of_fold
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.learned_scenes import learned_values
+from detect.assembly.training.material import TrainingMaterial, material_of_fold
 from tests.assembly.runs_of import grid_settings, material_of
 
 
