@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detect.nets.machine.orderly_end import sigterm_as_ctrl_c
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
-"""Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
+"""Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C or SIGTERM."""
 
 HYDRA_RAISES = "HYDRA_FULL_ERROR"
 """Variable of the environment that lets hydra raise its errors."""
@@ -199,21 +201,29 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
 
     start_log()
     keep_freed_memory()
-    try:
-        check_hydra(HydraConfig.get())
-        settings: Any = checked(cfg, SETTINGS[name])
-        log_net(HydraConfig.get().runtime.choices)
-        with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
-            return function(settings)
-    except KeyboardInterrupt as stop:
-        logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
-        return STOPPED
-    except Exception as error:
-        if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
-            raise
-        logger.error("%s", _message(error))
-        logger.debug("where it happened", exc_info=error)
-        return WRONG_USE
+    with sigterm_as_ctrl_c() as terminated:
+        try:
+            check_hydra(HydraConfig.get())
+            settings: Any = checked(cfg, SETTINGS[name])
+            log_net(HydraConfig.get().runtime.choices)
+            with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
+                return function(settings)
+        except BaseException as error:
+            if terminated() or isinstance(error, KeyboardInterrupt):
+                return _stopped(error, "with the signal SIGTERM" if terminated() else "by the user")
+            if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
+                raise
+            logger.error("%s", _message(error))
+            logger.debug("where it happened", exc_info=error)
+            return WRONG_USE
+
+
+def _stopped(error: BaseException, how: str) -> int:
+    """Log that a command was stopped, which may have been met by any error, as of a process that was stopped too."""
+    said = "" if isinstance(error, SystemExit) else _message(error)
+    logger.error("stopped %s%s", how, f"; {said}" if said else "")
+    logger.debug("where it happened", exc_info=error)
+    return STOPPED
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:
