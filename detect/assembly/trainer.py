@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from lightning_fabric.plugins import CheckpointIO
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
@@ -261,8 +262,19 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
             "enable_model_summary": False,
             "log_every_n_steps": 1,
             **own,
+            "plugins": [*own.get("plugins", ()), *_as_slurm_job()],
         }
     )
+
+
+def _as_slurm_job() -> list[SLURMEnvironment]:
+    """Return how a job of SLURM is known, without Lightning's way of sending it again: that is from a state of its own.
+
+    The job's script sends it again, with resume=true, which goes on with the last whole epoch.
+    """
+    if not SLURMEnvironment.detect() or TorchElasticEnvironment.detect():
+        return []
+    return [SLURMEnvironment(auto_requeue=False)]
 
 
 def metrics_logger(name: str, folder: Path) -> Any:
@@ -299,8 +311,9 @@ def keep_config(settings: TrainSettings, paths: TrainingPaths, resumed: Resumed 
 def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
     """Train, from the state in `checkpoint` on.
 
-    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume. The processes that
-    make samples end with the training, however it ends.
+    Ctrl-C and SIGTERM, on which Lightning ends the process, become an interrupt that names the way to resume: the state
+    of the last whole epoch is there, as it is written after each, whole or not at all. The processes that make samples
+    end with the training, however it ends.
     """
     try:
         with memory_told(data.loading):
