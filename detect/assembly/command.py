@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detect.nets.machine.orderly_end import sigterm_as_ctrl_c
+from detect.nets.machine.orderly_end import sigterm_as_ctrl_c, sigterm_has_come
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -201,7 +201,7 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
 
     start_log()
     keep_freed_memory()
-    with sigterm_as_ctrl_c() as terminated:
+    with sigterm_as_ctrl_c():
         try:
             check_hydra(HydraConfig.get())
             settings: Any = checked(cfg, SETTINGS[name])
@@ -209,8 +209,8 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
             with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
                 return function(settings)
         except BaseException as error:
-            if terminated() or isinstance(error, KeyboardInterrupt):
-                return _stopped(error, "with the signal SIGTERM" if terminated() else "by the user")
+            if sigterm_has_come() or isinstance(error, KeyboardInterrupt):
+                return _stopped(error)
             if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
                 raise
             logger.error("%s", _message(error))
@@ -218,9 +218,10 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
             return WRONG_USE
 
 
-def _stopped(error: BaseException, how: str) -> int:
-    """Log that a command was stopped, which may have been met by any error, as of a process that was stopped too."""
-    said = "" if isinstance(error, SystemExit) else _message(error)
+def _stopped(error: BaseException) -> int:
+    """Log that a command was stopped; by SIGTERM any error may say so, as of a process that was ended with this one."""
+    said = str(error) if isinstance(error, KeyboardInterrupt) else ""
+    how = "with the signal SIGTERM" if sigterm_has_come() else "by the user"
     logger.error("stopped %s%s", how, f"; {said}" if said else "")
     logger.debug("where it happened", exc_info=error)
     return STOPPED

@@ -26,6 +26,7 @@ from detect.learning.interpolation import InterpolatedWeights
 from detect.learning.module import CountingModule
 from detect.learning.run_file import RunFile
 from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
+from detect.nets.machine.orderly_end import sigterm_has_come
 from detect.reporting.settings_files import PlainDumper
 from detect.reporting.writing import write_text
 from detect.samples.loading import PatchData, memory_told
@@ -318,8 +319,9 @@ def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: P
     try:
         with memory_told(data.loading):
             made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        if not made.interrupted:
+    except (Exception, SystemExit) as error:
+        stopped = sigterm_has_come() or (isinstance(error, SystemExit) and made.interrupted)
+        if not stopped:
             raise
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
     finally:

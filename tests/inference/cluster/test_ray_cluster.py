@@ -13,7 +13,7 @@ import pytest
 from detect.inference.cluster.machine_cores import MachineCores
 from detect.inference.cluster.ray_cluster import Needs, connected, nodes_of
 from detect.inference.cluster.station_actor import Greeting
-from detect.nets.machine.orderly_end import sigterm_as_ctrl_c
+from detect.nets.machine.orderly_end import sigterm_as_ctrl_c, sigterm_has_come
 
 
 def test_workers_of_a_machine_have_cores_of_their_own_whatever_node_they_are_on() -> None:
@@ -118,9 +118,11 @@ def test_sigterm_while_a_cluster_begins_is_told_as_later(monkeypatch: pytest.Mon
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         monkeypatch.setattr(ray, "init", take_it)
-        with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c() as terminated, connected(None):
-            pass
-        assert terminated() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        with sigterm_as_ctrl_c():
+            with pytest.raises(KeyboardInterrupt), connected(None):
+                pass
+            assert sigterm_has_come()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
 

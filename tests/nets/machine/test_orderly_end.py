@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from detect.nets.machine import orderly_end
-from detect.nets.machine.orderly_end import SAME_SECONDS, sigterm_as_ctrl_c
+from detect.nets.machine.orderly_end import SAME_SECONDS, sigterm_as_ctrl_c, sigterm_has_come
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 
@@ -29,13 +29,13 @@ def test_it_interrupts_and_one_that_follows_at_once_is_the_same(monkeypatch: pyt
     """A scheduler may send it to a process, and to all of its group."""
     monkeypatch.setattr(orderly_end, "SAME_SECONDS", 3600.0)
     heard = list[str]()
-    with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c() as terminated:
-        assert not terminated()
+    with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c():
+        assert not sigterm_has_come()
         try:
             terminate()
         finally:
             terminate()
-            heard.append(f"orderly: {terminated()}")
+            heard.append(f"orderly: {sigterm_has_come()}")
     assert heard == ["orderly: True"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -78,9 +78,9 @@ def test_a_fork_ends_at_once_by_the_first() -> None:
 def test_who_has_its_own_way_keeps_it_and_another_thread_takes_no_signal() -> None:
     heard, seen = list[str](), list[object]()
     signal.signal(signal.SIGTERM, lambda *given: heard.append("its own"))
-    with sigterm_as_ctrl_c() as terminated:
+    with sigterm_as_ctrl_c():
         terminate()
-        assert heard == ["its own"] and not terminated()
+        assert heard == ["its own"] and not sigterm_has_come()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def elsewhere() -> None:
