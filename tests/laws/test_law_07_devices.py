@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import torch
 
 from detect.imagery.files import part_name
 from detect.inference.devices import device_choice
@@ -127,3 +128,26 @@ def test_a_run_of_two_processes_that_a_scheduler_ends_writes_tables_once_and_lea
     assert "Traceback" not in told and (out / "counts.csv").exists() and not list(out.rglob("*.part"))
     until(lambda: not any(path.exists() for path in theirs))
     assert call("predict", *given(root, out, "max_memory=1GiB")).code == 3
+
+
+def test_a_model_that_takes_the_place_of_the_run_s_is_told_by_a_process_that_starts_later(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first process has started when another net of the same kind is put there, before the second one does."""
+    model, started = tmp_path / "model.safetensors", list[object]()
+    shutil.copyfile(root / "model.safetensors", model)
+    net, card = lively()
+
+    def start_all(crew: Crew, *given: object) -> int:
+        for _, start in crew.starts:
+            started.append(start())
+            with torch.no_grad():
+                next(net.parameters()).mul_(2)
+            save_model(model, net, card)
+        return 0
+
+    monkeypatch.setattr(Crew, "__call__", start_all)
+    monkeypatch.setattr(device_choice, "usable_cores", lambda: 2)
+    done = count(root, tmp_path / "out", f"model={model}", "runtime.devices=2", "max_memory=1GiB")
+    assert len(started) == 1 and done.code == 2, done.log
+    assert f"model={model} is another file than when the run began" in done.log and "overwrite=true" in done.log
