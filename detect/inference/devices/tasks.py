@@ -57,7 +57,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class Advanced:
-    """Some pixels are done."""
+    """Some pixels are done; 0 says that what is done with some that are done goes on, as long files are written."""
 
     pixels: int
 

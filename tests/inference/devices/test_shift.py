@@ -128,6 +128,17 @@ def test_the_time_in_which_the_run_itself_stood_still_is_no_silence(
     assert "has told nothing" not in caplog.text and "ended (silence" not in caplog.text
 
 
+@pytest.mark.parametrize("signs", [60.0, 0.0])
+def test_a_worker_that_writes_for_hours_lives_as_long_as_it_gives_signs_of_life(
+    clock: Clock, caplog: pytest.LogCaptureFixture, signs: float
+) -> None:
+    """Each image takes 5 seconds, and its files 100 minutes; without signs it is taken for one that hangs, twice."""
+    kept = Watched(200)
+    counted(World(clock, lambda place, name, hand: 5.0, writes=lambda place: 100 * MINUTE, signs=signs), kept, [("a",)])
+    assert kept.names == (["a"] if signs else []) and len(kept.failed) == (0 if signs else 1)
+    assert ("has told nothing" in caplog.text) == (not signs)
+
+
 def test_without_a_bound_a_silent_worker_is_waited_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     kept = Watched(100)
     world = World(clock, lambda place, name, hand: 300 * MINUTE)
