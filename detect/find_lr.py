@@ -13,15 +13,17 @@ logger = logging.getLogger("detect.find_lr")
 
 def run(settings: "FindLrSettings") -> int:
     """Try factors of the learning rates, draw the loss, and log the rates that it suggests; see `conf/find_lr.yaml`."""
-    from detect.assembly.folders import RateSearchPaths, output_folder, run_folder
+    from detect.assembly.folders import RateSearchPaths
     from detect.assembly.given_labels import read_labels
+    from detect.assembly.multirun import run_folder
+    from detect.assembly.output_folders import output_folder
 
     folder = output_folder(run_folder(settings.output), results=(), allowed=True, way_out="")
     labels = read_labels(settings.data)
 
     import pandas as pd
 
-    from detect.assembly.runs.rate_search import rate_curve
+    from detect.assembly.training.rate_search import rate_curve
     from detect.reporting.pictures.curves import draw_rates
     from detect.reporting.tables import write_table
 

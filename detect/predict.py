@@ -15,7 +15,7 @@ logger = logging.getLogger("detect.predict")
 
 def run(settings: "PredictSettings") -> int:
     """Count what is in images and write tables, pictures, formats and a report; see `conf/predict.yaml`."""
-    from detect.assembly.runs.published import published
+    from detect.assembly.prediction.published import published
 
     with published(settings) as (here, mirror):
         return _count(here, mirror)
@@ -24,8 +24,8 @@ def run(settings: "PredictSettings") -> int:
 def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
     """Count into an output folder on this machine, which may be the mirror of one at an address."""
     from detect.assembly.folders import written_by_runs
-    from detect.assembly.runs.ground_settings import ground_survey, survey_settings
-    from detect.assembly.runs.prediction import check_tables, prediction_folder
+    from detect.assembly.prediction.ground_settings import ground_survey, survey_settings
+    from detect.assembly.prediction.run_output import check_tables, prediction_folder
     from detect.imagery.finding.listing import find_images
     from detect.nets.header import read_card
     from detect.reporting.tables import check_classes
@@ -38,16 +38,10 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
     paths = prediction_folder(settings)
 
     from detect.assembly.machine.run_workers import workers_of
-    from detect.assembly.ready_engine import make_engine
-    from detect.assembly.runs.prediction import (
-        digest,
-        predict_folder,
-        remembered,
-        result_settings,
-        run_facts,
-        start_afresh,
-    )
-    from detect.assembly.runs.run_threshold import (
+    from detect.assembly.prediction.image_loop import predict_folder
+    from detect.assembly.prediction.run_output import start_afresh
+    from detect.assembly.prediction.run_record import remembered, result_settings, run_facts
+    from detect.assembly.prediction.run_threshold import (
         log_by_class,
         output_sink,
         run_threshold,
@@ -55,7 +49,9 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         thresholds_by_class,
         told_at_end,
     )
-    from detect.assembly.runs.survey_scale import with_survey_scale
+    from detect.assembly.prediction.survey_scale import with_survey_scale
+    from detect.assembly.ready_engine import make_engine
+    from detect.imagery.remote.model_copies import digest
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder
     from detect.reporting.output.layout import CANDIDATES

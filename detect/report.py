@@ -14,7 +14,7 @@ logger = logging.getLogger("detect.report")
 
 def run(settings: "ReportSettings") -> int:
     """Write `report.html`, and at another threshold the counts, tables and formats too; see `conf/report.yaml`."""
-    from detect.assembly.folders import existing
+    from detect.assembly.given_paths import existing
     from detect.reporting.output.layout import REPORT
     from detect.reporting.output.written import WrittenFiles
     from detect.reporting.page.report_page import write_report
@@ -39,7 +39,7 @@ def run(settings: "ReportSettings") -> int:
 
 def _report_lots(settings: "ReportSettings", folder: Path) -> None:
     """Write the report for lots, where it is asked for."""
-    from detect.assembly.folders import existing
+    from detect.assembly.given_paths import existing
     from detect.reporting.lots.lot_folder import write_lots
 
     if settings.lots is None:

@@ -13,7 +13,7 @@ logger = logging.getLogger("detect.survey")
 
 def run(settings: "SurveySettings") -> int:
     """Draw windows, or estimate from those that were reviewed, or rank windows; see `conf/survey.yaml`."""
-    from detect.assembly.folders import existing
+    from detect.assembly.given_paths import existing
     from detect.assembly.surveys.exporting import export_tasks
     from detect.assembly.surveys.importing import take_corrections
     from detect.assembly.surveys.ranking import rank

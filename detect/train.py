@@ -19,7 +19,8 @@ WORKERS_END_S = 15.0
 
 def run(settings: "TrainSettings") -> int:
     """Train a network on labelled images and write the model; see `conf/train.yaml`."""
-    from detect.assembly.folders import TrainingPaths, run_folder
+    from detect.assembly.folders import TrainingPaths
+    from detect.assembly.multirun import run_folder
     from detect.assembly.starting.given_model import check_given
     from detect.reporting.output.journal import lock_folder
 
@@ -30,7 +31,7 @@ def run(settings: "TrainSettings") -> int:
 
         labels = read_labels(settings.data)
 
-        from detect.assembly.runs.overfit_check import check_overfit
+        from detect.assembly.training.overfit_check import check_overfit
 
         return check_overfit(settings, labels)
     paths = TrainingPaths(run_folder(settings.output))
@@ -59,10 +60,11 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     from detect.assembly.material import training_material
     from detect.assembly.ready_engine import check_runtime
     from detect.assembly.runs.evaluating_model import score_test
-    from detect.assembly.runs.finishing import check_test_images, finish
-    from detect.assembly.runs.resuming import resumed_run
     from detect.assembly.starting.first_net import labels_and_start, with_start
-    from detect.assembly.trainer import best_by, end_after, fit, keep_config, load_best, make_trainer
+    from detect.assembly.training.finishing import check_test_images, finish
+    from detect.assembly.training.fitting import best_by, fit, load_best
+    from detect.assembly.training.resuming import keep_config, resumed_run
+    from detect.assembly.training.trainer import end_after, make_trainer
     from detect.samples.loading import PatchData
 
     check_runtime(settings.runtime)
@@ -98,7 +100,8 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
 
 def _prepare(settings: "TrainSettings", paths: "TrainingPaths") -> bool:
     """Make the output folder, and return whether this process writes into it; others of several devices are silent."""
-    from detect.assembly.folders import first_process, output_folder
+    from detect.assembly.output_folders import output_folder
+    from detect.assembly.training.first_process import first_process
 
     if not first_process(settings.trainer):
         logging.getLogger("detect").setLevel(logging.WARNING)

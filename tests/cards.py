@@ -6,8 +6,9 @@ from typing import Any
 
 from detect.imagery.resolution import Resolution
 from detect.learning.hyperparameters import ClassBalance, LossWeights, Schedule
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import GridHead, Head, PatchHead
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.epochs import Loading
 
 LITE = BackboneSpec("tf_efficientnet_lite0", 16)

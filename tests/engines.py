@@ -14,9 +14,10 @@ from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.labels.detections import Detections
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import patch_card
 

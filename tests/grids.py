@@ -21,10 +21,11 @@ from detect.inference.plan import make_plan
 from detect.inference.stitching import Runtime
 from detect.inference.views import Views
 from detect.labels.detections import Detections
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.specs import GridHead
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from detect.samples.targets import Objects, TargetEncoder
 from tests.cards import card_of, grid_head

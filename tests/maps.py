@@ -14,7 +14,7 @@ from detect.inference.plan import Plan
 from detect.inference.run import map_scene
 from detect.inference.stitching import Runtime
 from detect.inference.tiles import Source
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import patch_card
 
 Read = Callable[[Window], NDArray[np.generic]]

@@ -15,11 +15,12 @@ from PIL import Image
 
 from detect.assembly.exports.model_export import ENDINGS, runner, write_checked
 from detect.inference.exports import parity
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import card_of, patch_card
 from tests.commands import call

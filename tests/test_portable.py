@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import detect
-from detect.assembly.runs import prediction
+from detect.assembly.prediction import image_loop
 from detect.nets.machine import peak_memory
 from tests.commands import call
 
@@ -142,7 +142,7 @@ def test_peak_memory_is_unknown_where_nothing_tells_it(elsewhere: None, monkeypa
     """A system with neither /proc nor `resource`."""
     monkeypatch.setattr(Path, "exists", lambda self: False)
     assert peak_memory.peak_memory_mib() is None
-    assert prediction.speed(10, 1.0)["peak_memory_mib"] is None
+    assert image_loop.speed(10, 1.0)["peak_memory_mib"] is None
 
 
 def test_peak_memory_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

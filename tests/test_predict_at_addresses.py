@@ -14,11 +14,12 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.remote import image_cache
 from detect.imagery.remote.address import Address
 from detect.imagery.remote.store import StoreError
-from detect.imagery.scenes import gdal_options, open_scene
 from detect.inference.devices import device_choice
 from detect.nets.modelfile import save_model
 from detect.reporting.output.prediction_folder import PredictionFolder

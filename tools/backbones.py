@@ -33,11 +33,12 @@ from detect.assembly.command import keep_freed_memory
 from detect.assembly.exports.model_export import ENDINGS, write_checked
 from detect.imagery.resolution import Resolution
 from detect.nets.backbones import parameters_of
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.features import backbone_info
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
 from detect.nets.modelfile import Net, build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 
 FAMILIES = (

@@ -10,8 +10,8 @@ import torch
 
 from detect.assembly.command import keep_freed_memory
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.net_spec import BackboneSpec
 
 
 def megapixels_per_second(net: PatchClassifier, tile: int, repeats: int) -> float:

@@ -25,8 +25,9 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from detect import Detector
 from detect.evaluation.matching import near_pairs
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.validity.declared import Validity
 from detect.inference.engine import Engine
 from detect.inference.run import map_scene

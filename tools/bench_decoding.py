@@ -5,7 +5,7 @@
 Without files, images of 640 x 640 and 4,992 x 3,328 pixels of smooth noise with grain are made, as JPEG (quality 90,
 colours at half the resolution) and PNG, and small ones of many kinds, of which only the pixels are compared.
 
-- `house`: as the program does it: GDAL by one driver, damaged files an error (`imagery/scenes.py`).
+- `house`: as the program does it: GDAL by one driver, damaged files an error (`imagery/gdal`).
 - `gdal`: `rasterio.open` by its defaults.
 - `pillow`, `opencv`, `torchvision`: whole images as they are stored, from the file to an array of bands.
 - `nvjpeg`: `torchvision.io.decode_jpeg` on a CUDA device, from the file to an array there; only where there is one.
@@ -43,8 +43,8 @@ import torchvision.io as tv
 from numpy.typing import NDArray
 from PIL import Image
 
-from detect.imagery.drivers import driver_of, no_georeference_needed, open_with
-from detect.imagery.scenes import gdal_options
+from detect.imagery.gdal.drivers import driver_of, no_georeference_needed, open_with
+from detect.imagery.gdal.options import gdal_options
 from detect.nets.machine.processors import usable_cores
 from detect.reporting.writing import write_json
 

@@ -36,17 +36,19 @@ from bench_inference import Silent, engine, make_model, memory_of
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import GridHead, Head, PatchHead
 from detect.nets.modelfile import Net, build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder

@@ -52,9 +52,10 @@ from rasterio.windows import Window as RasterWindow
 from detect.assembly.command import keep_freed_memory
 from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.machine.run_memory import LEAST, share_of
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE
@@ -62,11 +63,12 @@ from detect.inference.plan import layer_bytes, make_plan
 from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import PatchHead
 from detect.nets.machine.host_memory import host_memory
 from detect.nets.modelfile import build_pretrained, save_model
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder

@@ -37,9 +37,10 @@ from detect.imagery.resolution import Resolution
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import predict_images
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import GridHead
 from detect.nets.machine.processors import usable_cores
+from detect.nets.net_spec import BackboneSpec
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PAGE, PRODUCTS, TABLES

@@ -30,14 +30,14 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from torchvision.ops import box_iou, nms  # type: ignore[import-untyped,unused-ignore]
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import replace_file
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan
 from detect.inference.run import count_scene
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import PatchHead
+from detect.nets.net_spec import BackboneSpec, NetSpec
 
 Floats = NDArray[np.float64]
 

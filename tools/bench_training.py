@@ -32,7 +32,7 @@ from detect.assembly.given_labels import read_labels
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import TrainingMaterial, training_material, weights_of
 from detect.assembly.settings.train_settings import TrainSettings
-from detect.assembly.trainer import tool_trainer
+from detect.assembly.training.trainer import tool_trainer
 from detect.learning.module import CountingModule
 from detect.nets.modelfile import build_pretrained
 from detect.reporting.writing import write_json

@@ -222,7 +222,7 @@ def material(folder: Path, images: int, size: tuple[int, int], raster: int, mode
     """Write photographs, and a raster of some megapixels; return the model's file and the images' folder."""
     from bench_inference import make_model, make_photograph
 
-    from detect.imagery.scenes import open_scene
+    from detect.imagery.description.scene_opening import open_scene
     from detect.nets.modelfile import save_model
 
     photographs = folder / "images"

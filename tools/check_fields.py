@@ -13,7 +13,7 @@ from torch import nn
 
 from detect.explaining.field_formula import Field, fields_of
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 
 BACKBONES = (

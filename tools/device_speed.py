@@ -92,7 +92,7 @@ def write_material(folder: Path, size: Size) -> tuple[Path, Path]:
     """Write a model of random head, and photographs; return their paths."""
     from bench_inference import make_model, make_photograph
 
-    from detect.imagery.scenes import open_scene
+    from detect.imagery.description.scene_opening import open_scene
     from detect.nets.modelfile import save_model
 
     images = folder / "photographs"

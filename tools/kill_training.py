@@ -176,8 +176,9 @@ def main() -> int:
 
     import detect.assembly.material
     import detect.assembly.runs.evaluating_model
-    import detect.assembly.runs.finishing
-    import detect.assembly.trainer
+    import detect.assembly.training.finishing
+    import detect.assembly.training.fitting
+    import detect.assembly.training.trainer
     import detect.train  # noqa: F401
 
     torch.set_num_threads(1)

@@ -27,8 +27,8 @@ from survey_worlds import CASES, make_world, simulate, summarise
 
 from detect.evaluation.survey.design import size_measure
 from detect.evaluation.survey.partition import survey_windows
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import replace_file
-from detect.imagery.scenes import open_scene
 from detect.labels.annotation_files import read_unchecked
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections

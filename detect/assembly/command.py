@@ -112,8 +112,8 @@ def _compose_and_run(name: str, function: Callable[[Any], int]) -> None:
     from hydra.errors import HydraException
 
     from detect.assembly.commandline.refusals import composition_message
-    from detect.assembly.folders import in_multirun
     from detect.assembly.help import check_files
+    from detect.assembly.multirun import in_multirun
 
     codes: list[int] = []
     given, here = list(sys.argv), os.getpid()
@@ -195,8 +195,8 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
 
     from detect.assembly.commandline.image_opening import opened_as_set
     from detect.assembly.commandline.net_choice import log_net
-    from detect.assembly.folders import unused_removed
     from detect.assembly.gate import check_hydra, checked
+    from detect.assembly.output_folders import unused_removed
     from detect.assembly.settings.command_settings import SETTINGS
 
     start_log()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.label_settings import LabelledSettings, LabelSettings, NamedSides, SplitSettings
 from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations, with_ignored

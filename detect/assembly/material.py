@@ -25,9 +25,9 @@ from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
 from detect.labels.regions import outside
 from detect.nets.backbones import normalisation_of
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.header import read_card
 from detect.nets.heads.specs import Head
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from detect.samples.epochs import Loading, Samples
 from detect.samples.labelled_scenes import SceneSplit, arranged_split, drawing_alike, image_kind, resampled_split
 from detect.samples.pixel_cache import PixelSource

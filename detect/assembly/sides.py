@@ -8,7 +8,7 @@ from typing import Any
 from detect.assembly.settings.label_settings import NamedSides, SplitSettings
 from detect.labels.annotations import Annotations
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.samples.bare_patches import FolderDataset
+from detect.samples.bare.folder_dataset import FolderDataset
 from detect.samples.copies import SplitFile, check_copies, check_mosaics
 from detect.samples.cross_validation import Fold, fold_images
 from detect.samples.epochs import Samples

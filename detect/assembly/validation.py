@@ -21,9 +21,9 @@ from detect.inference.plan import Plan, layer_bytes, make_plan, map_bytes
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.labels.detections import Detections
 from detect.learning.mining import MineHardNegatives
-from detect.nets.card import NetSpec
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net
+from detect.nets.net_spec import NetSpec
 from detect.nets.receptive import effective_halo, receptive_halo
 from detect.samples.hard_negatives import Mining
 from detect.samples.labelled_scenes import LabelledScene

@@ -18,12 +18,12 @@ from detect.evaluation.scores import score_patches
 from detect.evaluation.whole.many_scores import score_many
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views
-from detect.nets.card import NetSpec
 from detect.nets.heads.familiarity import Familiarity
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.nets.machine.device_memory import InParts
+from detect.nets.net_spec import NetSpec
 from detect.samples.loading import PatchSet
 
 

@@ -20,9 +20,9 @@ from detect.inference.tiles import Source
 from detect.labels.detections import Detections
 from detect.labels.regions import outside
 from detect.learning.together import of_all, own_part
-from detect.nets.card import NetSpec
 from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE
 from detect.nets.modelfile import Net
+from detect.nets.net_spec import NetSpec
 from detect.samples.labelled_scenes import LabelledScene
 
 TRAINING_TOLERANCE, THRESHOLD_TOLERANCE = 1e-2, 1e-3

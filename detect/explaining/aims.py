@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from detect.inference.decoding.grid import LOG_SIZE_BOUNDS, objectness
 from detect.inference.decoding.patch import foreground
-from detect.nets.card import NetSpec
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
+from detect.nets.net_spec import NetSpec
 
 OBJECTNESS = "objectness"
 """The name of the score of a grid's cell that says whether an object is there."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.inference.tiles import Source
-from detect.nets.card import NetSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import NetSpec
 
 
 @dataclass(frozen=True, eq=False)

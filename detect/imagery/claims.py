@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from detect.imagery.drivers import SceneError
+from detect.imagery.gdal.drivers import SceneError
 
 GREATEST_SCENE_PIXELS = 10**12
 """Most pixels of a scene: a million squared, more than any camera, scanner or survey has put into one file."""

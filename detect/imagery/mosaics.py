@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, TreeBuilder, tostring
 from xml.parsers import expat
 
-from detect.imagery.drivers import MOSAIC, SceneError, driver_of, open_with
+from detect.imagery.gdal.drivers import MOSAIC, SceneError, driver_of, open_with
 
 MOST_BYTES = 64 << 20
 """Greatest length of a VRT's text, with those of the VRTs among its sources: some 100,000 sources."""

@@ -15,10 +15,12 @@ from rasterio.windows import Window as RasterWindow
 from detect.imagery.checked_reading import read_checked
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import decoder_warnings
-from detect.imagery.drivers import image_errors
+from detect.imagery.gdal.datasets import open_image
+from detect.imagery.gdal.drivers import image_errors
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.remote.on_hand import on_hand
 from detect.imagery.resampling import Zoom, resample
-from detect.imagery.scenes import Scene, SceneError, check_bands, gdal_options, layout_of, open_image, original
+from detect.imagery.scenes import Scene, SceneError, check_bands, layout_of, original
 from detect.imagery.thumbnails import Preview, reduced_shape
 from detect.imagery.validity.filling import filled
 from detect.imagery.validity.masks import Masks

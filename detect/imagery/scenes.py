@@ -1,56 +1,21 @@
-"""Scenes: source images of any size, described and opened through rasterio (only this room imports it)."""
+"""Scenes: source images of any size and rectangles of them, without their pixels."""
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import rasterio
 
-from detect.imagery.claims import check_claim, check_scene_size
-from detect.imagery.description.band_names import band_names, display_numbers
-from detect.imagery.description.pages import contents_of
-from detect.imagery.description.palettes import check_colours
-from detect.imagery.description.placing import place_of
+from detect.imagery.description.band_names import display_numbers
 from detect.imagery.description.remarks import Remark
 from detect.imagery.description.shown import ShownImage
-from detect.imagery.drivers import (
-    MOSAIC,
-    MOSAIC_SUFFIX,
-    WAFER,
-    SceneError,
-    driver_of,
-    georeference_lies_beside,
-    image_errors,
-    no_georeference_needed,
-    open_with,
-)
-from detect.imagery.mosaics import MosaicRule, current_rule, mosaic_bytes, plain_mosaic
-from detect.imagery.remote.on_hand import on_hand
-from detect.imagery.remote.stand_ins import gdal_access
+from detect.imagery.gdal.drivers import SceneError
+from detect.imagery.mosaics import MosaicRule
 from detect.imagery.resampling import Zoom
-from detect.imagery.validity.declared import ALL_VALID, Validity, declared_validity
+from detect.imagery.validity.declared import ALL_VALID, Validity
 from detect.imagery.validity.filling import Fill
-from detect.imagery.wafers.drawn.drawing import Drawing, current_drawing, keeps_truncated
-from detect.imagery.wafers.drawn.drawn_wafer import wafer_raster
-from detect.imagery.wafers.errors import CUT, MISCOUNTED
-from detect.imagery.wafers.notches import NOT_SAID
+from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.windows import Window
-
-AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
-"""How images are read, for the records of runs; an earlier version, which says nothing, read them as stored."""
-
-WHOLE_IMAGE_DRIVERS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-"""GDAL's names of formats that are decoded from the top, whichever part is read."""
-
-BLOCK_CACHE_BYTES = 64 << 20
-"""Most bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
-
-_options = threading.local()
-"""What each thread's `gdal_options` are now."""
 
 
 @dataclass(frozen=True)
@@ -160,192 +125,9 @@ class Scene:
         return self.layout is not None and self.rule.trusts(self.layout.driver)
 
 
-def open_dataset(path: Path, mode: str = "r", **profile: Any) -> Any:
-    """Open a rasterio dataset of this program's own, without the warning that it has no georeference."""
-    with no_georeference_needed():
-        return rasterio.open(path, mode, **profile)
-
-
-def open_image(path: Path, rule: MosaicRule, driver: str | None = None) -> ShownImage:
-    """Open an image of others as a viewer shows it: by the driver of what it is, and nothing that it names.
-
-    Args:
-        path: the image.
-        rule: which VRTs are opened.
-        driver: what `driver_of` says of it, where it was asked already; a file that is another one now is an error.
-
-    Raises:
-        SceneError: no file, not an image, or a VRT that the rule refuses.
-    """
-    driver = driver or driver_of(path)
-    target = path if driver != MOSAIC or rule.trusts(driver) else plain_mosaic(path, rule)
-    return ShownImage(path, open_with(target, driver))
-
-
-def bytes_of(path: Path, driver: str, rule: MosaicRule) -> int | None:
-    """Return the bytes in which an image's pixels are: its own, or those of a VRT's files; None of a trusted VRT."""
-    if rule.trusts(driver):
-        return None
-    return mosaic_bytes(path, rule) if driver == MOSAIC else path.stat().st_size
-
-
-@contextmanager
-def gdal_options(beside: bool = False, trusted: bool = False, path: Path | None = None) -> Iterator[None]:
-    """Set GDAL to make a damaged JPEG or PNG an error, write no side-car files and bound its cache, in a block.
-
-    A block inside of another one with the same options costs nothing: of many small images it is worth a block. What
-    is closed around a trusted image stays closed for it.
-
-    Args:
-        beside: whether files beside an image may be opened, for its georeference. Its pixels come from the file alone:
-            overviews and masks beside it can be of any of GDAL's formats.
-        trusted: whether GDAL may go wherever an image, a trusted VRT, leads it.
-        path: the file that is read; where it stands for an object of a store, GDAL may reach that one.
-    """
-    reached = gdal_access(path)
-    asked = (beside, trusted, reached)
-    before, _options.now = getattr(_options, "now", None), asked
-    try:
-        if before == asked and rasterio.env.hasenv():
-            yield
-            return
-        closed = {
-            "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if beside else "EMPTY_DIR",
-            "GDAL_VRT_ENABLE_PYTHON": "NO",
-            "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-            **(reached or {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}),
-        }
-        with rasterio.Env(
-            GDAL_ERROR_ON_LIBJPEG_WARNING=True,
-            GDAL_PNG_WHOLE_IMAGE_OPTIM=False,
-            GDAL_PAM_ENABLED=False,
-            GDAL_CACHEMAX=BLOCK_CACHE_BYTES,
-            **({} if trusted else closed),
-        ):
-            yield
-    finally:
-        _options.now = before
-
-
-def described_together(paths: Sequence[Path]) -> AbstractContextManager[None]:
-    """Return a block in which images are described for less, as GDAL's options are set once for all of them.
-
-    Where one of them may be a trusted VRT, to which other files must stay open, they are set for each.
-    """
-    return nullcontext() if any(path.suffix.lower() == MOSAIC_SUFFIX for path in paths) else gdal_options()
-
-
-def open_scene(path: Path) -> Scene:
-    """Read the description of an image file, without its pixels.
-
-    Raises:
-        SceneError: the file is missing, empty, not an image, claims more pixels than it can hold, or has colours of
-            another space than red, green and blue. It begins with `passed over` where there is something that is no
-            file with content.
-    """
-    with on_hand(path, whole=False) as local:
-        scene = _described(local)
-    return scene if local is path else replace(scene, path=path)
-
-
-def _described(path: Path) -> Scene:
-    """Return the description of an image file on this machine."""
-    rule, driver = current_rule(), driver_of(path)
-    if driver == WAFER:
-        return _drawn_scene(path, current_drawing(), keeps_truncated())
-    beside = georeference_lies_beside(path) and driver != MOSAIC
-    with (
-        image_errors(path, "not a readable image"),
-        gdal_options(beside=beside, trusted=rule.trusts(driver), path=path),
-        closing(open_image(path, rule, driver)) as source,
-    ):
-        check_claim(path, source.shape, driver, bytes_of(path, driver, rule))
-        contents = contents_of(path, source.stored)
-        check_colours(path, source.stored, contents.photometric)
-        validity, rpc = _alone(path, rule, driver) if beside else _within(path, source)
-        place = place_of(path, source.stored, rpc)
-        return Scene(
-            path=path,
-            shape=(source.height, source.width),
-            dtype=str(source.dtypes[0]),
-            bands=source.count,
-            transform=place.transform,
-            crs=place.crs.to_wkt() if place.crs else None,
-            nodata=source.nodata,
-            block_pixels=_block_pixels(source),
-            layout=layout_of(source),
-            orientation=source.turn.orientation,
-            band_names=band_names(source),
-            remarks=(*_remarks(source), *contents.remarks, *place.remarks),
-            rule=rule,
-            validity=validity,
-        )
-
-
-def _drawn_scene(path: Path, drawing: Drawing | None, keep: bool) -> Scene:
-    """Return the description of a list of a wafer's defects as the image that is drawn of it: one band of bytes.
-
-    Raises:
-        SceneError: it is not known how it is drawn, or the list cannot be read.
-    """
-    if drawing is None:
-        raise SceneError(
-            f"{path}: a list of a wafer's defects, and how it is drawn as an image is not known here: this needs a "
-            "model that was trained on such lists (data.wafers), or a run of one"
-        )
-    check_scene_size(path, (drawing.side, drawing.side))
-    with image_errors(path, "not a readable list of defects"):
-        _, told = wafer_raster(path, drawing, keep)
-    return Scene(
-        path,
-        (drawing.side, drawing.side),
-        "uint8",
-        1,
-        block_pixels=1,
-        layout=Layout(WAFER, (drawing.side, drawing.side), ("uint8",)),
-        band_names=("",),
-        remarks=_remarks_on_list(told),
-        drawing=drawing,
-        truncated=keep,
-    )
-
-
-def _remarks_on_list(told: Sequence[str]) -> tuple[Remark, ...]:
-    """Return what is told of how a list of defects was read, each kind once."""
-    details: dict[str, list[str]] = {}
-    for kind, _, detail in (each.partition(": ") for each in told):
-        details.setdefault(kind, []).append(detail)
-    warning = (CUT, MISCOUNTED, NOT_SAID)
-    return tuple(Remark(kind, "; ".join(each), warns=kind in warning) for kind, each in details.items())
-
-
-def _alone(path: Path, rule: MosaicRule, driver: str) -> tuple[Validity, bool]:
-    """Return what `_within` does of an image with files beside it: opened once more without them, as it is read."""
-    with gdal_options(trusted=rule.trusts(driver), path=path), closing(open_image(path, rule, driver)) as source:
-        return _within(path, source)
-
-
-def _within(path: Path, source: ShownImage) -> tuple[Validity, bool]:
-    """Return what an image that was opened alone says of its valid pixels, and whether it has camera models (RPC)."""
-    return declared_validity(source, path), bool(source.tags(ns="RPC"))
-
-
-def _remarks(source: ShownImage) -> tuple[Remark, ...]:
-    """Return what is told of an image."""
-    turn = source.turn.orientation
-    turned = "turned as their EXIF orientation says, as viewers show them"
-    return (Remark(turned, f"orientation {turn}"),) if turn > 1 else ()
-
-
 def layout_of(source: ShownImage) -> Layout:
     """Return the layout of an open image."""
     return Layout(source.driver, (source.height, source.width), tuple(map(str, source.dtypes)))
-
-
-def _block_pixels(source: ShownImage) -> int:
-    """Count the pixels that are decoded to read any one."""
-    height, width = source.shape if source.driver in WHOLE_IMAGE_DRIVERS else source.block_shapes[0]
-    return int(height * width)
 
 
 def view(scene: Scene, window: Window) -> Scene:

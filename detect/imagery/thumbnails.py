@@ -1,7 +1,5 @@
 """Small pictures of large scenes, made of the windows that are read for another purpose."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,20 +19,29 @@ def reduced_shape(shape: tuple[int, int], longest_side: int) -> tuple[int, int]:
     `LARGEST_LOSS` of the side; so it is from a factor of 4 on.
     """
     shrink = max(1.0, max(shape) / longest_side)
-    factor = math.ceil(shrink)
+    factor = whole_factor(shape, longest_side)
     if shrink >= (1 - LARGEST_LOSS) * factor:
         return -(-shape[0] // factor), -(-shape[1] // factor)
     return max(1, round(shape[0] / shrink)), max(1, round(shape[1] / shrink))
 
 
+def whole_factor(shape: tuple[int, int], longest_side: int) -> int:
+    """Return the least whole factor that reduces an image (height, width) to a longest side at most."""
+    return max(1, -(-max(shape) // longest_side))
+
+
 def thumbnail(picture: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
-    """Return a picture (H, W, 3) reduced by averages to a longest side in pixels; a smaller one as it is."""
+    """Return a picture (H, W, 3) reduced by averages to its `reduced_shape`; one that is no longer than that as it is.
+
+    Args:
+        picture: of which a thumbnail is made.
+        longest_side: bound for the thumbnail's height and width in pixels.
+    """
     import cv2
 
-    longest = max(picture.shape[:2])
-    if longest <= longest_side:
+    height, width = shape = reduced_shape(picture.shape[:2], longest_side)
+    if shape == picture.shape[:2]:
         return picture
-    height, width = (max(1, round(side * longest_side / longest)) for side in picture.shape[:2])
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -52,7 +59,7 @@ class Preview:
 
     def __init__(self, bands: int, shape: tuple[int, int], longest_side: int, dtype: str) -> None:
         self.shape = shape
-        self.factor = -(-max(shape) // longest_side)
+        self.factor = whole_factor(shape, longest_side)
         self.step = max(1, self.factor // 4)
         self.dtype = np.dtype(dtype)
         height, width = (-(-side // self.factor) for side in shape)

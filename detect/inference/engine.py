@@ -23,9 +23,10 @@ from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.stitching import Runtime
 from detect.inference.tiles import Source
 from detect.labels.detections import Detections
-from detect.nets.card import ModelCard, NetSpec
+from detect.nets.card import ModelCard
 from detect.nets.facts.looks import Looks, unlike
 from detect.nets.facts.probabilities import MIN_CANDIDATE_SCORE, ROUNDING, Calibration, told_unknown
+from detect.nets.net_spec import NetSpec
 
 MOST_CANDIDATES = 1 << 20
 """Most cells of a map that may hold a candidate: of more, ground is no rarer than objects, and memory is short."""

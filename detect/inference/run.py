@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.description.remarks import tell
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.gdal.options import described_together
 from detect.imagery.remote.address import Address
-from detect.imagery.scenes import Scene, SceneError, described_together, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.validity.surveyed import surveyed
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import AHEAD_PER_WORKER, mapped_ahead

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import rescaled
-from detect.imagery.scenes import Scene, SceneError, gdal_options
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import Work, made_ahead, mapped_ahead

@@ -1,4 +1,4 @@
-"""Annotation files: read by whichever format recognises them, written in a format by its name or the file's ending."""
+"""Annotation files: read by whichever format recognises them."""
 
 import logging
 import os

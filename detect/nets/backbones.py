@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from detect.nets.card import BackboneSpec
 from detect.nets.features import backbone_info, make_body
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.tensors import check_numbers
 from detect.nets.weights import WeightsError, normalisation, pretrained_state
 

@@ -13,12 +13,13 @@ from torch import nn
 from detect.imagery.files import replace_file
 from detect.imagery.remote.model_copies import file_of
 from detect.nets.backbones import build_backbone, build_pyramid
-from detect.nets.card import LONGEST, ModelCard, ModelFileError, NetSpec
+from detect.nets.card import LONGEST, ModelCard, ModelFileError
 from detect.nets.header import read_card
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.heads.whole import WholeClassifier
+from detect.nets.net_spec import NetSpec
 from detect.nets.tensors import check_forms, check_numbers, fill, forms_in_file, forms_of
 
 logger = logging.getLogger(__name__)

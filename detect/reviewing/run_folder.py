@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import check_inside
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotationError
 from detect.labels.detections import Detections

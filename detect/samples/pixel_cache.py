@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import Zoom
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.scratch import release, scratch_array
 from detect.imagery.validity.filling import Fill, filled
 from detect.imagery.wafers.drawn.drawing import drawn_by

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.spelling import composed
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.samples.group_folds import chosen_folds, class_counts, draw, group_of

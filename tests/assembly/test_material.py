@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from detect.assembly.heads.choice import head_builder
-from detect.assembly.trainer import schedule_of
 from detect.assembly.variation import make_augment
 from detect.imagery.resolution import Resolution
 from detect.learning.grid import GridModule
@@ -95,12 +94,6 @@ def test_new_weights_all_learn(data: Path, weights: str, keep: int) -> None:
     material = material_of(settings)
     module = head_builder(settings.net).module(settings, build_net(material.spec), material, None)
     assert module.schedule.keep == keep
-
-
-def test_new_weights_have_no_pretrained_ones_to_be_interpolated_with(data: Path) -> None:
-    settings = grid_settings(data, "boxes.csv", "net.weights=none", "finetune.keep=0", "finetune.interpolate=0.5")
-    with pytest.raises(ValueError, match=r"finetune\.interpolate=0\.5 .* these are new"):
-        schedule_of(settings, 3)
 
 
 def test_resampled_images_and_what_is_labelled_in_them(data: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.assembly import ready_engine
+from detect.assembly.prediction.run_record import result_settings
 from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
-from detect.assembly.runs.prediction import result_settings
 from detect.assembly.settings.predict_settings import PredictSettings
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.meeting.scale_choice import ScaleChoice
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import layer_bytes
@@ -23,9 +23,9 @@ from detect.inference.runtimes import openvino_runtime as runtimes
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.views import Views
-from detect.nets.card import BackboneSpec
 from detect.nets.facts.looks import Looks
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import grid_head, patch_card
 from tests.engines import assert_same_objects, lively, write

@@ -19,7 +19,7 @@ from detect.assembly.heads.patch import PatchNet
 from detect.assembly.heads.whole import WholeNet
 from detect.assembly.settings.command_settings import SETTINGS
 from detect.assembly.settings.inference_settings import InferenceSettings
-from detect.assembly.trainer import NOT_LIGHTNINGS
+from detect.assembly.training.trainer import NOT_LIGHTNINGS
 from tests.commands import call
 from tests.typed import settings_of
 

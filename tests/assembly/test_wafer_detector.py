@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from detect import Detector
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.wafer import Wafer
 from detect.inference.runtimes.torch_runtime import TorchRuntime
-from detect.nets.card import BackboneSpec
 from detect.nets.facts.looks import BandLooks, Looks
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import patch_card
 from tests.engines import engine, lively, write
 

@@ -7,8 +7,8 @@ import pytest
 
 from detect.assembly.heads.whole import check_shade
 from detect.imagery.wafers.drawn.drawing import Drawing
-from detect.nets.card import NetSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import NetSpec
 from tests.cards import card_of
 from tests.typed import settings_of
 

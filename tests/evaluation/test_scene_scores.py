@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detect.assembly.runs.prediction import counted_things, total_text
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import MOST_NAMED, score_scenes, shortfalls, shown_scores, verdict
 from detect.evaluation.scores import score_patches
@@ -64,21 +63,3 @@ def test_a_classifier_of_patches_names_what_its_accuracy_hides() -> None:
 def test_a_score_of_nothing_is_undefined_and_no_error(found: tuple[str, ...], true: tuple[str, ...]) -> None:
     """The last line of a training that found nothing at all."""
     assert "undefined" in verdict(scores_of(("cow", "pig"), found, true), 0.5, "radius 10")
-
-
-@pytest.mark.parametrize(
-    ("counts", "said"),
-    [
-        ([], "0 objects"),
-        ([{"cow": 3}, {"cow": 4}], "7 objects"),
-        ([{"cow": 3, "pig": 0}, {"cow": 4, "pig": 0}], "7 objects (7 cow, no pig)"),
-        ([{f"c{i}": 9 - i for i in range(10)}], "45 objects (9 c0, 8 c1, 7 c2, 6 c3, 5 c4, 4 more classes, no c9)"),
-    ],
-)
-def test_the_sum_of_a_prediction_tells_its_classes(counts: list[dict[str, int]], said: str) -> None:
-    assert total_text(counts) == said
-
-
-def test_patterns_of_whole_images_are_called_so() -> None:
-    assert total_text([{"ring": 1}], counted_things({"model": {"kind": "whole"}})) == "1 patterns"
-    assert total_text([{"ring": 1}], counted_things({"model": {"kind": "grid"}})) == "1 objects"

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from detect.explaining.aims import Aim, Found, aims_at, cell_at
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of, patch_card
 from tests.grids import decode, grid_card, objects, planted_map
 

@@ -11,7 +11,7 @@ from detect.explaining.attribution import COMPLETE, METHODS
 from detect.explaining.guided import guided_gradient, unguided
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from tests.explaining.questions import SIDE, CornerNet, DeepNet, LinearNet, asked, corner_square, noise
 
 

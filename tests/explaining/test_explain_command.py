@@ -12,9 +12,10 @@ from PIL import Image
 
 from detect.assembly.detector import Detector
 from detect.explaining.method_names import ATTRIBUTIONS
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of
 from tests.commands import call
 from tests.engines import lively, write

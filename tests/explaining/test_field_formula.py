@@ -5,7 +5,7 @@ from torch import nn
 
 from detect.explaining.field_formula import Axis, fields_of
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.grids import lively_grid
 from tools.check_fields import BACKBONES, compared

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene
 from tests.imagery.rasters import write
 
 

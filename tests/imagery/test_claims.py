@@ -8,9 +8,10 @@ import rasterio
 from PIL import Image
 
 from detect.imagery.claims import FREE_PIXELS, GREATEST_SCENE_PIXELS, check_claim
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.inference.stitching import make_tiling
 from tests.imagery.rasters import noise, write_tiff
 

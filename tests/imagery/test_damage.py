@@ -10,8 +10,9 @@ from PIL import Image
 
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import LOGGERS, decoder_warnings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader, read_window
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from tests.imagery.rasters import noise, write, write_damaged, write_tiff
 

@@ -8,10 +8,11 @@ import rasterio
 import rasterio.shutil
 
 from detect.imagery import mosaics
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.mosaics import MosaicRule, mosaics_by, plain_mosaic
 from detect.imagery.reading import SceneReader, read_window
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from detect.imagery import reading
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene, original, view
+from detect.imagery.scenes import Scene, SceneError, original, view
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, whole, write, write_tiff
 

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -8,9 +8,10 @@ import pytest
 import rasterio
 from affine import Affine
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resampling import Zoom
 from detect.imagery.resolution import Resolution, ground_sample_distance, rescaled
-from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

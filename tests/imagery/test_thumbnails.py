@@ -96,14 +96,23 @@ def test_a_preview_is_as_long_as_is_asked_and_not_much_shorter(height: int, widt
     assert max(small) >= 0.8 * min(longest, max(height, width))
 
 
-@pytest.mark.parametrize("hw", [(640, 320), (1000, 2048), (4097, 3)])
-def test_a_thumbnail_has_the_averages_of_what_it_stands_for(hw: tuple[int, int]) -> None:
-    """Every row is 2 brighter than the last, round and round: reduced by averages, its mean stays; 320 at the most."""
+@pytest.mark.parametrize(
+    ("hw", "expected"),
+    [
+        ((640, 320), (320, 160)),  # a half
+        ((1000, 2048), (143, 293)),  # 6.4: a seventh, 1000 / 7 = 142.9 and 2048 / 7 = 292.6, is 0.91 of 320
+        ((350, 400), (280, 320)),  # 1.25: a half would be 0.63 of 320, so it is 350 / 1.25
+        ((4097, 3), (316, 1)),  # 12.8: a thirteenth
+    ],
+)
+def test_a_thumbnail_is_as_large_as_a_preview_and_has_the_averages_of_what_it_stands_for(
+    hw: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    """Every row is 2 brighter than the last, round and round: reduced by averages, its mean stays."""
     rows = (np.arange(hw[0]) * 2 % 200).astype(np.uint8)
     picture = np.broadcast_to(rows[:, None, None], (*hw, 3)).copy()
     small = thumbnail(picture, 320)
-    assert max(small.shape) == 320
-    assert small.shape[:2] == tuple(max(1, round(side * 320 / max(hw))) for side in hw)
+    assert small.shape[:2] == reduced_shape(hw, 320) == expected
     assert small.mean() == pytest.approx(picture.mean(), abs=1)
     assert thumbnail(small, 320) is small
 

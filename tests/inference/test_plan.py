@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene, SceneError
 from detect.inference.engine import Engine
 from detect.inference.plan import layer_bytes, make_plan
 from detect.inference.run import count_scene

@@ -14,8 +14,9 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from detect.imagery import reading
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
 from detect.inference import run
 from detect.inference.engine import Engine

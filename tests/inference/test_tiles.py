@@ -7,8 +7,8 @@ import pytest
 from rasterio.env import getenv
 
 from detect.imagery import reading
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
-from detect.imagery.scenes import open_scene
 from detect.inference.tiles import ImageEnd, Source, grouped, read_tiles
 from tests.engines import engine, lively
 from tests.imagery.rasters import write

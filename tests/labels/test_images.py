@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 from detect.labels.annotations import AnnotationError
 from detect.labels.image_names import match_names
 from detect.labels.images import ImageFolder, ImageFolders, find_image

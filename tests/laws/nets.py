@@ -9,9 +9,10 @@ from torch import nn
 
 from detect.imagery.windows import Window
 from detect.inference.stitching import Runtime
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import patch_card
 

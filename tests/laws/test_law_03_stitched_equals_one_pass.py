@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Tiling, Window
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import make_tiling

@@ -13,7 +13,7 @@ from detect.assembly.detector import Detector
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.inference_settings import InferenceSettings
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.engine import Engine
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.run import count_scene

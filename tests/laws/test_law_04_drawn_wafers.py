@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.wafer import Wafer

@@ -13,8 +13,9 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from torch import nn
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window
 from detect.inference.decoding.grid import turned_channels
 from detect.inference.run import count_scene
@@ -45,7 +46,7 @@ from tests.grids import (
     turned_objects,
     views,
 )
-from tests.imagery.test_scenes import write_tiff
+from tests.imagery.rasters import write_tiff
 from tests.laws.nets import run
 from tests.laws.planted import cut_at_the_edge, planted_objects, stitched_map, touching
 

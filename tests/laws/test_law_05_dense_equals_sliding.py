@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime

@@ -14,14 +14,17 @@ from PIL import Image
 from scipy import ndimage
 
 from detect.assembly.command import conf_folder
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.decoding.grid import turned_channels
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.augment import GEOMETRIC, Augment
-from detect.samples.bare_patches import FolderDataset, FolderDraw, folder_samples_of, folder_spec
+from detect.samples.bare.folder_dataset import FolderDataset
+from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+from detect.samples.bare.folder_spec import folder_spec
 from detect.samples.crops import Crop, CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit

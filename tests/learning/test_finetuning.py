@@ -6,8 +6,8 @@ from torch import nn
 
 from detect.learning.finetuning import Layers
 from detect.nets.backbones import build_pyramid, parameters_of, stage_layers
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.grid import GridDetector
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import grid_head, schedule
 
 RATES = {"lr": 0.01, "backbone_lr": 0.004, "weight_decay": 0.1, "warmup": 0.1}

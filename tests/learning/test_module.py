@@ -19,8 +19,8 @@ from detect.learning.mining import MineHardNegatives
 from detect.learning.patch import CellLoss, ClassifierModule, DenseModule
 from detect.learning.run_file import RunFile, read_run_tensors
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import NOT_COUNTED, PatchClassifier
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.augment import Augment
 from detect.samples.crops import crop_samples_of
 from detect.samples.epochs import CropDraw, Loading

@@ -20,8 +20,8 @@ from detect.learning.imbalance import ClassLoss
 from detect.learning.patch import ClassifierModule
 from detect.learning.run_file import HEADER, MOST_CHARACTERS, RunFile, RunFileError, read_run_facts, read_run_tensors
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.loading import PatchData
 from tests.cards import EVEN, LOADING, schedule
 from tests.patches import coloured

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from detect.nets.backbones import build_backbone, build_pyramid, parameters_of, stage_layers
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 
 
 @pytest.mark.parametrize(

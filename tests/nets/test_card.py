@@ -8,89 +8,10 @@ import pytest
 
 from detect.imagery.resolution import Resolution
 from detect.imagery.wafers.drawn.drawing import Drawing
-from detect.nets.card import LONGEST, BackboneSpec, ModelCard, ModelFileError
-from detect.nets.heads.specs import GridHead, PatchHead
+from detect.nets.card import LONGEST, ModelCard, ModelFileError
+from detect.nets.heads.specs import PatchHead
 from tests.grids import grid_card
-
-CARD = ModelCard(
-    head=PatchHead(48, "ground"),
-    backbone=BackboneSpec("test_resnet", 16, 5, 4),
-    classes=("cow", "Trøndersau"),
-    bands=(4, 3, 2, 1),
-    dtype="uint16",
-    resolution=Resolution(),
-    offset=(0.1, 1 / 3, 1e-7, 127.0),
-    scale=(1.0, 2.0, 3.0, 1e6),
-    halo=96,
-    halo_auto=None,
-    halo_error=None,
-    threshold=0.1 + 0.2,
-    separation=31.4,
-    calibration={"slope": 1.5, "intercept": -0.25},
-    training={"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
-)
-
-OLD_PATCH = {
-    "format": "detect/1",
-    "kind": "patch",
-    "backbone": {"name": "test_resnet", "stride": 16, "stages": 5, "bands": 4},
-    "classes": ["cow", "Trøndersau"],
-    "background": "ground",
-    "bands": [4, 3, 2, 1],
-    "dtype": "uint16",
-    "offset": [0.1, 1 / 3, 1e-7, 127.0],
-    "scale": [1.0, 2.0, 3.0, 1e6],
-    "patch_size": 48,
-    "halo": 96,
-    "halo_auto": None,
-    "halo_error": None,
-    "threshold": 0.1 + 0.2,
-    "radius": 31.4,
-    "nms_iou": None,
-    "grid": None,
-    "image_scale": 1.0,
-    "gsd": None,
-    "calibration": {"slope": 1.5, "intercept": -0.25},
-    "training": {"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
-}
-"""The header of `CARD` in the first format, in which heads were no things of their own."""
-
-OLD_GRID = {
-    "format": "detect/1",
-    "kind": "grid",
-    "backbone": {"name": "lenet5", "stride": 2, "stages": None, "bands": 3},
-    "classes": ["coin", "disc"],
-    "background": None,
-    "bands": [1, 2, 3],
-    "dtype": "uint8",
-    "offset": [127.0, 127.0, 127.0],
-    "scale": [128.0, 128.0, 128.0],
-    "patch_size": 24,
-    "halo": 24,
-    "halo_auto": 12,
-    "halo_error": 1e-4,
-    "threshold": 0.25,
-    "radius": 0.0,
-    "nms_iou": 0.2,
-    "grid": {"deepest": 4, "width": 8, "slots": 2, "object_size": 23.5},
-    "image_scale": 1.0,
-    "gsd": 0.1,
-    "calibration": None,
-    "training": {"seed": 1},
-}
-"""A grid head in the first format; its typical object was in `patch_size`."""
-
-
-def read(header: dict[str, Any], **change: Any) -> ModelCard:
-    return ModelCard.from_json(json.dumps({**header, **change}))
-
-
-def without(header: dict[str, Any], *entries: str) -> dict[str, Any]:
-    return {name: value for name, value in header.items() if name not in entries}
-
-
-def header_of(card: ModelCard) -> dict[str, Any]:
-    return json.loads(card.to_json())
+from tests.nets.headers import CARD, OLD_GRID, OLD_PATCH, header_of, read, without
 
 
 @pytest.mark.parametrize(
@@ -119,68 +40,11 @@ def test_a_header_is_plain_json_that_names_its_head() -> None:
     assert header_of(grid_card(24.0, 2))["head"] == head
 
 
-def test_what_a_card_says_of_cells_and_tiles() -> None:
-    """A grid's cell describes its middle; its tiles begin where the deepest features do. A patch of 3 cells, too,
-    describes the middle of one, and its tiles begin on the stride; a patch of 2 cells for a corner."""
-    grid = grid_card(24.0, stride=8, deepest=32)
-    assert (grid.stride, grid.cell_offset, grid.align, grid.head.boxes, grid.head.finds) == (8, 4.0, 32, True, True)
-    assert not grid_card(None).head.boxes
-    assert (CARD.stride, CARD.cell_offset, CARD.align, CARD.head.boxes, CARD.head.finds) == (16, 8.0, 16, False, True)
-    assert replace(CARD, head=PatchHead(32, "ground")).cell_offset == 0.0
-    assert not replace(CARD, head=PatchHead(48, None)).head.finds
-
-
-def test_the_background_is_the_first_output_of_a_patch_classifier_that_has_one() -> None:
-    assert CARD.outputs == ("ground", "cow", "Trøndersau")
-    assert replace(CARD, head=PatchHead(48, None)).outputs == ("cow", "Trøndersau")
-    assert grid_card().outputs == ("a", "b")
-
-
 def test_a_separation_is_an_iou_of_boxes_and_a_radius_of_points() -> None:
     assert (CARD.radius, CARD.nms_iou) == (31.4, None)
     boxes, points = grid_card(24.0, separation=0.35), grid_card(None, separation=7.0)
     assert (boxes.radius, boxes.nms_iou) == (0.0, 0.35)
     assert (points.radius, points.nms_iou) == (7.0, None)
-
-
-def test_a_patch_classifier_of_the_first_format_is_read() -> None:
-    assert read(OLD_PATCH) == CARD
-    alone = read(OLD_PATCH, background=None, halo=None)
-    assert alone == replace(CARD, head=PatchHead(48, None), halo=None)
-    assert read(OLD_PATCH, image_scale=0.5).resolution == Resolution(0.5)
-
-
-def test_a_grid_head_of_the_first_format_is_read() -> None:
-    """The IoU of its NMS is the separation of boxes; of points it is the radius."""
-    wanted = ModelCard(
-        head=GridHead(deepest=4, width=8, slots=2, object_size=23.5, typical_size=24),
-        backbone=BackboneSpec("lenet5", 2, None, 3),
-        classes=("coin", "disc"),
-        bands=(1, 2, 3),
-        dtype="uint8",
-        resolution=Resolution(gsd=0.1),
-        offset=(127.0,) * 3,
-        scale=(128.0,) * 3,
-        halo=24,
-        halo_auto=12,
-        halo_error=1e-4,
-        threshold=0.25,
-        separation=0.2,
-        calibration=None,
-        training={"seed": 1},
-    )
-    assert read(OLD_GRID) == wanted
-    points = read(OLD_GRID, grid={**OLD_GRID["grid"], "object_size": None}, nms_iou=None, radius=9.5)
-    head = GridHead(deepest=4, width=8, slots=2, object_size=None, typical_size=24)
-    assert points == replace(wanted, head=head, separation=9.5)
-
-
-def test_a_header_of_the_first_format_from_before_there_were_grids_is_read() -> None:
-    assert read(without(OLD_PATCH, "grid", "nms_iou")) == CARD
-
-
-def test_a_header_of_the_first_format_from_before_images_were_resampled_takes_them_as_they_are() -> None:
-    assert read(without(OLD_PATCH, "image_scale", "gsd")) == CARD and CARD.resolution == Resolution(1.0, None)
 
 
 @pytest.mark.parametrize("grid", [None, OLD_GRID["grid"]])
@@ -222,23 +86,6 @@ def test_headers_that_cannot_be_used(change: dict[str, Any], names: str) -> None
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        ({"kind": "grid"}, "grid"),
-        ({"grid": OLD_GRID["grid"]}, "patch"),
-        ({"kind": None}, "None"),
-        ({"colour": "red"}, "colour"),
-        ({"head": {"name": "patch"}}, "head"),
-        ({"separation": 3.0}, "separation"),
-        ({"backbone": {"name": "test_resnet", "colour": "red"}}, "colour"),
-    ],
-)
-def test_headers_of_the_first_format_that_cannot_be_used(change: dict[str, Any], names: str) -> None:
-    with pytest.raises(ModelFileError, match=names):
-        read(OLD_PATCH, **change)
-
-
-@pytest.mark.parametrize(
-    ("change", "names"),
-    [
         ({"deepest": 16, "colour": "red"}, "colour"),
         ({"deepest": 16}, "width"),
         ({"slots": 0}, r"net\.slots.*0"),
@@ -265,12 +112,6 @@ def test_texts_that_are_no_header(header: str) -> None:
 def test_a_header_without_an_entry(entry: str) -> None:
     with pytest.raises(ModelFileError, match=entry):
         read(without(header_of(CARD), entry))
-
-
-@pytest.mark.parametrize("entry", ["classes", "kind", "background", "patch_size", "backbone", "offset", "halo"])
-def test_a_header_of_the_first_format_without_an_entry(entry: str) -> None:
-    with pytest.raises(ModelFileError, match=entry):
-        read(without(OLD_PATCH, entry))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor
 
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.features import FEATURE_LAYERS, backbone_info, make_body
 from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import Net, build_net, build_pretrained, load_model, save_model
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 from tests.cards import card_of
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from detect.nets.backbones import build_backbone, build_pyramid, parameters_of
-from detect.nets.card import BackboneSpec
 from detect.nets.lenet import lenet5
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
 
 

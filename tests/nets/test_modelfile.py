@@ -10,15 +10,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from detect.nets import modelfile
-from detect.nets.card import BackboneSpec, ModelFileError, NetSpec
+from detect.nets.card import ModelFileError
 from detect.nets.heads.grid import GridDetector
 from detect.nets.heads.patch import PatchClassifier
 from detect.nets.heads.specs import GridHead, PatchHead
 from detect.nets.modelfile import build_net, build_pretrained, load_model, save_model
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from tests.commands import Called
 from tests.conftest import plant, scatter
 from tests.grids import lively_grid
-from tests.nets.test_card import CARD, OLD_GRID, OLD_PATCH
+from tests.nets.headers import CARD, OLD_GRID, OLD_PATCH
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import effective_halo, receptive_halo
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from detect.nets.weights import WeightsError, pretrained_state
 
 LITE, TINY = "tf_efficientnet_lite0", "test_resnet"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_writing import write_map
-from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import write_detections
 from detect.reporting.output.layout import PredictionPaths

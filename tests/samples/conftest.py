@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.annotations import AnnotatedImage
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene

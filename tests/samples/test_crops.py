@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.samples.augment import Augment, augmented_crop

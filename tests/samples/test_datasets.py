@@ -10,7 +10,8 @@ from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn.drawing import Drawing
 from detect.imagery.wafers.wafer import Wafer
-from detect.samples.bare_patches import FolderDataset, PatchFiles
+from detect.samples.bare.folder_dataset import FolderDataset
+from detect.samples.bare.patch_files import PatchFiles
 from tests.cards import LITE, patch_card
 
 GREY = patch_card(classes=("a", "b", "c"), background=None, bands=(1,), patch_size=8)

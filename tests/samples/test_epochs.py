@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw, objects_and_notes

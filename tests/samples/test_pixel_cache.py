@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window, reflect
 from detect.samples.pixel_cache import PixelSource
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.convert_settings import ConvertSettings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.geodesy import placement_of
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.labels.annotation_files import format_of, read_annotations, read_unchecked, write_annotations, write_set
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections

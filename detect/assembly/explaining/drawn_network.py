@@ -15,8 +15,9 @@ from detect.explaining.explained_pictures import channel_sheet, patch_rows, phot
 from detect.explaining.feature_maps import cropped, features_of, most_exciting, stage_ends, strongest_channels
 from detect.explaining.maximisation import maximised
 from detect.explaining.seen_tile import SeenTile, read_tile, tile_over
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.listing import list_images
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.tiles import Source

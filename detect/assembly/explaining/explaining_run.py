@@ -15,16 +15,17 @@ from detect.assembly.explaining.drawn_field import field_pictures
 from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
 from detect.assembly.explaining.layer_list import layer_part
 from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image, with_sure_rank
-from detect.assembly.folders import existing, output_folder
 from detect.assembly.gate import checked_data, inference_defaults
+from detect.assembly.given_paths import existing
+from detect.assembly.output_folders import output_folder
 from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.explain_settings import ExplainSettings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page
 from detect.explaining.explained_pictures import BRIGHT_SHARE, map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.files import remove_written
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.runtimes.torch_runtime import pick_device

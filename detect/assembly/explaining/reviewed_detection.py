@@ -13,11 +13,11 @@ import numpy as np
 from detect.assembly.explaining.asking_network import Asked, ask, on_device
 from detect.assembly.explaining.explaining_run import explain_engine
 from detect.assembly.explaining.place_choice import Place
-from detect.assembly.runs.prediction import digest
 from detect.explaining.aims import OBJECTNESS, Found
 from detect.explaining.attribution import gradcam
 from detect.explaining.explained_pictures import clear_picture, png
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.remote.model_copies import digest
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.runtimes.torch_runtime import pick_device

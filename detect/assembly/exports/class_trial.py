@@ -12,7 +12,7 @@ from detect.evaluation.classification import classified_by
 from detect.inference.exports.parity import Run
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
-from detect.samples.bare_patches import PatchFiles
+from detect.samples.bare.patch_files import PatchFiles
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from detect.evaluation.matching import Criterion
 from detect.evaluation.scene_scores import score_scenes
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.exports.parity import Run

@@ -28,7 +28,7 @@ from detect.labels.regions import outside
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.modelfile import Net
-from detect.samples.bare_patches import folder_outputs
+from detect.samples.bare.folder_spec import folder_outputs
 from detect.samples.whole.whole_images import whole_targets
 
 logger = logging.getLogger("detect.export")

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.imagery.description.remarks import tell
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resampling import resample
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.validity.declared import ALL_VALID, Validity, with_data
 from detect.imagery.validity.filling import filled
 from detect.imagery.wafers.drawn.drawing import drawn_by

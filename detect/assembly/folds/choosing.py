@@ -8,8 +8,8 @@ from detect.assembly.folders import TrainingPaths
 from detect.assembly.folds.fold_files import read_fold, read_fold_facts, write_fold
 from detect.assembly.folds.short_training import short_settings, train_fold
 from detect.assembly.material import TrainingMaterial, learned_values
-from detect.assembly.runs.resuming import check_same, longer_settings
 from detect.assembly.settings.train_settings import TrainSettings
+from detect.assembly.training.resuming import check_same, longer_settings
 from detect.assembly.validation import count_settings
 from detect.evaluation.out_of_fold import FoldFound, best_epoch
 from detect.evaluation.scene_validation import Judged, choose, truth_of

@@ -10,7 +10,7 @@ from detect.assembly.heads.choice import head_builder
 from detect.assembly.material import TrainingMaterial
 from detect.assembly.settings.train_settings import LearningSettings
 from detect.assembly.starting.first_net import first_net
-from detect.assembly.trainer import weight_interpolation
+from detect.assembly.training.trainer import weight_interpolation
 from detect.assembly.validation import exact_halo, hard_negative_mining, scene_validator
 from detect.evaluation.scene_validation import SceneValidator
 from detect.learning.module import CountingModule, SceneScores

@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 from detect.assembly.folds.learner import make_learner
 from detect.assembly.material import TrainingMaterial, material_of_fold
 from detect.assembly.settings.train_settings import TrainSettings
-from detect.assembly.trainer import fit, short_trainer
+from detect.assembly.training.fitting import fit
+from detect.assembly.training.trainer import short_trainer
 from detect.evaluation.out_of_fold import FoldFound
 from detect.evaluation.scene_validation import (
     TRAINING_TOLERANCE,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
-    from detect.nets.card import NetSpec
+    from detect.nets.net_spec import NetSpec
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
 

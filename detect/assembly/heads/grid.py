@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
-    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.grid import GridDetector
+    from detect.nets.net_spec import BackboneSpec, NetSpec
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
 
@@ -66,7 +66,7 @@ class GridNet:
 
     def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
-        from detect.nets.card import BackboneSpec
+        from detect.nets.net_spec import BackboneSpec
 
         return BackboneSpec(self.backbone, self.stride, None, bands)
 
@@ -143,7 +143,7 @@ class GridBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.learning.grid import GridLoss, GridModule
         from detect.learning.imbalance import ClassLoss
 

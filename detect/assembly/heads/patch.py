@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
-    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.patch import PatchClassifier
+    from detect.nets.net_spec import BackboneSpec, NetSpec
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
     from detect.samples.targets import PatchEncoder
@@ -65,7 +65,7 @@ class PatchNet:
 
     def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
-        from detect.nets.card import BackboneSpec
+        from detect.nets.net_spec import BackboneSpec
 
         return BackboneSpec(self.backbone, self.stride, self.stages, bands)
 
@@ -156,7 +156,8 @@ class PatchBuilder:
         from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
         from detect.imagery.resolution import Resolution
-        from detect.samples.bare_patches import FolderDraw, folder_samples_of, folder_spec, folder_values
+        from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+        from detect.samples.bare.folder_spec import folder_spec, folder_values
 
         data = settings.data
         if data.annotations is not None:
@@ -184,7 +185,7 @@ class PatchBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.assembly.variation import make_mixer
         from detect.learning.imbalance import ClassLoss
         from detect.learning.patch import ClassifierModule, DenseModule

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from detect.assembly.settings.train_settings import LearningSettings
     from detect.labels.formats.patch_folder import PatchFolder
     from detect.learning.module import CountingModule, SceneScores
-    from detect.nets.card import BackboneSpec, NetSpec
     from detect.nets.heads.whole import WholeClassifier
+    from detect.nets.net_spec import BackboneSpec, NetSpec
     from detect.samples.augment import Augment
     from detect.samples.labelled_scenes import LabelledScene
     from detect.samples.whole.whole_sides import WholeSplit
@@ -59,7 +59,7 @@ class WholeNet:
 
     def backbone_spec(self, bands: int) -> "BackboneSpec":
         """Return what names the backbone for a number of bands."""
-        from detect.nets.card import BackboneSpec
+        from detect.nets.net_spec import BackboneSpec
 
         return BackboneSpec(self.backbone, self.stride, self.stages, bands)
 
@@ -97,7 +97,8 @@ class WholeBuilder:
         """Make the material of whole images, each of which is seen as a square of `net.side` pixels."""
         from detect.assembly.material import TrainingMaterial, devices_here, middle_of
         from detect.assembly.variation import fitted_to
-        from detect.samples.bare_patches import PatchFiles, folder_values
+        from detect.samples.bare.folder_spec import folder_values
+        from detect.samples.bare.patch_files import PatchFiles
         from detect.samples.copies import SplitFile, check_copies
         from detect.samples.whole.whole_images import whole_samples_of, whole_spec, whole_targets
         from detect.samples.whole.whole_sides import divide_images
@@ -131,7 +132,7 @@ class WholeBuilder:
         scene_scores: "SceneScores | None",
     ) -> "CountingModule":
         """Make the Lightning module."""
-        from detect.assembly.trainer import schedule_of
+        from detect.assembly.training.new_weights import schedule_of
         from detect.assembly.variation import make_mixer
         from detect.learning.imbalance import ClassLoss
         from detect.learning.whole import ManyLoss, WholeModule

@@ -116,7 +116,7 @@ class CheckedStart:
         )
 
     def _check_model(self, node: str) -> None:
-        from detect.assembly.runs.prediction import digest
+        from detect.imagery.remote.model_copies import digest
 
         model = self.start.settings.model
         try:

@@ -51,8 +51,8 @@ class StationStart:
             ValueError: the settings do not go with the model or this machine, or another model is at its place.
         """
         from detect.assembly.command import keep_freed_memory
+        from detect.assembly.prediction.run_threshold import thresholds_by_class
         from detect.assembly.ready_engine import make_engine
-        from detect.assembly.runs.run_threshold import thresholds_by_class
         from detect.inference.devices.counting_station import CountingStation
         from detect.inference.failures import MAX_PREVIEW_SIDE
         from detect.nets.modelfile import load_model
@@ -70,7 +70,7 @@ class StationStart:
 
     def _check_model(self) -> None:
         """Check that what was read is the model of the run, and not one that has taken its place since it began."""
-        from detect.assembly.runs.prediction import digest
+        from detect.imagery.remote.model_copies import digest
 
         if digest(self.settings.model) != self.model:
             raise ValueError(

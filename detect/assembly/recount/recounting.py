@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.assembly.fields.run_choices import SURVEY
+from detect.assembly.prediction.ground_settings import areas_of_images
+from detect.assembly.prediction.run_threshold import class_thresholds
+from detect.assembly.prediction.told_counts import counted_things, total_text
 from detect.assembly.recount.redrawing import redraw_overlays
-from detect.assembly.runs.ground_settings import areas_of_images
-from detect.assembly.runs.prediction import counted_things, digest, total_text
-from detect.assembly.runs.run_threshold import class_thresholds
 from detect.assembly.settings.report_settings import ReportSettings
 from detect.assembly.surveys.surveying import estimate_again
 from detect.imagery.ground.polygons import Areas, read_areas
+from detect.imagery.remote.model_copies import digest
 from detect.labels.json_files import read_json_object
 from detect.nets.card import ModelCard
 from detect.nets.facts.probabilities import candidate_floor

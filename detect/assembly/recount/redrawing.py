@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.imagery.description.arranging import arranged
-from detect.imagery.scenes import Scene, SceneError, open_scene, original
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene, SceneError, original
 from detect.labels.detections import Detections
 from detect.nets.card import ModelCard
 from detect.reporting.output.ground_survey import inside_areas

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import EvaluationPaths, TrainingPaths, existing, output_folder
+from detect.assembly.folders import EvaluationPaths, TrainingPaths
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_labels import ignored_regions
+from detect.assembly.given_paths import existing
+from detect.assembly.output_folders import output_folder
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, read_truth, with_recorded
 from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
@@ -21,8 +23,10 @@ from detect.evaluation.scene_scores import score_scenes, shown_scores, warn_of_u
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.arranging import Bands, arranged
 from detect.imagery.description.band_names import plain_band_name
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.description.shown import AS_SHOWN
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import AS_SHOWN, Scene, SceneError, open_scene, original
+from detect.imagery.scenes import Scene, SceneError, original
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections

@@ -21,7 +21,8 @@ from detect.evaluation.radius import MatchRadius, label_spacing, match_radius, r
 from detect.evaluation.scene_scores import false_alarms_per_megapixel, score_scenes, warn_of_unknown
 from detect.evaluation.seen import TrainingImages, with_seen
 from detect.imagery.description.remarks import tell
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import PatchFolder
@@ -150,7 +151,9 @@ def _classify_patches(
 ) -> "Classification":
     from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import FolderDataset, PatchFiles, folder_outputs, tell_truncated
+    from detect.samples.bare.folder_dataset import FolderDataset
+    from detect.samples.bare.folder_spec import folder_outputs
+    from detect.samples.bare.patch_files import PatchFiles, tell_truncated
 
     chosen = np.flatnonzero([settings.split in ("all", side or "train") for side in folder.split])
     if not len(chosen):
@@ -175,9 +178,9 @@ def _score_images(
     Returns:
         The scores, what was compared, and the images at the model's resolution.
     """
+    from detect.assembly.prediction.survey_scale import with_survey_scale
+    from detect.assembly.prediction.told_counts import log_unlike
     from detect.assembly.ready_engine import make_engine
-    from detect.assembly.runs.prediction import log_unlike
-    from detect.assembly.runs.survey_scale import with_survey_scale
     from detect.assembly.sides import sides_of_model
     from detect.inference.run import count_scene
 

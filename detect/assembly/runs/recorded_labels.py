@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.imagery.files import check_regular
 from detect.labels.annotation_files import read_unchecked
@@ -64,7 +64,7 @@ def _training_of(predictions: Predictions) -> Mapping[str, Any]:
         OSError: it is gone.
         ValueError: it is another file now, or the run does not say which it was.
     """
-    from detect.assembly.runs.prediction import digest
+    from detect.imagery.remote.model_copies import digest
 
     recorded = read_json_object(predictions.paths.settings, predictions.folder).get("model")
     path = Path(str(predictions.model.get("path")))

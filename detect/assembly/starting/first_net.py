@@ -15,12 +15,13 @@ from detect.assembly.material import TrainingMaterial, weights_of
 from detect.assembly.settings.train_settings import LearningSettings
 from detect.assembly.validation import set_normalisation
 from detect.evaluation.whole.sureness import GREATEST_TEMPERATURE, LEAST_TEMPERATURE
-from detect.nets.card import ModelCard, NetSpec
+from detect.nets.card import ModelCard
 from detect.nets.header import read_card
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import Net, build_pretrained, load_model
+from detect.nets.net_spec import NetSpec
 
 logger = logging.getLogger(__name__)
 

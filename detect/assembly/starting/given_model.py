@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.renamed import folder_and_settings
 
 if TYPE_CHECKING:

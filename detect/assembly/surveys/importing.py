@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detect.assembly.folders import existing
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.survey_settings import SurveySettings
 from detect.imagery.windows import Window
 from detect.reporting.survey.surveyed_run import read_surveyed_run

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detect.assembly.runs.ground_settings import areas_of_images
+from detect.assembly.prediction.ground_settings import areas_of_images
 from detect.assembly.settings.survey_settings import SurveySettings
 from detect.imagery.ground.polygons import Areas, read_areas
 from detect.labels.annotations import AnnotationError

@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 from functools import cache, partial
 from pathlib import Path
 
-from detect.assembly.folders import existing
 from detect.assembly.gate import checked_data, report_defaults
+from detect.assembly.given_paths import existing
 from detect.assembly.settings.report_settings import ReportSettings
 from detect.assembly.settings.survey_settings import ReviewSettings
 from detect.assembly.surveys.surveying import estimator, write_corrected

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.assembly.command import DONE
-from detect.assembly.folders import existing
 from detect.assembly.gate import default_embed_limit
+from detect.assembly.given_paths import existing
 from detect.assembly.runs.evaluating import evaluation_folder, write_scores
 from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
@@ -114,7 +114,7 @@ def classify_whole(
     from detect.assembly.sides import sides_of_model
     from detect.evaluation.classification import Showing, classification_of
     from detect.inference.runtimes.torch_runtime import pick_device
-    from detect.samples.bare_patches import PatchFiles, tell_truncated
+    from detect.samples.bare.patch_files import PatchFiles, tell_truncated
     from detect.samples.whole.whole_images import WholeDataset, whole_targets
 
     source = Path((data.annotations or data.root or (Path(),))[0])

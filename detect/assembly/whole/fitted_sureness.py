@@ -13,10 +13,10 @@ from detect.assembly.settings.train_settings import TrainSettings
 from detect.evaluation.classification import Classified, Showing, classify, distances, features_of
 from detect.evaluation.whole.sureness import at_temperature, familiar_within, temperature_of, there_from
 from detect.inference.runtimes.torch_runtime import pick_device
-from detect.nets.card import NetSpec
 from detect.nets.heads.familiarity import Familiarity
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
+from detect.nets.net_spec import NetSpec
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from detect.imagery.description.band_names import ALPHA, GREY, RGB, display_numbers, plain_band_name
 from detect.imagery.description.remarks import Remark
-from detect.imagery.drivers import SceneError
+from detect.imagery.gdal.drivers import SceneError
 from detect.imagery.scenes import Scene
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detect.imagery.description.chunks import exif_place
 from detect.imagery.description.side_files import SideFileError, side_place
 from detect.imagery.description.tiff_directories import directories
-from detect.imagery.drivers import SceneError, georeference_files
+from detect.imagery.gdal.drivers import SceneError, georeference_files
 from detect.imagery.remote.stand_ins import open_bytes
 from detect.imagery.windows import Window
 

@@ -7,7 +7,7 @@ from typing import Any
 from detect.imagery.description.chunks import animated
 from detect.imagery.description.remarks import Remark
 from detect.imagery.description.tiff_directories import Directory, directories
-from detect.imagery.drivers import SceneError
+from detect.imagery.gdal.drivers import SceneError
 from detect.imagery.remote.stand_ins import open_bytes
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.imagery.drivers import SceneError
+from detect.imagery.gdal.drivers import SceneError
 
 BY_PALETTE = "palette"
 """rasterio's name of a band whose values are places in a table of colours."""

@@ -14,6 +14,10 @@ from detect.imagery.description.orientation import Turn, orientation_of
 from detect.imagery.description.palettes import colour_table
 from detect.imagery.windows import Window
 
+AS_SHOWN = "as viewers show them (EXIF orientation, palettes, transparency)"
+"""How images are read, for the records of runs; an earlier version, which says nothing, read them as stored."""
+
+
 EXPANDED = {
     1: (ColorInterp.gray,),
     2: (ColorInterp.gray, ColorInterp.alpha),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
-from detect.imagery.drivers import MOSAIC, MOSAIC_SUFFIX, SceneError, driver_of, image_errors, open_with
+from detect.imagery.gdal.drivers import MOSAIC, MOSAIC_SUFFIX, SceneError, driver_of, image_errors, open_with
 from detect.imagery.mosaics import MosaicRule, current_rule, plain_mosaic
 
 Size = tuple[float, ...]

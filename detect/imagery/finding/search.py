@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from detect.imagery.drivers import SceneError, driver_of
 from detect.imagery.finding.endings import NUMBERED, has_image_ending, is_hidden, way_out
+from detect.imagery.gdal.drivers import SceneError, driver_of
 
 logger = logging.getLogger(__name__)
 

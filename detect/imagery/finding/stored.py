@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from detect.imagery.drivers import georeference_files
 from detect.imagery.finding.endings import is_hidden
 from detect.imagery.finding.search import Search
+from detect.imagery.gdal.drivers import georeference_files
 from detect.imagery.remote.address import Address, Listed
 from detect.imagery.remote.store import facts_of, file_system, key_of, listing, store_errors
 

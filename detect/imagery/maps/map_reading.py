@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from detect.imagery.claims import check_claim
-from detect.imagery.drivers import SceneError, driver_of, image_errors
+from detect.imagery.gdal.datasets import bytes_of, open_dataset, open_image
+from detect.imagery.gdal.drivers import SceneError, driver_of, image_errors
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.maps.map_kinds import MapKind, kind_of
 from detect.imagery.mosaics import MosaicRule, current_rule
-from detect.imagery.scenes import bytes_of, check_bands, gdal_options, open_dataset, open_image
+from detect.imagery.scenes import check_bands
 
 MAX_HEAT_VALUES = 1 << 28
 """Most values of a map, or of an overview of it, that are decoded for a picture."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from detect.imagery.drivers import no_georeference_needed
-from detect.imagery.scenes import gdal_options
+from detect.imagery.gdal.drivers import no_georeference_needed
+from detect.imagery.gdal.options import gdal_options
 
 BLOCK_PLACE, BLOCK_BYTES = 324, 325
 """Tags of TIFF that say where the tiles are, and how long each is (TileOffsets, TileByteCounts)."""

@@ -16,10 +16,12 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterWindow
 
 from detect.imagery.files import part_name, replace_file
+from detect.imagery.gdal.datasets import open_dataset
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.liveness.signs import give_sign
 from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.maps.map_start import describe_map, map_start
-from detect.imagery.scenes import Scene, gdal_options, open_dataset
+from detect.imagery.scenes import Scene
 
 BLOCK_SIDE_PX, MIN_BLOCK_SIDE_PX = 256, 16
 """Sides in pixels of the blocks of a written GeoTIFF: the usual one, and that of which all are multiples."""

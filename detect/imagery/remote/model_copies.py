@@ -1,5 +1,6 @@
 """Copies of model files at addresses, on this machine for as long as the process lives."""
 
+import hashlib
 import threading
 from pathlib import Path
 
@@ -32,3 +33,9 @@ def file_of(path: Path) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             fetch(path.with_facts(listed), copy)
     return copy
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a model's file, here or at an address."""
+    with file_of(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

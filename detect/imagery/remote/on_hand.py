@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from detect.imagery.drivers import SceneError
+from detect.imagery.gdal.drivers import SceneError
 from detect.imagery.remote.address import Address
 from detect.imagery.remote.image_cache import image_cache
 from detect.imagery.remote.stand_ins import gdal_name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.imagery.claims import check_claim
-from detect.imagery.drivers import SceneError, driver_of, image_errors, open_with
+from detect.imagery.gdal.drivers import SceneError, driver_of, image_errors, open_with
 
 ENDINGS = (".msk", ".MSK")
 """What is added to an image's name."""

@@ -10,8 +10,8 @@ from detect.inference.decoding.grid import GridDecoder
 from detect.inference.decoding.patch import PatchDecoder
 from detect.inference.decoding.whole import WholeDecoder
 from detect.labels.detections import Detections
-from detect.nets.card import NetSpec
 from detect.nets.heads.specs import GridHead, PatchHead, WholeHead
+from detect.nets.net_spec import NetSpec
 
 
 class Decoder(Protocol):

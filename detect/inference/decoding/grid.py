@@ -9,9 +9,9 @@ from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.inference.decoding.separation import separated_boxes, separated_points
 from detect.labels.detections import Detections
-from detect.nets.card import NetSpec
 from detect.nets.heads.grid import CHANNELS_PER_SLOT
 from detect.nets.heads.specs import GridHead
+from detect.nets.net_spec import NetSpec
 
 LOG_SIZE_BOUNDS = (-6.0, 6.0)
 """Bounds of the logarithm of a box's side over the typical object's; a net that is not trained yet exceeds them."""

@@ -11,7 +11,7 @@ from detect.imagery.windows import Window, clamp_far_edges
 from detect.inference.decoding.blocks import likeliest, planes
 from detect.inference.decoding.geometry import LOG_ODDS_STEPS, CellGeometry, Turn
 from detect.labels.detections import Detections
-from detect.nets.card import NetSpec
+from detect.nets.net_spec import NetSpec
 
 ADDED_CURVATURE = 2e-2
 """Added to the curvature of a peak's parabola, so that the last digits of its neighbours do not move a flat top."""

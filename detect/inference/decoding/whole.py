@@ -7,8 +7,8 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softm
 from detect.imagery.windows import Window
 from detect.inference.decoding.geometry import CellGeometry, Turn
 from detect.labels.detections import Detections
-from detect.nets.card import NetSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import NetSpec
 
 MOST_LOG_ODDS = 60.0
 """Log odds of a sure vote: its probability is 1 in float64."""

@@ -16,7 +16,7 @@ from detect.inference.decoding.decoder import Decoder
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.meeting.sample_windows import SampleGrid
 from detect.inference.stitching import Runtime
-from detect.nets.card import NetSpec
+from detect.nets.net_spec import NetSpec
 
 SCALE_GRID = SampleGrid(side=512, number=16)
 """Windows that are looked at in all scales: larger than the training's objects in any of them."""

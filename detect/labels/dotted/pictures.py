@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.endings import SUFFIXES
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, SceneError, display_bands, open_scene
+from detect.imagery.scenes import Scene, SceneError, display_bands
 from detect.imagery.windows import Tiling, Window
 from detect.labels.annotations import AnnotationError
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.listing import list_images
 from detect.imagery.ground.geodesy import GeodesyError
 from detect.imagery.ground.vector_files import VectorLayer, geopackage_layers, read_vectors
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
 from detect.labels.images import ImageFolder

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 from detect.labels.annotations import AnnotationError
 from detect.labels.entries import Entry, Problems
 from detect.labels.reading.yolo_folders import (

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.geodesy import Placement, placement_of
 from detect.imagery.ground.polygons import polygons_of, read_areas
 from detect.imagery.ground.projecting import outlines_on
 from detect.imagery.ground.squares import squares_of_mask, squares_of_outlines
 from detect.imagery.ground.vector_files import VectorError
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, AnnotationError
 from detect.labels.columns import known_columns

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage
 

@@ -122,7 +122,7 @@ def labelled_set(annotations: Annotations, placed: bool) -> OutSet:
         ValueError: hard negatives without names, or a name that cannot be written.
         SceneError: an image cannot be opened.
     """
-    from detect.imagery.scenes import open_scene
+    from detect.imagery.description.scene_opening import open_scene
 
     others = {name for image in annotations.images for name in image.negative_names} - {*annotations.classes}
     classes = (*annotations.classes, *sorted(others))

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 from detect.imagery.wafers.notches import AS_GIVEN, turned
 from detect.imagery.wafers.wafer_files import read_parts
 from detect.imagery.windows import Window

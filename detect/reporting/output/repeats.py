@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detect.evaluation.sightings import Sightings, TooManyPairsError, objects_seen
 from detect.imagery.ground.footprints import Footprint, ground_outlines, shared_ground
 from detect.imagery.ground.geodesy import GeodesyError
-from detect.nets.card import NetSpec
+from detect.nets.net_spec import NetSpec
 from detect.reporting.output.ground_survey import GroundSurvey
 from detect.reporting.output.records import Record
 

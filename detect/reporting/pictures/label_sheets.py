@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.evaluation.radius import label_spacing
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.reporting.pictures.sample_sheets import LabelledCrop, crop_samples

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.reporting.pictures.colours import DARK, to_display
 from detect.reviewing.tasks.task_table import Task
 from detect.reviewing.tiles.scene_tiles import sampled_spans

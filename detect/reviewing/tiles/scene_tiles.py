@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
 from detect.reporting.pictures.colours import Span, hatch, span_of, to_display
 from detect.reviewing.tiles.cutting import Picture, cut

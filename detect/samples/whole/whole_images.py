@@ -15,10 +15,12 @@ from detect.imagery.description.arranging import arranged
 from detect.imagery.description.remarks import tell
 from detect.imagery.resolution import Resolution
 from detect.labels.formats.patch_folder import PatchFolder
-from detect.nets.card import BackboneSpec, NetSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import BackboneSpec, NetSpec
 from detect.samples.augment import Augment
-from detect.samples.bare_patches import PatchFiles, augmented, folder_outputs, looked_at
+from detect.samples.bare.folder_dataset import augmented
+from detect.samples.bare.folder_spec import folder_outputs, looked_at
+from detect.samples.bare.patch_files import PatchFiles
 from detect.samples.epochs import SEED_STEP, Samples, balanced, class_weights
 from detect.samples.labelled_scenes import drawing_alike, image_kind
 from detect.samples.loading import PatchSet

@@ -14,13 +14,14 @@ from scipy.special import expit
 from detect.assembly.explaining.asking_network import ask
 from detect.assembly.explaining.reviewed_detection import DetectionExplainer, found_place, met_as
 from detect.assembly.surveys.reviewing import explainer
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.inference.decoding.patch import foreground
 from detect.inference.tiles import Source
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from detect.reporting.output.layout import PredictionPaths
 from detect.reviewing.review_objects import ReviewObject
 from detect.reviewing.session import ReviewSession

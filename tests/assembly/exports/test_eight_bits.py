@@ -16,10 +16,11 @@ from PIL import Image
 
 from detect.assembly.exports import eight_bits, model_export, object_trial, trials
 from detect.assembly.exports.model_export import runner
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import build_net, save_model
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of, grid_head, patch_card
 from tests.commands import Called, call
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detect.assembly.exports.class_trial import ClassTrial
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import Head, PatchHead, WholeHead
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of
 
 LENET = BackboneSpec("lenet5", 4)

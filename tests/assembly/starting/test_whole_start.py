@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from detect.assembly.starting.first_net import carry_over, known_temperature
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of
 
 

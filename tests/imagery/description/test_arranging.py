@@ -8,8 +8,9 @@ import pytest
 from rasterio.enums import ColorInterp
 
 from detect.imagery.description.arranging import Bands, arranged, learned_bands
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from tests.imagery.rasters import HEIGHT, WIDTH
 
 RGB = Bands((1, 2, 3), ("red", "green", "blue"))

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from detect.imagery.description import shown
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import open_scene
 
 MODES = ("RGB", "L", "CMYK")
 

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from detect.imagery.description.orientation import Turn
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window
-from detect.imagery.scenes import open_scene, view
+from detect.imagery.scenes import view
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write_tiff
 

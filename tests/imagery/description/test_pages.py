@@ -9,9 +9,10 @@ import rasterio
 from PIL import Image
 from rasterio.enums import Resampling
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.description.tiff_directories import MOST_DIRECTORIES, directories
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from tests.imagery.rasters import noise, write_tiff
 
 FRAMES = [Image.fromarray(np.full((40, 60, 3), value, np.uint8)) for value in (10, 100, 200)]

@@ -8,10 +8,12 @@ import rasterio
 from PIL import Image
 from rasterio.enums import ColorInterp
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.description.shown import ShownImage
+from detect.imagery.gdal.datasets import open_image
 from detect.imagery.mosaics import MosaicRule
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import Scene, SceneError, open_image, open_scene
+from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write_tiff
 

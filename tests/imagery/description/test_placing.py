@@ -13,7 +13,8 @@ from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from detect.imagery.description.placing import from_points
-from detect.imagery.scenes import Scene, SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import Scene, SceneError
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 
 TURNED = (0.5, 0.1, 1000.0, 0.2, -0.4, 2000.0)

@@ -8,12 +8,13 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_kinds import BYTES, FLOATS, MapKind
 from detect.imagery.maps.map_reading import read_heat, read_kind, read_preview, read_tags
 from detect.imagery.maps.map_writing import write_map
 from detect.imagery.resampling import Zoom
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, SceneError, open_scene, view
+from detect.imagery.scenes import Scene, SceneError, view
 from detect.imagery.windows import Window
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

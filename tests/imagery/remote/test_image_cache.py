@@ -13,12 +13,13 @@ import rasterio
 from PIL import Image
 from rasterio.shutil import copy
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.remote import image_cache
 from detect.imagery.remote.address import Address, Listed
 from detect.imagery.remote.image_cache import PREFIX, ImageCache
 from detect.imagery.remote.on_hand import on_hand
 from detect.imagery.remote.store import StoreError
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -8,9 +8,10 @@ import pytest
 import rasterio
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write_tiff
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene, view
+from detect.imagery.scenes import view
 from detect.imagery.validity.filling import filled
 from detect.imagery.windows import Window
 from tests.imagery.rasters import write_tiff

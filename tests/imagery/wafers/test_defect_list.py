@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import HEADER
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by
 from detect.imagery.wafers.errors import WaferError

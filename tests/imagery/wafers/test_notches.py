@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import open_scene
 from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of, drawn_by
 from detect.imagery.wafers.notches import AS_GIVEN, SIDES, side_of, turned
 from tests.imagery.wafers.klarf_writer import Defect, Listed, records, statements, write

@@ -19,7 +19,8 @@ from detect.inference.scene_result import SceneResult
 from detect.inference.stitching import Stitcher
 from detect.inference.views import Views
 from detect.labels.detections import Detections
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import patch_card
 from tests.grids import grid_card
 

@@ -3,8 +3,8 @@
 import json
 
 from detect.inference.exports.export_card import channel_names, export_record, record_text
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of, grid_head, patch_card
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from detect.inference.exports.parity import Parity, check_parity, compared, random_tiles
-from detect.nets.card import BackboneSpec
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of, grid_head
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine
 from detect.inference.meeting.batch_norms import BatchNorms

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.engine import Engine
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_views import FLOOR, ScaleViews

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.shift.gathering import KnownScene, gather
 from detect.inference.shift.judging import WARNING, ShiftJudge, Unlike
 from detect.inference.shift.measuring import WindowMeter

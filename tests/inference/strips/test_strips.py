@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.liveness import signs
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.inference.devices.counting_station import CountingStation
 from detect.inference.devices.tasks import Advanced, Done, Event, Task

@@ -11,8 +11,8 @@ from detect.learning.patch import ClassifierModule
 from detect.learning.trials.overfit import Losses, learned, one_batch
 from detect.learning.trials.rates import FactorAdamW, RateCurve, find_rates
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.patch import PatchClassifier
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.epochs import Samples
 from detect.samples.loading import PatchData
 from tests.cards import EVEN, LOADING, schedule

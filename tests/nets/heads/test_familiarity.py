@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.familiarity import Familiarity
 from detect.nets.heads.specs import WholeHead
 from detect.nets.modelfile import build_net, load_model, save_model
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of
 
 LENET = BackboneSpec("lenet5", 4, None, 1)

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from detect.nets.backbones import build_pyramid
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.grid import MAX_CENTRE_OFFSET, GridDetector
 from detect.nets.modelfile import build_net
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import grid_head
 from tests.grids import grid_card, lively_grid
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from detect.nets.backbones import build_backbone
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
 from detect.nets.modelfile import build_net, load_model, save_model
+from detect.nets.net_spec import BackboneSpec
 from tests.cards import card_of
 
 LENET = BackboneSpec("lenet5", 4, None, 1)

@@ -11,9 +11,10 @@ import shapely
 from affine import Affine
 
 from detect.evaluation import sightings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.polygons import Area, Areas
 from detect.imagery.ground.valid_outline import outline_of_text
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.imagery.validity.gathered import ValidPixels
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import posteriors

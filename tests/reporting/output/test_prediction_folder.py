@@ -17,19 +17,21 @@ import pytest
 import rasterio
 from PIL import Image
 
-from detect.assembly.runs.prediction import start_afresh
+from detect.assembly.prediction.run_output import start_afresh
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps import map_writing as rasters
 from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene, open_scene
+from detect.imagery.scenes import Scene
 from detect.inference.decoding.geometry import CellGeometry
 from detect.inference.decoding.patch import posteriors
 from detect.inference.failures import Failure
 from detect.inference.plan import make_plan
 from detect.inference.scene_result import SceneResult
 from detect.labels.detections import Detections, concatenate
-from detect.nets.card import BackboneSpec, ModelCard
+from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
+from detect.nets.net_spec import BackboneSpec
 from detect.reporting.output.layout import STATE, PredictionPaths
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.predictions import read_candidates, read_predictions

@@ -101,7 +101,7 @@ def test_an_image_that_is_gone_keeps_no_overlay_and_the_rest_is_written(
     model: Path, images: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All is counted; then one is replaced by something that cannot be read, between counting and drawing."""
-    from detect.assembly.runs import run_threshold
+    from detect.assembly.prediction import run_threshold
 
     def reader(engine: object):
         made = picture_reader(engine)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_writing import write_map
 from detect.imagery.resampling import Zoom
-from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths
 from detect.reporting.output.predictions import read_predictions
 from detect.reporting.page.figures import draw_figures

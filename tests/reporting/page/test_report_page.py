@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_writing import write_map
-from detect.imagery.scenes import open_scene
 from detect.reporting.output.layout import PredictionPaths
-from detect.reporting.page.report_page import flatten, format_value, write_report
+from detect.reporting.page.report_page import write_report
 from detect.reporting.tables import UNKNOWN, counts_table, write_table
 from tests.reporting.conftest import detections, fill_folder
 from tests.reporting.lots.runs import PATTERNS, die_map, whole, write_run
@@ -221,26 +221,6 @@ def test_without_counts_there_is_no_page(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"counts\.csv"):
         page_of(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_nested_settings_are_dotted():
-    assert flatten({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == [("a.b.c", 1), ("a.d", []), ("e", {})]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "–"),
-        (True, "yes"),
-        (1234567, "1,234,567"),
-        (0.12341, "0.1234"),
-        (12345.6, "12,346"),
-        ([1, "a"], "1, a"),
-        ({}, "–"),
-    ],
-)
-def test_settings_for_people(value, text):
-    assert format_value(value) == text
 
 
 def test_images_of_no_known_class_are_told_where_the_model_tells_that_and_no_map_of_one_cell_is_shown(tmp_path):

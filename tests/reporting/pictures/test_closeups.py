@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.detections import Detections
 from detect.reporting.pictures.closeups import choose, crops_sheet, read_crops
 from detect.reporting.pictures.colours import PALETTE

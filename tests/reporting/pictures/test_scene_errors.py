@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from detect.evaluation.matching import Criterion
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.gdal.datasets import open_dataset
 from detect.imagery.resampling import Zoom
-from detect.imagery.scenes import Scene, open_dataset, open_scene
+from detect.imagery.scenes import Scene
 from detect.labels.detections import Detections
 from detect.reporting.pictures import scene_errors
 from detect.reporting.pictures.scene_errors import clear_scenes, draw_scenes

@@ -8,7 +8,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
 from detect.reporting.pictures.colours import DARK
 from detect.reviewing.tasks.task_pictures import task_pictures

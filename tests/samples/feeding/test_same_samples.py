@@ -11,14 +11,16 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import open_scene
 from detect.labels.detections import Detections
 from detect.labels.formats.patch_folder import read_patch_folder
-from detect.nets.card import BackboneSpec
 from detect.nets.heads.specs import WholeHead
+from detect.nets.net_spec import BackboneSpec
 from detect.samples.augment import Augment
-from detect.samples.bare_patches import FolderDraw, PatchFiles, folder_samples_of, folder_spec
+from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+from detect.samples.bare.folder_spec import folder_spec
+from detect.samples.bare.patch_files import PatchFiles
 from detect.samples.crops import CropEncoder, crop_samples_of
 from detect.samples.epochs import CropDraw, Loading, Samples
 from detect.samples.feeding.parts import InParts, MadeOfParts

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import label
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.samples.crops import Crop, CropDataset, crop_samples_of

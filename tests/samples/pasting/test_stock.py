@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.stock import SceneCutouts

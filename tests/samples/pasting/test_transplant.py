@@ -9,8 +9,11 @@ from PIL import Image
 
 from detect.imagery.resolution import Resolution
 from detect.labels.formats.patch_folder import PatchFolder, read_patch_folder
-from detect.nets.card import BackboneSpec, NetSpec
-from detect.samples.bare_patches import FolderDataset, FolderDraw, PatchFiles, folder_samples_of, folder_spec
+from detect.nets.net_spec import BackboneSpec, NetSpec
+from detect.samples.bare.folder_dataset import FolderDataset
+from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
+from detect.samples.bare.folder_spec import folder_spec
+from detect.samples.bare.patch_files import PatchFiles
 from detect.samples.pasting.cutouts import CutOut
 from detect.samples.pasting.grabcut import cut_object
 from detect.samples.pasting.transplant import PasteOnOtherGround

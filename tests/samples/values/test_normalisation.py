@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.imagery.scenes import open_scene
+from detect.imagery.description.scene_opening import open_scene
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.values import measured
 from detect.samples.values.measured import scene_values

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.listing import list_images
 from detect.imagery.reading import read_window
-from detect.imagery.scenes import SceneError, open_scene
+from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import write_defects
 from detect.imagery.wafers.drawn import drawn_wafer as opened
 from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of, drawn_by
