@@ -165,7 +165,7 @@ def main() -> int:
 
     options = _options()
     token = uuid4().hex
-    os.environ.update({**QUIET, MARK: token, "OMP_NUM_THREADS": "1"})
+    os.environ.update({**QUIET, MARK: token, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
     from ray.cluster_utils import Cluster
 
     width, height = map(int, options.size.split("x"))
