@@ -34,7 +34,7 @@ def signs_heard(hear: Callable[[], None]) -> Iterator[None]:
 
 
 def give_sign() -> None:
-    """Say that some work was done just now, such as a block that is written; it costs next to nothing."""
+    """Report that some work was done just now, such as a block that is written; it costs next to nothing."""
     for each in tuple(_listening):
         now = time.monotonic()
         if now - each.heard >= EVERY_SECONDS:

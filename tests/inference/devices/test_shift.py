@@ -182,13 +182,14 @@ def test_the_first_of_two_ends_the_other_one_whoever_it_is(clock: Clock) -> None
 
 
 def test_a_task_is_slow_that_takes_more_than_twice_as_long_as_others_by_their_pixels(clock: Clock) -> None:
-    """Large tasks of 100 seconds: the last one to be given is not counted twice, though it ends after the others.
+    """Worker 1 takes 100 seconds for each, worker 2 150, and each is given the next one when it begins with one.
 
-    Worker 1 takes 100 seconds for each, worker 2 150; the last one is given to worker 2 while worker 1 has one too.
+    So worker 1 has a, c, e for 100, 200, 200 seconds and nothing more to do after 300; worker 2 has b and d for 150 and
+    300, and f from 150 on: for 300 seconds when it ends, which is less than twice the median of 200.
     """
-    kept, world = Watched(500), World(clock, lambda place, name, hand: 150.0 if place else 100.0, copies=True)
-    counted(world, kept, [(name,) for name in "abcde"])
-    assert kept.names == [*"abcde"] and not world.lost(), "nobody was ended as the slower of two"
+    kept, world = Watched(600), World(clock, lambda place, name, hand: 150.0 if place else 100.0, copies=True)
+    counted(world, kept, [(name,) for name in "abcdef"])
+    assert kept.names == [*"abcdef"] and not world.lost(), "nobody was ended as the slower of two"
 
 
 def test_a_task_that_takes_far_longer_than_others_is_counted_twice(clock: Clock) -> None:
