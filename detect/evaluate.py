@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def run(settings: "EvaluateSettings") -> int:
     """Score detections against annotations and write `scores.json` and pictures; see `conf/evaluate.yaml`."""
     if settings.predictions is None:
-        from detect.assembly.runs.evaluating_model import evaluate_model
+        from detect.assembly.evaluation.evaluating_model import evaluate_model
 
         return evaluate_model(settings)
     from detect.labels.reading.image_classes import is_image_classes
@@ -20,7 +20,7 @@ def run(settings: "EvaluateSettings") -> int:
         from detect.assembly.whole.evaluating_classes import evaluate_classes
 
         return evaluate_classes(settings)
-    from detect.assembly.runs.evaluating import evaluate_predictions
+    from detect.assembly.evaluation.evaluating import evaluate_predictions
 
     return evaluate_predictions(settings)
 

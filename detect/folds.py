@@ -15,10 +15,10 @@ logger = logging.getLogger("detect.folds")
 
 def run(settings: "FoldsSettings") -> int:
     """Read the scores of training runs and write `runs.csv`, `summary.csv`, `confusion.csv`; see `conf/folds.yaml`."""
+    from detect.assembly.evaluation.scored_runs import missing_folds, read_runs
     from detect.assembly.folders import FoldsPaths
     from detect.assembly.given_paths import existing
     from detect.assembly.output_folders import output_folder
-    from detect.assembly.runs.scored_runs import missing_folds, read_runs
     from detect.evaluation.runs import confusion_table, different_rules, runs_table, summary_table
     from detect.reporting.tables import write_table
 

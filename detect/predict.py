@@ -37,6 +37,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
     survey = ground_survey(settings, images)
     paths = prediction_folder(settings)
 
+    from detect.assembly.engine.ready_engine import make_engine
     from detect.assembly.machine.run_workers import workers_of
     from detect.assembly.prediction.image_loop import predict_folder
     from detect.assembly.prediction.run_output import start_afresh
@@ -50,7 +51,6 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         told_at_end,
     )
     from detect.assembly.prediction.survey_scale import with_survey_scale
-    from detect.assembly.ready_engine import make_engine
     from detect.imagery.remote.model_copies import digest
     from detect.nets.modelfile import load_model
     from detect.reporting.output.journal import keep_settings, lock_folder

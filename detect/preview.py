@@ -20,7 +20,7 @@ def run(settings: "PreviewSettings") -> int:
     labels = read_labels(settings.data)
 
     from detect.assembly.material import training_material
-    from detect.assembly.runs.sample_sheet import draw_samples
+    from detect.assembly.training.sample_sheet import draw_samples
     from detect.reporting.writing import write_picture
 
     sheet = draw_samples(settings, training_material(settings, labels))

@@ -55,11 +55,11 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
 
     import pytorch_lightning as pl
 
+    from detect.assembly.engine.network_runtime import check_runtime
+    from detect.assembly.evaluation.evaluating_model import score_test
     from detect.assembly.folds.choosing import choose_on_folds
     from detect.assembly.folds.learner import make_learner
     from detect.assembly.material import training_material
-    from detect.assembly.ready_engine import check_runtime
-    from detect.assembly.runs.evaluating_model import score_test
     from detect.assembly.starting.first_net import labels_and_start, with_start
     from detect.assembly.training.finishing import check_test_images, finish
     from detect.assembly.training.fitting import best_by, fit, load_best

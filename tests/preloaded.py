@@ -23,7 +23,7 @@ IMPORTED_FIRST = (
     "PIL.PngImagePlugin",
     "detect.predict",
     "detect.assembly.settings.command_settings",
-    "detect.assembly.ready_engine",
+    "detect.assembly.engine.ready_engine",
     "detect.assembly.prediction.image_loop",
     "detect.assembly.prediction.run_record",
     "detect.imagery.finding.listing",

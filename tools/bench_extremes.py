@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 import torch
-from bench_inference import Silent, engine, make_model, memory_of
+from measured.model import Silent, engine, make_model, memory_of
 from PIL import Image
 
 from detect.assembly.command import keep_freed_memory

@@ -30,152 +30,44 @@ its own, interpreter and weights included, on the photograph and on a tiled GeoT
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
-import rasterio
 import torch
+from measured.images import make_gigapixel, make_photograph
+from measured.model import Silent, engine, make_model, memory_of
+from measured.sahi import sahi_run
+from measured.sliding import slide
 from network_share import decode_copies, shares
 from numpy.typing import NDArray
-from PIL import Image
-from rasterio.windows import Window as RasterWindow
 
 from detect.assembly.command import keep_freed_memory
-from detect.assembly.fields.byte_sizes import byte_size
-from detect.assembly.machine.run_memory import LEAST, share_of
 from detect.imagery.description.scene_opening import open_scene
-from detect.imagery.reading import SceneReader, read_window
-from detect.imagery.resolution import Resolution
-from detect.imagery.scenes import Scene
-from detect.imagery.windows import Window
+from detect.imagery.reading import SceneReader
 from detect.inference.engine import Engine
 from detect.inference.failures import MAX_PREVIEW_SIDE
-from detect.inference.plan import layer_bytes, make_plan
-from detect.inference.run import count_scene, predict_images
+from detect.inference.run import predict_images
 from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime, compile_cache
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.nets.card import ModelCard
-from detect.nets.heads.patch import PatchClassifier
-from detect.nets.heads.specs import PatchHead
-from detect.nets.machine.host_memory import host_memory
-from detect.nets.modelfile import build_pretrained, save_model
-from detect.nets.net_spec import BackboneSpec
-from detect.nets.receptive import effective_halo, receptive_halo
+from detect.nets.modelfile import save_model
 from detect.reporting.output.layout import STATE
 from detect.reporting.output.prediction_folder import PredictionFolder
 from detect.reporting.output.products import PRODUCTS, TABLES
 from detect.reporting.writing import write_json
 
-PHOTOGRAPH_HW = (3328, 4992)
-WINDOWS = 512
-WINDOWS_IN_BATCH = 64
 WRITTEN_SIDE = 112
 SLIDING = ("sliding_48", "sliding_16", "sliding")
 FROM_FILES = ("dense_openvino", "dense_openvino_tables")
 PARTS = (*SLIDING, "dense_torch", *FROM_FILES, "network", "decoding", "sahi")
-OBJECTS = 500
 COPIES = 4
-GIGAPIXEL_SIDE = 31_744
-BLOCK = 512
-
-
-class Silent:
-    """Progress that is not shown."""
-
-    def expect(self, images: int, pixels: int) -> None:
-        """Show nothing."""
-
-    def start(self, name: str) -> None:
-        """Show nothing."""
-
-    def advance(self, pixels: int) -> None:
-        """Show nothing."""
-
-
-def make_photograph(path: Path) -> None:
-    """Write a JPEG of smooth noise with grain, which is as hard to decode as a photograph."""
-    rng = np.random.default_rng(0)
-    height, width = PHOTOGRAPH_HW
-    coarse = Image.fromarray(rng.integers(40, 216, (height // 32, width // 32, 3), np.uint8))
-    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
-    grain = rng.normal(0, 5, (height, width, 1)).astype(np.int16)
-    Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(path, quality=90)
-
-
-def make_gigapixel(path: Path, photograph: Path) -> None:
-    """Write a tiled, JPEG-compressed GeoTIFF of a gigapixel, its blocks cut from a photograph."""
-    with rasterio.open(photograph) as source:
-        pixels = source.read([1, 2, 3])
-    rows, cols = (side // BLOCK for side in pixels.shape[1:])
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": 3,
-        "height": GIGAPIXEL_SIDE,
-        "width": GIGAPIXEL_SIDE,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "jpeg",
-        "photometric": "ycbcr",
-        "crs": "EPSG:32617",
-        "transform": rasterio.Affine(0.1, 0, 500_000, 0, -0.1, 4_000_000),
-    }
-    with rasterio.open(path, "w", **profile) as target:
-        for row in range(GIGAPIXEL_SIDE // BLOCK):
-            for col in range(GIGAPIXEL_SIDE // BLOCK):
-                top, left = row % rows * BLOCK, col % cols * BLOCK
-                block = pixels[:, top : top + BLOCK, left : left + BLOCK]
-                target.write(block, window=RasterWindow(col * BLOCK, row * BLOCK, BLOCK, BLOCK))
-
-
-def make_model(scene: Scene, memory: int) -> tuple[PatchClassifier, ModelCard]:
-    """Make a network with a random head, its halo measured on the photograph and its threshold set for `OBJECTS`."""
-    torch.manual_seed(0)
-    card = ModelCard(
-        head=PatchHead(48, "background"),
-        backbone=BackboneSpec("tf_efficientnet_lite0", 16),
-        classes=("a", "b", "c", "d", "e"),
-        bands=(1, 2, 3),
-        dtype="uint8",
-        resolution=Resolution(),
-        offset=(127.0,) * 3,
-        scale=(128.0,) * 3,
-        halo=None,
-        halo_auto=None,
-        halo_error=None,
-        threshold=0.0,
-        separation=32.0,
-        calibration=None,
-        training={},
-    )
-    net = build_pretrained(card, "bundled", dropout=0.0, drop_path=0.0).eval()
-    assert isinstance(net, PatchClassifier)
-    halo = receptive_halo(net, net.stride, 3)
-    side = -(-(2 * halo + 192) // net.stride) * net.stride
-    middle = Window((scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2, side, side)
-    tile = torch.from_numpy(np.ascontiguousarray(read_window(scene, middle, card.bands)))
-    auto, error = effective_halo(net, [tile], halo, net.stride)
-    print(f"halo {auto} pixels (logits within {error:.1e}), in theory {halo}", flush=True)
-    card = replace(card, halo=halo, halo_auto=auto, halo_error=error)
-    score = count_scene(scene, engine(card, net, TorchRuntime(net, torch.device("cpu")), memory)).detections.score
-    return net, replace(card, threshold=float(np.sort(score)[-min(OBJECTS, len(score))]))
-
-
-def engine(card: ModelCard, net: PatchClassifier, runtime: Any, memory: int) -> Engine:
-    """Make an engine as `detect.predict` makes it by default, with a `max_memory` in bytes."""
-    halo = card.halo if card.halo_auto is None else card.halo_auto
-    assert halo is not None
-    return Engine.of(card, runtime, make_plan(memory, runtime.memory_factor * layer_bytes(net, 3), halo, net.stride))
 
 
 def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path, wanted: Sequence[str] = PRODUCTS[:4]) -> None:
@@ -191,61 +83,10 @@ def from_file_to_counts(made: Engine, card: ModelCard, photograph: Path, wanted:
             raise RuntimeError(f"{photograph} was not counted: {sink.failures}")
 
 
-def slide(net: PatchClassifier, card: ModelCard, scene: Scene, stride: int, side: int) -> float:
-    """Classify `WINDOWS` windows one beside the other; return the seconds that all windows of the scene would take.
-
-    Args:
-        net: the network.
-        card: with the bands.
-        scene: a photograph.
-        stride: from a window to the next in pixels.
-        side: of a window in pixels, context included.
-    """
-    with SceneReader(scene, card.bands) as reader:
-        reader.hold()
-        started = time.perf_counter()
-        row = scene.shape[0] // 2
-        for first in range(0, WINDOWS, WINDOWS_IN_BATCH):
-            cols = [stride * (first + i) % scene.shape[1] for i in range(WINDOWS_IN_BATCH)]
-            patches = [reader.read(Window(row - side // 2, col - side // 2, side, side)) for col in cols]
-            with torch.inference_mode():
-                net.classify(torch.from_numpy(np.stack(patches)))
-    windows = -(-scene.shape[0] // stride) * -(-scene.shape[1] // stride)
-    return (time.perf_counter() - started) * windows / WINDOWS
-
-
 def bare(runtime: OpenVinoRuntime, tiles: list[NDArray[np.generic]]) -> None:
     """Run the network on tiles in memory."""
     for tile in tiles:
         runtime(tile)
-
-
-def sahi_run(photograph: Path) -> Callable[[], None] | None:
-    """Make a function that counts the photograph with SAHI and YOLO11n; None where they are not installed."""
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    try:
-        from sahi import AutoDetectionModel
-        from sahi.predict import get_sliced_prediction
-        from ultralytics import YOLO
-    except ImportError as error:
-        print(f"SAHI is left out ({error}): pip install sahi ultralytics", flush=True)
-        return None
-    model = AutoDetectionModel.from_pretrained(
-        model_type="ultralytics", model=YOLO("yolo11n.yaml"), confidence_threshold=0.25, device="cpu"
-    )
-
-    def run() -> None:
-        get_sliced_prediction(
-            str(photograph),
-            model,
-            slice_height=640,
-            slice_width=640,
-            overlap_height_ratio=0.2,
-            overlap_width_ratio=0.2,
-            verbose=0,
-        )
-
-    return run
 
 
 def seconds(run: Callable[[], None]) -> float:
@@ -371,14 +212,6 @@ def show(speeds: Speeds, peaks: dict[str, float | None]) -> None:
     first, second = peaks["photograph"], peaks["gigapixel"]
     if first and second:
         print(f"the gigapixel takes {second / first:.2f} times the photograph's memory")
-
-
-def memory_of(text: str) -> int:
-    """Return `max_memory` in bytes; `auto` as `detect.predict` takes it."""
-    if text != "auto":
-        return byte_size(text)
-    memory = host_memory()
-    return LEAST if memory is None else share_of(memory)
 
 
 def main() -> None:

@@ -243,8 +243,8 @@ def float32_runtime(folder: Path) -> "TorchRuntime":
 
 def check_little_memory(folder: Path) -> Iterator[Check]:
     """Yield that batches which do not fit into the device's memory are halved, and count the same."""
+    from detect.assembly.engine.ready_engine import make_engine
     from detect.assembly.gate import checked_data, inference_defaults
-    from detect.assembly.ready_engine import make_engine
     from detect.assembly.settings.inference_settings import InferenceSettings
     from detect.nets.modelfile import load_model
 

@@ -90,7 +90,8 @@ def rates(folder: Path, device: str, size: Size, run: Run) -> Iterator[Rate]:
 
 def write_material(folder: Path, size: Size) -> tuple[Path, Path]:
     """Write a model of random head, and photographs; return their paths."""
-    from bench_inference import make_model, make_photograph
+    from measured.images import make_photograph
+    from measured.model import make_model
 
     from detect.imagery.description.scene_opening import open_scene
     from detect.nets.modelfile import save_model

@@ -174,8 +174,8 @@ def main() -> int:
 
     import torch
 
+    import detect.assembly.evaluation.evaluating_model
     import detect.assembly.material
-    import detect.assembly.runs.evaluating_model
     import detect.assembly.training.finishing
     import detect.assembly.training.fitting
     import detect.assembly.training.trainer

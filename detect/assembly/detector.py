@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.face.counted_image import CountedImage
 from detect.assembly.face.given_image import ImageLike, array_source, check_kind, file_source, is_number, is_several
 from detect.assembly.fields.run_choices import adaptations, rescaling
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine.run_memory import with_memory
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.inference.engine import Engine
 from detect.inference.run import decoded, map_scene

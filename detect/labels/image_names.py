@@ -10,7 +10,7 @@ from detect.imagery.finding.endings import has_image_ending
 from detect.imagery.finding.spelling import composed, folded
 from detect.labels.annotations import AnnotationError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _SAME_ENDING = ((".jpg", ".jpeg", ".jpe", ".jfif"), (".tif", ".tiff"))
 """Endings of one format."""
@@ -59,7 +59,7 @@ def match_names(predicted: Sequence[str], annotated: Sequence[str]) -> dict[str,
     taken = set(pairs.values())
     left = _similar_pairs([n for n in predicted if n not in pairs], [n for n in annotated if n not in taken])
     if left:
-        _log.warning(
+        logger.warning(
             "%d images are named otherwise on both sides, such as %r and %r", len(left), *next(iter(left.items()))
         )
     return {name: (pairs | left)[name] for name in predicted if name in pairs or name in left}

@@ -11,7 +11,7 @@ from detect.labels.annotations import AnnotatedImage
 from detect.labels.detections import Detections
 from detect.labels.entries import Entry, Problems, SourceImage
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def choose_classes(
@@ -34,7 +34,7 @@ def choose_classes(
     used = {entry.label for entry in entries if entry.is_object}
     unused = sorted(set(negative_labels) - used)
     if unused:
-        _log.warning("%s: negative labels %s do not occur; the labels are %s", problems.source, unused, sorted(used))
+        logger.warning("%s: negative labels %s do not occur; the labels are %s", problems.source, unused, sorted(used))
     if classes is None:
         return tuple(sorted(used - set(negative_labels)))
     known = {*classes, *negative_labels}

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detect.labels.annotation_files import READERS, read_annotations, read_unchecked, write_annotations
+from detect.labels.annotation_files import READERS, read_annotations, read_unchecked
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
+from detect.labels.writing.annotation_writing import write_annotations
 
 Make = Callable[..., Path]
 POINTS = "image,x,y,label\n"
@@ -97,24 +98,6 @@ def test_what_is_written_is_recognised_by_one_reader_alone(root: Path, tmp_path:
         assert len(found) == 1
         recognised += found
     assert len(set(recognised)) == 2
-
-
-def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
-        read_annotations(tmp_path / "t.txt", root)
-    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
-        read_unchecked(tmp_path / "t.txt")
-    with pytest.raises(ValueError, match=r"t\.txt.*'\.txt'.*\.csv.*folder"):
-        write_annotations(Annotations((), (), True, root), tmp_path / "t.txt")
-    assert not (tmp_path / "t.txt").exists()
-
-
-def test_a_folder_that_exists_is_written_to_whatever_its_name(root: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "v1.2"
-    folder.mkdir()
-    empty = AnnotatedImage("a.png", root / "a.png", (30, 40), Detections.empty((), boxes=True), np.empty((0, 2)))
-    write_annotations(Annotations((empty,), (), True, root), folder)
-    assert [path.name for path in folder.iterdir()] == ["a.xml"]
 
 
 def test_a_missing_file_is_named(root: Path, tmp_path: Path) -> None:

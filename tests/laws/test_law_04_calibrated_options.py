@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from detect.assembly.detector import Detector
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.gate import checked_data, inference_defaults
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.imagery.description.scene_opening import open_scene
 from detect.inference.engine import Engine

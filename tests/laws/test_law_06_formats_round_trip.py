@@ -18,10 +18,11 @@ from detect.imagery.maps.map_kinds import BYTES, FLOATS
 from detect.imagery.maps.map_reading import read_tags
 from detect.imagery.maps.map_writing import write_map
 from detect.imagery.scenes import Scene
-from detect.labels.annotation_files import read_annotations, write_annotations
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotatedImage, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import read_detections, write_detections
+from detect.labels.writing.annotation_writing import write_annotations
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import load_model, save_model
 from tests.engines import lively

@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from detect.assembly import ready_engine
+from detect.assembly.engine import ready_engine
 from detect.imagery import scratch
 from detect.nets.modelfile import save_model
 from tests.commands import Called, call

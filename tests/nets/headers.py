@@ -26,7 +26,6 @@ CARD = ModelCard(
     training={"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
 )
 
-
 OLD_PATCH = {
     "format": "detect/1",
     "kind": "patch",
@@ -51,7 +50,6 @@ OLD_PATCH = {
     "training": {"seed": 3, "notes": ["a", "b"], "validation": {"f1": None, "radius": 30.0}},
 }
 """The header of `CARD` in the first format, in which heads were no things of their own."""
-
 
 OLD_GRID = {
     "format": "detect/1",

@@ -8,7 +8,8 @@ from PIL import Image
 
 def material(folder: Path, images: int, size: tuple[int, int], raster: int, model: Path | None) -> tuple[Path, Path]:
     """Write photographs, and a raster of some megapixels; return the model's file and the images' folder."""
-    from bench_inference import make_model, make_photograph
+    from measured.images import make_photograph
+    from measured.model import make_model
 
     from detect.imagery.description.scene_opening import open_scene
     from detect.nets.modelfile import save_model

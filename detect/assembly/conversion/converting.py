@@ -12,12 +12,13 @@ from detect.assembly.settings.convert_settings import ConvertSettings
 from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.scenes import Scene
-from detect.labels.annotation_files import format_of, read_annotations, read_unchecked, write_annotations, write_set
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import HEADER, read_detections
 from detect.labels.images import ImageFolder
 from detect.labels.sheets import read_sheet, write_whole
+from detect.labels.writing.annotation_writing import format_of, write_annotations, write_set
 from detect.labels.writing.format_table import FORMATS, FileFormat
 from detect.labels.writing.outgoing import OutImage, check_placed, checked_set
 from detect.reporting.label_summary import full_summary, short_summary

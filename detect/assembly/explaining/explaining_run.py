@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.explaining.asking_network import Asked, Explained, ask, explain, halo_of, on_device, shown_pixels
 from detect.assembly.explaining.drawn_field import field_pictures
 from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
@@ -18,7 +19,6 @@ from detect.assembly.explaining.place_choice import Place, counted, in_window, p
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_paths import existing
 from detect.assembly.output_folders import output_folder
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.explain_settings import ExplainSettings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.explaining.explained_page import LayerPart, MadePicture, PageSection, explained_page

@@ -9,11 +9,11 @@ from typing import Any, Protocol, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.exports.class_trial import ClassTrial
 from detect.assembly.exports.object_trial import ObjectTrial
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.export_settings import ExportSettings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.settings.label_settings import LabelledSettings

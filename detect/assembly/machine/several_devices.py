@@ -51,8 +51,8 @@ class StationStart:
             ValueError: the settings do not go with the model or this machine, or another model is at its place.
         """
         from detect.assembly.command import keep_freed_memory
+        from detect.assembly.engine.ready_engine import make_engine
         from detect.assembly.prediction.run_threshold import thresholds_by_class
-        from detect.assembly.ready_engine import make_engine
         from detect.inference.devices.counting_station import CountingStation
         from detect.inference.failures import MAX_PREVIEW_SIDE
         from detect.nets.modelfile import load_model

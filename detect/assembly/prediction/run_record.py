@@ -104,7 +104,7 @@ def model_facts(card: "ModelCard", threshold: float | Mapping[str, float]) -> di
         card: the model's.
         threshold: least score of a detection in this run, or one a class.
     """
-    from detect.assembly.runs.recorded_labels import LABELS, TRAINING_IMAGES, label_facts
+    from detect.assembly.evaluation.recorded_labels import LABELS, TRAINING_IMAGES, label_facts
     from detect.evaluation.seen import TrainingImages
 
     return {

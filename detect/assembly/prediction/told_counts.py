@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
 MOST_TOLD = 5
 """Most classes whose numbers the last line tells, and most files that a note names."""
 

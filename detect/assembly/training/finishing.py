@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from detect import __version__
+from detect.assembly.engine.ready_engine import separation_text
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.material import TrainingMaterial
-from detect.assembly.ready_engine import separation_text
 from detect.assembly.settings.train_settings import TrainSettings
 from detect.assembly.validation import MeasuredHalo, measured_halo
 from detect.assembly.whole.fitted_sureness import WHOLE_SEPARATION, sure

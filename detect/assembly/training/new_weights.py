@@ -9,7 +9,6 @@ from detect.learning.hyperparameters import Schedule
 
 logger = logging.getLogger(__name__)
 
-
 PHOTOGRAPH_BANDS = (1, 3)
 """Numbers of bands for which pretrained first layers are what they were, or their sum."""
 

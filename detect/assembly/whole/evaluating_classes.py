@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detect.assembly.command import DONE
+from detect.assembly.evaluation.evaluation_output import evaluation_folder, write_scores
+from detect.assembly.evaluation.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
 from detect.assembly.gate import default_embed_limit
 from detect.assembly.given_paths import existing
-from detect.assembly.runs.evaluating import evaluation_folder, write_scores
-from detect.assembly.runs.recorded_labels import TRAINING_IMAGES, model_of_run, with_recorded
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.assembly.settings.label_settings import LabelledSettings
 from detect.evaluation.seen import TrainingImages, with_seen

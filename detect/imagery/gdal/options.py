@@ -13,7 +13,6 @@ from detect.imagery.remote.stand_ins import gdal_access
 BLOCK_CACHE_BYTES = 64 << 20
 """Most bytes of decoded blocks that GDAL keeps (its own default is a twentieth of the machine's memory)."""
 
-
 _options = threading.local()
 """What each thread's `gdal_options` are now."""
 

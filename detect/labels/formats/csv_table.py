@@ -15,7 +15,7 @@ from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbe
 from detect.labels.formats.detections_csv import HEADER
 from detect.labels.sheets import Sheet, number_text, writable, write_sheet
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 POINTS = ("image", "x", "y", "label")
 """The header of a table of points; `split` and `group` may follow."""
@@ -72,11 +72,11 @@ def read_csv_table(path: Path, root: Path | None, problems: Problems) -> tuple[l
     if problems.group_column is not None:
         columns = columns.grouped_by(problems.group_column, path, foreign.sheet.header)
     for sentence in foreign.told:
-        _log.info("%s: %s", path, sentence)
+        logger.info("%s: %s", path, sentence)
     used = {columns.roles[role] for role in columns.roles if role in (*_KEPT_ROLES, *columns.number_roles)}
     extra = [name for name in foreign.sheet.header if name and name not in used]
     if extra:
-        _log.info("%s: columns not used: %s", path, ", ".join(extra))
+        logger.info("%s: columns not used: %s", path, ", ".join(extra))
     if "group" not in columns.roles and "image" in columns.roles:
         for name in extra:
             _tell_of_groups(foreign.sheet, columns.roles["image"], name)
@@ -93,7 +93,7 @@ def _tell_of_groups(sheet: Sheet, image: str, name: str) -> None:
             return
     number = len(set(value_of.values()))
     if 1 < number < len(value_of):
-        _log.warning(
+        logger.warning(
             "%s: the column %s looks like groups of images that belong together (%d values in %d images, one an image) "
             "and is not used: data.group_column=%s keeps each on one side, so that scores are of other groups than "
             "those that were learned",

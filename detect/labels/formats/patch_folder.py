@@ -12,7 +12,7 @@ from detect.imagery.finding.endings import SUFFIXES, has_image_ending, is_hidden
 from detect.labels.annotations import AnnotationError
 from detect.labels.formats.csv_table import SPLITS
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def _images(folder: Path) -> list[Path]:
         hint = "; give the folder below it as the root?" if any(each.is_dir() for each in files) else ""
         raise AnnotationError(f"{folder}: a class folder without images (endings {', '.join(SUFFIXES)}){hint}")
     if len(images) < len(files):
-        _log.warning(
+        logger.warning(
             "%s: %d of %d entries are not images and are skipped", folder, len(files) - len(images), len(files)
         )
     return images

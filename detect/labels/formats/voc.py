@@ -17,7 +17,7 @@ from detect.labels.annotations import AnnotationError
 from detect.labels.entries import MAX_COORDINATE, Entry, Problems, name_beside, parse_numbers
 from detect.labels.reading.xml_documents import XmlDocument
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 64 << 20
 """Most bytes of a file that is read; one describes one image."""
@@ -97,7 +97,7 @@ def _xml_files(folder: Path) -> list[Path]:
     every = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml")
     files = [path for path in every if not path.name.startswith(".") and path.is_file()]
     if len(files) < len(every):
-        _log.info("%s: %d hidden entries or folders that end in .xml are not read", folder, len(every) - len(files))
+        logger.info("%s: %d hidden entries or folders that end in .xml are not read", folder, len(every) - len(files))
     return files
 
 

@@ -24,7 +24,7 @@ from detect.labels.reading.reviewed_rows import reviewed_rows, window_words
 from detect.labels.rules.doubles import tell_spellings
 from detect.labels.sheets import Sheet, read_sheet
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Row = tuple[str, str, str, str, str]
 """Place, image, label, split and group of a row of a table."""
@@ -76,8 +76,8 @@ def read_image_classes(
         raise AnnotationError(f"{tables[0]}: no image has a label; fill in the column of labels")
     tell_spellings((label for each in labels.values() for label in each), problems)
     for sentence in problems.told():
-        _log.warning("%s: %s", tables[0], sentence)
-    _log.info("%s: %d images of %d classes", ", ".join(map(str, tables)), len(labels), len(classes))
+        logger.warning("%s: %s", tables[0], sentence)
+    logger.info("%s: %d images of %d classes", ", ".join(map(str, tables)), len(labels), len(classes))
     return _folder(labels, facts, shown, classes)
 
 

@@ -1,13 +1,13 @@
 """The grid head: for every cell the presence of an object's centre, its place, its size and its class."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
 from detect.nets.backbones import Pyramid
+from detect.nets.heads.normalised import Normalised
 from detect.nets.heads.specs import GridHead
 
 CHANNELS_PER_SLOT = 5
@@ -22,7 +22,7 @@ INITIAL_OBJECTNESS = 0.01
 """Objectness of an untrained net in every cell, so that training does not begin with thousands of objects."""
 
 
-class GridDetector(nn.Module):
+class GridDetector(Normalised):
     """A feature pyramid on a timm backbone and a small convolutional head on its finest level.
 
     As in YOLO (Redmon et al. 2016) a cell predicts the objects with their centre in it, S x S x (B * 5 + C), but
@@ -37,9 +37,6 @@ class GridDetector(nn.Module):
         classes: number of classes C.
         dropout: share of the head's features dropped while training.
     """
-
-    offset: Tensor
-    scale: Tensor
 
     def __init__(self, pyramid: Pyramid, spec: GridHead, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -62,16 +59,9 @@ class GridDetector(nn.Module):
             )
         self.set_normalisation(pyramid.offset, pyramid.scale)
 
-    def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
-        """Set what is subtracted from and what divides the pixels of each band."""
-        if min(scale) <= 0:
-            raise ValueError(f"the scale of every band must be positive, got {list(scale)}")
-        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
-
     def forward(self, pixels: Tensor) -> Tensor:
         """Map raw pixels (B, bands, H, W), H and W multiples of `align`, to (B, K, H / stride, W / stride)."""
-        levels = self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
+        levels = self.backbone(self.normalised(pixels))
         finest = self.neck({str(i): level for i, level in enumerate(levels)})["0"]
         raw = self.head(self.tower(finest))
         slots = self.spec.slots * CHANNELS_PER_SLOT

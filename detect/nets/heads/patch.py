@@ -1,13 +1,13 @@
 """The patch classifier: one network that classifies labelled squares and, run densely, maps whole images."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detect.nets.backbones import Backbone
+from detect.nets.heads.normalised import Normalised
 
 NOT_COUNTED = -1
 """Instead of an output's number: a cell of which it is not known, or not told, what it holds."""
@@ -18,7 +18,7 @@ def patch_centre(stride: int, cells: int) -> float:
     return (cells % 2) * stride / 2
 
 
-class PatchClassifier(nn.Module):
+class PatchClassifier(Normalised):
     """Features, an average over the patch's cells, a linear layer; run on an image, the same as a convolution.
 
     The average and the linear layer commute, so the dense form applies the linear layer to every cell and averages
@@ -33,9 +33,6 @@ class PatchClassifier(nn.Module):
     Raises:
         ValueError: a patch size that is no positive multiple of the stride, or fewer than two outputs.
     """
-
-    offset: Tensor
-    scale: Tensor
 
     def __init__(self, backbone: Backbone, outputs: int, patch_size: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -52,13 +49,6 @@ class PatchClassifier(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.head = nn.Conv2d(backbone.channels, outputs, kernel_size=1)
         self.set_normalisation(backbone.offset, backbone.scale)
-
-    def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
-        """Set what is subtracted from and what divides the pixels of each band."""
-        if min(scale) <= 0:
-            raise ValueError(f"the scale of every band must be positive, got {list(scale)}")
-        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
 
     def expect_background(self, share: float) -> None:
         """Set the head's bias so that new weights give the background, the first output, its share of what is learned.
@@ -81,7 +71,7 @@ class PatchClassifier(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Map raw pixels (B, bands, H, W), any real dtype, to features (B, F, H / stride, W / stride)."""
-        return self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale)
+        return self.backbone(self.normalised(pixels))
 
     def classify(self, pixels: Tensor) -> Tensor:
         """Classify patches in the middle of their context.

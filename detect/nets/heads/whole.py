@@ -1,15 +1,14 @@
 """The classifier of whole scenes: features of a square, an average over all of it, a linear layer."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from detect.nets.backbones import Backbone
 from detect.nets.heads.familiarity import Familiarity
+from detect.nets.heads.normalised import Normalised
 
 
-class WholeClassifier(nn.Module):
+class WholeClassifier(Normalised):
     """Features, their mean over a whole scene, and a linear layer; on an image, one cell for each square of it.
 
     A square is seen alone: of a map, no cell depends on another square, so that tiles of whole squares are exact
@@ -29,9 +28,6 @@ class WholeClassifier(nn.Module):
         ValueError: a side below the features' stride, or no output.
     """
 
-    offset: Tensor
-    scale: Tensor
-
     def __init__(self, backbone: Backbone, outputs: int, side: int, dropout: float = 0.0, known: int = 0) -> None:
         super().__init__()
         if side < backbone.stride:
@@ -44,13 +40,6 @@ class WholeClassifier(nn.Module):
         self.head = nn.Linear(backbone.channels, outputs)
         self.familiarity = Familiarity(known, backbone.channels) if known else None
         self.set_normalisation(backbone.offset, backbone.scale)
-
-    def set_normalisation(self, offset: Sequence[float], scale: Sequence[float]) -> None:
-        """Set what is subtracted from and what divides the pixels of each band."""
-        if min(scale) <= 0:
-            raise ValueError(f"the scale of every band must be positive, got {list(scale)}")
-        self.register_buffer("offset", torch.tensor(offset, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).view(1, -1, 1, 1))
 
     @torch.no_grad()
     def divide_logits(self, temperature: float) -> None:
@@ -68,7 +57,7 @@ class WholeClassifier(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Return the features of scenes: raw pixels (B, bands, side, side), any real dtype, to (B, C)."""
-        return self.backbone((pixels.to(self.offset.dtype) - self.offset) / self.scale).mean(dim=(2, 3))
+        return self.backbone(self.normalised(pixels)).mean(dim=(2, 3))
 
     def classify(self, pixels: Tensor) -> Tensor:
         """Classify scenes: raw pixels (B, bands, side, side), any real dtype, to logits (B, K).

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from detect.assembly.engine.network_runtime import check_one_device
 from detect.assembly.fields.byte_sizes import byte_size
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.machine.several_devices import settings_of_one
-from detect.assembly.ready_engine import check_one_device
 from detect.assembly.settings.inference_settings import InferenceSettings
 
 

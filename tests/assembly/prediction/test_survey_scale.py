@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from detect.assembly.engine.ready_engine import make_engine
 from detect.assembly.prediction.run_record import result_settings
 from detect.assembly.prediction.survey_scale import MOST_IMAGES, with_survey_scale
-from detect.assembly.ready_engine import make_engine
 from detect.assembly.settings.predict_settings import PredictSettings
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_choice import FACTORS

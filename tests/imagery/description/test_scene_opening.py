@@ -12,7 +12,6 @@ from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
-
 TRANSFORM = (0.5, 0.0, 1000.0, 0.0, -0.5, 2000.0)
 
 

@@ -12,8 +12,9 @@ from affine import Affine
 from pyproj import Transformer
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box
 
-from detect.labels.annotation_files import read_annotations, read_unchecked, write_annotations
+from detect.labels.annotation_files import read_annotations, read_unchecked
 from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.writing.annotation_writing import write_annotations
 
 Make = Callable[..., Path]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from detect.labels.annotation_files import read_annotations, write_annotations
+from detect.labels.annotation_files import read_annotations
 from detect.labels.annotations import AnnotationError, Annotations
+from detect.labels.writing.annotation_writing import write_annotations
 
 Make = Callable[..., Path]
 

@@ -10,33 +10,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detect.assembly import ready_engine
+from detect.assembly.engine.ready_engine import chosen_halo, make_engine
 from detect.assembly.prediction.run_record import result_settings
-from detect.assembly.ready_engine import chosen_halo, make_engine, make_runtime
-from detect.assembly.settings.predict_settings import PredictSettings
 from detect.imagery.description.scene_opening import open_scene
-from detect.inference.meeting.scale_choice import ScaleChoice
 from detect.inference.meeting.scale_views import ScaleViews
 from detect.inference.plan import layer_bytes
 from detect.inference.run import count_scene
-from detect.inference.runtimes import openvino_runtime as runtimes
-from detect.inference.runtimes.openvino_runtime import OpenVinoRuntime
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.views import Views
-from detect.nets.facts.looks import Looks
 from detect.nets.modelfile import build_net
 from detect.nets.net_spec import BackboneSpec
 from detect.nets.receptive import receptive_halo
+from tests.assembly.engine.asked import CPU_TORCH, settings
 from tests.cards import grid_head, patch_card
 from tests.engines import assert_same_objects, lively, write
 from tests.grids import grid_engine, lively_grid
-from tests.typed import settings_of
 
 torch.set_num_threads(1)
-
-
-def settings(*overrides: str) -> PredictSettings:
-    return settings_of("predict", "model=m", "images=i", "output=o", *overrides)
 
 
 CARD = lively()[1]
@@ -69,73 +59,6 @@ def test_the_halo_is_the_measured_one_or_the_exact_one_or_a_number(
 def test_halos_that_cannot_be(halo: object, change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         chosen_halo(halo, replace(CARD, **change))
-
-
-@pytest.mark.parametrize(
-    ("overrides", "kind", "precision"),
-    [
-        (("runtime=torch", "runtime.device=cpu"), TorchRuntime, "32"),
-        (("runtime=torch", "runtime.device=cpu", "runtime.precision=bf16"), TorchRuntime, "bf16"),
-        (("runtime=openvino", "runtime.precision='32'"), OpenVinoRuntime, "32"),
-        (("runtime=auto", "runtime.device=cpu"), OpenVinoRuntime, None),
-        (("runtime=auto", "runtime.device=cpu", "runtime.precision=16"), TorchRuntime, "16"),
-    ],
-)
-def test_the_runtime_is_the_one_asked_for_and_auto_takes_openvino_on_a_cpu(
-    overrides: tuple[str, ...], kind: type, precision: str | None
-) -> None:
-    made = make_runtime(settings(*overrides).runtime, *lively())
-    assert type(made) is kind and made.device.type == "cpu"
-    assert made.precision == (precision or made.precision) and made.name in ("torch", "openvino")
-
-
-def missing() -> None:
-    raise ImportError("No module named 'openvino'")
-
-
-def test_without_openvino_torch_runs_the_network_unless_openvino_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(runtimes, "import_openvino", missing)
-    with caplog.at_level(logging.INFO, "detect"):
-        assert isinstance(make_runtime(settings("runtime.device=cpu").runtime, *lively()), TorchRuntime)
-    assert "OpenVINO is not installed" in caplog.text
-    with pytest.raises(ValueError, match=r"runtime=openvino needs the package openvino .*pip install it"):
-        make_runtime(settings("runtime=openvino").runtime, *lively())
-
-
-def test_a_network_that_openvino_cannot_run_goes_to_torch_unless_openvino_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(runtimes, "relative_difference", lambda found, wanted: 0.5)
-    with caplog.at_level(logging.WARNING, "detect"):
-        assert isinstance(make_runtime(settings("runtime.device=cpu").runtime, *lively()), TorchRuntime)
-    assert "differ by 5.0e-01" in caplog.text and "torch runs the network" in caplog.text
-    with pytest.raises(ValueError, match="OpenVINO cannot run this network"):
-        make_runtime(settings("runtime=openvino").runtime, *lively())
-
-
-def test_a_model_of_uint16_runs_on_any_runtime(tmp_path: Path) -> None:
-    net, card = lively(16, "uint16")
-    tile = np.random.default_rng(0).integers(0, 2600, (1, 3, 64, 96)).astype(np.uint16)
-    made = make_runtime(settings("runtime.device=cpu", "runtime.precision='32'").runtime, net, card)
-    wanted = TorchRuntime(net, torch.device("cpu"))(tile)
-    np.testing.assert_allclose(made(tile), wanted, atol=1e-4 * np.abs(wanted).max())
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        (("runtime=openvino", "runtime.device=cuda"), "runtime=openvino runs on the CPU, got runtime.device=cuda"),
-        (("runtime=torch", "runtime.device=meta"), "runtime.device=meta cannot be used here"),
-        (("runtime=openvino", "runtime.precision=16"), "must be auto, 32 or bf16, got 16"),
-    ],
-)
-def test_runtimes_that_cannot_be(override: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "runtime.device=cuda" in override:  # as if there were one
-        monkeypatch.setattr(ready_engine, "pick_device", torch.device)
-    with pytest.raises(ValueError, match=message):
-        make_runtime(settings(*override).runtime, *lively())
 
 
 def test_the_settings_reach_the_plan(tmp_path: Path) -> None:
@@ -237,65 +160,6 @@ def test_law_4_with_test_time_augmentation(tmp_path: Path, tta: str) -> None:
     for other in others:
         np.testing.assert_allclose(other.heatmap, first.heatmap, rtol=0, atol=1e-4)
         assert_same_objects(other.detections, first.detections)
-
-
-CPU_TORCH = ("runtime=torch", "runtime.device=cpu")
-
-
-def looks_of_noise() -> Looks:
-    made = Looks.of(127 + 40 * np.random.default_rng(0).standard_normal((3, 5000)))
-    assert made is not None
-    return made
-
-
-def test_images_are_met_as_asked_and_by_default_not() -> None:
-    net, card = lively()
-    card = replace(card, looks=looks_of_noise())
-    assert make_engine(settings(*CPU_TORCH), net, card, 0.5).meeting is None
-    made = make_engine(settings(*CPU_TORCH, "adapt=[batchnorm,light]", "adapt_share=0.25"), net, card, 0.5).meeting
-    assert made is not None and made.share == 0.25 and made.looks == card.looks and made.batch_norms is not None
-    assert made.batch_norms.net is not net and made.batch_norms.share == 0.25
-    light = make_engine(settings(*CPU_TORCH, "adapt=light"), net, card, 0.5).meeting
-    assert light is not None and light.batch_norms is None and light.scale == 1
-    scaled = make_engine(settings(*CPU_TORCH, "rescale=0.7"), net, card, 0.5).meeting
-    assert scaled is not None and scaled.scale == 0.7 and scaled.looks is None
-    chosen = make_engine(settings(*CPU_TORCH, "rescale=auto"), net, card, 0.25).meeting
-    assert chosen is not None and isinstance(chosen.scale, ScaleChoice)
-    assert chosen.scale.threshold == card.threshold == 0.4  # of the model, whatever the run's
-
-
-def test_a_network_that_changes_for_every_image_is_run_by_torch() -> None:
-    net, card = lively()
-    made = make_engine(settings("runtime.device=cpu", "adapt=batchnorm"), net, card, 0.5)
-    assert isinstance(made.runtime, TorchRuntime)
-    with pytest.raises(ValueError, match=r"runtime=openvino cannot .* adapt=batchnorm needs runtime=torch"):
-        make_engine(settings("runtime=openvino", "adapt=batchnorm"), net, card, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (("adapt=light",), "adapt=light: this model does not know .* train it again, or leave light out"),
-        (("rescale=auto", "max_memory=40MiB"), "max_memory=40MiB is too small for rescale=auto.*set .*MiB"),
-        (("adapt=batchnorm", "max_memory=40MiB"), "max_memory=40MiB is too small for adapt=batchnorm.*set .*MiB"),
-    ],
-)
-def test_what_an_image_cannot_be_met_with(overrides: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make_engine(settings(*CPU_TORCH, *overrides), *lively(), 0.5)
-
-
-@pytest.mark.parametrize("adapt", ["light", "batchnorm", "[light,batchnorm]"])
-def test_the_results_depend_on_how_images_are_met(adapt: str) -> None:
-    """A resumed run with another way is refused, and one without any has the settings that it always had."""
-    net, card = lively()
-    card = replace(card, looks=looks_of_noise())
-    results = []
-    for more in ((), (f"adapt={adapt}",), (f"adapt={adapt}", "adapt_share=0.3")):
-        asked = settings(*CPU_TORCH, *more)
-        results.append(result_settings(asked, make_engine(asked, net, card, 0.5), card))
-    assert not any(name.startswith("adapt") for name in results[0])
-    assert results[1]["adapt"] == adapt.strip("[]").split(",") and results[1] != results[2]
 
 
 def test_other_sizes_are_looked_at_where_tta_names_them() -> None:

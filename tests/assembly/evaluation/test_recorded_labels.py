@@ -1,6 +1,6 @@
 import pytest
 
-from detect.assembly.runs.recorded_labels import LABELS, label_facts, recorded_labels
+from detect.assembly.evaluation.recorded_labels import LABELS, label_facts, recorded_labels
 
 TRAINING = {"negative_labels": ["rock"], "ignore_labels": ["crowd"], "label_names": {"red": "adult male"}, "seed": 0}
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from detect.labels.annotation_files import format_of, write_annotations
-from detect.labels.annotations import AnnotatedImage, Annotations
+from detect.labels.annotation_files import read_annotations, read_unchecked
+from detect.labels.annotations import AnnotatedImage, AnnotationError, Annotations
 from detect.labels.detections import Detections
+from detect.labels.writing.annotation_writing import format_of, write_annotations
 from detect.labels.writing.format_table import FORMATS
 from detect.labels.writing.outgoing import OutImage, checked_set
 from tests.labels.writing.out_sets import CLASSES, SHAPE
@@ -131,3 +132,21 @@ def test_law_6_coco_gives_back_every_digit_of_labels(tmp_path: Path, rows: list[
         numbers = np.array([each["bbox"] for each in found]).reshape(-1, 4)
         np.testing.assert_allclose(numbers[:, :2] + numbers[:, 2:] / 2, image.objects.xy, rtol=0, atol=1e-10)
         np.testing.assert_allclose(numbers[:, 2:], image.objects.wh, rtol=0, atol=1e-10)
+
+
+def test_an_unknown_ending_is_an_error_that_names_the_file_and_what_there_is(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
+        read_annotations(tmp_path / "t.txt", root)
+    with pytest.raises(AnnotationError, match=r"t\.txt.*\.xml.*\.json.*\.csv"):
+        read_unchecked(tmp_path / "t.txt")
+    with pytest.raises(ValueError, match=r"t\.txt.*'\.txt'.*\.csv.*folder"):
+        write_annotations(Annotations((), (), True, root), tmp_path / "t.txt")
+    assert not (tmp_path / "t.txt").exists()
+
+
+def test_a_folder_that_exists_is_written_to_whatever_its_name(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "v1.2"
+    folder.mkdir()
+    empty = AnnotatedImage("a.png", root / "a.png", (30, 40), Detections.empty((), boxes=True), np.empty((0, 2)))
+    write_annotations(Annotations((empty,), (), True, root), folder)
+    assert [path.name for path in folder.iterdir()] == ["a.xml"]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 from detect.assembly.command import DONE
+from detect.assembly.evaluation.compared import Compared
+from detect.assembly.evaluation.evaluating import tell_radius
+from detect.assembly.evaluation.evaluation_output import draw_errors, evaluation_folder, write_scores
+from detect.assembly.evaluation.unseen_objects import seen_truth
 from detect.assembly.folders import EvaluationPaths, TrainingPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_labels import read_labels, with_record
-from detect.assembly.runs.evaluating import Compared, draw_errors, evaluation_folder, tell_radius, write_scores
-from detect.assembly.runs.unseen_objects import seen_truth
 from detect.assembly.settings.evaluate_settings import EvaluateSettings
 from detect.assembly.settings.inference_settings import InferenceSettings
 from detect.assembly.settings.label_settings import LabelledSettings, NamedSides
@@ -178,9 +180,9 @@ def _score_images(
     Returns:
         The scores, what was compared, and the images at the model's resolution.
     """
+    from detect.assembly.engine.ready_engine import make_engine
     from detect.assembly.prediction.survey_scale import with_survey_scale
     from detect.assembly.prediction.told_counts import log_unlike
-    from detect.assembly.ready_engine import make_engine
     from detect.assembly.sides import sides_of_model
     from detect.inference.run import count_scene
 

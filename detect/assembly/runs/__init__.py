@@ -1,1 +1,0 @@
-"""What the commands do with assembled objects, one file each."""
