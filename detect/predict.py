@@ -57,6 +57,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
     from detect.reporting.output.layout import CANDIDATES
 
     net, _ = load_model(settings.model)
+    model = digest(settings.model)
     threshold, by_class = run_threshold(settings, card), thresholds_by_class(settings, card)
     with lock_folder(paths.folder), workers_of(settings) as workers:
         check_tables(paths, settings, [name for name, _ in images])
@@ -70,7 +71,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         results = {**result_settings(settings, engine, card), **threshold_settings(settings), **survey_settings(survey)}
         if settings.overwrite:
             start_afresh(paths, images, mirror)
-        results_of = {"model": digest(settings.model), **results}
+        results_of = {"model": model, **results}
         resumed = keep_settings(paths.folder, results_of, remembered(settings))
         sink = output_sink(settings, engine, card, images, survey, mirror)
         if resumed:
@@ -78,7 +79,7 @@ def _count(settings: "PredictSettings", mirror: "Mirror | None") -> int:
         if sink.without_pictures:
             logger.info("%d images are looked at again for pictures that are not there", sink.without_pictures)
         facts = run_facts(settings, engine, card, results, listing.passed_over)
-        crew = workers.crew(one, engine, sink, paths.state)
+        crew = workers.crew(one, engine, sink, paths.state, model)
         price = settings.launcher.price_per_hour
         return predict_folder(images, engine, sink, facts, settings.overwrite, crew, price)
 

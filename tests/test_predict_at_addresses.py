@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from rasterio.transform import from_origin
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.gdal.options import gdal_options
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.remote import image_cache

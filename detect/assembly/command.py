@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detect.nets.machine.orderly_end import sigterm_as_ctrl_c, sigterm_has_come
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 DONE, WRONG_USE, SOME_FAILED, STOPPED = 0, 2, 3, 130
-"""Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C."""
+"""Exit codes: every image done; wrong use or bad input; some images in failures.csv; Ctrl-C or SIGTERM."""
 
 HYDRA_RAISES = "HYDRA_FULL_ERROR"
 """Variable of the environment that lets hydra raise its errors."""
@@ -199,21 +201,30 @@ def _guarded(name: str, function: Callable[[Any], int], cfg: "DictConfig") -> in
 
     start_log()
     keep_freed_memory()
-    try:
-        check_hydra(HydraConfig.get())
-        settings: Any = checked(cfg, SETTINGS[name])
-        log_net(HydraConfig.get().runtime.choices)
-        with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
-            return function(settings)
-    except KeyboardInterrupt as stop:
-        logger.error("stopped by the user%s", f"; {stop}" if str(stop) else "")
-        return STOPPED
-    except Exception as error:
-        if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
-            raise
-        logger.error("%s", _message(error))
-        logger.debug("where it happened", exc_info=error)
-        return WRONG_USE
+    with sigterm_as_ctrl_c():
+        try:
+            check_hydra(HydraConfig.get())
+            settings: Any = checked(cfg, SETTINGS[name])
+            log_net(HydraConfig.get().runtime.choices)
+            with opened_as_set(settings), unused_removed(getattr(settings, "output", None)):
+                return function(settings)
+        except BaseException as error:
+            if sigterm_has_come() or isinstance(error, KeyboardInterrupt):
+                return _stopped(error)
+            if not isinstance(error, (ValueError, OSError, MemoryError, OmegaConfBaseException, *_lightning_errors())):
+                raise
+            logger.error("%s", _message(error))
+            logger.debug("where it happened", exc_info=error)
+            return WRONG_USE
+
+
+def _stopped(error: BaseException) -> int:
+    """Log that a command was stopped; by SIGTERM any error may say so, as of a process that was ended with this one."""
+    said = str(error) if isinstance(error, KeyboardInterrupt) else ""
+    how = "with the signal SIGTERM" if sigterm_has_come() else "by the user"
+    logger.error("stopped %s%s", how, f"; {said}" if said else "")
+    logger.debug("where it happened", exc_info=error)
+    return STOPPED
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.listing import list_images
 from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene
 from tests.imagery.rasters import write
 

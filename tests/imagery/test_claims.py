@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.claims import FREE_PIXELS, GREATEST_SCENE_PIXELS, check_claim
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import SceneError

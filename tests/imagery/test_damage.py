@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.checksums import DeflateSums
 from detect.imagery.damage import LOGGERS, decoder_warnings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window

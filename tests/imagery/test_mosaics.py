@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from detect.imagery.description.scene_opening import open_scene
 
 from detect.imagery import mosaics
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.mosaics import MosaicRule, mosaics_by, plain_mosaic
 from detect.imagery.reading import SceneReader, read_window

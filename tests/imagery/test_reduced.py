@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from rasterio.enums import ColorInterp
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 from detect.imagery.windows import Window
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.resampling import Zoom
 from detect.imagery.resolution import Resolution, ground_sample_distance, rescaled
 from detect.imagery.scenes import Scene, SceneError, view

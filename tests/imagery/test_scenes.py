@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, SceneError, display_bands, view
 from detect.imagery.windows import Window

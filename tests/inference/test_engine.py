@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference import engine as engines
 from detect.inference.run import count_scene, decoded, map_scene
 from detect.inference.runtimes.torch_runtime import TorchRuntime

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from torch import nn
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene, SceneError
 from detect.inference.engine import Engine
 from detect.inference.plan import layer_bytes, make_plan

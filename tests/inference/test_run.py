@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from detect.imagery import reading
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.imagery.scenes import Scene, SceneError
 from detect.imagery.windows import Window

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from rasterio.env import getenv
 
 from detect.imagery import reading
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
 from detect.inference.tiles import ImageEnd, Source, grouped, read_tiles
 from tests.engines import engine, lively

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import SceneError
 from detect.labels.annotations import AnnotationError
 from detect.labels.image_names import match_names

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from torch import nn
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene
 from detect.inference.engine import Engine
 from detect.inference.plan import make_plan

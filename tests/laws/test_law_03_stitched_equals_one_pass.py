@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Tiling, Window
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.stitching import make_tiling

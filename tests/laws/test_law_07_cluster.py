@@ -26,7 +26,7 @@ pytest.importorskip("ray")
 from detect.inference.cluster.ray_cluster import connected
 from detect.inference.cluster.ray_hands import RayActors
 from detect.inference.cluster.station_actor import StationActor
-from detect.inference.devices import open_tasks, shift, silence
+from detect.inference.devices import pace, shift, silence
 from detect.inference.devices.crew import Crew
 from detect.inference.devices.shift import Shift
 from detect.inference.devices.tasks import Found
@@ -178,7 +178,7 @@ def test_law_7_workers_share_a_raster_in_strips_though_one_stands_still(
     root: Path, wide: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first worker that has found a strip is stopped with the next ones, which the other one counts too."""
-    monkeypatch.setattr(open_tasks, "COPIED_AFTER_SECONDS", 0.5)
+    monkeypatch.setattr(pace, "LEAST_SECONDS", 0.5)
     monkeypatch.setattr(shift, "WAKE_SECONDS", 0.2)
     tell, stopped = Shift._tell, list[int]()
 

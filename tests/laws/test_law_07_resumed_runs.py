@@ -258,16 +258,19 @@ def started(zygote: Zygote, command: Command, out: Path, images: int) -> Child:
     return child
 
 
-def test_ctrl_c_ends_tidily_and_the_same_command_goes_on(
-    zygote: Zygote, command: Command, whole: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "how"), [(signal.SIGINT, "by the user"), (signal.SIGTERM, "with the signal SIGTERM")]
+)
+def test_ctrl_c_and_a_scheduler_end_it_tidily_and_the_same_command_goes_on(
+    zygote: Zygote, command: Command, whole: Path, tmp_path: Path, number: int, how: str
 ) -> None:
     """The three images of the first batch are recorded together; the others are said not to have been looked at."""
     out = tmp_path / "out"
     child = started(zygote, command, out, 1)
-    child.send(signal.SIGINT)
+    child.send(number)
     assert child.wait() == 130, child.log.read_text()
     log = child.log.read_text()
-    assert "the same command goes on" in log and "Traceback" not in log
+    assert "the same command goes on" in log and f"stopped {how}" in log and "Traceback" not in log
     counts = pd.read_csv(out / "counts.csv")
     assert list(counts["image"]) == sorted(GOOD)[: len(counts)] and 1 <= len(counts) == recorded(out) < len(GOOD)
     assert len(pd.read_csv(out / "detections.csv")) == counts["total"].sum()

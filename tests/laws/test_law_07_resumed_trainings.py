@@ -4,7 +4,10 @@
 between two epochs, in this process.
 """
 
+import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +29,17 @@ pytestmark = [
 
 QUICK = ("data.sampling.samples=16", "trainer.max_epochs=3", "data.mining.at=[0.3]")
 MORE = {"grid, averaged": ("data.sampling.samples=32", "trainer.max_epochs=2", "trainer.ema=0.2", "finetune.lr=0.02")}
+
+SLURM = {
+    "SLURM_NTASKS": "1",
+    "SLURM_JOB_NAME": "train",
+    "SLURM_JOB_ID": "7",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_NODELIST": "127.0.0.1",
+}
+"""What a job of one process has in its environment."""
 
 Train = Callable[..., Called]
 
@@ -85,6 +99,41 @@ def test_law_7_a_training_lost_moved_and_resumed_ends_as_one_that_was_not(
     assert [name for name in SAME if one[name] != other[name]] == []
     assert list(pd.read_csv(output / "metrics.csv")["epoch"]) == list(range(epochs))
     assert not list(output.rglob("*.part"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.parametrize("cluster", [{}, SLURM])
+def test_law_7_a_training_that_a_scheduler_ends_keeps_its_last_epoch_and_goes_on(
+    train: Train, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: dict[str, str]
+) -> None:
+    """SIGTERM in the midst of the second epoch; in a job of SLURM Lightning's own way of it is not in the way."""
+    for name, value in cluster.items():
+        monkeypatch.setenv(name, value)
+    output = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        terminated_in(patch, 2)
+        done = train("patch", output, "resume=true")
+    assert done.code == 130, done.log
+    assert "stopped with the signal SIGTERM; resume=true goes on with the last whole epoch" in done.log
+    assert "Traceback" not in done.log and not list(output.glob("hpc*"))
+    assert read_run_facts(output / "checkpoints/last.ckpt")["epochs"] == 1
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    done = train("patch", output, "resume=true")
+    assert done.code == 0, done.log
+    one, other = contents(whole), contents(output)
+    assert [name for name in SAME if one[name] != other[name]] == []
+
+
+def terminated_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
+    """Send SIGTERM after the first batch of an epoch, and have Lightning's own way requeue a job meanwhile."""
+
+    def end(self: Checkpoints, trainer, module, *given: object) -> None:
+        if trainer.current_epoch + 1 == epoch:
+            requeueing = signal.getsignal(signal.SIGUSR1)
+            assert requeueing is signal.SIG_DFL, "Lightning would send the job again, from a state of its own"
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Checkpoints, "on_train_batch_end", end, raising=False)
 
 
 def test_settings_that_change_the_model_are_refused_by_name_with_both_values(train: Train, whole: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_writing import write_map
 from detect.labels.detections import Detections
 from detect.labels.formats.detections_csv import write_detections

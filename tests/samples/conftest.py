@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.annotations import AnnotatedImage
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene
 from detect.samples.augment import Augment
 from detect.samples.crops import CropDataset, crop_samples_of

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.resolution import Resolution
 from detect.imagery.scenes import Scene, SceneError, view

@@ -50,7 +50,6 @@ class CheckedStart:
         here: the working folder of the run, to which paths are relative.
         probe: by which the machine knows that it reaches the same output.
         image: one of the run's, which the machine must reach as well; None where the run itself has none.
-        digest: of the model's file.
         version: of this package.
         computing: how the run would compute.
     """
@@ -59,7 +58,6 @@ class CheckedStart:
     here: Path
     probe: OutputProbe
     image: Path | None
-    digest: str
     version: str
     computing: Computing
 
@@ -129,7 +127,7 @@ class CheckedStart:
                 f"node {node} does not see the model: {said}; put it where all nodes have it, or in a store "
                 "(model=s3://...)"
             ) from error
-        if found != self.digest:
+        if found != self.start.model:
             raise ValueError(f"node {node} has another model={model} than the run; put one where all nodes have it")
 
 
@@ -144,7 +142,5 @@ def checked_start(
         probe: put where its output is.
         images: of the run.
     """
-    from detect.imagery.remote.model_copies import digest
-
     seen = next((path for path in images if isinstance(path, Address) or path.is_file()), None)
-    return CheckedStart(start, Path.cwd(), probe, seen, digest(start.settings.model), __version__, Computing.of(engine))
+    return CheckedStart(start, Path.cwd(), probe, seen, __version__, Computing.of(engine))

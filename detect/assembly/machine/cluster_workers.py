@@ -85,7 +85,9 @@ class ClusterWorkers:
         """Return the settings of a worker; see `Workers`."""
         return replace(settings, runtime=replace(settings.runtime, device=self.device, devices=1))
 
-    def crew(self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path) -> "Crew":
+    def crew(
+        self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path, model: str
+    ) -> "Crew":
         """Return the workers; see `Workers`.
 
         Raises:
@@ -98,7 +100,7 @@ class ClusterWorkers:
         needs = self.needs(int(settings.max_memory))
         number = self._number(needs)
         sink.apart = sink.mirror is not None
-        station = station_start(settings, engine, sink, folder)
+        station = station_start(settings, engine, sink, folder, model)
         probe = self.leaving.enter_context(output_probe(folder, station))
         start = checked_start(station, engine, probe, sink.sources.values())
         starts = [(f"worker {place + 1}", start) for place in range(number)]

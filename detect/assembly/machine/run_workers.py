@@ -27,7 +27,7 @@ class Workers(Protocol):
         """Return the settings of one of them, by which images are put into tasks too."""
 
     def crew(
-        self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path
+        self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path, model: str
     ) -> "Crew | None":
         """Return what has them count the images of a run; None where this process does.
 
@@ -36,6 +36,7 @@ class Workers(Protocol):
             engine: of the run, by which images are put into units.
             sink: of the run.
             folder: for maps that are too large for memory.
+            model: the digest of its file.
         """
 
 
@@ -77,7 +78,7 @@ class LocalWorkers:
         return settings_of_one(settings, self.devices)
 
     def crew(
-        self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path
+        self, settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path, model: str
     ) -> "Crew | None":
         """Return the processes; see `Workers`."""
-        return crew_of(settings, self.devices, engine, sink, folder)
+        return crew_of(settings, self.devices, engine, sink, folder, model)

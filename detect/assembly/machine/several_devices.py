@@ -25,6 +25,7 @@ class StationStart:
 
     Attributes:
         settings: of this process.
+        model: the digest of the model's file when the run began.
         threshold: least score that is looked for.
         scale: at which all images are read, where the run chose one; None leaves it to the settings.
         undecided, candidates: as of the engine of the run.
@@ -34,6 +35,7 @@ class StationStart:
     """
 
     settings: PredictSettings
+    model: str
     threshold: float
     scale: float | None
     undecided: bool
@@ -46,7 +48,7 @@ class StationStart:
         """Make the station.
 
         Raises:
-            ValueError: the settings do not go with the model or this machine.
+            ValueError: the settings do not go with the model or this machine, or another model is at its place.
         """
         from detect.assembly.command import keep_freed_memory
         from detect.assembly.engine.ready_engine import make_engine
@@ -57,6 +59,7 @@ class StationStart:
 
         keep_freed_memory()
         net, card = load_model(self.settings.model)
+        self._check_model()
         engine = make_engine(self.settings, net, card, self.threshold, self.folder)
         engine = replace(engine, undecided=self.undecided, plan=engine.plan.shared(self.processes))
         engine = replace(engine, by_class=thresholds_by_class(self.settings, card))
@@ -64,6 +67,16 @@ class StationStart:
         if self.scale is not None and engine.meeting is not None:
             engine = replace(engine, meeting=replace(engine.meeting, scale=self.scale))
         return CountingStation(engine, self.writer, MAX_PREVIEW_SIDE if self.writer.previewed else None)
+
+    def _check_model(self) -> None:
+        """Check that what was read is the model of the run, and not one that has taken its place since it began."""
+        from detect.imagery.remote.model_copies import digest
+
+        if digest(self.settings.model) != self.model:
+            raise ValueError(
+                f"model={self.settings.model} is another file than when the run began, and counts of two models are "
+                "none: put the first one back, or start afresh (overwrite=true)"
+            )
 
 
 def devices_of(settings: PredictSettings) -> list[str]:
@@ -104,7 +117,12 @@ def settings_of_one(settings: PredictSettings, devices: list[str]) -> PredictSet
 
 
 def crew_of(
-    settings: PredictSettings, devices: list[str], engine: "Engine", sink: "PredictionFolder", folder: Path
+    settings: PredictSettings,
+    devices: list[str],
+    engine: "Engine",
+    sink: "PredictionFolder",
+    folder: Path,
+    model: str,
 ) -> "Crew | None":
     """Return the processes that count the images of a run; None where this one does.
 
@@ -114,6 +132,7 @@ def crew_of(
         engine: of the run, by which images are put into units.
         sink: of the run.
         folder: for maps that are too large for memory.
+        model: the digest of its file.
     """
     from detect.inference.devices.crew import Crew
     from detect.inference.devices.device_choice import shared_cores
@@ -124,7 +143,7 @@ def crew_of(
     starts = []
     for device in devices:
         own = replace(settings, runtime=replace(settings.runtime, device=device))
-        starts.append((device, station_start(own, engine, sink, folder, 1 if on_cpu else number)))
+        starts.append((device, station_start(own, engine, sink, folder, model, 1 if on_cpu else number)))
     cores = shared_cores(number) if on_cpu else [None] * number
     return Crew(starts, sink, cores, silent_seconds=silent_seconds(settings.launcher))
 
@@ -135,7 +154,12 @@ def silent_seconds(launcher: LauncherSettings) -> float | None:
 
 
 def station_start(
-    settings: PredictSettings, engine: "Engine", sink: "PredictionFolder", folder: Path, processes: int = 1
+    settings: PredictSettings,
+    engine: "Engine",
+    sink: "PredictionFolder",
+    folder: Path,
+    model: str,
+    processes: int = 1,
 ) -> StationStart:
     """Return what makes the station of a process.
 
@@ -144,11 +168,13 @@ def station_start(
         engine: of the run.
         sink: of the run.
         folder: for maps that are too large for memory.
+        model: the digest of its file.
         processes: that share its machine's memory for what is read and written.
     """
     scale = engine.meeting.scale if settings.rescale == "survey" and engine.meeting is not None else None
     return StationStart(
         settings,
+        model,
         engine.threshold,
         scale if isinstance(scale, float | int) else None,
         engine.undecided,

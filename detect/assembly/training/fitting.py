@@ -10,6 +10,7 @@ from detect.inference.runtimes.torch_runtime import pick_device
 from detect.learning.checkpoints import read_best, read_best_weights
 from detect.learning.module import CountingModule
 from detect.nets.heads.specs import GridHead, Head, PatchHead, WholeHead
+from detect.nets.machine.orderly_end import sigterm_has_come
 from detect.samples.loading import PatchData, memory_told
 
 logger = logging.getLogger(__name__)
@@ -29,14 +30,16 @@ def best_by(head: Head) -> str:
 def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
     """Train, from the state in `checkpoint` on.
 
-    Ctrl-C, on which Lightning ends the process, becomes an interrupt that names the way to resume. The processes that
-    make samples end with the training, however it ends.
+    Ctrl-C and SIGTERM, on which Lightning ends the process, become an interrupt that names the way to resume: the state
+    of the last whole epoch is there, as it is written after each, whole or not at all. The processes that make samples
+    end with the training, however it ends.
     """
     try:
         with memory_told(data.loading):
             made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        if not made.interrupted:
+    except (Exception, SystemExit) as error:
+        stopped = sigterm_has_come() or (isinstance(error, SystemExit) and made.interrupted)
+        if not stopped:
             raise
         raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import CheckpointIO
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
@@ -201,5 +202,16 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
             "enable_model_summary": False,
             "log_every_n_steps": 1,
             **own,
+            "plugins": [*own.get("plugins", ()), *_as_slurm_job()],
         }
     )
+
+
+def _as_slurm_job() -> list[SLURMEnvironment]:
+    """Return how a job of SLURM is known, without Lightning's way of sending it again: that is from a state of its own.
+
+    The job's script sends it again, with resume=true, which goes on with the last whole epoch.
+    """
+    if not SLURMEnvironment.detect() or TorchElasticEnvironment.detect():
+        return []
+    return [SLURMEnvironment(auto_requeue=False)]

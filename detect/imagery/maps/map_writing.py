@@ -18,6 +18,7 @@ from rasterio.windows import Window as RasterWindow
 from detect.imagery.files import part_name, replace_file
 from detect.imagery.gdal.datasets import open_dataset
 from detect.imagery.gdal.options import gdal_options
+from detect.imagery.liveness.signs import give_sign
 from detect.imagery.maps.map_kinds import BYTES, MapKind
 from detect.imagery.maps.map_start import describe_map, map_start
 from detect.imagery.scenes import Scene
@@ -144,6 +145,7 @@ class _MapFile:
                 for piece, top, left in self._placed(pieces):
                     target.write(self.kind.stored(piece), window=RasterWindow(left, top, *piece.shape[:0:-1]))
             _add_overviews(plain, max(self.shape[1:]), block_side(len(names)))
+            give_sign()
             _copy_ordered(plain, part, self.profile)
 
     def _placed(self, pieces: Iterable[NDArray[np.float32]]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
@@ -156,6 +158,7 @@ class _MapFile:
                     f"{self.path}: a piece {piece.shape} at row {row} and column {col} is too large for {self.shape}"
                 )
             yield piece, row, col
+            give_sign()
             col += piece.shape[2]
             if col >= width:
                 row, col = row + piece.shape[1], 0

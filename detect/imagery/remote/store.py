@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.imagery.files import replace_file
+from detect.imagery.liveness.signs import give_sign
 from detect.imagery.remote.address import Address, Listed, without_secrets
 
 MOST_ATTEMPTS = 5
@@ -150,7 +151,7 @@ def fetch(address: Address, target: Path) -> None:
         OSError: it cannot be read, or the file cannot be written.
     """
     with replace_file(target) as part, store_errors(address, "read"):
-        file_system(address).get_file(key_of(address), str(part))
+        file_system(address).get_file(key_of(address), str(part), callback=_signs())
         if address.listed is not None and part.stat().st_size != address.listed.size:
             raise StoreError(f"{address}: was changed while it was read, or after it was listed; start the run again")
 
@@ -181,9 +182,16 @@ def put(content: bytes | Path, address: Address, new: bool = False) -> None:
     system = file_system(address)
     with store_errors(address, "written"):
         if isinstance(data, Path):
-            system.put_file(str(data), key_of(address))
+            system.put_file(str(data), key_of(address), callback=_signs())
             return
         system.pipe_file(key_of(address), data, **({"mode": "create"} if new else {}))
+
+
+def _signs() -> Any:
+    """Return what gives a sign of life for each part of a file that is sent or fetched."""
+    from fsspec.callbacks import Callback
+
+    return Callback(hooks={"sign": lambda size, value, **more: give_sign()})
 
 
 def remove(addresses: Sequence[Address]) -> None:

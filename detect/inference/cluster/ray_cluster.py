@@ -3,14 +3,15 @@
 import logging
 import os
 import secrets
+import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from detect.inference.cluster.orderly_end import TOLD, sigterm_as_ctrl_c
 from detect.nets.machine.processors import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -81,14 +82,14 @@ class Needs:
 def connected(address: str | None) -> Iterator[list[Node]]:
     """Connect to a cluster for a block, and yield its nodes; None starts one of this machine, for the block.
 
-    Its processes go when the block ends, by SIGTERM too; where this process is killed, Ray has the system kill them.
+    Its processes go when the block ends; where this process is killed, Ray has the system kill them. SIGTERM does what
+    it did before.
 
     Raises:
         ValueError: Ray is not installed, or there is no such cluster.
-        KeyboardInterrupt: SIGTERM has come.
     """
     variables = {**QUIET, **({} if address is not None else {**LOOPBACK, **_token()})}
-    with _environment(variables), sigterm_as_ctrl_c() as take_sigterm:
+    with _environment(variables), _sigterm_kept() as keep_sigterm:
         ray = _imported()
         try:
             if address is None:
@@ -101,13 +102,34 @@ def connected(address: str | None) -> Iterator[list[Node]]:
             if address is None:
                 raise ValueError(f"launcher.address=null: no Ray cluster could be started ({said}); {LOGS}") from error
             raise ValueError(f"launcher.address={address}: no Ray cluster could be reached ({said}); {WAYS}") from error
-        except SystemExit as stop:  # by Ray's own way of SIGTERM, which it takes while it begins
-            raise KeyboardInterrupt(TOLD) from stop
+        except SystemExit:  # by Ray's own way of SIGTERM
+            keep_sigterm()
+            signal.raise_signal(signal.SIGTERM)
+            raise
         try:
-            take_sigterm()
+            keep_sigterm()
             yield nodes_of(ray.nodes())
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[Callable[[], None]]:
+    """Yield what makes SIGTERM do what it does now, and have it done when a block ends: Ray takes it when it begins.
+
+    Ray's own way prints the stack, aborts the process three seconds later, and what it raises is lost if it comes while
+    Ray waits, as that is no KeyboardInterrupt.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+
+    def keep() -> None:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+    try:
+        yield keep
+    finally:
+        keep()
 
 
 @cache

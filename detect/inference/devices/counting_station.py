@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from detect.imagery.liveness.signs import signs_heard
 from detect.imagery.scenes import Scene
 from detect.inference.devices.tasks import Advanced, Begun, Done, Event, Failed, Found, Task
 from detect.inference.engine import Engine
@@ -52,15 +53,16 @@ class CountingStation:
                 sink.take(task)
                 yield task.unit
 
-        count_units(
-            units(),
-            self.engine,
-            sink,
-            sink,
-            lambda failure: tell(Failed(failure)),
-            self.preview_side,
-            lambda strip: tell(Found(*strip.key)),
-        )
+        with signs_heard(lambda: tell(Advanced(0))):
+            count_units(
+                units(),
+                self.engine,
+                sink,
+                sink,
+                lambda failure: tell(Failed(failure)),
+                self.preview_side,
+                lambda strip: tell(Found(*strip.key)),
+            )
 
 
 class _TellingSink:

@@ -38,8 +38,10 @@ class Crew:
 
     Tasks are given as workers ask for them. A worker that ends without being told to (killed, or without memory), or
     that is silent for too long, is replaced; its tasks are given once more, each to a worker that has nothing else, so
-    that one that ends workers takes no other with it. One that cannot be made ready ends the run where none has ever
-    been; else the others go on. Of a cluster, one that has nothing to do counts what another one is slow with.
+    that one that ends workers takes no other with it. One that does so again is given image by image, so that an image
+    takes no other with it, which is counted in batches of its own then. One that cannot be made ready ends the run
+    where none has ever been; else the others go on. Of a cluster, one that has nothing to do counts what another one is
+    slow with.
 
     Attributes:
         starts: one a worker, by the name of its device.

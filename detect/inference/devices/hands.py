@@ -3,11 +3,27 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from detect.inference.devices.tasks import Event, Rested, Start, Task, Wanted
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended that was not told to.
+
+    Attributes:
+        how: in words.
+        blameless: whether its tasks have no part in it.
+        way_out: what may help, where it ends workers while they start, or each time.
+    """
+
+    how: str
+    blameless: bool
+    way_out: str = ""
 
 
 class Hand(ABC, Generic[T]):

@@ -5,14 +5,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from detect.inference.devices.pace import Pace
 from detect.inference.devices.tasks import Done, Failed, Found, Key, Task
 from detect.inference.strips.strip import Joint, Strip
 
 MOST_AHEAD = 256
 """Most images a worker, of tasks that are given or told of and not recorded yet; the task that all wait for is."""
-
-COPIED_AFTER_SECONDS = 10.0
-"""How long a worker has a task before one that has nothing to do counts it too."""
 
 
 @dataclass(eq=False)
@@ -27,6 +25,7 @@ class OpenTask:
         copied: whether a second one was given it beside the first.
         deaths: how many workers have ended that had it.
         dropped: whether nobody waits for it any more, as another strip of its image failed.
+        whole: the task of which it is one image, where those are given one by one; what is told of it is told of both.
     """
 
     task: Task
@@ -36,6 +35,7 @@ class OpenTask:
     copied: bool = False
     deaths: int = 0
     dropped: bool = False
+    whole: "OpenTask | None" = None
 
     @property
     def complete(self) -> bool:
@@ -57,6 +57,14 @@ class OpenTask:
         """Whether it is a strip of a raster."""
         return isinstance(self.task.unit[0].part, Strip)
 
+    @property
+    def pixels(self) -> int:
+        """How many are counted, or joined."""
+        part = self.task.unit[0].part
+        if isinstance(part, Joint):
+            return sum(strip.pixels for strip in part.strips)
+        return sum(source.pixels for source in self.task.unit)
+
 
 class OpenTasks:
     """The open tasks of a run, in their order.
@@ -70,6 +78,7 @@ class OpenTasks:
         self._fresh = deque(self._open)
         self._again: deque[OpenTask] = deque()
         self._held: dict[OpenTask, float] = {}
+        self._pace = Pace()
         self._ahead = 0
         self.of = {key: each for each in self._open for key in each.task.expected}
 
@@ -102,11 +111,12 @@ class OpenTasks:
         return self._again[0] if self._again else None
 
     def slow(self) -> OpenTask | None:
-        """Return the task that one worker has had the longest, if that is long; each is copied once."""
-        longest = next(((each, since) for each, since in self._held.items() if each.wanted and not each.copied), None)
-        if longest is None or time.monotonic() - longest[1] < COPIED_AFTER_SECONDS:
-            return None
-        return longest[0]
+        """Return the first task that one worker has had for long, as tasks of this run take; each is copied once."""
+        now = time.monotonic()
+        for each, since in self._held.items():
+            if each.wanted and not each.copied and now - since >= self._pace.slow_after(each.pixels):
+                return each
+        return None
 
     def few_strips(self, workers: int) -> bool:
         """Return whether the next task is one of the last strips, for so many workers."""
@@ -130,12 +140,25 @@ class OpenTasks:
         each.copied = False
         self._again.append(each)
 
+    def split(self, each: OpenTask) -> None:
+        """Have the images of a task of which nothing is told given one by one: it may be one that ends its workers."""
+        self._held.pop(each, None)
+        for source, origin in zip(each.task.unit, each.task.origins, strict=True):
+            if source.key in each.task.expected - each.told.keys():
+                task = Task(each.task.number, (source,), frozenset(), (origin,))
+                self.of[source.key] = OpenTask(task, given=True, deaths=1, whole=each)
+                self._again.append(self.of[source.key])
+
     def tell(self, key: Key, event: Done | Found | Failed) -> OpenTask:
         """Keep what is told of an image or a strip, and return its task."""
         each = self.of[key]
         each.told[key] = event
+        if each.whole is not None:
+            each.whole.told[key] = event
         if each.complete:
-            self._held.pop(each, None)
+            since = self._held.pop(each, None)
+            if since is not None and not isinstance(each.task.unit[0].part, Joint):
+                self._pace.note(time.monotonic() - since, each.pixels)
         return each
 
     def recordable(self) -> bool:

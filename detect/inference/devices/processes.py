@@ -96,11 +96,14 @@ class Processes(Hiring):
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is started in this block, which inherits that; ours waits for the block's end."""
+    """Keep Ctrl-C and SIGTERM from a process that is started in this block, which inherits that; ours wait for its end.
+
+    A process that is begun and not known yet would be left behind.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -3,12 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detect.inference.devices import silence
 from detect.inference.devices.crew_places import Places
-from detect.inference.devices.hands import Hand
+from detect.inference.devices.hands import Ending, Hand
 from detect.inference.devices.open_tasks import OpenTask, OpenTasks, image_names
 from detect.inference.devices.shown_pixels import ShownPixels
 from detect.inference.devices.silence import Silence
@@ -39,28 +38,13 @@ MOST_LAST_STRIPS = 2
 """Strips that a worker has at once when few are left: one that it counts, and one that it reads."""
 
 MOST_GIVEN = 2
-"""How often a task is given: where the second worker ends too, its images fail."""
+"""How often a task is given: where the second worker ends too, the images left are given one by one, and one fails."""
 
 WAKE_SECONDS = 5.0
 """How often is looked for what is slow or silent, where nobody tells anything."""
 
 STOOD_SECONDS = 60.0
 """After which this process stood still, if it has not looked for so long."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a worker ended that was not told to.
-
-    Attributes:
-        how: in words.
-        blameless: whether its tasks have no part in it.
-        way_out: what may help, where it ends workers while they start, or each time.
-    """
-
-    how: str
-    blameless: bool
-    way_out: str = ""
 
 
 class Shift:
@@ -204,7 +188,7 @@ class Shift:
             self.places.fill(hand.place)
 
     def _take_back(self, hand: Hand[OpenTask], ending: Ending) -> None:
-        """Have the tasks of a worker given again, unless another one has them; those that ended two have failed."""
+        """Have the tasks of a worker given again, unless another one has them; those that ended two may have failed."""
         self.places.remove(hand)
         for each in [each for each in hand.tasks if each.wanted]:
             each.deaths += not ending.blameless
@@ -213,11 +197,18 @@ class Shift:
             if each.deaths < MOST_GIVEN:
                 self._pixels.take_back(each)
                 self.tasks.give_back(each)
-                continue
-            said = f"the processes that counted it ended, twice (the last by {ending.how})"
-            for name, strip in each.task.expected - each.told.keys():
-                failure = Failure(name, ", ".join(filter(None, (said, ending.way_out))), strip)
-                self.tasks.tell((name, strip), Failed(failure))
+            elif len(each.task.unit) - len(each.told) > 1:  # it may have been another one
+                self.tasks.split(each)
+            else:
+                self._fail(each, ending)
+
+    def _fail(self, each: OpenTask, ending: Ending) -> None:
+        """Have the image, or the strip, of a task fail, which has ended its workers."""
+        times = "twice" if each.whole is None else "twice with others and then alone"
+        said = f"the processes that counted it ended, {times} (the last by {ending.how})"
+        for name, strip in each.task.expected - each.told.keys():
+            failure = Failure(name, ", ".join(filter(None, (said, ending.way_out))), strip)
+            self.tasks.tell((name, strip), Failed(failure))
 
     def _answer(self, hand: Hand[OpenTask]) -> None:
         """Answer a worker that asks: a task, or the word that there is none before it has told all that it has."""

@@ -45,9 +45,9 @@ class ShownPixels:
             key: of the image or strip.
             holders: those that have the task.
         """
-        size = self._sizes[key]
-        if each.complete:
-            size += sum(self._sizes[source.key] for source in each.task.unit if source.name in each.task.done)
+        size, whole = self._sizes[key], each.whole or each
+        if whole.complete:
+            size += sum(self._sizes[source.key] for source in whole.task.unit if source.name in whole.task.done)
         self._told += size
         for holder in holders:
             holder.owed = max(0, holder.owed - size)

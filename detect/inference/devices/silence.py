@@ -1,4 +1,8 @@
-"""Workers that tell nothing: one that is alive and hangs is noticed by nobody else."""
+"""Workers that tell nothing: one that is alive and hangs is noticed by nobody else.
+
+One that writes a large file, joins the strips of a raster or sends to a store tells that it lives as often as a block
+of it is done (`detect.imagery.liveness`).
+"""
 
 import logging
 import time

@@ -58,11 +58,11 @@ class Recording:
     def _record_task(self, each: OpenTask, kept: list[str]) -> None:
         """Record a task, in a block in which several are; add the names of the images that it gives to keep."""
         failed = set()
-        for (name, strip), event in each.told.items():
+        for name, event in ((source.name, each.told.get(source.key)) for source in each.task.unit):
             if isinstance(event, Failed):
                 failed.add(name)
                 self._fail(event.failure)
-                if strip is not None:
+                if each.is_strip:
                     self._tasks.drop(name)
             elif isinstance(event, Done):
                 kept.append(name)

@@ -4,7 +4,8 @@ A task is a unit of images, as `tiles.grouped` makes it of all images of a run: 
 counted with the same bytes wherever that is done, and as often as it is done, by two at once too. Who counts it
 (`Station.run`) writes the pictures of its images itself and tells of each what is kept, or its failure; who gave it
 records that in the order of the tasks. A task that was lost is given again as a whole: what was told of it is thrown
-away, its pictures are written over.
+away, its pictures are written over. The images of one that ended two workers are given alone, as where the others of
+their unit cannot be read: else one that ends workers would take them with it.
 
 A raster that is too large for one process is a task for each of its strips, in the order of its tiles, and one behind
 them that joins them, given when all strips are found. What is found of a strip lies in a file in the state folder of
@@ -56,7 +57,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class Advanced:
-    """Some pixels are done."""
+    """Some pixels are done; 0 says that what is done with some that are done goes on, as long files are written."""
 
     pixels: int
 

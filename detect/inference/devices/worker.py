@@ -22,13 +22,16 @@ from detect.nets.machine.peak_memory import peak_memory_mib
 def work(connection: "Connection[Event, Task | None]", cores: frozenset[int] | None) -> None:
     """Read a `Start` from a pipe, make its station, and count what tasks come until the pipe is closed.
 
-    Ctrl-C is left to the process that gives the tasks; where that ends, however it ends, so does this one.
+    Ctrl-C is left to the process that gives the tasks; where that ends, however it ends, so does this one. SIGTERM,
+    which the process that starts this one holds back meanwhile, ends it at once: it is no more than part of a run.
 
     Args:
         connection: to it.
         cores: that this process may use; None leaves all.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if cores is not None:
         take_cores(cores)

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.liveness.signs import give_sign
 from detect.imagery.reading import tell_damaged
 from detect.imagery.scenes import display_bands
 from detect.imagery.thumbnails import Preview
@@ -67,6 +68,7 @@ def joined(source: Source, engine: Engine, preview_side: int | None) -> Joined:
                     valid.put(core, reader.valid(number, core))
                 if shown is not None:
                     shown.put(core, reader.piece(number))
+                give_sign()
             sparse.append(reader.sparse)
             damaged.append(reader.damaged)
             windows.append(reader.windows)

@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.liveness.signs import give_sign
 from detect.imagery.windows import Tiling, Window
 from detect.inference.shift.measuring import Measured
 from detect.inference.stitching import kept_cells
@@ -81,6 +82,7 @@ class StripWriter:
     def _write(self, name: str, values: NDArray[Any]) -> None:
         with self._archive.open(f"{name}.npy", "w", force_zip64=True) as target:
             np.lib.format.write_array(target, np.ascontiguousarray(values), allow_pickle=False)
+        give_sign()
 
 
 class StripReader:

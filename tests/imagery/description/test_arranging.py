@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from rasterio.enums import ColorInterp
 
 from detect.imagery.description.arranging import Bands, arranged, learned_bands
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, SceneError
 from tests.imagery.rasters import HEIGHT, WIDTH

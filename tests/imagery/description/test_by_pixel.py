@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.imagery.description import shown
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import SceneReader
 
 MODES = ("RGB", "L", "CMYK")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image, ImageOps
 
 from detect.imagery.description.orientation import Turn
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window
 from detect.imagery.scenes import view

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from rasterio.enums import Resampling
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.description.tiff_directories import MOST_DIRECTORIES, directories
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import Scene, SceneError

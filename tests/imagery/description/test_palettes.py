@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from rasterio.enums import ColorInterp
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.gdal.datasets import open_image
 from detect.imagery.mosaics import MosaicRule

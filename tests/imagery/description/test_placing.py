@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
 from detect.imagery.description.placing import from_points
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import Scene, SceneError
 from tests.imagery.rasters import HEIGHT, WIDTH, noise, write, write_tiff
 

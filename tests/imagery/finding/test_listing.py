@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.endings import SUFFIXES, WAY_OF, is_hidden
 from detect.imagery.finding.listing import find_images, images_root, list_images
 from detect.imagery.scenes import SceneError

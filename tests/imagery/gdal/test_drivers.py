@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.gdal.drivers import driver_of, no_georeference_needed, open_with
 from detect.imagery.maps.map_reading import read_preview
 from detect.imagery.reading import SceneReader, read_window

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_kinds import BYTES, FLOATS, MapKind
 from detect.imagery.maps.map_reading import read_heat, read_kind, read_preview, read_tags
 from detect.imagery.maps.map_writing import write_map

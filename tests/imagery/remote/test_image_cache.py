@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from rasterio.shutil import copy
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.remote import image_cache
 from detect.imagery.remote.address import Address, Listed
 from detect.imagery.remote.image_cache import PREFIX, ImageCache

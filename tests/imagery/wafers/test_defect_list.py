@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.scenes import SceneError
 from detect.imagery.wafers.defect_writing import HEADER
 from detect.imagery.wafers.drawn.drawing import Drawing, drawn_by

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.reading import read_window
 from detect.imagery.wafers.drawn.drawing import Drawing, drawing_of, drawn_by
 from detect.imagery.wafers.notches import AS_GIVEN, SIDES, side_of, turned

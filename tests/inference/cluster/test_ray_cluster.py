@@ -1,7 +1,9 @@
 """A cluster, and the machines of its workers, without one: what is asked for, what is told, who has which cores."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,6 +13,7 @@ import pytest
 from detect.inference.cluster.machine_cores import MachineCores
 from detect.inference.cluster.ray_cluster import Needs, connected, nodes_of
 from detect.inference.cluster.station_actor import Greeting
+from detect.nets.machine.orderly_end import sigterm_as_ctrl_c, sigterm_has_come
 
 
 def test_workers_of_a_machine_have_cores_of_their_own_whatever_node_they_are_on() -> None:
@@ -107,9 +110,21 @@ def test_a_cluster_of_its_own_that_does_not_start_is_told_with_where_to_look(mon
 def test_sigterm_while_a_cluster_begins_is_told_as_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray takes the signal then, and exits."""
     ray = pytest.importorskip("ray")
-    monkeypatch.setattr(ray, "init", lambda **given: sys.exit(15))
-    with pytest.raises(KeyboardInterrupt, match="with the signal SIGTERM"), connected(None):
-        pass
+
+    def take_it(**given: object) -> None:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        monkeypatch.setattr(ray, "init", take_it)
+        with sigterm_as_ctrl_c():
+            with pytest.raises(KeyboardInterrupt), connected(None):
+                pass
+            assert sigterm_has_come()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_without_ray_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

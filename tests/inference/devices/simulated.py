@@ -82,9 +82,19 @@ class SimulatedHand(Hand[Any]):
         self.busy += seconds
         self.plan(self.busy, Advanced(source.pixels - half))
         strip = isinstance(source.part, Strip)
-        self.told = max(self.told, self.busy + self.world.writes(self.place))
+        wrote = self.busy + self.world.writes(self.place)
+        if self.world.signs:
+            self.sign(self.busy, wrote)
+        self.told = max(self.told, wrote)
         self.plan(self.told, Found(*source.key) if strip else Done(source.name, kept(source)))
         return True
+
+    def sign(self, begun: float, wrote: float) -> None:
+        """Plan that it tells now and then that it lives while it writes."""
+        when = begun + self.world.signs
+        while when < wrote:
+            self.plan(when, Advanced(0))
+            when += self.world.signs
 
     def leave(self, now: bool) -> None:
         self.gone = True
@@ -110,6 +120,7 @@ class World(Hiring):
         takes: seconds for an image, by the place, its name and the worker.
         starts: by which error the next worker at a place does not start; None of one that does.
         writes: seconds from the last pixel of an image until it is told of, by the place.
+        signs: seconds after which a worker that writes tells again that it lives; 0 where it tells nothing meanwhile.
         ahead: whether a worker asks for the next task when it begins with one.
         copies: as of `Hiring`.
         hired: all workers.
@@ -120,6 +131,7 @@ class World(Hiring):
     takes: Callable[[int, str, Any], float]
     starts: Callable[[int], Any] = lambda place: None
     writes: Callable[[int], float] = lambda place: 0.0
+    signs: float = 0.0
     ahead: bool = True
     copies: bool = False
     hired: list[SimulatedHand] = field(default_factory=list)

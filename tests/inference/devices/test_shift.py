@@ -10,7 +10,8 @@ import pytest
 from detect.inference.devices.crew import Crew
 from detect.inference.devices.hands import Hand
 from detect.inference.devices.open_tasks import OpenTasks
-from detect.inference.devices.tasks import Task
+from detect.inference.devices.pace import LEAST_SECONDS, Pace
+from detect.inference.devices.tasks import Found, Task
 from detect.inference.strips.strip import Joint, Strip
 from tests.inference.devices.simulated import DIES, HANGS, Clock, World
 from tests.inference.devices.stands import Image
@@ -127,6 +128,17 @@ def test_the_time_in_which_the_run_itself_stood_still_is_no_silence(
     assert "has told nothing" not in caplog.text and "ended (silence" not in caplog.text
 
 
+@pytest.mark.parametrize("signs", [60.0, 0.0])
+def test_a_worker_that_writes_for_hours_lives_as_long_as_it_gives_signs_of_life(
+    clock: Clock, caplog: pytest.LogCaptureFixture, signs: float
+) -> None:
+    """Each image takes 5 seconds, and its files 100 minutes; without signs it is taken for one that hangs, twice."""
+    kept = Watched(200)
+    counted(World(clock, lambda place, name, hand: 5.0, writes=lambda place: 100 * MINUTE, signs=signs), kept, [("a",)])
+    assert kept.names == (["a"] if signs else []) and len(kept.failed) == (0 if signs else 1)
+    assert ("has told nothing" in caplog.text) == (not signs)
+
+
 def test_without_a_bound_a_silent_worker_is_waited_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     kept = Watched(100)
     world = World(clock, lambda place, name, hand: 300 * MINUTE)
@@ -167,6 +179,68 @@ def test_the_first_of_two_ends_the_other_one_whoever_it_is(clock: Clock) -> None
     counted(world, kept, [["a"], *in_strips("large", 4)])
     assert kept.values == ["a", "large joined"] and kept.pixels == 140
     assert held[-1] == set()
+
+
+def test_a_task_is_slow_that_takes_more_than_twice_as_long_as_others_by_their_pixels(clock: Clock) -> None:
+    """Worker 1 takes 100 seconds for each, worker 2 150, and each is given the next one when it begins with one.
+
+    So worker 1 has a, c, e for 100, 200, 200 seconds and nothing more to do after 300; worker 2 has b and d for 150 and
+    300, and f from 150 on: for 300 seconds when it ends, which is less than twice the median of 200.
+    """
+    kept, world = Watched(600), World(clock, lambda place, name, hand: 150.0 if place else 100.0, copies=True)
+    counted(world, kept, [(name,) for name in "abcdef"])
+    assert kept.names == [*"abcdef"] and not world.lost(), "nobody was ended as the slower of two"
+
+
+def test_a_task_that_takes_far_longer_than_others_is_counted_twice(clock: Clock) -> None:
+    """Worker 2 stands still with `e` (as for an hour); a worker takes 100 seconds for a task and begins it at once.
+
+    So it is counted twice when it has taken 200 to 500 seconds (others waited for the one before them), in 100 more.
+    """
+    took: list[float] = []
+
+    def takes(place: int, name: str, hand: Any) -> float:
+        if name == "e":
+            took.append(clock.now)
+        return 3600.0 if name == "e" and len(took) == 1 else 100.0
+
+    kept, world = Watched(700), World(clock, takes, copies=True)
+    counted(world, kept, [(name,) for name in "abcdefg"])
+    assert kept.names == [*"abcdefg"] and len(took) == 2
+    assert 200 <= took[1] - took[0] <= 500 and world.lost()
+
+
+def test_pace_is_of_pixels_and_weighs_large_tasks_more() -> None:
+    """A raster of 1,000 pixels took 100 seconds, 0.1 a pixel; 100 small ones of one pixel 5 seconds each."""
+    pace = Pace()
+    assert pace.slow_after(10**9) == LEAST_SECONDS, "nothing is known"
+    pace.note(100.0, 1000)
+    for _ in range(100):
+        pace.note(5.0, 1)
+    assert pace.slow_after(1000) == pytest.approx(200)
+    assert pace.slow_after(1) == LEAST_SECONDS
+    pace.note(5.0, 0)
+    for _ in range(101):
+        pace.note(0.5, 1)
+    assert pace.slow_after(1000) == pytest.approx(1000), "of the last tasks alone: 0.5 a pixel"
+
+
+def test_joining_is_slow_after_what_counting_would_have_taken_twice(clock: Clock) -> None:
+    """Two strips of 10 pixels took 100 seconds each; their joining, which tells nothing of others, 400 for 20."""
+    tasks = OpenTasks(Task(number, unit) for number, unit in enumerate(in_strips("large", 2)))  # type: ignore[arg-type]
+    for number in range(2):
+        each = tasks.next(1)
+        assert each is not None
+        tasks.give(each)
+        clock.now += 100
+        tasks.tell(("large", number), Found("large", number))
+    joint = tasks.next(1)
+    assert joint is not None
+    tasks.give(joint)
+    clock.now += 399
+    assert tasks.slow() is None
+    clock.now += 1
+    assert tasks.slow() is joint
 
 
 def test_a_copy_goes_on_where_the_first_worker_ends(clock: Clock) -> None:
@@ -211,6 +285,43 @@ def test_a_task_that_is_given_again_may_be_copied_again(clock: Clock) -> None:
         assert each.copied and tasks.slow() is None
         tasks.give_back(each)
         assert tasks.next_again() is each and not each.copied
+
+
+@pytest.mark.parametrize("copies", [False, True])
+@pytest.mark.parametrize("killer", [0, 1, 2])
+def test_an_image_takes_none_of_its_unit_with_it(clock: Clock, copies: bool, killer: int) -> None:
+    """`killer` ends its worker before anything is told of the unit, however it is ordered: it alone fails.
+
+    `done` is of an earlier run, and its pixels are shown with the others'; those of `killer` are not.
+    """
+    unit = ["a", "b"]
+    unit.insert(killer, "killer")
+    kept = Watched(600, "done")
+    given: list[set[str]] = []
+
+    def takes(place: int, name: str, hand: Any) -> float:
+        held = {source.name for each in hand.tasks for source in each.task.unit}
+        given.append(held)
+        return DIES if "killer" in held and name in unit else 5.0
+
+    counted(World(clock, takes, copies=copies), kept, [("first",), ("done", *unit), ("last",)])
+    assert kept.names == ["first", "a", "b", "last"]
+    assert [(each.name, each.error) for each in kept.failed] == [
+        (
+            "killer",
+            "the processes that counted it ended, twice with others and then alone (the last by signal 9), as without "
+            "memory; lower max_memory",
+        )
+    ]
+    assert {"killer"} in given and kept.pixels == 500
+
+
+def test_one_of_a_unit_that_is_left_when_two_workers_have_ended_fails_at_once(clock: Clock) -> None:
+    """All others are told of by then: there is none that it could be mistaken for."""
+    kept, world = Watched(300), World(clock, lambda place, name, hand: DIES if name == "killer" else 5.0)
+    counted(world, kept, [("a", "killer"), ("c",)], workers=1)
+    assert kept.names == ["a", "c"] and [each.name for each in kept.failed] == ["killer"] and len(world.hired) == 2
+    assert "ended, twice (the last by signal 9)" in kept.failed[0].error
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.engine import Engine
 from detect.inference.meeting.batch_norms import BatchNorms

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.engine import Engine
 from detect.inference.meeting.met_images import Meeting
 from detect.inference.meeting.scale_views import FLOOR, ScaleViews

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.inference.shift.gathering import KnownScene, gather
 from detect.inference.shift.judging import WARNING, ShiftJudge, Unlike
 from detect.inference.shift.measuring import WindowMeter

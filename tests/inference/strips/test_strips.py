@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
+from detect.imagery.liveness import signs
 from detect.imagery.reading import SceneReader
 from detect.imagery.scenes import SceneError
 from detect.imagery.windows import Window
+from detect.inference.devices.counting_station import CountingStation
+from detect.inference.devices.tasks import Advanced, Done, Event, Task
 from detect.inference.engine import Engine
 from detect.inference.failures import Failure
 from detect.inference.run import predict_images
@@ -22,6 +26,7 @@ from detect.inference.shift.measuring import Measured, WindowMeter
 from detect.inference.strips import splitting
 from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.splitting import is_large, kept_whole
+from detect.inference.strips.strip_file import StripReader
 from detect.inference.tiles import Source
 from detect.nets.facts.looks import Looks
 from tests.engines import coarse, engine, lively
@@ -237,3 +242,25 @@ def test_strips_are_batches_one_after_the_other(tmp_path: Path, monkeypatch: pyt
     assert sum(each.pixels for each in strips) == HEIGHT * WIDTH and joint.pixels == 0
     assert joint.part.strips == tuple(each.part for each in strips)
     assert len({each.key for each in (*strips, joint)}) == 5
+
+
+def test_strips_that_are_joined_slowly_tell_that_their_process_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 15 tiles takes a minute to be read; nothing is told of one that hangs."""
+    path, made = raster(tmp_path / "a.tif"), model()
+    counted(path, made, tmp_path / "shelf")
+    clock, told, read = SimpleNamespace(now=0.0), list[Event](), StripReader.tile_map
+    monkeypatch.setattr(signs, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def read_slowly(self: StripReader, number: int) -> object:
+        clock.now += 60
+        return read(self, number)
+
+    monkeypatch.setattr(StripReader, "tile_map", read_slowly)
+    source = Source("a.tif", made.prepared(open_scene(path)))
+    shelf = Shelf(tmp_path / "shelf", {"a.tif": Content()})
+    (unit,) = splitting.in_strips([[source]], made, shelf, 1, PREVIEW)
+    writer = SimpleNamespace(write=lambda *given: "kept")
+    CountingStation(made, writer, PREVIEW).run([Task(0, unit, origins=(None,))], told.append)
+    assert told == [*[Advanced(0)] * 15, told[-1]] and isinstance(told[-1], Done)

@@ -9,9 +9,9 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from detect.imagery.description.scene_opening import open_scene
 
 from detect.evaluation import sightings
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.ground.polygons import Area, Areas
 from detect.imagery.ground.valid_outline import outline_of_text
 from detect.imagery.scenes import Scene

@@ -5,9 +5,9 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.maps.map_writing import write_map
 from detect.imagery.resampling import Zoom
 from detect.reporting.output.layout import PredictionPaths

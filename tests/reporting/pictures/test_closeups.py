@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.detections import Detections
 from detect.reporting.pictures.closeups import choose, crops_sheet, read_crops
 from detect.reporting.pictures.colours import PALETTE

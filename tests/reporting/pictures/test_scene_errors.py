@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
 from detect.evaluation.matching import Criterion
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.gdal.datasets import open_dataset
 from detect.imagery.resampling import Zoom
 from detect.imagery.scenes import Scene

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 from scipy.ndimage import label
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.samples.crops import Crop, CropDataset, crop_samples_of

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.labels.detections import Detections
 from detect.samples.labelled_scenes import LabelledScene
 from detect.samples.pasting.stock import SceneCutouts

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 from PIL import Image
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.samples.pixel_cache import PixelSource
 from detect.samples.values import measured
 from detect.samples.values.measured import scene_values

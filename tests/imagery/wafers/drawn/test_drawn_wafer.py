@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detect.imagery.description.scene_opening import open_scene
 
+from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.finding.listing import list_images
 from detect.imagery.reading import read_window
 from detect.imagery.scenes import SceneError
