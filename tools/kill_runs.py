@@ -1,13 +1,14 @@
 """Kills predictions at random moments, goes on with them, and compares every byte; fills small disks under runs.
 
-    python tools/kill_runs.py [--kills 20] [--seed 0] [--scenarios patch grid-d4 ...] [--json FILE]
+    python tools/kill_runs.py [--kills 20] [--terminate] [--seed 0] [--scenarios patch grid-d4 ...] [--json FILE]
     python tools/kill_runs.py --full [--small DIR]
 
 Kills: a folder of images (small ones that share a batch, a raster of many tiles, one cut short) is predicted in a
 process of its own and killed by SIGKILL at moments spread over the whole duration of a run that nothing disturbed; the
 same command goes on until it is done, and every file must have the bytes of the undisturbed run, but for the speed in
 `run.json` and in the copy that the folder keeps. Both heads, `tta=d4`, two processes (of which the one that records is
-killed, on two cores at least), and a map that lies in a file because `max_memory` is small.
+killed, on two cores at least), and a map that lies in a file because `max_memory` is small. With `--terminate` it is
+SIGTERM, by which a run must end in order once it has begun: with 130, no half a file, and no traceback.
 
 `--full`: output folder and TMPDIR lie on a file system of a few MiB (a tmpfs that is mounted for it, which needs the
 right to; or `--small`, an empty folder on one), filled up but for a part of what the run writes. The run must end with
@@ -30,11 +31,11 @@ from fuzzing.material import warm_up
 from killing.forks import Ended, run
 from killing.full_disks import full_runs, small_disk
 from killing.same_files import different
-from killing.workshop import EXPECTED, SCENARIOS, Workshop
+from killing.workshop import EXPECTED, SCENARIOS, STOPPED, Workshop
 
 
-def kill_scenario(shop: Workshop, name: str, kills: int) -> dict[str, Any]:
-    """Kill runs of a scenario so many times, and return what a row of the table says.
+def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> dict[str, Any]:
+    """Kill runs of a scenario so many times by a signal, and return what a row of the table says.
 
     A run that is done before it is killed is compared; the next one begins a new folder.
     """
@@ -52,8 +53,9 @@ def kill_scenario(shop: Workshop, name: str, kills: int) -> dict[str, Any]:
     hit, done = 0, 0
     out = place / "0"
     while hit < kills:
-        ended = run(shop.predict(name, out), log, kill_after=shop.rng.random() * whole.seconds)
-        if ended.code == -signal.SIGKILL:
+        ended = run(shop.predict(name, out), log, shop.rng.random() * whole.seconds, by=by)
+        if ended.code in (-by, STOPPED):
+            wrong += _disorder(ended, out) if ended.code == STOPPED else []
             hit += 1
             states.add((len(list(out.rglob("*.jpg"))), _recorded(out)))
         else:
@@ -70,6 +72,12 @@ def kill_scenario(shop: Workshop, name: str, kills: int) -> dict[str, Any]:
         "states": len(states),
     }
     return {**row, "runs to the end": done + 1, "wrong": wrong}
+
+
+def _disorder(ended: Ended, out: Path) -> list[str]:
+    """Return what a run left behind that should have ended in order."""
+    left = [f"{out.name}: half a file: {path.name}" for path in out.rglob("*.part")]
+    return [*left, *([f"{out.name}: a traceback: {ended.log[-400:]}"] if "Traceback" in ended.log else [])]
 
 
 def _recorded(out: Path) -> int:
@@ -98,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print the table and return the exit code."""
     parser = argparse.ArgumentParser(description="kills runs and fills disks")
     parser.add_argument("--kills", type=int, default=20, help="kills of each scenario")
+    parser.add_argument("--terminate", action="store_true", help="by SIGTERM instead of SIGKILL")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="which to run")
     parser.add_argument("--full", action="store_true", help="fill small disks instead")
@@ -105,13 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="a file for the rows")
     options = parser.parse_args(arguments)
     rows: list[dict[str, Any]] = []
+    by = signal.SIGTERM if options.terminate else signal.SIGKILL
     with tempfile.TemporaryDirectory() as name:
         warm_up(Path(name) / "cache")
         shop = Workshop(Path(name), Random(options.seed))
         shop.prepare({"patch"} if options.full else {SCENARIOS[each][0] for each in options.scenarios})
         if not options.full:
             for each in options.scenarios:
-                rows.append(kill_scenario(shop, each, options.kills))
+                rows.append(kill_scenario(shop, each, options.kills, by))
                 print(f"{each}: {rows[-1].get('kills', 0)} kills, {len(rows[-1]['wrong'])} wrong", file=sys.stderr)
         else:
             with small_disk(options.small, 8) as small:

@@ -33,8 +33,14 @@ class Ended:
     nameless: bool
 
 
-def run(command: Sequence[str], log: Path, kill_after: float | None = None, scratch: Path | None = None) -> Ended:
-    """Run a command in a fork of this process, with its own TMPDIR where one is given; kill it after some seconds."""
+def run(
+    command: Sequence[str],
+    log: Path,
+    kill_after: float | None = None,
+    scratch: Path | None = None,
+    by: signal.Signals = signal.SIGKILL,
+) -> Ended:
+    """Run a command in a fork of this process, with its own TMPDIR where one is given; end it after some seconds."""
     sys.stdout.flush()
     log.write_text("")
     begun = time.monotonic()
@@ -49,7 +55,7 @@ def run(command: Sequence[str], log: Path, kill_after: float | None = None, scra
         if done:
             return Ended(os.waitstatus_to_exitcode(status), seconds, log.read_text(errors="replace"), nameless)
         if kill_after is not None and seconds >= kill_after:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, by)
             kill_after = None
         time.sleep(0.002)
 

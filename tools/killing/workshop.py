@@ -6,8 +6,8 @@ from random import Random
 
 from fuzzing.material import grid_settings, must, patch_settings, write_data, write_image
 
-EXPECTED = 3
-"""The exit code of a run over the images: all done but for the one cut short."""
+EXPECTED, STOPPED = 3, 130
+"""The exit codes of a run over the images: all done but for the one cut short; ended in order by SIGTERM."""
 
 SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
     "patch": ("patch", ("max_memory=2GiB", "tile=256")),
