@@ -1,6 +1,9 @@
 """What the commands share: help, wrong settings, names of earlier versions, exit codes."""
 
+import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,3 +214,24 @@ def test_a_file_of_settings_sets_all_of_a_command_and_help_shows_it(
 def test_settings_go_before_options_in_their_order() -> None:
     given = ["a=1", "-m", "b=2", "--config-dir", "folder", "c=3", "--config-dir=other"]
     assert settings_first(given) == ["a=1", "b=2", "c=3", "-m", "--config-dir", "folder", "--config-dir=other"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.parametrize("met", ["", "a worker process was killed by the signal Terminated"])
+def test_any_command_that_a_scheduler_ends_says_so_whatever_else_it_meets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, met: str
+) -> None:
+    """Such as the end of a process that got the signal too, which is no error of its own."""
+
+    def ended(*given: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            if met:
+                raise RuntimeError(met) from None
+            raise
+
+    monkeypatch.setattr("detect.assembly.gate.checked", ended)
+    done = call("evaluate", f"predictions={tmp_path}", f"annotations={tmp_path}", f"output={tmp_path / 'out'}")
+    assert done.code == 130 and done.log.rstrip().endswith("stopped with the signal SIGTERM"), done.log
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

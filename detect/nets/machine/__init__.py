@@ -1,1 +1,1 @@
-"""The machine: its processors, its memory, and its devices."""
+"""The machine: its processors, its memory, its devices, and the signal by which its scheduler ends a program."""
