@@ -1,4 +1,4 @@
-"""Reading windows of deflated TIFFs in rows of blocks, each checked while its pixels are in the processor's cache."""
+"""Reading windows of deflated TIFFs in rows of blocks, each of which is checked."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,11 @@ from detect.imagery.checksums import DeflateSums
 from detect.imagery.description.shown import ShownImage
 from detect.imagery.windows import Window
 
-STRIP_BYTES = 1 << 20
-"""How many bytes are read before they are checked, or those of one row of blocks where that is more."""
+STRIP_BYTES = 1 << 24
+"""How many bytes are read before they are checked, or those of one row of blocks where that is more.
+
+Strips of some rows of blocks are read as fast as the whole is; of single rows, reading and checking took 5 % longer.
+"""
 
 
 def read_checked(

@@ -38,8 +38,10 @@ def replace_file(path: Path) -> Iterator[Path]:
     Raises:
         NoRoomError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(part_name())
+    folder = path.parent
+    if not os.path.isdir(folder):  # noqa: PTH112
+        folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / part_name()
     try:
         try:
             yield temporary

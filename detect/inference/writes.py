@@ -68,6 +68,7 @@ class Writes:
         self._room = room
         self._together = together
         self._waiting: deque[_Result] = deque()
+        self._kept_bytes = 0
         self._turn = threading.Lock()
         self._unrecorded: deque[_Result] = deque()
         self._recording = False
@@ -91,6 +92,7 @@ class Writes:
         """
         result = _Result(name, nbytes)
         self._waiting.append(result)
+        self._kept_bytes += nbytes
         with self._turn:
             self._unrecorded.append(result)
         self._pool.submit(self._write, result, prepare)
@@ -100,7 +102,7 @@ class Writes:
         while self._waiting and (
             self._waiting[0].outcome.done()
             or len(self._waiting) >= MAX_WAITING_WRITES
-            or sum(each.nbytes for each in self._waiting) + nbytes > self._room
+            or self._kept_bytes + nbytes > self._room
         ):
             yield from self._next()
 
@@ -110,7 +112,9 @@ class Writes:
             yield from self._next()
 
     def _next(self) -> Iterator[Failure]:
-        failure = self._waiting.popleft().outcome.result()
+        result = self._waiting.popleft()
+        self._kept_bytes -= result.nbytes
+        failure = result.outcome.result()
         if failure is not None:
             yield failure
 

@@ -47,26 +47,35 @@ def mirrored(
         What was filled.
     """
     result = np.empty((len(pixels), len(rows), len(cols)), pixels.dtype) if into is None else into
-    across = _runs(cols - inner.col)
-    for down in _runs(rows - inner.row):
-        for over in across:
-            source = pixels[:, down.first : down.last + 1, over.first : over.last + 1]
-            target = result[:, down.start : down.stop, over.start : over.stop]
-            if _same(source, target):
-                continue
-            if over.turned:
-                _flip(source, target, down.turned)
-            else:
-                target[:] = source[:, ::-1] if down.turned else source
+    across, every = _runs(cols - inner.col), _runs(rows - inner.row)
+    plain = max(every, key=lambda run: (not run.turned) * (run.stop - run.start))
+    for down in (plain, *(run for run in every if run is not plain)):
+        target = result[:, down.start : down.stop]
+        if down is not plain and plain.first <= down.first and down.last <= plain.last and not plain.turned:
+            first = plain.start + down.first - plain.first
+            filled = result[:, first : first + down.last - down.first + 1]
+            target[:] = filled[:, ::-1] if down.turned else filled
+        else:
+            _fill(pixels[:, down.first : down.last + 1], target, across, down.turned)
     return result
 
 
+def _fill(pixels: NDArray[np.generic], rows: NDArray[np.generic], across: tuple[_Run, ...], turned: bool) -> None:
+    """Fill rows (bands, h, w) from pixels (bands, h, inner.width), piece by piece across, in turned order or not."""
+    for over in across:
+        source, target = pixels[:, :, over.first : over.last + 1], rows[:, :, over.start : over.stop]
+        if _same(source, target):
+            continue
+        if over.turned:
+            _flip(source, target, turned)
+        else:
+            target[:] = source[:, ::-1] if turned else source
+
+
 def _flip(source: NDArray[np.generic], target: NDArray[np.generic], rows: bool) -> None:
-    """Copy (bands, h, w) with the columns turned round, and the rows too where that is asked for."""
+    """Copy (bands, h, w) to other memory with the columns turned round, and the rows too where that is asked for."""
     import cv2
 
-    if np.may_share_memory(source, target):
-        source = source.copy()
     kind = COPIED_AS.get(source.dtype.itemsize)
     if kind is None or source.strides[2] != source.itemsize:
         target[:] = source[:, ::-1, ::-1] if rows else source[..., ::-1]

@@ -136,16 +136,16 @@ def append_records(path: Path, records: Mapping[str, Record]) -> None:
     if not records:
         return
     lines = b"".join(record_line(name, record) for name, record in records.items())
-    before = path.stat().st_size if path.exists() else 0
-    try:
-        with path.open("ab") as file:
-            file.write(lines)
-            file.flush()
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            written = 0
+            while written < len(lines):
+                written += file.write(lines[written:])
             os.fsync(file.fileno())
-    except OSError:
-        if path.exists():
+        except OSError:
             os.truncate(path, before)
-        raise
+            raise
 
 
 def recorded_sources(folder: Path) -> dict[str, tuple[str, int, int]]:

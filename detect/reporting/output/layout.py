@@ -1,6 +1,7 @@
 """Layout: the names and paths of everything in an output folder of `detect.predict`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 
 COUNTS = "counts.csv"
@@ -107,7 +108,7 @@ class PredictionPaths:
         """Versions, model, settings, notes, speed and sources of the run."""
         return self.folder / RUN_FACTS
 
-    @property
+    @cached_property
     def scores(self) -> Path:
         """The scores that `detect.evaluate` wrote for these predictions, where it was asked to write them here."""
         return self.folder / SCORES
@@ -187,7 +188,7 @@ class PredictionPaths:
         """The file that a process locks while it changes those hashes and the files that they are of."""
         return self.state / WRITTEN_LOCK
 
-    @property
+    @cached_property
     def strips(self) -> Path:
         """The folder of what is found of strips of large rasters."""
         return self.state / STRIPS
@@ -197,7 +198,7 @@ class PredictionPaths:
         """The file that the running process locks."""
         return self.state / LOCK
 
-    @property
+    @cached_property
     def picture_folders(self) -> tuple[Path, ...]:
         """The folders that hold a file per image: heatmaps, overlays, thumbnails and candidates."""
         return (*(self.folder / name for name in PICTURE_FOLDERS), self.state / THUMBNAILS, self.folder / CANDIDATES)
@@ -208,19 +209,19 @@ class PredictionPaths:
 
     def heatmap(self, image: str) -> Path:
         """Return the path of an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
-        return self.folder / HEATMAPS / f"{image}.tif"
+        return self.picture_folders[0] / f"{image}.tif"
 
     def overlay(self, image: str) -> Path:
         """Return the path of an image with its detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
-        return self.folder / overlay_address(image)
+        return self.picture_folders[1] / f"{image}.jpg"
 
     def candidates(self, image: str) -> Path:
         """Return the path of the table of what may be an object in an image: `candidates/a/b.jpg.csv` for `a/b.jpg`."""
-        return self.folder / CANDIDATES / f"{image}.csv"
+        return self.picture_folders[3] / f"{image}.csv"
 
     def thumbnail(self, image: str) -> Path:
         """Return the path of an image's small picture, with which the report need not read the image again."""
-        return self.state / THUMBNAILS / f"{image}.jpg"
+        return self.picture_folders[2] / f"{image}.jpg"
 
 
 def inside_name(image: str) -> bool:

@@ -1,6 +1,7 @@
 """The predictions folder while it is written: each image's results when they are complete, the tables at the end."""
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -200,6 +201,11 @@ class PredictionFolder:
 
         return Shelf(self.paths.strips.absolute(), self._origins)
 
+    @cached_property
+    def _judged(self) -> tuple[Path, ...]:
+        """The folders of what is made of counts, which are of earlier ones when an image is counted."""
+        return self.folder / LOTS, self.folder / CLASSES
+
     @property
     def overlaid(self) -> bool:
         """Whether what is found is drawn on each image as soon as it is counted."""
@@ -266,7 +272,7 @@ class PredictionFolder:
         """Record images in their order: a record is the last that is written of an image, so that it has all else."""
         self.possible.add_all({name: each.candidates for name, each in kept.items() if each.candidates is not None})
         self.paths.scores.unlink(missing_ok=True)
-        if (self.folder / LOTS).exists() or (self.folder / CLASSES).exists():
+        if any(os.path.exists(place) for place in self._judged):  # noqa: PTH110
             clear_lots(self.folder)
             clear_classes(self.folder)
         self.journal.add_all({name: each.record for name, each in kept.items()})

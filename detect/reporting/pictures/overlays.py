@@ -39,6 +39,13 @@ def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, rad
     Raises:
         ValueError: `pixels` is not (H, W, 3), or `scale` or `radius` is not positive.
     """
+    return Image.fromarray(overlaid(pixels, detections, scale, radius))
+
+
+def overlaid(pixels: NDArray[np.uint8], detections: Detections, scale: float, radius: float) -> NDArray[np.uint8]:
+    """Return the pixels (H, W, 3) of an `overlay`, of the same arguments; those that are given stay as they are."""
+    import cv2
+
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"pixels must be (height, width, 3), got shape {pixels.shape}")
     if not (scale > 0 and radius > 0):
@@ -46,11 +53,22 @@ def overlay(pixels: NDArray[np.uint8], detections: Detections, scale: float, rad
     line = line_width(max(pixels.shape[:2]))
     palette = list(class_colours(detections.classes).values())
     colours = [palette[i] for i in detections.label]
+    canvas = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA), np.uint8)
+    picture = _drawn_in(canvas)
     if detections.wh is not None:
         sides = detections.wh.min(axis=1) * scale
         limit = max(1.0, MAX_BOX_LINE_SHARE * float(np.median(sides))) if len(sides) else line
-        return _draw_boxes(pixels, detections.boxes_xyxy * scale, colours, round(min(line, limit)))
-    return _draw_circles(pixels, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
+        _draw_boxes(picture, detections.boxes_xyxy * scale, colours, round(min(line, limit)))
+    else:
+        _draw_circles(picture, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
+    return np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), np.uint8)
+
+
+def _drawn_in(canvas: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture that is drawn in an array (H, W, 4) of its own layout, which spares two copies of it."""
+    picture = Image.frombuffer("RGBX", canvas.shape[1::-1], canvas, "raw", "RGBX", 0, 1)
+    picture.readonly = 0
+    return picture
 
 
 def line_width(longest_side: int) -> float:
@@ -58,36 +76,30 @@ def line_width(longest_side: int) -> float:
     return max(1.5, longest_side / 360)
 
 
-def _draw_boxes(
-    pixels: NDArray[np.uint8], boxes_xyxy: NDArray[np.float64], colours: list[Colour], line: int
-) -> Image.Image:
+def _draw_boxes(picture: Image.Image, boxes_xyxy: NDArray[np.float64], colours: list[Colour], line: int) -> None:
     """Draw (N, 4) boxes in picture pixels, first all outlines, then all lines."""
-    picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     edge = max(1, line // 2)
     far = 2 * line + 2 * edge
-    height, width = pixels.shape[:2]
+    width, height = picture.size
     corners = np.round(np.clip(boxes_xyxy, -far, np.array([width, height, width, height]) + far)).astype(int)
     corners[:, 2:] = np.maximum(corners[:, 2:] - 1, corners[:, :2])
     for x1, y1, x2, y2 in corners.tolist():
         draw.rectangle((x1 - edge, y1 - edge, x2 + edge, y2 + edge), outline=DARK, width=line + 2 * edge)
     for (x1, y1, x2, y2), colour in zip(corners.tolist(), colours, strict=True):
         draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
-    return picture
 
 
 def _draw_circles(
-    pixels: NDArray[np.uint8], xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
-) -> Image.Image:
+    picture: Image.Image, xy: NDArray[np.float64], colours: list[Colour], radius: float, line: float
+) -> None:
     """Draw circles around (N, 2) centres in picture pixels, to 1/8 of a pixel, first all outlines, then all lines."""
-    picture = Image.fromarray(pixels)
     places = np.rint(xy * CIRCLE_PHASES).astype(np.int64).tolist()
     for thickness, shown in ((1.7 * line, [DARK] * len(places)), (line, colours)):
         for (x, y), colour in zip(places, shown, strict=True):
             drawn = _ring(x, y, radius, thickness, picture.size)
             if drawn is not None:
                 picture.paste(colour, drawn[1], drawn[0])
-    return picture
 
 
 def _ring(

@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
+
 from detect.imagery.files import remove_written
 from detect.imagery.ground.geodesy import placement_of
 from detect.imagery.maps.map_kinds import MapKind
@@ -22,7 +25,7 @@ from detect.reporting.output.records import Record
 from detect.reporting.page.figures import MAX_THUMBNAIL_SIDE
 from detect.reporting.pictures.area_lines import draw_outlines
 from detect.reporting.pictures.colours import to_display
-from detect.reporting.pictures.overlays import overlay
+from detect.reporting.pictures.overlays import overlaid
 from detect.reporting.publishing.publisher import Publisher
 from detect.reporting.recount.candidate_records import candidate_record
 from detect.reporting.writing import write_picture
@@ -124,9 +127,10 @@ class SceneWriter:
         candidates = None if possible is None else possible.detections
         record = self._record(origin, scene, result, inside, candidates)
         for picture, folder, asked in self.pictures(name):
+            if folder not in self._earlier:
+                continue
             if not asked:
-                if folder in self._earlier:
-                    remove_written(picture, folder)
+                remove_written(picture, folder)
             elif candidates is None and picture == self.paths.candidates(name):
                 picture.unlink(missing_ok=True)  # the folder stays: another thread may be about to write into it
         if HEATMAPS in self.wanted:
@@ -196,9 +200,12 @@ class SceneWriter:
         if self.overlaid:
             preview_per_file_px = preview.shape[1] / original(scene).shape[1]
             radius_file_px = self.card.head.typical_size / 2 / scene.factor_xy[0]
-            picture = overlay(preview, inside.detections, preview_per_file_px, radius_file_px)
-            draw_outlines(picture, inside.outlines, preview_per_file_px)
-            write_picture(picture, self.paths.overlay(name))
+            drawn = overlaid(preview, inside.detections, preview_per_file_px, radius_file_px)
+            if len(inside.outlines):
+                picture = Image.fromarray(drawn)
+                draw_outlines(picture, inside.outlines, preview_per_file_px)
+                drawn = np.asarray(picture)
+            write_picture(drawn, self.paths.overlay(name))
         if PAGE not in self.wanted:
             return
         write_picture(thumbnail(preview, MAX_THUMBNAIL_SIDE), self.paths.thumbnail(name), quality=95)
