@@ -18,7 +18,8 @@ def run(settings: "ExplainSettings") -> int:
     read_card(settings.model)
 
     from detect.assembly.explaining.asking_network import check_captum
-    from detect.assembly.explaining.explaining_run import ExplainPaths, explain_folder, explain_image
+    from detect.assembly.explaining.explaining_run import explain_folder, explain_image
+    from detect.assembly.folders import ExplainPaths
     from detect.nets.modelfile import load_model
 
     check_captum(settings.methods)

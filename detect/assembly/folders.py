@@ -1,10 +1,15 @@
 """Output folders: what each command writes into its own."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from detect.imagery.files import check_inside, remove_parts, remove_written
+from detect.labels.json_files import read_json_object
 from detect.reporting.output.layout import BY_CLASS, CLASSES, ERRORS, SCORES, PredictionPaths
+
+EXPLAINED = re.compile(r"[\w-]+\.png|layers\.(csv|txt)|explain\.(html|json)")
+"""Names of files that `detect.explain` writes."""
 
 
 @dataclass(frozen=True)
@@ -205,3 +210,35 @@ def written_by_runs(folder: Path) -> set[str]:
     if training.model.is_file() and training.config.is_file():
         names |= {training.checkpoints, training.folds, training.validation, training.test, training.curves}
     return {path.name for path in names}
+
+
+@dataclass(frozen=True)
+class ExplainPaths:
+    """What `detect.explain` writes into its output folder, beside the pictures."""
+
+    folder: Path
+
+    @property
+    def page(self) -> Path:
+        """The page, written last."""
+        return self.folder / "explain.html"
+
+    @property
+    def facts(self) -> Path:
+        """The numbers, and the names of the pictures."""
+        return self.folder / "explain.json"
+
+    @property
+    def layers(self) -> Path:
+        """The table of layers as CSV; as text it ends in `.txt`."""
+        return self.folder / "layers.csv"
+
+    def clear(self) -> None:
+        """Remove what an earlier run wrote; anything else stays."""
+        if not self.facts.is_file():
+            return
+        files = read_json_object(self.facts, self.folder).get("files")
+        for name in files if isinstance(files, list) else []:
+            if isinstance(name, str) and EXPLAINED.fullmatch(name):
+                remove_written(self.folder / name, self.folder)
+        self.folder.mkdir(exist_ok=True)

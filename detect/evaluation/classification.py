@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from detect.evaluation.calibration import reliability_of
 from detect.evaluation.classes.class_figures import unknown_of
 from detect.evaluation.classes.classified import Classification, of_many_classes, of_one_class
-from detect.evaluation.scores import score_patches
+from detect.evaluation.patch_scores import score_patches
 from detect.evaluation.whole.many_scores import score_many
 from detect.inference.decoding.decoder import decoder_of
 from detect.inference.views import Views

@@ -1,4 +1,4 @@
-"""Scores of found points and of classified patches, as plain numbers for `scores.json`."""
+"""Scores of found points and boxes, as plain numbers for `scores.json`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def score_points(
     confusion = sum((_confusion(*pair, match) for pair, match in zip(tables, matches, strict=True)), _zeros(classes))
     classwise, per_class = _classwise_scores(tables, criterion, classes)
     return {
-        **_rates(sum(map(len, matches)), n_found.sum(), n_truth.sum()),
+        **rates_of(sum(map(len, matches)), n_found.sum(), n_truth.sum()),
         **classwise,
         "balanced_accuracy": _balanced_accuracy(confusion[:-1, :-1]),
         **count_errors(n_found.sum(axis=1), n_truth.sum(axis=1)),
@@ -85,9 +85,9 @@ def _classwise_scores(
         _tally([one.label for one, _ in tables], classes),
         _tally([other.label for _, other in tables], classes),
     )
-    rates = _rates(hits.sum(), found.sum(), true.sum())
+    rates = rates_of(hits.sum(), found.sum(), true.sum())
     per_class = {name: _class_scores(hits[:, i], found[:, i], true[:, i]) for i, name in enumerate(classes)}
-    macro_f1 = _mean([scores["f1"] for scores in per_class.values() if scores["true"]])
+    macro_f1 = mean_of_known([scores["f1"] for scores in per_class.values() if scores["true"]])
     return {**{f"{name}_classwise": value for name, value in rates.items()}, "macro_f1": macro_f1}, per_class
 
 
@@ -97,7 +97,7 @@ def _box_scores(
     """Return the mean IoU of matched boxes, and the scores of a matching by centres."""
     overlap = Criterion(1.0, MIN_IOU_OF_MEAN)
     ious = np.concatenate([np.empty(0), *(1 - overlap.match(*pair).distance for pair in tables)])
-    points = _rates(sum(len(centres.match(*pair)) for pair in tables), found, true)
+    points = rates_of(sum(len(centres.match(*pair)) for pair in tables), found, true)
     return {
         "mean_iou": float(ious.mean()) if len(ious) else None,
         **{f"{name}_points": value for name, value in points.items()},
@@ -127,20 +127,20 @@ def _ratio(part: float, total: float) -> float | None:
     return float(part / total) if total else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean_of_known(values: Sequence[float | None]) -> float | None:
     """Return the mean of the values that are defined, None where there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
-def _rates(hits: int, found: int, true: int) -> dict[str, float | None]:
+def rates_of(hits: int, found: int, true: int) -> dict[str, float | None]:
     """Return F1, precision and recall; None where one is not defined."""
     return {"f1": _ratio(2 * hits, found + true), "precision": _ratio(hits, found), "recall": _ratio(hits, true)}
 
 
 def scores_of_counts(hits: int, found: int, true: int) -> dict[str, float | None]:
     """Return F1, precision, recall and count bias in percent; None where one is not defined."""
-    return {**_rates(hits, found, true), "count_bias_percent": _ratio(100 * (found - true), true)}
+    return {**rates_of(hits, found, true), "count_bias_percent": _ratio(100 * (found - true), true)}
 
 
 def count_errors(found: _Counts | NDArray[np.float64], true: _Counts) -> dict[str, float | None]:
@@ -176,13 +176,13 @@ def _zeros(classes: Sequence[str]) -> _Counts:
 def _balanced_accuracy(matrix: _Counts) -> float | None:
     """Return the mean recall of the classes that occur (rows true, columns found)."""
     rows = matrix.sum(axis=1)
-    return _mean([_ratio(matrix[i, i], rows[i]) for i in range(len(rows))])
+    return mean_of_known([_ratio(matrix[i, i], rows[i]) for i in range(len(rows))])
 
 
 def _class_scores(hits: _Counts, found: _Counts, true: _Counts) -> dict[str, Any]:
     """Return the scores of one class from its numbers of objects in each image."""
     total = {"true": int(true.sum()), "found": int(found.sum())}
-    return _rates(hits.sum(), found.sum(), true.sum()) | total | count_errors(found, true)
+    return rates_of(hits.sum(), found.sum(), true.sum()) | total | count_errors(found, true)
 
 
 def _image_scores(match: Match, found: _Counts, true: _Counts, classes: Sequence[str]) -> dict[str, Any]:
@@ -190,75 +190,6 @@ def _image_scores(match: Match, found: _Counts, true: _Counts, classes: Sequence
     return {
         "true": match.n_truth,
         "found": match.n_found,
-        **_rates(len(match), match.n_found, match.n_truth),
+        **rates_of(len(match), match.n_found, match.n_truth),
         "per_class": {name: {"true": int(true[i]), "found": int(found[i])} for i, name in enumerate(classes)},
-    }
-
-
-def score_patches(
-    truth_label: NDArray[np.integer], probabilities: NDArray[np.floating], classes: Sequence[str]
-) -> dict[str, Any]:
-    """Score a classifier's probabilities for labelled patches.
-
-    The class found is the most probable one. `balanced_accuracy`, `macro_f1`, `roc_auc` (one class against the rest)
-    and `pr_auc` (average precision) are means over the classes that occur in the truth; a number that is not defined,
-    such as the ROC of a single class, is None.
-
-    Args:
-        truth_label: (N,) positions in `classes`.
-        probabilities: (N, K) in [0, 1].
-        classes: the K class names.
-
-    Raises:
-        ValueError: no patches, shapes that disagree, a label outside the classes, or probabilities outside [0, 1].
-    """
-    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support, recall_score
-
-    truth_label, probabilities = np.asarray(truth_label, np.int64), np.asarray(probabilities, np.float64)
-    _check_patches(truth_label, probabilities, len(classes))
-    best = probabilities.argmax(axis=1)
-    labels = np.arange(len(classes))
-    _, _, f1, true = precision_recall_fscore_support(truth_label, best, labels=labels, zero_division=0.0)
-    matrix = confusion_matrix(truth_label, best, labels=labels)
-    areas = [_areas(truth_label == i, probabilities[:, i]) for i in labels]
-    per_class = {
-        name: _rates(matrix[i, i], matrix[:, i].sum(), true[i])
-        | {"true": int(true[i]), "found": int(matrix[:, i].sum()), **areas[i]}
-        for i, name in enumerate(classes)
-    }
-    occurring = np.flatnonzero(true)
-    return {
-        "accuracy": float(accuracy_score(truth_label, best)),
-        "balanced_accuracy": float(
-            recall_score(truth_label, best, labels=occurring, average="macro", zero_division=0.0)
-        ),
-        "macro_f1": float(f1[occurring].mean()),
-        "roc_auc": _mean([areas[i]["roc_auc"] for i in occurring]),
-        "pr_auc": _mean([areas[i]["pr_auc"] for i in occurring]),
-        "patches": len(truth_label),
-        "per_class": per_class,
-        "confusion": {"labels": list(classes), "matrix": matrix.tolist()},
-    }
-
-
-def _check_patches(truth_label: NDArray[np.integer], probabilities: NDArray[np.floating], classes: int) -> None:
-    """Check the shapes and ranges of labels and probabilities."""
-    if not len(truth_label) or probabilities.shape != (len(truth_label), classes):
-        raise ValueError(
-            f"expected probabilities of shape ({len(truth_label)}, {classes}), 1 row or more, got {probabilities.shape}"
-        )
-    if truth_label.min() < 0 or truth_label.max() >= classes:
-        raise ValueError(f"labels must be in [0, {classes}), got {truth_label.min()} to {truth_label.max()}")
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError(f"probabilities must be in [0, 1], got {probabilities.min()} to {probabilities.max()}")
-
-
-def _areas(positive: NDArray[np.bool_], probability: NDArray[np.floating]) -> dict[str, float | None]:
-    """Return the areas under the ROC and the precision-recall curve of one class against the rest."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    some, all_of_them = bool(positive.any()), bool(positive.all())
-    return {
-        "roc_auc": float(roc_auc_score(positive, probability)) if some and not all_of_them else None,
-        "pr_auc": float(average_precision_score(positive, probability)) if some else None,
     }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from detect.evaluation.matching import Criterion
+from detect.evaluation.patch_scores import score_patches
 from detect.evaluation.scene_scores import MOST_NAMED, score_scenes, shortfalls, shown_scores, verdict
-from detect.evaluation.scores import score_patches
 from detect.labels.detections import Detections
 
 

@@ -25,7 +25,8 @@ from detect.samples.augment import GEOMETRIC, Augment
 from detect.samples.bare.folder_dataset import FolderDataset
 from detect.samples.bare.folder_samples import FolderDraw, folder_samples_of
 from detect.samples.bare.folder_spec import folder_spec
-from detect.samples.crops import Crop, CropDataset, crop_samples_of
+from detect.samples.crop_draws import Crop
+from detect.samples.crops import CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.pixel_cache import PixelSource

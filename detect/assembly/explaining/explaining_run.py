@@ -1,10 +1,8 @@
 """The run of `detect.explain`: one place of one image, every picture that is asked for, and the page of them."""
 
 import logging
-import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from detect.assembly.explaining.drawn_field import field_pictures
 from detect.assembly.explaining.drawn_network import channel_of, feature_pictures, maximised_pictures, strongest_patches
 from detect.assembly.explaining.layer_list import layer_part
 from detect.assembly.explaining.place_choice import Place, counted, in_window, predicted, whole_image, with_sure_rank
+from detect.assembly.folders import ExplainPaths
 from detect.assembly.gate import checked_data, inference_defaults
 from detect.assembly.given_paths import existing
 from detect.assembly.output_folders import output_folder
@@ -25,53 +24,16 @@ from detect.explaining.explained_page import LayerPart, MadePicture, PageSection
 from detect.explaining.explained_pictures import BRIGHT_SHARE, map_picture, photograph
 from detect.explaining.method_names import ATTRIBUTIONS, MEANINGS, WORDS
 from detect.imagery.description.scene_opening import open_scene
-from detect.imagery.files import remove_written
 from detect.imagery.windows import Window
 from detect.inference.engine import Engine
 from detect.inference.runtimes.torch_runtime import pick_device
 from detect.inference.tiles import Source
 from detect.labels.formats.detections_csv import read_detections
-from detect.labels.json_files import read_json_object
 from detect.nets.card import ModelCard
 from detect.nets.modelfile import Net
 from detect.reporting.writing import write_bytes, write_json, write_text
 
 logger = logging.getLogger(__name__)
-
-OWN_NAME = re.compile(r"[\w-]+\.png|layers\.(csv|txt)|explain\.(html|json)")
-"""Names of files that a run writes."""
-
-
-@dataclass(frozen=True)
-class ExplainPaths:
-    """What a run writes into its output folder, beside the pictures."""
-
-    folder: Path
-
-    @property
-    def page(self) -> Path:
-        """The page, written last."""
-        return self.folder / "explain.html"
-
-    @property
-    def facts(self) -> Path:
-        """The numbers, and the names of the pictures."""
-        return self.folder / "explain.json"
-
-    @property
-    def layers(self) -> Path:
-        """The table of layers as CSV; as text it ends in `.txt`."""
-        return self.folder / "layers.csv"
-
-    def clear(self) -> None:
-        """Remove what an earlier run wrote; anything else stays."""
-        if not self.facts.is_file():
-            return
-        files = read_json_object(self.facts, self.folder).get("files")
-        for name in files if isinstance(files, list) else []:
-            if isinstance(name, str) and OWN_NAME.fullmatch(name):
-                remove_written(self.folder / name, self.folder)
-        self.folder.mkdir(exist_ok=True)
 
 
 def explain_folder(settings: ExplainSettings) -> Path:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.assembly.settings.survey_settings import SurveySettings
 from detect.assembly.surveys.planning import FIRST_WINDOWS, automatic_side, known_windows, survey_areas
 from detect.assembly.surveys.surveying import drawn_survey
-from detect.evaluation.survey.partition import survey_windows
+from detect.evaluation.survey.partition import SurveyWindows, survey_windows
 from detect.reporting.output.layout import RANKED
 from detect.reporting.output.written import WrittenFiles
 from detect.reporting.survey.ranked_windows import ranked_bytes, ranked_windows
@@ -33,11 +34,7 @@ def rank(settings: SurveySettings, folder: Path) -> None:
         FileExistsError: a person changed the file.
         ValueError: a file is damaged, a class is not of the run, or no window is left.
     """
-    for name in ("seed", "floor"):
-        if getattr(settings, name) is not None:
-            raise ValueError(
-                f"{name} is for windows that are drawn by chance, and rank={settings.rank} draws none; leave it out"
-            )
+    _check_ranked(settings)
     files = WrittenFiles(folder)
     files.check([RANKED])
     run, plan = read_surveyed_run(folder), read_plan(folder)
@@ -48,11 +45,8 @@ def rank(settings: SurveySettings, folder: Path) -> None:
     side = settings.side or (automatic_side(run) if plan is None else plan.side)
     windows = survey_windows(run.shapes, side)
     left_out = covered_windows(windows, known_windows(settings, run)) | (ground.pixels(windows) < 1)
-    drawn = None if plan is None else drawn_survey(folder)
-    for name, window in [] if drawn is None else drawn.tasks:
-        row, col, height, width = windows.bounds.T
-        rows = (row < window.row_stop) & (window.row < row + height)
-        left_out |= windows.of_image(name) & rows & (col < window.col_stop) & (window.col < col + width)
+    if plan is not None:
+        left_out |= _drawn(windows, folder)
     if left_out.all():
         raise ValueError("every window was reviewed or drawn already, so there is none to rank")
     chosen = set(settings.classes or (None if plan is None else plan.classes) or run.classes)
@@ -68,6 +62,29 @@ def rank(settings: SurveySettings, folder: Path) -> None:
         "nothing can be estimated from them, as they were not drawn by chance",
         *(min(most, len(ranked.order)), len(windows), side, folder / RANKED),
     )
+
+
+def _check_ranked(settings: SurveySettings) -> None:
+    """Check that nothing is set that is for windows drawn by chance.
+
+    Raises:
+        ValueError: something is.
+    """
+    for name in ("seed", "floor"):
+        if getattr(settings, name) is not None:
+            raise ValueError(
+                f"{name} is for windows that are drawn by chance, and rank={settings.rank} draws none; leave it out"
+            )
+
+
+def _drawn(windows: SurveyWindows, folder: Path) -> NDArray[np.bool_]:
+    """Return which windows (N,) meet one that the survey of a folder drew."""
+    row, col, height, width = windows.bounds.T
+    drawn, survey = np.zeros(len(row), bool), drawn_survey(folder)
+    for name, window in () if survey is None else survey.tasks:
+        rows = (row < window.row_stop) & (window.row < row + height)
+        drawn |= windows.of_image(name) & rows & (col < window.col_stop) & (window.col < col + width)
+    return drawn
 
 
 def _thresholds(run: SurveyedRun) -> dict[str, float]:

@@ -75,31 +75,13 @@ def finish(
         started: when the run began, of the monotonic clock.
     """
     if isinstance(net, WholeClassifier):
-        known = sure(settings, net, material)
-        scores = scores_of_patches(*known.classified, material.spec, known.threshold) | known.record
-        material = replace(material, spec=known.spec, samples=material.samples.with_notes(None, known.notes, ()))
-        if known.classified.truth.ndim == 1:
-            draw_worst(paths.validation / "worst.jpg", material.samples.val, *known.classified, material.spec.outputs)
-        choice = Choice(known.threshold, WHOLE_SEPARATION, {}, {})
-        card = _card(settings, material, net, halo, None, choice, scores)
+        scores, card = _finished_whole(settings, material, net, halo, paths)
     elif judged is None:
         scores = _scored_patches(settings, net, material, paths)
         card = _card(settings, material, net, halo, None, UNCHOSEN, scores)
     else:
-        assert material.scenes is not None and halo is not None
-        choice = judged.choice
-        measured = measured_halo(net, material.spec, material.scenes, halo)
-        logger.info(
-            "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
-            halo,
-            measured.pixels,
-            measured.error,
-        )
-        scenes = [(each.name, each.scene, judged.truth[each.name]) for each in judged.scenes]
-        radius_resampled_px = material.spec.head.typical_size / 2
-        draw_scenes(paths.validation, scenes, choice.found, radius_resampled_px, judged.criterion)
-        scores = scores_of(judged, material.scenes.split.chosen_on)
-        card = _card(settings, material, net, halo, measured, choice, scores)
+        assert halo is not None
+        scores, card = _finished_scenes(settings, material, net, halo, judged, paths)
     if "confusion" in scores:
         draw_confusion(scores["confusion"], paths.validation / "confusion.png")
     draw_reliability(scores["reliability"], paths.validation / RELIABILITY)
@@ -109,6 +91,38 @@ def finish(
     write_json({**scores, **facts}, paths.scores)
     draw_curves(paths.metrics, paths.curves)
     logger.info("%s", verdict(scores, card.threshold, separation_text(card)))
+
+
+def _finished_whole(
+    settings: TrainSettings, material: TrainingMaterial, net: WholeClassifier, halo: int | None, paths: TrainingPaths
+) -> tuple[dict[str, Any], ModelCard]:
+    """Return the scores and the card of a classifier of whole images, once it knows how sure it is of its classes."""
+    known = sure(settings, net, material)
+    scores = scores_of_patches(*known.classified, material.spec, known.threshold) | known.record
+    material = replace(material, spec=known.spec, samples=material.samples.with_notes(None, known.notes, ()))
+    if known.classified.truth.ndim == 1:
+        draw_worst(paths.validation / "worst.jpg", material.samples.val, *known.classified, material.spec.outputs)
+    choice = Choice(known.threshold, WHOLE_SEPARATION, {}, {})
+    return scores, _card(settings, material, net, halo, None, choice, scores)
+
+
+def _finished_scenes(
+    settings: TrainSettings, material: TrainingMaterial, net: Net, halo: int, judged: Judged, paths: TrainingPaths
+) -> tuple[dict[str, Any], ModelCard]:
+    """Return the scores and the card of a network that finds objects in scenes; draw those that judged it."""
+    assert material.scenes is not None
+    measured = measured_halo(net, material.spec, material.scenes, halo)
+    logger.info(
+        "receptive field: %s pixels in theory; %s change the logits by %.1e at most",
+        halo,
+        measured.pixels,
+        measured.error,
+    )
+    scenes = [(each.name, each.scene, judged.truth[each.name]) for each in judged.scenes]
+    radius_resampled_px = material.spec.head.typical_size / 2
+    draw_scenes(paths.validation, scenes, judged.choice.found, radius_resampled_px, judged.criterion)
+    scores = scores_of(judged, material.scenes.split.chosen_on)
+    return scores, _card(settings, material, net, halo, measured, judged.choice, scores)
 
 
 def scores_of(judged: Judged, chosen_on: ChosenOn) -> dict[str, Any]:

@@ -71,8 +71,31 @@ def find_columns(comments: list[str], header: str) -> ListColumns:
     if unit and unit not in UNITS:
         raise ValueError(f"unit {unit[:40]!r} is none of {', '.join(UNITS)}")
     delimiter, names = _split(header)
-    at: dict[str, int] = {}
     units: dict[str, float] = {}
+    at, unread = _positions(names, unit, units)
+    fixed = {}
+    for given, value in said.items():
+        name = _known(given, unit, {} if given in at else units)
+        if name in OF_A_WAFER and name not in at:
+            fixed[name] = value
+    _check_places(at, header)
+    return ListColumns(
+        delimiter, len(names), MappingProxyType(at), MappingProxyType(fixed), MappingProxyType(units), (*unread,)
+    )
+
+
+def _positions(names: list[str], unit: str, units: dict[str, float]) -> tuple[dict[str, int], list[str]]:
+    """Return where the columns that are read stand, and the names of the others.
+
+    Args:
+        names: of all columns.
+        unit: of lengths whose column does not name one.
+        units: to which the unit of each column of lengths is added.
+
+    Raises:
+        ValueError: a column is there twice, or a length has no unit.
+    """
+    at: dict[str, int] = {}
     unread = []
     for position, given in enumerate(names):
         name = _known(given, unit, units)
@@ -82,19 +105,20 @@ def find_columns(comments: list[str], header: str) -> ListColumns:
             raise ValueError(f"column {name!r} is there twice; keep one")
         else:
             at[name] = position
-    fixed = {}
-    for given, value in said.items():
-        name = _known(given, unit, {} if given in at else units)
-        if name in OF_A_WAFER and name not in at:
-            fixed[name] = value
+    return at, unread
+
+
+def _check_places(at: dict[str, int], header: str) -> None:
+    """Check that there are columns of x and y, and of both numbers of a die or none.
+
+    Raises:
+        ValueError: one is missing.
+    """
     missing = [name for name in ("x", "y") if name not in at]
     if missing:
         raise ValueError(f"no column {missing[0]}; a list of defects has x_mm,y_mm or x_um,y_um, is {header[:80]!r}")
     if ("die_col" in at) != ("die_row" in at):
         raise ValueError("die_col and die_row go together; one is missing")
-    return ListColumns(
-        delimiter, len(names), MappingProxyType(at), MappingProxyType(fixed), MappingProxyType(units), (*unread,)
-    )
 
 
 def has_places(header: str) -> bool:

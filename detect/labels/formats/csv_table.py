@@ -9,7 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from detect.labels.annotations import AnnotationError, Annotations
-from detect.labels.columns import BLANKS, Columns, find_columns, header_of_data, known_columns, number_style
+from detect.labels.columns import (
+    BLANKS,
+    Columns,
+    NumberStyle,
+    find_columns,
+    header_of_data,
+    known_columns,
+    number_style,
+)
 from detect.labels.dialects import DELIMITERS, head_of, read_foreign_sheet
 from detect.labels.entries import Entry, Problems, labelled_objects, parse_numbers
 from detect.labels.formats.detections_csv import HEADER
@@ -112,13 +120,7 @@ def _columns_of_detections(sheet: Sheet) -> Columns | None:
 def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Entry]:
     """Yield the entries of the rows; rows that cannot be used are added to `problems`."""
     numbers = [sheet.column(name) for name in columns.numbers]
-    style = number_style([text for column in numbers for text in column])
-    if style is None:
-        line, text = next((sheet.lines[i], t) for column in numbers for i, t in enumerate(column) if "," in t)
-        raise AnnotationError(
-            f"{sheet.path} line {line}: {text} may have a decimal comma or a comma between thousands, and so may all "
-            "others; write numbers with decimal points"
-        )
+    style = _style_of(sheet, numbers)
     without = [""] * len(sheet.rows)
     rest = [sheet.column(columns.roles[role]) if role in columns.roles else without for role in _KEPT_ROLES]
     for line, texts, (image, label, side, group) in zip(sheet.lines, _rows(numbers), _rows(rest), strict=True):
@@ -145,6 +147,22 @@ def _entries(sheet: Sheet, columns: Columns, problems: Problems) -> Iterator[Ent
         read = parse_numbers([style.plain(text) for text in texts], columns.numbers, place, problems, image)
         if read is not None:
             yield replace(empty, numbers=columns.corners(read), label=label or ONE_CLASS)
+
+
+def _style_of(sheet: Sheet, numbers: Sequence[Sequence[str]]) -> NumberStyle:
+    """Return how the numbers in some columns are written.
+
+    Raises:
+        AnnotationError: that cannot be told.
+    """
+    style = number_style([text for column in numbers for text in column])
+    if style is None:
+        line, text = next((sheet.lines[i], t) for column in numbers for i, t in enumerate(column) if "," in t)
+        raise AnnotationError(
+            f"{sheet.path} line {line}: {text} may have a decimal comma or a comma between thousands, and so may all "
+            "others; write numbers with decimal points"
+        )
+    return style
 
 
 def _rows(columns: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,8 @@ from scipy.ndimage import label
 from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.windows import Window
 from detect.labels.detections import Detections
-from detect.samples.crops import Crop, CropDataset, crop_samples_of
+from detect.samples.crop_draws import Crop
+from detect.samples.crops import CropDataset, crop_samples_of
 from detect.samples.epochs import CropDraw
 from detect.samples.labelled_scenes import LabelledScene, SceneSplit
 from detect.samples.pasting.collage import PasteObjects, point_size

@@ -13,7 +13,8 @@ from detect.imagery.windows import Window
 from detect.labels.detections import Detections
 from detect.labels.window_cover import unseen_parts
 from detect.samples.augment import Augment
-from detect.samples.crops import Crop, CropDataset, CropSampler
+from detect.samples.crop_draws import Crop, CropSampler
+from detect.samples.crops import CropDataset
 from detect.samples.epochs import CropDraw
 from detect.samples.hard_negatives import false_alarms
 from detect.samples.labelled_scenes import LabelledScene
