@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from detect.assembly.exports.model_export import ENDINGS, runner, write_checked
+from detect.assembly.exports.exported_files import ENDINGS, runner
+from detect.assembly.exports.model_export import write_checked
 from detect.inference.exports import parity
 from detect.nets.card import ModelCard
 from detect.nets.heads.grid import GridDetector

@@ -30,7 +30,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from detect.assembly.command import keep_freed_memory
-from detect.assembly.exports.model_export import ENDINGS, write_checked
+from detect.assembly.exports.exported_files import ENDINGS
+from detect.assembly.exports.model_export import write_checked
 from detect.imagery.resolution import Resolution
 from detect.nets.backbones import parameters_of
 from detect.nets.card import ModelCard

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.assembly.exports.model_export import WEIGHTS, runner
+from detect.assembly.exports.exported_files import WEIGHTS, runner
 from detect.assembly.exports.trials import Trial
 from detect.assembly.settings.export_settings import ExportSettings
 from detect.inference.exports.export_card import record_text

@@ -8,12 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from detect.assembly.exports.exported_files import exported_files, runner
 from detect.assembly.settings.export_settings import ExportSettings
 from detect.imagery.files import replace_file
 from detect.nets.header import read_card
 
 if TYPE_CHECKING:
-    from detect.inference.exports.parity import Parity, Run
+    from detect.inference.exports.parity import Parity
     from detect.nets.card import ModelCard
     from detect.nets.modelfile import Net
 
@@ -21,12 +22,6 @@ logger = logging.getLogger("detect.export")
 
 PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",), "pt2": ()}
 """What each format is written and run with, beside torch."""
-
-ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2"}
-"""Ending of each format's file."""
-
-WEIGHTS = ".bin"
-"""Ending of the file beside OpenVINO's .xml."""
 
 
 def export_model(settings: ExportSettings) -> None:
@@ -60,26 +55,6 @@ def export_model(settings: ExportSettings) -> None:
                 made.with_suffix(file.suffix).replace(part)
     size = sum(file.stat().st_size for file in files)
     logger.info("wrote %s (%.1f MB)", " and ".join(map(str, files)), size / 1e6)
-
-
-def exported_files(settings: ExportSettings) -> list[Path]:
-    """Return the files of an export, the one that names the others last.
-
-    Raises:
-        FileExistsError: one is there already, and `overwrite` is not set.
-        IsADirectoryError, NotADirectoryError: a folder has the file's name, or a file that of its folder.
-    """
-    weights = [settings.output.with_suffix(WEIGHTS)] if settings.format == "openvino" else []
-    files = [*weights, settings.output]
-    for folder in settings.output.parents:
-        if folder.is_file():
-            raise NotADirectoryError(f"output={settings.output}: {folder} is a file; name another folder")
-    for file in files:
-        if file.is_dir():
-            raise IsADirectoryError(f"output={settings.output}: {file} is a folder; name a file")
-        if file.exists() and not settings.overwrite:
-            raise FileExistsError(f"{file} is there already; overwrite=true replaces it, or name another file")
-    return files
 
 
 def write_checked(kind: str, net: "Net", card: "ModelCard", path: Path) -> "Parity":
@@ -133,23 +108,6 @@ def _write(kind: str, net: "Net", card: "ModelCard", path: Path) -> str:
 
             save_program(exported_program(net, card), record_text(card, dtype, "float32"), path)
     return dtype
-
-
-def runner(kind: str, path: Path) -> "Run":
-    """Return what runs an exported file on the CPU."""
-    match kind:
-        case "onnx":
-            from detect.inference.exports.onnx_file import OnnxRun
-
-            return OnnxRun(path)
-        case "openvino":
-            from detect.inference.exports.openvino_file import OpenVinoRun
-
-            return OpenVinoRun(path)
-        case _:
-            from detect.inference.exports.program import ProgramRun
-
-            return ProgramRun(path)
 
 
 def _check_packages(settings: ExportSettings) -> None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 SAME_SECONDS = 1.0
 """In which a second one is the first again: a scheduler may send it to a process and to the group that it is in."""
 
-
 _came: list[float] = []
 """When it came, in seconds of `time.monotonic`, in the block that lasts."""
 

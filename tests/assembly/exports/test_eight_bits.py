@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from detect.assembly.exports import eight_bits, model_export, object_trial, trials
-from detect.assembly.exports.model_export import runner
+from detect.assembly.exports.exported_files import runner
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import WholeHead
 from detect.nets.heads.whole import WholeClassifier
