@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.imagery.gdal.options import gdal_options
 from detect.imagery.reading import SceneReader
-from detect.imagery.scenes import SceneError, gdal_options
+from detect.imagery.scenes import SceneError
 from detect.imagery.values.sparse_pixels import SparsePixels
 from detect.imagery.windows import Tiling, Window
 from detect.inference.ahead import Work, made_ahead, mapped_ahead
