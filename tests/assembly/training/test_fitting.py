@@ -65,7 +65,7 @@ def test_a_signal_is_an_interrupt_and_sigterm_is_not_lightnings(number: int, tmp
     made = tool_trainer(settings_of("train", "data.root=x", *given), tmp_path, sent)
     with sigterm_as_ctrl_c():
         ours = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt, match="^the way out$"), interrupted(made, "the way out"):
+        with pytest.raises(KeyboardInterrupt, match=r"^the way out$"), interrupted(made, "the way out"):
             made.fit(OneWeight(), DataLoader(TensorDataset(torch.zeros(4, 1)), batch_size=1))
         assert sent.heard_by is ours and signal.getsignal(signal.SIGTERM) is ours
 
