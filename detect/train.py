@@ -87,7 +87,8 @@ def _train(settings: "TrainSettings", paths: "TrainingPaths", first: bool) -> in
     pl.seed_everything(settings.seed, verbose=False)
     samples, shared = material.samples, settings.trainer.use_distributed_sampler
     data = PatchData(samples.epoch, samples.val, material.loading, shared=shared)
-    fit(trainer, learner.module, data, None if resumed is None else paths.last_checkpoint)
+    state = None if resumed is None else paths.last_checkpoint
+    fit(trainer, learner.module, data, state, kept="the last whole epoch")
     if not first:
         return DONE
     load_best(learner.module, paths.best_checkpoint, settings.runtime.device, scored=chosen is None)

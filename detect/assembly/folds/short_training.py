@@ -96,7 +96,8 @@ def train_fold(
         log = EpochLog(metrics, settings.data.sampling.samples)
         trainer = short_trainer(settings, metrics.parent, [log, *watched, *learner.callbacks])
         shared = settings.trainer.use_distributed_sampler
-        fit(trainer, learner.module, PatchData(part.samples.epoch, part.samples.val, part.loading, shared=shared), None)
+        data = PatchData(part.samples.epoch, part.samples.val, part.loading, shared=shared)
+        fit(trainer, learner.module, data, None, kept="the folds that are done")
     return FoldFound(settings.trainer.max_epochs, watched[0].found)
 
 

@@ -1,6 +1,10 @@
 """The training itself, and the network that it leaves: with the weights of the best epoch."""
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
 
@@ -27,21 +31,59 @@ def best_by(head: Head) -> str:
             assert_never(head)
 
 
-def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None) -> None:
-    """Train, from the state in `checkpoint` on.
+class KeptSigterm(pl.Callback):
+    """Has SIGTERM do what it did before Lightning took it, while it trains.
 
-    Ctrl-C and SIGTERM, on which Lightning ends the process, become an interrupt that names the way to resume: the state
-    of the last whole epoch is there, as it is written after each, whole or not at all. The processes that make samples
-    end with the training, however it ends.
+    Lightning's own way sends it to the others of several processes and has them all meet inside the signal: one that
+    waits there for gradients of another never does.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep what it does; Lightning takes it after this."""
+        self._before = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Have it do so again."""
+        if self._before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._before)
+
+
+@contextmanager
+def interrupted(made: pl.Trainer, way_out: str = "") -> Iterator[None]:
+    """Make what Lightning, or what falls with it, raises for Ctrl-C and SIGTERM in a block an interrupt again.
+
+    Args:
+        made: the trainer that is at work in it.
+        way_out: that the interrupt names.
+
+    Raises:
+        KeyboardInterrupt: one of them came.
     """
     try:
-        with memory_told(data.loading):
-            made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except (Exception, SystemExit) as error:
-        stopped = sigterm_has_come() or (isinstance(error, SystemExit) and made.interrupted)
-        if not stopped:
+        yield
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        ended = isinstance(error, SystemExit) and made.interrupted
+        if not (ended or sigterm_has_come() or isinstance(error, KeyboardInterrupt)):
             raise
-        raise KeyboardInterrupt("resume=true goes on with the last whole epoch") from None
+        raise KeyboardInterrupt(*filter(None, [way_out])) from None
+
+
+def fit(made: pl.Trainer, module: CountingModule, data: PatchData, checkpoint: Path | None, kept: str) -> None:
+    """Train, from the state in `checkpoint` on.
+
+    An interrupt names the way to resume: what was done is there, as it is written whole or not at all. The processes
+    that make samples end with the training, however it ends.
+
+    Args:
+        made: trains.
+        module: what learns.
+        data: from what.
+        checkpoint: the state; None begins.
+        kept: with what a run goes on that is resumed, in words.
+    """
+    try:
+        with interrupted(made, f"resume=true goes on with {kept}"), memory_told(data.loading):
+            made.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     finally:
         data.teardown("fit")
 

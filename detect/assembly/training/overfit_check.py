@@ -9,6 +9,7 @@ from detect.assembly.command import DONE, SOME_FAILED
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.settings.train_settings import AugmentSettings, TrainSettings
 from detect.assembly.starting.first_net import first_net
+from detect.assembly.training.fitting import interrupted
 from detect.assembly.training.material import training_material
 from detect.assembly.training.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
@@ -28,7 +29,9 @@ def check_overfit(settings: TrainSettings, labels: Annotations | PatchFolder) ->
     exact_halo(settings, net, material)
     module = head_builder(settings.net).module(settings, net, material, None)
     noted = Losses()
-    tool_trainer(settings, None, noted).fit(module, one_batch(material.samples, material.loading))
+    trainer = tool_trainer(settings, None, noted)
+    with interrupted(trainer):
+        trainer.fit(module, one_batch(material.samples, material.loading))
     losses = noted.values
     good = learned(losses)
     logger.info(

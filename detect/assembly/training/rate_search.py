@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from detect.assembly.heads.choice import head_builder
 from detect.assembly.settings.train_settings import FindLrSettings
 from detect.assembly.starting.first_net import first_net
+from detect.assembly.training.fitting import interrupted
 from detect.assembly.training.material import training_material
 from detect.assembly.training.trainer import tool_trainer
 from detect.assembly.validation import exact_halo
@@ -36,4 +37,6 @@ def rate_curve(settings: FindLrSettings, labels: Annotations | PatchFolder, fold
     )
     module = head_builder(settings.net).module(settings, net, material, None)
     data = PatchData(material.samples.epoch, material.samples.val, material.loading)
-    return find_rates(tool_trainer(settings, folder, BesideOutput()), module, data, settings.span)
+    trainer = tool_trainer(settings, folder, BesideOutput())
+    with interrupted(trainer):
+        return find_rates(trainer, module, data, settings.span)

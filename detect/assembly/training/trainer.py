@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from detect.assembly.folders import TrainingPaths
 from detect.assembly.settings.train_settings import LearningSettings, TrainerSettings, TrainSettings
+from detect.assembly.training.fitting import KeptSigterm
 from detect.assembly.training.learned_scenes import devices_here
 from detect.assembly.training.material import TrainingMaterial
 from detect.assembly.training.metrics_loggers import metrics_logger
@@ -202,6 +203,7 @@ def _trainer(settings: TrainerSettings, **own: Any) -> pl.Trainer:
             "enable_model_summary": False,
             "log_every_n_steps": 1,
             **own,
+            "callbacks": [KeptSigterm(), *own.get("callbacks", ())],
             "plugins": [*own.get("plugins", ()), *_as_slurm_job()],
         }
     )
