@@ -15,8 +15,8 @@ heatmaps and candidates too. In a round each runs once; rates are medians of the
 those to decoding. `cpu` is the processor's seconds over those of decoding, of all threads: what the work costs, however
 it is spread over the cores.
 
-What a run wrote is removed when all of its part have ended: on ext4 a file is made ten times as slowly, in 0.4 ms, where
-many were removed in the last minutes, and no prediction comes after that.
+What a run wrote is removed when all of its part have ended: on ext4 a file is made ten times as slowly, in 0.4 ms,
+where many were removed in the last minutes, and no prediction comes after that.
 """
 
 import argparse

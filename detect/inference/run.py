@@ -31,15 +31,8 @@ from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.splitting import in_strips
 from detect.inference.strips.stored_shelf import StoredShelf
 from detect.inference.strips.strip import Strip
-from detect.inference.tiles import (
-    ImageEnd,
-    Source,
-    StripEnd,
-    TileBatch,
-    failure_of,
-    grouped,
-    read_tiles,
-)
+from detect.inference.tile_reading import grouped, read_tiles
+from detect.inference.tiles import ImageEnd, Source, StripEnd, TileBatch, failure_of
 from detect.inference.unfinished import Stitched, Unfinished
 from detect.inference.writes import Writes
 from detect.labels.detections import Detections

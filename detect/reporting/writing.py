@@ -16,7 +16,7 @@ MAX_JPEG_SIDE = 65_500
 """Longest side in pixels of a JPEG, by libjpeg."""
 
 
-def write_bytes(data: bytes | NDArray[np.uint8], path: Path) -> None:
+def write_bytes(data: bytes | memoryview, path: Path) -> None:
     """Write bytes to a file, whole or not at all."""
     with replace_file(path) as temporary:
         temporary.write_bytes(data)
@@ -83,7 +83,7 @@ def write_picture(image: "Image.Image | NDArray[np.uint8]", path: Path, quality:
         raise ValueError(f"{path}: a JPEG has {MAX_JPEG_SIDE:,} pixels a side at most, got {pixels.shape}")
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    write_bytes(data, path)
+    write_bytes(data.ravel().data, path)
 
 
 def _plain(value: Any) -> Any:

@@ -26,7 +26,8 @@ from detect.inference.run import count_scene, predict_images
 from detect.inference.runtimes.torch_runtime import TorchRuntime
 from detect.inference.scene_result import SceneResult
 from detect.inference.strips.shelf import Shelf
-from detect.inference.tiles import Source, TileBatch, read_tiles
+from detect.inference.tile_reading import read_tiles
+from detect.inference.tiles import Source, TileBatch
 from detect.nets.card import ModelCard
 from detect.nets.heads.specs import PatchHead
 from tests.engines import assert_same_objects, coarse, engine, lively, write

@@ -9,7 +9,8 @@ from rasterio.env import getenv
 from detect.imagery import reading
 from detect.imagery.description.scene_opening import open_scene
 from detect.imagery.mosaics import MosaicRule, mosaics_by
-from detect.inference.tiles import ImageEnd, Source, grouped, read_tiles
+from detect.inference.tile_reading import grouped, read_tiles
+from detect.inference.tiles import ImageEnd, Source
 from tests.engines import engine, lively
 from tests.imagery.rasters import write
 from tests.imagery.test_mosaics import mosaic, source, written

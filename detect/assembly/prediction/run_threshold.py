@@ -147,7 +147,7 @@ def picture_reader(engine: "Engine") -> Callable[[Path], NDArray[np.uint8]]:
     from detect.imagery.description.scene_opening import open_scene
     from detect.imagery.reading import SceneReader
     from detect.inference.failures import MAX_PREVIEW_SIDE
-    from detect.inference.tiles import load_whole
+    from detect.inference.tile_reading import load_whole
     from detect.reporting.pictures.colours import to_display
 
     def picture(path: Path) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ from detect.inference.meeting.light_map import light_map
 from detect.inference.meeting.sample_windows import Sample
 from detect.inference.meeting.scale_choice import SCALE_GRID, ScaleChoice
 from detect.inference.plan import Plan
-from detect.inference.tiles import Source, load_whole
+from detect.inference.tile_reading import load_whole
+from detect.inference.tiles import Source
 from detect.nets.facts.looks import Looks
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from detect.inference.strips.shelf import Shelf
 from detect.inference.strips.stored_shelf import StoredShelf
 from detect.inference.strips.strip import Joint, Part, Strip
 from detect.inference.strips.strip_file import is_whole
-from detect.inference.tiles import Source, is_held_whole
+from detect.inference.tile_reading import is_held_whole
+from detect.inference.tiles import Source
 
 logger = logging.getLogger(__name__)
 

@@ -44,3 +44,14 @@ def test_however_the_pixels_lie_in_memory(turn: object) -> None:
 def test_one_row_is_repeated() -> None:
     found = cut(np.array([[[1, 2, 3]]], np.uint8), Window(-1, -1, 3, 5))
     np.testing.assert_array_equal(found, [[[2, 1, 2, 3, 2]] * 3])
+
+
+@pytest.mark.parametrize("window", [Window(-3, -4, 12, 15), Window(-3, 0, 9, 8), Window(-20, -19, 60, 50)])
+def test_a_window_is_filled_around_the_pixels_that_lie_in_it(window: Window) -> None:
+    scene = np.arange(3 * 6 * 8, dtype=np.uint8).reshape(3, 6, 8)
+    rows, cols = reflect(window.row, window.row_stop, 6), reflect(window.col, window.col_stop, 8)
+    room = np.zeros((3, window.height, window.width), np.uint8)
+    part = room[:, -window.row : 6 - window.row, -window.col : 8 - window.col]
+    part[:] = scene
+    assert mirrored(part, Window(0, 0, 6, 8), rows, cols, room) is room
+    np.testing.assert_array_equal(room, scene[:, rows][:, :, cols])
