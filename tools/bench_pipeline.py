@@ -9,11 +9,16 @@ is measured is what stands around a network: reading, tiles, stitching, detectio
 - `geotiffs`: the same pixels in tiled GeoTIFFs (deflate).
 - `small`: `--small` JPEGs of 640 x 640.
 
-Of each part: `decoding`, every image decoded whole by GDAL in as many threads as there are cores, and nothing else;
+Of each part: `decoding`, every image decoded whole by GDAL, as rasterio asks for it, in as many threads as there are
+cores, and nothing else: the house has a faster way with JPEGs, so that a ratio may be above 1;
 `tables`, `detect.predict`'s way with `write=[tables]`, by one worker and by one a core; `all`, with report, overlays,
 heatmaps and candidates too. In a round each runs once; rates are medians of the rounds, in megapixels a second, ratios
 those to decoding. `cpu` is the processor's seconds over those of decoding, of all threads: what the work costs, however
 it is spread over the cores.
+
+Left out, of what a command does: its start (imports, the model), the listing of the folder, the comparison with an
+earlier run, and `run.json`'s facts. The images are in the system's memory for every run. Nor is a network measured: one
+that takes most of the processor leaves this little to spare.
 
 What a run wrote is removed when all of its part have ended: on ext4 a file is made ten times as slowly, in 0.4 ms,
 where many were removed in the last minutes, and no prediction comes after that.
@@ -38,6 +43,7 @@ from PIL import Image
 from detect.assembly.command import keep_freed_memory
 from detect.imagery.resolution import Resolution
 from detect.inference.engine import Engine
+from detect.inference.failures import MAX_PREVIEW_SIDE
 from detect.inference.plan import make_plan
 from detect.inference.run import predict_images
 from detect.nets.card import ModelCard
@@ -158,7 +164,7 @@ def predict(part: Part, wanted: Sequence[str], workers: int, results: Path) -> N
     (folder / STATE).mkdir()
     sink = PredictionFolder(folder, card, part.images, wanted)
     with ImageProgress() as progress:
-        predict_images(part.images, engine, sink, progress, 2048 if sink.previewed else None)
+        predict_images(part.images, engine, sink, progress, MAX_PREVIEW_SIDE if sink.previewed else None)
     if PAGE in wanted:
         sink.finish({}, 0)
     else:

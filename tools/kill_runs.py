@@ -31,7 +31,7 @@ from fuzzing.material import warm_up
 from killing.forks import Ended, run
 from killing.full_disks import full_runs, small_disk
 from killing.same_files import different
-from killing.workshop import EXPECTED, SCENARIOS, STOPPED, Workshop
+from killing.workshop import EXPECTED, NOTHING, SCENARIOS, STOPPED, Workshop, objects_of
 
 
 def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> dict[str, Any]:
@@ -45,7 +45,9 @@ def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> 
     whole = run(shop.predict(name, place / "whole"), log)
     if whole.code != EXPECTED:
         return {"scenario": name, "wrong": [f"the undisturbed run ended with {whole.code}: {whole.log[-400:]}"]}
-    objects = (place / "whole/detections.csv").read_bytes().count(b"\n") - 1
+    objects = objects_of(place / "whole")
+    if not objects:
+        return {"scenario": name, "objects": 0, "wrong": [NOTHING]}
     if name.endswith("-file") and not whole.nameless:
         return {"scenario": name, "wrong": ["the map did not lie in a file: lower MEMORY"]}
     wrong: list[str] = []

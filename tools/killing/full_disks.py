@@ -14,7 +14,7 @@ import numpy as np
 
 from killing.forks import Ended, run
 from killing.same_files import different
-from killing.workshop import EXPECTED, Workshop
+from killing.workshop import EXPECTED, NOTHING, Workshop, objects_of
 
 
 @contextlib.contextmanager
@@ -57,6 +57,7 @@ class FullCase:
         output: whether the output lies on the small disk; else TMPDIR does.
         same: compares an output folder with the undisturbed one.
         codes: exit codes of a run that is done.
+        objects: how many were found in a folder; None where nothing is counted.
     """
 
     name: str
@@ -64,6 +65,7 @@ class FullCase:
     output: bool
     same: Callable[[Path, Path], list[str]]
     codes: tuple[int, ...]
+    objects: Callable[[Path], int] | None = None
 
 
 def same_training(one: Path, other: Path) -> list[str]:
@@ -87,8 +89,8 @@ def full_cases(shop: Workshop) -> list[FullCase]:
         return shop.predict("patch-file", out)
 
     return [
-        FullCase("predict, output", predict, True, different, (EXPECTED,)),
-        FullCase("predict, TMPDIR", predict, False, different, (EXPECTED,)),
+        FullCase("predict, output", predict, True, different, (EXPECTED,), objects_of),
+        FullCase("predict, TMPDIR", predict, False, different, (EXPECTED,), objects_of),
         FullCase("train, output", train, True, same_training, (0,)),
         FullCase("train, TMPDIR", train, False, same_training, (0,)),
     ]
@@ -104,6 +106,9 @@ def full_runs(shop: Workshop, small: Path) -> list[dict[str, Any]]:
         first = run(case.command(whole), place / "log")
         if first.code not in case.codes:
             rows.append({"scenario": case.name, "wrong": [f"undisturbed: {first.code}: {first.log[-400:]}"]})
+            continue
+        if case.objects is not None and not case.objects(whole):
+            rows.append({"scenario": case.name, "wrong": [NOTHING]})
             continue
         size = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
         rows += [full_run(case, share, int(share * size), small, place) for share in SHARES]

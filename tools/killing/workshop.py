@@ -23,6 +23,12 @@ SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
 MEMORY = "6MiB"
 """A bound at which the map of the raster lies in a file: more than a 32nd of it."""
 
+THRESHOLD = "threshold=0.1"
+"""At which models of some seconds of training find objects; those of the patch classifier have scores near 0.25."""
+
+NOTHING = "the undisturbed run found no object, so that its tables say nothing: lower THRESHOLD, or train for longer"
+"""What is wrong with a run that others would be compared with."""
+
 RASTER = (768, 640)
 """Height and width of the image of many tiles."""
 
@@ -77,5 +83,9 @@ class Workshop:
         """Return the command of a scenario."""
         head, more = SCENARIOS[name]
         given = (f"model={self.folder / head}/model.safetensors", f"images={self.images}", f"output={out}")
-        threshold = "threshold=0.3" if head == "patch" else "threshold=0.1"
-        return ("predict", *given, "runtime=torch", threshold, *(each.format(memory=MEMORY) for each in more))
+        return ("predict", *given, "runtime=torch", THRESHOLD, *(each.format(memory=MEMORY) for each in more))
+
+
+def objects_of(predictions: Path) -> int:
+    """Return how many objects a prediction found: of none, tables that are the same say nothing."""
+    return (predictions / "detections.csv").read_bytes().count(b"\n") - 1

@@ -209,19 +209,19 @@ class PredictionPaths:
 
     def heatmap(self, image: str) -> Path:
         """Return the path of an image's heatmap: `heatmaps/a/b.jpg.tif` for `a/b.jpg`."""
-        return self.picture_folders[0] / f"{image}.tif"
+        return self.folder / f"{HEATMAPS}/{image}.tif"
 
     def overlay(self, image: str) -> Path:
         """Return the path of an image with its detections drawn on it: `overlays/a/b.jpg.jpg` for `a/b.jpg`."""
-        return self.picture_folders[1] / f"{image}.jpg"
+        return self.folder / overlay_address(image)
 
     def candidates(self, image: str) -> Path:
         """Return the path of the table of what may be an object in an image: `candidates/a/b.jpg.csv` for `a/b.jpg`."""
-        return self.picture_folders[3] / f"{image}.csv"
+        return self.folder / f"{CANDIDATES}/{image}.csv"
 
     def thumbnail(self, image: str) -> Path:
         """Return the path of an image's small picture, with which the report need not read the image again."""
-        return self.picture_folders[2] / f"{image}.jpg"
+        return self.folder / f"{STATE}/{THUMBNAILS}/{image}.jpg"
 
 
 def inside_name(image: str) -> bool:

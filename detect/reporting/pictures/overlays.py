@@ -55,13 +55,15 @@ def overlaid(pixels: NDArray[np.uint8], detections: Detections, scale: float, ra
     colours = [palette[i] for i in detections.label]
     canvas = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA), np.uint8)
     picture = _drawn_in(canvas)
+    memory = picture.im
     if detections.wh is not None:
         sides = detections.wh.min(axis=1) * scale
         limit = max(1.0, MAX_BOX_LINE_SHARE * float(np.median(sides))) if len(sides) else line
         _draw_boxes(picture, detections.boxes_xyxy * scale, colours, round(min(line, limit)))
     else:
         _draw_circles(picture, detections.xy * scale, colours, max(radius * scale, 2 * line), line)
-    return np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), np.uint8)
+    drawn = canvas if picture.im is memory else np.asarray(picture)  # Pillow drew in a copy that it made
+    return np.asarray(cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
 def _drawn_in(canvas: NDArray[np.uint8]) -> Image.Image:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from detect.labels.detections import Detections
 from detect.reporting.pictures import overlays
@@ -159,3 +160,23 @@ def test_a_circle_moves_by_eighths_of_a_pixel() -> None:
     shown = [np.asarray(overlay(GREY, detections([(x, 20.5, 0, 1)]), 1, 8)) for x in (50.26, 50.25, 50.375)]
     np.testing.assert_array_equal(shown[0], shown[1])
     assert (shown[1] != shown[2]).any()
+
+
+@pytest.mark.parametrize("wh", [None, np.array([[20.0, 10.0]])])
+def test_what_is_drawn_is_there_where_pillow_draws_in_a_copy_too(
+    wh: np.ndarray | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version of Pillow that does not let others' memory be drawn in would leave it as it is."""
+    pixels = np.full((60, 80, 3), 90, np.uint8)
+    one = Detections(xy=np.array([[40.0, 30.0]]), score=np.ones(1), label=np.zeros(1, int), classes=("a",), wh=wh)
+    wanted = overlays.overlaid(pixels, one, 1.0, 12.0)
+    lent = overlays._drawn_in
+
+    def kept_as_it_is(canvas: np.ndarray) -> Image.Image:
+        picture = lent(canvas)
+        picture.readonly = 1
+        return picture
+
+    monkeypatch.setattr(overlays, "_drawn_in", kept_as_it_is)
+    found = overlays.overlaid(pixels, one, 1.0, 12.0)
+    assert (found != pixels).any() and (found == wanted).all()
