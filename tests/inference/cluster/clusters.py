@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes on this machine, with as little as Ray can do with."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +14,18 @@ NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20, "memory"
 
 @contextmanager
 def two_nodes() -> Iterator[Any]:
-    """Yield a cluster of a node for the run's own process and a worker, and one for another worker."""
+    """Yield a cluster of a node for the run's own process and a worker, and one for another worker.
+
+    Ray leaves a way of its own for SIGTERM in the process that starts nodes; the one before is put back.
+    """
     os.environ.update(QUIET)
     from ray.cluster_utils import Cluster
 
+    before = signal.getsignal(signal.SIGTERM)
     cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **NODE})
     try:
         cluster.add_node(**NODE)
         yield cluster
     finally:
         cluster.shutdown()
+        signal.signal(signal.SIGTERM, before)
