@@ -19,6 +19,7 @@ Exit code 1 where a file differs or a run ends otherwise.
 
 import argparse
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -32,6 +33,9 @@ from killing.forks import Ended, run
 from killing.full_disks import full_runs, small_disk
 from killing.same_files import different
 from killing.workshop import EXPECTED, NOTHING, SCENARIOS, STOPPED, Workshop, objects_of
+
+BEGUN, COUNTED = "tiles of up to", r"images, \d+ failed"
+"""What the log of a run says when it begins, and when all images are counted; after that, it may end anyhow."""
 
 
 def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> dict[str, Any]:
@@ -57,7 +61,7 @@ def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> 
     while hit < kills:
         ended = run(shop.predict(name, out), log, shop.rng.random() * whole.seconds, by=by)
         if ended.code in (-by, STOPPED):
-            wrong += _disorder(ended, out) if ended.code == STOPPED else []
+            wrong += _disorder(ended, out) if by is signal.SIGTERM else []
             hit += 1
             states.add((len(list(out.rglob("*.jpg"))), _recorded(out)))
         else:
@@ -77,7 +81,10 @@ def kill_scenario(shop: Workshop, name: str, kills: int, by: signal.Signals) -> 
 
 
 def _disorder(ended: Ended, out: Path) -> list[str]:
-    """Return what a run left behind that should have ended in order."""
+    """Return what a run left behind that should have ended in order, or that it did not, though it had begun."""
+    if ended.code != STOPPED:
+        begun = BEGUN in ended.log and not re.search(COUNTED, ended.log)
+        return [f"{out.name}: ended with {ended.code}: {ended.log[-400:]}"] if begun else []
     left = [f"{out.name}: half a file: {path.name}" for path in out.rglob("*.part")]
     return [*left, *([f"{out.name}: a traceback: {ended.log[-400:]}"] if "Traceback" in ended.log else [])]
 
