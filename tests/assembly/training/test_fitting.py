@@ -52,6 +52,7 @@ class Sent(Callback):
 def as_in_a_process_of_its_own() -> object:
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, way in before.items():
         signal.signal(number, way)
