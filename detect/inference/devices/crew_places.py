@@ -82,8 +82,8 @@ class Places:
     def fail(self, hand: Hand[OpenTask], error: BaseException, more: bool) -> None:
         """Go on without a worker that could not start.
 
-        Another one takes its place as soon as one has ever been ready. Before that the others that start are waited for,
-        and where they all fail, the first error is the run's.
+        Another one takes its place as soon as one has ever been ready. Before that the others that start are waited
+        for, and where they all fail, the first error is the run's.
 
         Args:
             hand: the worker.
