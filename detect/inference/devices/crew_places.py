@@ -31,6 +31,7 @@ class Places:
         self.hands: list[Hand[OpenTask]] = []
         self.counting = False
         self._crew = crew
+        self._left: list[int] = []
         self._failed: Counter[int] = Counter()
         self._error: BaseException | None = None
 
@@ -67,11 +68,22 @@ class Places:
         self.hands.append(self._hired(place))
         self.hands.sort(key=lambda hand: hand.place)
 
+    def note_ready(self, most: int) -> None:
+        """Note that one is ready, and have others at the places that were left empty before the first was.
+
+        Args:
+            most: how many there are tasks for.
+        """
+        self.counting = True
+        for place in self._left[:most]:
+            self.fill(place)
+        self._left.clear()
+
     def fail(self, hand: Hand[OpenTask], error: BaseException, more: bool) -> None:
         """Go on without a worker that could not start.
 
-        Another one takes its place where one has ever been ready. Before that the others that start are waited for, and
-        where they all fail, the first error is the run's.
+        Another one takes its place as soon as one has ever been ready. Before that the others that start are waited
+        for, and where they all fail, the first error is the run's.
 
         Args:
             hand: the worker.
@@ -88,11 +100,14 @@ class Places:
         self.end_lost(hand)
         self.remove(hand)
         self._failed[hand.place] += 1
-        again = more and self.counting and self._failed[hand.place] < MOST_STARTS
+        again = more and self._failed[hand.place] < MOST_STARTS
         then = "another one is started in its place" if again else "its place stays empty"
-        logger.warning("%s cannot count, and the run goes on without it (%s): %s", hand.device, then, error)
-        if again:
+        when = "" if self.counting or not again else " as soon as one is ready"
+        logger.warning("%s cannot count, and the run goes on without it (%s%s): %s", hand.device, then, when, error)
+        if again and self.counting:
             self.fill(hand.place)
+        elif again:
+            self._left.append(hand.place)
 
     def end(self, now: bool) -> None:
         """End all: at once, or when they have seen that there is nothing more."""

@@ -103,7 +103,8 @@ class Shift:
 
     def _hear(self, hand: Hand[OpenTask]) -> None:
         event = hand.heard()
-        self.places.counting |= hand.ready
+        if hand.ready:
+            self.places.note_ready(self.tasks.unheld)
         if event is None:
             how = hand.end(now=True)
             way_out = "as without memory; lower max_memory" if hand.ready else hand.way_out

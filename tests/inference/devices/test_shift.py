@@ -377,20 +377,25 @@ def test_a_worker_that_cannot_start_while_others_count_is_left_out(
     )
 
 
-def test_a_worker_that_cannot_start_before_another_one_is_ready_is_left_out(
-    clock: Clock, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("fails", [1, 2, 3, 9])
+def test_a_worker_that_cannot_start_before_another_one_is_ready_is_tried_again_then(
+    clock: Clock, caplog: pytest.LogCaptureFixture, fails: int
 ) -> None:
-    """Worker 1 tells that it cannot start before worker 2 has begun; it is not tried again meanwhile."""
+    """Worker 1 tells that it cannot start before worker 2 has begun; three times in all, it is left out."""
     tried: list[int] = []
 
     def starts(place: int) -> Exception | None:
         tried.append(place)
-        return None if place else ValueError("node a does not see the model")
+        return None if place or tried.count(0) > fails else ValueError("node a does not see the model")
 
     kept = Watched(2000)
-    counted(World(clock, lambda place, name, hand: 1.0, starts), kept, [(f"{each:02}",) for each in range(20)])
+    world = World(clock, lambda place, name, hand: 1.0, starts)
+    counted(world, kept, [(f"{each:02}",) for each in range(20)])
     assert kept.names == [f"{each:02}" for each in range(20)] and not kept.failed
-    assert tried == [0, 1] and caplog.text.count("node a does not see the model") == 1
+    assert tried == [0, 1] + [0] * min(fails, 2)
+    assert caplog.text.count("(another one is started in its place as soon as one is ready): node a") == 1
+    assert caplog.text.count("(its place stays empty): node a") == (fails > 2)
+    assert any(hand.place == 0 and hand.served for hand in world.hired) == (fails < 3)
 
 
 def test_what_keeps_all_workers_from_starting_ends_the_run_without_another_try(clock: Clock) -> None:
