@@ -108,7 +108,7 @@ class PredictionFolder:
         self._check_places([name for name, _ in images])
         self.apart = False
         self.journal = Journal(folder)
-        self.possible = CandidateRecords(folder)
+        self.possible = CandidateRecords(folder, self.journal.records)
         self.written = WrittenFiles(folder)
         self.failures: list[Failure] = []
         self._gathered: dict[str, Kept] | None = None

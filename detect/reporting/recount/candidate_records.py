@@ -20,11 +20,13 @@ from detect.reporting.output.records import Record
 class CandidateRecords:
     """The records of images with all that may be an object in them, appended to a file of the run's state.
 
-    Format: as the journal's; of several lines with one name the last counts; an unfinished last line is dropped. The
+    Format: as the journal's; of several lines with one name the last counts. An unfinished last line is dropped, and so
+    are last lines of images that the journal does not have: a run was killed between both, and counts them again. The
     detections of a record are the candidates, those outside of all areas too, and its areas have rows of these.
 
     Args:
         folder: the output folder.
+        recorded: names of the images that the journal has.
 
     Attributes:
         names: of the images that there are.
@@ -33,21 +35,25 @@ class CandidateRecords:
         ValueError: it is not a file inside the folder, or a finished line cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, recorded: Collection[str]) -> None:
         self.path = PredictionPaths(folder).candidate_records
         self.names: set[str] = set()
-        whole = 0
+        whole, kept = 0, 0
         for number, line in enumerate(lines_of(self.path, folder), start=1):
+            whole += len(line)
             if not line.endswith(b"\n"):
-                os.truncate(self.path, whole)
-                return
+                break
             try:
-                self.names.add(str(json.loads(line)["name"]))
+                name = str(json.loads(line)["name"])
             except (KeyError, ValueError, TypeError, RecursionError) as error:
                 raise ValueError(
                     f"{self.path}, line {number}: {type(error).__name__}: {error}; overwrite=true starts afresh"
                 ) from error
-            whole += len(line)
+            if name in recorded:
+                self.names.add(name)
+                kept = whole
+        if kept < whole:
+            os.truncate(self.path, kept)
 
     def add(self, name: str, record: Record) -> None:
         """Append an image's record, and wait until it is on the disk."""

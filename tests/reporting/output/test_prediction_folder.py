@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -290,6 +290,38 @@ def test_a_picture_without_a_record_is_no_result(images: Path, out: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         keep(sink, images, "a.png", 2)
     assert not sink.has("a.png", images / "a.png") and sink.found == {}
+
+
+def test_candidates_of_an_image_without_a_record_are_written_once(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run killed between candidates and journal, and gone on with, has the bytes of one that was not (law 7)."""
+    card, wanted = replace(CARD, calibration={"slope": 1.0, "intercept": 0.0}), (*PRODUCTS[:4], "candidates")
+
+    def begun(name: str) -> PredictionFolder:
+        (tmp_path / name / ".run").mkdir(parents=True, exist_ok=True)
+        return PredictionFolder(tmp_path / name, card, named(images), wanted)
+
+    def count(sink: PredictionFolder, names: Sequence[str]) -> None:
+        with sink.together():
+            for name in names:
+                made = result(NAMES.index(name))
+                sink.prepared(name, open_scene(images / name), replace(made, candidates=made.detections))()
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    whole, broken = begun("whole"), begun("broken")
+    for sink in (whole, broken):
+        count(sink, NAMES[:1])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(broken.journal, "add_all", killed)
+        count(broken, NAMES[1:])
+    assert broken.possible.path.read_bytes().count(b"\n") == len(NAMES)
+    count(begun("broken"), NAMES[1:])
+    count(whole, NAMES[1:])
+    assert broken.possible.path.read_bytes() == whole.possible.path.read_bytes()
+    assert broken.journal.path.read_bytes() == whole.journal.path.read_bytes()
 
 
 def test_images_that_are_gone_are_left_out_of_the_tables(images: Path, out: Path) -> None:
