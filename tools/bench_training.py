@@ -2,8 +2,8 @@
 
     python tools/bench_training.py [--net grid|patch] [--rounds 3] [--json FILE] [overrides of conf/train.yaml ...]
 
-- `bare`: forward, loss and backward of the default network on one batch that is held in memory, nothing read, cut,
-  augmented, logged or stepped.
+- `bare`: forward, loss and backward of the default network on one batch that is held in memory, in 32 bits, nothing
+  read, cut, augmented, logged or stepped.
 - `loop`: `detect.train`'s own loop, Lightning, data module and optimiser included, validation and checkpoints left out:
   crops or patches cut from photographs of noise (made for this run) and augmented as the configuration says.
 
