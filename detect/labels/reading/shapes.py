@@ -107,31 +107,3 @@ def turned(point: tuple[float, float], pivot: tuple[float, float], degrees: floa
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = point[0] - pivot[0], point[1] - pivot[1]
     return (pivot[0] + x * cos - y * sin, pivot[1] + x * sin + y * cos)
-
-
-def box_of_runs(counts: Sequence[int], size: tuple[int, int]) -> tuple[float, ...]:
-    """Return the box around a mask of runs, row by row, of pixels that are alternately outside and inside it.
-
-    Args:
-        counts: lengths of the runs, the first outside.
-        size: width and height of the mask.
-
-    Raises:
-        ShapeError: the runs do not fill the mask, or nothing is inside.
-    """
-    width, height = size
-    if width < 1 or height < 1 or min(counts, default=-1) < 0 or sum(counts) != width * height:
-        raise ShapeError(f"the runs of a mask of {width} x {height} must fill it, got {sum(counts)} pixels")
-    corners: list[tuple[float, float]] = []
-    start = 0
-    for number, run in enumerate(counts):
-        if number % 2 and run:
-            first, last = start, start + run - 1
-            if first // width == last // width:
-                corners += [(first % width, first // width), (last % width + 1, last // width + 1)]
-            else:
-                corners += [(0, first // width), (width, last // width + 1)]
-        start += run
-    if not corners:
-        raise ShapeError("the mask is empty")
-    return box_around(corners)
