@@ -51,9 +51,10 @@ class OpenVinoRuntime:
     """Runs a network on the CPU with OpenVINO, on raw pixels.
 
     The converted network is kept on disk, named by the hash of its weights (`compile_cache`), so that it is converted
-    once. It is compiled for each size of tile (a fixed size runs faster and in less memory than any size),
-    and the sizes used last are kept. Its float32 logits are compared with torch's on one tile, and a difference beyond
-    `MAX_RELATIVE_DIFFERENCE` is an error.
+    once. It is compiled for each size of tile (a fixed size runs faster and in less memory than any size), and the
+    sizes used last are kept, in memory alone: to compile one takes no longer than to read it, and OpenVINO's own files
+    of them are written in place, under the eyes of processes that have them mapped. Its float32 logits are compared
+    with torch's on one tile, and a difference beyond `MAX_RELATIVE_DIFFERENCE` is an error.
 
     Args:
         net: maps (B, bands, H, W) raw pixels to (B, K, h, w), on the CPU.
@@ -84,7 +85,6 @@ class OpenVinoRuntime:
             raise ValueError("runtime.precision=bf16: this processor does not compute in it; take auto or 32")
         net = net.eval().to("cpu")
         self.kept_pixels = DEFAULT_KEPT_PIXELS
-        self._cache = cache
         self._dtype = dtype if dtype in NATIVE_DTYPES else "float32"
         self._compiled: OrderedDict[tuple[int, ...], Callable[[Any], Any]] = OrderedDict()
         self.precision = "32"
@@ -148,8 +148,6 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if self._cache is not None:
-            options["CACHE_DIR"] = str(self._cache)
         request = self._core.compile_model(model, "CPU", options).create_infer_request()
         return partial(request.infer, share_inputs=True)
 

@@ -118,8 +118,8 @@ def test_a_network_is_converted_once_and_then_read(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(openvino, "convert_model", counted)
     first = OpenVinoRuntime(net, 3, 16, "uint8", "32", tmp_path)(tile)
-    kept = sorted(path.suffix for path in tmp_path.iterdir() if path.suffix in (".xml", ".bin"))
-    assert kept == [".bin", ".xml"] and len(conversions) == 1
+    kept = sorted(path.suffix for path in tmp_path.iterdir())
+    assert kept == [".bin", ".xml"] and len(conversions) == 1, "what OpenVINO writes itself, others may have mapped"
     second = OpenVinoRuntime(net, 3, 16, "uint8", "32", tmp_path)(tile)
     assert len(conversions) == 1
     np.testing.assert_array_equal(second, first)
@@ -131,13 +131,10 @@ def test_a_network_is_converted_once_and_then_read(tmp_path: Path, monkeypatch: 
 
 
 def test_what_a_killed_run_left_of_the_cache_is_no_trap(tmp_path: Path) -> None:
-    """Half a network compiled for a size, or weights alone, without the file that names them."""
+    """Weights alone, without the file that names them."""
     net, _ = lively()
     tile = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 96), dtype=np.uint8)
     first = OpenVinoRuntime(net, 3, 16, "uint8", "32", tmp_path)(tile)
-    for blob in tmp_path.glob("*.blob"):
-        blob.write_bytes(blob.read_bytes()[: blob.stat().st_size // 2])
-    np.testing.assert_array_equal(OpenVinoRuntime(net, 3, 16, "uint8", "32", tmp_path)(tile), first)
     for path in tmp_path.glob("*.xml"):
         path.unlink()
     np.testing.assert_array_equal(OpenVinoRuntime(net, 3, 16, "uint8", "32", tmp_path)(tile), first)
